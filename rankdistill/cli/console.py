@@ -1,0 +1,48 @@
+"""What the verbs share: the two consoles, progress bars, and the command line as it was given."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Task as ProgressTask
+from rich.text import Text
+
+out = Console()
+"""Results go to standard output."""
+
+err = Console(stderr=True)
+"""Progress, notes and errors go to standard error."""
+
+
+class RateColumn(ProgressColumn):
+    """Units a second, as in `412 pairs/s`."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self.unit = unit
+
+    def render(self, task: ProgressTask) -> Text:
+        """The speed so far, or nothing before the first step."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} {self.unit}/s" if speed else "")
+
+
+def progress(unit: str) -> Progress:
+    """A progress bar on standard error with count, rate in `unit` a second, and time left."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        RateColumn(unit),
+        TimeRemainingColumn(),
+        console=err,
+    )
+
+
+def command() -> str:
+    """The command line as typed, for manifests."""
+    return shlex.join(["rankdistill" if Path(sys.argv[0]).name in {"rankdistill", "main.py"} else sys.argv[0], *sys.argv[1:]])

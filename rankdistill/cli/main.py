@@ -1,0 +1,52 @@
+"""The `rankdistill` command: collects the verbs and turns errors into messages."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+
+from rankdistill.errors import RankdistillError
+
+VERBS = ("data", "mine", "teach", "score", "train", "index", "search", "evaluate", "compare", "run", "status", "doctor")
+"""Each is a module of this package with a function (or, for `data`, a Typer app named `app`) of the same name."""
+
+EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
+
+
+def build_app() -> typer.Typer:
+    """The Typer application with every verb."""
+    app = typer.Typer(
+        name="rankdistill",
+        help="Distil expensive rankers and embedders into small, fast retrievers, and prove it.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    for verb in VERBS:
+        module = import_module(f"rankdistill.cli.{verb}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=verb)
+        else:
+            app.command(name=verb)(getattr(module, verb))
+    return app
+
+
+def main() -> None:
+    """Run the command line; errors of ours print without a traceback and exit with 1, Ctrl-C with 130."""
+    from rankdistill.cli.console import err
+
+    try:
+        build_app()(standalone_mode=True)
+    except RankdistillError as error:
+        err.print(f"[bold red]{type(error).__name__}[/]")
+        err.print(str(error), markup=False, highlight=False)
+        sys.exit(EXIT_ERROR)
+    except KeyboardInterrupt:
+        err.print("interrupted: what was finished is kept; the same command takes up from there")
+        sys.exit(EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""The errors of rankdistill. Each says what was expected, what came, what would have followed, and what to do."""
+
+from __future__ import annotations
+
+
+class RankdistillError(Exception):
+    """Base of every error this package raises on purpose.
+
+    Args:
+        expected: what the code needed, in one clause.
+        got: what it found instead, with the file and line where there is one.
+        consequence: what was not done, or what would have gone wrong silently.
+        remedy: what the reader should do now.
+    """
+
+    def __init__(self, *, expected: str, got: str, consequence: str = "", remedy: str = "") -> None:
+        self.expected, self.got, self.consequence, self.remedy = expected, got, consequence, remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        parts = {
+            "expected": self.expected,
+            "got": self.got,
+            "consequence": self.consequence,
+            "remedy": self.remedy,
+        }
+        return "\n".join(f"{name}: {text}" for name, text in parts.items() if text)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.expected, self.got, self.consequence, self.remedy))
+
+
+def _rebuild(
+    kind: type[RankdistillError], expected: str, got: str, consequence: str, remedy: str
+) -> RankdistillError:
+    return kind(expected=expected, got=got, consequence=consequence, remedy=remedy)
+
+
+class DataError(RankdistillError):
+    """A data set, run, qrels or candidate file that cannot be used as it is."""
+
+
+class MissingDependencyError(RankdistillError, ImportError):
+    """An optional library is not installed."""
+
+
+class ModelReferenceError(RankdistillError):
+    """A model reference that names nothing loadable."""
+
+
+class ConfigError(RankdistillError):
+    """A recipe, flag or setting with an invalid value."""
+
+
+class OutputError(RankdistillError):
+    """An output cannot be written: the disk is full, the path is read-only, or something else is there."""
+
+
+class LockedError(OutputError):
+    """Another process is writing to the same output."""
+
+
+class StaleOutputError(OutputError):
+    """The output was made from other inputs or parameters than the ones given now."""
+
+
+class TeacherError(RankdistillError):
+    """A teacher gave scores that must not be stored (NaN, infinite, wrong count)."""
+
+
+class StoreError(RankdistillError):
+    """A score store is incomplete, damaged, or lacks what was asked of it."""
+
+
+class LossInputError(RankdistillError, ValueError):
+    """Tensors that a loss would train on wrongly at a plausible value."""
+
+
+class SpaceMismatchError(RankdistillError):
+    """Vectors of two different embedding spaces would have been compared."""

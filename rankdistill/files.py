@@ -1,0 +1,137 @@
+"""Writing files so that a kill at any instant leaves either the old file, the new file, or a stray temporary."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rankdistill.errors import LockedError, OutputError
+
+TEMPORARY_PREFIX = ".tmp-"
+
+_DISK_ERRORS = {
+    errno.ENOSPC: ("free space for the output", "free some space, or choose another output; then run the command again"),
+    errno.EDQUOT: ("quota left for the output", "free some space, or choose another output; then run the command again"),
+    errno.EROFS: ("an output that can be written to", "choose an output on a writable file system"),
+    errno.EACCES: ("an output that can be written to", "choose another output, or change its permissions"),
+    errno.EPERM: ("an output that can be written to", "choose another output, or change its permissions"),
+    errno.ENOTDIR: ("a folder as the output", "a file stands where a folder is needed: choose another output"),
+}
+
+
+@contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's write errors (disk full, read-only) under `path` into `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        expected, remedy = _DISK_ERRORS[error.errno]
+        raise OutputError(
+            expected=expected,
+            got=f"{os.strerror(error.errno)}: {path}",
+            consequence="the file in flight was not kept; everything finished before it was",
+            remedy=remedy,
+        ) from error
+
+
+def make_folder(path: Path) -> Path:
+    """Create `path` and its parents; raises OutputError where that cannot be done or a file is in the way."""
+    with output_errors(path):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise OutputError(
+                expected="a folder as the output",
+                got=f"a file: {path}",
+                consequence="nothing was written",
+                remedy="choose another output, or move the file away",
+            ) from error
+    return path
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success fsync it and rename it to `path`, on failure remove it.
+
+    Raises:
+        OutputError: the disk is full, or the folder cannot be written to.
+    """
+    temporary = path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}"
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            _fsync(temporary)
+            os.replace(temporary, path)
+            _fsync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` (UTF-8) to `path` atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what killed writers left in `folder` and below. Call it while holding the folder's lock."""
+    with output_errors(folder):
+        for stray in folder.rglob(f"{TEMPORARY_PREFIX}*"):
+            if stray.is_file():
+                stray.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold the only writer's lock on `folder`; the system releases it when the process dies.
+
+    Raises:
+        LockedError: another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    make_folder(folder)
+    lock = FileLock(str(folder / ".lock"), timeout=0)
+    with output_errors(folder):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise LockedError(
+                expected=f"to be the only process writing to {folder}",
+                got="another process holds its lock",
+                consequence="nothing was written",
+                remedy="wait for it to end, or choose another output",
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of the file's bytes, as hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hash_files(root: Path, paths: Iterable[Path]) -> str:
+    """SHA-256 over the sorted (relative name, content hash) of `paths`, as hex."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(f"{path.relative_to(root).as_posix()}\0{hash_file(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,141 @@
+"""What made an artefact: inputs with hashes, parameters, versions, command.
+
+A manifest is written last. It holds no time and no host name, so the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rankdistill import files
+from rankdistill.errors import DataError, StaleOutputError
+
+FILE_NAME = "manifest.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The provenance of one artefact (a folder).
+
+    Args:
+        artefact: what kind of thing the folder holds: `candidates`, `scores`, `student`, `index`, ...
+        inputs: name -> content hash of everything read.
+        parameters: every setting that changes the result; JSON values only.
+        versions: library -> version.
+        command: the command line that does it again.
+        outputs: file name -> SHA-256 of what was written.
+    """
+
+    artefact: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """Hash of artefact, inputs and parameters: equal identities mean the step need not run again."""
+        return digest({"artefact": self.artefact, "inputs": self.inputs, "parameters": self.parameters, "format": FORMAT})
+
+    def write(self, folder: Path) -> None:
+        """Write `manifest.json` into `folder`, atomically."""
+        content = {"format": FORMAT, "identity": self.identity} | {
+            name: getattr(self, name) for name in self.__dataclass_fields__
+        }
+        files.write_text(folder / FILE_NAME, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def digest(value: Any) -> str:
+    """SHA-256 (hex) of a JSON value in canonical form."""
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=dict)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def versions_of(*libraries: str) -> dict[str, str]:
+    """The installed versions of `libraries` (and of rankdistill); those not installed are left out."""
+    found = {}
+    for library in ("rankdistill", *libraries):
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def read(folder: Path) -> Manifest | None:
+    """The manifest in `folder`, or None where there is none (the artefact is unfinished or absent).
+
+    Raises:
+        DataError: the file is no manifest of this format.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']}")
+        return Manifest(**{name: content[name] for name in Manifest.__dataclass_fields__})
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            expected=f"a manifest of format {FORMAT}",
+            got=f"{path}: {error}",
+            consequence="what made this folder is unknown, so it was not used",
+            remedy="remove the folder and make it again, or use the rankdistill that wrote it",
+        ) from error
+
+
+def expect(folder: Path, artefact: str, made_by: str) -> Manifest:
+    """The manifest of a finished artefact of the given kind.
+
+    Raises:
+        DataError: `folder` is absent, unfinished, or holds something else; `made_by` is the verb named as the remedy.
+    """
+    found = read(folder) if folder.is_dir() else None
+    if found is not None and found.artefact == artefact:
+        return found
+    state = "no such folder" if not folder.is_dir() else "no manifest" if found is None else f"it holds {found.artefact!r}"
+    raise DataError(
+        expected=f"a finished {artefact!r} folder",
+        got=f"{folder}: {state}",
+        consequence="nothing was run",
+        remedy=f"make it with `rankdistill {made_by}`, or give the right path",
+    )
+
+
+def is_current(folder: Path, wanted: Manifest) -> bool:
+    """True if `folder` already holds exactly what `wanted` describes; False if it holds nothing finished.
+
+    Raises:
+        StaleOutputError: it holds an artefact made from other inputs or parameters; the message names what differs.
+    """
+    found = read(folder)
+    if found is None:
+        return False
+    if found.identity == wanted.identity:
+        return True
+    raise StaleOutputError(
+        expected=f"{folder} to be empty, or made from the same inputs and parameters",
+        got="; ".join(differences(found, wanted)),
+        consequence="nothing was changed: the old output is kept",
+        remedy="choose another output, or remove the old one",
+    )
+
+
+def differences(old: Manifest, new: Manifest) -> Iterable[str]:
+    """One line for each input or parameter in which two manifests differ."""
+    if old.artefact != new.artefact:
+        yield f"it holds {old.artefact!r}, not {new.artefact!r}"
+    for kind in ("inputs", "parameters"):
+        before, after = dict(getattr(old, kind)), dict(getattr(new, kind))
+        for name in sorted(before.keys() | after.keys()):
+            if before.get(name) != after.get(name):
+                yield f"{kind[:-1]} {name!r} was {before.get(name)!r}, is now {after.get(name)!r}"

