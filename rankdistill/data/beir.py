@@ -1,0 +1,175 @@
+"""BEIR folders: `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`, each plain or `.gz`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from rankdistill.data import lines
+from rankdistill.data.bad_rows import BadRows, Mode
+from rankdistill.data.beir_rows import parse_document, parse_qrels, parse_query, parse_rows
+from rankdistill.errors import DataError
+from rankdistill.records import Document
+
+CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A BEIR folder that `load` has checked.
+
+    Args:
+        path: the folder.
+        corpus_path: its corpus file.
+        document_lines: doc_id -> line of the corpus file, in file order.
+        query_texts: query_id -> text, in file order.
+        judgements: split -> query_id -> doc_id -> label.
+        fingerprint: SHA-256 (hex) of what corpus and queries say; compressing the files does not change it.
+        qrels_hashes: split -> SHA-256 (hex) of its qrels, likewise.
+        reports: `file:line: problem` of each row left out; empty unless read leniently.
+    """
+
+    path: Path
+    corpus_path: Path
+    document_lines: Mapping[str, int] = field(repr=False)
+    query_texts: Mapping[str, str] = field(repr=False)
+    judgements: Mapping[str, Mapping[str, Mapping[str, int]]] = field(repr=False)
+    fingerprint: str
+    qrels_hashes: Mapping[str, str] = field(repr=False)
+    reports: list[str] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.resolve().name
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that have judgements, sorted."""
+        return sorted(self.judgements)
+
+    @property
+    def doc_ids(self) -> list[str]:
+        """All document ids, in file order."""
+        return list(self.document_lines)
+
+    def documents(self) -> Iterator[Document]:
+        """The documents in file order, streamed from disk."""
+        usable = set(self.document_lines.values())
+        for number, line in lines.numbered(self.corpus_path):
+            if number in usable:
+                yield parse_document(line)
+
+    @cached_property
+    def contents(self) -> Mapping[str, str]:
+        """doc_id -> title and text joined by a space, in file order; read once and kept in memory."""
+        return {document.doc_id: document.contents for document in self.documents()}
+
+    def queries(self, split: str | None = None) -> dict[str, str]:
+        """query_id -> text, in file order: those judged in `split`, or all.
+
+        Raises:
+            DataError: no such split; the message lists the splits there are.
+        """
+        if split is None:
+            return dict(self.query_texts)
+        judged = self._judged(split)
+        return {query_id: text for query_id, text in self.query_texts.items() if query_id in judged}
+
+    def qrels(self, split: str) -> dict[str, dict[str, int]]:
+        """query_id -> doc_id -> label of `split`; a label above 0 is relevant.
+
+        Raises:
+            DataError: no such split.
+        """
+        return {query_id: dict(labels) for query_id, labels in self._judged(split).items()}
+
+    def qrels_hash(self, split: str) -> str:
+        """SHA-256 (hex) of the content of the split's qrels.
+
+        Raises:
+            DataError: no such split.
+        """
+        self._judged(split)
+        return self.qrels_hashes[split]
+
+    def _judged(self, split: str) -> Mapping[str, Mapping[str, int]]:
+        if split not in self.judgements:
+            raise DataError(
+                expected=f"a split of {self.path}: {', '.join(self.splits) or f'it has none (no {QRELS} folder)'}",
+                got=repr(split) + (f" ({len(self.reports)} bad rows were left out)" if self.reports else ""),
+                consequence="nothing was run",
+                remedy="name one of those splits" if self.splits else f"add {QRELS}/{split}.tsv",
+            )
+        return self.judgements[split]
+
+
+def load(path: str | Path, mode: Mode = "strict") -> Dataset:
+    """Check a BEIR folder and open it. One pass over each file; the corpus text is not kept.
+
+    A document may have an empty text if it has a title. A folder without qrels is a data set without splits.
+
+    Args:
+        path: the folder.
+        mode: `strict` raises if any row is bad; `lenient` leaves bad rows out and lists them in `Dataset.reports`.
+
+    Raises:
+        DataError: a folder or file is missing or unreadable, nothing usable is in it, or (strict) rows are bad:
+            broken JSON, missing or duplicate ids, empty texts, a wrong qrels header, scores that are no integers,
+            judgements of unknown queries or documents, empty qrels.
+    """
+    folder = Path(path)
+    corpus_path, queries_path = _required(folder, CORPUS), _required(folder, QUERIES)
+    bad, content = BadRows(mode), hashlib.sha256()
+    document_lines = {row.doc_id: number for number, row in parse_rows(corpus_path, parse_document, bad, content)}
+    content.update(b"\0")
+    query_texts = {row.query_id: row.text for _, row in parse_rows(queries_path, parse_query, bad, content)}
+    for kind, found, file in (("document", document_lines, corpus_path), ("query", query_texts, queries_path)):
+        if not found:
+            raise _nothing(f"a usable {kind} in {file}", "; ".join(["none", *bad.reports[:1]]))
+    judgements, hashes = {}, {}
+    for split, qrels_path in _qrels_paths(folder).items():
+        digest = hashlib.sha256()
+        judged = parse_qrels(qrels_path, query_texts.keys(), document_lines.keys(), bad, digest)
+        if judged:
+            judgements[split], hashes[split] = judged, digest.hexdigest()
+    bad.finish(f"a BEIR folder without bad rows at {folder}")
+    return Dataset(
+        path=folder,
+        corpus_path=corpus_path,
+        document_lines=document_lines,
+        query_texts=query_texts,
+        judgements=judgements,
+        fingerprint=content.hexdigest(),
+        qrels_hashes=hashes,
+        reports=bad.reports,
+    )
+
+
+def _required(folder: Path, name: str) -> Path:
+    if not folder.is_dir():
+        raise _nothing("a BEIR folder", f"{folder}: {'a file' if folder.exists() else 'no such folder'}")
+    found = lines.find(folder, name)
+    if found is None:
+        raise _nothing(f"{name} or {name}.gz in {folder}", "neither is there")
+    return found
+
+
+def _qrels_paths(folder: Path) -> dict[str, Path]:
+    """Split -> its file, sorted by split."""
+    names = {path.name.removesuffix(".gz") for path in (folder / QRELS).glob("*.tsv*")}
+    found = {name.removesuffix(".tsv"): lines.find(folder / QRELS, name) for name in sorted(names)}
+    return {split: path for split, path in found.items() if path is not None}
+
+
+def _nothing(expected: str, got: str) -> DataError:
+    return DataError(
+        expected=expected,
+        got=got,
+        consequence="nothing was run",
+        remedy=f"give a folder with {CORPUS}, {QUERIES} and {QRELS}/<split>.tsv (plain or .gz); "
+        "`rankdistill data fetch` or `rankdistill data pydocs` make one",
+    )
