@@ -46,3 +46,13 @@ def progress(unit: str) -> Progress:
 def command() -> str:
     """The command line as typed, for manifests."""
     return shlex.join(["rankdistill" if Path(sys.argv[0]).name in {"rankdistill", "main.py"} else sys.argv[0], *sys.argv[1:]])
+
+
+def show_reports(reports: list[str], most: int = 10) -> None:
+    """Print the rows that lenient reading left out, the first `most` of them, on standard error."""
+    if reports:
+        err.print(f"left out {len(reports):,} bad rows:", style="yellow", highlight=False)
+        for report in reports[:most]:
+            err.print(f"  {report}", markup=False, highlight=False, soft_wrap=True)
+        if len(reports) > most:
+            err.print(f"  and {len(reports) - most:,} more", highlight=False)

@@ -46,5 +46,5 @@ class BadRows:
             expected=expected,
             got=f"{rows}{shown}{more}",
             consequence="nothing was used: leaving rows out silently would change every result",
-            remedy="repair the rows, or read leniently (--lenient, mode='lenient') to leave them out and have them reported",
+            remedy="repair the rows, or leave them out and have them reported with --lenient (mode='lenient')",
         )

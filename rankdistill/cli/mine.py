@@ -1,0 +1,76 @@
+"""`rankdistill mine`: candidates per query."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rankdistill.cli import console
+
+
+def mine(
+    data: Annotated[Path, typer.Option(help="BEIR folder.")],
+    out: Annotated[Path, typer.Option(help="Folder for the candidates.")],
+    split: Annotated[str, typer.Option(help="Whose queries and labels.")] = "train",
+    source: Annotated[list[str], typer.Option(help="bm25 or dense; may be repeated.")] = ["bm25"],  # noqa: B006
+    depth: Annotated[int, typer.Option(help="How deep each source is asked.")] = 50,
+    model: Annotated[str | None, typer.Option(help="Model of the source `dense`: path, hub id or pypi:NAME.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens `dense` reads of a text.")] = None,
+    ranks: Annotated[str | None, typer.Option(help="Keep ranks FIRST:LAST only; positives are always kept.")] = None,
+    sample: Annotated[int | None, typer.Option(help="Draw this many from the ranks, uniformly.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    limit_queries: Annotated[int | None, typer.Option(help="Mine this many queries, chosen by hash.")] = None,
+    lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
+) -> None:
+    """Retrieve candidate documents for the queries of a split; judged positives are always kept."""
+    from rankdistill.data import load
+    from rankdistill.mining import candidates
+    from rankdistill.mining.source import named
+    from rankdistill.mining.window import Window, parse_ranks
+
+    first, last = parse_ranks(ranks) if ranks else (1, None)
+    window = Window(first, last, sample, seed)
+    sources = [named(name, model, max_length) for name in source]
+    dataset = load(data, "lenient" if lenient else "strict")
+    console.show_reports(dataset.reports)
+    queries = candidates.sample_queries(dataset.queries(split), limit_queries)
+    with console.progress("texts") as bar:
+        task = bar.add_task("mine", total=len(sources) * (len(dataset.doc_ids) + len(queries)))
+        made = candidates.build(
+            out,
+            dataset,
+            split,
+            sources,
+            depth,
+            window=window,
+            limit_queries=limit_queries,
+            command=console.command(),
+            progress=lambda advanced: bar.advance(task, advanced),
+        )
+        if not made:
+            bar.remove_task(task)
+    if not made:
+        console.err.print(f"{out} is up to date", highlight=False)
+    _summarise(out, len(queries))
+
+
+def _summarise(out: Path, queries: int) -> None:
+    """Print how many candidates and positives each source gave."""
+    import polars as pl
+
+    from rankdistill.mining import candidates
+
+    found = pl.DataFrame(candidates.read(out))
+    counts = found.group_by("source").agg(
+        rows=pl.len(),
+        positives=(pl.col("label") > 0).sum(),
+        unretrieved=pl.col("rank").is_null().sum(),
+    )
+    for source, rows, positives, unretrieved in counts.sort("source").iter_rows():
+        console.out.print(
+            f"{source}: {rows:,} candidates of {queries:,} queries; "
+            f"{positives:,} judged relevant, {unretrieved:,} of them not retrieved",
+            highlight=False,
+        )
