@@ -1,0 +1,86 @@
+"""`rankdistill train`: a student from stored teacher scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rankdistill.cli import console
+
+
+def train(
+    data: Annotated[Path, typer.Option(help="BEIR folder; the dev split is read from it.")],
+    store: Annotated[Path, typer.Option(help="Score store with candidates and teacher scores.")],
+    student: Annotated[str, typer.Option(help="Model to start from: path, hub id or pypi:DISTRIBUTION.")],
+    out: Annotated[Path, typer.Option(help="Folder of the trained student.")],
+    keep_layers: Annotated[str | None, typer.Option(help="Train only these layers, such as 0,5.")] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="margin_mse (default), margin_mse_all, kl_div or contrastive.")
+    ] = None,
+    teacher: Annotated[str | None, typer.Option(help="Teacher id, where the store has several.")] = None,
+    dev_split: Annotated[
+        str | None, typer.Option(help="Split for nDCG@10 while training; keeps the best step.")
+    ] = None,
+    negatives: Annotated[int | None, typer.Option(help="Negatives a row (default 4).")] = None,
+    sampling: Annotated[str | None, typer.Option(help="Negatives drawn: stratified (default) or uniform.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps (default: one pass).")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows a step (default 32).")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate (default 5e-5).")] = None,
+    scale: Annotated[str | None, typer.Option(help="Similarity to teacher unit: auto, learned or a number.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of sampling, order and dropout (default 13).")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML with these and all other settings.")] = None,
+) -> None:
+    """Train a student on a score store; run it again to go on after an interruption."""
+    from rankdistill.training import config as settings
+
+    chosen = settings.read(
+        config,
+        loss=loss,
+        negatives=negatives,
+        sampling=sampling,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        scale=scale,
+        seed=seed,
+    )
+    layers = _parse_layers(keep_layers)
+    with console.err.status("loading"):
+        from rankdistill.data import load
+        from rankdistill.stores.reader import ScoreStore
+        from rankdistill.training.run import train as run
+
+        dataset, scores = load(data), ScoreStore(store)
+    with console.progress("steps") as bar:
+        task = bar.add_task("training", total=chosen.steps)
+        run(
+            dataset,
+            scores,
+            student,
+            out,
+            chosen,
+            keep_layers=layers,
+            dev_split=dev_split,
+            teacher_id=teacher,
+            progress=lambda steps: bar.advance(task, steps),
+            command=console.command(),
+        )
+    console.out.print(f"student: {out}", highlight=False)
+
+
+def _parse_layers(given: str | None) -> list[int] | None:
+    from rankdistill.errors import ConfigError
+
+    if given is None:
+        return None
+    try:
+        return [int(one) for one in given.split(",")]
+    except ValueError as error:
+        raise ConfigError(
+            expected="layer numbers with commas between them, such as 0,5",
+            got=repr(given),
+            consequence="nothing was trained",
+            remedy="count layers from 0",
+        ) from error

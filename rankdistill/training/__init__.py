@@ -1,0 +1,1 @@
+"""Training: from the score store to a student (views, objectives, the run)."""

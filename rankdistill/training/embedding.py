@@ -1,0 +1,60 @@
+"""Embedding a training batch: token columns in, one vector a text out, with little padding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+Features = Mapping[str, Any]
+"""What the collator makes of a text column: `input_ids`, `attention_mask`, ... [batch, tokens], padded right."""
+
+
+def embed(model: nn.Module, features: Features) -> Float[Tensor, "texts dim"]:
+    """The model's sentence embeddings, float32."""
+    return model(dict(features))["sentence_embedding"].float()
+
+
+def embed_sorted(model: nn.Module, features: Features, groups: int) -> Float[Tensor, "texts dim"]:
+    """As `embed`, in `groups` forward passes over texts of similar length, each cut to its longest text.
+
+    Documents of a batch differ several times in length; padding all to the longest wastes about half the work.
+    """
+    lengths = features["attention_mask"].sum(dim=1)
+    order = lengths.argsort(stable=True)
+    parts = []
+    for chosen in order.tensor_split(groups):
+        longest = int(lengths[chosen[-1]])
+        parts.append(embed(model, _map_tokens(features, lambda tokens, c=chosen, n=longest: tokens[c, :n])))
+    return torch.cat(parts)[order.argsort()]
+
+
+def stack_columns(columns: Sequence[Features], pad_token_id: int) -> dict[str, Any]:
+    """Join token columns of `batch` texts each into one of `len(columns) * batch`, row by row: [row 0's texts, ...]."""
+    width = max(column["input_ids"].shape[1] for column in columns)
+
+    def widen(column: Features, name: str) -> Tensor:
+        missing = width - column[name].shape[1]
+        return pad(column[name], (0, missing), value=pad_token_id if name == "input_ids" else 0)
+
+    first = columns[0]
+    token_names = [name for name, value in first.items() if _is_token_matrix(first, value)]
+    joined = {name: torch.stack([widen(column, name) for column in columns], dim=1) for name in token_names}
+    return dict(first) | {name: tokens.flatten(0, 1) for name, tokens in joined.items()}
+
+
+def same_text(features: Features) -> Int[Tensor, " texts"]:
+    """A number for each text, equal for texts of equal tokens."""
+    return features["input_ids"].unique(dim=0, return_inverse=True)[1]
+
+
+def _map_tokens(features: Features, change: Any) -> dict[str, Any]:
+    return {name: change(value) if _is_token_matrix(features, value) else value for name, value in features.items()}
+
+
+def _is_token_matrix(features: Features, value: Any) -> bool:
+    return isinstance(value, Tensor) and value.shape == features["input_ids"].shape

@@ -1,0 +1,79 @@
+"""The factor between a student's similarity and the teacher's unit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rankdistill.errors import ConfigError
+from rankdistill.training.rows import TrainingRows
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+SAMPLED_ROWS = 64
+
+
+class ScoreScale(nn.Module):
+    """Multiplies scores by `initial * exp(log_ratio)`.
+
+    Learning the logarithm keeps the factor positive, and weight decay draws it to `initial`, not to zero. Several
+    processes average its gradient, since it lives outside the model that they share.
+
+    Args:
+        initial: the factor at the start, above 0.
+        learned: whether it is trained.
+    """
+
+    def __init__(self, initial: float, learned: bool) -> None:
+        super().__init__()
+        self.initial = initial
+        self.log_ratio = nn.Parameter(torch.zeros(()), requires_grad=learned)
+        if learned:
+            self.log_ratio.register_hook(_mean_over_processes)
+
+    @property
+    def value(self) -> float:
+        """The factor now."""
+        return self.initial * float(self.log_ratio.detach().exp())
+
+    def forward(self, scores: Float[Tensor, "batch docs"]) -> Float[Tensor, "batch docs"]:
+        """The scaled scores."""
+        return scores * (self.initial * self.log_ratio.exp())
+
+
+def margin_ratio(student: SentenceTransformer, rows: TrainingRows) -> float:
+    """Standard deviation of the teacher's margins over that of the student's, on the first rows.
+
+    Raises:
+        ConfigError: one of them is zero: all margins are equal.
+    """
+    count = min(SAMPLED_ROWS, len(rows))
+    documents = torch.from_numpy(rows.documents[:count]).long()
+    unique, places = documents.unique(return_inverse=True)
+    queries = student.encode_query([rows.query_texts[code] for code in rows.query[:count]], convert_to_tensor=True)
+    vectors = student.encode_document([rows.document_texts[code] for code in unique.tolist()], convert_to_tensor=True)
+    scores = student.similarity(queries, vectors).float().cpu().gather(1, places)
+    teacher = torch.from_numpy(rows.scores[:count])
+    student_spread, teacher_spread = (float((values[:, :1] - values[:, 1:]).std()) for values in (scores, teacher))
+    if not (student_spread > 0 and teacher_spread > 0):
+        raise ConfigError(
+            expected="teacher and student margins that differ from row to row",
+            got=f"standard deviations: teacher {teacher_spread}, student {student_spread}",
+            consequence="no scale can be derived from them",
+            remedy="check the scores, or set the scale to a number",
+        )
+    return teacher_spread / student_spread
+
+
+def _mean_over_processes(gradient: Tensor) -> Tensor:
+    from torch import distributed
+
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return gradient
+    total = gradient.clone()
+    distributed.all_reduce(total)
+    return total / distributed.get_world_size()
