@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
 
 from rankdistill import files, manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.index import registry
-from rankdistill.index.base import Vectors
 from rankdistill.index.documents import write_snippets
+from rankdistill.index.encoding import DocumentEncoder, Progress, encode
 from rankdistill.records import Document
-from rankdistill.space import Space
-
-ENCODED_AT_ONCE = 8192
-"""Documents given to the encoder together: enough for it to sort by length, few enough to see progress."""
-
-Progress = Callable[[int], object]
-
-
-class DocumentEncoder(Protocol):
-    """What building needs of `rankdistill.inference.TextEncoder`."""
-
-    @property
-    def space(self) -> Space:
-        """The space of the vectors."""
-        ...
-
-    @property
-    def fingerprint(self) -> Mapping[str, Any]:
-        """Everything that decides the vectors, as JSON values."""
-        ...
-
-    def encode_documents(self, texts: Sequence[str]) -> Vectors:
-        """float32 `[n, dimension]`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -188,20 +161,11 @@ def _build_shard(
         registry.IndexSettings(space.dimension, space.similarity, settings.factory, settings.search_parameters),
         threads=settings.threads,
     )
-    index.add(ids, _encode(documents, encoder, progress))
+    index.add(ids, encode(encoder, [row.contents for row in documents], progress))
     index.save(folder)
     if settings.snippet_length:
         write_snippets(folder, {row.doc_id: row.contents[: settings.snippet_length] for row in documents})
     replace(wanted, outputs=_hashes(folder, folder.glob("*.*"))).write(folder)
-
-
-def _encode(documents: list[Document], encoder: DocumentEncoder, progress: Progress) -> Vectors:
-    vectors = np.empty((len(documents), encoder.space.dimension), np.float32)
-    for start in range(0, len(documents), ENCODED_AT_ONCE):
-        block = documents[start : start + ENCODED_AT_ONCE]
-        vectors[start : start + len(block)] = encoder.encode_documents([row.contents for row in block])
-        progress(len(block))
-    return vectors
 
 
 def _hashes(root: Path, paths: Iterable[Path]) -> dict[str, str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from rankdistill import manifest
 from rankdistill.index import registry
 from rankdistill.index.base import NOTHING, Ids, Scores, Searcher, Vectors
 from rankdistill.index.documents import read_snippets
+from rankdistill.index.encoding import QueryEncoder
 from rankdistill.index.sharded import ShardedIndex
 from rankdistill.space import Space, require_same
 
@@ -20,19 +21,6 @@ class Hit(NamedTuple):
 
     doc_id: str
     score: float
-
-
-class QueryEncoder(Protocol):
-    """What searching needs of `rankdistill.inference.TextEncoder`."""
-
-    @property
-    def space(self) -> Space:
-        """The space of the vectors."""
-        ...
-
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """float32 `[n, dimension]`."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
-"""The best k of a matrix of scores, with equal scores in a fixed order."""
+"""The best k of each row of a matrix of scores, with equal scores in a fixed order."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rankdistill.mining.top_k import top_indices
 
 Positions = NDArray[np.int64]
 
@@ -18,18 +20,10 @@ def top_k(scores: NDArray[np.float32], k: int) -> Positions:
     Returns:
         `[rows, min(k, columns)]`.
     """
-    columns = scores.shape[1]
-    if k >= columns:
-        return np.argsort(-scores, axis=1, kind="stable")
-    chosen = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-    worst = np.take_along_axis(scores, chosen, axis=1).min(axis=1)
-    for row in np.flatnonzero((scores >= worst[:, None]).sum(axis=1) > k):  # a tie across the edge: lowest columns
-        above = np.flatnonzero(scores[row] > worst[row])
-        level = np.flatnonzero(scores[row] == worst[row])
-        chosen[row] = np.concatenate([above, level[: k - above.size]])
-    chosen.sort(axis=1)
-    order = np.argsort(-np.take_along_axis(scores, chosen, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(chosen, order, axis=1)
+    best = np.empty((len(scores), min(k, scores.shape[1])), np.int64)
+    for row, values in enumerate(scores):
+        best[row] = top_indices(values, k)
+    return best
 
 
 def best_first(positions: Positions, scores: NDArray[np.float32]) -> tuple[Positions, NDArray[np.float32]]:

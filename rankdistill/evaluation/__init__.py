@@ -1,0 +1,1 @@
+"""Evaluation: runs, measures, significance, and the reports made of them."""

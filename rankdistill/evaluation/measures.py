@@ -1,0 +1,89 @@
+"""Measures per query, by ir-measures (trec_eval's definitions)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from rankdistill.errors import DataError
+
+Run = Mapping[str, Mapping[str, float]]
+"""query_id -> doc_id -> score, higher is better."""
+
+Qrels = Mapping[str, Mapping[str, int]]
+"""query_id -> doc_id -> label; above 0 is relevant, 0 is judged and not relevant."""
+
+MEASURES = {"ndcg_at_10": "nDCG@10", "recall_at_100": "R@100", "mrr_at_10": "RR@10", "map_at_100": "AP@100"}
+"""Our key -> the name in ir-measures. Add a measure here."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The measures of one run.
+
+    Args:
+        per_query: `query_id` and one float column a measure; one row for each query of the qrels, sorted by id.
+    """
+
+    per_query: pl.DataFrame
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Measure -> mean over all queries of the qrels."""
+        columns = self.per_query.drop("query_id")
+        return {name: float(columns.get_column(name).to_numpy().mean()) for name in columns.columns}
+
+
+def evaluate_run(run: Run, qrels: Qrels) -> Evaluated:
+    """Evaluate `run` on every query of `qrels`.
+
+    A query that the run does not answer counts 0; queries of the run without qrels are left out. Documents without a
+    judgement count as not relevant. Equal scores are ordered as trec_eval does, see `ranked`. A document with the
+    query's own id is kept (mteb's default, not beir's).
+
+    Raises:
+        DataError: there are no qrels, or a score is not finite.
+    """
+    import ir_measures
+
+    if not qrels:
+        raise DataError(expected="qrels to evaluate on", got="none", consequence="nothing was evaluated", remedy="")
+    wanted = {ir_measures.parse_measure(name): key for key, name in MEASURES.items()}
+    answered = ranked({query_id: scores for query_id, scores in run.items() if query_id in qrels})
+    values = {query_id: dict.fromkeys(MEASURES, 0.0) for query_id in sorted(qrels)}
+    for metric in ir_measures.iter_calc(list(wanted), {key: dict(value) for key, value in qrels.items()}, answered):
+        values[metric.query_id][wanted[metric.measure]] = float(metric.value)
+    rows = [{"query_id": query_id, **row} for query_id, row in values.items()]
+    return Evaluated(pl.DataFrame(rows, schema={"query_id": pl.String, **dict.fromkeys(MEASURES, pl.Float64)}))
+
+
+def ranked(run: Run) -> dict[str, dict[str, float]]:
+    """The run with each query's documents best first, and scores 0, -1, -2, ... without ties.
+
+    Equal scores are ordered by falling document id: trec_eval's rule. Fixing the order here gives every tool the same
+    ranking; they break ties differently (ir-measures' own RR@10 and beir's MRR keep the order of the run).
+
+    Raises:
+        DataError: a score is not finite.
+    """
+    for query_id, scores in run.items():
+        for doc_id, score in scores.items():
+            if not math.isfinite(score):
+                raise DataError(
+                    expected="finite scores in the run",
+                    got=f"{score} for query {query_id!r}, document {doc_id!r}",
+                    consequence="nothing was evaluated: such a document has no rank",
+                    remedy="check the model or the run file",
+                )
+    return {
+        query_id: {
+            doc_id: float(-rank)
+            for rank, (_, doc_id) in enumerate(
+                sorted(((score, doc_id) for doc_id, score in scores.items()), reverse=True)
+            )
+        }
+        for query_id, scores in run.items()
+    }

@@ -1,0 +1,83 @@
+"""A teacher re-ranking another system, as a system under evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankdistill.data import Dataset
+from rankdistill.evaluation.measures import Run
+from rankdistill.evaluation.retrieve import Progress, Retriever
+
+
+class PairScorer(Protocol):
+    """What re-ranking needs of a teacher."""
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Everything that decides the scores."""
+        ...
+
+    def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> NDArray[np.float32]:
+        """float32 `[n]` for (query text, document text) pairs."""
+        ...
+
+
+class Reranker:
+    """A teacher ordering the best documents of another system anew.
+
+    The documents below `depth` follow in the first system's order, so that recall at greater depths stays what the
+    first system gives.
+
+    Args:
+        dataset: the documents' texts.
+        first: the system whose documents are re-ranked.
+        teacher: scores pairs.
+        name: what tables call it.
+        depth: how many documents a query the teacher scores.
+        progress: called with the number of pairs just scored.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        first: Retriever,
+        teacher: PairScorer,
+        name: str,
+        depth: int = 100,
+        progress: Progress = lambda done: None,
+    ) -> None:
+        self.name = name
+        self._dataset, self._first, self._teacher, self._depth = dataset, first, teacher, depth
+        self._progress = progress
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """The first system's, the teacher's, and the depth."""
+        return {
+            "first": dict(self._first.fingerprint),
+            "teacher": dict(self._teacher.fingerprint),
+            "depth": self._depth,
+        }
+
+    def retrieve(self, queries: Mapping[str, str], k: int) -> Run:
+        """Scores are the teacher's; below `depth`, smaller than the query's smallest by 1, 2, ..."""
+        first = self._first.retrieve(queries, max(k, self._depth))
+        order = {query_id: sorted(found, key=found.__getitem__, reverse=True) for query_id, found in first.items()}
+        pairs = [(query_id, doc_id) for query_id, ids in order.items() for doc_id in ids[: self._depth]]
+        contents = self._dataset.contents
+        scores = self._teacher.score([(queries[query], contents[doc]) for query, doc in pairs], self._progress)
+        run: dict[str, dict[str, float]] = {query_id: {} for query_id in order}
+        for (query_id, doc_id), score in zip(pairs, scores, strict=True):
+            run[query_id][doc_id] = float(score)
+        for query_id, ids in order.items():
+            lowest = min(run[query_id].values(), default=0.0)
+            run[query_id] |= {doc_id: lowest - rank for rank, doc_id in enumerate(ids[self._depth :], start=1)}
+        return {query_id: _best(found, k) for query_id, found in run.items()}
+
+
+def _best(found: Mapping[str, float], k: int) -> dict[str, float]:
+    return dict(sorted(found.items(), key=lambda hit: -hit[1])[:k])

@@ -1,0 +1,143 @@
+"""What an evaluation and a comparison say, as they are written to `results.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rankdistill import files
+from rankdistill.errors import DataError
+
+FILE_NAME = "results.json"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Latency(_Record):
+    """Milliseconds to answer one query alone (encode and search), measured here."""
+
+    p50: float
+    p99: float
+    queries: int
+
+
+class System(_Record):
+    """One retrieval system and what it costs.
+
+    Args:
+        name: what the tables call it.
+        measures: measure -> mean over the queries.
+        intervals: measure -> 95% bootstrap interval of that mean.
+        per_query: file with the per-query values.
+        latency_ms: None where it was not measured.
+        model_bytes: size of the weights.
+        index_bytes: size of the index on disk, or of the vectors where the index was in memory only.
+        parameters: number of weights.
+        teacher_seconds: time spent on teacher scores to train it.
+        teacher_pairs: how many teacher scores it was trained on.
+    """
+
+    name: str
+    measures: dict[str, float]
+    intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    per_query: str | None = None
+    latency_ms: Latency | None = None
+    model_bytes: int | None = None
+    index_bytes: int | None = None
+    parameters: int | None = None
+    teacher_seconds: float | None = None
+    teacher_pairs: int | None = None
+
+
+class Comparison(_Record):
+    """`system` minus `baseline` in one measure.
+
+    Args:
+        difference: of the means; above 0 the system is better.
+        interval: 95% bootstrap interval of the difference over queries.
+        p_value: two-sided paired randomisation test.
+        p_holm: Holm-corrected over the systems compared to this baseline in this measure.
+    """
+
+    baseline: str
+    system: str
+    measure: str
+    difference: float
+    interval: tuple[float, float]
+    p_value: float
+    p_holm: float
+
+    def significant(self, level: float = 0.05) -> bool:
+        """Whether the corrected p-value is below `level`."""
+        return self.p_holm < level
+
+
+class Results(_Record):
+    """Systems evaluated on the same queries, side by side.
+
+    Args:
+        signature: what the numbers depend on: data and its hash, split, measures, versions, command.
+    """
+
+    title: str
+    data: str
+    split: str
+    queries: int
+    systems: list[System]
+    comparisons: list[Comparison] = Field(default_factory=list)
+    signature: dict[str, Any] = Field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write `results.json` into `folder`."""
+        _write(folder, self.model_dump(mode="json"))
+
+
+class Evaluation(_Record):
+    """One system on one split, as `rankdistill evaluate` writes it.
+
+    `results.json` holds the means as flat keys too, so that `results["ndcg_at_10"]` needs no knowledge of this class.
+
+    Args:
+        system: the system and its measures.
+        queries: how many.
+        through: tool (`mteb`, `beir`) -> measure -> what that tool says of the same system.
+        signature: see `Results`.
+    """
+
+    system: System
+    queries: int
+    through: dict[str, dict[str, float]] = Field(default_factory=dict)
+    signature: dict[str, Any] = Field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write `results.json` into `folder`."""
+        _write(folder, {**self.system.measures, **self.model_dump(mode="json")})
+
+    @classmethod
+    def read(cls, folder: Path) -> Evaluation:
+        """What `write` wrote.
+
+        Raises:
+            DataError: there is no such file, or it is something else.
+        """
+        path = folder / FILE_NAME
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**{name: content[name] for name in cls.model_fields})
+        except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+            raise DataError(
+                expected="a folder written by `rankdistill evaluate`",
+                got=f"{path}: {str(error).splitlines()[0]}",
+                consequence="nothing was compared",
+                remedy="evaluate the model first, and give its --out folder",
+            ) from error
+
+
+def _write(folder: Path, content: Mapping[str, Any]) -> None:
+    files.write_text(folder / FILE_NAME, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

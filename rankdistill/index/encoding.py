@@ -1,0 +1,58 @@
+"""Texts to vectors for an index: what is needed of an encoder, and a whole corpus in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from rankdistill.index.base import Vectors
+from rankdistill.space import Space
+
+ENCODED_AT_ONCE = 8192
+"""Documents given to the encoder together: enough for it to sort by length, few enough to see progress."""
+
+Progress = Callable[[int], object]
+"""Called with the number of documents just finished."""
+
+
+class DocumentEncoder(Protocol):
+    """What building needs of `rankdistill.inference.TextEncoder`."""
+
+    @property
+    def space(self) -> Space:
+        """The space of the vectors."""
+        ...
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Everything that decides the vectors, as JSON values."""
+        ...
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        """float32 `[n, dimension]`."""
+        ...
+
+
+class QueryEncoder(Protocol):
+    """What searching needs of `rankdistill.inference.TextEncoder`."""
+
+    @property
+    def space(self) -> Space:
+        """The space of the vectors."""
+        ...
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """float32 `[n, dimension]`."""
+        ...
+
+
+def encode(encoder: DocumentEncoder, texts: Sequence[str], progress: Progress) -> Vectors:
+    """The vectors of documents, float32 `[n, dimension]`; `progress` is called after each block."""
+    vectors = np.empty((len(texts), encoder.space.dimension), np.float32)
+    for start in range(0, len(texts), ENCODED_AT_ONCE):
+        block = texts[start : start + ENCODED_AT_ONCE]
+        vectors[start : start + len(block)] = encoder.encode_documents(block)
+        progress(len(block))
+    return vectors
