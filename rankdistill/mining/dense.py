@@ -67,7 +67,7 @@ def _comparable(vectors: NDArray[np.float32], similarity: str) -> NDArray[np.flo
     if similarity != "cosine":
         return vectors
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(norms == 0, np.float32(1), norms)
+    return vectors / np.maximum(norms, np.finfo(np.float32).tiny)
 
 
 def _merge(

@@ -1,0 +1,139 @@
+"""TREC runs (`qid Q0 did rank score tag`) and qrels (`qid 0 did rel`), plain or `.gz`, read and written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from rankdistill.data import lines
+from rankdistill.data.bad_rows import BadRows, Mode
+from rankdistill.data.writer import write_lines
+from rankdistill.errors import DataError
+
+Run = dict[str, dict[str, float]]
+"""query_id -> doc_id -> score."""
+
+Qrels = dict[str, dict[str, int]]
+"""query_id -> doc_id -> label."""
+
+Number = TypeVar("Number", int, float)
+
+
+def read_run(path: Path, mode: Mode = "strict") -> tuple[Run, list[str]]:
+    """A run, and the reports of the rows left out (none if strict). The rank column must be an integer but is not used.
+
+    Raises:
+        DataError: the file cannot be read, holds no usable row, or (strict) has bad rows.
+    """
+    return _read(path, mode, "a TREC run: `qid Q0 did rank score tag`", _parse_run_row)
+
+
+def read_qrels(path: Path, mode: Mode = "strict") -> tuple[Qrels, list[str]]:
+    """Headerless qrels, and the reports of the rows left out (none if strict).
+
+    Raises:
+        DataError: the file cannot be read, holds no usable row, or (strict) has bad rows.
+    """
+    return _read(path, mode, "TREC qrels: `qid 0 did rel`", _parse_qrels_row)
+
+
+def write_run(path: Path, run: Mapping[str, Mapping[str, float]], tag: str) -> None:
+    """Write a run, each query's documents by falling score, equal scores by document id.
+
+    Scores are written so that reading gives the same float.
+
+    Raises:
+        DataError: an id or the tag holds white space, or a score is not finite.
+    """
+    write_lines(path, _run_lines(run, _one_word(tag)))
+
+
+def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
+    """Write headerless qrels in the given order.
+
+    Raises:
+        DataError: an id holds white space.
+    """
+    write_lines(
+        path,
+        (
+            f"{_one_word(query_id)} 0 {_one_word(doc_id)} {label}"
+            for query_id, labels in qrels.items()
+            for doc_id, label in labels.items()
+        ),
+    )
+
+
+def _read(
+    path: Path, mode: Mode, expected: str, parse: Callable[[list[str]], tuple[str, str, Number]]
+) -> tuple[dict[str, dict[str, Number]], list[str]]:
+    bad: BadRows = BadRows(mode)
+    found: dict[str, dict[str, Number]] = {}
+    for number, line in lines.numbered(path):
+        if not line.strip():
+            continue
+        try:
+            query_id, doc_id, value = parse(line.decode().split())
+        except ValueError as error:  # broken UTF-8 too
+            bad.add(path, number, str(error))
+            continue
+        if doc_id in found.setdefault(query_id, {}):
+            bad.add(path, number, f"query {query_id!r} and document {doc_id!r} stand above already")
+            continue
+        found[query_id][doc_id] = value
+    bad.finish(f"{expected} at {path}")
+    if not found:
+        raise DataError(
+            expected=f"{expected} at {path}",
+            got="; ".join(["no usable row", *bad.reports[:1]]),
+            consequence="nothing was used",
+            remedy="give the right file",
+        )
+    return found, bad.reports
+
+
+def _parse_run_row(columns: list[str]) -> tuple[str, str, float]:
+    if len(columns) != 6:
+        raise ValueError(f"{len(columns)} columns, not 6 (qid Q0 did rank score tag)")
+    query_id, _, doc_id, rank, score, _ = columns
+    try:
+        int(rank)
+        value = float(score)
+    except ValueError as error:
+        raise ValueError(f"rank {rank!r} is no integer or score {score!r} is no number") from error
+    if not math.isfinite(value):
+        raise ValueError(f"the score {score!r} is not finite")
+    return query_id, doc_id, value
+
+
+def _parse_qrels_row(columns: list[str]) -> tuple[str, str, int]:
+    if len(columns) != 4:
+        raise ValueError(f"{len(columns)} columns, not 4 (qid 0 did rel)")
+    query_id, _, doc_id, label = columns
+    try:
+        return query_id, doc_id, int(label)
+    except ValueError as error:
+        raise ValueError(f"the label {label!r} is no integer") from error
+
+
+def _run_lines(run: Mapping[str, Mapping[str, float]], tag: str) -> Iterator[str]:
+    for query_id, scores in run.items():
+        ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+        for rank, (doc_id, score) in enumerate(ranked, start=1):
+            if not math.isfinite(score):
+                raise _unwritable(f"a finite score for query {query_id!r}, document {doc_id!r}", repr(score))
+            yield f"{_one_word(query_id)} Q0 {_one_word(doc_id)} {rank} {float(score)!r} {tag}"
+
+
+def _one_word(text: str) -> str:
+    if len(text.split()) != 1 or text != text.strip():
+        raise _unwritable("an id or tag without white space, which separates the columns", repr(text))
+    return text
+
+
+def _unwritable(expected: str, got: str) -> DataError:
+    return DataError(
+        expected=expected, got=got, consequence="the file was not written", remedy="change it, then write again"
+    )

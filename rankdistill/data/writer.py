@@ -1,0 +1,95 @@
+"""Writing BEIR folders: same collection, same bytes, plain or gzip."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from rankdistill import files, manifest
+from rankdistill.data.beir import CORPUS, QRELS, QUERIES
+from rankdistill.data.beir_rows import QRELS_HEADER
+from rankdistill.records import Document, Query
+
+ARTEFACT = "dataset"
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What a BEIR folder holds.
+
+    Args:
+        documents: the corpus; read once, so it may be a stream.
+        queries: the queries; likewise.
+        qrels: split -> query_id -> doc_id -> label.
+    """
+
+    documents: Iterable[Document]
+    queries: Iterable[Query]
+    qrels: Mapping[str, Mapping[str, Mapping[str, int]]]
+
+
+def write_beir(out: Path, collection: Collection, made_by: manifest.Manifest, compress: bool = False) -> None:
+    """Write `collection` as a BEIR folder, the manifest last. Hold the lock on `out` while calling.
+
+    Args:
+        out: the folder.
+        collection: what to write.
+        made_by: its provenance; the hashes of the files written are added.
+        compress: write `.gz` files. Plain ones can be read by beir's own loader.
+
+    Raises:
+        OutputError: `out` cannot be written to.
+    """
+    suffix = ".gz" if compress else ""
+    files.remove_temporaries(out)
+    corpus, queries = out / f"{CORPUS}{suffix}", out / f"{QUERIES}{suffix}"
+    write_lines(corpus, (_json(_id=row.doc_id, title=row.title, text=row.text) for row in collection.documents))
+    write_lines(queries, (_json(_id=row.query_id, text=row.text) for row in collection.queries))
+    written = [corpus, queries]
+    for split, judged in sorted(collection.qrels.items()):
+        path = out / QRELS / f"{split}.tsv"
+        write_lines(path, _qrels_lines(judged))
+        written.append(path)
+    outputs = {path.relative_to(out).as_posix(): files.hash_file(path) for path in written}
+    manifest.Manifest(
+        artefact=ARTEFACT,
+        inputs=made_by.inputs,
+        parameters=made_by.parameters,
+        versions=made_by.versions,
+        command=made_by.command,
+        outputs=outputs,
+    ).write(out)
+
+
+def write_lines(path: Path, rows: Iterable[str]) -> None:
+    """Write each row and a line end to `path` (UTF-8; gzip if it ends in `.gz`), atomically."""
+    with files.atomic_path(path) as temporary, _open(temporary, path.suffix == ".gz") as stream:
+        for row in rows:
+            stream.write(f"{row}\n".encode())
+
+
+@contextmanager
+def _open(path: Path, compress: bool) -> Iterator[BinaryIO]:
+    """A binary file to write; the gzip header gets no time and no name, so that bytes depend on the content only."""
+    with path.open("wb") as raw:
+        if not compress:
+            yield raw
+            return
+        with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as stream:
+            yield stream  # type: ignore[misc]
+
+
+def _qrels_lines(judged: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    yield "\t".join(QRELS_HEADER)
+    for query_id, labels in judged.items():
+        for doc_id, label in labels.items():
+            yield f"{query_id}\t{doc_id}\t{label}"
+
+
+def _json(**fields: Any) -> str:
+    return json.dumps(fields, ensure_ascii=False)
