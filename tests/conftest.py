@@ -1,0 +1,114 @@
+"""Fixtures shared by all tests: a tiny BEIR folder, tiny random models, and the real data sets where they are at hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+TOPICS = ("river", "planet", "bread", "violin", "harbour", "engine")
+WORDS = ("deep", "old", "bright", "slow", "small", "round", "north", "glass", "iron", "sweet", "north", "stone")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets named by RANKDISTILL_DATA; skips where there is none."""
+    folder = os.environ.get("RANKDISTILL_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("RANKDISTILL_DATA names no folder with the real data sets")
+    return Path(folder)
+
+
+def _documents() -> list[dict[str, str]]:
+    generator = random.Random(7)
+    rows = []
+    for number in range(40):
+        topic = TOPICS[number % len(TOPICS)]
+        words = " ".join(generator.choices(WORDS, k=generator.randint(4, 14)))
+        rows.append({"_id": f"d{number:02d}", "title": f"{topic} {number}", "text": f"the {topic} is {words}"})
+    return rows
+
+
+@pytest.fixture
+def tiny_beir(tmp_path: Path) -> Path:
+    """A BEIR folder: 40 documents; 12 train, 6 dev, 6 test queries, each with one to three relevant documents."""
+    root = tmp_path / "tiny"
+    (root / "qrels").mkdir(parents=True)
+    documents = _documents()
+    (root / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in documents))
+    generator = random.Random(11)
+    queries = []
+    for split, start, count in (("train", 0, 12), ("dev", 12, 6), ("test", 18, 6)):
+        lines = ["query-id\tcorpus-id\tscore"]
+        for number in range(start, start + count):
+            topic = TOPICS[number % len(TOPICS)]
+            queries.append({"_id": f"q{number:02d}", "text": f"what is the {generator.choice(WORDS)} {topic} {number}"})
+            same_topic = [row["_id"] for row in documents if row["title"].startswith(topic)]
+            for doc_id in sorted(generator.sample(same_topic, generator.randint(1, 3))):
+                lines.append(f"q{number:02d}\t{doc_id}\t1")
+        (root / "qrels" / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+    (root / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in queries))
+    return root
+
+
+def _vocabulary() -> list[str]:
+    digits = [*"0123456789", *(f"##{digit}" for digit in "0123456789")]
+    letters = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
+    words = sorted({*TOPICS, *WORDS, "the", "is", "what"} - set(letters))
+    return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *digits, *letters, *words]
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random three-layer BERT (hidden 32) with its WordPiece tokeniser, as a plain transformers folder."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny-bert")
+    vocabulary = _vocabulary()
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=64)
+    torch.manual_seed(3)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.3,
+    )
+    BertModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tiny BERT as a sentence-transformers model: mean pooling, unit length, cosine."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+
+    folder = tmp_path_factory.mktemp("tiny-encoder")
+    transformer = Transformer(str(tiny_bert), max_seq_length=64)
+    pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
+    SentenceTransformer(modules=[transformer, pooling, Normalize()], device="cpu").save(str(folder), create_model_card=False)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_cross_encoder(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tiny BERT with a random one-logit head, as a sentence-transformers CrossEncoder."""
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    folder = tmp_path_factory.mktemp("tiny-cross-encoder")
+    torch.manual_seed(5)
+    CrossEncoder(str(tiny_bert), num_labels=1, device="cpu", max_length=64).save_pretrained(str(folder))
+    return str(folder)
