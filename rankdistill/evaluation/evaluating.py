@@ -1,0 +1,157 @@
+"""One system evaluated on one split: its run, its measures a query, its means, written to a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from rankdistill import files, manifest, tables
+from rankdistill.data import Dataset, trec
+from rankdistill.errors import ConfigError
+from rankdistill.evaluation.beir import evaluate_through_beir
+from rankdistill.evaluation.latency import measure_latency
+from rankdistill.evaluation.measures import MEASURES, Evaluated, Run, evaluate_run
+from rankdistill.evaluation.mteb import evaluate_through_mteb
+from rankdistill.evaluation.results import Evaluation, System
+from rankdistill.evaluation.retrieve import Retriever
+from rankdistill.evaluation.significance import bootstrap_interval
+
+RUN_FILE, PER_QUERY_FILE, MTEB_FOLDER = "run.trec", "per_query.parquet", "mteb"
+DEPTH = 100
+"""Documents a query; the deepest measure, recall at 100, needs as many."""
+
+Tool = Literal["mteb", "beir"]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a system costs besides time a query; see `rankdistill.evaluation.results.System`."""
+
+    model_bytes: int | None = None
+    index_bytes: int | None = None
+    parameters: int | None = None
+    teacher_seconds: float | None = None
+    teacher_pairs: int | None = None
+
+
+def evaluate(
+    retriever: Retriever,
+    dataset: Dataset,
+    split: str,
+    out: Path,
+    *,
+    depth: int = DEPTH,
+    through: Sequence[Tool] = (),
+    latency_queries: int = 0,
+    costs: Costs = Costs(),
+    command: str = "",
+) -> Evaluation:
+    """Evaluate `retriever` on `split` and write `results.json`, `per_query.parquet` and `run.trec` into `out`.
+
+    Args:
+        retriever: the system.
+        dataset: queries and qrels.
+        split: of the qrels.
+        out: folder; if it already holds this very evaluation, that is returned.
+        depth: documents a query, at least 100.
+        through: tools that evaluate the same system too; what they say is under `through`.
+        latency_queries: how many queries to time one by one; 0 times none. Times differ from run to run.
+        costs: sizes and teacher cost, for reports.
+        command: the command line, for the signature.
+
+    Raises:
+        StaleOutputError: `out` holds another evaluation.
+        ConfigError: `depth` is below 100.
+        DataError: no such split, or a score is not finite.
+    """
+    if depth < DEPTH:
+        raise ConfigError(
+            expected=f"a depth of at least {DEPTH}",
+            got=str(depth),
+            consequence="nothing was evaluated: recall at 100 would be too low",
+            remedy="leave the depth out",
+        )
+    queries, qrels = dataset.queries(split), dataset.qrels(split)
+    wanted = _manifest(retriever, dataset, split, command, {
+        "split": split, "depth": depth, "through": sorted(through), "latency_queries": latency_queries,
+        "name": retriever.name, "costs": asdict(costs),
+    })  # fmt: skip
+    if manifest.is_current(out, wanted):
+        return Evaluation.read(out)
+    with files.exclusive(out):
+        run = retriever.retrieve(queries, depth)
+        evaluated = evaluate_run(run, qrels)
+        others: dict[str, dict[str, float]] = {}
+        if "mteb" in through:
+            others["mteb"] = evaluate_through_mteb(retriever, dataset, split, out / MTEB_FOLDER, depth)
+        if "beir" in through:
+            others["beir"] = evaluate_through_beir(run, qrels)
+        latency = measure_latency(retriever, queries, count=latency_queries) if latency_queries else None
+        evaluation = Evaluation(
+            system=System(
+                name=retriever.name,
+                measures=evaluated.means,
+                intervals=mean_intervals(evaluated),
+                per_query=PER_QUERY_FILE,
+                latency_ms=latency,
+                **asdict(costs),
+            ),
+            queries=len(qrels),
+            through=others,
+            signature=_signature(retriever, dataset, wanted),
+        )
+        _write(out, run, evaluated, evaluation, wanted)
+    return evaluation
+
+
+def read_per_query(folder: Path) -> pl.DataFrame:
+    """`query_id` and one column a measure, as `evaluate` wrote them."""
+    path = folder / PER_QUERY_FILE
+    tables.check_schema(path, pl.DataFrame(schema={"query_id": pl.String}).to_arrow().schema)
+    return pl.read_parquet(path)
+
+
+def mean_intervals(evaluated: Evaluated) -> dict[str, tuple[float, float]]:
+    """Measure -> 95% bootstrap interval of its mean over the queries."""
+    return {name: bootstrap_interval(evaluated.per_query.get_column(name).to_numpy()) for name in MEASURES}
+
+
+def _manifest(
+    retriever: Retriever, dataset: Dataset, split: str, command: str, parameters: Mapping[str, Any]
+) -> manifest.Manifest:
+    return manifest.Manifest(
+        artefact="evaluation",
+        inputs={
+            "data": dataset.fingerprint,
+            "qrels": dataset.qrels_hash(split),
+            "system": manifest.digest(dict(retriever.fingerprint)),
+        },
+        parameters=parameters,
+        versions=manifest.versions_of("ir-measures", "mteb", "beir", "faiss-cpu", "faiss-gpu", "torch", "transformers"),
+        command=command,
+    )
+
+
+def _signature(retriever: Retriever, dataset: Dataset, made: manifest.Manifest) -> dict[str, Any]:
+    return {
+        "data": dataset.name,
+        "split": made.parameters["split"],
+        "data_hash": made.inputs["data"],
+        "qrels_hash": made.inputs["qrels"],
+        "depth": made.parameters["depth"],
+        "system": dict(retriever.fingerprint),
+        "measures": MEASURES,
+        "versions": dict(made.versions),
+        "command": made.command,
+    }
+
+
+def _write(out: Path, run: Run, evaluated: Evaluated, evaluation: Evaluation, wanted: manifest.Manifest) -> None:
+    trec.write_run(out / RUN_FILE, run, tag="rankdistill")
+    tables.write_parquet(out / PER_QUERY_FILE, evaluated.per_query.to_arrow())
+    evaluation.write(out)
+    wanted.write(out)
