@@ -25,6 +25,7 @@ DEPTH = 100
 """Documents a query; the deepest measure, recall at 100, needs as many."""
 
 Tool = Literal["mteb", "beir"]
+TOOLS: tuple[Tool, ...] = ("mteb", "beir")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from rankdistill.evaluation.measures import Run
 if TYPE_CHECKING:
     from rankdistill.mining.bm25 import Bm25
 
-Progress = Callable[[int], object]
+Progress = Callable[[int], None]
 """Called with the number of texts or pairs just finished."""
 
 

@@ -11,9 +11,9 @@ from rankdistill.index.base import Vectors
 from rankdistill.space import Space
 
 ENCODED_AT_ONCE = 8192
-"""Documents given to the encoder together: enough for it to sort by length, few enough to see progress."""
+"""Documents given to the encoder together: enough for it to sort by length, few enough to hold their tokens."""
 
-Progress = Callable[[int], object]
+Progress = Callable[[int], None]
 """Called with the number of documents just finished."""
 
 
@@ -30,8 +30,8 @@ class DocumentEncoder(Protocol):
         """Everything that decides the vectors, as JSON values."""
         ...
 
-    def encode_documents(self, texts: Sequence[str]) -> Vectors:
-        """float32 `[n, dimension]`."""
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        """float32 `[n, dimension]`; `progress` is called with the number of texts done since the last call."""
         ...
 
 
@@ -49,10 +49,9 @@ class QueryEncoder(Protocol):
 
 
 def encode(encoder: DocumentEncoder, texts: Sequence[str], progress: Progress) -> Vectors:
-    """The vectors of documents, float32 `[n, dimension]`; `progress` is called after each block."""
+    """The vectors of documents, float32 `[n, dimension]`; encoded in blocks so that memory holds one block's tokens."""
     vectors = np.empty((len(texts), encoder.space.dimension), np.float32)
     for start in range(0, len(texts), ENCODED_AT_ONCE):
         block = texts[start : start + ENCODED_AT_ONCE]
-        vectors[start : start + len(block)] = encoder.encode_documents(block)
-        progress(len(block))
+        vectors[start : start + len(block)] = encoder.encode_documents(block, progress)
     return vectors

@@ -147,6 +147,27 @@ def default_search(factory: str) -> Mapping[str, float]:
     return next((found for kind, found in DEFAULT_SEARCH.items() if factory.startswith(kind)), {})
 
 
+def parse_search_parameters(given: Sequence[str]) -> dict[str, float]:
+    """`NAME=VALUE` settings as typed.
+
+    Raises:
+        ConfigError: one is not of that form.
+    """
+    parsed = {}
+    for setting in given:
+        name, _, value = setting.partition("=")
+        try:
+            parsed[name] = float(value)
+        except ValueError as error:
+            raise ConfigError(
+                expected="a search parameter as NAME=VALUE, such as efSearch=256 or nprobe=32",
+                got=repr(setting),
+                consequence="nothing was run",
+                remedy="give a name, an equals sign and a number",
+            ) from error
+    return parsed
+
+
 def import_faiss() -> Any:
     """The faiss module.
 

@@ -1,0 +1,115 @@
+"""`rankdistill evaluate`: one system on one split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rankdistill.cli import console
+
+if TYPE_CHECKING:
+    from rankdistill.data import Dataset
+    from rankdistill.evaluation.evaluating import Costs
+    from rankdistill.evaluation.results import Evaluation
+    from rankdistill.evaluation.retrieve import Retriever
+
+BM25 = "bm25"
+
+
+class Through(StrEnum):
+    """Which tools evaluate the system; ir-measures always does, since only it gives values a query."""
+
+    ir_measures = "ir-measures"
+    mteb = "mteb"
+    beir = "beir"
+    all = "all"
+
+
+def evaluate(
+    data: Annotated[Path, typer.Option(help="BEIR folder.")],
+    model: Annotated[str, typer.Option(help="Path, hub id or pypi:NAME of an encoder; or bm25.")],
+    out: Annotated[Path, typer.Option(help="Folder for results.json, per_query.parquet and run.trec.")],
+    split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
+    index: Annotated[Path | None, typer.Option(help="Built index to search instead of encoding the corpus.")] = None,
+    factory: Annotated[str, typer.Option(help="Index made in memory: exact, or a FAISS factory string.")] = "exact",
+    rerank: Annotated[str | None, typer.Option(help="Teacher that re-ranks what the model finds.")] = None,
+    rerank_depth: Annotated[int, typer.Option(help="Documents a query that the teacher scores.")] = 100,
+    max_length: Annotated[int | None, typer.Option(help="Tokens a text; the model's own unless given.")] = None,
+    through: Annotated[Through, typer.Option(help="Check the means with other tools too.")] = Through.ir_measures,
+    latency: Annotated[int, typer.Option(help="Time this many queries one by one; 0 times none.")] = 0,
+    name: Annotated[str | None, typer.Option(help="What tables call the system; the model unless given.")] = None,
+    backend: Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")] = "auto",
+    lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
+) -> None:
+    """Evaluate a model, BM25, or a teacher re-ranking either, on a split of a BEIR folder."""
+    from rankdistill.data import load
+    from rankdistill.evaluation import evaluating
+    from rankdistill.evaluation.rerank import Reranker
+
+    dataset = load(data, "lenient" if lenient else "strict")
+    console.show_reports(dataset.reports)
+    queries = dataset.queries(split)
+    with console.progress("texts") as bar:
+        task = bar.add_task("evaluate", total=None)
+
+        def advance(done: int) -> None:
+            bar.advance(task, done)
+
+        system, costs = _first_stage(dataset, model, index, factory, max_length, backend, name, advance)
+        if rerank is not None:
+            from rankdistill import teachers
+
+            title = name or f"{rerank} on {system.name}"
+            system = Reranker(dataset, system, teachers.load(rerank), title, rerank_depth, advance)
+        evaluation = evaluating.evaluate(
+            system,
+            dataset,
+            split,
+            out,
+            through=[tool for tool in evaluating.TOOLS if through in (tool, Through.all)],
+            latency_queries=min(latency, len(queries)),
+            costs=costs,
+            command=console.command(),
+        )
+        bar.remove_task(task)
+    _show(evaluation, dataset.name, split)
+
+
+def _first_stage(
+    dataset: Dataset,
+    model: str,
+    index: Path | None,
+    factory: str,
+    max_length: int | None,
+    backend: str,
+    name: str | None,
+    advance: Callable[[int], None],
+) -> tuple[Retriever, Costs]:
+    from rankdistill.evaluation.dense import dense
+    from rankdistill.evaluation.evaluating import Costs
+    from rankdistill.evaluation.footprint import footprint
+    from rankdistill.evaluation.retrieve import Bm25Retriever
+
+    if model == BM25:
+        return Bm25Retriever(dataset, name or "BM25"), Costs()
+    system = dense(
+        dataset, model, index, factory=factory, max_length=max_length, backend=backend, name=name, progress=advance
+    )
+    size = footprint(model)
+    return system, Costs(size.model_bytes, system.index_bytes, size.parameters)
+
+
+def _show(evaluation: Evaluation, data: str, split: str) -> None:
+    from rankdistill.cli.tables import show
+    from rankdistill.evaluation.report import system_rows
+    from rankdistill.evaluation.results import Results
+
+    alone = Results(title="", data=data, split=split, queries=evaluation.queries, systems=[evaluation.system])
+    show(f"{data}, {split}, {evaluation.queries} queries", *system_rows(alone))
+    for tool, values in evaluation.through.items():
+        furthest = max(abs(values[name] - evaluation.system.measures[name]) for name in values)
+        console.out.print(f"{tool} differs by at most {furthest:.1e}", highlight=False)

@@ -1,0 +1,61 @@
+"""`rankdistill index`: a corpus encoded into an index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rankdistill.cli import console
+
+
+def index(
+    data: Annotated[Path, typer.Option(help="BEIR folder.")],
+    model: Annotated[str, typer.Option(help="Encoder: path, hub id or pypi:NAME.")],
+    out: Annotated[Path, typer.Option(help="Folder for the index.")],
+    factory: Annotated[
+        str, typer.Option(help="exact, or a FAISS factory string: Flat, HNSW32, IVF256,PQ48, ...")
+    ] = "exact",
+    shard_size: Annotated[int | None, typer.Option(help="Documents a shard; bounds the memory.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens a text; the model's own unless given.")] = None,
+    backend: Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")] = "auto",
+    search: Annotated[
+        list[str], typer.Option(help="FAISS search parameter to keep as default, NAME=VALUE; may be repeated.")
+    ] = [],  # noqa: B006
+    snippets: Annotated[int, typer.Option(help="Characters of each document to keep for showing; 0 keeps none.")] = 200,
+    threads: Annotated[
+        int, typer.Option(help="Threads that add to FAISS; with more than 1, HNSW differs from run to run.")
+    ] = 1,
+    lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
+) -> None:
+    """Encode a corpus and build an index that searches it."""
+    from rankdistill.data import load
+    from rankdistill.index import build
+    from rankdistill.index import load as load_index
+    from rankdistill.index.faiss import parse_search_parameters
+
+    dataset = load(data, "lenient" if lenient else "strict")
+    console.show_reports(dataset.reports)
+    with console.progress("docs") as bar:
+        task = bar.add_task("index", total=len(dataset.doc_ids))
+        made = build(
+            dataset,
+            model,
+            out,
+            factory,
+            shard_size,
+            search_parameters=parse_search_parameters(search),
+            snippet_length=snippets,
+            threads=threads,
+            max_length=max_length,
+            backend=backend,
+            command=console.command(),
+            progress=lambda done: bar.advance(task, done),
+        )
+        if not made:
+            bar.remove_task(task)
+    if not made:
+        console.err.print(f"{out} is up to date", highlight=False)
+    found = load_index(out)
+    console.out.print(f"{out}: {len(found.ids):,} documents, {found.size / 1e6:,.1f} MB, {factory}", highlight=False)

@@ -1,0 +1,78 @@
+"""The plots of a report, as SVG text that can stand inside a page: same results, same bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rankdistill.evaluation.results import System
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH, BAR_HEIGHT = 7.0, 0.42
+"""Inches."""
+
+INK, BAR, RULE = "#1f2933", "#2f6db5", "#c4ccd4"
+
+
+def quality_plot(systems: Sequence[System], measure: str) -> str:
+    """Horizontal bars of one measure with its 95% intervals."""
+    figure, axes = _figure(1.0 + BAR_HEIGHT * len(systems))
+    values = [system.measures[measure] for system in systems]
+    intervals = [system.intervals.get(measure, (value, value)) for system, value in zip(systems, values, strict=True)]
+    axes.barh(range(len(systems)), values, color=BAR, height=0.6)
+    for row, (value, (low, high)) in enumerate(zip(values, intervals, strict=True)):
+        axes.plot([low, high], [row, row], color=INK, linewidth=1.5, solid_capstyle="butt")
+        axes.text(high, row, f"  {value:.4f}", va="center", fontsize=9, color=INK)
+    axes.set_yticks(range(len(systems)), [system.name for system in systems])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.2 * max(high for _, high in intervals) or 1)
+    axes.set_xlabel(measure)
+    return _svg(figure)
+
+
+def trade_off_plot(systems: Sequence[System], measure: str, costs: Mapping[str, float], label: str) -> str:
+    """Quality against a cost on a logarithmic axis.
+
+    Args:
+        systems: those with an entry in `costs` are drawn.
+        measure: the quality.
+        costs: system name -> cost, above 0.
+        label: the cost and its unit.
+    """
+    figure, axes = _figure(3.4)
+    drawn = [system for system in systems if system.name in costs]
+    axes.set_xscale("log")
+    axes.scatter([costs[system.name] for system in drawn], [system.measures[measure] for system in drawn], color=BAR)
+    for system in drawn:
+        place = (costs[system.name], system.measures[measure])
+        axes.annotate(system.name, place, xytext=(6, 4), textcoords="offset points", fontsize=9, color=INK)
+    axes.margins(x=0.25, y=0.2)
+    axes.set_xlabel(label)
+    axes.set_ylabel(measure)
+    return _svg(figure)
+
+
+def _figure(height: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(RULE)
+    axes.tick_params(colors=INK, labelsize=9)
+    return figure, axes
+
+
+def _svg(figure: Figure) -> str:
+    """The figure as an `<svg>` element: text kept as text, fixed ids, no date."""
+    import matplotlib
+
+    stream = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "rankdistill", "font.family": "sans-serif"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    drawn = stream.getvalue()
+    return drawn[drawn.index("<svg") :]

@@ -1,0 +1,126 @@
+"""What a person reads: table rows for the terminal, and one static HTML page that loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from rankdistill import files
+from rankdistill.errors import ConfigError
+from rankdistill.evaluation.plots import quality_plot, trade_off_plot
+from rankdistill.evaluation.results import Comparison, Results, System
+
+MAIN_MEASURE = "ndcg_at_10"
+TEMPLATE = "report.html.j2"
+MEGABYTE = 1e6
+
+COSTS: Mapping[str, Callable[[System], float | None]] = {
+    "ms a query (p50)": lambda system: system.latency_ms.p50 if system.latency_ms else None,
+    "model, MB": lambda system: system.model_bytes / MEGABYTE if system.model_bytes else None,
+    "index, MB": lambda system: system.index_bytes / MEGABYTE if system.index_bytes else None,
+    "teacher scoring, s": lambda system: system.teacher_seconds,
+}
+"""Cost with its unit -> how to read it off a system (None: not known)."""
+
+
+def system_rows(results: Results) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: a system a row, its measures and then those costs that at least one system has."""
+    measures = list(results.systems[0].measures)
+    costs = {label: read for label, read in COSTS.items() if any(read(system) for system in results.systems)}
+    header = ["system", *measures, *costs]
+    rows = [
+        [
+            system.name,
+            *(_with_interval(system, measure) for measure in measures),
+            *(_number(read(system)) for read in costs.values()),
+        ]
+        for system in results.systems
+    ]
+    return header, rows
+
+
+def comparison_rows(results: Results, measures: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: one comparison a row, of `measures` or of all."""
+    header = ["system", "against", "measure", "difference", "95% interval", "p", "p (Holm)", ""]
+    rows = [
+        [
+            found.system,
+            found.baseline,
+            found.measure,
+            f"{found.difference:+.4f}",
+            f"{found.interval[0]:+.4f} .. {found.interval[1]:+.4f}",
+            _p_value(found.p_value),
+            _p_value(found.p_holm),
+            verdict(found),
+        ]
+        for found in results.comparisons
+        if not measures or found.measure in measures
+    ]
+    return header, rows
+
+
+def verdict(found: Comparison) -> str:
+    """`better`, `worse` or `no difference shown`, at the 5% level after correction."""
+    if not found.significant():
+        return "no difference shown"
+    return "better" if found.difference > 0 else "worse"
+
+
+def require_measure(results: Results, measure: str) -> None:
+    """Raise ConfigError unless the systems have `measure`."""
+    known = list(results.systems[0].measures)
+    if measure not in known:
+        raise ConfigError(
+            expected=f"a measure: {', '.join(known)}",
+            got=repr(measure),
+            consequence="nothing was written",
+            remedy="name one of those",
+        )
+
+
+def write_html(results: Results, path: Path, measure: str = MAIN_MEASURE) -> None:
+    """Write the page: tables, plots of `measure`, signature."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("rankdistill.evaluation"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    page = environment.get_template(TEMPLATE).render(
+        results=results,
+        systems=system_rows(results),
+        comparisons=comparison_rows(results),
+        quality=quality_plot(results.systems, measure),
+        trade_offs=[
+            trade_off_plot(results.systems, measure, costs, label)
+            for label, costs in _known_costs(results).items()
+            if len(costs) > 1
+        ],
+        measure=measure,
+        signature=json.dumps(results.signature, indent=1, ensure_ascii=False),
+    )
+    files.write_text(path, page)
+
+
+def _known_costs(results: Results) -> dict[str, dict[str, float]]:
+    """Cost -> system -> value, where it is known and above 0."""
+    found = {label: {system.name: read(system) for system in results.systems} for label, read in COSTS.items()}
+    return {label: {name: cost for name, cost in row.items() if cost} for label, row in found.items()}
+
+
+def _with_interval(system: System, measure: str) -> str:
+    value = f"{system.measures[measure]:.4f}"
+    if measure not in system.intervals:
+        return value
+    low, high = system.intervals[measure]
+    return f"{value} [{low:.3f}, {high:.3f}]"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _p_value(value: float) -> str:
+    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"
