@@ -30,9 +30,7 @@ class RankdistillError(Exception):
         return (_rebuild, (type(self), self.expected, self.got, self.consequence, self.remedy))
 
 
-def _rebuild(
-    kind: type[RankdistillError], expected: str, got: str, consequence: str, remedy: str
-) -> RankdistillError:
+def _rebuild(kind: type[RankdistillError], expected: str, got: str, consequence: str, remedy: str) -> RankdistillError:
     return kind(expected=expected, got=got, consequence=consequence, remedy=remedy)
 
 

@@ -5,17 +5,24 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rankdistill.errors import LockedError, OutputError
+from rankdistill.errors import LockedError, OutputError, RankdistillError
 
 TEMPORARY_PREFIX = ".tmp-"
 
 _DISK_ERRORS = {
-    errno.ENOSPC: ("free space for the output", "free some space, or choose another output; then run the command again"),
-    errno.EDQUOT: ("quota left for the output", "free some space, or choose another output; then run the command again"),
+    errno.ENOSPC: (
+        "free space for the output",
+        "free some space, or choose another output; then run the command again",
+    ),
+    errno.EDQUOT: (
+        "quota left for the output",
+        "free some space, or choose another output; then run the command again",
+    ),
     errno.EROFS: ("an output that can be written to", "choose an output on a writable file system"),
     errno.EACCES: ("an output that can be written to", "choose another output, or change its permissions"),
     errno.EPERM: ("an output that can be written to", "choose another output, or change its permissions"),
@@ -23,21 +30,40 @@ _DISK_ERRORS = {
 }
 
 
+_FOREIGN_ERRNO = re.compile(r"os error (\d+)")
+"""How libraries written in Rust (safetensors, tokenizers, polars) name the system's error in their message."""
+
+_FOREIGN_FULL_DISK = "PytorchStreamWriter failed writing"
+"""What torch says when a checkpoint does not fit on the disk."""
+
+
 @contextmanager
 def output_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's write errors (disk full, read-only) under `path` into `OutputError`."""
+    """Turn write errors (disk full, read-only) under `path`, whichever library met them, into `OutputError`."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in _DISK_ERRORS:
+    except RankdistillError:
+        raise
+    except Exception as error:
+        found = _errno_of(error)
+        if found not in _DISK_ERRORS:
             raise
-        expected, remedy = _DISK_ERRORS[error.errno]
+        expected, remedy = _DISK_ERRORS[found]
+        named = getattr(error, "filename", None) or path
         raise OutputError(
             expected=expected,
-            got=f"{os.strerror(error.errno)}: {path}",
+            got=f"{os.strerror(found)}: {named}",
             consequence="the file in flight was not kept; everything finished before it was",
             remedy=remedy,
         ) from error
+
+
+def _errno_of(error: Exception) -> int:
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    if named := _FOREIGN_ERRNO.search(str(error)):
+        return int(named.group(1))
+    return errno.ENOSPC if _FOREIGN_FULL_DISK in str(error) else 0
 
 
 def make_folder(path: Path) -> Path:

@@ -43,7 +43,9 @@ class Manifest:
     @property
     def identity(self) -> str:
         """Hash of artefact, inputs and parameters: equal identities mean the step need not run again."""
-        return digest({"artefact": self.artefact, "inputs": self.inputs, "parameters": self.parameters, "format": FORMAT})
+        return digest(
+            {"artefact": self.artefact, "inputs": self.inputs, "parameters": self.parameters, "format": FORMAT}
+        )
 
     def write(self, folder: Path) -> None:
         """Write `manifest.json` into `folder`, atomically."""
@@ -102,7 +104,9 @@ def expect(folder: Path, artefact: str, made_by: str) -> Manifest:
     found = read(folder) if folder.is_dir() else None
     if found is not None and found.artefact == artefact:
         return found
-    state = "no such folder" if not folder.is_dir() else "no manifest" if found is None else f"it holds {found.artefact!r}"
+    state = (
+        "no such folder" if not folder.is_dir() else "no manifest" if found is None else f"it holds {found.artefact!r}"
+    )
     raise DataError(
         expected=f"a finished {artefact!r} folder",
         got=f"{folder}: {state}",

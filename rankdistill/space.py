@@ -41,9 +41,7 @@ class Space:
 def require_same(index: Space, query: Space) -> None:
     """Raise SpaceMismatchError unless `query` vectors may search an index of space `index`."""
     differing = {
-        name: (value, getattr(query, name))
-        for name, value in asdict(index).items()
-        if value != asdict(query)[name]
+        name: (value, getattr(query, name)) for name, value in asdict(index).items() if value != asdict(query)[name]
     }
     if differing:
         raise SpaceMismatchError(

@@ -44,8 +44,17 @@ def progress(unit: str) -> Progress:
 
 
 def command() -> str:
-    """The command line as typed, for manifests."""
-    return shlex.join(["rankdistill" if Path(sys.argv[0]).name in {"rankdistill", "main.py"} else sys.argv[0], *sys.argv[1:]])
+    """The command line as typed, for manifests; the value of `--out` reads `.`, the folder that the manifest is in.
+
+    So the same work written to two places leaves the same bytes.
+    """
+    words = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    for place, word in enumerate(words):
+        if word == "--out" and place + 1 < len(words):
+            words[place + 1] = "."
+        elif word.startswith("--out="):
+            words[place] = "--out=."
+    return shlex.join(words)
 
 
 def show_reports(reports: list[str], most: int = 10) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import typer
 
@@ -35,15 +36,19 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line; errors of ours print without a traceback and exit with 1, Ctrl-C with 130."""
+    from rankdistill import files
     from rankdistill.cli.console import err
 
     try:
-        build_app()(standalone_mode=True)
+        with files.output_errors(Path()):
+            build_app()()
     except RankdistillError as error:
         err.print(f"[bold red]{type(error).__name__}[/]")
-        err.print(str(error), markup=False, highlight=False)
+        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(EXIT_ERROR)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != EXIT_INTERRUPTED:
+            raise
         err.print("interrupted: what was finished is kept; the same command takes up from there")
         sys.exit(EXIT_INTERRUPTED)
 

@@ -1,0 +1,172 @@
+"""Looking at the machine: versions, threads, the BLAS kernels in use, Java, GPU."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from typing import Literal, NamedTuple
+
+REQUIRED = ("torch", "transformers", "sentence-transformers", "pyarrow", "polars", "bm25s", "ir-measures")
+OPTIONAL = {
+    "faiss-cpu": "approximate indexes: pip install 'rankdistill[faiss]'",
+    "openvino": "float32 inference about twice as fast on CPU: pip install 'rankdistill[openvino]'",
+    "onnxruntime": "faster float32 inference on CPU: pip install 'rankdistill[onnx]'",
+    "mteb": "evaluation through mteb: pip install 'rankdistill[evaluation]'",
+    "beir": "evaluation through beir: pip install 'rankdistill[evaluation]'",
+}
+JAVA_WANTED = 21
+GENERIC_KERNELS = {"Prescott", "Nehalem", "Core2", "generic", "Generic"}
+"""OpenBLAS core types that mean: it does not know this processor and leaves its vector units idle."""
+
+
+class Finding(NamedTuple):
+    """One thing looked at: `state` is ok, note or problem; `advice` says what to set."""
+
+    state: Literal["ok", "note", "problem"]
+    subject: str
+    text: str
+    advice: str = ""
+
+
+def examine() -> list[Finding]:
+    """Every finding about this machine; nothing is changed."""
+    return [finding for check in CHECKS for finding in check()]
+
+
+def _versions() -> Iterator[Finding]:
+    for name in REQUIRED:
+        try:
+            yield Finding("ok", name, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding("problem", name, "not installed", f"pip install {name}")
+    for name, advice in OPTIONAL.items():
+        try:
+            yield Finding("ok", name, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding("note", name, "not installed", advice)
+
+
+def _one_faiss() -> Iterator[Finding]:
+    installed = [name for name in ("faiss-cpu", "faiss-gpu") if _installed(name)]
+    if len(installed) == 2:
+        yield Finding(
+            "problem",
+            "faiss",
+            "faiss-cpu and faiss-gpu are both installed and provide the same module",
+            "pip uninstall faiss-cpu faiss-gpu, then install the one you want",
+        )
+
+
+def _threads() -> Iterator[Finding]:
+    cores = len(os.sched_getaffinity(0))
+    asked = os.environ.get("OMP_NUM_THREADS")
+    if asked is None:
+        yield Finding("ok", "threads", f"{cores} cores, OMP_NUM_THREADS unset: all are used")
+    elif asked.isdigit() and int(asked) < cores:
+        yield Finding("note", "threads", f"OMP_NUM_THREADS={asked} of {cores} cores", "unset it for single long jobs")
+    elif asked.isdigit() and int(asked) > cores:
+        advice = f"set OMP_NUM_THREADS={cores}: more threads than cores slow each other down"
+        yield Finding("note", "threads", f"OMP_NUM_THREADS={asked} on {cores} cores", advice)
+    else:
+        yield Finding("ok", "threads", f"OMP_NUM_THREADS={asked}, {cores} cores")
+
+
+def _blas() -> Iterator[Finding]:
+    """The BLAS of each library; faiss bundles one of its own that may not know the processor."""
+    import numpy  # noqa: F401 - loading it loads its BLAS
+    from threadpoolctl import threadpool_info
+
+    if _installed("faiss-cpu"):
+        import faiss  # noqa: F401
+    for pool in threadpool_info():
+        if pool["user_api"] != "blas":
+            continue
+        home = re.search(r"([\w]+)\.libs/|site-packages/(\w+)/", str(pool["filepath"]))
+        owner = next((group for group in home.groups() if group), "?") if home else "?"
+        kernel = str(pool.get("architecture") or "unknown kernel")
+        text = f"{pool['internal_api']} {pool['version']}, kernels for {kernel}, {pool['num_threads']} threads"
+        if kernel in GENERIC_KERNELS:
+            advice = (
+                f"export OPENBLAS_CORETYPE={_core_type()} before Python starts (flat search may be ten times faster)"
+            )
+            yield Finding("note", f"BLAS of {owner}", text, advice)
+        else:
+            yield Finding("ok", f"BLAS of {owner}", text)
+
+
+def _core_type() -> str:
+    """The newest OpenBLAS core type whose instructions this processor has."""
+    flags = _cpu_flags()
+    return "SkylakeX" if "avx512f" in flags else "Haswell" if "avx2" in flags else "Nehalem"
+
+
+def _processor() -> Iterator[Finding]:
+    flags = _cpu_flags()
+    found = [name for name in ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16") if name in flags]
+    native = {"avx512_bf16", "amx_bf16"} & set(found)
+    text = " ".join(found) or "no vector extension known"
+    yield Finding("ok", "processor", text + (": bf16 training is native" if native else ": train in float32"))
+
+
+def _java() -> Iterator[Finding]:
+    home = os.environ.get("JAVA_HOME")
+    program = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
+    if program is None:
+        yield Finding("note", "Java", "none", f"only Lucene indexes need it: install Java {JAVA_WANTED}, set JAVA_HOME")
+        return
+    said = subprocess.run([program, "-version"], capture_output=True, text=True, check=False).stderr
+    version = re.search(r'version "(\d+)', said)
+    if version and int(version.group(1)) >= JAVA_WANTED:
+        yield Finding("ok", "Java", f"{version.group(1)} at {program}")
+    else:
+        advice = f"only Lucene indexes need it: install Java {JAVA_WANTED} or newer and set JAVA_HOME"
+        yield Finding("note", "Java", f"{version.group(1) if version else 'unknown'} at {program}", advice)
+
+
+def _gpu() -> Iterator[Finding]:
+    if not _installed("torch"):
+        return
+    import torch
+
+    if torch.cuda.is_available():
+        for number in range(torch.cuda.device_count()):
+            free, total = torch.cuda.mem_get_info(number)
+            name = torch.cuda.get_device_name(number)
+            yield Finding("ok", "GPU", f"{name}, {free / 2**30:.0f} of {total / 2**30:.0f} GiB free")
+    elif shutil.which("nvidia-smi"):
+        advice = "install the torch build for your CUDA version"
+        yield Finding("note", "GPU", "a driver is there, but this torch cannot use it", advice)
+    else:
+        yield Finding("ok", "GPU", "none; everything runs on the processor")
+
+
+def _cpu_flags() -> set[str]:
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as stream:
+            return next((set(line.split()) for line in stream if line.startswith("flags")), set())
+    except OSError:
+        return set()
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _versions,
+    _one_faiss,
+    _processor,
+    _threads,
+    _blas,
+    _java,
+    _gpu,
+)
+"""Everything `examine` looks at, in this order."""

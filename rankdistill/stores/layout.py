@@ -1,0 +1,58 @@
+"""Where things lie inside a score store.
+
+manifest.json                        written last; absent while the store is unfinished
+candidates/<hash>.parquet            the candidate tables that were scored, as mined
+queries.parquet, documents.parquet   each text once: (query_id, text), (doc_id, text)
+teachers/<teacher_id>.json           the teacher's whole fingerprint
+scores/<teacher_id>/part-*.parquet   the scores; a file that is there is complete
+plan/<teacher_id>/                   pairs still to score, one row group a work unit; gone once all are scored
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ARTEFACT = "scores"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of the store in the folder `root`."""
+
+    root: Path
+
+    @property
+    def candidates(self) -> Path:
+        """Folder of candidate tables."""
+        return self.root / "candidates"
+
+    @property
+    def queries(self) -> Path:
+        """Query texts."""
+        return self.root / "queries.parquet"
+
+    @property
+    def documents(self) -> Path:
+        """Document texts."""
+        return self.root / "documents.parquet"
+
+    def teacher(self, teacher_id: str) -> Path:
+        """The fingerprint of one teacher."""
+        return self.root / "teachers" / f"{teacher_id}.json"
+
+    def scores(self, teacher_id: str) -> Path:
+        """Folder of one teacher's shards."""
+        return self.root / "scores" / teacher_id
+
+    def shards(self, teacher_id: str) -> list[Path]:
+        """The finished shards of one teacher, sorted by name."""
+        return sorted(self.scores(teacher_id).glob("part-*.parquet"))
+
+    def plan(self, teacher_id: str) -> Path:
+        """Folder of one teacher's unfinished plan."""
+        return self.root / "plan" / teacher_id
+
+    def teacher_ids(self) -> list[str]:
+        """Every teacher that has been registered here, sorted."""
+        return sorted(path.stem for path in (self.root / "teachers").glob("*.json"))

@@ -1,0 +1,183 @@
+"""Which pairs are still to score: candidates minus what is stored, cut into work units.
+
+The candidates are read in sorted pieces and each piece is compared only with the stored scores of the same queries, so
+memory does not grow with the store. Unit `u` is row group `u` of `plan.parquet`: the same candidates over the same
+store give the same units, and a resumed run continues the units of the interrupted one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rankdistill import files
+from rankdistill.errors import DataError
+from rankdistill.stores.keys import pair_key
+from rankdistill.stores.layout import Layout
+
+PAIRS = pa.schema([pa.field(name, kind, nullable=False) for name, kind in (
+    ("query_id", pa.string()), ("doc_id", pa.string()), ("key", pa.binary(16)),
+)])  # fmt: skip
+
+CHUNK_ROWS = 32_768
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The pairs that one teacher still has to score.
+
+    Args:
+        path: `plan.parquet`; row group `u` is work unit `u`, sorted by query_id, doc_id.
+        wanted: unique (query, document) pairs among the candidates.
+        missing: pairs without a stored score when the plan was made.
+        units: number of work units.
+    """
+
+    path: Path
+    wanted: int
+    missing: int
+    units: int
+
+    def unit(self, number: int) -> pa.Table:
+        """The pairs of one work unit: query_id, doc_id, key."""
+        with pq.ParquetFile(self.path) as plan:
+            return plan.read_row_group(number)
+
+
+def make_plan(
+    layout: Layout,
+    candidates: Path,
+    teacher_id: str,
+    hash_of: tuple[Callable[[str], bytes], Callable[[str], bytes]],
+    unit_size: int,
+) -> Plan:
+    """Take up the unfinished plan for the same candidates, or make a new one over what is missing now.
+
+    Args:
+        layout: the store.
+        candidates: a candidate table inside the store; its name is its content hash.
+        teacher_id: whose scores are wanted.
+        hash_of: query id -> text hash, and document id -> text hash.
+        unit_size: pairs a work unit.
+
+    Raises:
+        DataError: the candidate table is not sorted by query.
+    """
+    folder = layout.plan(teacher_id)
+    note = folder / "plan.json"
+    asked = {"candidates": candidates.name, "unit_size": unit_size}
+    if note.is_file():
+        earlier = json.loads(note.read_text())
+        if earlier["asked"] == asked:
+            return Plan(folder / "plan.parquet", earlier["wanted"], earlier["missing"], earlier["units"])
+        discard_plan(layout, teacher_id)
+    missing = _MissingPairs(layout, candidates, teacher_id, hash_of)
+    units = 0
+    with files.atomic_path(folder / "plan.parquet") as temporary, pq.ParquetWriter(temporary, PAIRS) as writer:
+        for unit in _regroup(missing.chunks(), unit_size):
+            writer.write_table(unit, row_group_size=unit_size)
+            units += 1
+    made = {"wanted": missing.wanted, "missing": missing.missing, "units": units}
+    files.write_text(note, json.dumps({"asked": asked, **made}))
+    return Plan(folder / "plan.parquet", **made)
+
+
+def discard_plan(layout: Layout, teacher_id: str) -> None:
+    """Remove a plan; its note goes first, so a kill in between leaves no plan rather than half of one."""
+    folder = layout.plan(teacher_id)
+    with files.output_errors(folder):
+        (folder / "plan.json").unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
+
+
+def count_missing(
+    layout: Layout,
+    candidates: Path,
+    teacher_id: str,
+    hash_of: tuple[Callable[[str], bytes], Callable[[str], bytes]],
+) -> tuple[int, int]:
+    """(unique pairs wanted, pairs without a stored score), without writing anything."""
+    pairs = _MissingPairs(layout, candidates, teacher_id, hash_of)
+    for _ in pairs.chunks():
+        pass
+    return pairs.wanted, pairs.missing
+
+
+class _MissingPairs:
+    """Streams the candidate pairs that have no stored score, and counts them."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        candidates: Path,
+        teacher_id: str,
+        hash_of: tuple[Callable[[str], bytes], Callable[[str], bytes]],
+    ) -> None:
+        self.candidates, self.teacher_id = candidates, teacher_id
+        self.query_hash, self.document_hash = hash_of
+        self.shards = layout.shards(teacher_id)
+        self.wanted = self.missing = 0
+
+    def chunks(self) -> Iterator[pa.Table]:
+        """Tables of query_id, doc_id, key, sorted by query_id, doc_id over all chunks."""
+        for pairs in _unique_pairs(self.candidates):
+            keys = [
+                pair_key(self.query_hash(query_id), self.document_hash(doc_id), self.teacher_id)
+                for query_id, doc_id in zip(pairs["query_id"].to_list(), pairs["doc_id"].to_list(), strict=True)
+            ]
+            chunk = pairs.with_columns(pl.Series("key", keys, dtype=pl.Binary))
+            self.wanted += len(chunk)
+            if self.shards:
+                chunk = chunk.join(self._stored_keys(chunk), on="key", how="anti", maintain_order="left")
+            self.missing += len(chunk)
+            if len(chunk):
+                yield chunk.to_arrow().cast(PAIRS)
+
+    def _stored_keys(self, chunk: pl.DataFrame) -> pl.DataFrame:
+        low, high = chunk["query_id"][0], chunk["query_id"][-1]
+        stored = pl.scan_parquet(self.shards).filter(pl.col("query_id").is_between(pl.lit(low), pl.lit(high)))
+        return stored.select("key").collect()
+
+
+def _unique_pairs(candidates: Path) -> Iterator[pl.DataFrame]:
+    """Unique (query_id, doc_id) in sorted order, in pieces that never split a query."""
+    held: pl.DataFrame | None = None
+    with pq.ParquetFile(candidates) as source:
+        for batch in source.iter_batches(CHUNK_ROWS, columns=["query_id", "doc_id"]):
+            rows = pl.DataFrame(pl.from_arrow(batch))
+            held = rows if held is None else pl.concat([held, rows])
+            if not held["query_id"].is_sorted():
+                raise DataError(
+                    expected="a candidate table sorted by query_id",
+                    got=f"{candidates} is not",
+                    consequence="nothing was scored",
+                    remedy="make the candidates with `rankdistill mine`, or sort the table by query_id",
+                )
+            last = held["query_id"][-1]
+            ready, held = held.filter(pl.col("query_id") != last), held.filter(pl.col("query_id") == last)
+            if len(ready):
+                yield ready.unique().sort("query_id", "doc_id")
+    if held is not None and len(held):
+        yield held.unique().sort("query_id", "doc_id")
+
+
+def _regroup(chunks: Iterator[pa.Table], size: int) -> Iterator[pa.Table]:
+    """The same rows in tables of exactly `size` rows, the last one shorter."""
+    held = PAIRS.empty_table()
+    for chunk in chunks:
+        held = pa.concat_tables([held, chunk])
+        whole = len(held) - len(held) % size
+        for start in range(0, whole, size):
+            yield held.slice(start, size)
+        held = held.slice(whole).combine_chunks()
+    if len(held):
+        yield held
