@@ -1,0 +1,51 @@
+"""OpenVINO in float32, converted in memory at load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rankdistill._extras import require
+from rankdistill.inference.backends.tracing import quiet_tracing, tensors_of
+
+BUDGET = 1280
+
+
+@dataclass(frozen=True)
+class OpenVinoBackend:
+    """Runs a compiled model through one request."""
+
+    request: Any
+    token_budget: int = BUDGET
+
+    def run(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The model's output as float32."""
+        return self.request.infer(dict(features), share_inputs=True)[0]
+
+
+def open_backend(module: Any, example: Mapping[str, np.ndarray], device: str, dtype: str) -> OpenVinoBackend:
+    """Convert `module` with dynamic shapes and compile it for all of torch's threads.
+
+    The precision is forced: on processors with bfloat16 instructions OpenVINO would otherwise use them unasked.
+    """
+    import torch
+
+    openvino = require("openvino", "the openvino back end")
+    with quiet_tracing():
+        converted = openvino.convert_model(module.eval(), example_input=tensors_of(example))
+    for port, name in zip(converted.inputs, example, strict=True):
+        port.get_tensor().set_names({name})
+    compiled = openvino.Core().compile_model(
+        converted,
+        "CPU",
+        {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "EXECUTION_MODE_HINT": "ACCURACY",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "NUM_STREAMS": 1,
+        },
+    )
+    return OpenVinoBackend(compiled.create_infer_request())

@@ -1,0 +1,150 @@
+"""`TextEncoder`: a dense sentence-transformers model, encoding fast and exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rankdistill.errors import ConfigError
+from rankdistill.inference.fast_model import Progress, accelerate
+from rankdistill.inference.loading import load_encoder
+from rankdistill.inference.precision import autocast, pick_device
+from rankdistill.manifest import digest
+from rankdistill.models import resolve
+from rankdistill.space import Space
+
+_QUERY_PROMPTS, _DOCUMENT_PROMPTS = ("query",), ("document", "passage", "corpus")
+
+
+class TextEncoder:
+    """Encodes texts with a dense model; the numbers are those of `SentenceTransformer.encode`.
+
+    Models that cannot be accelerated (static, routed, custom) are run by sentence-transformers itself.
+
+    Args:
+        model: a model reference.
+        backend: `auto`, `torch`, `openvino` or `onnx`.
+        max_length: tokens of a text at most, special tokens included; None keeps the model's own.
+        device: a torch device; None takes the GPU where there is one.
+        dtype: `float32`, or `bfloat16` (torch back end: faster and less exact).
+    """
+
+    def __init__(
+        self,
+        model: str,
+        backend: str = "auto",
+        max_length: int | None = None,
+        device: str | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        self.reference = resolve(model)
+        self.device = pick_device(device)
+        self.dtype = dtype
+        self._model = load_encoder(self.reference, self.device, max_length)
+        self._fast = accelerate(self._model, 1, "sentence_embedding", backend, self.device, dtype)
+
+    @property
+    def backend(self) -> str:
+        """What runs the model: a back end's name, or `sentence-transformers` where it is not accelerated."""
+        return self._fast.backend_name if self._fast is not None else "sentence-transformers"
+
+    @property
+    def max_length(self) -> int | None:
+        """Tokens of a text at most, special tokens included."""
+        return self._model.max_seq_length
+
+    @property
+    def dimension(self) -> int:
+        """Length of an embedding."""
+        return int(self._model.get_embedding_dimension())
+
+    @property
+    def similarity(self) -> str:
+        """`cosine` or `dot`.
+
+        Raises:
+            ConfigError: the model declares another one, which no index here searches.
+        """
+        declared = self._model.similarity_fn_name
+        if declared not in {"cosine", "dot"}:
+            raise ConfigError(
+                expected="a model compared by cosine or dot product",
+                got=f"{self.reference.name} declares {declared!r}",
+                consequence="nothing was encoded",
+                remedy="choose another model, or set similarity_fn_name in its config_sentence_transformers.json",
+            )
+        return declared
+
+    @cached_property
+    def space(self) -> Space:
+        """The embedding space, the same for every back end."""
+        from sentence_transformers.sentence_transformer.modules import Normalize
+
+        return Space(
+            dimension=self.dimension,
+            normalised=isinstance(self._model[-1], Normalize),
+            similarity=self.similarity,
+            prompts=dict(self._model.prompts),
+            document_tower=digest({"weights": self.reference.weights_hash, "max_length": self.max_length}),
+        )
+
+    @cached_property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Everything that the numbers depend on; JSON values."""
+        return {
+            "weights": self.reference.weights_hash,
+            "max_length": self.max_length,
+            "truncation": "longest_first",
+            "prompts": dict(self._model.prompts),
+            "default_prompt": self._model.default_prompt_name,
+            "dtype": self.dtype,
+            "backend": self.backend,
+        }
+
+    def encode(self, texts: Sequence[str], prompt: str | None = None, progress: Progress | None = None) -> np.ndarray:
+        """Embeddings, float32[n, dimension], in the order of `texts`.
+
+        Args:
+            texts: any number of texts.
+            prompt: put before each text; None takes the model's default prompt, "" none.
+            progress: called with the number of texts done since the last call.
+        """
+        if prompt is None:
+            prompt = self._model.prompts.get(self._model.default_prompt_name, "")
+        return self._encode(texts, prompt, progress, self._model.encode)
+
+    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+        """Embeddings of queries, float32[n, dimension], with the model's query prompt."""
+        return self._encode(texts, self._prompt(_QUERY_PROMPTS), progress, self._model.encode_query)
+
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+        """Embeddings of documents, float32[n, dimension], with the model's document prompt."""
+        return self._encode(texts, self._prompt(_DOCUMENT_PROMPTS), progress, self._model.encode_document)
+
+    def _prompt(self, names: Sequence[str]) -> str:
+        prompts = self._model.prompts
+        return next(
+            (prompts[name] for name in names if name in prompts), prompts.get(self._model.default_prompt_name, "")
+        )
+
+    def _encode(self, texts: Sequence[str], prompt: str, progress: Progress | None, original: Any) -> np.ndarray:
+        if not len(texts):
+            return np.empty((0, self.dimension), dtype=np.float32)
+        if self._fast is not None and not (prompt and self._pools_without_prompt):
+            found = self._fast.run([[prompt + text for text in texts] if prompt else texts], progress)
+            if found is not None:
+                return found[:, : self._model.truncate_dim]
+        with autocast(self.device, self.dtype):
+            embeddings = original(list(texts), prompt=prompt, convert_to_numpy=True, show_progress_bar=False)
+        if progress is not None:
+            progress(len(texts))
+        return embeddings.astype(np.float32, copy=False)
+
+    @cached_property
+    def _pools_without_prompt(self) -> bool:
+        from sentence_transformers.sentence_transformer.modules import Pooling
+
+        return any(isinstance(module, Pooling) and not module.include_prompt for module in self._model)

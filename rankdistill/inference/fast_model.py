@@ -1,0 +1,151 @@
+"""A sentence-transformers model run on texts tokenised once, in batches without waste, by the back end of choice."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rankdistill.inference.backends import Backend, choose, open_backend
+from rankdistill.inference.batching import by_token_budget
+from rankdistill.inference.framing import UNLIMITED, Features, FramedInputs, Framing
+from rankdistill.inference.template import detect
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int], None]
+
+TOLERANCE = 1e-4
+"""Largest difference from the original model, relative to its largest output, at which a back end is trusted."""
+
+SLAB = 16384
+"""Rows framed at a time: bounds the memory that token tables take."""
+
+_PROBES = ("which river", "the deep river is slow and bright in the north", "a violin made of glass", "bread")
+
+
+@dataclass(frozen=True)
+class FastModel:
+    """How texts become rows, and what runs them.
+
+    Args:
+        model: the original model; its `preprocess` is what framing is checked against.
+        framing: the tokeniser's behaviour as data.
+        backend: runs the padded batches.
+    """
+
+    model: Any
+    framing: Framing
+    backend: Backend
+    backend_name: str
+
+    def run(self, columns: Sequence[Sequence[str]], progress: Progress | None = None) -> np.ndarray | None:
+        """float32[n, outputs] for the texts (one column) or pairs (two), in their order.
+
+        None where the tokeniser frames these very texts in another way than its template says.
+        """
+        outputs = []
+        for start in range(0, len(columns[0]), SLAB):
+            slab = [column[start : start + SLAB] for column in columns]
+            framed = self.framing.apply(slab)
+            if not self._framed_as_original(framed, slab):
+                return None
+            outputs.append(self._run_framed(framed, progress))
+        return np.concatenate(outputs)
+
+    def _run_framed(self, framed: FramedInputs, progress: Progress | None) -> np.ndarray:
+        lengths = framed.lengths
+        result: np.ndarray | None = None
+        for rows in by_token_budget(lengths, self.backend.token_budget):
+            output = self.backend.run(framed.batch(rows))
+            if result is None:
+                result = np.empty((len(lengths), output.shape[1]), dtype=np.float32)
+            result[rows] = output
+            if progress is not None:
+                progress(len(rows))
+        assert result is not None, "a slab is never empty"
+        return result
+
+    def _framed_as_original(self, framed: FramedInputs, columns: Sequence[Sequence[str]]) -> bool:
+        """Compare a few rows, the longest among them, with the original model's own preprocessing."""
+        longest = int(np.argmax(framed.lengths))
+        rows = np.unique(np.array([0, len(columns[0]) // 2, len(columns[0]) - 1, longest]))
+        ours = framed.batch(rows)
+        theirs = _original_features(self.model, columns, rows)
+        return ours.keys() == theirs.keys() and all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def accelerate(model: Any, texts: int, output: str, backend: str, device: str, dtype: str) -> FastModel | None:
+    """A fast form of `model`, or None where it has none: no text transformer, no fixed template, other numbers.
+
+    Args:
+        model: a loaded `SentenceTransformer` (`texts` = 1) or `CrossEncoder` (`texts` = 2).
+        texts: columns of a row.
+        output: the feature that the model ends with.
+        backend: `auto` or a back end's name.
+        device: a torch device.
+        dtype: `float32` or `bfloat16`.
+    """
+    from rankdistill.inference.graph import Graph
+
+    chosen = choose(backend, device, dtype)
+    framing = _framing(model, texts)
+    if framing is None:
+        logger.info("the model is run by sentence-transformers itself: no plain text transformer with a fixed template")
+        return None
+    columns = _probe_columns(texts)
+    framed = framing.apply(columns)
+    example = framed.batch(np.arange(len(columns[0])))
+    graph = Graph(model, output).eval()
+    for name in dict.fromkeys((chosen, "torch")):
+        fast = FastModel(model, framing, open_backend(name, graph, example, device, dtype), name)
+        if fast._framed_as_original(framed, columns) and (dtype != "float32" or _same_numbers(fast, columns, output)):
+            return fast
+        logger.warning("back end %s does not give the original model's numbers and was left out", name)
+    return None
+
+
+def _framing(model: Any, texts: int) -> Framing | None:
+    from sentence_transformers.base.modules import Transformer
+
+    transformer = model[0]
+    if type(transformer) is not Transformer or set(transformer.modality_config) != {"text"}:
+        return None
+    tokenizer = transformer.tokenizer
+    if tokenizer is None or (tokenizer.padding_side, tokenizer.truncation_side) != ("right", "right"):
+        return None
+    names = tuple(_original_features(model, _probe_columns(texts), np.arange(1)))
+    template = detect(tokenizer, texts)
+    if template is None or names[:2] != ("input_ids", "attention_mask") or set(names[2:]) - {"token_type_ids"}:
+        return None
+    return Framing(tokenizer, template, min(transformer.max_seq_length or UNLIMITED, UNLIMITED), names)
+
+
+def _probe_columns(texts: int) -> list[list[str]]:
+    return [list(_PROBES)] if texts == 1 else [list(_PROBES), list(reversed(_PROBES))]
+
+
+def _original_features(model: Any, columns: Sequence[Sequence[str]], rows: np.ndarray) -> Features:
+    """What the model's own preprocessing makes of the rows, in the order of a graph's arguments."""
+    chosen = [[column[row] for row in rows] for column in columns]
+    found = model.preprocess(chosen[0] if len(columns) == 1 else list(zip(*chosen, strict=True)))
+    order = ("input_ids", "attention_mask", "token_type_ids")
+    arrays = {name: value.numpy() for name, value in found.items() if name not in {"modality", "prompt_length"}}
+    return dict(sorted(arrays.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
+
+
+def _same_numbers(fast: FastModel, columns: Sequence[Sequence[str]], output: str) -> bool:
+    import torch
+
+    ours = fast.run(columns)
+    features = fast.model.preprocess(columns[0] if len(columns) == 1 else list(zip(*columns, strict=True)))
+    features = {
+        name: value.to(fast.model.device) if isinstance(value, torch.Tensor) else value
+        for name, value in features.items()
+    }
+    with torch.inference_mode():
+        theirs = fast.model(features)[output].float().cpu().numpy()
+    return ours is not None and bool(np.abs(ours - theirs).max() <= TOLERANCE * max(1.0, np.abs(theirs).max()))

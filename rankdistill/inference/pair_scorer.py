@@ -1,0 +1,90 @@
+"""`PairScorer`: a cross-encoder, scoring pairs fast and exactly, as raw logits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rankdistill.inference.fast_model import Progress, accelerate
+from rankdistill.inference.loading import load_cross_encoder
+from rankdistill.inference.precision import autocast, pick_device
+from rankdistill.models import resolve
+
+
+class PairScorer:
+    """Scores (query, document) pairs; the numbers are those of `CrossEncoder.predict` with identity activation.
+
+    The activation that the model's configuration names (a sigmoid, mostly) is never applied.
+
+    Args:
+        model: a model reference of a cross-encoder with one output.
+        backend: `auto`, `torch`, `openvino` or `onnx`.
+        max_length: tokens of a pair at most, special tokens included; None keeps the model's own.
+        device: a torch device; None takes the GPU where there is one.
+        dtype: `float32`, or `bfloat16` (torch back end: faster and less exact).
+
+    Raises:
+        ModelReferenceError: no cross-encoder, or one with several outputs.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        backend: str = "auto",
+        max_length: int | None = None,
+        device: str | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        self.reference = resolve(model)
+        self.device = pick_device(device)
+        self.dtype = dtype
+        self._model = load_cross_encoder(self.reference, self.device, max_length)
+        prompted = self._model.default_prompt_name is not None
+        self._fast = None if prompted else accelerate(self._model, 2, "scores", backend, self.device, dtype)
+
+    @property
+    def backend(self) -> str:
+        """What runs the model: a back end's name, or `sentence-transformers` where it is not accelerated."""
+        return self._fast.backend_name if self._fast is not None else "sentence-transformers"
+
+    @property
+    def max_length(self) -> int | None:
+        """Tokens of a pair at most, special tokens included."""
+        return self._model.max_seq_length
+
+    @cached_property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Everything that the scores depend on; JSON values."""
+        return {
+            "weights": self.reference.weights_hash,
+            "prompt": self._model.prompts.get(self._model.default_prompt_name, ""),
+            "max_length": self.max_length,
+            "truncation": "longest_first",
+            "activation": "identity",
+            "dtype": self.dtype,
+            "backend": self.backend,
+        }
+
+    def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
+        """Raw logits, float32[n], in the order of `pairs`; `progress` is called with the number of pairs done."""
+        if not len(pairs):
+            return np.empty(0, dtype=np.float32)
+        if self._fast is not None:
+            found = self._fast.run([[query for query, _ in pairs], [document for _, document in pairs]], progress)
+            if found is not None:
+                return found[:, 0]
+        return self._score_slowly(pairs, progress)
+
+    def _score_slowly(self, pairs: Sequence[tuple[str, str]], progress: Progress | None) -> np.ndarray:
+        import torch
+
+        with autocast(self.device, self.dtype):
+            scores = self._model.predict(
+                [tuple(pair) for pair in pairs], activation_fn=torch.nn.Identity(), show_progress_bar=False
+            )
+        if progress is not None:
+            progress(len(pairs))
+        return np.asarray(scores, dtype=np.float32)

@@ -1,0 +1,6 @@
+"""Teachers: what scores are distilled from."""
+
+from rankdistill.teachers.base import EmbeddingTeacher, PairTeacher, ScoreKind
+from rankdistill.teachers.registry import TEACHERS, load
+
+__all__ = ["TEACHERS", "EmbeddingTeacher", "PairTeacher", "ScoreKind", "load"]

@@ -1,0 +1,103 @@
+"""What a teacher is: something with a fingerprint that scores pairs, or embeds texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from rankdistill.errors import TeacherError
+from rankdistill.manifest import digest
+
+ScoreKind = Literal["logit", "probability", "cosine", "dot", "rank"]
+"""The unit of a teacher's raw scores."""
+
+Role = Literal["query", "document"]
+
+Progress = Callable[[int], None]
+"""Called with the number of pairs or texts done since the last call."""
+
+_SHOWN = 3
+
+
+@runtime_checkable
+class PairTeacher(Protocol):
+    """Scores (query text, document contents) pairs with raw scores in the unit `score_kind`."""
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Everything that a score depends on besides the pair; JSON values."""
+        ...
+
+    @property
+    def teacher_id(self) -> str:
+        """Short name derived from the fingerprint: equal ids mean equal scores."""
+        ...
+
+    @property
+    def score_kind(self) -> ScoreKind:
+        """The unit of the scores."""
+        ...
+
+    def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
+        """float32[n], in the order of `pairs`; finite, or TeacherError."""
+        ...
+
+
+@runtime_checkable
+class EmbeddingTeacher(Protocol):
+    """Embeds texts, each with the prompt of its role."""
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Everything that an embedding depends on besides the text; JSON values."""
+        ...
+
+    @property
+    def teacher_id(self) -> str:
+        """Short name derived from the fingerprint."""
+        ...
+
+    def embed(self, texts: Sequence[str], role: Role, progress: Progress | None = None) -> np.ndarray:
+        """float32[n, dim], in the order of `texts`; finite, or TeacherError."""
+        ...
+
+
+def teacher_id(kind: str, fingerprint: Mapping[str, Any]) -> str:
+    """`<kind>-<12 hex digits>` with the hash of the fingerprint, safe as a folder name."""
+    return f"{kind.replace('_', '-')}-{digest(fingerprint)[:12]}"
+
+
+def check_scores(teacher: str, pairs: Sequence[tuple[str, str]], scores: np.ndarray) -> np.ndarray:
+    """`scores` unchanged if there is one finite number a pair.
+
+    Raises:
+        TeacherError: another count, or NaN or infinite scores; the message shows the first such pairs.
+    """
+    if scores.shape != (len(pairs),):
+        raise TeacherError(
+            expected=f"one score for each of {len(pairs)} pairs",
+            got=f"teacher {teacher} gave an array of shape {scores.shape}",
+            consequence="none of the scores was kept",
+            remedy="use a teacher that gives one number a pair",
+        )
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if len(bad):
+        shown = "; ".join(f"{_name(scores[row])} for {_excerpt(*pairs[row])}" for row in bad[:_SHOWN])
+        raise TeacherError(
+            expected="finite scores",
+            got=f"teacher {teacher}: {len(bad)} of {len(scores)} are NaN or infinite: {shown}",
+            consequence="none of these scores was kept: training on them would fail silently",
+            remedy="look at these texts and at the teacher's weights; score in float32",
+        )
+    return scores
+
+
+def _name(value: float) -> str:
+    return "NaN" if math.isnan(value) else f"{value}"
+
+
+def _excerpt(query: str, document: str) -> str:
+    return f"query {query[:60]!r} with document {document[:60]!r}"

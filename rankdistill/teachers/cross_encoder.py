@@ -1,0 +1,46 @@
+"""The cross-encoder teacher: raw logits of a model that reads query and document together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rankdistill.inference import PairScorer
+from rankdistill.teachers.base import Progress, ScoreKind, check_scores, teacher_id
+
+
+class CrossEncoderTeacher:
+    """Scores pairs with a sentence-transformers cross-encoder under identity activation.
+
+    `CrossEncoder.predict` would apply a sigmoid by default, which squashes the margins that students learn from.
+
+    Args:
+        scorer: the cross-encoder.
+    """
+
+    score_kind: ScoreKind = "logit"
+
+    def __init__(self, scorer: PairScorer) -> None:
+        self._scorer = scorer
+
+    @cached_property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Weights, prompt, maximum length, truncation, activation, dtype, back end."""
+        return {"kind": "cross_encoder"} | dict(self._scorer.fingerprint)
+
+    @cached_property
+    def teacher_id(self) -> str:
+        """`cross-encoder-<12 hex digits>`."""
+        return teacher_id("cross_encoder", self.fingerprint)
+
+    def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
+        """Raw logits, float32[n]; raises TeacherError on NaN or infinite ones."""
+        return check_scores(self.teacher_id, pairs, self._scorer.score(pairs, progress))
+
+
+def load(ref: str, backend: str, max_length: int | None, dtype: str) -> CrossEncoderTeacher:
+    """The teacher of model reference `ref`; raises ModelReferenceError unless it is a cross-encoder with one output."""
+    return CrossEncoderTeacher(PairScorer(ref, backend, max_length, dtype=dtype))

@@ -1,0 +1,79 @@
+"""The embedding teacher: a bi-encoder whose dot product or cosine is the score of a pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rankdistill.errors import TeacherError
+from rankdistill.inference import TextEncoder
+from rankdistill.teachers.base import Progress, Role, ScoreKind, check_scores, teacher_id
+
+
+class BiEncoderTeacher:
+    """Embeds each distinct text once; scores a pair by the similarity that the model declares.
+
+    Args:
+        encoder: the dense model.
+    """
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        self._encoder = encoder
+
+    @property
+    def score_kind(self) -> ScoreKind:
+        """`cosine` or `dot`."""
+        return "cosine" if self._encoder.similarity == "cosine" else "dot"
+
+    @cached_property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Weights, prompts, maximum length, truncation, similarity, dtype, back end."""
+        return {"kind": "embedding", "similarity": self._encoder.similarity} | dict(self._encoder.fingerprint)
+
+    @cached_property
+    def teacher_id(self) -> str:
+        """`embedding-<12 hex digits>`."""
+        return teacher_id("embedding", self.fingerprint)
+
+    def embed(self, texts: Sequence[str], role: Role, progress: Progress | None = None) -> np.ndarray:
+        """float32[n, dim] with the prompt of `role`; raises TeacherError on NaN or infinite values."""
+        encode = self._encoder.encode_queries if role == "query" else self._encoder.encode_documents
+        vectors = encode(texts, progress=progress)
+        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(bad):
+            raise TeacherError(
+                expected="finite embeddings",
+                got=f"teacher {self.teacher_id}: {len(bad)} of {len(texts)} hold NaN, as {texts[bad[0]][:60]!r}",
+                consequence="no embedding was kept",
+                remedy="look at these texts and at the teacher's weights",
+            )
+        return vectors
+
+    def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
+        """Similarities, float32[n], in the unit `score_kind`; `progress` moves when a pair's texts are embedded."""
+        queries, query_rows = _unique([query for query, _ in pairs])
+        documents, document_rows = _unique([document for _, document in pairs])
+        left, right = self.embed(queries, "query"), self.embed(documents, "document")
+        if self.score_kind == "cosine":
+            left, right = _unit(left), _unit(right)
+        scores = np.einsum("nd,nd->n", left[query_rows], right[document_rows], dtype=np.float32)
+        if progress is not None:
+            progress(len(pairs))
+        return check_scores(self.teacher_id, pairs, scores)
+
+
+def load(ref: str, backend: str, max_length: int | None, dtype: str) -> BiEncoderTeacher:
+    """The teacher of model reference `ref`; raises ModelReferenceError unless it embeds single texts."""
+    return BiEncoderTeacher(TextEncoder(ref, backend, max_length, dtype=dtype))
+
+
+def _unique(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    return list(rows), np.fromiter((rows[text] for text in texts), dtype=np.int64, count=len(texts))
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
