@@ -21,11 +21,12 @@ def compare(
     """Test evaluated systems against a baseline: paired randomisation, bootstrap intervals, Holm's correction."""
     from rankdistill.cli.tables import show
     from rankdistill.evaluation import comparing, report
+    from rankdistill.evaluation.measures import TITLES
 
     results = comparing.compare(runs, baseline, title=title, command=console.command(), seed=seed)
     report.require_measure(results, measure)
     results.write(out)
     report.write_html(results, out / "report.html", measure)
     show(f"{results.data}, {results.split}, {results.queries} queries", *report.system_rows(results))
-    show("differences", *report.comparison_rows(results, [measure]))
+    show(f"{TITLES[measure]} minus that of {results.systems[0].name}", *report.comparison_rows(results, measure))
     console.out.print(f"{out / 'report.html'}", highlight=False, soft_wrap=True)

@@ -13,8 +13,9 @@ from rankdistill.cli import console
 def show(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print `rows` under `header`; the first column is a name, the others are numbers."""
     table = Table(title=Text(title), title_justify="left")
-    for place, name in enumerate(header):
-        table.add_column(Text(name), justify="left" if place == 0 else "right", overflow="fold")
+    table.add_column(Text(header[0]), min_width=16, overflow="fold")
+    for name in header[1:]:
+        table.add_column(Text(name), justify="right")
     for row in rows:
         table.add_row(*map(Text, row))
     console.out.print(table)

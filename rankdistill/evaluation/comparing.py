@@ -110,7 +110,7 @@ def _require_same_queries(folders: Sequence[Path], evaluations: Sequence[Evaluat
 def _unique_names(folders: Sequence[Path], evaluations: Sequence[Evaluation]) -> list[str]:
     count = Counter(found.system.name for found in evaluations)
     return [
-        found.system.name if count[found.system.name] == 1 else f"{found.system.name} ({folder})"
+        found.system.name if count[found.system.name] == 1 else f"{found.system.name} ({folder.name})"
         for folder, found in zip(folders, evaluations, strict=True)
     ]
 

@@ -112,7 +112,7 @@ def dense(
         factory: of the index made in memory where there is no built one.
         max_length: tokens a text; None takes the index's, or else the model's own.
         backend: of `TextEncoder`.
-        name: what tables call it; the model reference unless given.
+        name: what tables call it; the model's folder or reference unless given.
         progress: called with the number of documents just encoded.
 
     Raises:
@@ -126,7 +126,11 @@ def dense(
     if stored is not None and max_length is None:
         max_length = stored.max_length
     encoder = TextEncoder(model, backend=backend, max_length=max_length)
-    return DenseRetriever(dataset, encoder, name or model, stored, factory, progress)
+    return DenseRetriever(dataset, encoder, name or _title(model), stored, factory, progress)
+
+
+def _title(model: str) -> str:
+    return Path(model).name if Path(model).is_dir() else model
 
 
 def _require_documents(index: StoredIndex, dataset: Dataset) -> None:

@@ -19,6 +19,9 @@ Qrels = Mapping[str, Mapping[str, int]]
 MEASURES = {"ndcg_at_10": "nDCG@10", "recall_at_100": "R@100", "mrr_at_10": "RR@10", "map_at_100": "AP@100"}
 """Our key -> the name in ir-measures. Add a measure here."""
 
+TITLES = {"ndcg_at_10": "nDCG@10", "recall_at_100": "R@100", "mrr_at_10": "MRR@10", "map_at_100": "MAP@100"}
+"""Our key -> what tables and plots call it."""
+
 
 @dataclass(frozen=True)
 class Evaluated:

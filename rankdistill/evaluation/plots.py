@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rankdistill.evaluation.measures import TITLES
 from rankdistill.evaluation.results import System
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def quality_plot(systems: Sequence[System], measure: str) -> str:
     axes.set_yticks(range(len(systems)), [system.name for system in systems])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.2 * max(high for _, high in intervals) or 1)
-    axes.set_xlabel(measure)
+    axes.set_xlabel(TITLES[measure])
     return _svg(figure)
 
 
@@ -52,7 +53,7 @@ def trade_off_plot(systems: Sequence[System], measure: str, costs: Mapping[str, 
         axes.annotate(system.name, place, xytext=(6, 4), textcoords="offset points", fontsize=9, color=INK)
     axes.margins(x=0.25, y=0.2)
     axes.set_xlabel(label)
-    axes.set_ylabel(measure)
+    axes.set_ylabel(TITLES[measure])
     return _svg(figure)
 
 

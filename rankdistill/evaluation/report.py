@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rankdistill import files
 from rankdistill.errors import ConfigError
+from rankdistill.evaluation.measures import TITLES
 from rankdistill.evaluation.plots import quality_plot, trade_off_plot
 from rankdistill.evaluation.results import Comparison, Results, System
 
@@ -15,24 +16,27 @@ MAIN_MEASURE = "ndcg_at_10"
 TEMPLATE = "report.html.j2"
 MEGABYTE = 1e6
 
+Rows = tuple[list[str], list[list[str]]]
+"""A table: header and rows."""
+
 COSTS: Mapping[str, Callable[[System], float | None]] = {
-    "ms a query (p50)": lambda system: system.latency_ms.p50 if system.latency_ms else None,
-    "model, MB": lambda system: system.model_bytes / MEGABYTE if system.model_bytes else None,
-    "index, MB": lambda system: system.index_bytes / MEGABYTE if system.index_bytes else None,
-    "teacher scoring, s": lambda system: system.teacher_seconds,
+    "ms/query": lambda system: system.latency_ms.p50 if system.latency_ms else None,
+    "model MB": lambda system: system.model_bytes / MEGABYTE if system.model_bytes else None,
+    "index MB": lambda system: system.index_bytes / MEGABYTE if system.index_bytes else None,
+    "teacher s": lambda system: system.teacher_seconds,
 }
-"""Cost with its unit -> how to read it off a system (None: not known)."""
+"""Cost with its unit (a query's median; seconds of teacher scoring) -> how to read it off a system."""
 
 
-def system_rows(results: Results) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: a system a row, its measures and then those costs that at least one system has."""
+def system_rows(results: Results, intervals: bool = False) -> Rows:
+    """A system a row: its measures, with intervals if wanted, and then those costs that at least one system has."""
     measures = list(results.systems[0].measures)
     costs = {label: read for label, read in COSTS.items() if any(read(system) for system in results.systems)}
-    header = ["system", *measures, *costs]
+    header = ["system", *(TITLES[measure] for measure in measures), *costs]
     rows = [
         [
             system.name,
-            *(_with_interval(system, measure) for measure in measures),
+            *(_mean(system, measure, intervals) for measure in measures),
             *(_number(read(system)) for read in costs.values()),
         ]
         for system in results.systems
@@ -40,14 +44,12 @@ def system_rows(results: Results) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def comparison_rows(results: Results, measures: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: one comparison a row, of `measures` or of all."""
-    header = ["system", "against", "measure", "difference", "95% interval", "p", "p (Holm)", ""]
+def comparison_rows(results: Results, measure: str) -> Rows:
+    """A comparison with the baseline a row, in one measure."""
+    header = ["system", "difference", "95% interval", "p", "p (Holm)", "verdict"]
     rows = [
         [
             found.system,
-            found.baseline,
-            found.measure,
             f"{found.difference:+.4f}",
             f"{found.interval[0]:+.4f} .. {found.interval[1]:+.4f}",
             _p_value(found.p_value),
@@ -55,15 +57,15 @@ def comparison_rows(results: Results, measures: Sequence[str] = ()) -> tuple[lis
             verdict(found),
         ]
         for found in results.comparisons
-        if not measures or found.measure in measures
+        if found.measure == measure
     ]
     return header, rows
 
 
 def verdict(found: Comparison) -> str:
-    """`better`, `worse` or `no difference shown`, at the 5% level after correction."""
+    """`better`, `worse` or `not shown`, at the 5% level after correction."""
     if not found.significant():
-        return "no difference shown"
+        return "not shown"
     return "better" if found.difference > 0 else "worse"
 
 
@@ -88,15 +90,15 @@ def write_html(results: Results, path: Path, measure: str = MAIN_MEASURE) -> Non
     )
     page = environment.get_template(TEMPLATE).render(
         results=results,
-        systems=system_rows(results),
-        comparisons=comparison_rows(results),
+        systems=system_rows(results, intervals=True),
+        comparisons=_comparison_tables(results),
         quality=quality_plot(results.systems, measure),
         trade_offs=[
             trade_off_plot(results.systems, measure, costs, label)
             for label, costs in _known_costs(results).items()
             if len(costs) > 1
         ],
-        measure=measure,
+        measure=TITLES[measure],
         signature=json.dumps(results.signature, indent=1, ensure_ascii=False),
     )
     files.write_text(path, page)
@@ -108,9 +110,15 @@ def _known_costs(results: Results) -> dict[str, dict[str, float]]:
     return {label: {name: cost for name, cost in row.items() if cost} for label, row in found.items()}
 
 
-def _with_interval(system: System, measure: str) -> str:
+def _comparison_tables(results: Results) -> dict[str, Rows]:
+    """Title of a measure -> its comparisons; the measures in which there are any."""
+    measures = dict.fromkeys(found.measure for found in results.comparisons)
+    return {TITLES[measure]: comparison_rows(results, measure) for measure in measures}
+
+
+def _mean(system: System, measure: str, interval: bool) -> str:
     value = f"{system.measures[measure]:.4f}"
-    if measure not in system.intervals:
+    if not interval or measure not in system.intervals:
         return value
     low, high = system.intervals[measure]
     return f"{value} [{low:.3f}, {high:.3f}]"
