@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import TYPE_CHECKING
 
 from rankdistill.evaluation.measures import TITLES
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 WIDTH, BAR_HEIGHT = 7.0, 0.42
 """Inches."""
 
-INK, BAR, RULE = "#1f2933", "#2f6db5", "#c4ccd4"
+INK, BAR, POINT, RULE = "#1f2933", "#a9c8e8", "#2f6db5", "#c4ccd4"
 
 
 def quality_plot(systems: Sequence[System], measure: str) -> str:
@@ -47,10 +48,21 @@ def trade_off_plot(systems: Sequence[System], measure: str, costs: Mapping[str, 
     figure, axes = _figure(3.4)
     drawn = [system for system in systems if system.name in costs]
     axes.set_xscale("log")
-    axes.scatter([costs[system.name] for system in drawn], [system.measures[measure] for system in drawn], color=BAR)
-    for system in drawn:
-        place = (costs[system.name], system.measures[measure])
-        axes.annotate(system.name, place, xytext=(6, 4), textcoords="offset points", fontsize=9, color=INK)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:g}")
+    axes.scatter([costs[system.name] for system in drawn], [system.measures[measure] for system in drawn], color=POINT)
+    middle = median(costs[system.name] for system in drawn)
+    for place, system in enumerate(sorted(drawn, key=lambda one: costs[one.name])):
+        inward = costs[system.name] > middle
+        axes.annotate(
+            system.name,
+            (costs[system.name], system.measures[measure]),
+            xytext=(-6 if inward else 6, 6 if place % 2 else -12),
+            textcoords="offset points",
+            ha="right" if inward else "left",
+            fontsize=9,
+            color=INK,
+        )
     axes.margins(x=0.25, y=0.2)
     axes.set_xlabel(label)
     axes.set_ylabel(TITLES[measure])

@@ -51,7 +51,7 @@ def comparison_rows(results: Results, measure: str) -> Rows:
         [
             found.system,
             f"{found.difference:+.4f}",
-            f"{found.interval[0]:+.4f} .. {found.interval[1]:+.4f}",
+            f"{found.interval[0]:+.3f} .. {found.interval[1]:+.3f}",
             _p_value(found.p_value),
             _p_value(found.p_holm),
             verdict(found),
