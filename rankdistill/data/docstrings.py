@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class Docstring(NamedTuple):
     text: str
 
 
-def installed(packages: tuple[str, ...]) -> dict[str, str]:
+def installed(packages: Iterable[str]) -> dict[str, str]:
     """Package -> version, for those of `packages` (distribution names) that are installed."""
     versions = {}
     for package in packages:

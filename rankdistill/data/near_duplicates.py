@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 SHINGLE_WORDS = 4
 BANDS, ROWS = 16, 4
 _WORD = re.compile(r"\w+")
-_PRIME = np.uint64((1 << 61) - 1)
 
 
 def first_of_each(texts: Sequence[str], threshold: float = 0.7) -> list[int]:
@@ -48,20 +47,21 @@ def _shingles(text: str) -> NDArray[np.uint32]:
 
 
 def _coefficients() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """The fixed hash family h(x) = (a x + b) mod p; a < 2^28 keeps a x below 2^61 for a 32-bit x."""
+    """The factors a and terms b of the fixed hash functions, each [BANDS * ROWS, 1]."""
     generator = np.random.default_rng(0)
-    shape = (BANDS * ROWS, 1)
-    return generator.integers(1, 1 << 28, shape, dtype=np.uint64), generator.integers(
-        0, 1 << 61, shape, dtype=np.uint64
-    )
+    a, b = generator.integers(0, 1 << 64, (2, BANDS * ROWS, 1), dtype=np.uint64)
+    return a, b
 
 
 def _signature(
     shingles: NDArray[np.uint32], coefficients: tuple[NDArray[np.uint64], NDArray[np.uint64]]
-) -> NDArray[np.uint64]:
-    """The minimum of each hash function over the shingles, [BANDS * ROWS]."""
+) -> NDArray[np.uint32]:
+    """The minimum of each hash function over the shingles, [BANDS * ROWS].
+
+    h(x) = (a x + b mod 2^64) >> 32, strongly universal for 32-bit x (Dietzfelbinger 1996).
+    """
     a, b = coefficients
-    return ((a * shingles.astype(np.uint64) + b) % _PRIME).min(axis=1)
+    return ((a * shingles.astype(np.uint64) + b) >> np.uint64(32)).min(axis=1).astype(np.uint32)
 
 
 def _jaccard(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> float:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from rankdistill import files, manifest
 from rankdistill.data import docstrings, near_duplicates
 from rankdistill.data.writer import ARTEFACT, Collection, write_beir
-from rankdistill.errors import DataError
+from rankdistill.errors import ConfigError, DataError
 from rankdistill.records import Document, Query
 
 DEFAULT_PACKAGES = (
@@ -79,9 +79,10 @@ def build(
 
     Raises:
         DataError: a package is not installed, or nothing usable is in them.
-        StaleOutputError: `out` holds a collection of other packages or arguments.
+        ConfigError: a limit below 1.
+        StaleOutputError, OutputError: `out` holds something else, or cannot be written to.
     """
-    names = tuple(packages) if packages else tuple(docstrings.installed(DEFAULT_PACKAGES))
+    names = sorted(set(packages or docstrings.installed(DEFAULT_PACKAGES)))
     versions = docstrings.installed(names)
     parameters = {"source": "pydocs", "limit": limit, "compress": compress, "longest": LONGEST_DOCUMENT}
     wanted = manifest.Manifest(ARTEFACT, versions, parameters, manifest.versions_of(), command)
@@ -93,11 +94,16 @@ def build(
 
 
 def collect(packages: Sequence[str], limit: int | None = None) -> Collection:
-    """The collection of `build`, in memory.
+    """The collection of `build`, in memory. Of near-duplicates the first in order of `packages` is kept.
 
     Raises:
+        ConfigError: a limit below 1.
         DataError: a package is not installed, or nothing usable is in them.
     """
+    if limit is not None and limit < 1:
+        raise ConfigError(
+            expected="a limit of at least 1", got=str(limit), consequence="nothing was written", remedy="raise it"
+        )
     pages = [page for package in packages for page in _pages(package)]
     kept = near_duplicates.first_of_each([page.body for page in pages])
     pages = [pages[position] for position in kept]

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from rankdistill import files, manifest
 from rankdistill.data.beir import CORPUS, QRELS, QUERIES
 from rankdistill.data.beir_rows import QRELS_HEADER
+from rankdistill.errors import OutputError
 from rankdistill.records import Document, Query
 
 ARTEFACT = "dataset"
@@ -43,8 +44,9 @@ def write_beir(out: Path, collection: Collection, made_by: manifest.Manifest, co
         compress: write `.gz` files. Plain ones can be read by beir's own loader.
 
     Raises:
-        OutputError: `out` cannot be written to.
+        OutputError: `out` cannot be written to, or holds BEIR files already (the user's own, or an unfinished run's).
     """
+    _require_free(out)
     suffix = ".gz" if compress else ""
     files.remove_temporaries(out)
     corpus, queries = out / f"{CORPUS}{suffix}", out / f"{QUERIES}{suffix}"
@@ -76,6 +78,17 @@ def write_lines(path: Path, rows: Iterable[str]) -> None:
     with files.atomic_path(path) as temporary, _open(temporary, path.suffix == ".gz") as stream:
         for row in rows:
             stream.write(f"{row}\n".encode())
+
+
+def _require_free(out: Path) -> None:
+    held = [name for name in (CORPUS, f"{CORPUS}.gz", QUERIES, f"{QUERIES}.gz", QRELS) if (out / name).exists()]
+    if held:
+        raise OutputError(
+            expected=f"a folder without a collection: {out}",
+            got=f"{', '.join(held)} without a manifest",
+            consequence="nothing was written: they may be all there is of some other collection",
+            remedy="choose another output, or remove them if an interrupted run left them",
+        )
 
 
 @contextmanager
