@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: a tiny BEIR folder, tiny random models, and the real data sets where they are at hand."""
+"""Fixtures shared by all tests: a tiny BEIR folder, tiny random models, the real data sets where they are at hand."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def tiny_encoder(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> s
     folder = tmp_path_factory.mktemp("tiny-encoder")
     transformer = Transformer(str(tiny_bert), max_seq_length=64)
     pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
-    SentenceTransformer(modules=[transformer, pooling, Normalize()], device="cpu").save(str(folder), create_model_card=False)
+    SentenceTransformer(modules=[transformer, pooling, Normalize()], device="cpu").save(
+        str(folder), create_model_card=False
+    )
     return str(folder)
 
 

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Task as ProgressTask
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from rankdistill.recipe.steps import Step
 
 out = Console()
 """Results go to standard output."""
@@ -19,16 +33,16 @@ err = Console(stderr=True)
 
 
 class RateColumn(ProgressColumn):
-    """Units a second, as in `412 pairs/s`."""
+    """Units a second, as in `412 pairs/s`; a task's field `unit` wins over the column's."""
 
-    def __init__(self, unit: str) -> None:
+    def __init__(self, unit: str = "") -> None:
         super().__init__()
         self.unit = unit
 
     def render(self, task: ProgressTask) -> Text:
         """The speed so far, or nothing before the first step."""
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} {self.unit}/s" if speed else "")
+        return Text(f"{speed:,.0f} {task.fields.get('unit', self.unit)}/s" if speed else "")
 
 
 def progress(unit: str) -> Progress:
@@ -65,3 +79,18 @@ def show_reports(reports: list[str], most: int = 10) -> None:
             err.print(f"  {report}", markup=False, highlight=False, soft_wrap=True)
         if len(reports) > most:
             err.print(f"  and {len(reports) - most:,} more", highlight=False)
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[Step], Callable[[int], None]]]:
+    """A function for `recipe.run.run` that gives each step a line of its own with count, rate and time so far."""
+    columns = (TextColumn("{task.description}"), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err) as bar:
+
+        def on_step(step: Step) -> Callable[[int], None]:
+            for task in bar.task_ids:
+                bar.stop_task(task)
+            task = bar.add_task(step.name, total=None, unit=step.unit)
+            return lambda done: bar.advance(task, done)
+
+        yield on_step

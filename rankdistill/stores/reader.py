@@ -69,6 +69,10 @@ class ScoreStore:
         """One teacher's raw scores: query_id, doc_id, score (float32), sorted by query_id, doc_id."""
         return self.scan(teacher_id).select("query_id", "doc_id", "score").sort("query_id", "doc_id").collect()
 
+    def count(self, teacher_id: str | None = None) -> int:
+        """How many scores one teacher has here."""
+        return int(self.scan(teacher_id).select(pl.len()).collect().item())
+
     def candidates(self) -> pl.DataFrame:
         """Every candidate row that was scored: the columns of `tables.CANDIDATES`, sorted."""
         rows = pl.read_parquet(sorted(self.layout.candidates.glob("*.parquet")))

@@ -1,0 +1,56 @@
+"""`rankdistill status`: what is done of a recipe, and what a store or another artefact holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rankdistill.cli import console
+
+
+def status(
+    path: Annotated[Path, typer.Argument(help="A recipe, or the folder of a store or of any other artefact.")],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="The changes that the recipe is run with.")] = None,
+) -> None:
+    """Show the steps of a recipe (done, interrupted, to do), or what a folder holds and what made it."""
+    if path.is_dir():
+        _show_folder(path)
+    else:
+        _show_recipe(path, set_ or [])
+
+
+def _show_recipe(path: Path, overrides: list[str]) -> None:
+    from rich.table import Table
+
+    from rankdistill.recipe import loading
+    from rankdistill.recipe.experiment import Experiment
+    from rankdistill.recipe.steps import Times
+
+    experiment = Experiment(loading.load(path, overrides))
+    times = Times(experiment.root).read()
+    table = Table(box=None, pad_edge=False)
+    for header in ("step", "state", "seconds", "folder"):
+        table.add_column(header, justify="right" if header == "seconds" else "left", overflow="fold")
+    for step in experiment.steps:
+        state = "[green]done[/]" if step.done else "[yellow]interrupted[/]" if step.begun else "to do"
+        seconds = times.get(step.folder.name)
+        table.add_row(step.name, state, f"{seconds:,.0f}" if seconds is not None else "", str(step.folder))
+    console.out.print(table)
+
+
+def _show_folder(folder: Path) -> None:
+    from rankdistill import manifest
+    from rankdistill.stores.layout import Layout
+    from rankdistill.stores.status import describe
+
+    found = manifest.read(folder)
+    if (found is None and Layout(folder).teacher_ids()) or (found is not None and found.artefact == "scores"):
+        for line in describe(folder):
+            console.out.print(line, highlight=False, markup=False, soft_wrap=True)
+        return
+    found = found or manifest.expect(folder, "any artefact", "run")
+    console.out.print(f"{folder}: {found.artefact}", highlight=False, markup=False, soft_wrap=True)
+    for kind in ("command", "inputs", "parameters", "versions"):
+        console.out.print(f"{kind}: {getattr(found, kind)}", highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,84 @@
+"""Reading a recipe from YAML, with `a.b=c` overrides, and its JSON Schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from rankdistill.errors import ConfigError
+from rankdistill.recipe.schema import Recipe
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe in the YAML file `path`, changed by `overrides` such as `train.steps=200`.
+
+    Raises:
+        ConfigError: no such file, broken YAML, an unknown setting, or an invalid value; the message names it.
+    """
+    content = _read(Path(path))
+    for override in overrides:
+        _apply(content, override)
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc'])) or 'recipe'}: {problem['msg']}" for problem in error.errors()
+        )
+        raise ConfigError(
+            expected="a valid recipe",
+            got=f"{path}: {problems}",
+            consequence="nothing was run",
+            remedy="`rankdistill run --schema` prints every setting and its meaning",
+        ) from error
+
+
+def json_schema() -> str:
+    """The JSON Schema of a recipe, for editors and validators."""
+    return json.dumps(Recipe.model_json_schema(), indent=1) + "\n"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            expected="a recipe in YAML",
+            got=f"{path}: {' '.join(str(error).split())}",
+            consequence="nothing was run",
+            remedy="give the path of a recipe, such as recipes/quickstart.yaml",
+        ) from error
+    if not isinstance(content, dict):
+        raise ConfigError(
+            expected="a mapping of settings",
+            got=f"{path}: {type(content).__name__}",
+            consequence="nothing was run",
+            remedy="start from recipes/quickstart.yaml",
+        )
+    return content
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    name, equals, value = override.partition("=")
+    keys = name.split(".")
+    if not equals or not all(keys):
+        raise ConfigError(
+            expected="an override of the form a.b=value",
+            got=repr(override),
+            consequence="nothing was run",
+            remedy="such as --set train.steps=200",
+        )
+    for key in keys[:-1]:
+        content = content.setdefault(key, {})
+        if not isinstance(content, dict):
+            raise ConfigError(
+                expected=f"{key!r} to hold settings",
+                got=f"the override {override!r}, but {key!r} is a value",
+                consequence="nothing was run",
+                remedy="`rankdistill run --schema` prints every setting",
+            )
+    content[keys[-1]] = yaml.safe_load(value)

