@@ -1,0 +1,233 @@
+"""The candidate table: labels, provenance, kept positives, and the artefact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+from rankdistill import manifest, tables
+from rankdistill.data import Dataset, load
+from rankdistill.errors import ConfigError, DataError, LockedError, StaleOutputError
+from rankdistill.files import exclusive, hash_file
+from rankdistill.mining import candidates
+from rankdistill.mining.source import Bm25Source, DenseSource, Hits, Progress, named
+from rankdistill.mining.window import Window
+
+
+@dataclass(frozen=True)
+class FixedSource:
+    """Returns the documents of the corpus in file order (or reversed), with score minus rank."""
+
+    name: str = "fixed"
+    reverse: bool = False
+    inputs: Mapping[str, str] = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", self.inputs or {})
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        return {"reverse": self.reverse}
+
+    def retrieve(self, contents: Mapping[str, str], queries: Sequence[str], depth: int, progress: Progress) -> Hits:
+        progress(len(contents) + len(queries))
+        order = sorted(contents, reverse=self.reverse)[:depth]
+        return [order for _ in queries], [-np.arange(1, len(order) + 1, dtype=np.float32) for _ in queries]
+
+
+@pytest.fixture
+def dataset(tiny_beir: Path) -> Dataset:
+    return load(tiny_beir)
+
+
+def frame(table: object) -> pl.DataFrame:
+    return pl.DataFrame(table)
+
+
+def expected_rows(dataset: Dataset, order: Sequence[str], depth: int, name: str) -> set[tuple[object, ...]]:
+    """Straight from the definition, for a source that returns `order` for every query."""
+    rows: set[tuple[object, ...]] = set()
+    for query_id, labels in dataset.qrels("train").items():
+        for rank, doc_id in enumerate(order[:depth], start=1):
+            rows.add((query_id, doc_id, name, rank, float(-rank), labels.get(doc_id)))
+        rows |= {(query_id, doc_id, name, None, None, 1) for doc_id in labels if doc_id not in order[:depth]}
+    return rows
+
+
+def test_rows_carry_rank_score_source_and_label(dataset: Dataset) -> None:
+    table = candidates.mine(dataset, "train", [FixedSource()], 7)
+    assert table.schema == tables.CANDIDATES
+    assert set(frame(table).iter_rows()) == expected_rows(dataset, dataset.doc_ids, 7, "fixed")
+
+
+def test_rows_are_sorted_with_unretrieved_positives_last(dataset: Dataset) -> None:
+    found = frame(candidates.mine(dataset, "train", [FixedSource("b"), FixedSource("a", True)], 5))
+    assert found.equals(found.sort("query_id", "source", "rank", "doc_id", nulls_last=True))
+
+
+def test_every_positive_is_kept_for_every_source(dataset: Dataset) -> None:
+    sources = [FixedSource("a"), FixedSource("b", True)]
+    found = frame(candidates.mine(dataset, "train", sources, 4, window=Window(2, 3, sample=1)))
+    relevant = {(query, doc) for query, labels in dataset.qrels("train").items() for doc in labels}
+    for source in ("a", "b"):
+        kept = found.filter((pl.col("label") > 0) & (pl.col("source") == source)).select("query_id", "doc_id")
+        assert set(kept.iter_rows()) == relevant
+        assert len(kept) == len(relevant)
+
+
+def test_a_positive_outside_the_window_keeps_its_rank(dataset: Dataset) -> None:
+    found = frame(candidates.mine(dataset, "train", [FixedSource()], 40, window=Window(30, 40)))
+    outside = found.filter(pl.col("rank") < 30)
+    assert len(outside) > 0
+    assert outside["label"].min() == 1
+    assert found["rank"].null_count() == 0
+
+
+def test_two_sources_together_are_their_two_tables(dataset: Dataset) -> None:
+    one, two = FixedSource("one"), FixedSource("two", True)
+    window = Window(1, 9, sample=3, seed=4)
+    both = frame(candidates.mine(dataset, "train", [one, two], 10, window=window))
+    apart = [frame(candidates.mine(dataset, "train", [source], 10, window=window)) for source in (one, two)]
+    assert set(both.iter_rows()) == set(pl.concat(apart).iter_rows())
+
+
+def test_the_sample_is_drawn_among_the_others_than_positives(dataset: Dataset) -> None:
+    found = frame(candidates.mine(dataset, "train", [FixedSource()], 40, window=Window(5, 35, sample=6)))
+    drawn = found.filter(pl.col("label").is_null()).group_by("query_id").len()
+    assert drawn["len"].to_list() == [6] * 12
+    ranks = found.filter(pl.col("label").is_null())["rank"]
+    assert (ranks.min(), ranks.max()) >= (5, 6)
+    assert ranks.max() <= 35
+
+
+def test_judged_non_relevant_documents_are_labelled_zero_not_kept_by_force(tiny_beir: Path) -> None:
+    (tiny_beir / "qrels/train.tsv").write_text("query-id\tcorpus-id\tscore\nq00\td00\t0\nq00\td39\t0\nq00\td01\t-1\n")
+    found = frame(candidates.mine(load(tiny_beir), "train", [FixedSource()], 3))
+    assert list(found.select("doc_id", "label").iter_rows()) == [("d00", 0), ("d01", -1), ("d02", None)]
+
+
+def test_limited_queries_are_a_growing_series_of_subsets(dataset: Dataset) -> None:
+    queries = dataset.queries("train")
+    three, six = (candidates.sample_queries(queries, limit) for limit in (3, 6))
+    assert (len(three), len(six)) == (3, 6)
+    assert set(three) < set(six) < set(queries)
+    assert list(six) == [query_id for query_id in queries if query_id in six]
+    assert candidates.sample_queries(queries, 99) == queries
+    found = frame(candidates.mine(dataset, "train", [FixedSource()], 3, limit_queries=3))
+    assert set(found["query_id"]) == set(three)
+    with pytest.raises(ConfigError, match="at least 1"):
+        candidates.sample_queries(queries, 0)
+
+
+def test_progress_counts_each_text_once_a_source(dataset: Dataset) -> None:
+    steps: list[int] = []
+    candidates.mine(dataset, "train", [FixedSource(), Bm25Source()], 3, progress=steps.append)
+    assert sum(steps) == 2 * (40 + 12)
+
+
+def test_no_source_or_two_of_one_name_are_refused(dataset: Dataset) -> None:
+    for sources in ([], [FixedSource(), FixedSource(reverse=True)]):
+        with pytest.raises(ConfigError, match="own name"):
+            candidates.mine(dataset, "train", sources, 3)
+
+
+def test_bm25_finds_the_documents_of_the_query_words(dataset: Dataset) -> None:
+    found = frame(candidates.mine(dataset, "train", [Bm25Source()], 10))
+    first = found.filter(pl.col("rank") == 1)
+    contents, queries = dataset.contents, dataset.queries()
+    assert len(first) == 12
+    assert all(set(queries[query].split()) & set(contents[doc].split()) for query, doc, *_ in first.iter_rows())
+
+
+def test_build_writes_what_mine_returns_and_says_what_made_it(dataset: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    sources = [FixedSource(inputs={"model": "abc"})]
+    assert candidates.build(out, dataset, "train", sources, 5, window=Window(2), command="mine it")
+    assert candidates.read(out).equals(candidates.mine(dataset, "train", sources, 5, window=Window(2)))
+    found = manifest.expect(out, "candidates", "mine")
+    assert found.inputs == {
+        "dataset": dataset.fingerprint,
+        "qrels": dataset.qrels_hash("train"),
+        "fixed.model": "abc",
+    }
+    assert found.parameters["ranks"] == [2, 5]
+    assert found.parameters["sources"] == {"fixed": {"reverse": False}}
+    assert found.command == "mine it"
+    assert found.outputs == {"candidates.parquet": hash_file(out / "candidates.parquet")}
+
+
+def test_the_same_again_does_nothing_and_other_settings_are_refused(dataset: Dataset, tmp_path: Path) -> None:
+    assert candidates.build(tmp_path, dataset, "train", [Bm25Source()], 5)
+    assert not candidates.build(tmp_path, dataset, "train", [Bm25Source()], 5)
+    for sources, split, depth in (
+        ([Bm25Source()], "train", 6),
+        ([Bm25Source()], "dev", 5),
+        ([Bm25Source(k1=1.2)], "train", 5),
+    ):
+        with pytest.raises(StaleOutputError):
+            candidates.build(tmp_path, dataset, split, sources, depth)
+
+
+def test_changed_judgements_make_the_output_stale(tiny_beir: Path, tmp_path: Path) -> None:
+    candidates.build(tmp_path / "out", load(tiny_beir), "train", [Bm25Source()], 5)
+    with (tiny_beir / "qrels/train.tsv").open("a") as stream:
+        stream.write("q00\td39\t3\n")
+    with pytest.raises(StaleOutputError, match="input 'qrels'"):
+        candidates.build(tmp_path / "out", load(tiny_beir), "train", [Bm25Source()], 5)
+
+
+def test_same_inputs_same_bytes(dataset: Dataset, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        candidates.build(tmp_path / name, dataset, "train", [Bm25Source()], 9, window=Window(sample=4))
+    for file in ("candidates.parquet", "manifest.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_a_second_writer_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    with exclusive(tmp_path), pytest.raises(LockedError):
+        candidates.build(tmp_path, dataset, "train", [Bm25Source()], 5)
+
+
+def test_reading_what_is_absent_unfinished_or_damaged_is_an_error(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="rankdistill mine"):
+        candidates.read(tmp_path / "absent")
+    out = tmp_path / "out"
+    candidates.build(out, dataset, "train", [Bm25Source()], 5)
+    pq.write_table(candidates.read(out).drop(["rank"]), out / "candidates.parquet")
+    with pytest.raises(DataError, match=r"missing \['rank'\]"):
+        candidates.read(out)
+    (out / "candidates.parquet").write_text("no parquet")
+    with pytest.raises(DataError, match="a Parquet file"):
+        candidates.read(out)
+
+
+def test_sources_by_name() -> None:
+    assert named("bm25") == Bm25Source()
+    assert named("dense", "some/model", 64) == DenseSource("some/model", 64)
+    with pytest.raises(ConfigError, match="--model"):
+        named("dense")
+    with pytest.raises(ConfigError, match="bm25, dense"):
+        named("splade")
+
+
+def test_dense_source_agrees_with_sentence_transformers(dataset: Dataset, tiny_encoder: str) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    found = frame(candidates.mine(dataset, "train", [DenseSource(tiny_encoder)], 5))
+    model = SentenceTransformer(tiny_encoder, device="cpu")
+    queries = dataset.queries("train")
+    scores = model.encode(list(queries.values())) @ model.encode(list(dataset.contents.values())).T
+    for query_id, row in zip(queries, scores, strict=True):
+        own = found.filter((pl.col("query_id") == query_id) & pl.col("rank").is_not_null())
+        assert own["source_score"].to_list() == pytest.approx(sorted(row.tolist(), reverse=True)[:5], abs=1e-4)
+
+
+def test_dense_source_records_the_weights(tiny_encoder: str) -> None:
+    assert len(DenseSource(tiny_encoder).inputs["model"]) == 64
