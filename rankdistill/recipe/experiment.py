@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -90,7 +90,7 @@ class Experiment:
         if part.model:
             return None
         settings = {
-            "teach": part.teach.model_dump(),
+            "teach": asdict(part.teach),
             "base": models.resolve(part.base).weights_hash,
         } | self._data_settings(self.recipe.data.train)
         return self._step("teacher", "steps", settings, [self.candidates], self._teach)

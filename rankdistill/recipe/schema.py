@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rankdistill.teachers.teach_config import TeachConfig
+from rankdistill.teachers.teaching.config import TeachConfig
 from rankdistill.training.config import TrainConfig
 
 
