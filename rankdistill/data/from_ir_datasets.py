@@ -18,7 +18,7 @@ def download(name: str) -> dict[str, Any]:
     """Split -> ir_datasets data set with judgements: `name` itself, and its direct children.
 
     Raises:
-        DataError: nothing of that name has queries and judgements.
+        DataError: nothing of that name has queries and judgements, or its children have different corpora.
     """
     catalogue = require("ir_datasets", "fetching from the ir_datasets catalogue")
     found = {}
@@ -28,10 +28,11 @@ def download(name: str) -> dict[str, Any]:
             dataset = catalogue.load(known)
             if dataset.has_qrels() and dataset.has_queries():
                 found[last if parent == name or last in _SPLIT_NAMES else "test"] = dataset
-    if not found:
+    corpora = sorted({dataset.docs_namespace() for dataset in found.values()})
+    if len(corpora) != 1:
         raise DataError(
-            expected="an ir_datasets name with queries and judgements, or the parent of such names",
-            got=repr(name),
+            expected="an ir_datasets name with queries and judgements, or the parent of such names over one corpus",
+            got=f"{name!r}: {f'corpora {corpora}' if corpora else 'no queries and judgements'}",
             consequence="nothing was written",
             remedy="see the catalogue at https://ir-datasets.com",
         )

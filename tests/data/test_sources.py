@@ -115,8 +115,12 @@ class TitledDocument(NamedTuple):
 class FakeIrDataset:
     """An ir_datasets data set of one document and perhaps one judged query."""
 
-    def __init__(self, query_id: str | None = None) -> None:
+    def __init__(self, query_id: str | None = None, namespace: str = "x") -> None:
         self.query_id = query_id
+        self.namespace = namespace
+
+    def docs_namespace(self) -> str:
+        return self.namespace
 
     def has_qrels(self) -> bool:
         return self.query_id is not None
@@ -138,11 +142,14 @@ class FakeIrDataset:
 def catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     """An ir_datasets with `beir/x` (train and test below it) and `beir/y` (judged itself)."""
     known = {
+        "beir": FakeIrDataset(),
         "beir/x": FakeIrDataset(),
         "beir/x/train": FakeIrDataset("q1"),
         "beir/x/test": FakeIrDataset("q2"),
         "beir/x/test/part": FakeIrDataset("q3"),
         "beir/y": FakeIrDataset("q4"),
+        "beir/z": FakeIrDataset(),
+        "beir/o": FakeIrDataset("q5", "other"),
     }
     fake = SimpleNamespace(registry=known, load=known.__getitem__)
     monkeypatch.setattr(from_ir_datasets, "require", lambda module, purpose: fake)
@@ -161,9 +168,12 @@ def test_ir_datasets_name_and_its_direct_children_are_the_splits(name: str, spli
 
 
 @pytest.mark.usefixtures("catalogue")
-def test_ir_datasets_name_without_judgements_is_an_error() -> None:
-    with pytest.raises(DataError, match="queries and judgements"):
-        from_ir_datasets.download("beir/x/test/part/nothing") if False else from_ir_datasets.download("beir")
+@pytest.mark.parametrize(
+    ("name", "problem"), [("beir/z", "no queries and judgements"), ("beir", r"corpora \['other', 'x'\]")]
+)
+def test_ir_datasets_name_without_judgements_or_of_several_corpora_is_an_error(name: str, problem: str) -> None:
+    with pytest.raises(DataError, match=problem):
+        from_ir_datasets.download(name)
 
 
 def test_fetch_writes_a_beir_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
