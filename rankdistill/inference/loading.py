@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging import getLogger
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,20 +16,27 @@ ModelKind = Literal["encoder", "cross_encoder"]
 
 
 @contextmanager
-def _without_bars() -> Iterator[None]:
+def quietly() -> Iterator[None]:
+    """Hide the bars and the notes (a new head, a converted model) that loading and saving print."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
+    loggers = [getLogger(name) for name in ("transformers", "sentence_transformers")]
+    levels = [logger.level for logger in loggers]
     logging.disable_progress_bar()
+    for logger in loggers:
+        logger.setLevel("ERROR")
     try:
         yield
     finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
         if shown:
             logging.enable_progress_bar()
 
 
 def kind_of(path: Path) -> ModelKind:
-    """Whether the folder `path` holds a cross-encoder (a sequence-classification head) or an encoder of single texts."""
+    """Whether `path` holds a cross-encoder (a sequence-classification head) or an encoder of single texts."""
     architectures = _json(path / "config.json").get("architectures") or [""]
     if any(name.endswith("ForSequenceClassification") for name in architectures):
         return "cross_encoder"
@@ -42,7 +50,7 @@ def load_encoder(reference: ModelReference, device: str | None, max_length: int 
 
     if kind_of(reference.path) != "encoder":
         raise _wrong_kind(reference, "a model that embeds single texts", "a cross-encoder")
-    with _without_bars():
+    with quietly():
         model = SentenceTransformer(str(reference.path), device=device, local_files_only=True)
     if max_length is not None:
         model.max_seq_length = max_length
@@ -61,7 +69,7 @@ def load_cross_encoder(reference: ModelReference, device: str | None, max_length
         raise _wrong_kind(
             reference, "a cross-encoder (a sequence-classification head)", "an encoder without such a head"
         )
-    with _without_bars():
+    with quietly():
         model = CrossEncoder(str(reference.path), device=device, max_length=max_length, local_files_only=True)
     if model.num_labels != 1:
         raise _wrong_kind(reference, "a cross-encoder with one output", f"num_labels = {model.num_labels}")

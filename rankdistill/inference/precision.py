@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-DTYPES = ("float32", "bfloat16")
-
 
 def pick_device(device: str | None) -> str:
     """`device`, or the GPU where torch sees one, else the CPU."""
@@ -19,3 +17,18 @@ def autocast(device: str, dtype: str) -> AbstractContextManager[None]:
     import torch
 
     return torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=dtype == "bfloat16")
+
+
+def bf16_is_faster() -> bool:
+    """Whether training in bfloat16 autocast is faster than in float32 on this machine.
+
+    On GPUs that have it; on CPUs with AMX, or with AVX512-BF16 where MKL's float32 is slow (other makes than Intel).
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    processor = torch.cpu.get_capabilities()
+    return bool(
+        processor.get("amx_bf16") or (processor.get("avx512_bf16") and "Intel" not in str(processor["cpu_name"]))
+    )

@@ -1,0 +1,197 @@
+"""Fine-tuning a cross-encoder teacher from any encoder, on relevance labels and mined negatives."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from rankdistill import files, manifest
+from rankdistill.data import Dataset
+from rankdistill.inference.loading import kind_of, quietly
+from rankdistill.manifest import Manifest
+from rankdistill.mining import candidates as mined
+from rankdistill.models import ModelReference, resolve
+from rankdistill.tables import CANDIDATES_FILE
+from rankdistill.teachers.teaching import groups, reranking
+from rankdistill.teachers.teaching.config import TeachConfig
+
+if TYPE_CHECKING:
+    from rankdistill.teachers.teaching.trainer import TeacherTrainer
+
+ARTEFACT = "teacher"
+LOG_FILE = "training_log.json"
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass(frozen=True)
+class Dev:
+    """What is evaluated on the way: `candidates` (a folder) of `split`, re-ranked."""
+
+    split: str
+    candidates: Path
+
+
+def teach(
+    dataset: Dataset,
+    split: str,
+    candidates: Path,
+    base: str,
+    out: Path,
+    config: TeachConfig = TeachConfig(),  # noqa: B008 - immutable
+    *,
+    dev: Dev | None = None,
+    resume: bool = True,
+    progress: Callable[[int], None] | None = None,
+    command: str = "",
+) -> bool:
+    """Fine-tune a cross-encoder on the labels of `split`, with unlabelled candidates as negatives.
+
+    `out` becomes a plain sentence-transformers `CrossEncoder` folder whose recorded activation is the identity. An
+    interrupted run goes on from its last checkpoint; a finished one is not run again.
+
+    Args:
+        dataset: queries, documents and labels.
+        split: whose queries and labels.
+        candidates: folder made by `rankdistill mine` for that split.
+        base: model reference of any encoder; it gets a new head unless it has one.
+        out: folder of the teacher, `manifest.json` and `training_log.json`.
+        config: the settings.
+        dev: evaluated on the way and at the end.
+        resume: go on from checkpoints of the same run, if there are any.
+        progress: called with the number of queries done since the last call.
+        command: the command line, for the manifest.
+
+    Returns:
+        Whether anything was trained; False if `out` was up to date.
+
+    Raises:
+        DataError: no such split, or candidates without negatives for it.
+        StaleOutputError: `out` holds a teacher made from other inputs or settings.
+    """
+    reference = resolve(base)
+    wanted = _wanted(dataset, split, candidates, reference, config, dev, command)
+    with files.exclusive(out):
+        if manifest.is_current(out, wanted):
+            return False
+        table = pl.DataFrame(mined.read(candidates))
+        positives = groups.positives(dataset.queries(split), dataset.qrels(split), table, dataset.contents)
+        folder = out / CHECKPOINTS / wanted.identity[:16]
+        trainer = _trainer(dataset, positives, reference, config, dev, folder, progress)
+        before = trainer.evaluate() if dev is not None else None
+        _run(trainer, folder, resume)
+        _save(trainer, out, _log(trainer, len(positives), before), wanted)
+    return True
+
+
+def steps_of(config: TeachConfig, positives: int) -> int:
+    """Optimiser steps that `config` means for so many positives."""
+    return config.steps or max(1, round(config.epochs * positives / config.batch_size))
+
+
+def _wanted(
+    dataset: Dataset,
+    split: str,
+    candidates: Path,
+    base: ModelReference,
+    config: TeachConfig,
+    dev: Dev | None,
+    command: str,
+) -> Manifest:
+    inputs = {
+        "data": dataset.fingerprint,
+        "qrels": dataset.qrels_hash(split),
+        "candidates": _hash_candidates(candidates),
+        "base": base.weights_hash,
+    }
+    if dev is not None:
+        inputs |= {"dev_qrels": dataset.qrels_hash(dev.split), "dev_candidates": _hash_candidates(dev.candidates)}
+    return Manifest(
+        artefact=ARTEFACT,
+        inputs=inputs,
+        parameters=asdict(config)
+        | {"split": split, "dev_split": dev.split if dev is not None else None, "activation": "identity"},
+        versions=manifest.versions_of("sentence-transformers", "torch", "transformers"),
+        command=command,
+    )
+
+
+def _hash_candidates(folder: Path) -> str:
+    manifest.expect(folder, mined.ARTEFACT, "mine")
+    return files.hash_file(folder / CANDIDATES_FILE)
+
+
+def _trainer(
+    dataset: Dataset,
+    positives: Sequence[groups.Positive],
+    base: ModelReference,
+    config: TeachConfig,
+    dev: Dev | None,
+    folder: Path,
+    progress: Callable[[int], None] | None,
+) -> TeacherTrainer:
+    from rankdistill.teachers.teaching import trainer
+
+    evaluator = None
+    if dev is not None:
+        ranked = pl.DataFrame(mined.read(dev.candidates))
+        evaluator = reranking.evaluator(dataset, dev.split, ranked, config.dev_queries)
+    steps = steps_of(config, len(positives))
+    drawn = groups.draw(positives, steps * config.batch_size, config.negatives, config.seed)
+    return trainer.build(_new_model(base, config), drawn, steps, config, folder, evaluator, progress)
+
+
+def _new_model(base: ModelReference, config: TeachConfig) -> Any:
+    """The base as a cross-encoder with one output, the head's weights fixed by the seed."""
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    head = {} if kind_of(base.path) == "cross_encoder" else {"num_labels": 1}
+    with quietly(), torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        return CrossEncoder(
+            str(base.path),
+            max_length=config.max_length,
+            activation_fn=torch.nn.Identity(),
+            local_files_only=True,
+            **head,
+        )
+
+
+def _run(trainer: TeacherTrainer, folder: Path, resume: bool) -> None:
+    from rankdistill.teachers.teaching.trainer import last_checkpoint
+
+    checkpoint = last_checkpoint(folder) if resume else None
+    with files.output_errors(folder):
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
+
+
+def _log(trainer: TeacherTrainer, positives: int, before: dict[str, float] | None) -> dict[str, Any]:
+    """The loss curve and the dev figures, without times."""
+    history = trainer.state.log_history
+    metric = f"eval_{reranking.METRIC}"
+    start = [{"step": 0, "value": before[metric]}] if before is not None else []
+    return {
+        "positives": positives,
+        "steps": trainer.state.global_step,
+        "bf16": trainer.args.bf16,
+        "loss": [{"step": entry["step"], "loss": entry["loss"]} for entry in history if "loss" in entry],
+        reranking.METRIC: start
+        + [{"step": entry["step"], "value": entry[metric]} for entry in history if metric in entry and entry["step"]],
+    }
+
+
+def _save(trainer: TeacherTrainer, out: Path, log: dict[str, Any], wanted: Manifest) -> None:
+    """Write the teacher and its log; the manifest comes last."""
+    with files.output_errors(out), quietly():
+        trainer.model.save_pretrained(str(out), create_model_card=False)
+    files.write_text(out / LOG_FILE, json.dumps(log, indent=1) + "\n")
+    shutil.rmtree(out / CHECKPOINTS)
+    written = sorted(path for path in out.rglob("*") if path.is_file() and not path.name.startswith("."))
+    outputs = {path.relative_to(out).as_posix(): files.hash_file(path) for path in written}
+    Manifest(wanted.artefact, wanted.inputs, wanted.parameters, wanted.versions, wanted.command, outputs).write(out)

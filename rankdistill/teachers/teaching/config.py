@@ -1,0 +1,61 @@
+"""Settings of a teacher's fine-tuning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from rankdistill.errors import ConfigError
+
+Loss = Literal["bce", "ranknet"]
+
+
+@dataclass(frozen=True)
+class TeachConfig:
+    """How a cross-encoder is fine-tuned.
+
+    Args:
+        loss: `bce` (each pair relevant or not, positives weighted by the number of negatives) or `ranknet` (each
+            positive above each of its negatives).
+        negatives: unlabelled candidates a positive.
+        epochs: passes over the positives; negatives are drawn anew in each.
+        steps: optimiser steps, instead of `epochs`.
+        batch_size: positives, with their negatives, a step.
+        learning_rate: peak of the linear schedule.
+        warmup: share of the steps that the learning rate rises.
+        weight_decay: of AdamW.
+        max_length: tokens of a pair at most, special tokens included.
+        bf16: bfloat16 autocast; None takes it where it is faster than float32.
+        seed: of the head's weights, the draw and dropout.
+        dev_queries: queries of the dev split that are evaluated at most.
+        evaluations: how often the dev split is evaluated (and a checkpoint written) on the way.
+    """
+
+    loss: Loss = "ranknet"
+    negatives: int = 7
+    epochs: float = 1.0
+    steps: int | None = None
+    batch_size: int = 16
+    learning_rate: float = 7e-5
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    max_length: int = 256
+    bf16: bool | None = None
+    seed: int = 13
+    dev_queries: int = 100
+    evaluations: int = 4
+
+    def __post_init__(self) -> None:
+        _expect(self.loss in get_args(Loss), f"a loss among {', '.join(get_args(Loss))}", self.loss)
+        for name in ("negatives", "batch_size", "epochs", "learning_rate", "dev_queries", "evaluations"):
+            _expect(getattr(self, name) > 0, f"{name} above 0", getattr(self, name))
+        _expect(self.steps is None or self.steps > 0, "steps above 0", self.steps)
+        _expect(0 <= self.warmup < 1, "warmup from 0 to below 1, a share of the steps", self.warmup)
+        _expect(self.max_length >= 8, "max_length of at least 8 tokens", self.max_length)
+
+
+def _expect(condition: bool, expected: str, got: object) -> None:
+    if not condition:
+        raise ConfigError(
+            expected=expected, got=repr(got), consequence="nothing was trained", remedy="correct the setting"
+        )

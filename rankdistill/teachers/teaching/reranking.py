@@ -1,0 +1,34 @@
+"""The fixed evaluation of a teacher in training: re-ranking a dev split's candidates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from rankdistill.data import Dataset
+
+if TYPE_CHECKING:
+    from sentence_transformers.cross_encoder.evaluation import CrossEncoderRerankingEvaluator
+
+METRIC = "dev_ndcg@10"
+
+
+def evaluator(dataset: Dataset, split: str, candidates: pl.DataFrame, limit: int) -> CrossEncoderRerankingEvaluator:
+    """nDCG@10 (binary labels) of the candidates re-ranked, over the first `limit` query ids that have any.
+
+    Positives that the candidates' source did not retrieve are left out of the ranking, and count as missed.
+    """
+    from sentence_transformers.cross_encoder.evaluation import CrossEncoderRerankingEvaluator
+
+    queries, qrels, contents = dataset.queries(split), dataset.qrels(split), dataset.contents
+    retrieved = candidates.filter(pl.col("rank").is_not_null()).sort("query_id", "rank", "doc_id")
+    samples: list[dict[str, object]] = []
+    for (query_id,), rows in retrieved.group_by("query_id", maintain_order=True):
+        if query_id in queries and len(samples) < limit:
+            relevant = [contents[doc_id] for doc_id, label in qrels[str(query_id)].items() if label > 0]
+            documents = [contents[doc_id] for doc_id in rows["doc_id"].unique(maintain_order=True)]
+            samples.append({"query": queries[str(query_id)], "positive": relevant, "documents": documents})
+    return CrossEncoderRerankingEvaluator(
+        samples, at_k=10, always_rerank_positives=False, name="dev", batch_size=64, write_csv=False
+    )

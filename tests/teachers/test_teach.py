@@ -1,0 +1,91 @@
+"""Teaching: a plain cross-encoder folder comes out, resumed runs equal uninterrupted ones, labels are respected."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rankdistill import data
+from rankdistill.errors import StaleOutputError
+from rankdistill.mining import candidates as mined
+from rankdistill.mining.source import named
+from rankdistill.teachers import load
+from rankdistill.teachers.teach import CHECKPOINTS, LOG_FILE, Dev, teach
+from rankdistill.teachers.teaching.config import TeachConfig
+
+CONFIG = TeachConfig(negatives=3, steps=8, batch_size=4, learning_rate=2e-3, max_length=48, bf16=False, evaluations=4)
+
+
+@pytest.fixture
+def candidates(tiny_beir: Path, tmp_path: Path) -> dict[str, Path]:
+    """BM25 candidates of the train and dev splits."""
+    dataset = data.load(tiny_beir)
+    folders = {split: tmp_path / f"candidates-{split}" for split in ("train", "dev")}
+    for split, folder in folders.items():
+        mined.build(folder, dataset, split, [named("bm25", None, None)], 12)
+    return folders
+
+
+@pytest.mark.parametrize("loss", ["ranknet", "bce"])
+def test_the_teacher_is_a_plain_cross_encoder_with_identity_activation(
+    loss: str, tiny_beir: Path, tiny_encoder: str, candidates: dict[str, Path], tmp_path: Path
+) -> None:
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    out = tmp_path / "teacher"
+    config = TeachConfig(**{**CONFIG.__dict__, "loss": loss})
+    dataset = data.load(tiny_beir)
+    assert teach(dataset, "train", candidates["train"], tiny_encoder, out, config, dev=Dev("dev", candidates["dev"]))
+    model = CrossEncoder(str(out), device="cpu")
+    assert isinstance(model.activation_fn, torch.nn.Identity)
+    pairs = [("what is the old river 3", "river 3 the river is deep"), ("bread", "the engine is small")]
+    np.testing.assert_allclose(load(str(out), backend="torch").score(pairs), model.predict(pairs), atol=1e-5)
+    log = json.loads((out / LOG_FILE).read_text())
+    assert [entry["step"] for entry in log["dev_ndcg@10"]] == [0, 2, 4, 6, 8]
+    assert not (out / CHECKPOINTS).exists()
+
+
+def test_a_finished_teacher_is_kept_and_other_settings_are_refused(
+    tiny_beir: Path, tiny_encoder: str, candidates: dict[str, Path], tmp_path: Path
+) -> None:
+    dataset, out = data.load(tiny_beir), tmp_path / "teacher"
+    config = TeachConfig(**{**CONFIG.__dict__, "steps": 1})
+    assert teach(dataset, "train", candidates["train"], tiny_encoder, out, config)
+    assert not teach(dataset, "train", candidates["train"], tiny_encoder, out, config)
+    with pytest.raises(StaleOutputError, match="negatives"):
+        teach(
+            dataset,
+            "train",
+            candidates["train"],
+            tiny_encoder,
+            out,
+            TeachConfig(**{**config.__dict__, "negatives": 2}),
+        )
+
+
+def test_a_resumed_run_gives_the_same_weights_and_log(
+    tiny_beir: Path, tiny_encoder: str, candidates: dict[str, Path], tmp_path: Path
+) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop_in_step_five(queries: int) -> None:
+        done.append(queries)
+        if sum(done) >= 5 * CONFIG.batch_size:
+            raise Stop
+
+    done: list[int] = []
+    dataset = data.load(tiny_beir)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    teach(dataset, "train", candidates["train"], tiny_encoder, whole, CONFIG)
+    with pytest.raises(Stop):
+        teach(dataset, "train", candidates["train"], tiny_encoder, parts, CONFIG, progress=stop_in_step_five)
+    resumed: list[int] = []
+    teach(dataset, "train", candidates["train"], tiny_encoder, parts, CONFIG, progress=resumed.append)
+    assert resumed[0] == 4 * CONFIG.batch_size, "it goes on from the checkpoint of step 4"
+    assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert (parts / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
