@@ -14,7 +14,7 @@ def mine(
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
     out: Annotated[Path, typer.Option(help="Folder for the candidates.")],
     split: Annotated[str, typer.Option(help="Whose queries and labels.")] = "train",
-    source: Annotated[list[str], typer.Option(help="bm25 or dense; may be repeated.")] = ["bm25"],  # noqa: B006
+    source: Annotated[list[str], typer.Option(help="bm25 or dense; may be repeated.")] = ["bm25"],  # noqa: B006 - typer's default, never changed
     depth: Annotated[int, typer.Option(help="How deep each source is asked.")] = 50,
     model: Annotated[str | None, typer.Option(help="Model of the source `dense`: path, hub id or pypi:NAME.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Tokens `dense` reads of a text.")] = None,

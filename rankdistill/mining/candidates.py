@@ -15,7 +15,7 @@ from rankdistill import files, manifest, tables
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.mining.source import Progress, Source
-from rankdistill.mining.window import Window
+from rankdistill.mining.window import ALL_RANKS, Window
 from rankdistill.records import Candidate
 
 ARTEFACT = "candidates"
@@ -27,7 +27,7 @@ def mine(
     sources: Sequence[Source],
     depth: int,
     *,
-    window: Window = Window(),  # noqa: B008 - immutable
+    window: Window = ALL_RANKS,
     limit_queries: int | None = None,
     progress: Progress = lambda advanced: None,
 ) -> pa.Table:
@@ -91,7 +91,7 @@ def build(
     sources: Sequence[Source],
     depth: int,
     *,
-    window: Window = Window(),  # noqa: B008 - immutable
+    window: Window = ALL_RANKS,
     limit_queries: int | None = None,
     command: str = "",
     progress: Progress = lambda advanced: None,

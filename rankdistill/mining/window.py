@@ -56,6 +56,10 @@ class Window:
         return set(generator.choice(np.array(inside), size=self.sample, replace=False).tolist())
 
 
+ALL_RANKS = Window()
+"""The whole list that a source returns."""
+
+
 def parse_ranks(text: str) -> tuple[int, int]:
     """`LO:HI` as two integers.
 
