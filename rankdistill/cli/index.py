@@ -58,4 +58,6 @@ def index(
     if not made:
         console.err.print(f"{out} is up to date", highlight=False)
     found = load_index(out)
-    console.out.print(f"{out}: {len(found.ids):,} documents, {found.size / 1e6:,.1f} MB, {factory}", highlight=False)
+    console.out.print(
+        f"{out}: {len(found.ids):,} documents, {found.size / 1e6:,.1f} MB, {factory}", highlight=False, soft_wrap=True
+    )

@@ -31,7 +31,7 @@ def model_identity(retriever: Retriever) -> tuple[str, str]:
 def evaluate_through_mteb(
     retriever: Retriever, dataset: Dataset, split: str, folder: Path, depth: int = 100
 ) -> dict[str, float]:
-    """The means as mteb computes them (rounded to 5 digits), with its result files under `folder`.
+    """The means as mteb computes them, rounded to 5 digits, with its result files under `folder`.
 
     `depth` is the top k that mteb asks for. It must be the depth of the run compared with: HNSW finds other documents
     when it is asked for more.
@@ -60,4 +60,4 @@ def evaluate_through_mteb(
                 consequence="mteb's results were not used",
                 remedy="check the qrels and the installed mteb",
             )
-    return values
+    return {measure: round(value, 5) for measure, value in values.items()}

@@ -1,0 +1,45 @@
+"""The verb `compare`, as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rankdistill import data
+from rankdistill.cli.compare import compare
+from rankdistill.errors import ConfigError, DataError
+from rankdistill.evaluation.evaluating import evaluate
+from rankdistill.evaluation.retrieve import Bm25Retriever
+from tests.cli.verb import run_verb
+
+
+@pytest.fixture
+def evaluated(tiny_beir: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Folders of two evaluations."""
+    dataset = data.load(tiny_beir)
+    for name, k1 in (("first", 0.1), ("second", 2.0)):
+        evaluate(Bm25Retriever(dataset, name, k1), dataset, "train", tmp_path / name)
+    return tmp_path / "first", tmp_path / "second"
+
+
+def test_two_evaluations_give_a_table_a_page_and_results(evaluated: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = evaluated
+    shown = run_verb(compare, first, second, "--baseline", first, "--out", tmp_path / "out", "--measure", "mrr_at_10")
+    assert "MRR@10 minus that of first" in shown.stdout
+    found = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [system["name"] for system in found["systems"]] == ["first", "second"]
+    assert {one["baseline"] for one in found["comparisons"]} == {"first"}
+    assert "<svg" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_bad_input_is_an_error_of_ours_and_writes_nothing(evaluated: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = evaluated
+    with pytest.raises(DataError, match="rankdistill evaluate"):
+        run_verb(compare, tmp_path / "nowhere", "--baseline", first, "--out", tmp_path / "out")
+    with pytest.raises(DataError, match="at least two"):
+        run_verb(compare, first, "--baseline", first, "--out", tmp_path / "out")
+    with pytest.raises(ConfigError, match="measure"):
+        run_verb(compare, second, "--baseline", first, "--out", tmp_path / "out", "--measure", "ndcg")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,149 @@
+"""Building, resuming and loading index folders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from rankdistill import data
+from rankdistill.data import Dataset
+from rankdistill.errors import ConfigError, DataError, SpaceMismatchError, StaleOutputError
+from rankdistill.index import build, load
+from rankdistill.index.base import Vectors
+from tests.index.fakes import HashEncoder
+
+TEXTS = ["what is the deep river", "bread"]
+
+
+@pytest.fixture
+def dataset(tiny_beir: Path) -> Dataset:
+    return data.load(tiny_beir)
+
+
+def tree(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("factory", ["exact", "Flat", "HNSW8"])
+@pytest.mark.parametrize("shard_size", [None, 7, 40])
+def test_every_kind_of_index_finds_the_document_whose_text_is_asked_for(
+    dataset: Dataset, tmp_path: Path, factory: str, shard_size: int | None
+) -> None:
+    encoder = HashEncoder()
+    assert build(dataset, "fake", tmp_path / "index", factory, shard_size, encoder=encoder)
+    index = load(tmp_path / "index")
+    assert index.ids == dataset.doc_ids
+    assert index.space == encoder.space
+    hits = index.search_texts(list(dataset.contents.values()), 1, encoder)
+    assert [row[0].doc_id for row in hits] == dataset.doc_ids
+    assert all(row[0].score == pytest.approx(1, abs=1e-6) for row in hits)
+
+
+def test_shards_give_what_one_index_gives(dataset: Dataset, tmp_path: Path) -> None:
+    encoder = HashEncoder()
+    build(dataset, "fake", tmp_path / "one", encoder=encoder)
+    build(dataset, "fake", tmp_path / "many", shard_size=11, encoder=encoder)
+    assert len(list((tmp_path / "many").glob("shard-*"))) == 4
+    one, many = (load(tmp_path / name).search_texts(TEXTS, 15, encoder) for name in ("one", "many"))
+    assert [[hit.doc_id for hit in row] for row in one] == [[hit.doc_id for hit in row] for row in many]
+
+
+def test_building_twice_encodes_once_and_the_bytes_are_the_same_elsewhere(dataset: Dataset, tmp_path: Path) -> None:
+    encoder = HashEncoder()
+    done: list[int] = []
+    assert build(dataset, "fake", tmp_path / "a", "HNSW8", 15, encoder=encoder, progress=done.append)
+    assert sum(done) == encoder.encoded == 40
+    assert not build(dataset, "fake", tmp_path / "a", "HNSW8", 15, encoder=encoder)
+    assert encoder.encoded == 40
+    build(dataset, "fake", tmp_path / "b", "HNSW8", 15, encoder=encoder)
+    assert tree(tmp_path / "a") == tree(tmp_path / "b")
+
+
+def test_a_killed_build_keeps_its_finished_shards(dataset: Dataset, tmp_path: Path) -> None:
+    class Killed(HashEncoder):
+        def encode_documents(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Vectors:
+            if self.encoded >= 20:
+                raise KeyboardInterrupt
+            return super().encode_documents(texts, progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        build(dataset, "fake", tmp_path / "index", shard_size=10, encoder=Killed())
+    with pytest.raises(DataError, match="finished 'index' folder"):
+        load(tmp_path / "index")
+    encoder = HashEncoder()
+    build(dataset, "fake", tmp_path / "index", shard_size=10, encoder=encoder)
+    assert encoder.encoded == 20
+    build(dataset, "fake", tmp_path / "whole", shard_size=10, encoder=HashEncoder())
+    assert tree(tmp_path / "index") == tree(tmp_path / "whole")
+
+
+def test_another_model_does_not_build_into_the_same_folder(dataset: Dataset, tmp_path: Path) -> None:
+    build(dataset, "fake", tmp_path / "index", encoder=HashEncoder())
+    before = tree(tmp_path / "index")
+    with pytest.raises(StaleOutputError, match="model"):
+        build(dataset, "fake", tmp_path / "index", encoder=HashEncoder(tower="other"))
+    assert tree(tmp_path / "index") == before
+
+
+@pytest.mark.parametrize(("dimension", "tower"), [(8, "fake"), (16, "other")])
+def test_a_query_model_of_another_space_is_refused(
+    dataset: Dataset, tmp_path: Path, dimension: int, tower: str
+) -> None:
+    build(dataset, "fake", tmp_path / "index", encoder=HashEncoder())
+    with pytest.raises(SpaceMismatchError, match="dimension" if dimension == 8 else "document_tower"):
+        load(tmp_path / "index").search_texts(TEXTS, 3, HashEncoder(dimension, tower))
+
+
+def test_the_manifest_says_what_made_the_index(dataset: Dataset, tmp_path: Path) -> None:
+    encoder = HashEncoder()
+    build(dataset, "org/model", tmp_path / "index", "HNSW8", encoder=encoder, max_length=64, command="how")
+    made = json.loads((tmp_path / "index" / "manifest.json").read_text())
+    assert made["parameters"]["space"] == encoder.space.to_json()
+    assert made["inputs"]["data"] == dataset.fingerprint
+    assert made["command"] == "how"
+    index = load(tmp_path / "index")
+    assert (index.model, index.max_length) == ("org/model", 64)
+    assert index.size == sum(
+        path.stat().st_size for path in (tmp_path / "index").rglob("shard-*/*") if "snippets" not in path.name
+    )
+
+
+def test_snippets_are_the_beginnings_of_the_texts(dataset: Dataset, tmp_path: Path) -> None:
+    build(dataset, "fake", tmp_path / "index", shard_size=9, snippet_length=12, encoder=HashEncoder())
+    found = load(tmp_path / "index").snippets(["d03", "d39"])
+    assert found == {doc_id: dataset.contents[doc_id][:12] for doc_id in ("d03", "d39")}
+    build(dataset, "fake", tmp_path / "bare", snippet_length=0, encoder=HashEncoder())
+    assert load(tmp_path / "bare").snippets(["d03"]) == {}
+
+
+def test_a_shard_of_no_documents_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="shard"):
+        build(dataset, "fake", tmp_path / "index", shard_size=0, encoder=HashEncoder())
+
+
+def test_an_index_whose_ids_were_damaged_is_not_loaded(dataset: Dataset, tmp_path: Path) -> None:
+    build(dataset, "fake", tmp_path / "a", encoder=HashEncoder())
+    build(dataset, "fake", tmp_path / "b", shard_size=20, encoder=HashEncoder())
+    damaged = tmp_path / "a" / "shard-00000" / "ids.parquet"
+    damaged.write_bytes((tmp_path / "b" / "shard-00000" / "ids.parquet").read_bytes())
+    with pytest.raises(DataError, match="wrong names"):
+        load(tmp_path / "a")
+
+
+def test_a_real_encoder_searches_as_sentence_transformers_does(
+    dataset: Dataset, tiny_encoder: str, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    from rankdistill.index import search
+
+    build(dataset, tiny_encoder, tmp_path / "index", "HNSW16", max_length=32, backend="torch")
+    hits = search(tmp_path / "index", TEXTS, 5, backend="torch")
+    model = SentenceTransformer(tiny_encoder, device="cpu")
+    model.max_seq_length = 32
+    expected = model.encode(TEXTS) @ model.encode(list(dataset.contents.values())).T
+    for row, scores in zip(hits, expected, strict=True):
+        assert [hit.score for hit in row] == pytest.approx(sorted(scores, reverse=True)[:5], abs=1e-4)
