@@ -48,10 +48,13 @@ def train(
     )
     layers = _parse_layers(keep_layers)
     with console.err.status("loading"):
+        from transformers.utils.logging import disable_progress_bar
+
         from rankdistill.data import load
         from rankdistill.stores.reader import ScoreStore
         from rankdistill.training.run import train as run
 
+        disable_progress_bar()
         dataset, scores = load(data), ScoreStore(store)
     with console.progress("steps") as bar:
         task = bar.add_task("training", total=chosen.steps)

@@ -73,7 +73,7 @@ class TrainConfig(BaseModel):
     seed: int = Field(13, ge=0, description="Seed of sampling, order and dropout.")
     precision: Precision = Field(
         "auto",
-        description="auto: bf16 autocast where the processor computes it natively, fp16 on older GPUs, else float32.",
+        description="auto: bf16 autocast where it is faster, fp16 on older GPUs, else float32.",
     )
     max_query_length: int | None = Field(None, ge=4, description="Query tokens in training; None: the model's limit.")
     max_document_length: int | None = Field(

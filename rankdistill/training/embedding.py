@@ -10,6 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+CPU_GROUP, GPU_GROUP = 16, 128
+"""Texts of similar length a forward pass."""
+
 Features = Mapping[str, Any]
 """What the collator makes of a text column: `input_ids`, `attention_mask`, ... [batch, tokens], padded right."""
 
@@ -19,13 +22,15 @@ def embed(model: nn.Module, features: Features) -> Float[Tensor, "texts dim"]:
     return model(dict(features))["sentence_embedding"].float()
 
 
-def embed_sorted(model: nn.Module, features: Features, groups: int) -> Float[Tensor, "texts dim"]:
-    """As `embed`, in `groups` forward passes over texts of similar length, each cut to its longest text.
+def embed_sorted(model: nn.Module, features: Features) -> Float[Tensor, "texts dim"]:
+    """As `embed`, in several forward passes over texts of similar length, each cut to its longest text.
 
-    Documents of a batch differ several times in length; padding all to the longest wastes about half the work.
+    Documents of a batch differ several times in length: padding all to the longest doubles the tokens. On a CPU, passes
+    over few texts also stay in its caches.
     """
     lengths = features["attention_mask"].sum(dim=1)
     order = lengths.argsort(stable=True)
+    groups = -(-len(lengths) // (CPU_GROUP if lengths.device.type == "cpu" else GPU_GROUP))
     parts = []
     for chosen in order.tensor_split(groups):
         longest = int(lengths[chosen[-1]])

@@ -78,7 +78,7 @@ class Objective(nn.Module):
         query_features, *document_columns = sentence_features
         documents_features = stack_columns(document_columns, self.pad_token_id)
         queries = embed(self.model, query_features)
-        documents = embed_sorted(self.model, documents_features, groups=len(document_columns))
+        documents = embed_sorted(self.model, documents_features)
         with torch.autocast(queries.device.type, enabled=False):
             if self.similarity == "cosine":
                 queries, documents = (nn.functional.normalize(vectors, dim=1) for vectors in (queries, documents))

@@ -1,0 +1,174 @@
+"""Where loss, model and batch meet."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.losses import (
+    DistillKLDivLoss,
+    MarginMSELoss,
+    MultipleNegativesRankingLoss,
+)
+from torch import Tensor
+
+from rankdistill.errors import ConfigError
+from rankdistill.losses import LOSSES
+from rankdistill.students import dense
+from rankdistill.training import objectives, rows, views
+from rankdistill.training.config import LossName, TrainConfig
+from rankdistill.training.embedding import embed, embed_sorted, stack_columns
+from rankdistill.training.objectives import OBJECTIVES, Objective, in_batch_targets, own_documents
+from tests.training.conftest import MemoryStore
+
+TEXTS = {
+    "query": ["what is the river", "old planet", "bread"],
+    "positive": ["the river is deep and old and slow and north", "planet", "sweet bread"],
+    "negative_1": ["violin", "the harbour is round", "iron engine of the north stone"],
+    "negative_2": ["glass", "stone engine", "slow deep small bright river"],
+}
+TEACHER = torch.tensor([[5.0, 1.0, -2.0], [3.0, 3.5, -8.0], [0.5, -1.0, -1.5]])
+
+
+@pytest.fixture
+def student(tiny_encoder: str) -> SentenceTransformer:
+    return dense.load(tiny_encoder).eval()
+
+
+@pytest.fixture
+def drawn(tiny_store: MemoryStore) -> rows.TrainingRows:
+    view = views.build(tiny_store.scores(), tiny_store.candidates(), 2)
+    return rows.draw(view, tiny_store.query_texts(), tiny_store.document_texts(), 64, 2, "uniform", 1)
+
+
+def features(student: SentenceTransformer, texts: dict[str, list[str]] = TEXTS) -> list[dict[str, Any]]:
+    return [student.preprocess(column) for column in texts.values()]
+
+
+def build(student: SentenceTransformer, drawn: rows.TrainingRows, **settings: Any) -> Objective:
+    return objectives.build(student, TrainConfig(**settings), drawn)
+
+
+def test_every_loss_is_an_objective_and_a_setting() -> None:
+    assert OBJECTIVES.keys() == LOSSES.keys() == set(get_args(LossName))
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_gives_a_finite_loss_with_gradients_for_the_student(
+    name: str, student: SentenceTransformer, drawn: rows.TrainingRows
+) -> None:
+    loss = build(student, drawn, loss=name)(features(student), TEACHER)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert any(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in student.parameters())
+
+
+def test_margin_mse_equals_sentence_transformers_for_a_dot_student(
+    student: SentenceTransformer, drawn: rows.TrainingRows
+) -> None:
+    student.similarity_fn_name = "dot"
+    ours = build(student, drawn, loss="margin_mse", scale=1.0)(features(student), TEACHER)
+    torch.testing.assert_close(ours, MarginMSELoss(student)(features(student), TEACHER), rtol=1e-4, atol=1e-5)
+
+
+def test_kl_div_equals_sentence_transformers_for_a_dot_student(
+    student: SentenceTransformer, drawn: rows.TrainingRows
+) -> None:
+    student.similarity_fn_name = "dot"
+    ours = build(student, drawn, loss="kl_div", scale=1.0)(features(student), TEACHER)
+    torch.testing.assert_close(ours, DistillKLDivLoss(student)(features(student), TEACHER), rtol=1e-4, atol=1e-5)
+
+
+def test_contrastive_equals_sentence_transformers_where_no_text_repeats(
+    student: SentenceTransformer, drawn: rows.TrainingRows
+) -> None:
+    ours = build(student, drawn, loss="contrastive")(features(student), TEACHER)
+    reference = MultipleNegativesRankingLoss(student, scale=20.0)(features(student), None)
+    torch.testing.assert_close(ours, reference, rtol=1e-4, atol=1e-5)
+
+
+def test_contrastive_ignores_the_teacher(student: SentenceTransformer, drawn: rows.TrainingRows) -> None:
+    objective = build(student, drawn, loss="contrastive")
+    torch.testing.assert_close(objective(features(student), TEACHER), objective(features(student), -TEACHER))
+
+
+def test_a_contrastive_term_adds_its_weight(student: SentenceTransformer, drawn: rows.TrainingRows) -> None:
+    both, alone, term = (
+        build(student, drawn, scale=10.0, **settings)(features(student), TEACHER)
+        for settings in ({"contrastive_weight": 0.5}, {}, {"loss": "contrastive"})
+    )
+    torch.testing.assert_close(both, alone + 0.5 * term)
+
+
+def test_labels_narrower_than_the_documents_are_refused(
+    student: SentenceTransformer, drawn: rows.TrainingRows
+) -> None:
+    with pytest.raises(ValueError, match="student's shape"):
+        build(student, drawn)(features(student), TEACHER[:, :1])
+
+
+def test_sorting_by_length_changes_no_embedding(student: SentenceTransformer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rankdistill.training.embedding.CPU_GROUP", 2)
+    columns = features(student)[1:]
+    stacked = stack_columns(columns, student.tokenizer.pad_token_id)
+    expected = torch.stack([embed(student, column) for column in columns], dim=1).flatten(0, 1)
+    torch.testing.assert_close(embed_sorted(student, stacked), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_own_documents_picks_each_querys_block() -> None:
+    in_batch = torch.arange(24.0).reshape(2, 12)
+    torch.testing.assert_close(own_documents(in_batch), torch.stack([in_batch[0, :6], in_batch[1, 6:]]))
+
+
+def numbers(*texts: str) -> Tensor:
+    return torch.tensor([sorted(set(texts)).index(text) for text in texts])
+
+
+def test_another_positive_of_the_same_query_is_no_in_batch_negative() -> None:
+    positives, excluded = in_batch_targets(numbers("q", "q", "r"), numbers("a", "x", "b", "y", "c", "z"))
+    assert positives.tolist() == [0, 2, 4]
+    assert excluded.nonzero().tolist() == [[0, 2], [1, 0]]
+
+
+def test_the_positive_once_more_in_the_batch_is_no_negative() -> None:
+    _, excluded = in_batch_targets(numbers("q", "r"), numbers("a", "x", "b", "a"))
+    assert excluded.nonzero().tolist() == [[0, 3]]
+
+
+def test_a_cosine_student_learns_a_scale_that_starts_at_the_ratio_of_margin_deviations(
+    student: SentenceTransformer, drawn: rows.TrainingRows
+) -> None:
+    scale = build(student, drawn).scale
+    texts = [drawn[index] for index in range(64)]
+    vectors = {name: torch.from_numpy(student.encode([row[name] for row in texts])) for name in drawn.text_columns}
+    own = [(vectors["query"] * vectors[name]).sum(dim=1) for name in drawn.text_columns[1:]]
+    student_margins = torch.stack([own[0] - own[1], own[0] - own[2]], dim=1)
+    teacher_margins = torch.from_numpy(drawn.scores[:, :1] - drawn.scores[:, 1:])
+    assert scale.value == pytest.approx((teacher_margins.std() / student_margins.std()).item(), rel=1e-3)
+    assert scale.log_ratio.requires_grad
+
+
+def test_a_dot_student_without_normalisation_has_no_scale(tiny_bert: Any, drawn: rows.TrainingRows) -> None:
+    scale = build(dense.load(str(tiny_bert), similarity="dot"), drawn).scale
+    assert scale.value == 1.0
+    assert not scale.log_ratio.requires_grad
+
+
+def test_a_given_scale_is_kept(student: SentenceTransformer, drawn: rows.TrainingRows) -> None:
+    scale = build(student, drawn, scale=12.5).scale
+    assert scale.value == 12.5
+    assert not scale.log_ratio.requires_grad
+
+
+def test_equal_teacher_scores_give_no_scale(student: SentenceTransformer, drawn: rows.TrainingRows) -> None:
+    drawn.scores[:] = 1.0
+    with pytest.raises(ConfigError, match="set the scale to a number"):
+        build(student, drawn)
+
+
+def test_a_tokeniser_that_pads_on_the_left_is_refused(student: SentenceTransformer, drawn: rows.TrainingRows) -> None:
+    student.tokenizer.padding_side = "left"
+    with pytest.raises(ConfigError, match="padding side 'left'"):
+        build(student, drawn)
