@@ -20,9 +20,9 @@ import yaml
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from provenance import provenance  # noqa: E402
+from provenance import write_results  # noqa: E402
 
-CASES_FILE, RESULTS_FILE = HERE / "published.yaml", HERE.parent / "results" / "reproductions.json"
+CASES_FILE = HERE / "published.yaml"
 
 
 def reproduce(case: Mapping[str, Any], data: Path, out: Path) -> dict[str, Any]:
@@ -51,8 +51,7 @@ def main() -> None:
         parser.error("give --data, or set RANKDISTILL_DATA")
     cases = yaml.safe_load(CASES_FILE.read_text(encoding="utf-8"))
     results = [reproduce(case, arguments.data, arguments.out) for case in cases]
-    content = {"provenance": provenance(), "results": results}
-    RESULTS_FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_results("reproductions", {"results": results})
     for result in results:
         verdict = "ok" if result["passed"] else "OUTSIDE"
         expected = f"{result['expected']:.5f} +- {result['tolerance']}"

@@ -56,7 +56,7 @@ def index(
         if not made:
             bar.remove_task(task)
     if not made:
-        console.err.print(f"{out} is up to date", highlight=False)
+        console.err.print(f"{out} is up to date", highlight=False, soft_wrap=True)
     found = load_index(out)
     console.out.print(
         f"{out}: {len(found.ids):,} documents, {found.size / 1e6:,.1f} MB, {factory}", highlight=False, soft_wrap=True
