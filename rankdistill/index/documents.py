@@ -44,8 +44,8 @@ def read_ids(folder: Path, expected: int) -> list[str]:
 
 def named(positions: Positions, ids: Sequence[str]) -> Ids:
     """The ids at `positions`; `NOTHING` where a position is negative."""
-    table = np.array([*ids, NOTHING], dtype=object)
-    return table[np.where(positions < 0, len(ids), positions)]
+    names = [NOTHING if position < 0 else ids[position] for position in positions.ravel().tolist()]
+    return np.array(names, dtype=object).reshape(positions.shape)
 
 
 def write_snippets(folder: Path, snippets: Mapping[str, str]) -> None:

@@ -56,7 +56,9 @@ class ExactIndex:
     def save(self, folder: Path) -> None:
         """See `Index.save`."""
         with files.atomic_path(folder / VECTORS_FILE) as temporary, temporary.open("wb") as stream:
-            np.save(stream, self._vectors)
+            header = np.lib.format.header_data_from_array_1_0(self._vectors)
+            np.lib.format.write_array_header_1_0(stream, header)
+            stream.write(np.ascontiguousarray(self._vectors).data)  # np.save drops the reason why a write fails
         write_ids(folder, self.ids)
 
     @classmethod

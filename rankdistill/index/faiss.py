@@ -14,7 +14,7 @@ import numpy as np
 
 from rankdistill import files
 from rankdistill._extras import require
-from rankdistill.errors import ConfigError, MissingDependencyError
+from rankdistill.errors import ConfigError, MissingDependencyError, OutputError
 from rankdistill.index.base import Ids, Scores, Vectors
 from rankdistill.index.documents import named, read_ids, write_ids
 from rankdistill.index.topk import best_first
@@ -102,7 +102,15 @@ class FaissIndex:
     def save(self, folder: Path) -> None:
         """See `Index.save`."""
         with files.atomic_path(folder / INDEX_FILE) as temporary:
-            self._faiss.write_index(self._index, str(temporary))
+            try:
+                self._faiss.write_index(self._index, str(temporary))
+            except RuntimeError as error:
+                raise OutputError(
+                    expected="to write the index",
+                    got=str(error).rpartition(": ")[2],
+                    consequence="the file in flight was not kept; everything finished before it was",
+                    remedy="free some space, or choose another output; then run the command again",
+                ) from error
         write_ids(folder, self.ids)
 
     @classmethod

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rankdistill import data
 from rankdistill.data import Dataset
-from rankdistill.errors import ConfigError, DataError, SpaceMismatchError, StaleOutputError
-from rankdistill.index import build, load
+from rankdistill.errors import ConfigError, DataError, OutputError, SpaceMismatchError, StaleOutputError
+from rankdistill.files import TEMPORARY_PREFIX
+from rankdistill.index import build, exact, faiss, load, registry
 from rankdistill.index.base import Vectors
 from tests.index.fakes import HashEncoder
 
@@ -147,3 +150,14 @@ def test_a_real_encoder_searches_as_sentence_transformers_does(
     expected = model.encode(TEXTS) @ model.encode(list(dataset.contents.values())).T
     for row, scores in zip(hits, expected, strict=True):
         assert [hit.score for hit in row] == pytest.approx(sorted(scores, reverse=True)[:5], abs=1e-4)
+
+
+@pytest.mark.parametrize(("factory", "file"), [("exact", exact.VECTORS_FILE), ("Flat", faiss.INDEX_FILE)])
+def test_a_full_disk_is_an_error_that_says_so_and_leaves_no_file(tmp_path: Path, factory: str, file: str) -> None:
+    """By themselves FAISS raises RuntimeError, and np.save an OSError without the reason."""
+    index = registry.create(registry.IndexSettings(64, "dot", factory))
+    index.add([f"d{row}" for row in range(2000)], np.ones((2000, 64), np.float32))
+    (tmp_path / f"{TEMPORARY_PREFIX}{os.getpid()}-{file}").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="No space left on device"):
+        index.save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
