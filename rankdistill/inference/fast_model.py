@@ -89,6 +89,7 @@ def accelerate(model: Any, texts: int, output: str, backend: str, device: str, d
         device: a torch device.
         dtype: `float32` or `bfloat16`.
     """
+    from rankdistill.inference import first_token
     from rankdistill.inference.graph import Graph
 
     chosen = choose(backend, device, dtype)
@@ -97,14 +98,20 @@ def accelerate(model: Any, texts: int, output: str, backend: str, device: str, d
         logger.info("the model is run by sentence-transformers itself: no plain text transformer with a fixed template")
         return None
     columns = _probe_columns(texts)
-    framed = framing.apply(columns)
-    example = framed.batch(np.arange(len(columns[0])))
+    expected = _original_output(model, columns, output)
+    shortened = first_token.reads_first_token(model)
+    if shortened:
+        first_token.keep_first_token(model)
+    example = framing.apply(columns).batch(np.arange(len(columns[0])))
     graph = Graph(model, output).eval()
     for name in dict.fromkeys((chosen, "torch")):
         fast = FastModel(model, framing, open_backend(name, graph, example, device, dtype), name)
-        if fast._framed_as_original(framed, columns) and (dtype != "float32" or _same_numbers(fast, columns, output)):
+        found = fast.run(columns)
+        if found is not None and (dtype != "float32" or _same_numbers(found, expected)):
             return fast
         logger.warning("back end %s does not give the original model's numbers and was left out", name)
+    if shortened:
+        first_token.keep_all_tokens(model)
     return None
 
 
@@ -137,15 +144,16 @@ def _original_features(model: Any, columns: Sequence[Sequence[str]], rows: np.nd
     return dict(sorted(arrays.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
 
 
-def _same_numbers(fast: FastModel, columns: Sequence[Sequence[str]], output: str) -> bool:
+def _original_output(model: Any, columns: Sequence[Sequence[str]], output: str) -> np.ndarray:
     import torch
 
-    ours = fast.run(columns)
-    features = fast.model.preprocess(columns[0] if len(columns) == 1 else list(zip(*columns, strict=True)))
+    features = model.preprocess(columns[0] if len(columns) == 1 else list(zip(*columns, strict=True)))
     features = {
-        name: value.to(fast.model.device) if isinstance(value, torch.Tensor) else value
-        for name, value in features.items()
+        name: value.to(model.device) if isinstance(value, torch.Tensor) else value for name, value in features.items()
     }
     with torch.inference_mode():
-        theirs = fast.model(features)[output].float().cpu().numpy()
-    return ours is not None and bool(np.abs(ours - theirs).max() <= TOLERANCE * max(1.0, np.abs(theirs).max()))
+        return model(features)[output].float().cpu().numpy()
+
+
+def _same_numbers(found: np.ndarray, expected: np.ndarray) -> bool:
+    return bool(np.abs(found - expected).max() <= TOLERANCE * max(1.0, np.abs(expected).max()))

@@ -151,23 +151,28 @@ def _new_model(base: ModelReference, config: TeachConfig) -> Any:
     import torch
     from sentence_transformers import CrossEncoder
 
+    from rankdistill.inference.first_token import keep_first_token, reads_first_token
+
     head = {} if kind_of(base.path) == "cross_encoder" else {"num_labels": 1}
     with quietly(), torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        return CrossEncoder(
+        model = CrossEncoder(
             str(base.path),
             max_length=config.max_length,
             activation_fn=torch.nn.Identity(),
             local_files_only=True,
             **head,
         )
+    if reads_first_token(model):
+        keep_first_token(model)
+    return model
 
 
 def _run(trainer: TeacherTrainer, folder: Path, resume: bool) -> None:
     from rankdistill.teachers.teaching.trainer import last_checkpoint
 
     checkpoint = last_checkpoint(folder) if resume else None
-    with files.output_errors(folder):
+    with files.output_errors(folder), quietly():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
 
 

@@ -70,19 +70,19 @@ def test_a_finished_teacher_is_kept_and_other_settings_are_refused(
 def test_a_resumed_run_gives_the_same_weights_and_log(
     tiny_beir: Path, tiny_encoder: str, candidates: dict[str, Path], tmp_path: Path
 ) -> None:
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def stop_in_step_five(queries: int) -> None:
         done.append(queries)
         if sum(done) >= 5 * CONFIG.batch_size:
-            raise Stop
+            raise StopError
 
     done: list[int] = []
     dataset = data.load(tiny_beir)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     teach(dataset, "train", candidates["train"], tiny_encoder, whole, CONFIG)
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         teach(dataset, "train", candidates["train"], tiny_encoder, parts, CONFIG, progress=stop_in_step_five)
     resumed: list[int] = []
     teach(dataset, "train", candidates["train"], tiny_encoder, parts, CONFIG, progress=resumed.append)
