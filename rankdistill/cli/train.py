@@ -11,18 +11,19 @@ from rankdistill.cli import console
 
 
 def train(
-    data: Annotated[Path, typer.Option(help="BEIR folder; the dev split is read from it.")],
-    store: Annotated[Path, typer.Option(help="Score store with candidates and teacher scores.")],
+    data: Annotated[Path, typer.Option(help="Folder in BEIR layout; its splits say which queries are held out.")],
+    store: Annotated[Path, typer.Option(help="Score store made by `rankdistill score`.")],
     student: Annotated[str, typer.Option(help="Model to start from: path, hub id or pypi:DISTRIBUTION.")],
     out: Annotated[Path, typer.Option(help="Folder of the trained student.")],
     keep_layers: Annotated[str | None, typer.Option(help="Train only these layers, such as 0,5.")] = None,
     loss: Annotated[
         str | None, typer.Option(help="margin_mse (default), margin_mse_all, kl_div or contrastive.")
     ] = None,
-    teacher: Annotated[str | None, typer.Option(help="Teacher id, where the store has several.")] = None,
+    split: Annotated[str, typer.Option(help="Split whose queries are trained on.")] = "train",
     dev_split: Annotated[
         str | None, typer.Option(help="Split for nDCG@10 while training; keeps the best step.")
     ] = None,
+    teacher: Annotated[str | None, typer.Option(help="Teacher id, where the store has several.")] = None,
     negatives: Annotated[int | None, typer.Option(help="Negatives a row (default 4).")] = None,
     sampling: Annotated[str | None, typer.Option(help="Negatives drawn: stratified (default) or uniform.")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps (default: one pass).")] = None,
@@ -31,8 +32,9 @@ def train(
     scale: Annotated[str | None, typer.Option(help="Similarity to teacher unit: auto, learned or a number.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of sampling, order and dropout (default 13).")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML with these and all other settings.")] = None,
+    lenient: Annotated[bool, typer.Option(help="Drop bad rows of the data, with a report.")] = False,
 ) -> None:
-    """Train a student on a score store; run it again to go on after an interruption."""
+    """Train a student on a score store. Interrupt it at will: the same command goes on from the last checkpoint."""
     from rankdistill.training import config as settings
 
     chosen = settings.read(
@@ -47,15 +49,17 @@ def train(
         seed=seed,
     )
     layers = _parse_layers(keep_layers)
-    with console.err.status("loading"):
-        from transformers.utils.logging import disable_progress_bar
 
-        from rankdistill.data import load
-        from rankdistill.stores.reader import ScoreStore
-        from rankdistill.training.run import train as run
+    from transformers.utils.logging import disable_progress_bar
 
-        disable_progress_bar()
-        dataset, scores = load(data), ScoreStore(store)
+    from rankdistill import data as datasets
+    from rankdistill.stores.reader import ScoreStore
+    from rankdistill.training.run import train as run
+
+    disable_progress_bar()
+    dataset = datasets.load(data, "lenient" if lenient else "strict")
+    console.show_reports(dataset.reports)
+    scores = ScoreStore(store)
     with console.progress("steps") as bar:
         task = bar.add_task("training", total=chosen.steps)
         run(
@@ -64,13 +68,19 @@ def train(
             student,
             out,
             chosen,
+            split=split,
             keep_layers=layers,
             dev_split=dev_split,
             teacher_id=teacher,
-            progress=lambda steps: bar.advance(task, steps),
+            progress=lambda done: bar.advance(task, done),
             command=console.command(),
         )
-    console.out.print(f"student: {out}", highlight=False)
+        done = bar.tasks[0].completed
+        if not done:
+            bar.remove_task(task)
+    if not done:
+        console.err.print(f"{out} is up to date", highlight=False, soft_wrap=True)
+    _summarise(out)
 
 
 def _parse_layers(given: str | None) -> list[int] | None:
@@ -87,3 +97,20 @@ def _parse_layers(given: str | None) -> list[int] | None:
             consequence="nothing was trained",
             remedy="count layers from 0",
         ) from error
+
+
+def _summarise(out: Path) -> None:
+    """Print what the log tells."""
+    import json
+
+    from rankdistill.training.run import LOG_FILE
+
+    log = json.loads((out / LOG_FILE).read_text(encoding="utf-8"))
+    for name, count in log["view"].items():
+        if count:
+            console.out.print(f"{name.replace('_', ' ')}: {count:,}", highlight=False)
+    scores = {point["step"]: point["value"] for point in log["dev_ndcg_at_10"]}
+    if scores:
+        best = log["best_step"]
+        console.out.print(f"dev nDCG@10: {scores[0]:.4f} before, {scores[best]:.4f} at step {best}", highlight=False)
+    console.out.print(f"student: {out}", highlight=False, soft_wrap=True)

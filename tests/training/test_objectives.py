@@ -102,9 +102,7 @@ def test_a_contrastive_term_adds_its_weight(student: SentenceTransformer, drawn:
     torch.testing.assert_close(both, alone + 0.5 * term)
 
 
-def test_labels_narrower_than_the_documents_are_refused(
-    student: SentenceTransformer, drawn: rows.TrainingRows
-) -> None:
+def test_labels_narrower_than_the_documents_are_refused(student: SentenceTransformer, drawn: rows.TrainingRows) -> None:
     with pytest.raises(ValueError, match="student's shape"):
         build(student, drawn)(features(student), TEACHER[:, :1])
 

@@ -38,13 +38,19 @@ def test_texts_and_scores_belong_together(tiny_store: MemoryStore) -> None:
 def test_each_pass_has_every_row_once_in_another_order_with_other_negatives(tiny_store: MemoryStore) -> None:
     size = len(views.build(tiny_store.scores(), tiny_store.candidates(), 2).query)
     drawn = draw(tiny_store, total=2 * size)
-    first, second = (list(zip(part, positive, strict=True)) for part, positive in (
-        (drawn.query[:size], drawn.documents[:size, 0]), (drawn.query[size:], drawn.documents[size:, 0])
-    ))
+    first, second = (
+        list(zip(part, positive, strict=True))
+        for part, positive in (
+            (drawn.query[:size], drawn.documents[:size, 0]),
+            (drawn.query[size:], drawn.documents[size:, 0]),
+        )
+    )
     assert sorted(first) == sorted(second)
     assert first != second
-    by_row = [{pair: set(negatives) for pair, negatives in zip(part, drawn.documents[at, 1:].tolist(), strict=True)}
-              for part, at in ((first, slice(0, size)), (second, slice(size, None)))]
+    by_row = [
+        {pair: set(negatives) for pair, negatives in zip(part, drawn.documents[at, 1:].tolist(), strict=True)}
+        for part, at in ((first, slice(0, size)), (second, slice(size, None)))
+    ]
     assert by_row[0] != by_row[1]
 
 

@@ -1,0 +1,103 @@
+"""What a run reads: one teacher's scores of the candidates of training queries, and their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from rankdistill import models
+from rankdistill.data import Dataset
+from rankdistill.errors import StoreError
+
+
+class ScoreSource(Protocol):
+    """What training reads of a score store."""
+
+    @property
+    def teacher_ids(self) -> Sequence[str]:
+        """The teachers with scores."""
+
+    def scores(self, teacher_id: str | None = None) -> pl.DataFrame:
+        """query_id, doc_id, score of one teacher."""
+
+    def candidates(self) -> pl.DataFrame:
+        """query_id, doc_id, label, one row a source."""
+
+    def query_texts(self) -> Mapping[str, str]:
+        """Query id -> the text that was scored."""
+
+    def document_texts(self) -> Mapping[str, str]:
+        """Document id -> the text that was scored."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One teacher's scores and the candidates to train on.
+
+    Args:
+        teacher_id: whose scores.
+        scores: query_id, doc_id, score.
+        candidates: query_id, doc_id, label.
+        held_out_queries: queries in the store that were left out, because another split judges them.
+    """
+
+    teacher_id: str
+    scores: pl.DataFrame
+    candidates: pl.DataFrame
+    held_out_queries: int
+
+    def hashes(self) -> dict[str, str]:
+        """Content hashes, whatever the order of the rows in the store."""
+        return {
+            "scores": _hash_table(self.scores, ["query_id", "doc_id", "score"]),
+            "candidates": _hash_table(self.candidates, ["query_id", "doc_id", "label"]),
+        }
+
+
+def read(dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | None) -> Inputs:
+    """Read what `split` may train on; a query that only other splits judge is held out: it would leak the test.
+
+    Raises:
+        DataError: no such split.
+        StoreError: the teacher must be named, or is not in the store.
+    """
+    teacher = _choose_teacher(store, teacher_id)
+    others = {query_id for other in dataset.splits if other != split for query_id in dataset.qrels(other)}
+    held_out = pl.Series("query_id", sorted(others - dataset.qrels(split).keys()), dtype=pl.String)
+    candidates, scores = store.candidates(), store.scores(teacher)
+    left_out = candidates.filter(pl.col("query_id").is_in(held_out.implode()))["query_id"].n_unique()
+    kept = candidates.filter(~pl.col("query_id").is_in(held_out.implode()))
+    return Inputs(teacher, scores.filter(~pl.col("query_id").is_in(held_out.implode())), kept, left_out)
+
+
+def hashes(dataset: Dataset, inputs: Inputs, student: str, dev_split: str | None) -> dict[str, str]:
+    """Name -> content hash of all that a run reads."""
+    found = {"student": models.resolve(student).weights_hash} | inputs.hashes()
+    if dev_split is not None:
+        found |= {"dev_texts": dataset.fingerprint, "dev_qrels": dataset.qrels_hash(dev_split)}
+    return found
+
+
+def _choose_teacher(store: ScoreSource, teacher_id: str | None) -> str:
+    known = list(store.teacher_ids)
+    if teacher_id in known:
+        return str(teacher_id)
+    if teacher_id is None and len(known) == 1:
+        return known[0]
+    raise StoreError(
+        expected="the scores of one teacher",
+        got=f"teacher {teacher_id!r}, in a store of {known}" if teacher_id else f"a store of the teachers {known}",
+        consequence="nothing was trained",
+        remedy="name one of them with --teacher",
+    )
+
+
+def _hash_table(table: pl.DataFrame, columns: list[str]) -> str:
+    digest = hashlib.sha256()
+    for part in table.select(columns).sort(columns).iter_slices(100_000):
+        digest.update(part.write_csv(include_header=False).encode())
+    return digest.hexdigest()

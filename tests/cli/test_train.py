@@ -1,0 +1,87 @@
+"""The verb `train`, as a user types it, on a store that the verbs before it made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sentence_transformers import SentenceTransformer
+
+from rankdistill import data
+from rankdistill.cli.train import train
+from rankdistill.errors import ConfigError, DataError, ModelReferenceError
+from rankdistill.mining import candidates
+from rankdistill.mining.source import named
+from rankdistill.stores.writer import ScoreWriter
+from tests.cli.verb import run_verb
+from tests.stores.conftest import HashTeacher
+
+
+@pytest.fixture
+def store(tiny_beir: Path, tmp_path: Path) -> Path:
+    """BM25 candidates of the train and the test queries with a checksum for a teacher."""
+    dataset = data.load(tiny_beir)
+    for split in ("train", "test"):
+        candidates.build(tmp_path / split, dataset, split, [named("bm25")], 6)
+        ScoreWriter(
+            tmp_path / "store",
+            queries=dataset.queries(),
+            documents=dataset.contents,
+            candidates=tmp_path / split / "candidates.parquet",
+            teacher=HashTeacher(),
+            dataset_fingerprint=dataset.fingerprint,
+        ).run()
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def words(tiny_beir: Path, store: Path, tiny_encoder: str, tmp_path: Path) -> list[object]:
+    """The line of the manual."""
+    return ["--data", tiny_beir, "--store", store, "--student", tiny_encoder, "--out", tmp_path / "student"]
+
+
+def test_the_line_of_the_manual_works_and_a_second_time_does_nothing(words: list[object], tmp_path: Path) -> None:
+    words += ["--keep-layers", "0,2", "--loss", "margin_mse", "--steps", 3, "--batch-size", 2]
+    assert "student: " in run_verb(train, *words).stdout
+    assert SentenceTransformer(str(tmp_path / "student"), device="cpu").encode("river").shape == (32,)
+    assert "up to date" in run_verb(train, *words).stderr
+
+
+def test_queries_of_other_splits_in_the_store_are_not_trained_on(words: list[object], tmp_path: Path) -> None:
+    output = run_verb(train, *words, "--steps", 1, "--batch-size", 2).stdout
+    assert "held out queries: 6" in output
+    assert json.loads((tmp_path / "student/training_log.json").read_text())["view"]["queries"] <= 12
+
+
+def test_every_flag_and_the_file_reach_the_run(words: list[object], tmp_path: Path) -> None:
+    (tmp_path / "train.yaml").write_text("eval_steps: 2\nlog_steps: 1\nsteps: 99\nprecision: float32\n")
+    flags = ["--loss", "kl_div", "--negatives", 2, "--sampling", "uniform", "--steps", 4, "--batch-size", 3]
+    flags += ["--learning-rate", 0.001, "--scale", 9, "--seed", 5, "--dev-split", "dev", "--teacher", "hash-0"]
+    output = run_verb(train, *words, *flags, "--config", tmp_path / "train.yaml").stdout
+    assert "dev nDCG@10" in output
+    parameters = json.loads((tmp_path / "student/manifest.json").read_text())["parameters"]
+    expected = {"loss": "kl_div", "negatives": 2, "sampling": "uniform", "steps": 4, "batch_size": 3, "scale": 9.0}
+    expected |= {"learning_rate": 0.001, "seed": 5, "dev_split": "dev", "teacher_id": "hash-0", "eval_steps": 2}
+    assert {name: parameters[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "error", "message"),
+    [
+        (["--loss", "hinge"], ConfigError, "loss"),
+        (["--scale", "-3"], ConfigError, "scale"),
+        (["--keep-layers", "0;2"], ConfigError, "layer numbers"),
+        (["--keep-layers", "0,7"], ConfigError, "from 0 to 2"),
+        (["--split", "none"], DataError, "'none'"),
+        (["--dev-split", "none"], DataError, "'none'"),
+        (["--student", "./nowhere"], ModelReferenceError, "no such folder"),
+        (["--store", "./nowhere"], DataError, "rankdistill score"),
+        (["--negatives", "500"], DataError, "fewer negatives"),
+    ],
+)
+def test_bad_input_is_an_error_that_says_what_to_do(
+    words: list[object], flags: list[str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        run_verb(train, *words, *flags)

@@ -1,0 +1,61 @@
+"""The settings of a run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rankdistill.errors import ConfigError
+from rankdistill.training.config import TrainConfig, read
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in TrainConfig.model_fields.values())
+
+
+def test_a_file_is_read_and_given_values_win_over_it(tmp_path: Path) -> None:
+    (tmp_path / "train.yaml").write_text("loss: kl_div\nsteps: 7\nscale: 12\n")
+    config = read(tmp_path / "train.yaml", steps=9, seed=None)
+    assert (config.loss, config.steps, config.scale, config.seed) == ("kl_div", 9, 12.0, 13)
+
+
+@pytest.mark.parametrize(("given", "scale"), [("learned", "learned"), ("auto", "auto"), ("20.5", 20.5)])
+def test_a_scale_is_a_word_or_a_number_also_as_typed(given: str, scale: str | float) -> None:
+    assert read(None, scale=given).scale == scale
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"loss": "hinge"},
+        {"stepps": 3},
+        {"scale": -1},
+        {"scale": "big"},
+        {"negatives": 0},
+        {"student_temperature": 0},
+        {"log_steps": 7, "eval_steps": 100},
+    ],
+)
+def test_an_invalid_setting_is_refused_by_name(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        read(None, **wrong)
+
+
+@pytest.mark.parametrize("content", ["- 1\n", "loss: [\n"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "train.yaml").write_text(content)
+    with pytest.raises(ConfigError, match="nothing was trained"):
+        read(tmp_path / "train.yaml")
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        read(tmp_path / "none.yaml")
+
+
+def test_reading_settings_loads_no_torch() -> None:
+    code = "import sys, rankdistill.training.config; assert not {'torch', 'transformers'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
