@@ -136,6 +136,7 @@ class Experiment:
                 self.initial_model,
                 out,
                 config,
+                split=self.recipe.data.train,
                 dev_split=self.recipe.data.dev,
                 progress=progress,
                 command=self.command,

@@ -54,6 +54,19 @@ class SavedScale(TrainerCallback, ExportableState):
         return {"args": {}, "attributes": {"log_ratio": self.objective.scale.log_ratio.item()}}
 
 
+class LastStep(TrainerCallback):
+    """Makes the last step a point of the loss curve, and of the dev scores, whatever the intervals."""
+
+    def __init__(self, evaluate: bool) -> None:
+        self.evaluate = evaluate
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Ask for both at the end."""
+        if state.global_step >= state.max_steps:
+            control.should_log = True
+            control.should_evaluate = self.evaluate
+
+
 class StepProgress(TrainerCallback):
     """Tells `progress` about the steps, those before a resume included."""
 
@@ -80,7 +93,7 @@ def build(
     progress: Progress | None,
 ) -> StudentTrainer:
     """The trainer of a run whose checkpoints go to `folder`."""
-    callbacks: list[TrainerCallback] = [SavedScale(objective)]
+    callbacks: list[TrainerCallback] = [SavedScale(objective), LastStep(evaluate=evaluator is not None)]
     if progress is not None:
         callbacks.append(StepProgress(progress))
     if evaluator is not None and config.patience is not None:

@@ -161,6 +161,14 @@ def test_the_best_checkpoint_is_kept_and_the_start_is_measured(run: Run, tiny_da
     assert dev.evaluator(tiny_data, "dev", 500, 4000)(student)[dev.metric(student)] == pytest.approx(best)
 
 
+@pytest.mark.parametrize(("steps", "points"), [(3, [0, 3]), (6, [0, 4, 6])])
+def test_the_last_step_is_measured_also_between_the_intervals(run: Run, steps: int, points: list[int]) -> None:
+    out = run(steps=steps, dev_split="dev")
+    assert [point["step"] for point in log(out)["dev_ndcg_at_10"]] == points
+    assert log(out)["best_step"] in points[1:]
+    assert log(out)["loss"][-1]["step"] == steps
+
+
 def test_training_stops_when_the_dev_score_stays(run: Run) -> None:
     out = run(steps=40, dev_split="dev", patience=2, learning_rate=1e-9)
     assert log(out)["steps"] == 12
