@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -39,6 +40,15 @@ class ModelReference:
             and path.name not in _NOT_WEIGHTS
             and not any(part.startswith(("checkpoint", ".")) for part in path.relative_to(self.path).parts)
         ]
+
+
+def dropout_settings(model: ModelReference, rate: float) -> dict[str, float]:
+    """The settings of the model's configuration that set every dropout in it to `rate`.
+
+    Dropout is slow on CPU: the random masks are drawn by one thread, and attention with dropout cannot be fused.
+    """
+    config = json.loads((model.path / "config.json").read_text(encoding="utf-8"))
+    return {name: rate for name, value in config.items() if "dropout" in name and isinstance(value, int | float)}
 
 
 def resolve(reference: str) -> ModelReference:

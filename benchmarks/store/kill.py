@@ -2,8 +2,8 @@
 
     python benchmarks/store/kill.py --data DIR --candidates CANDIDATES --teacher MODEL
 
-Each trial starts `rankdistill score` in a fresh folder and kills it at a random instant, again and again, until the work
-is done; then it compares the folder with one that was never interrupted.
+Each trial starts `rankdistill score` in a fresh folder and kills it at a random instant, again and again, until it is
+done; then it compares the folder with one that was never interrupted.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from rankdistill.data import Dataset
 from rankdistill.inference.loading import kind_of, quietly
 from rankdistill.manifest import Manifest
 from rankdistill.mining import candidates as mined
-from rankdistill.models import ModelReference, resolve
+from rankdistill.models import ModelReference, dropout_settings, resolve
 from rankdistill.tables import CANDIDATES_FILE
 from rankdistill.teachers.teaching import groups, reranking
 from rankdistill.teachers.teaching.config import TeachConfig
@@ -161,6 +161,7 @@ def _new_model(base: ModelReference, config: TeachConfig) -> Any:
             max_length=config.max_length,
             activation_fn=torch.nn.Identity(),
             local_files_only=True,
+            config_kwargs=dropout_settings(base, config.dropout),
             **head,
         )
     if reads_first_token(model):

@@ -24,6 +24,7 @@ class TeachConfig:
         learning_rate: peak of the linear schedule.
         warmup: share of the steps that the learning rate rises.
         weight_decay: of AdamW.
+        dropout: rate everywhere in the model; above 0 it slows training on CPU, see benchmarks/LOG.md.
         max_length: tokens of a pair at most, special tokens included.
         bf16: bfloat16 autocast; None takes it where it is faster than float32.
         seed: of the head's weights, the draw and dropout.
@@ -39,6 +40,7 @@ class TeachConfig:
     learning_rate: float = 7e-5
     warmup: float = 0.1
     weight_decay: float = 0.01
+    dropout: float = 0.0
     max_length: int = 256
     bf16: bool | None = None
     seed: int = 13
@@ -51,6 +53,7 @@ class TeachConfig:
             _expect(getattr(self, name) > 0, f"{name} above 0", getattr(self, name))
         _expect(self.steps is None or self.steps > 0, "steps above 0", self.steps)
         _expect(0 <= self.warmup < 1, "warmup from 0 to below 1, a share of the steps", self.warmup)
+        _expect(0 <= self.dropout < 1, "dropout from 0 to below 1", self.dropout)
         _expect(self.max_length >= 8, "max_length of at least 8 tokens", self.max_length)
 
 
