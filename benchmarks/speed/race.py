@@ -1,0 +1,78 @@
+"""Running contenders in turns on the same inputs, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+BATCH_SIZES = (8, 16, 64, 128)
+"""Tried on a sample for sentence-transformers, beside its default of 32."""
+
+
+def race(contenders: Mapping[str, Callable[[], np.ndarray]], rounds: int) -> tuple[dict[str, float], dict[str, Any]]:
+    """Best seconds of each contender over alternating rounds (after a warm-up by the caller), and their outputs."""
+    best: dict[str, float] = {}
+    outputs: dict[str, Any] = {}
+    for number in range(rounds):
+        for name, run in contenders.items():
+            start = time.perf_counter()
+            outputs[name] = run()
+            seconds = time.perf_counter() - start
+            best[name] = min(seconds, best.get(name, seconds))
+            print(f"round {number + 1}, {name}: {seconds:.1f} s", flush=True)
+    return best, outputs
+
+
+def best_batch_size(run: Callable[[int], object]) -> int:
+    """The fastest batch size for `run`, each tried twice on a sample after a warm-up."""
+    seconds: dict[int, float] = {}
+    for _ in range(2):
+        for size in BATCH_SIZES:
+            start = time.perf_counter()
+            run(size)
+            seconds[size] = min(time.perf_counter() - start, seconds.get(size, float("inf")))
+    return min(seconds, key=lambda size: seconds[size])
+
+
+def table(
+    best: Mapping[str, float], outputs: Mapping[str, np.ndarray], items: int, unit: str, reference: str
+) -> list[dict[str, Any]]:
+    """A row a contender: rate, ratio to `reference`, largest difference from its numbers; printed as well."""
+    rows = []
+    for name, seconds in best.items():
+        row = {
+            "contender": name,
+            f"{unit}_per_second": round(items / seconds, 1),
+            "ratio": round(best[reference] / seconds, 2),
+            "max_difference": float(np.abs(outputs[name] - outputs[reference]).max()),
+        }
+        rows.append(row)
+        print(f"{name:34} {items / seconds:8.1f} {unit}/s  x{row['ratio']:.2f}  max diff {row['max_difference']:.1e}")
+    return rows
+
+
+def sample_texts(data: Path, documents: int, queries: int, seed: int) -> tuple[list[str], list[str]]:
+    """`documents` contents and `queries` texts drawn from a BEIR folder."""
+    from rankdistill.data import load
+
+    dataset = load(data, "lenient")
+    generator = random.Random(seed)
+    return _draw(generator, dataset.contents.values(), documents), _draw(
+        generator, dataset.queries(None).values(), queries
+    )
+
+
+def _draw(generator: random.Random, texts: Iterable[str], count: int) -> list[str]:
+    given = list(texts)
+    return generator.sample(given, min(count, len(given)))
+
+
+def describe(tokens: np.ndarray) -> dict[str, float]:
+    """Mean and largest of token counts, for the record."""
+    return json.loads(json.dumps({"mean": round(float(tokens.mean()), 1), "max": int(tokens.max())}))
