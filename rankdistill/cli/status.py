@@ -31,12 +31,13 @@ def _show_recipe(path: Path, overrides: list[str]) -> None:
     experiment = Experiment(loading.load(path, overrides))
     times = Times(experiment.root).read()
     table = Table(box=None, pad_edge=False)
-    for header in ("step", "state", "seconds", "folder"):
+    for header in ("step", "state", "seconds", "key"):
         table.add_column(header, justify="right" if header == "seconds" else "left", overflow="fold")
     for step in experiment.steps:
         state = "[green]done[/]" if step.done else "[yellow]interrupted[/]" if step.begun else "to do"
         seconds = times.get(step.folder.name)
-        table.add_row(step.name, state, f"{seconds:,.0f}" if seconds is not None else "", str(step.folder))
+        table.add_row(step.name, state, f"{seconds:,.0f}" if seconds is not None else "", step.key[:10])
+    console.out.print(f"{experiment.root / 'steps'}", highlight=False, markup=False, soft_wrap=True)
     console.out.print(table)
 
 

@@ -1,0 +1,92 @@
+"""A run does what is stale, once; it goes on where it was interrupted; a changed setting redoes what follows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rankdistill.recipe.experiment import Experiment
+from rankdistill.recipe.run import run
+from rankdistill.recipe.schema import Recipe
+from rankdistill.recipe.steps import Progress, Step
+
+
+@pytest.fixture
+def recipe(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> Recipe:
+    return Recipe.model_validate(
+        {
+            "name": "tiny",
+            "out": str(tmp_path / "run"),
+            "data": {"source": str(tiny_beir)},
+            "mine": {"depth": 12},
+            "teacher": {"base": tiny_encoder, "teach": {"steps": 2, "negatives": 2, "batch_size": 4, "max_length": 32}},
+            "score": {"unit_size": 32, "backend": "torch"},
+            "student": {"model": tiny_encoder, "keep_layers": [0, 2]},
+            "train": {"steps": 4, "negatives": 2, "batch_size": 4, "eval_steps": 2, "log_steps": 2},
+            "variants": {"distilled": {}, "contrastive": {"loss": "contrastive"}},
+            "evaluate": {"rerank_depth": 5, "latency_queries": 2},
+        }
+    )
+
+
+class Recorder:
+    """Remembers which steps ran, and can interrupt one at its first progress."""
+
+    def __init__(self, interrupt: str | None = None) -> None:
+        self.ran: list[str] = []
+        self.interrupt = interrupt
+
+    def __call__(self, step: Step) -> Progress:
+        self.ran.append(step.name)
+
+        def progress(done: int) -> None:
+            if step.name == self.interrupt:
+                raise KeyboardInterrupt
+
+        return progress
+
+
+def test_a_whole_run_reports_every_system_and_is_not_done_twice(recipe: Recipe) -> None:
+    first = Recorder()
+    (results,) = run(recipe, first)
+    assert [system.name for system in results.systems] == [
+        "BM25",
+        "student before training",
+        "distilled",
+        "contrastive",
+        "teacher re-ranking BM25's 5",
+    ]
+    assert all(0 <= system.measures["ndcg_at_10"] <= 1 for system in results.systems)
+    assert {found.baseline for found in results.comparisons} == {"student before training"}
+    distilled = results.systems[2]
+    assert distilled.teacher_pairs
+    assert distilled.teacher_seconds is not None
+    assert results.systems[1].teacher_pairs is None
+    written = json.loads((recipe.folder / "results.json").read_text())
+    assert written["signature"]["recipe"]["name"] == "tiny"
+    assert "<html" in (recipe.folder / "report.html").read_text()
+
+    again = Recorder()
+    run(recipe, again)
+    assert again.ran == []
+
+    changed = recipe.model_copy(update={"train": recipe.train.model_copy(update={"steps": 6})})
+    third = Recorder()
+    run(changed, third)
+    assert "candidates" not in third.ran
+    assert "scores" not in third.ran
+    assert {"student-distilled", "index-distilled", "evaluate-test-distilled"} <= set(third.ran)
+
+
+def test_an_interrupted_run_goes_on_with_the_step_it_was_in(recipe: Recipe) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, Recorder(interrupt="scores"))
+    states = {step.name: (step.done, step.begun) for step in Experiment(recipe).steps}
+    assert states["teacher"] == (True, False)
+    assert states["scores"] == (False, True)
+    assert states["student-distilled"] == (False, False)
+    second = Recorder()
+    run(recipe, second)
+    assert second.ran[0] == "scores"
