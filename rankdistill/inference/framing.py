@@ -39,9 +39,11 @@ class Framing:
         budget = self.max_length - self.template.special
         tables = [tokenise(self.tokenizer, column, budget) for column in columns]
         rows = [table.rows(column) for table, column in zip(tables, columns, strict=True)]
-        kept = [np.minimum(table.lengths, budget)[row] for table, row in zip(tables, rows, strict=True)]
+        lengths = [table.lengths[row] for table, row in zip(tables, rows, strict=True)]
         if len(columns) == 2:
-            kept = list(truncate_longest_first(kept[0], kept[1], budget))
+            kept = list(truncate_longest_first(lengths[0], lengths[1], budget))
+        else:
+            kept = [np.minimum(lengths[0], budget)]
         return FramedInputs(self, tables, rows, kept)
 
 

@@ -19,17 +19,14 @@ class TokenTable:
     Args:
         ids: int32[total], all texts one after the other.
         offsets: int64[texts + 1]; text `i` is `ids[offsets[i]:offsets[i + 1]]`.
+        lengths: int64[texts], tokens of each text before any were cut: which text of a pair is longer depends on it.
         row_of: text -> its number.
     """
 
     ids: np.ndarray
     offsets: np.ndarray
+    lengths: np.ndarray
     row_of: dict[str, int]
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """int64[texts]: tokens of each text."""
-        return np.diff(self.offsets)
 
     def rows(self, texts: Sequence[str]) -> np.ndarray:
         """int64[n]: the row of each text."""
@@ -44,7 +41,8 @@ class TokenTable:
 def tokenise(tokenizer: Any, texts: Sequence[str], limit: int) -> TokenTable:
     """Tokenise each distinct text once, keeping at most `limit` tokens of it (what a model could read at most)."""
     unique = list(dict.fromkeys(texts))
-    lengths, pieces = [0], []
+    pieces: list[np.ndarray] = []
+    lengths: list[int] = []
     for start in range(0, len(unique), CHUNK):
         encoded = tokenizer(
             unique[start : start + CHUNK],
@@ -57,9 +55,10 @@ def tokenise(tokenizer: Any, texts: Sequence[str], limit: int) -> TokenTable:
         )["input_ids"]
         for ids in encoded:
             pieces.append(np.array(ids[:limit], dtype=np.int32))
-            lengths.append(len(pieces[-1]))
+            lengths.append(len(ids))
     return TokenTable(
         ids=np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int32),
-        offsets=np.cumsum(lengths, dtype=np.int64),
+        offsets=np.cumsum([0, *(len(piece) for piece in pieces)], dtype=np.int64),
+        lengths=np.array(lengths, dtype=np.int64),
         row_of={text: row for row, text in enumerate(unique)},
     )
