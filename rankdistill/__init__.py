@@ -9,16 +9,36 @@ from importlib import import_module
 from typing import Any
 
 _HOME_OF = {
-    "RankdistillError": "rankdistill.errors",
+    "PairScorer": "rankdistill.inference:PairScorer",
+    "RankdistillError": "rankdistill.errors:RankdistillError",
+    "Recipe": "rankdistill.recipe.schema:Recipe",
+    "ScoreStore": "rankdistill.stores.reader:ScoreStore",
+    "ScoreWriter": "rankdistill.stores.writer:ScoreWriter",
+    "TeachConfig": "rankdistill.teachers.teaching.config:TeachConfig",
+    "TextEncoder": "rankdistill.inference:TextEncoder",
+    "TrainConfig": "rankdistill.training.config:TrainConfig",
+    "build_index": "rankdistill.index:build",
+    "compare": "rankdistill.evaluation.comparing:compare",
+    "evaluate": "rankdistill.evaluation.evaluating:evaluate",
+    "inherit": "rankdistill.students.inherit:inherit",
+    "load_data": "rankdistill.data:load",
+    "load_index": "rankdistill.index:load",
+    "load_recipe": "rankdistill.recipe.loading:load",
+    "load_teacher": "rankdistill.teachers:load",
+    "mine": "rankdistill.mining.candidates:build",
+    "run_recipe": "rankdistill.recipe.run:run",
+    "teach": "rankdistill.teachers.teach:teach",
+    "train": "rankdistill.training.run:train",
 }
-"""Public name -> module that defines it."""
+"""Public name -> module and attribute that define it."""
 
 __all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME_OF:
-        return getattr(import_module(_HOME_OF[name]), name)
+        module, _, attribute = _HOME_OF[name].partition(":")
+        return getattr(import_module(module), attribute)
     raise AttributeError(f"module 'rankdistill' has no attribute {name!r}")
 
 
