@@ -29,13 +29,18 @@ class OpenVinoBackend:
 def open_backend(module: Any, example: Mapping[str, np.ndarray], device: str, dtype: str) -> OpenVinoBackend:
     """Convert `module` with dynamic shapes and compile it for all of torch's threads.
 
-    The precision is forced: on processors with bfloat16 instructions OpenVINO would otherwise use them unasked.
+    The front end is called directly: `openvino.convert_model` does the same, and reports its use over the network. The
+    precision is forced: on processors with bfloat16 instructions OpenVINO would otherwise use them unasked.
     """
     import torch
 
     openvino = require("openvino", "the openvino back end")
     with quiet_tracing():
-        converted = openvino.convert_model(module.eval(), example_input=tensors_of(example))
+        decoder = require("openvino.frontend.pytorch.ts_decoder", "the openvino back end").TorchScriptPythonDecoder(
+            module.eval(), example_input=tensors_of(example)
+        )
+        frontend = require("openvino.frontend", "the openvino back end").FrontEndManager().load_by_framework("pytorch")
+        converted = frontend.convert(frontend.load(decoder))
     for port, name in zip(converted.inputs, example, strict=True):
         port.get_tensor().set_names({name})
     compiled = openvino.Core().compile_model(
