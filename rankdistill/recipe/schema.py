@@ -86,19 +86,17 @@ class Recipe(_Part):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run.")
     out: str | None = Field(None, description="Folder of the run; null: runs/<name>.")
-    data: DataPart = Field(default_factory=DataPart)
-    mine: MinePart = Field(default_factory=MinePart)
-    teacher: TeacherPart = Field(default_factory=TeacherPart)
-    score: ScorePart = Field(default_factory=ScorePart)
-    student: StudentPart = Field(default_factory=StudentPart)
-    train: TrainConfig = Field(default_factory=lambda: TrainConfig.model_validate({}))
+    data: DataPart = DataPart.model_validate({})
+    mine: MinePart = MinePart.model_validate({})
+    teacher: TeacherPart = TeacherPart.model_validate({})
+    score: ScorePart = ScorePart.model_validate({})
+    student: StudentPart = StudentPart.model_validate({})
+    train: TrainConfig = TrainConfig.model_validate({})
     variants: dict[str, dict[str, Any]] = Field(
-        default_factory=lambda: {"student": {}},
-        description="Students by name, each with the settings in which it differs from `train`; the first is the one "
-        "that is reported as the result.",
+        {"student": {}}, description="Students by name, each with the settings in which it differs from `train`."
     )
-    index: IndexPart = Field(default_factory=IndexPart)
-    evaluate: EvaluatePart = Field(default_factory=EvaluatePart)
+    index: IndexPart = IndexPart.model_validate({})
+    evaluate: EvaluatePart = EvaluatePart.model_validate({})
 
     @model_validator(mode="after")
     def _variants_are_valid(self) -> Recipe:

@@ -11,6 +11,7 @@ from rankdistill.recipe.experiment import Experiment
 from rankdistill.recipe.run import run
 from rankdistill.recipe.schema import Recipe
 from rankdistill.recipe.steps import Progress, Step
+from rankdistill.recipe.systems import all_steps
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_a_whole_run_reports_every_system_and_is_not_done_twice(recipe: Recipe) 
 def test_an_interrupted_run_goes_on_with_the_step_it_was_in(recipe: Recipe) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(recipe, Recorder(interrupt="scores"))
-    states = {step.name: (step.done, step.begun) for step in Experiment(recipe).steps}
+    states = {step.name: (step.done, step.begun) for step in all_steps(Experiment(recipe))}
     assert states["teacher"] == (True, False)
     assert states["scores"] == (False, True)
     assert states["student-distilled"] == (False, False)

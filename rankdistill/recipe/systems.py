@@ -1,0 +1,107 @@
+"""The systems that a run evaluates: BM25, the student before training, the trained students, and the teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rankdistill import models
+from rankdistill.recipe.experiment import Experiment, present
+from rankdistill.recipe.steps import Progress, Step
+
+if TYPE_CHECKING:
+    from rankdistill.evaluation.evaluating import Costs
+    from rankdistill.evaluation.retrieve import Retriever
+
+BM25, TEACHER, INITIAL = "BM25", "teacher", "student before training"
+"""The systems that every run reports beside its trained students."""
+
+
+def all_steps(experiment: Experiment) -> list[Step]:
+    """Every step of a run, evaluations last, each after those it needs."""
+    systems = Systems(experiment)
+    splits = experiment.recipe.data.test
+    return experiment.steps + [step for split in splits for step in systems.evaluations(split).values()]
+
+
+@dataclass(frozen=True)
+class Systems:
+    """What is evaluated of an experiment."""
+
+    experiment: Experiment
+
+    def evaluations(self, split: str) -> dict[str, Step]:
+        """System -> the step that evaluates it on `split`; BM25 first, trained students in the recipe's order."""
+        made = self.experiment
+        data = present(made.data)
+        initial = {"model": models.resolve(made.recipe.student.model).weights_hash}
+        systems = {
+            BM25: self._evaluation(BM25, split, data, {}),
+            INITIAL: self._evaluation(INITIAL, split, [*data, *present(made.initial)], initial),
+        }
+        for variant in made.recipe.variants:
+            systems[variant] = self._evaluation(variant, split, [made.student(variant), made.index(variant)], {})
+        depth = {"rerank_depth": made.recipe.evaluate.rerank_depth}
+        systems[TEACHER] = self._evaluation(TEACHER, split, [*data, made.scores], depth)
+        return systems
+
+    def retriever(self, name: str, progress: Progress) -> Retriever:
+        """The system called `name`, ready to be evaluated."""
+        from rankdistill import teachers
+        from rankdistill.evaluation.dense import dense
+        from rankdistill.evaluation.rerank import Reranker
+        from rankdistill.evaluation.retrieve import Bm25Retriever
+
+        made = self.experiment
+        if name == BM25:
+            return Bm25Retriever(made.dataset, BM25)
+        if name == TEACHER:
+            depth = made.recipe.evaluate.rerank_depth
+            title = f"teacher re-ranking BM25's {depth}"
+            teacher = teachers.load(made.teacher_model, **made.teacher_settings())
+            return Reranker(made.dataset, Bm25Retriever(made.dataset), teacher, title, depth, progress)
+        if name == INITIAL:
+            return dense(made.dataset, made.initial_model, name=INITIAL, progress=progress)
+        return dense(made.dataset, self._model(name) or "", made.index(name).folder, name=name, progress=progress)
+
+    def _evaluation(self, name: str, split: str, needs: list[Step], settings: Mapping[str, Any]) -> Step:
+        made = self.experiment
+        latency = made.recipe.evaluate.latency_queries
+
+        def work(out: Any, progress: Progress) -> None:
+            from rankdistill.evaluation.evaluating import evaluate
+
+            retriever = self.retriever(name, progress)
+            evaluate(
+                retriever,
+                made.dataset,
+                split,
+                out,
+                latency_queries=min(latency, len(made.dataset.queries(split))),
+                costs=self._costs(name, retriever),
+                command=made.command,
+            )
+
+        named = name.lower().replace(" ", "-")
+        known = made.data_settings(split) | {"latency": latency} | dict(settings)
+        return made.step(f"evaluate-{split}-{named}", "texts", known, needs, work)
+
+    def _costs(self, name: str, retriever: Retriever) -> Costs:
+        from rankdistill.evaluation.dense import DenseRetriever
+        from rankdistill.evaluation.evaluating import Costs
+        from rankdistill.evaluation.footprint import footprint
+
+        model = self._model(name)
+        if model is None:
+            return Costs()
+        size = footprint(model)
+        index_bytes = retriever.index_bytes if isinstance(retriever, DenseRetriever) else None
+        return Costs(model_bytes=size.model_bytes, parameters=size.parameters, index_bytes=index_bytes)
+
+    def _model(self, name: str) -> str | None:
+        """Reference of the model that the system called `name` runs; None for BM25."""
+        made = self.experiment
+        if name in made.recipe.variants:
+            return str(made.student(name).folder)
+        return {TEACHER: made.teacher_model, INITIAL: made.initial_model}.get(name)
