@@ -138,7 +138,7 @@ class Experiment:
                 command=self.command,
             )
 
-        return self.step(f"student-{variant}", "steps", settings, needs, work)
+        return self.step(f"student-{slug(variant)}", "steps", settings, needs, work)
 
     def index(self, variant: str) -> Step:
         """Indexes the corpus with one trained student."""
@@ -158,7 +158,7 @@ class Experiment:
                 progress=progress,
             )
 
-        return self.step(f"index-{variant}", "texts", part.model_dump(), [student], work)
+        return self.step(f"index-{slug(variant)}", "texts", part.model_dump(), [student], work)
 
     @property
     def teacher_model(self) -> str:
@@ -247,6 +247,11 @@ class Experiment:
 def present(step: Step | None) -> list[Step]:
     """The step in a list, or none."""
     return [] if step is None else [step]
+
+
+def slug(name: str) -> str:
+    """The name as a part of a folder name."""
+    return name.lower().replace(" ", "-")
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:

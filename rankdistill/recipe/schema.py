@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rankdistill.teachers.teaching.config import TeachConfig
 from rankdistill.training.config import TrainConfig
+
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9 ._-]*"
+"""What a student may be called: its folder is named for it."""
 
 
 class _Part(BaseModel):
@@ -103,6 +108,8 @@ class Recipe(_Part):
         if not self.variants:
             raise ValueError("variants: name at least one student")
         for name in self.variants:
+            if not re.fullmatch(NAME, name):
+                raise ValueError(f"variants: {name!r} is no name: letters, digits, spaces and ._- only")
             self.train_config(name)
         return self
 

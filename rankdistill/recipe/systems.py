@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import models
-from rankdistill.recipe.experiment import Experiment, present
+from rankdistill.recipe.experiment import Experiment, present, slug
 from rankdistill.recipe.steps import Progress, Step
 
 if TYPE_CHECKING:
@@ -83,9 +83,8 @@ class Systems:
                 command=made.command,
             )
 
-        named = name.lower().replace(" ", "-")
         known = made.data_settings(split) | {"latency": latency} | dict(settings)
-        return made.step(f"evaluate-{split}-{named}", "texts", known, needs, work)
+        return made.step(f"evaluate-{split}-{slug(name)}", "texts", known, needs, work)
 
     def _costs(self, name: str, retriever: Retriever) -> Costs:
         from rankdistill.evaluation.dense import DenseRetriever

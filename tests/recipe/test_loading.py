@@ -38,6 +38,7 @@ def test_overrides_reach_nested_settings(tmp_path: Path) -> None:
         ("name: r\ntrain: {steps: many}\n", [], "train.steps"),
         ("name: r\nvariants: {a: {los: x}}\n", [], "los"),
         ("name: r\nvariants: {}\n", [], "at least one student"),
+        ("name: r\nvariants: {../a: {}}\n", [], "no name"),
         ("name: ../r\n", [], "name"),
         ("- a\n- b\n", [], "mapping"),
         ("name: [\n", [], "YAML"),
