@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rankdistill.teachers.teaching.config import TeachConfig
 from rankdistill.training.config import TrainConfig
 
-
 NAME = r"[A-Za-z0-9][A-Za-z0-9 ._-]*"
 """What a student may be called: its folder is named for it."""
 
