@@ -11,7 +11,7 @@ import numpy as np
 from rankdistill._extras import require
 from rankdistill.inference.backends.tracing import quiet_tracing, tensors_of
 
-BUDGET = 1280
+BUDGET = 2048
 
 
 @dataclass(frozen=True)
