@@ -1,6 +1,6 @@
 """Run the commands of published.yaml, check each value against its tolerance, and write the results.
 
-python benchmarks/reproductions/run.py --data DIR [--out DIR]
+python -m benchmarks.reproductions.run --data DIR [--out DIR]
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from typing import Any
 
 import yaml
 
+from benchmarks.provenance import write_results
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-
-from provenance import write_results  # noqa: E402
-
 CASES_FILE = HERE / "published.yaml"
 
 
@@ -51,7 +49,7 @@ def main() -> None:
         parser.error("give --data, or set RANKDISTILL_DATA")
     cases = yaml.safe_load(CASES_FILE.read_text(encoding="utf-8"))
     results = [reproduce(case, arguments.data, arguments.out) for case in cases]
-    write_results("reproductions", {"results": results})
+    write_results("reproductions", {"results": results}, "scifact, nfcorpus")
     for result in results:
         verdict = "ok" if result["passed"] else "OUTSIDE"
         expected = f"{result['expected']:.5f} +- {result['tolerance']}"

@@ -1,16 +1,13 @@
 """Encoding speed against `SentenceTransformer.encode`: same texts, model, process and threads.
 
-python benchmarks/speed/encode.py --data DIR [--model MODEL] [--documents 3000]
+python -m benchmarks.speed.encode --data DIR [--model MODEL] [--documents 3000]
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from functools import partial
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.provenance import write_results
 from benchmarks.speed.race import best_batch_size, describe, race, sample_texts, table

@@ -1,6 +1,6 @@
 """Scoring speed against `CrossEncoder.predict`: same pairs, model, process and threads.
 
-    python benchmarks/speed/score.py --data DIR [--model CROSS_ENCODER] [--queries 40] [--candidates 50]
+    python -m benchmarks.speed.score --data DIR [--model CROSS_ENCODER] [--queries 40] [--candidates 50]
 
 Without --model, the cross-encoder is all-MiniLM-L6-v2 with a seeded random head: speed does not depend on the weights.
 """
@@ -8,12 +8,9 @@ Without --model, the cross-encoder is all-MiniLM-L6-v2 with a seeded random head
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.provenance import write_results
 from benchmarks.speed.race import best_batch_size, describe, race, sample_texts, table
