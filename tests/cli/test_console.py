@@ -1,0 +1,15 @@
+"""The command line as it goes into manifests."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from rankdistill.cli import console
+
+
+@pytest.mark.parametrize("words", [["--out", "/some/where", "--k", "3"], ["--out=/some/where", "--k", "3"]])
+def test_the_output_folder_is_not_part_of_the_command(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/rankdistill", "score", *words])
+    assert console.command().replace("=", " ") == "rankdistill score --out . --k 3"

@@ -1,0 +1,88 @@
+"""The doctor: what it says of a machine it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from rankdistill import diagnosis
+
+
+def subjects(check: Callable[[], Iterator[diagnosis.Finding]]) -> dict[str, diagnosis.Finding]:
+    return {finding.subject: finding for finding in check()}
+
+
+def test_a_missing_library_is_a_problem_and_an_optional_one_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = metadata.version
+
+    def version(name: str) -> str:
+        if name in {"torch", "openvino"}:
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    found = subjects(diagnosis._versions)
+    assert (found["torch"].state, found["torch"].advice) == ("problem", "pip install torch")
+    assert found["openvino"].state == "note"
+    assert "rankdistill[openvino]" in found["openvino"].advice
+
+
+def test_both_faiss_builds_are_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosis, "_installed", lambda name: True)
+    assert subjects(diagnosis._one_faiss)["faiss"].state == "problem"
+    monkeypatch.setattr(diagnosis, "_installed", lambda name: name == "faiss-cpu")
+    assert subjects(diagnosis._one_faiss) == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "state"), [(None, "ok"), ("1", "note"), ("2", "note"), ("4", "ok"), ("8", "note"), ("4,2", "ok")]
+)
+def test_threads_are_compared_with_cores(monkeypatch: pytest.MonkeyPatch, asked: str | None, state: str) -> None:
+    monkeypatch.setattr(diagnosis.os, "sched_getaffinity", lambda process: set(range(4)))
+    if asked is None:
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    else:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert subjects(diagnosis._threads)["threads"].state == state
+
+
+@pytest.mark.parametrize(
+    ("kernel", "flags", "state", "advice"),
+    [
+        ("Prescott", {"avx2", "avx512f"}, "note", "OPENBLAS_CORETYPE=SkylakeX"),
+        ("Prescott", {"avx2"}, "note", "OPENBLAS_CORETYPE=Haswell"),
+        ("SkylakeX", {"avx512f"}, "ok", ""),
+    ],
+)
+def test_a_blas_that_does_not_know_the_processor_is_noted(
+    monkeypatch: pytest.MonkeyPatch, kernel: str, flags: set[str], state: str, advice: str
+) -> None:
+    import threadpoolctl
+
+    pool = {
+        "user_api": "blas",
+        "internal_api": "openblas",
+        "version": "0.3",
+        "architecture": kernel,
+        "num_threads": 2,
+        "filepath": "/x/site-packages/faiss_cpu.libs/libopenblas.so",
+    }
+    monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda: [pool])
+    monkeypatch.setattr(diagnosis, "_cpu_flags", lambda: flags)
+    found = subjects(diagnosis._blas)["BLAS of faiss_cpu"]
+    assert found.state == state
+    assert advice in found.advice
+
+
+def test_an_old_java_is_noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho 'openjdk version \"17.0.15\"' >&2\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert subjects(diagnosis._java)["Java"].state == "note"
+    java.write_text("#!/bin/sh\necho 'openjdk version \"21.0.1\"' >&2\n")
+    assert subjects(diagnosis._java)["Java"].state == "ok"
