@@ -84,7 +84,7 @@ def _finish(out: Path, made: bool) -> None:
     from rankdistill.data import load
 
     if not made:
-        console.err.print(f"{out} is up to date", highlight=False)
+        console.err.print(f"{out} is up to date", highlight=False, soft_wrap=True)
     dataset = load(out, "lenient")
     console.show_reports(dataset.reports)
     _print_counts(dataset)

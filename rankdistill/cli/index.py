@@ -17,6 +17,10 @@ def index(
     factory: Annotated[
         str, typer.Option(help="exact, or a FAISS factory string: Flat, HNSW32, IVF256,PQ48, ...")
     ] = "exact",
+    recipe: Annotated[
+        Path | None,
+        typer.Option(help="YAML such as indexes/hnsw32.yaml, instead of --factory, --shard-size, --search."),
+    ] = None,
     shard_size: Annotated[int | None, typer.Option(help="Documents a shard; bounds the memory.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Tokens a text; the model's own unless given.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")] = "auto",
@@ -31,10 +35,15 @@ def index(
 ) -> None:
     """Encode a corpus and build an index that searches it."""
     from rankdistill.data import load
-    from rankdistill.index import build
+    from rankdistill.index import build, recipes
     from rankdistill.index import load as load_index
     from rankdistill.index.faiss import parse_search_parameters
 
+    if recipe is not None:
+        chosen = recipes.read(recipe)
+    else:
+        parameters = parse_search_parameters(search)
+        chosen = recipes.check({"factory": factory, "shard_size": shard_size, "search_parameters": parameters})
     dataset = load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
     with console.progress("docs") as bar:
@@ -43,9 +52,9 @@ def index(
             dataset,
             model,
             out,
-            factory,
-            shard_size,
-            search_parameters=parse_search_parameters(search),
+            chosen.factory,
+            chosen.shard_size,
+            search_parameters=chosen.search_parameters,
             snippet_length=snippets,
             threads=threads,
             max_length=max_length,
@@ -59,5 +68,7 @@ def index(
         console.err.print(f"{out} is up to date", highlight=False, soft_wrap=True)
     found = load_index(out)
     console.out.print(
-        f"{out}: {len(found.ids):,} documents, {found.size / 1e6:,.1f} MB, {factory}", highlight=False, soft_wrap=True
+        f"{out}: {len(found.ids):,} documents, {found.size / 1e6:,.1f} MB, {chosen.factory}",
+        highlight=False,
+        soft_wrap=True,
     )

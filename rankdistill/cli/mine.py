@@ -52,7 +52,7 @@ def mine(
         if not made:
             bar.remove_task(task)
     if not made:
-        console.err.print(f"{out} is up to date", highlight=False)
+        console.err.print(f"{out} is up to date", highlight=False, soft_wrap=True)
     _summarise(out, len(queries))
 
 

@@ -70,7 +70,8 @@ def _run(writer: ScoreWriter, folder: Path) -> None:
 
         done = writer.run(command=command(), on_plan=on_plan, progress=lambda pairs: bar.advance(task, pairs))
     seconds = time.perf_counter() - started
-    out.print(f"{folder}: {done.scored:,} pairs scored, {done.reused:,} reused, {seconds:,.0f} s")
+    text = f"{folder}: {done.scored:,} pairs scored, {done.reused:,} reused, {seconds:,.0f} s"
+    out.print(text, highlight=False, soft_wrap=True)
 
 
 def _print_plan(writer: ScoreWriter, price_per_hour: float) -> None:

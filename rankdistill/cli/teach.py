@@ -74,7 +74,7 @@ def _summarise(out: Path, made: bool) -> None:
     from rankdistill.teachers.teaching.reranking import METRIC
 
     if not made:
-        console.err.print(f"{out} is up to date", highlight=False)
+        console.err.print(f"{out} is up to date", highlight=False, soft_wrap=True)
     figures = json.loads((out / LOG_FILE).read_text(encoding="utf-8"))[METRIC]
     if figures:
         console.out.print(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from rankdistill.index.recipes import IndexRecipe
 from rankdistill.teachers.teaching.config import TeachConfig
 from rankdistill.training.config import TrainConfig
 
@@ -70,14 +71,6 @@ class StudentPart(_Part):
     keep_layers: list[int] | None = Field(None, description="Inherit only these layers, from 0.")
 
 
-class IndexPart(_Part):
-    """The index that the trained students are served and evaluated from."""
-
-    factory: str = Field("exact", description="`exact`, or a FAISS factory string such as HNSW32.")
-    search_parameters: dict[str, float] = Field(default_factory=dict, description="Such as efSearch or nprobe.")
-    shard_size: int | None = Field(None, ge=1, description="Documents a shard; null: one shard.")
-
-
 class EvaluatePart(_Part):
     """What is measured."""
 
@@ -99,7 +92,7 @@ class Recipe(_Part):
     variants: dict[str, dict[str, Any]] = Field(
         {"student": {}}, description="Students by name, each with the settings in which it differs from `train`."
     )
-    index: IndexPart = IndexPart.model_validate({})
+    index: IndexRecipe = IndexRecipe.model_validate({})
     evaluate: EvaluatePart = EvaluatePart.model_validate({})
 
     @model_validator(mode="after")

@@ -1,0 +1,55 @@
+"""Index recipes: how an index is built, as a small YAML file. The committed ones are in the folder `indexes/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rankdistill.errors import ConfigError
+
+
+class IndexRecipe(BaseModel):
+    """How an index is built, whatever the model and the documents."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    factory: str = Field("exact", description="`exact`, or a FAISS factory string such as HNSW32.")
+    search_parameters: dict[str, float] = Field(default_factory=dict, description="Such as efSearch or nprobe.")
+    shard_size: int | None = Field(None, ge=1, description="Documents a shard; null: one shard.")
+
+
+def read(path: Path) -> IndexRecipe:
+    """The index recipe in a YAML file.
+
+    Raises:
+        ConfigError: no such file, broken YAML, an unknown setting or an invalid value.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise _invalid(f"{path}: {error}") from error
+    return check(content, f"{path}: ")
+
+
+def check(content: object, place: str = "") -> IndexRecipe:
+    """The index recipe with the settings of the mapping `content`; `place` says where they stand.
+
+    Raises:
+        ConfigError: no mapping, an unknown setting, or an invalid value.
+    """
+    try:
+        return IndexRecipe.model_validate(content)
+    except ValidationError as error:
+        raise _invalid(f"{place}{error}") from error
+
+
+def _invalid(got: str) -> ConfigError:
+    return ConfigError(
+        expected=f"an index recipe with some of {', '.join(IndexRecipe.model_fields)}",
+        got=" ".join(got.split()),
+        consequence="no index was built",
+        remedy="look at those in the folder indexes",
+    )
