@@ -34,8 +34,8 @@ def run(
         from rankdistill.recipe.run import run as run_recipe
 
         every = run_recipe(experiment, on_step, console.command())
-    _show(every)
     console.out.print(f"{experiment.folder / REPORT_FILE}", highlight=False, soft_wrap=True)
+    _show(every)
 
 
 def _show(every: list[Results]) -> None:
