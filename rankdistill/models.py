@@ -47,7 +47,8 @@ def dropout_settings(model: ModelReference, rate: float) -> dict[str, float]:
 
     Dropout is slow on CPU: the random masks are drawn by one thread, and attention with dropout cannot be fused.
     """
-    config = json.loads((model.path / "config.json").read_text(encoding="utf-8"))
+    path = model.path / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return {name: rate for name, value in config.items() if "dropout" in name and isinstance(value, int | float)}
 
 

@@ -47,3 +47,9 @@ def test_the_weights_hash_follows_the_weights_only(tmp_path: Path) -> None:
     assert models.resolve(str(tmp_path)).weights_hash == before
     (tmp_path / "model.safetensors").write_bytes(b"two")
     assert models.resolve(str(tmp_path)).weights_hash != before
+
+
+def test_dropout_settings_are_those_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"hidden_dropout_prob": 0.1, "classifier_dropout": null, "hidden_size": 8}')
+    model = models.resolve(str(tmp_path))
+    assert models.dropout_settings(model, 0.0) == {"hidden_dropout_prob": 0.0}

@@ -20,6 +20,7 @@ def load(
     pooling: Pooling = "mean",
     similarity: Similarity | None = None,
     max_length: int | None = None,
+    dropout: float | None = None,
 ) -> SentenceTransformer:
     """Load a student from a path, a hub id or `pypi:DISTRIBUTION`, on the CPU; the trainer moves it.
 
@@ -28,18 +29,20 @@ def load(
         pooling: how token vectors become one vector, for a plain transformers encoder only.
         similarity: `cosine` or `dot`; None keeps the model's own (cosine for a plain encoder).
         max_length: tokens a text is cut to; None keeps the model's own.
+        dropout: rate everywhere in the encoder; None keeps the model's own.
 
     Raises:
         ModelReferenceError: nothing there that loads as a text encoder.
     """
     from sentence_transformers import SentenceTransformer
 
-    path = models.resolve(reference).path
+    found = models.resolve(reference)
+    settings = {} if dropout is None else models.dropout_settings(found, dropout)
     try:
-        if (path / "modules.json").is_file():
-            student = SentenceTransformer(str(path), device="cpu", local_files_only=True)
+        if (found.path / "modules.json").is_file():
+            student = SentenceTransformer(str(found.path), device="cpu", local_files_only=True, config_kwargs=settings)
         else:
-            student = _from_plain_encoder(path, pooling)
+            student = _from_plain_encoder(found.path, pooling, settings)
     except (OSError, ValueError, KeyError) as error:
         raise ModelReferenceError(
             expected="a sentence-transformers model or a transformers text encoder",
@@ -81,10 +84,10 @@ def is_bounded(student: SentenceTransformer) -> bool:
     return similarity_of(student) == "cosine" or any(isinstance(module, Normalize) for module in student)
 
 
-def _from_plain_encoder(path: Path, pooling: Pooling) -> SentenceTransformer:
+def _from_plain_encoder(path: Path, pooling: Pooling, settings: dict[str, float]) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer import modules
 
-    transformer = modules.Transformer(str(path))
+    transformer = modules.Transformer(str(path), config_kwargs=settings)
     head = modules.Pooling(transformer.get_embedding_dimension(), pooling_mode=pooling)
     return SentenceTransformer(modules=[transformer, head], device="cpu")

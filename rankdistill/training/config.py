@@ -70,6 +70,7 @@ class TrainConfig(BaseModel):
     schedule: Schedule = Field("linear", description="How the rate falls after the warm-up.")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay, not on biases and norms.")
     max_gradient_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Rate everywhere in the student; above 0 it is slow on CPU.")
     seed: int = Field(13, ge=0, description="Seed of sampling, order and dropout.")
     precision: Precision = Field(
         "auto",

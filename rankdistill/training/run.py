@@ -79,7 +79,7 @@ def train(
         if _is_first_process():
             checkpoints.claim(folder, wanted.identity)
             checkpoints.remove_incomplete(folder)
-        model = dense.load(student)
+        model = dense.load(student, dropout=config.dropout)
         if layers is not None:
             keep(model, layers)
         log = _train(model, dataset, store, found, config, dev_split, folder, progress)
