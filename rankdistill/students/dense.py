@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rankdistill import models
 from rankdistill.errors import ModelReferenceError
+from rankdistill.inference.loading import quietly
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -34,15 +35,11 @@ def load(
     Raises:
         ModelReferenceError: nothing there that loads as a text encoder.
     """
-    from sentence_transformers import SentenceTransformer
-
     found = models.resolve(reference)
     settings = {} if dropout is None else models.dropout_settings(found, dropout)
     try:
-        if (found.path / "modules.json").is_file():
-            student = SentenceTransformer(str(found.path), device="cpu", local_files_only=True, config_kwargs=settings)
-        else:
-            student = _from_plain_encoder(found.path, pooling, settings)
+        with quietly():
+            student = _from_folder(found.path, pooling, settings)
     except (OSError, ValueError, KeyError) as error:
         raise ModelReferenceError(
             expected="a sentence-transformers model or a transformers text encoder",
@@ -84,10 +81,12 @@ def is_bounded(student: SentenceTransformer) -> bool:
     return similarity_of(student) == "cosine" or any(isinstance(module, Normalize) for module in student)
 
 
-def _from_plain_encoder(path: Path, pooling: Pooling, settings: dict[str, float]) -> SentenceTransformer:
+def _from_folder(path: Path, pooling: Pooling, settings: dict[str, float]) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer import modules
 
+    if (path / "modules.json").is_file():
+        return SentenceTransformer(str(path), device="cpu", local_files_only=True, config_kwargs=settings)
     transformer = modules.Transformer(str(path), config_kwargs=settings)
     head = modules.Pooling(transformer.get_embedding_dimension(), pooling_mode=pooling)
     return SentenceTransformer(modules=[transformer, head], device="cpu")

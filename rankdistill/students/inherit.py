@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import files, manifest, models
 from rankdistill.errors import ConfigError, ModelReferenceError
+from rankdistill.inference.loading import quietly
 from rankdistill.students import dense
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def inherit(model: str, keep_layers: Sequence[int], out: Path) -> Path:
         return out
     student = dense.load(model)
     keep(student, keep_layers)
-    with files.exclusive(out), files.output_errors(out):
+    with files.exclusive(out), files.output_errors(out), quietly():
         student.save_pretrained(str(out), create_model_card=False)
         wanted.write(out)
     return out

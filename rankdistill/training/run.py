@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import files, manifest
 from rankdistill.data import Dataset
+from rankdistill.inference.loading import quietly
 from rankdistill.students import dense
 from rankdistill.students.inherit import keep
 from rankdistill.training import card, checkpoints, dev, inputs, rows, views
@@ -153,7 +154,7 @@ def _describe(runner: StudentTrainer, objective: Objective, before: float | None
 
 def _write(out: Path, model: SentenceTransformer, log: dict[str, Any], readme: str, wanted: manifest.Manifest) -> None:
     """Write the student and what tells about it; the manifest comes last."""
-    with files.output_errors(out):
+    with files.output_errors(out), quietly():
         model.save_pretrained(str(out), create_model_card=False)
     files.write_text(out / "README.md", readme)
     files.write_text(out / LOG_FILE, json.dumps(log, indent=1) + "\n")
