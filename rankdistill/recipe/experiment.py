@@ -43,6 +43,7 @@ class Experiment:
     def steps(self) -> list[Step]:
         """Every step up to the indexes, each after those it needs."""
         steps = [*present(self.data), self.candidates, *present(self.teacher), self.scores, *present(self.initial)]
+        steps.append(self.initial_index)
         for variant in self.recipe.variants:
             steps += [self.student(variant), self.index(variant)]
         return steps
@@ -142,14 +143,24 @@ class Experiment:
 
     def index(self, variant: str) -> Step:
         """Indexes the corpus with one trained student."""
-        part, student = self.recipe.index, self.student(variant)
+        student = self.student(variant)
+        return self._index(slug(variant), str(student.folder), [student], {})
+
+    @cached_property
+    def initial_index(self) -> Step:
+        """Indexes the corpus with the student before training, as it is done after."""
+        settings = {"model": models.resolve(self.recipe.student.model).weights_hash}
+        return self._index("initial", self.initial_model, [*present(self.data), *present(self.initial)], settings)
+
+    def _index(self, name: str, model: str, needs: list[Step], settings: Mapping[str, Any]) -> Step:
+        part = self.recipe.index
 
         def work(out: Path, progress: Progress) -> None:
             from rankdistill.index import build
 
             build(
                 self.dataset,
-                str(student.folder),
+                model,
                 out,
                 part.factory,
                 part.shard_size,
@@ -158,7 +169,7 @@ class Experiment:
                 progress=progress,
             )
 
-        return self.step(f"index-{slug(variant)}", "texts", part.model_dump(), [student], work)
+        return self.step(f"index-{name}", "texts", part.model_dump() | dict(settings), needs, work)
 
     @property
     def teacher_model(self) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import models
 from rankdistill.recipe.experiment import Experiment, present, slug
 from rankdistill.recipe.steps import Progress, Step
 
@@ -35,10 +34,9 @@ class Systems:
         """System -> the step that evaluates it on `split`; BM25 first, trained students in the recipe's order."""
         made = self.experiment
         data = present(made.data)
-        initial = {"model": models.resolve(made.recipe.student.model).weights_hash}
         systems = {
             BM25: self._evaluation(BM25, split, data, {}),
-            INITIAL: self._evaluation(INITIAL, split, [*data, *present(made.initial)], initial),
+            INITIAL: self._evaluation(INITIAL, split, [made.initial_index], {}),
         }
         for variant in made.recipe.variants:
             systems[variant] = self._evaluation(variant, split, [made.student(variant), made.index(variant)], {})
@@ -61,9 +59,8 @@ class Systems:
             title = f"teacher re-ranking BM25's {depth}"
             teacher = teachers.load(made.teacher_model, **made.teacher_settings())
             return Reranker(made.dataset, Bm25Retriever(made.dataset), teacher, title, depth, progress)
-        if name == INITIAL:
-            return dense(made.dataset, made.initial_model, name=INITIAL, progress=progress)
-        return dense(made.dataset, self._model(name) or "", made.index(name).folder, name=name, progress=progress)
+        index = made.initial_index if name == INITIAL else made.index(name)
+        return dense(made.dataset, self._model(name) or "", index.folder, name=name, progress=progress)
 
     def _evaluation(self, name: str, split: str, needs: list[Step], settings: Mapping[str, Any]) -> Step:
         made = self.experiment
