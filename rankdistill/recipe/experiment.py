@@ -150,6 +150,8 @@ class Experiment:
     def initial_index(self) -> Step:
         """Indexes the corpus with the student before training, as it is done after."""
         settings = {"model": models.resolve(self.recipe.student.model).weights_hash}
+        if self.data is None:
+            settings["data"] = self.dataset.fingerprint
         return self._index("initial", self.initial_model, [*present(self.data), *present(self.initial)], settings)
 
     def _index(self, name: str, model: str, needs: list[Step], settings: Mapping[str, Any]) -> Step:
