@@ -128,7 +128,8 @@ def _train(
     before = evaluator(model)[dev.metric(model)] if evaluator else None
     objective = objectives.build(model, config, drawn)
     runner = trainer.build(objective, model, drawn, steps, config, folder, evaluator, progress)
-    trainer.run(runner, objective, folder)
+    with quietly():
+        trainer.run(runner, objective, folder)
     log = {"view": view.report.to_json() | {"held_out_queries": found.held_out_queries}}
     return log | {"precision": trainer.resolve_precision(config.precision)} | _describe(runner, objective, before)
 
