@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.provenance import write_results
-from benchmarks.speed.race import best_batch_size, describe, race, sample_texts, table
+from benchmarks.speed.race import best_batch_size, ceiling, describe, race, sample_texts, table
 
 REFERENCE = "SentenceTransformer.encode"
 
@@ -45,9 +45,17 @@ def main() -> None:
         f"{REFERENCE}, batch {size}": partial(original.encode, texts, batch_size=size),
     } | {f"rankdistill, {name}": partial(encoder.encode, texts) for name, encoder in ours.items()}
     best, outputs = race(contenders, given.rounds)
-    counts = describe(original.preprocess(texts)["attention_mask"].sum(dim=1).numpy())
+    tokens = original.preprocess(texts)["attention_mask"].sum(dim=1).numpy()
     rows = table(best, outputs, len(texts), "texts", REFERENCE)
-    content = {"threads": torch.get_num_threads(), "texts": len(texts), "tokens": counts, "rows": rows}
+    limit = round(ceiling(original, tokens), 1)
+    print(f"{'all matrix products at full speed':34} {limit:8.1f} texts/s")
+    content = {
+        "threads": torch.get_num_threads(),
+        "texts": len(texts),
+        "tokens": describe(tokens),
+        "ceiling": limit,
+        "rows": rows,
+    }
     print(write_results("speed_encode", content, given.data.name))
 
 

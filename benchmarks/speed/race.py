@@ -73,6 +73,32 @@ def _draw(generator: random.Random, texts: Iterable[str], count: int) -> list[st
     return generator.sample(given, min(count, len(given)))
 
 
+def matrix_rate(tokens: int = 2048, inner: int = 384, outer: int = 1536, rounds: int = 60) -> float:
+    """Floating-point operations a second of torch's float32 matrix product: no float32 encoder here exceeds it."""
+    import torch
+
+    left, right = torch.randn(tokens, inner), torch.randn(inner, outer)
+    best = float("inf")
+    for _ in range(rounds):
+        start = time.perf_counter()
+        left @ right
+        best = min(best, time.perf_counter() - start)
+    return 2.0 * tokens * inner * outer / best
+
+
+def ceiling(model: Any, tokens: np.ndarray) -> float:
+    """Rows a second if the model's weight matrices alone were multiplied, at `matrix_rate`, without any padding.
+
+    Args:
+        model: a torch module whose `Linear` layers see every token.
+        tokens: int[n], tokens of each row.
+    """
+    import torch
+
+    weights = sum(layer.weight.numel() for layer in model.modules() if isinstance(layer, torch.nn.Linear))
+    return matrix_rate() / (2.0 * weights * float(tokens.mean()))
+
+
 def describe(tokens: np.ndarray) -> dict[str, float]:
     """Mean and largest of token counts, for the record."""
     return json.loads(json.dumps({"mean": round(float(tokens.mean()), 1), "max": int(tokens.max())}))

