@@ -18,7 +18,10 @@ SAMPLE_PAIRS = 256
 
 def score(
     data: Annotated[Path, typer.Option(help="Folder in BEIR layout.")],
-    teacher: Annotated[str, typer.Option(help="Teacher: a path, a hub id, or pypi:DISTRIBUTION.")],
+    teacher: Annotated[
+        str,
+        typer.Option(help="Teacher: a path, a hub id, pypi:DISTRIBUTION, or a YAML file with its kind and settings."),
+    ],
     candidates: Annotated[Path, typer.Option(help="Candidates made by `rankdistill mine`.")],
     out_: Annotated[Path, typer.Option("--out", help="Store to add the scores to; created if absent.")],
     plan: Annotated[
@@ -29,7 +32,7 @@ def score(
     max_length: Annotated[
         int | None, typer.Option(help="Tokens of a pair; the teacher's own by default.", min=8)
     ] = None,
-    kind: Annotated[str, typer.Option(help="Kind of teacher: auto, cross_encoder or embedding.")] = "auto",
+    kind: Annotated[str, typer.Option(help="Kind of teacher; auto looks into the model.")] = "auto",
     unit_size: Annotated[int, typer.Option(help="Pairs a shard: what a kill can cost.", min=1)] = 8192,
     lenient: Annotated[bool, typer.Option(help="Drop bad rows of the data, with a report.")] = False,
 ) -> None:

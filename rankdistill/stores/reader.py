@@ -42,7 +42,7 @@ class ScoreStore:
 
     def fingerprint(self, teacher_id: str) -> dict[str, Any]:
         """Everything that defines one teacher."""
-        return json.loads(self.layout.teacher(self._known(teacher_id)).read_text())
+        return self._read_fingerprint(self.teacher(teacher_id))
 
     def scan(self, teacher_id: str | None = None) -> pl.LazyFrame:
         """One teacher's scores (query_id, doc_id, teacher_id, score, key), as a lazy frame.
@@ -53,7 +53,7 @@ class ScoreStore:
         Raises:
             StoreError: no such teacher, several to choose from, or a shard is missing.
         """
-        chosen = self._known(teacher_id)
+        chosen = self.teacher(teacher_id)
         shards = self.layout.shards(chosen)
         listed = sum(name.startswith(f"scores/{chosen}/") for name in self.manifest.outputs)
         if len(shards) != listed:
@@ -86,14 +86,29 @@ class ScoreStore:
         """Document id -> text (title and text, as the teacher read it)."""
         return read_texts(self.layout.documents)
 
-    def _known(self, teacher_id: str | None) -> str:
-        if teacher_id is None and len(self.teacher_ids) == 1:
-            return self.teacher_ids[0]
-        if teacher_id in self.teacher_ids and teacher_id is not None:
-            return teacher_id
+    def teacher(self, name: str | None = None) -> str:
+        """The teacher_id that `name` stands for: an id, the start of one id, or the name in one teacher's fingerprint.
+
+        Args:
+            name: may be left out where the store holds one teacher.
+
+        Raises:
+            StoreError: no such teacher, or several.
+        """
+        found = [known for known in self.teacher_ids if name is None or known == name]
+        if not found:
+            found = [known for known in self.teacher_ids if self._names(known, str(name))]
+        if len(found) == 1:
+            return found[0]
         raise StoreError(
             expected=f"one of the store's teachers: {', '.join(self.teacher_ids) or 'none'}",
-            got="no choice among several" if teacher_id is None else repr(teacher_id),
+            got="no choice among several" if name is None else f"{name!r}, which stands for {len(found)} of them",
             consequence="no score was read",
             remedy="name one of them",
         )
+
+    def _names(self, teacher_id: str, name: str) -> bool:
+        return teacher_id.startswith(name) or self._read_fingerprint(teacher_id).get("name") == name
+
+    def _read_fingerprint(self, teacher_id: str) -> dict[str, Any]:
+        return json.loads(self.layout.teacher(teacher_id).read_text())

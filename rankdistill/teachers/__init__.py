@@ -1,6 +1,6 @@
 """Teachers: what scores are distilled from."""
 
 from rankdistill.teachers.base import EmbeddingTeacher, PairTeacher, ScoreKind
-from rankdistill.teachers.registry import TEACHERS, load
+from rankdistill.teachers.registry import TEACHERS, TeacherSpec, load, specify
 
-__all__ = ["TEACHERS", "EmbeddingTeacher", "PairTeacher", "ScoreKind", "load"]
+__all__ = ["TEACHERS", "EmbeddingTeacher", "PairTeacher", "ScoreKind", "TeacherSpec", "load", "specify"]

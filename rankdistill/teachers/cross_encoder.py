@@ -10,6 +10,7 @@ import numpy as np
 
 from rankdistill.inference import PairScorer
 from rankdistill.teachers.base import Progress, ScoreKind, check_scores, teacher_id
+from rankdistill.teachers.settings import ModelSettings
 
 
 class CrossEncoderTeacher:
@@ -41,6 +42,9 @@ class CrossEncoderTeacher:
         return check_scores(self.teacher_id, pairs, self._scorer.score(pairs, progress))
 
 
-def load(ref: str, backend: str, max_length: int | None, dtype: str) -> CrossEncoderTeacher:
-    """The teacher of model reference `ref`; raises ModelReferenceError unless it is a cross-encoder with one output."""
-    return CrossEncoderTeacher(PairScorer(ref, backend, max_length, dtype=dtype))
+Settings = ModelSettings
+
+
+def load(settings: ModelSettings) -> CrossEncoderTeacher:
+    """The teacher; raises ModelReferenceError unless the model is a cross-encoder with one output."""
+    return CrossEncoderTeacher(PairScorer(settings.model, settings.backend, settings.max_length))

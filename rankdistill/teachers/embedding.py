@@ -11,6 +11,7 @@ import numpy as np
 from rankdistill.errors import TeacherError
 from rankdistill.inference import TextEncoder
 from rankdistill.teachers.base import Progress, Role, ScoreKind, check_scores, teacher_id
+from rankdistill.teachers.settings import ModelSettings
 
 
 class BiEncoderTeacher:
@@ -65,9 +66,12 @@ class BiEncoderTeacher:
         return check_scores(self.teacher_id, pairs, scores)
 
 
-def load(ref: str, backend: str, max_length: int | None, dtype: str) -> BiEncoderTeacher:
-    """The teacher of model reference `ref`; raises ModelReferenceError unless it embeds single texts."""
-    return BiEncoderTeacher(TextEncoder(ref, backend, max_length, dtype=dtype))
+Settings = ModelSettings
+
+
+def load(settings: ModelSettings) -> BiEncoderTeacher:
+    """The teacher; raises ModelReferenceError unless the model embeds single texts."""
+    return BiEncoderTeacher(TextEncoder(settings.model, settings.backend, settings.max_length))
 
 
 def _unique(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:

@@ -1,50 +1,118 @@
-"""The kinds of teachers, and loading one by a model reference."""
+"""How a teacher is asked for: a kind and its typed settings, from a model reference or a YAML file; picklable."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
 
 from rankdistill.errors import ConfigError
 from rankdistill.inference.loading import kind_of
 from rankdistill.models import resolve
-from rankdistill.teachers import cross_encoder, embedding
 from rankdistill.teachers.base import PairTeacher
 
-TEACHERS: dict[str, Callable[[str, str, int | None, str], PairTeacher]] = {
-    "cross_encoder": cross_encoder.load,
-    "embedding": embedding.load,
+TEACHERS = {
+    "cross_encoder": "rankdistill.teachers.cross_encoder",
+    "embedding": "rankdistill.teachers.embedding",
 }
-"""Kind -> how it is loaded from (reference, back end, maximum length, dtype)."""
+"""Kind -> module with `Settings`, a pydantic model, and `load(settings) -> PairTeacher`."""
+
+YAML_SUFFIXES = {".yaml", ".yml"}
 
 _KIND_OF_MODEL = {"cross_encoder": "cross_encoder", "encoder": "embedding"}
 
 
-def load(
-    ref: str,
-    kind: str = "auto",
-    backend: str = "auto",
-    max_length: int | None = None,
-    dtype: str = "float32",
-) -> PairTeacher:
-    """The teacher that `ref` names.
+@dataclass(frozen=True)
+class TeacherSpec:
+    """A teacher that is not loaded yet; it can be sent to another process, which loads its own.
 
     Args:
-        ref: a model reference.
+        kind: a key of `TEACHERS`.
+        settings: what that kind's `Settings` takes; JSON values.
+    """
+
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def load(self) -> PairTeacher:
+        """Load the teacher.
+
+        Raises:
+            ConfigError: an unknown kind, or settings that it does not take.
+            ModelReferenceError: the model cannot be loaded as that kind.
+        """
+        module = import_module(_module_of(self.kind))
+        try:
+            settings = module.Settings.model_validate(dict(self.settings))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ConfigError(
+                expected=f"settings of a {self.kind} teacher: {', '.join(module.Settings.model_fields)}",
+                got=f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}",
+                consequence="no teacher was loaded",
+                remedy="correct the teacher's settings",
+            ) from error
+        return module.load(settings)
+
+
+def specify(ref: str, kind: str = "auto", backend: str = "auto", max_length: int | None = None) -> TeacherSpec:
+    """The teacher that `ref` names, not loaded yet.
+
+    Args:
+        ref: a model reference; or a YAML file with `kind` and that kind's settings, which leaves the rest unused.
         kind: a key of `TEACHERS`; `auto` looks into the model's configuration.
-        backend: `auto`, `torch`, `openvino` or `onnx`.
+        backend: what runs the model.
         max_length: tokens of an input at most; None keeps the model's own.
-        dtype: `float32`, or `bfloat16` (torch only).
 
     Raises:
-        ConfigError: an unknown kind.
-        ModelReferenceError: the model cannot be loaded as that kind.
+        ConfigError: an unknown kind, or a file that is not such a YAML.
+        ModelReferenceError: there is no such model.
     """
-    if kind != "auto" and kind not in TEACHERS:
+    if Path(ref).suffix in YAML_SUFFIXES:
+        return _from_yaml(Path(ref))
+    chosen = _KIND_OF_MODEL[kind_of(resolve(ref).path)] if kind == "auto" else kind
+    _module_of(chosen)
+    settings = {"model": ref, "backend": backend, "max_length": max_length}
+    return TeacherSpec(chosen, settings)
+
+
+def _module_of(kind: str) -> str:
+    if kind not in TEACHERS:
         raise ConfigError(
             expected=f"a kind of teacher among auto, {', '.join(TEACHERS)}",
             got=repr(kind),
             consequence="no teacher was loaded",
             remedy="choose one of them",
         )
-    chosen = _KIND_OF_MODEL[kind_of(resolve(ref).path)] if kind == "auto" else kind
-    return TEACHERS[chosen](ref, backend, max_length, dtype)
+    return TEACHERS[kind]
+
+
+def _from_yaml(path: Path) -> TeacherSpec:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise _bad_yaml(path, str(error)) from error
+    if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
+        raise _bad_yaml(path, "no mapping with `kind`")
+    kind = content.pop("kind")
+    _module_of(kind)
+    return TeacherSpec(kind, content)
+
+
+def _bad_yaml(path: Path, got: str) -> ConfigError:
+    return ConfigError(
+        expected=f"a YAML file with `kind` (one of {', '.join(TEACHERS)}) and that kind's settings",
+        got=f"{path}: {got}",
+        consequence="no teacher was loaded",
+        remedy="correct the file or its path",
+    )
+
+
+def load(ref: str, kind: str = "auto", backend: str = "auto", max_length: int | None = None) -> PairTeacher:
+    """The teacher that `ref` names, loaded; see `specify` and `TeacherSpec.load`."""
+    return specify(ref, kind, backend, max_length).load()
