@@ -1,0 +1,1 @@
+"""Reading and writing the files in which others keep teacher scores."""

@@ -1,0 +1,1 @@
+"""Checks of a score store before anything trains on it."""
