@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import platform
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -81,6 +82,11 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def temporary_of(path: Path) -> Path:
+    """Where this process writes what is to become `path`: beside it, under a name with the host and the process."""
+    return path.parent / f"{TEMPORARY_PREFIX}{_host()}-{os.getpid()}-{path.name}"
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success fsync it and rename it to `path`, on failure remove it.
@@ -88,7 +94,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the disk is full, or the folder cannot be written to.
     """
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}"
+    temporary = temporary_of(path)
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -106,32 +112,64 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def remove_temporaries(folder: Path) -> None:
-    """Remove what killed writers left in `folder` and below. Call it while holding the folder's lock."""
+def remove_temporaries(folder: Path, keep_living: bool = False) -> None:
+    """Remove what killed writers left in `folder` and below.
+
+    Args:
+        folder: where to look.
+        keep_living: keep the temporaries of other living processes, and those of other hosts, which may live;
+            without it, call this only while holding the folder's lock.
+    """
     with output_errors(folder):
         for stray in folder.rglob(f"{TEMPORARY_PREFIX}*"):
-            if stray.is_file():
+            if stray.is_file() and not (keep_living and _may_live(stray)):
                 stray.unlink(missing_ok=True)
 
 
+def _may_live(temporary: Path) -> bool:
+    """Whether another process may be writing this temporary."""
+    host, process, *_ = (*temporary.name.removeprefix(TEMPORARY_PREFIX).split("-", 2), "")
+    if host != _host() or not process.isdecimal():
+        return process.isdecimal()
+    return int(process) != os.getpid() and _is_running(int(process))
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _host() -> str:
+    return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
+
+
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
+def exclusive(folder: Path, wait: float = 0.0) -> Iterator[None]:
     """Hold the only writer's lock on `folder`; the system releases it when the process dies.
 
+    Args:
+        folder: created if absent.
+        wait: seconds to wait for another process that holds it.
+
     Raises:
-        LockedError: another process holds it.
+        LockedError: another process holds it still.
     """
     from filelock import FileLock, Timeout
 
     make_folder(folder)
-    lock = FileLock(str(folder / ".lock"), timeout=0)
+    lock = FileLock(str(folder / ".lock"), timeout=wait)
     with output_errors(folder):
         try:
             lock.acquire()
         except Timeout as error:
             raise LockedError(
                 expected=f"to be the only process writing to {folder}",
-                got="another process holds its lock",
+                got="another process holds its lock" + (f", for more than {wait:g} s" if wait else ""),
                 consequence="nothing was written",
                 remedy="wait for it to end, or choose another output",
             ) from error

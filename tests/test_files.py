@@ -69,6 +69,28 @@ def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
         assert os.listdir(tmp_path) == [".lock"]
 
 
+def test_waiting_for_a_lock_is_bounded(tmp_path: Path) -> None:
+    with files.exclusive(tmp_path), pytest.raises(LockedError, match=r"more than 0\.2 s"):
+        files.exclusive(tmp_path, wait=0.2).__enter__()
+
+
+def test_temporaries_of_the_dead_go_and_those_that_may_live_stay(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        own = files.temporary_of(tmp_path / "file").name
+        living = own.replace(f"-{os.getpid()}-", f"-{other.pid}-")
+        elsewhere = own.replace(files.TEMPORARY_PREFIX, f"{files.TEMPORARY_PREFIX}00")
+        names = (own, living, elsewhere, f"{files.TEMPORARY_PREFIX}file")
+        for name in names:
+            (tmp_path / name).touch()
+        files.remove_temporaries(tmp_path, keep_living=True)
+        assert {path.name for path in tmp_path.iterdir()} == {living, elsewhere}
+        other.communicate(b"\n")
+    files.remove_temporaries(tmp_path, keep_living=True)
+    assert [path.name for path in tmp_path.iterdir()] == [elsewhere]
+    files.remove_temporaries(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_hashes_depend_on_names_and_contents(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from rankdistill import data
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, DataError, OutputError, SpaceMismatchError, StaleOutputError
-from rankdistill.files import TEMPORARY_PREFIX
+from rankdistill.files import temporary_of
 from rankdistill.index import build, exact, faiss, load, registry
 from rankdistill.index.base import Vectors
 from tests.index.fakes import HashEncoder
@@ -157,7 +156,7 @@ def test_a_full_disk_is_an_error_that_says_so_and_leaves_no_file(tmp_path: Path,
     """By themselves FAISS raises RuntimeError, and np.save an OSError without the reason."""
     index = registry.create(registry.IndexSettings(64, "dot", factory))
     index.add([f"d{row}" for row in range(2000)], np.ones((2000, 64), np.float32))
-    (tmp_path / f"{TEMPORARY_PREFIX}{os.getpid()}-{file}").symlink_to("/dev/full")
+    temporary_of(tmp_path / file).symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left on device"):
         index.save(tmp_path)
     assert list(tmp_path.iterdir()) == []
