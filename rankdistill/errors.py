@@ -70,6 +70,10 @@ class StoreError(RankdistillError):
     """A score store is incomplete, damaged, or lacks what was asked of it."""
 
 
+class GateError(StoreError):
+    """Stored scores that a student would train on wrongly."""
+
+
 class LossInputError(RankdistillError, ValueError):
     """Tensors that a loss would train on wrongly at a plausible value."""
 
