@@ -1,1 +1,1 @@
-"""Several teachers of one store as one: calibration per query and combination, at read time."""
+"""Several teachers as one: scores calibrated per query, joined, and averaged while they are read."""

@@ -53,6 +53,14 @@ class ScoreStore:
         Raises:
             StoreError: no such teacher, several to choose from, or a shard is missing.
         """
+        return pl.scan_parquet(self.shards(teacher_id))
+
+    def shards(self, teacher_id: str | None = None) -> list[Path]:
+        """One teacher's files, each sorted by query_id, doc_id; a query may lie in several of them.
+
+        Raises:
+            StoreError: no such teacher, several to choose from, or a shard is missing.
+        """
         chosen = self.teacher(teacher_id)
         shards = self.layout.shards(chosen)
         listed = sum(name.startswith(f"scores/{chosen}/") for name in self.manifest.outputs)
@@ -63,11 +71,15 @@ class ScoreStore:
                 consequence="nothing was read: scores would be missing silently",
                 remedy="run the same `rankdistill score` again: it makes the missing ones",
             )
-        return pl.scan_parquet(shards)
+        return shards
 
     def scores(self, teacher_id: str | None = None) -> pl.DataFrame:
         """One teacher's raw scores: query_id, doc_id, score (float32), sorted by query_id, doc_id."""
         return self.scan(teacher_id).select("query_id", "doc_id", "score").sort("query_id", "doc_id").collect()
+
+    def derivation(self, teacher_id: str | None = None) -> dict[str, Any]:
+        """What the scores were made from, where they are not as a teacher gave them: nothing, for a store."""
+        return {}
 
     def count(self, teacher_id: str | None = None) -> int:
         """How many scores one teacher has here."""

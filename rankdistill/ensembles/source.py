@@ -1,0 +1,305 @@
+"""Several teachers of a store, read as one: calibrated per query, joined and averaged, range by range."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from rankdistill.ensembles import calibration, combining, ranges
+from rankdistill.ensembles.calibration import STANDARD, Context, Moments
+from rankdistill.ensembles.combining import PAIR, Coverage
+from rankdistill.errors import ConfigError, StoreError
+from rankdistill.stores.reader import ScoreStore
+from rankdistill.teachers.base import ScoreKind, teacher_id
+
+SCHEMA = pa.schema(
+    [
+        pa.field("query_id", pa.string(), nullable=False),
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+    ]
+)
+
+KIND = "ensemble"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The pairs of a range of whole queries.
+
+    Args:
+        members: query_id, doc_id and a column of calibrated scores (float64) a teacher, as `combining.join` gives it.
+        reference: query_id, mean, deviation of the reference teacher's raw scores; empty where there is none.
+        coverage: what was missing.
+    """
+
+    members: pl.DataFrame
+    reference: pl.DataFrame
+    coverage: Coverage
+
+
+class Ensemble:
+    """A weighted mean of calibrated scores, in place of one teacher: what training reads of a `ScoreStore`.
+
+    Args:
+        store: holds the teachers.
+        teachers: at least one; ids, starts of ids, or names.
+        calibrate: a name in `calibration.CALIBRATIONS`. It sees all pairs that the teacher has, before any join.
+        missing: a `combining.Policy`.
+        weights: one a teacher, 0 or more, not all 0; scaled to sum to 1. None: equal ones.
+        reference: a teacher of the store. `affine` and `affine-store` map each teacher to its mean and deviation and
+            need it; with any other calibration the mean itself is mapped so, query by query (SPLADE-v3, arXiv
+            2403.06789, does this after `minmax`).
+
+    Raises:
+        StoreError: no such teacher.
+        ConfigError: unknown names, wrong weights, a reference missing, or teachers of several score kinds uncalibrated.
+    """
+
+    def __init__(
+        self,
+        store: ScoreStore,
+        teachers: Sequence[str],
+        calibrate: str = "zscore",
+        missing: str = "error",
+        weights: Sequence[float] | None = None,
+        reference: str | None = None,
+    ) -> None:
+        self.store, self.calibrate = store, calibrate
+        self.calibration = calibration.named(calibrate)
+        self.missing = combining.check_policy(missing)
+        self.members = _distinct([store.teacher(name) for name in teachers])
+        self.weights = dict(zip(self.members, _scaled(weights, len(self.members)), strict=True))
+        self.reference = None if reference is None else store.teacher(reference)
+        if self.calibration.reference != "none" and self.reference is None:
+            raise ConfigError(
+                expected=f"a reference teacher, whose mean and deviation {calibrate} maps to",
+                got="none",
+                consequence="nothing was read",
+                remedy="name one with reference, or choose zscore",
+            )
+        self._kinds = {name: str(store.fingerprint(name).get("score_kind", "unknown")) for name in self.members}
+        if calibrate == "none" and len(set(self._kinds.values())) > 1:
+            raise ConfigError(
+                expected="teachers of one score kind, since `none` averages raw scores",
+                got=", ".join(f"{name}: {kind}" for name, kind in self._kinds.items()),
+                consequence="nothing was read: the mean of a logit and a rank means nothing",
+                remedy="choose a calibration, such as zscore or rank",
+            )
+
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything that defines the scores besides the members' own: members, weights, calibration, policy."""
+        return {
+            "kind": KIND,
+            "members": {name: self.store.fingerprint(name) for name in self.members},
+            "weights": self.weights,
+            "calibrate": self.calibrate,
+            "missing": self.missing,
+            "reference": self.reference,
+        }
+
+    @cached_property
+    def teacher_id(self) -> str:
+        """Short name derived from the fingerprint."""
+        return teacher_id(KIND, self.fingerprint)
+
+    @property
+    def teacher_ids(self) -> list[str]:
+        """The ensemble is one teacher."""
+        return [self.teacher_id]
+
+    @property
+    def score_kind(self) -> ScoreKind | None:
+        """The unit of the combined scores; None where the store does not tell that of its teachers."""
+        if self.reference is not None:
+            return self.store.fingerprint(self.reference).get("score_kind")
+        if self.calibration.kind is not None:
+            return self.calibration.kind
+        return self.store.fingerprint(self.members[0]).get("score_kind")
+
+    def without(self, member: str) -> Ensemble:
+        """The same ensemble of the other members, their weights scaled up."""
+        others = [name for name in self.members if name != member]
+        weights = [self.weights[name] for name in others]
+        return Ensemble(self.store, others, self.calibrate, self.missing, weights, self.reference)
+
+    def weighing(self, weights: Sequence[float]) -> Ensemble:
+        """The same ensemble with other weights."""
+        return Ensemble(self.store, self.members, self.calibrate, self.missing, weights, self.reference)
+
+    def pieces(self, queries: Collection[str] | None = None, rows: int = ranges.RANGE_ROWS) -> Iterator[Piece]:
+        """The calibrated members, joined, range by range, sorted by query_id, doc_id over all pieces.
+
+        Memory depends on `rows` and on the largest query, not on the store.
+
+        Args:
+            queries: read only these; None: all.
+            rows: rows of all teachers together that a range aims at.
+
+        Raises:
+            StoreError: see `combining.join` and `ranges.Cursor.take`.
+        """
+        names = list(dict.fromkeys([*self.members, *([self.reference] if self.reference else [])]))
+        spans = {name: _holding(ranges.spans(self.store.shards(name)), queries) for name in names}
+        cursors = {name: ranges.Cursor(name, found) for name, found in spans.items()}
+        contexts = self._contexts()
+        wanted = None if queries is None else pl.Series("query_id", sorted(queries), dtype=pl.String)
+        for below in ranges.cuts(list(spans.values()), rows):
+            raw = {name: cursor.take(below) for name, cursor in cursors.items()}
+            if wanted is not None:
+                raw = {name: rows.filter(pl.col("query_id").is_in(wanted.implode())) for name, rows in raw.items()}
+            reference = _moments(raw[self.reference] if self.reference else ranges.EMPTY)
+            members = {name: self._calibrated(raw[name], reference, contexts[name]) for name in self.members}
+            table, coverage = combining.join(members, self.missing)
+            if coverage.wanted:
+                yield Piece(table, reference, coverage)
+
+    def combine(self, piece: Piece) -> pl.DataFrame:
+        """query_id, doc_id, score (float32) of a piece, in the ensemble's unit."""
+        mean = combining.weighted_mean(piece.members, self.weights)
+        if self.reference is not None and self.calibration.reference == "none":
+            joined = mean.join(piece.reference, on="query_id", how="left", maintain_order="left")
+            context = Context(pl.col("query_id"), Moments(pl.col("mean"), pl.col("deviation")))
+            mean = joined.select(*PAIR, score=calibration.to_reference(pl.col("score"), context))
+            if mean["score"].null_count():
+                raise self._no_reference(mean.filter(pl.col("score").is_null())["query_id"][0])
+        return mean.with_columns(pl.col("score").cast(pl.Float32))
+
+    def iterate(
+        self,
+        queries: Collection[str] | None = None,
+        rows: int = ranges.RANGE_ROWS,
+        on_coverage: Callable[[Coverage], None] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Record batches of `SCHEMA`, sorted by query_id, doc_id, out of core; see `pieces`.
+
+        Args:
+            queries: read only these; None: all.
+            rows: rows of all teachers together that a range aims at.
+            on_coverage: called with each range's counts.
+        """
+        for piece in self.pieces(queries, rows):
+            if on_coverage:
+                on_coverage(piece.coverage)
+            yield from self.combine(piece).to_arrow().cast(SCHEMA).to_batches()
+
+    def scores(self, teacher_id: str | None = None) -> pl.DataFrame:
+        """query_id, doc_id, score (float32) of the ensemble, sorted by query_id, doc_id; kept in memory once read.
+
+        Raises:
+            StoreError: `teacher_id` is not the ensemble's, or scores are missing.
+        """
+        if teacher_id not in (None, self.teacher_id):
+            raise StoreError(
+                expected=f"the ensemble {self.teacher_id}",
+                got=repr(teacher_id),
+                consequence="no score was read",
+                remedy="leave the name out",
+            )
+        return self._all[0]
+
+    @property
+    def coverage(self) -> Coverage:
+        """What is missing over the whole store, and what became of it."""
+        return self._all[1]
+
+    def candidates(self) -> pl.DataFrame:
+        """The store's candidates; with the policy `intersect`, those with a score of every teacher."""
+        found = self.store.candidates()
+        return found.join(self.scores(), on=PAIR, how="semi") if self.missing == "intersect" else found
+
+    def query_texts(self) -> Mapping[str, str]:
+        """Query id -> text."""
+        return self.store.query_texts()
+
+    def document_texts(self) -> Mapping[str, str]:
+        """Document id -> text."""
+        return self.store.document_texts()
+
+    def derivation(self, teacher_id: str | None = None) -> Mapping[str, Any]:
+        """What the scores were made from: the fingerprint, and the counts of missing scores."""
+        return self.fingerprint | {"coverage": self.coverage.to_json()}
+
+    @cached_property
+    def _all(self) -> tuple[pl.DataFrame, Coverage]:
+        coverage, parts = Coverage.nothing(self.members), [ranges.EMPTY.cast({"score": pl.Float32})]
+        for piece in self.pieces():
+            coverage += piece.coverage
+            parts.append(self.combine(piece))
+        return pl.concat(parts), coverage
+
+    def _contexts(self) -> dict[str, Context]:
+        """What each member's calibration looks at."""
+        query, scope = pl.col("query_id").rle_id(), self.calibration.reference
+        if scope == "store" and self.reference is not None:
+            target = self._store_moments(self.reference)
+            return {name: Context(query, target, self._store_moments(name)) for name in self.members}
+        target = Moments(pl.col("mean"), pl.col("deviation")) if scope == "query" else STANDARD
+        return {name: Context(query, target) for name in self.members}
+
+    def _store_moments(self, name: str) -> Moments:
+        score = pl.col("score").cast(pl.Float64)
+        scan = self.store.scan(name).select(score.mean().alias("mean"), score.std(ddof=0).alias("deviation"))
+        mean, deviation = scan.collect(engine="streaming").row(0)
+        return Moments(pl.lit(mean or 0.0), pl.lit(deviation or 0.0))
+
+    def _calibrated(self, rows: pl.DataFrame, reference: pl.DataFrame, context: Context) -> pl.DataFrame:
+        if self.calibration.reference == "query":
+            rows = rows.join(reference, on="query_id", how="left", maintain_order="left")
+        return rows.select(*PAIR, score=self.calibration.apply(pl.col("score"), context))
+
+    def _no_reference(self, query_id: str) -> StoreError:
+        return StoreError(
+            expected=f"scores of the reference teacher {self.reference} for every query",
+            got=f"none for query {query_id!r}",
+            consequence="nothing was combined",
+            remedy="choose a reference that scored every query, or leave the reference out",
+        )
+
+
+def _moments(rows: pl.DataFrame) -> pl.DataFrame:
+    score = pl.col("score")
+    return rows.group_by("query_id").agg(score.mean().alias("mean"), score.std(ddof=0).alias("deviation"))
+
+
+def _holding(spans: Sequence[ranges.Span], queries: Collection[str] | None) -> list[ranges.Span]:
+    """The row groups that may hold one of `queries`."""
+    if queries is None:
+        return list(spans)
+    wanted = sorted(queries)
+    return [
+        span
+        for span in spans
+        if (place := bisect_left(wanted, span.low)) < len(wanted) and wanted[place] <= span.high
+    ]
+
+
+def _distinct(members: Sequence[str]) -> list[str]:
+    if members and len(set(members)) == len(members):
+        return list(members)
+    raise ConfigError(
+        expected="at least one teacher, each once",
+        got=", ".join(members) or "none",
+        consequence="nothing was read",
+        remedy="name each teacher once; weigh it with weights",
+    )
+
+
+def _scaled(weights: Sequence[float] | None, count: int) -> list[float]:
+    given = [1.0] * count if weights is None else [float(weight) for weight in weights]
+    if len(given) != count or not all(math.isfinite(one) and one >= 0 for one in given) or not sum(given) > 0:
+        raise ConfigError(
+            expected=f"{count} weights, 0 or more and not all 0",
+            got=str(given),
+            consequence="nothing was read",
+            remedy="give one weight a teacher, in the order of the teachers",
+        )
+    return [one / sum(given) for one in given]
