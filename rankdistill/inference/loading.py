@@ -12,7 +12,23 @@ from typing import Any, Literal
 from rankdistill.errors import ModelReferenceError
 from rankdistill.models import ModelReference
 
-ModelKind = Literal["encoder", "cross_encoder"]
+ModelKind = Literal["encoder", "cross_encoder", "sparse", "multi_vector", "causal_lm"]
+
+_DECLARED: dict[str, ModelKind] = {
+    "CrossEncoder": "cross_encoder",
+    "SparseEncoder": "sparse",
+    "MultiVectorEncoder": "multi_vector",
+    "ColBERT": "multi_vector",
+}
+"""`model_type` in config_sentence_transformers.json (the last one is PyLate's) -> kind."""
+
+_NAMES: dict[ModelKind, str] = {
+    "encoder": "an encoder",
+    "cross_encoder": "a cross-encoder",
+    "sparse": "a sparse encoder",
+    "multi_vector": "a multi-vector encoder",
+    "causal_lm": "a causal language model",
+}
 
 
 @contextmanager
@@ -36,20 +52,34 @@ def quietly() -> Iterator[None]:
 
 
 def kind_of(path: Path) -> ModelKind:
-    """Whether `path` holds a cross-encoder (a sequence-classification head) or an encoder of single texts."""
-    architectures = _json(path / "config.json").get("architectures") or [""]
+    """What `path` holds, from its configuration alone.
+
+    A masked language model without sentence-transformers modules counts as sparse (SPLADE: `SparseEncoder` reads such a
+    folder as it is), a causal one as a language model.
+    """
+    architectures = _architectures(path)
     if any(name.endswith("ForSequenceClassification") for name in architectures):
         return "cross_encoder"
     declared = _json(path / "config_sentence_transformers.json").get("model_type")
-    return "cross_encoder" if declared == "CrossEncoder" else "encoder"
+    if declared in _DECLARED:
+        return _DECLARED[declared]
+    if any(name == "HF_ColBERT" or name.endswith("ForRetrieval") for name in architectures):
+        return "multi_vector"
+    if _has_modules(path):
+        return "encoder"
+    if any(name.endswith("ForMaskedLM") for name in architectures):
+        return "sparse"
+    return "causal_lm" if any(name.endswith("ForCausalLM") for name in architectures) else "encoder"
 
 
 def load_encoder(reference: ModelReference, device: str | None, max_length: int | None) -> Any:
     """The `SentenceTransformer` of `reference`, in evaluation mode; `max_length` replaces its own maximum."""
     from sentence_transformers import SentenceTransformer
 
-    if kind_of(reference.path) != "encoder":
-        raise _wrong_kind(reference, "a model that embeds single texts", "a cross-encoder")
+    kind = kind_of(reference.path)
+    is_bare_language_model = kind in {"sparse", "causal_lm"} and not _has_modules(reference.path)
+    if kind != "encoder" and not is_bare_language_model:
+        raise _wrong_kind(reference, "a model that embeds single texts", _NAMES[kind])
     with quietly():
         model = SentenceTransformer(str(reference.path), device=device, local_files_only=True)
     if max_length is not None:
@@ -65,10 +95,10 @@ def load_cross_encoder(reference: ModelReference, device: str | None, max_length
     """
     from sentence_transformers import CrossEncoder
 
-    if kind_of(reference.path) != "cross_encoder":
-        raise _wrong_kind(
-            reference, "a cross-encoder (a sequence-classification head)", "an encoder without such a head"
-        )
+    kind = kind_of(reference.path)
+    if kind != "cross_encoder":
+        expected, got = "a cross-encoder (a sequence-classification head)", f"{_NAMES[kind]} without such a head"
+        raise _wrong_kind(reference, expected, got)
     with quietly():
         model = CrossEncoder(str(reference.path), device=device, max_length=max_length, local_files_only=True)
     if model.num_labels != 1:
@@ -76,13 +106,83 @@ def load_cross_encoder(reference: ModelReference, device: str | None, max_length
     return model.eval()
 
 
+def load_sparse_encoder(reference: ModelReference, device: str | None, max_length: int | None) -> Any:
+    """The `SparseEncoder` of `reference`, in evaluation mode.
+
+    Raises:
+        ModelReferenceError: another kind of model, which the library would give an untrained sparse layer.
+    """
+    from sentence_transformers import SparseEncoder
+
+    kind = kind_of(reference.path)
+    if kind != "sparse":
+        expected = "a sparse encoder (a SparseEncoder, or a masked language model trained as SPLADE)"
+        raise _wrong_kind(reference, expected, _NAMES[kind])
+    with quietly():
+        model = SparseEncoder(str(reference.path), device=device, local_files_only=True)
+    if max_length is not None:
+        model.max_seq_length = max_length
+    return model.eval()
+
+
+def load_multi_vector_encoder(reference: ModelReference, device: str | None, max_length: int | None) -> Any:
+    """The `MultiVectorEncoder` of `reference`, in evaluation mode; `max_length` replaces the length of documents.
+
+    Queries keep their own length where the model declares one.
+
+    Raises:
+        ModelReferenceError: another kind of model, which the library would give an untrained projection.
+    """
+    from sentence_transformers import MultiVectorEncoder
+    from sentence_transformers.base.modules import Transformer
+
+    kind = kind_of(reference.path)
+    if kind != "multi_vector":
+        expected = "a multi-vector encoder (a MultiVectorEncoder, a PyLate or a ColBERT model)"
+        raise _wrong_kind(reference, expected, _NAMES[kind])
+    with quietly():
+        model = MultiVectorEncoder(str(reference.path), device=device, local_files_only=True)
+    if max_length is not None:
+        model.max_seq_length = max_length
+        if isinstance(model[0], Transformer) and model[0].document_length is not None:
+            model[0].document_length = max_length
+    return model.eval()
+
+
+def load_causal_lm(reference: ModelReference, device: str, dtype: str) -> tuple[Any, Any]:
+    """The causal language model of `reference` with weights in `dtype`, and its tokeniser, as transformers has them.
+
+    Raises:
+        ModelReferenceError: another architecture, which transformers would give an untrained head.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    if not any(name.endswith("ForCausalLM") for name in _architectures(reference.path)):
+        raise _wrong_kind(reference, "a causal language model (...ForCausalLM)", _NAMES[kind_of(reference.path)])
+    with quietly():
+        tokenizer = AutoTokenizer.from_pretrained(str(reference.path), local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            str(reference.path), dtype=getattr(torch, dtype), local_files_only=True
+        )
+    return model.to(device).eval(), tokenizer
+
+
 def _wrong_kind(reference: ModelReference, expected: str, got: str) -> ModelReferenceError:
     return ModelReferenceError(
         expected=expected,
         got=f"{reference.name} ({reference.path}): {got}",
         consequence="its numbers would mean something else, so nothing was run",
-        remedy="give another model; `rankdistill teach` makes a cross-encoder from any encoder",
+        remedy="give another model, or the kind that it is; `rankdistill teach` makes a cross-encoder from any encoder",
     )
+
+
+def _architectures(path: Path) -> list[str]:
+    return _json(path / "config.json").get("architectures") or []
+
+
+def _has_modules(path: Path) -> bool:
+    return (path / "modules.json").is_file()
 
 
 def _json(path: Path) -> dict[str, Any]:

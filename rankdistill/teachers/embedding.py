@@ -11,6 +11,7 @@ import numpy as np
 from rankdistill.errors import TeacherError
 from rankdistill.inference import TextEncoder
 from rankdistill.teachers.base import Progress, Role, ScoreKind, check_scores, teacher_id
+from rankdistill.teachers.distinct import distinct
 from rankdistill.teachers.settings import ModelSettings
 
 
@@ -55,8 +56,8 @@ class BiEncoderTeacher:
 
     def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
         """Similarities, float32[n], in the unit `score_kind`; `progress` moves when a pair's texts are embedded."""
-        queries, query_rows = _unique([query for query, _ in pairs])
-        documents, document_rows = _unique([document for _, document in pairs])
+        queries, query_rows = distinct([query for query, _ in pairs])
+        documents, document_rows = distinct([document for _, document in pairs])
         left, right = self.embed(queries, "query"), self.embed(documents, "document")
         if self.score_kind == "cosine":
             left, right = _unit(left), _unit(right)
@@ -72,11 +73,6 @@ Settings = ModelSettings
 def load(settings: ModelSettings) -> BiEncoderTeacher:
     """The teacher; raises ModelReferenceError unless the model embeds single texts."""
     return BiEncoderTeacher(TextEncoder(settings.model, settings.backend, settings.max_length))
-
-
-def _unique(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    rows = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-    return list(rows), np.fromiter((rows[text] for text in texts), dtype=np.int64, count=len(texts))
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

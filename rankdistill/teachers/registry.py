@@ -19,12 +19,22 @@ from rankdistill.teachers.base import PairTeacher
 TEACHERS = {
     "cross_encoder": "rankdistill.teachers.cross_encoder",
     "embedding": "rankdistill.teachers.embedding",
+    "http": "rankdistill.teachers.http.teacher",
+    "table": "rankdistill.teachers.table",
+    "sparse": "rankdistill.teachers.sparse",
+    "multi_vector": "rankdistill.teachers.multi_vector",
 }
 """Kind -> module with `Settings`, a pydantic model, and `load(settings) -> PairTeacher`."""
 
 YAML_SUFFIXES = {".yaml", ".yml"}
 
-_KIND_OF_MODEL = {"cross_encoder": "cross_encoder", "encoder": "embedding"}
+_KIND_OF_MODEL = {
+    "cross_encoder": "cross_encoder",
+    "encoder": "embedding",
+    "sparse": "sparse",
+    "multi_vector": "multi_vector",
+    "causal_lm": "llm_pointwise",
+}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -23,3 +25,15 @@ class ModelSettings(Settings):
     model: str
     backend: str = "auto"
     max_length: int | None = None
+
+
+class TorchModelSettings(ModelSettings):
+    """Settings of a teacher whose model only torch runs here.
+
+    Args:
+        backend: `auto` and `torch` are the same.
+        dtype: number format of the computation; bfloat16 is faster and less exact.
+    """
+
+    backend: Literal["auto", "torch"] = "auto"
+    dtype: Literal["float32", "bfloat16"] = "float32"

@@ -1,0 +1,120 @@
+"""The multi-vector teacher: late interaction, scored by MaxSim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rankdistill.inference.loading import load_multi_vector_encoder
+from rankdistill.inference.precision import autocast, pick_device
+from rankdistill.models import resolve
+from rankdistill.teachers.base import Progress, Role, ScoreKind, check_scores, teacher_id
+from rankdistill.teachers.distinct import distinct, document_chunks
+from rankdistill.teachers.settings import TorchModelSettings
+
+DOCUMENTS = 256
+"""Documents encoded at a time: a vector a token is too much to keep for all of them."""
+
+
+class MultiVectorTeacher:
+    """Encodes each distinct text of a call once with sentence-transformers' `MultiVectorEncoder`.
+
+    The score is `sum over query tokens of the largest dot product with a document token` (Khattab and Zaharia 2020),
+    divided by the number of query tokens where the model declares `meanmaxsim`.
+
+    Args:
+        settings: the model and how to run it; `max_length` is that of documents.
+
+    Raises:
+        ModelReferenceError: no multi-vector encoder.
+    """
+
+    def __init__(self, settings: TorchModelSettings) -> None:
+        self._reference = resolve(settings.model)
+        self._device, self._dtype = pick_device(None), settings.dtype
+        self._model = load_multi_vector_encoder(self._reference, self._device, settings.max_length)
+
+    @property
+    def score_kind(self) -> ScoreKind:
+        """`cosine` for the mean over unit vectors, which lies in [-1, 1]; else `dot`."""
+        return "cosine" if self._model.similarity_fn_name == "meanmaxsim" and self._is_normalised else "dot"
+
+    @cached_property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Weights, prompts, maximum length, truncation, similarity, dtype, back end."""
+        return {
+            "kind": "multi_vector",
+            "weights": self._reference.weights_hash,
+            "prompts": dict(self._model.prompts),
+            "default_prompt": self._model.default_prompt_name,
+            "max_length": self._model.max_seq_length,
+            "document_length": self._document_length,
+            "truncation": "longest_first",
+            "similarity": self._model.similarity_fn_name,
+            "dtype": self._dtype,
+            "backend": "torch",
+        }
+
+    @cached_property
+    def teacher_id(self) -> str:
+        """`multi-vector-<12 hex digits>`."""
+        return teacher_id("multi_vector", self.fingerprint)
+
+    def encode(self, texts: Sequence[str], role: Role) -> list[Any]:
+        """A tensor [tokens, dim] for each text, on the model's device, with the prompt and the length of `role`."""
+        encode = self._model.encode_query if role == "query" else self._model.encode_document
+        with autocast(self._device, self._dtype):
+            return encode(list(texts), show_progress_bar=False)
+
+    def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
+        """MaxSim, float32[n]; TeacherError on NaN, and for a document or query of which the model scores no token."""
+        scores = np.empty(len(pairs), dtype=np.float32)
+        if not len(pairs):
+            return scores
+        queries, query_rows = distinct([query for query, _ in pairs])
+        left = self.encode(queries, "query")
+        for chunk in document_chunks(pairs, DOCUMENTS):
+            right = self.encode(chunk.documents, "document")
+            queries_of = [left[row] for row in query_rows[chunk.pairs]]
+            documents_of = [right[place] for place in chunk.places]
+            scores[chunk.pairs] = self._similarities(queries_of, documents_of)
+            if progress is not None:
+                progress(len(chunk.pairs))
+        return check_scores(self.teacher_id, pairs, scores)
+
+    def _similarities(self, queries: list[Any], documents: list[Any]) -> np.ndarray:
+        """float32[n]; NaN where a side has no token, for which the library gives a made-up number."""
+        import torch
+
+        scored = [place for place, sides in enumerate(zip(queries, documents, strict=True)) if all(map(len, sides))]
+        scores = np.full(len(queries), np.nan, dtype=np.float32)
+        if scored:
+            with torch.inference_mode():
+                found = self._model.similarity_pairwise(
+                    [queries[place] for place in scored], [documents[place] for place in scored]
+                )
+            scores[scored] = found.float().cpu().numpy()
+        return scores
+
+    @property
+    def _is_normalised(self) -> bool:
+        from sentence_transformers.base.modules import Normalize
+
+        return any(isinstance(module, Normalize) for module in self._model)
+
+    @property
+    def _document_length(self) -> int | None:
+        from sentence_transformers.base.modules import Transformer
+
+        return self._model[0].document_length if isinstance(self._model[0], Transformer) else None
+
+
+Settings = TorchModelSettings
+
+
+def load(settings: TorchModelSettings) -> MultiVectorTeacher:
+    """The teacher; raises ModelReferenceError unless the model is a multi-vector encoder."""
+    return MultiVectorTeacher(settings)
