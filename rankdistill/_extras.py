@@ -16,6 +16,7 @@ EXTRA_OF = {
     "beir": "evaluation",
     "ir_datasets": "hub",
     "huggingface_hub": "hub",
+    "httpx": "http",
 }
 """Which extra of setup.cfg brings which module."""
 

@@ -1,0 +1,91 @@
+"""A language model behind an OpenAI-compatible chat API, asked for text: messages in, the reply out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Event
+from typing import Any
+
+from pydantic import Field
+
+from rankdistill.teachers.http.answers import count_in, unreadable
+from rankdistill.teachers.http.client import Client
+from rankdistill.teachers.http.concurrency import run_all
+from rankdistill.teachers.http.pacing import Clock
+from rankdistill.teachers.http.settings import Connection
+from rankdistill.teachers.http.usage import Usage
+
+Messages = Sequence[Mapping[str, str]]
+"""Messages with `role` and `content`, the oldest first."""
+
+
+class ChatSettings(Connection):
+    """Settings of a chat endpoint: a connection whose `url` ends with `/chat/completions`, and how to reply.
+
+    Args:
+        model: the model's name as the server knows it.
+        max_tokens: tokens of a reply at most.
+        extra: further fields of each request; a null removes a field of ours.
+    """
+
+    model: str
+    max_tokens: int = Field(default=512, ge=1)
+    extra: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class Chat:
+    """Asks without sampling (temperature 0), with the retries, rate limit and count of every HTTP teacher.
+
+    Args:
+        settings: what is asked, where, and how hard.
+        clock: time, replaced in tests.
+
+    Raises:
+        ConfigError: the environment variable of the API key is not set.
+        MissingDependencyError: httpx is not installed.
+    """
+
+    def __init__(self, settings: ChatSettings, clock: Clock = Clock()) -> None:  # noqa: B008 - immutable
+        self.settings, self._client = settings, Client(settings, clock)
+
+    @property
+    def usage(self) -> Usage:
+        """Requests, retries and tokens so far."""
+        return self._client.meter.usage
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """What a reply depends on besides the messages: address, model, fixed fields of the requests."""
+        return {"endpoint": self.settings.endpoint, "request": self._fixed}
+
+    def complete(self, messages: Messages) -> str:
+        """The reply to `messages`.
+
+        Raises:
+            TeacherError: the server refuses, keeps failing, or gives no text.
+        """
+        return self._ask(messages, Event())
+
+    def complete_all(self, conversations: Sequence[Messages]) -> Iterator[tuple[int, str]]:
+        """(number of the conversation, reply), `settings.concurrency` at once, in the order in which replies come.
+
+        Raises:
+            TeacherError: as `complete`, at the first failure.
+        """
+        return run_all(self._ask, conversations, self.settings.concurrency)
+
+    @property
+    def _fixed(self) -> dict[str, Any]:
+        settings = self.settings
+        return {"model": settings.model, "max_tokens": settings.max_tokens, "temperature": 0} | dict(settings.extra)
+
+    def _ask(self, messages: Messages, stop: Event) -> str:
+        answer = self._client.post({"messages": [dict(message) for message in messages]} | self._fixed, stop)
+        self._client.meter.add(Usage(tokens=count_in(answer, "usage", "total_tokens")))
+        try:
+            text = answer["choices"][0]["message"]["content"]
+        except (KeyError, IndexError, TypeError) as error:
+            raise unreadable("`choices[0].message.content`", f"none ({error!r})", answer) from error
+        if not isinstance(text, str):
+            raise unreadable("a text as `choices[0].message.content`", repr(text), answer)
+        return text

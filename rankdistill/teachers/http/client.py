@@ -1,0 +1,165 @@
+"""One endpoint: JSON out, JSON in; attempts that may pass are repeated, the rest end in an error with a remedy."""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections.abc import Mapping
+from threading import Event
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rankdistill._extras import require
+from rankdistill.errors import TeacherError
+from rankdistill.teachers.http.pacing import Clock, Pacer, asked_wait, backoff
+from rankdistill.teachers.http.settings import Connection
+from rankdistill.teachers.http.usage import Meter, Usage
+
+if TYPE_CHECKING:
+    import httpx
+
+_EXCERPT = 300
+_MAY_PASS = {408, 425, 429}
+_REMEDIES = {
+    400: "look at what the server says, then at the settings `model`, `max_batch` and `extra`",
+    404: "check the settings `url` (the whole address, with its path) and `model`",
+    413: "lower the setting `max_batch`, or cut long documents",
+    422: "look at what the server says: often `max_batch` is too large, or the model does not take such input",
+    424: "check that the server runs a reranker",
+}
+
+
+class Stopped(Exception):  # noqa: N818 - no error: another request failed, and this one gave way
+    """The run was stopped while this request waited."""
+
+
+class Client:
+    """Posts JSON to the endpoint of `connection`, from any number of threads.
+
+    Args:
+        connection: where, and how hard.
+        clock: time, replaced in tests.
+
+    Raises:
+        ConfigError: the environment variable of the API key is not set.
+        MissingDependencyError: httpx is not installed.
+    """
+
+    def __init__(self, connection: Connection, clock: Clock = Clock()) -> None:  # noqa: B008 - immutable
+        self.connection, self.meter = connection, Meter()
+        self._key = connection.api_key()
+        self._clock, self._pacer = clock, Pacer(connection.requests_per_minute, clock)
+        self._httpx = require("httpx", "a teacher behind HTTP")
+        self._client: httpx.Client = self._httpx.Client(
+            timeout=connection.timeout,
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+            limits=self._httpx.Limits(max_connections=connection.concurrency),
+        )
+        weakref.finalize(self, self._client.close)
+
+    def post(self, body: Mapping[str, Any], stop: Event) -> Any:
+        """The JSON answer to `body`.
+
+        Args:
+            body: JSON values; null ones are left out.
+            stop: once set, nothing more is sent.
+
+        Raises:
+            TeacherError: the server refuses, keeps failing, or answers with something that is no JSON.
+            Stopped: `stop` was set before an answer came.
+        """
+        fields = {name: value for name, value in body.items() if value is not None}
+        content = json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
+        answer = self._send("POST", self.connection.url, content, stop)
+        self.meter.add(Usage(requests=1))
+        return self._parse(answer)
+
+    def get(self, url: str) -> Any | None:
+        """The JSON at `url`; None where the server has no such page. Not counted as a request.
+
+        Raises:
+            TeacherError: as `post`.
+        """
+        answer = self._send("GET", url, b"", Event(), absent=404)
+        return None if answer.status_code == 404 else self._parse(answer)
+
+    def _send(self, method: str, url: str, content: bytes, stop: Event, absent: int = 0) -> httpx.Response:
+        """The first answer with status 2xx (or `absent`), after as many attempts as the settings allow."""
+        attempts = self.connection.retries + 1
+        for attempt in range(1, attempts + 1):
+            self._pacer.wait_turn(stop)
+            if stop.is_set():
+                raise Stopped
+            wait = None
+            try:
+                answer = self._client.request(
+                    method, url, content=content, headers={"Content-Type": "application/json"}
+                )
+            except self._httpx.TimeoutException as error:
+                problem = f"no answer within {self.connection.timeout:g} s ({type(error).__name__})"
+            except self._httpx.RequestError as error:
+                problem = f"{error or type(error).__name__}"
+            else:
+                if answer.is_success or answer.status_code == absent:
+                    return answer
+                problem = f"HTTP {answer.status_code}: {self._excerpt(answer)}"
+                if answer.status_code not in _MAY_PASS and answer.status_code < 500:
+                    self._refused(answer.status_code, problem)
+                wait = asked_wait(answer.headers.get("Retry-After"), self._clock)
+            if attempt < attempts:
+                self._wait(attempt, wait, content, problem, stop)
+        self._gave_up(attempts, problem)
+
+    def _wait(self, attempt: int, asked: float | None, content: bytes, problem: str, stop: Event) -> None:
+        """Let time pass before the next attempt; what the server asks for holds every thread."""
+        connection = self.connection
+        if asked is None:
+            self._clock.wait(backoff(attempt, connection.first_wait, connection.longest_wait, content), stop)
+        elif asked <= connection.longest_wait:
+            self._pacer.hold(asked)
+        else:
+            raise TeacherError(
+                expected=f"{connection.endpoint} to ask for a wait of {connection.longest_wait:g} s at most",
+                got=f"it asks for {asked:,.0f} s: {problem}",
+                consequence="scoring stopped; finished shards are kept",
+                remedy="run the same command later, raise the setting `longest_wait`, or lower `requests_per_minute`",
+            )
+        self.meter.add(Usage(retries=1))
+
+    def _refused(self, status: int, problem: str) -> NoReturn:
+        variable = self.connection.api_key_variable
+        keyed = f"check the key in {variable}" if variable else "name the variable of a key in `api_key_variable`"
+        raise TeacherError(
+            expected=f"an answer from {self.connection.endpoint}",
+            got=problem,
+            consequence="not tried again: it would fail the same way; finished shards are kept",
+            remedy=keyed if status in (401, 403) else _REMEDIES.get(status, "check the setting `url`"),
+        )
+
+    def _gave_up(self, attempts: int, problem: str) -> NoReturn:
+        settings = self.connection
+        raise TeacherError(
+            expected=f"an answer from {self.connection.endpoint}",
+            got=f"{attempts} failed attempt{'s' if attempts > 1 else ''}, the last: {problem}",
+            consequence="scoring stopped; finished shards are kept",
+            remedy="see that the server runs, then run the same command again; or raise the settings `timeout`"
+            f" (now {settings.timeout:g} s) and `retries` (now {settings.retries}), or lower `concurrency` (now"
+            f" {settings.concurrency}) and `requests_per_minute`",
+        )
+
+    def _parse(self, answer: httpx.Response) -> Any:
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise TeacherError(
+                expected=f"JSON from {self.connection.endpoint}",
+                got=f"{error}: {self._excerpt(answer)}",
+                consequence="scoring stopped; finished shards are kept",
+                remedy="check the settings `url` and `api`: something else may answer there",
+            ) from error
+
+    def _excerpt(self, answer: httpx.Response) -> str:
+        """The start of the body, on one line, without the key."""
+        text = " ".join(answer.text[: 4 * _EXCERPT].split())
+        if self._key:
+            text = text.replace(self._key, "***")
+        return text[:_EXCERPT] or "(empty body)"

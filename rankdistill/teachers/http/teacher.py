@@ -1,0 +1,176 @@
+"""The `http` teacher: pairs grouped into requests, sent concurrently, scores put back in the order of the pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+from rankdistill.errors import TeacherError
+from rankdistill.teachers.base import Progress, ScoreKind, check_scores, teacher_id
+from rankdistill.teachers.http.answers import Answer, Api
+from rankdistill.teachers.http.client import Client
+from rankdistill.teachers.http.cohere import CohereApi
+from rankdistill.teachers.http.concurrency import run_all
+from rankdistill.teachers.http.jina import JinaApi
+from rankdistill.teachers.http.openai_logprobs import OpenAiLogprobsApi
+from rankdistill.teachers.http.pacing import Clock
+from rankdistill.teachers.http.settings import ApiName, Settings
+from rankdistill.teachers.http.tei import TeiApi
+from rankdistill.teachers.http.usage import Usage
+
+__all__ = ["HttpTeacher", "Settings", "load"]
+
+APIS: Mapping[ApiName, Callable[[Settings], Api]] = {
+    "tei": TeiApi,
+    "cohere": CohereApi,
+    "jina": JinaApi,
+    "openai-logprobs": OpenAiLogprobsApi,
+}
+
+_RANGES = {"probability": (0.0, 1.0), "cosine": (-1.0, 1.0)}
+_SLACK = 1e-3
+"""Rounding on the server may put a score this far outside its range."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Some documents of one query; `rows` are their places among the pairs."""
+
+    query: str
+    documents: list[str]
+    rows: list[int]
+
+
+class HttpTeacher:
+    """Scores pairs through an HTTP API.
+
+    The fingerprint holds the API, the address without its query part, every fixed field of the requests, and what the
+    server reports about its model; never a key. A server that names another model in the midst of a run is refused.
+
+    Args:
+        settings: what is asked, where, and how hard.
+        clock: time, replaced in tests.
+
+    Raises:
+        TeacherError: the server does not answer, or does not serve `settings.revision`.
+        ConfigError: the environment variable of the API key is not set.
+        MissingDependencyError: httpx is not installed.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock = Clock()) -> None:  # noqa: B008 - immutable
+        self.settings = settings
+        self._api = APIS[settings.api](settings)
+        self._client = Client(settings, clock)
+        self._server = dict(self._api.server(self._client))
+        self._model: str | None = None
+        if "model_sha" in self._server:
+            self._check_model(str(self._server["model_sha"]))
+
+    @property
+    def score_kind(self) -> ScoreKind:
+        """The settings' unit, or the API's own."""
+        return self.settings.score_kind or self._api.score_kind
+
+    @property
+    def usage(self) -> Usage:
+        """Requests, retries, tokens and searches so far."""
+        return self._client.meter.usage
+
+    @property
+    def cost(self) -> float:
+        """Of the usage so far, in the currency of the settings' prices."""
+        return self.usage.cost(self.settings.prices)
+
+    @cached_property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """API, address, requests, score kind, and what the server reports."""
+        settings = self.settings
+        prompt = {"prompt": settings.prompt.model_dump()} if settings.api == "openai-logprobs" else {}
+        return {
+            "kind": "http",
+            "api": settings.api,
+            "endpoint": settings.endpoint,
+            "request": self._fixed,
+            "score_kind": self.score_kind,
+            "revision": settings.revision,
+            "server": self._server,
+        } | prompt
+
+    @cached_property
+    def teacher_id(self) -> str:
+        """`http-<12 hex digits>`."""
+        return teacher_id("http", self.fingerprint)
+
+    def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
+        """Scores, float32[n], in the order of `pairs`; `progress` moves with each answer.
+
+        Raises:
+            TeacherError: the server refuses, keeps failing, or gives scores that are missing, not finite, or outside
+                the range of their kind.
+        """
+        scores = np.full(len(pairs), np.nan, dtype=np.float64)
+        requests = list(self._requests(pairs))
+        for number, answer in run_all(self._ask, requests, self.settings.concurrency):
+            if answer.model is not None:
+                self._check_model(answer.model)
+            scores[requests[number].rows] = answer.scores
+            self._client.meter.add(answer.usage)
+            if progress is not None:
+                progress(len(answer.scores))
+        with np.errstate(over="ignore"):
+            narrow = scores.astype(np.float32)
+        return self._in_range(check_scores(self.teacher_id, pairs, narrow))
+
+    @cached_property
+    def _fixed(self) -> dict[str, Any]:
+        return dict(self._api.fixed()) | dict(self.settings.extra)
+
+    def _ask(self, request: _Request, stop: Event) -> Answer:
+        body = dict(self._api.body(request.query, request.documents)) | self._fixed
+        return self._api.read(self._client.post(body, stop), len(request.documents))
+
+    def _requests(self, pairs: Sequence[tuple[str, str]]) -> Iterator[_Request]:
+        """The pairs by query, in the order of first appearance, cut into requests."""
+        size = min(self.settings.max_batch, self._api.max_batch or self.settings.max_batch)
+        rows_of: dict[str, list[int]] = {}
+        for row, (query, _) in enumerate(pairs):
+            rows_of.setdefault(query, []).append(row)
+        for query, rows in rows_of.items():
+            for start in range(0, len(rows), size):
+                some = rows[start : start + size]
+                yield _Request(query, [pairs[row][1] for row in some], some)
+
+    def _check_model(self, reported: str) -> None:
+        """Raise unless the server reports the wanted revision, and the same one as before."""
+        wanted = self.settings.revision or self._model or reported
+        if reported != wanted:
+            raise TeacherError(
+                expected=f"the model {wanted!r} behind {self.settings.endpoint}",
+                got=f"the server reports {reported!r}",
+                consequence="scoring stopped: scores of two models must not be mixed; finished shards are kept",
+                remedy="serve the old model again, or score into a new store, with the setting `revision`"
+                f" {reported!r}",
+            )
+        self._model = reported
+
+    def _in_range(self, scores: np.ndarray) -> np.ndarray:
+        low, high = _RANGES.get(self.score_kind, (-np.inf, np.inf))
+        outside = scores[(scores < low - _SLACK) | (scores > high + _SLACK)]
+        if len(outside):
+            raise TeacherError(
+                expected=f"scores from {low:g} to {high:g}, as score_kind {self.score_kind!r} means",
+                got=f"{len(outside)} of {len(scores)} outside, as {outside[0]:g}, from {self.settings.endpoint}",
+                consequence="none of these scores was kept",
+                remedy="say what the server gives in the setting `score_kind`: logit, probability, cosine or dot",
+            )
+        return scores
+
+
+def load(settings: Settings) -> HttpTeacher:
+    """The teacher; asks TEI about its model, and no other server anything."""
+    return HttpTeacher(settings)
