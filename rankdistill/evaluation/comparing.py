@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -60,8 +60,10 @@ def compare(
     )
 
 
-def compare_per_query(per_query: Mapping[str, pl.DataFrame], baseline: str, seed: int = 0) -> list[Comparison]:
-    """Each system minus the baseline, in each measure: randomisation test, bootstrap interval, Holm's correction.
+def compare_per_query(
+    per_query: Mapping[str, pl.DataFrame], baseline: str, seed: int = 0, measures: Iterable[str] = MEASURES
+) -> list[Comparison]:
+    """Each system minus the baseline, in each of `measures`: randomisation test, bootstrap interval, Holm's correction.
 
     The family that Holm's correction runs over is the systems compared with the baseline in one measure.
 
@@ -69,6 +71,7 @@ def compare_per_query(per_query: Mapping[str, pl.DataFrame], baseline: str, seed
         per_query: system -> `query_id` and one column a measure, for the same queries.
         baseline: the system that the others are compared with.
         seed: of the permutations and resamples.
+        measures: keys of `MEASURES`.
 
     Raises:
         DataError: the systems have different queries.
@@ -79,7 +82,7 @@ def compare_per_query(per_query: Mapping[str, pl.DataFrame], baseline: str, seed
         if not table.get_column("query_id").equals(reference.get_column("query_id")):
             raise _unlike(baseline, name, "the queries differ")
     found = []
-    for measure in MEASURES:
+    for measure in measures:
         base = reference.get_column(measure).to_numpy()
         values = {name: table.get_column(measure).to_numpy() for name, table in others.items()}
         p_values = [randomisation_test(value, base, seed=seed) for value in values.values()]
