@@ -1,1 +1,1 @@
-"""Checks of a score store before anything trains on it."""
+"""The gate: are a teacher's stored scores fit to train on? One file a check, collected in `registry.CHECKS`."""

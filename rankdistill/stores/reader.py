@@ -90,6 +90,10 @@ class ScoreStore:
         rows = pl.read_parquet(sorted(self.layout.candidates.glob("*.parquet")))
         return rows.unique().sort("query_id", "source", "rank", "doc_id", nulls_last=True)
 
+    def scan_candidates(self) -> pl.LazyFrame:
+        """Every candidate row, as a lazy frame; unsorted, and a row stands once in each table that has it."""
+        return pl.scan_parquet(sorted(self.layout.candidates.glob("*.parquet")))
+
     def query_texts(self) -> dict[str, str]:
         """Query id -> text."""
         return read_texts(self.layout.queries)

@@ -1,0 +1,103 @@
+"""Whether the teacher ranks the positives better than the source that proposed the candidates already did."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+
+from rankdistill.gate.block import Block, Ranked
+from rankdistill.gate.check import About
+from rankdistill.gate.checks.order import UNCHANGED_RUN, unchanged
+from rankdistill.gate.concordance import concordance
+from rankdistill.gate.evidence import Mean, mean_of
+from rankdistill.gate.verdict import SEVERITY, Status, Verdict
+
+SMALL_GAIN = 0.02
+"""A gain in concordance that is surely below this is none."""
+
+RERANKED = 0.8
+"""Share of the teacher's pairs that a source must have ranked for the teacher to count as its re-ranker."""
+
+COSTLY = "the scores cost more than the candidates' own order and teach no more than it does"
+
+
+class Gain:
+    """Paired over queries: the teacher's concordance with the labels minus that of the source's own ranks.
+
+    Both are taken over the same pairs: those that the source ranked. Where candidates were drawn from a window of ranks,
+    positives from above the window are left out, since the source's order would put them first by construction.
+    """
+
+    def __init__(self, about: About) -> None:
+        self.own_names = {about.name, about.teacher_id}
+        self.rows = 0
+        self.ranked: dict[str, int] = defaultdict(int)
+        self.differences: dict[str, list[np.ndarray]] = defaultdict(list)
+        self.repeats: dict[str, list[np.ndarray]] = defaultdict(list)
+
+    def update(self, block: Block, peers: Mapping[str, Block]) -> None:
+        """Both concordances of each query, for each source."""
+        self.rows += len(block.scores)
+        for source, rows in block.by_source.items():
+            if source not in self.own_names:
+                self.ranked[source] += len(rows.scores)
+                self.repeats[source].append(unchanged(rows))
+                self.differences[source].append(_differences(rows))
+
+    def verdict(self) -> Verdict:
+        """The worst over the sources."""
+        found = [
+            self._judge(source, mean_of(np.concatenate(parts)))
+            for source, parts in sorted(self.differences.items())
+            if not _repeated(self.repeats[source])
+        ]
+        if not found:
+            return Verdict("gain", Status.UNKNOWN, "no other source ranked these candidates")
+        return max(found, key=lambda verdict: SEVERITY.index(verdict.status))
+
+    def _judge(self, source: str, mean: Mean) -> Verdict:
+        covered = self.ranked[source] / self.rows
+        numbers = {
+            "source": source,
+            "queries": mean.queries,
+            "share_of_pairs_it_ranked": covered,
+            "gain": mean.value if mean.queries else None,
+            "gain_low": mean.low if np.isfinite(mean.low) else None,
+            "gain_high": mean.high if np.isfinite(mean.high) else None,
+        }
+        finding = f"concordance with the labels {mean} above that of {source}'s own order, {mean.queries:,} queries"
+        status, meaning, remedy = self._status(mean, covered >= RERANKED)
+        return Verdict("gain", status, finding if mean.queries else f"no labels where {source} has ranks", meaning, remedy, numbers)
+
+    def _status(self, mean: Mean, reranks: bool) -> tuple[Status, str, str]:
+        if not mean.enough:
+            return Status.UNKNOWN, "too few queries to judge the teacher by", ""
+        if mean.low > 0 or (mean.high >= 0 and not reranks):
+            return Status.PASS, "", ""
+        other = "take another teacher, or look at its prompt, its inputs and the direction of its scores"
+        if mean.high < SMALL_GAIN and reranks:
+            return Status.FAIL, COSTLY, other
+        if mean.high < 0:
+            return Status.WARN, "another source of the candidates ranks them better than this teacher", other
+        return Status.WARN, "nothing shows that the teacher improves on the candidates' own order", other
+
+
+def _differences(rows: Ranked) -> np.ndarray:
+    others = ~rows.positive
+    if not others.any():
+        return np.empty(0)
+    outside = rows.positive & (rows.ranks < rows.ranks[others].min())
+    kept = ~outside
+    sizes = rows.segments.sum(kept).astype(np.int64)
+    inside = type(rows.segments)(sizes[sizes > 0])
+    positive = rows.positive[kept]
+    gain = concordance(inside, rows.scores[kept], positive) - concordance(inside, -rows.ranks[kept], positive)
+    return gain[np.isfinite(gain)]
+
+
+def _repeated(parts: list[np.ndarray]) -> bool:
+    """Whether the teacher repeats the source's order, so that the check `order` speaks of it."""
+    same = np.concatenate(parts)
+    return len(same) > 0 and same.mean() >= UNCHANGED_RUN
