@@ -22,7 +22,7 @@ INK, BAR, POINT, RULE = "#1f2933", "#a9c8e8", "#2f6db5", "#c4ccd4"
 
 def quality_plot(systems: Sequence[System], measure: str) -> str:
     """Horizontal bars of one measure with its 95% intervals."""
-    figure, axes = _figure(1.0 + BAR_HEIGHT * len(systems))
+    drawing, axes = figure(1.0 + BAR_HEIGHT * len(systems))
     values = [system.measures[measure] for system in systems]
     intervals = [system.intervals.get(measure, (value, value)) for system, value in zip(systems, values, strict=True)]
     axes.barh(range(len(systems)), values, color=BAR, height=0.6)
@@ -33,7 +33,7 @@ def quality_plot(systems: Sequence[System], measure: str) -> str:
     axes.invert_yaxis()
     axes.set_xlim(0, 1.2 * max(high for _, high in intervals) or 1)
     axes.set_xlabel(TITLES[measure])
-    return _svg(figure)
+    return svg(drawing)
 
 
 def trade_off_plot(systems: Sequence[System], measure: str, costs: Mapping[str, float], label: str) -> str:
@@ -45,7 +45,7 @@ def trade_off_plot(systems: Sequence[System], measure: str, costs: Mapping[str, 
         costs: system name -> cost, above 0.
         label: the cost and its unit.
     """
-    figure, axes = _figure(3.4)
+    drawing, axes = figure(3.4)
     drawn = [system for system in systems if system.name in costs]
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
@@ -66,26 +66,27 @@ def trade_off_plot(systems: Sequence[System], measure: str, costs: Mapping[str, 
     axes.margins(x=0.25, y=0.2)
     axes.set_xlabel(label)
     axes.set_ylabel(TITLES[measure])
-    return _svg(figure)
+    return svg(drawing)
 
 
-def _figure(height: float) -> tuple[Figure, Axes]:
+def figure(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+    """An empty figure of that many inches, in the reports' colours, and its axes."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    axes = figure.add_subplot()
+    drawn = Figure(figsize=(width, height), layout="constrained")
+    axes = drawn.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(RULE)
     axes.tick_params(colors=INK, labelsize=9)
-    return figure, axes
+    return drawn, axes
 
 
-def _svg(figure: Figure) -> str:
+def svg(drawing: Figure) -> str:
     """The figure as an `<svg>` element: text kept as text, fixed ids, no date."""
     import matplotlib
 
     stream = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "rankdistill", "font.family": "sans-serif"}):
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        drawing.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     drawn = stream.getvalue()
     return drawn[drawn.index("<svg") :]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from rankdistill import files
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.measures import TITLES
+from rankdistill.evaluation.pages import render
 from rankdistill.evaluation.plots import quality_plot, trade_off_plot
 from rankdistill.evaluation.results import Comparison, Results, System
 
@@ -46,6 +47,11 @@ def system_rows(results: Results, intervals: bool = False) -> Rows:
 
 def comparison_rows(results: Results, measure: str) -> Rows:
     """A comparison with the baseline a row, in one measure."""
+    return comparison_table(results.comparisons, measure)
+
+
+def comparison_table(comparisons: Iterable[Comparison], measure: str) -> Rows:
+    """The same from comparisons alone."""
     header = ["system", "difference", "95% interval", "p", "p (Holm)", "verdict"]
     rows = [
         [
@@ -56,7 +62,7 @@ def comparison_rows(results: Results, measure: str) -> Rows:
             _p_value(found.p_holm),
             verdict(found),
         ]
-        for found in results.comparisons
+        for found in comparisons
         if found.measure == measure
     ]
     return header, rows
@@ -83,12 +89,8 @@ def require_measure(results: Results, measure: str) -> None:
 
 def write_html(results: Results, path: Path, measure: str = MAIN_MEASURE) -> None:
     """Write the page: tables, plots of `measure`, signature."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("rankdistill.evaluation"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    page = environment.get_template(TEMPLATE).render(
+    page = render(
+        TEMPLATE,
         results=results,
         systems=system_rows(results, intervals=True),
         comparisons=_comparison_tables(results),
