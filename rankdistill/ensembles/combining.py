@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 import polars as pl
 
@@ -54,15 +54,9 @@ class Coverage:
             {name: count + other.absent[name] for name, count in self.absent.items()},
         )
 
-    def to_json(self) -> dict[str, object]:
-        """The fields."""
-        return {
-            "wanted": self.wanted,
-            "missing": dict(self.missing),
-            "dropped": self.dropped,
-            "imputed": self.imputed,
-            "absent": dict(self.absent),
-        }
+    def to_json(self) -> dict[str, Any]:
+        """The fields; `Coverage(**fields)` makes it again."""
+        return asdict(self)
 
 
 def join(members: Mapping[str, pl.DataFrame], policy: Policy) -> tuple[pl.DataFrame, Coverage]:

@@ -2,14 +2,15 @@
 
 The list-wise cross-entropy (ListNet's top-one form, Cao et al. 2007, 10.1145/1273496.1273513) between labels and
 combined scores is convex in the weights, so the fit has one optimum, needs no seed, and moves little from sample to
-sample: climbing nDCG itself over a grid of weights reached more on the queries that it was fitted on and less on others.
+sample: climbing nDCG itself over a grid of weights reached more on the queries that it was fitted on and less on
+others.
 """
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import polars as pl
@@ -82,7 +83,7 @@ def examples(members: pl.DataFrame, qrels: Mapping[str, Mapping[str, int]]) -> E
 
 
 def fit(found: Examples) -> list[float]:
-    """Weights of 0 or more that sum to 1; equal ones where no teacher helps. The same examples give the same weights."""
+    """Weights of 0 or more that sum to 1; equal ones where no teacher helps. The same examples, the same weights."""
     from scipy.optimize import minimize
 
     count = found.scores.shape[1]

@@ -276,9 +276,7 @@ def _holding(spans: Sequence[ranges.Span], queries: Collection[str] | None) -> l
         return list(spans)
     wanted = sorted(queries)
     return [
-        span
-        for span in spans
-        if (place := bisect_left(wanted, span.low)) < len(wanted) and wanted[place] <= span.high
+        span for span in spans if (place := bisect_left(wanted, span.low)) < len(wanted) and wanted[place] <= span.high
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -14,7 +14,8 @@ from rankdistill.ensembles.source import Ensemble, Piece
 from rankdistill.errors import DataError
 from rankdistill.evaluation.comparing import compare_per_query
 from rankdistill.evaluation.evaluating import mean_intervals
-from rankdistill.evaluation.measures import Evaluated, Qrels, evaluate_run
+from rankdistill.evaluation.measures import TITLES, Evaluated, Qrels, evaluate_run
+from rankdistill.evaluation.report import Rows, comparison_table
 from rankdistill.evaluation.results import Comparison, System
 from rankdistill.stores.reader import ScoreStore
 
@@ -33,7 +34,7 @@ class Fit:
     """
 
     weights: Mapping[str, float]
-    folds: list[Mapping[str, float]]
+    folds: Sequence[Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class Quality:
 def assess(ensemble: Ensemble, qrels: Qrels, *, fit: bool = False, seed: int = 0) -> Quality:
     """Evaluate an ensemble and its parts on `qrels`.
 
-    Each teacher ranks all documents that it scored, as a published figure of it would. Where the policy `intersect` left
-    pairs out, each teacher is also shown on the pairs that the ensemble kept. Fitted weights are evaluated by
+    Each teacher ranks all documents that it scored, as a published figure of it would. Where the policy `intersect`
+    left pairs out, each teacher is also shown on the pairs that the ensemble kept. Fitted weights are evaluated by
     cross-validation: each query with weights that were fitted to other queries.
 
     Args:
@@ -90,7 +91,9 @@ def assess(ensemble: Ensemble, qrels: Qrels, *, fit: bool = False, seed: int = 0
         runs[FITTED] = held_out
     evaluated = {name: evaluate(scores, judged) for name, scores in runs.items()}
     return Quality(
-        systems=[System(name=name, measures=one.means, intervals=mean_intervals(one)) for name, one in evaluated.items()],
+        systems=[
+            System(name=name, measures=one.means, intervals=mean_intervals(one)) for name, one in evaluated.items()
+        ],
         comparisons=compare_per_query(
             {name: one.per_query for name, one in evaluated.items()}, ENSEMBLE, seed, measures=[MEASURE]
         ),
@@ -131,6 +134,23 @@ def evaluate(scores: pl.DataFrame, qrels: Qrels) -> Evaluated:
     for query_id, doc_id, score in scores.select("query_id", "doc_id", "score").iter_rows():
         run.setdefault(query_id, {})[doc_id] = score
     return evaluate_run(run, qrels)
+
+
+def quality_rows(quality: Quality) -> Rows:
+    """A system a row: nDCG@10, and its difference from the ensemble."""
+    header, others = comparison_table(quality.comparisons, MEASURE)
+    value = {system.name: f"{system.measures[MEASURE]:.4f}" for system in quality.systems}
+    rows = [[row[0], value[row[0]], *row[1:]] for row in others]
+    return [header[0], TITLES[MEASURE], *header[1:]], [[ENSEMBLE, value[ENSEMBLE], *[""] * (len(header) - 1)], *rows]
+
+
+def weight_rows(fit: Fit, names: Mapping[str, str]) -> Rows:
+    """A teacher a row: its weight, and the smallest and largest over the folds."""
+    rows = []
+    for teacher_id, weight in fit.weights.items():
+        over_folds = [fold[teacher_id] for fold in fit.folds]
+        rows.append([names[teacher_id], f"{weight:.3f}", f"{min(over_folds):.3f} .. {max(over_folds):.3f}"])
+    return ["teacher", "weight", "over folds"], rows
 
 
 def display_names(ensemble: Ensemble) -> dict[str, str]:

@@ -103,7 +103,7 @@ class ScoreStore:
         return read_texts(self.layout.documents)
 
     def teacher(self, name: str | None = None) -> str:
-        """The teacher_id that `name` stands for: an id, the start of one id, or the name in one teacher's fingerprint.
+        """The teacher_id that `name` stands for: an id, else the name in a fingerprint, else the start of an id.
 
         Args:
             name: may be left out where the store holds one teacher.
@@ -111,9 +111,10 @@ class ScoreStore:
         Raises:
             StoreError: no such teacher, or several.
         """
-        found = [known for known in self.teacher_ids if name is None or known == name]
-        if not found:
-            found = [known for known in self.teacher_ids if self._names(known, str(name))]
+        wanted = str(name)
+        found = [known for known in self.teacher_ids if name is None or known == wanted]
+        found = found or [known for known in self.teacher_ids if self._read_fingerprint(known).get("name") == wanted]
+        found = found or [known for known in self.teacher_ids if known.startswith(wanted)]
         if len(found) == 1:
             return found[0]
         raise StoreError(
@@ -122,9 +123,6 @@ class ScoreStore:
             consequence="no score was read",
             remedy="name one of them",
         )
-
-    def _names(self, teacher_id: str, name: str) -> bool:
-        return teacher_id.startswith(name) or self._read_fingerprint(teacher_id).get("name") == name
 
     def _read_fingerprint(self, teacher_id: str) -> dict[str, Any]:
         return json.loads(self.layout.teacher(teacher_id).read_text())

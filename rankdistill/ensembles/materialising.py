@@ -1,0 +1,175 @@
+"""An ensemble written down as a score store of one teacher, which everything that reads a store can use."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rankdistill import files, manifest, tables
+from rankdistill.ensembles.combining import PAIR, Coverage
+from rankdistill.ensembles.source import Ensemble
+from rankdistill.errors import StaleOutputError
+from rankdistill.stores.keys import pair_key, text_hash, unit_digest
+from rankdistill.stores.layout import ARTEFACT, Layout
+
+CHUNK_ROWS = 32_768
+
+
+def write(
+    ensemble: Ensemble,
+    out: Path,
+    *,
+    name: str = "ensemble",
+    command: str = "",
+    progress: Callable[[int], None] | None = None,
+) -> Coverage:
+    """Write `ensemble` into a new store at `out`: one teacher, its texts and its candidates.
+
+    Scores are streamed; only a hash a text is held. With the policy `intersect` only the candidates that were kept go
+    over. The counts of missing scores are in the teacher's file and the manifest. What is there is not made again.
+
+    Args:
+        ensemble: what to write.
+        out: folder of the store.
+        name: what people may call the teacher.
+        command: the command line, for the manifest.
+        progress: called with the number of pairs just written.
+
+    Returns:
+        What was missing, and what became of it.
+
+    Raises:
+        StaleOutputError: `out` holds something else.
+        StoreError: scores are missing; see `combining.join`.
+        OutputError: the disk is full or read-only.
+    """
+    layout, teacher_id = Layout(out), ensemble.teacher_id
+    inputs = {f"store:{ensemble.store.identity[:16]}": ensemble.store.identity}
+    with files.exclusive(out):
+        if (counts := _finished(layout, ensemble, inputs)) is not None:
+            return Coverage(**counts)
+        files.remove_temporaries(out)
+        for shard in layout.shards(teacher_id):  # of an interrupted run, perhaps over other scores
+            shard.unlink()
+        source = ensemble.store.layout
+        for place, copy in ((source.queries, layout.queries), (source.documents, layout.documents)):
+            _copy(place, copy)
+        coverage = _write_scores(ensemble, layout, progress)
+        _write_candidates(source, layout, teacher_id, filtered=ensemble.missing == "intersect")
+        teacher = ensemble.fingerprint | {
+            "name": name,
+            "score_kind": ensemble.score_kind,
+            "coverage": coverage.to_json(),
+        }
+        files.write_text(layout.teacher(teacher_id), json.dumps(teacher, indent=1, sort_keys=True) + "\n")
+        _write_manifest(layout, inputs, teacher_id, teacher, command)
+    return coverage
+
+
+def _finished(layout: Layout, ensemble: Ensemble, inputs: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """The counts of the same ensemble of the same store, if `layout` holds it; None if there is nothing of another."""
+    found = manifest.read(layout.root)
+    strangers = [known for known in layout.teacher_ids() if known != ensemble.teacher_id]
+    if found is not None and found.inputs == inputs and not strangers:
+        return found.parameters["teachers"][ensemble.teacher_id]["coverage"]
+    if found is None and not strangers:
+        return None
+    raise StaleOutputError(
+        expected=f"{layout.root} to be empty, or to hold {ensemble.teacher_id} of the same store",
+        got="a folder of " + (f"the teachers {', '.join(strangers)}" if strangers else "another store's scores"),
+        consequence="nothing was changed: the old output is kept",
+        remedy="choose another output, or remove the old one",
+    )
+
+
+def _write_scores(ensemble: Ensemble, layout: Layout, progress: Callable[[int], None] | None) -> Coverage:
+    """One shard a range, as `Ensemble.pieces` cuts them."""
+    teacher_id, coverage = ensemble.teacher_id, Coverage.nothing(ensemble.members)
+    queries, documents = _hashes(layout.queries), _hashes(layout.documents)
+    number = 0
+    for piece in ensemble.pieces():
+        coverage += piece.coverage
+        rows = ensemble.combine(piece)
+        if not rows.height:
+            continue
+        keys = [
+            pair_key(queries[query_id], documents[doc_id], teacher_id)
+            for query_id, doc_id in rows.select(PAIR).iter_rows()
+        ]
+        shard = layout.scores(teacher_id) / f"part-{number:06d}-{unit_digest(keys)}.parquet"
+        columns = rows.select(*PAIR, pl.lit(teacher_id).alias("teacher_id"), "score", pl.Series("key", keys))
+        tables.write_parquet(shard, columns.to_arrow().cast(tables.SCORES))
+        number += 1
+        if progress:
+            progress(rows.height)
+    return coverage
+
+
+def _hashes(path: Path) -> dict[str, bytes]:
+    """Id -> hash of its text."""
+    with pq.ParquetFile(path) as texts:
+        return {
+            identifier: text_hash(text)
+            for batch in texts.iter_batches()
+            for identifier, text in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
+        }
+
+
+def _write_candidates(source: Layout, layout: Layout, teacher_id: str, filtered: bool) -> None:
+    for path in sorted(source.candidates.glob("*.parquet")):
+        kept = layout.candidates / path.name
+        if not filtered:
+            _copy(path, kept)
+            continue
+        with (
+            files.atomic_path(kept) as temporary,
+            pq.ParquetWriter(temporary, tables.CANDIDATES, compression="zstd") as writer,
+        ):
+            for chunk in _scored(path, layout.shards(teacher_id)):
+                writer.write_table(chunk)
+
+
+def _scored(candidates: Path, shards: list[Path]) -> Iterator[pa.Table]:
+    """The candidates that have a score, chunk by chunk, in their order."""
+    if not shards:
+        return
+    scores = pl.scan_parquet(shards).select(PAIR)
+    with pq.ParquetFile(candidates) as table:
+        for batch in table.iter_batches(CHUNK_ROWS):
+            rows = pl.DataFrame(pl.from_arrow(batch))
+            low, high = rows["query_id"].min(), rows["query_id"].max()
+            near = scores.filter(pl.col("query_id").is_between(pl.lit(low), pl.lit(high))).collect()
+            kept = rows.join(near, on=PAIR, how="semi", maintain_order="left")
+            yield kept.select(tables.CANDIDATES.names).to_arrow().cast(tables.CANDIDATES)
+
+
+def _copy(place: Path, copy: Path) -> None:
+    with files.atomic_path(copy) as temporary, place.open("rb") as source, temporary.open("wb") as target:
+        shutil.copyfileobj(source, target)
+
+
+def _write_manifest(
+    layout: Layout, inputs: Mapping[str, str], teacher_id: str, teacher: Mapping[str, Any], command: str
+) -> None:
+    written = [
+        *sorted(layout.candidates.glob("*.parquet")),
+        layout.queries,
+        layout.documents,
+        layout.teacher(teacher_id),
+        *layout.shards(teacher_id),
+    ]
+    manifest.Manifest(
+        artefact=ARTEFACT,
+        inputs=inputs,
+        parameters={"teachers": {teacher_id: teacher}},
+        versions=manifest.versions_of("polars", "pyarrow"),
+        command=command,
+        outputs={path.relative_to(layout.root).as_posix(): files.hash_file(path) for path in written},
+    ).write(layout.root)
