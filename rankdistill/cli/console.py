@@ -57,12 +57,20 @@ def progress(unit: str) -> Progress:
     )
 
 
-def command() -> str:
+def command(leave_out: tuple[str, ...] = ()) -> str:
     """The command line as typed, for manifests; the value of `--out` reads `.`, the folder that the manifest is in.
 
     So the same work written to two places leaves the same bytes.
+
+    Args:
+        leave_out: flags with a value that say who works, not what is made.
     """
-    words = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    words: list[str] = []
+    for word in (Path(sys.argv[0]).name, *sys.argv[1:]):
+        if words and words[-1] in leave_out:
+            words.pop()
+        elif word.partition("=")[0] not in leave_out or "=" not in word:
+            words.append(word)
     for place, word in enumerate(words):
         if word == "--out" and place + 1 < len(words):
             words[place + 1] = "."

@@ -10,7 +10,22 @@ import typer
 
 from rankdistill.errors import RankdistillError
 
-VERBS = ("data", "mine", "teach", "score", "train", "index", "search", "evaluate", "compare", "run", "status", "doctor")
+VERBS = (
+    "data",
+    "mine",
+    "teach",
+    "plan",
+    "score",
+    "ensemble",
+    "train",
+    "index",
+    "search",
+    "evaluate",
+    "compare",
+    "run",
+    "status",
+    "doctor",
+)
 """Each is a module of this package with a function (or, for `data`, a Typer app named `app`) of the same name."""
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rankdistill import files
-from rankdistill.errors import DataError
-from rankdistill.stores.keys import pair_key
+from rankdistill.errors import DataError, LockedError
+from rankdistill.stores.keys import pair_key, unit_digest
 from rankdistill.stores.layout import Layout
+from rankdistill.stores.shares import living_shares
 
 PAIRS = pa.schema([pa.field(name, kind, nullable=False) for name, kind in (
     ("query_id", pa.string()), ("doc_id", pa.string()), ("key", pa.binary(16)),
@@ -37,18 +39,53 @@ class Plan:
         path: `plan.parquet`; row group `u` is work unit `u`, sorted by query_id, doc_id.
         wanted: unique (query, document) pairs among the candidates.
         missing: pairs without a stored score when the plan was made.
-        units: number of work units.
+        unit_size: pairs of a unit; the last one may have fewer.
+        digests: one a unit, from the keys in it; its shard is named by it.
     """
 
     path: Path
     wanted: int
     missing: int
-    units: int
+    unit_size: int
+    digests: tuple[str, ...]
+
+    @property
+    def units(self) -> int:
+        """Number of work units."""
+        return len(self.digests)
 
     def unit(self, number: int) -> pa.Table:
         """The pairs of one work unit: query_id, doc_id, key."""
         with pq.ParquetFile(self.path) as plan:
             return plan.read_row_group(number)
+
+    def pairs(self, units: Iterable[int]) -> int:
+        """How many pairs these units have."""
+        return sum(min(self.unit_size, self.missing - number * self.unit_size) for number in units)
+
+    def shard(self, layout: Layout, teacher_id: str, number: int) -> Path:
+        """Where the scores of one unit lie once they are complete."""
+        return layout.scores(teacher_id) / f"part-{number:06d}-{self.digests[number]}.parquet"
+
+    def left(self, layout: Layout, teacher_id: str) -> list[int]:
+        """The units without a shard."""
+        return [number for number in range(self.units) if not self.shard(layout, teacher_id, number).is_file()]
+
+
+def read_plan(layout: Layout, teacher_id: str) -> Plan | None:
+    """The teacher's unfinished plan, or None."""
+    return _read(layout.plan(teacher_id))[1]
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], Plan | None]:
+    """What the plan in `folder` was asked for, and the plan."""
+    try:
+        note = json.loads((folder / "plan.json").read_text())
+        counts = {name: note[name] for name in ("wanted", "missing")}
+        unit_size, digests = note["asked"]["unit_size"], tuple(note["digests"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return {}, None
+    return note["asked"], Plan(folder / "plan.parquet", **counts, unit_size=unit_size, digests=digests)
 
 
 def make_plan(
@@ -60,6 +97,8 @@ def make_plan(
 ) -> Plan:
     """Take up the unfinished plan for the same candidates, or make a new one over what is missing now.
 
+    Call it while holding the store's lock.
+
     Args:
         layout: the store.
         candidates: a candidate table inside the store; its name is its content hash.
@@ -69,24 +108,30 @@ def make_plan(
 
     Raises:
         DataError: the candidate table is not sorted by query.
+        LockedError: another process works on a plan for other candidates or units.
     """
     folder = layout.plan(teacher_id)
-    note = folder / "plan.json"
     asked = {"candidates": candidates.name, "unit_size": unit_size}
-    if note.is_file():
-        earlier = json.loads(note.read_text())
-        if earlier["asked"] == asked:
-            return Plan(folder / "plan.parquet", earlier["wanted"], earlier["missing"], earlier["units"])
-        discard_plan(layout, teacher_id)
+    earlier = _read(folder)
+    if earlier[1] is not None and earlier[0] == asked:
+        return earlier[1]
+    if living := living_shares(layout, teacher_id):
+        raise LockedError(
+            expected=f"to be the only one who scores with {teacher_id} into {layout.root}",
+            got=f"another process scores share {living[0]} of other candidates, or with another unit size",
+            consequence="nothing was written",
+            remedy="wait for it to end, or give it the same candidates and unit size",
+        )
+    discard_plan(layout, teacher_id)
     missing = _MissingPairs(layout, candidates, teacher_id, hash_of)
-    units = 0
+    digests = []
     with files.atomic_path(folder / "plan.parquet") as temporary, pq.ParquetWriter(temporary, PAIRS) as writer:
         for unit in _regroup(missing.chunks(), unit_size):
             writer.write_table(unit, row_group_size=unit_size)
-            units += 1
-    made = {"wanted": missing.wanted, "missing": missing.missing, "units": units}
-    files.write_text(note, json.dumps({"asked": asked, **made}))
-    return Plan(folder / "plan.parquet", **made)
+            digests.append(unit_digest(unit.column("key").to_pylist()))
+    counts = {"wanted": missing.wanted, "missing": missing.missing}
+    files.write_text(folder / "plan.json", json.dumps({"asked": asked, **counts, "digests": digests}))
+    return Plan(folder / "plan.parquet", **counts, unit_size=unit_size, digests=tuple(digests))
 
 
 def discard_plan(layout: Layout, teacher_id: str) -> None:

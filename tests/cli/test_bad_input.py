@@ -189,9 +189,8 @@ def test_a_second_process_on_the_same_store_is_refused(
     ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        status, text = rankdistill(
-            "score", "--data", tiny_beir, "--teacher", tiny_cross_encoder, "--candidates", mined, "--out", store
-        )
+        words = ["score", "--data", tiny_beir, "--teacher", tiny_cross_encoder, "--candidates", mined, "--out", store]
+        status, text = rankdistill(*words, "--lock-wait", 0.2)
         holder.kill()
     assert status == 1
     assert "LockedError" in text

@@ -67,6 +67,7 @@ def writer(tmp_path: Path, candidates: Path) -> Callable[..., ScoreWriter]:
         table: Path = candidates,
         documents: Mapping[str, str] = DOCUMENTS,
         unit_size: int = 64,
+        lock_wait: float = 10.0,
     ) -> ScoreWriter:
         return ScoreWriter(
             tmp_path / store,
@@ -76,6 +77,7 @@ def writer(tmp_path: Path, candidates: Path) -> Callable[..., ScoreWriter]:
             teacher=teacher,
             dataset_fingerprint="f" * 64,
             unit_size=unit_size,
+            lock_wait=lock_wait,
         )
 
     return make

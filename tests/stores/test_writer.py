@@ -104,7 +104,7 @@ def test_each_teacher_has_its_own_scores(writer: MakeWriter, tmp_path: Path) -> 
     writer(HashTeacher("two")).run()
     store = ScoreStore(tmp_path / "store")
     assert store.teacher_ids == ["one-0", "two-0"]
-    assert store.fingerprint("two-0") == {"name": "two"}
+    assert store.fingerprint("two-0") == {"name": "two", "score_kind": "logit"}
     with pytest.raises(StoreError, match="one-0, two-0"):
         store.scores()
     assert store.scores("one-0").equals(store.scores("two-0"))
@@ -148,7 +148,7 @@ def test_unsorted_candidates_are_refused(writer: MakeWriter, candidates: Path, t
 
 def test_a_second_writer_is_refused(writer: MakeWriter, tmp_path: Path) -> None:
     with files.exclusive(tmp_path / "store"), pytest.raises(LockedError, match="another process"):
-        writer(HashTeacher()).run()
+        writer(HashTeacher(), lock_wait=0.1).run()
 
 
 def test_the_plan_counts_without_writing(writer: MakeWriter, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_the_manifest_lists_every_file_with_its_hash(writer: MakeWriter, tmp_pat
     found = manifest.read(tmp_path / "store")
     assert found is not None
     assert found.command == "rankdistill score --out ."
-    assert found.parameters["teachers"] == {"hash-0": {"name": "hash"}}
+    assert found.parameters["teachers"] == {"hash-0": {"name": "hash", "score_kind": "logit"}}
     on_disk = {name for name in contents(tmp_path / "store") if name not in {"manifest.json", ".lock"}}
     assert set(found.outputs) == on_disk
     assert all(files.hash_file(tmp_path / "store" / name) == value for name, value in found.outputs.items())

@@ -1,0 +1,62 @@
+"""What `plan` and `score` share: their options, and the writer that these name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rankdistill.cli.console import err
+
+if TYPE_CHECKING:
+    from rankdistill.stores.writer import ScoreWriter
+
+Data = Annotated[Path, typer.Option(help="Folder in BEIR layout.")]
+Teacher = Annotated[
+    str, typer.Option(help="Teacher: a path, a hub id, pypi:DISTRIBUTION, or a YAML file with its kind and settings.")
+]
+Candidates = Annotated[Path, typer.Option(help="Candidates made by `rankdistill mine`.")]
+Store = Annotated[Path, typer.Option("--out", help="Store to add the scores to; created if absent.")]
+Backend = Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")]
+MaxLength = Annotated[int | None, typer.Option(help="Tokens of a pair; the teacher's own by default.", min=8)]
+Kind = Annotated[str, typer.Option(help="Kind of teacher; auto looks into the model.")]
+UnitSize = Annotated[int, typer.Option(help="Pairs a shard: what a kill can cost.", min=1)]
+Lenient = Annotated[bool, typer.Option("--lenient", help="Drop bad rows of the data, with a report.")]
+LockWait = Annotated[float, typer.Option(help="Seconds to wait for another writer that starts or finishes.", min=0.0)]
+
+
+def open_writer(
+    data: Path,
+    teacher: str,
+    candidates: Path,
+    store: Path,
+    *,
+    kind: str,
+    backend: str,
+    max_length: int | None,
+    unit_size: int,
+    lenient: bool,
+    lock_wait: float = 0.0,
+) -> ScoreWriter:
+    """Load data and teacher; bad rows that were dropped are listed on standard error."""
+    from rankdistill import data as datasets
+    from rankdistill import manifest, tables, teachers
+    from rankdistill.stores.writer import ScoreWriter
+
+    manifest.expect(candidates, "candidates", "mine")
+    dataset = datasets.load(data, "lenient" if lenient else "strict")
+    for line in dataset.reports:
+        err.print(line, markup=False, highlight=False)
+    spec = teachers.specify(teacher, kind=kind, backend=backend, max_length=max_length)
+    return ScoreWriter(
+        store,
+        queries=dataset.queries(None),
+        documents=dataset.contents,
+        candidates=candidates / tables.CANDIDATES_FILE,
+        teacher=spec.load(),
+        dataset_fingerprint=dataset.fingerprint,
+        unit_size=unit_size,
+        spec=spec,
+        lock_wait=lock_wait,
+    )

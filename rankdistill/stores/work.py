@@ -1,0 +1,103 @@
+"""Scoring one work unit of a plan into its shard: what each worker does, in this process or in another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from rankdistill import tables
+from rankdistill.errors import TeacherError
+from rankdistill.stores.layout import Layout
+from rankdistill.stores.lookup import StoredTexts
+from rankdistill.stores.plan import Plan
+from rankdistill.teachers.base import PairTeacher, check_scores
+from rankdistill.teachers.registry import TeacherSpec
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class ShardWorker:
+    """Writes the shard of one unit after the other; the bytes of a shard depend only on the plan and the teacher.
+
+    Args:
+        layout: the store.
+        plan: whose units are asked for.
+        teacher: scores the pairs.
+        queries: query id -> text.
+        documents: document id -> text.
+    """
+
+    layout: Layout
+    plan: Plan
+    teacher: PairTeacher
+    queries: Mapping[str, str]
+    documents: Mapping[str, str]
+
+    def __call__(self, number: int, progress: Progress) -> int:
+        """Score unit `number`, unless its shard is there; the number of pairs that were scored.
+
+        Raises:
+            TeacherError: the teacher gave NaN, infinity, or a wrong number of scores.
+            OutputError: the disk is full or read-only.
+        """
+        teacher_id = self.teacher.teacher_id
+        shard = self.plan.shard(self.layout, teacher_id, number)
+        if shard.is_file():
+            progress(self.plan.pairs([number]))
+            return 0
+        unit = self.plan.unit(number)
+        scores = self._score(unit, progress)
+        teacher_ids = pa.array([teacher_id] * len(unit), pa.string())
+        columns = [unit["query_id"], unit["doc_id"], teacher_ids, pa.array(scores), unit["key"]]
+        tables.write_parquet(shard, pa.table(columns, schema=tables.SCORES))
+        return len(unit)
+
+    def _score(self, unit: pa.Table, progress: Progress) -> np.ndarray:
+        """Float32 scores of the unit's rows; pairs with the same two texts are scored once."""
+        keys = unit.column("key").to_pylist()
+        row_of: dict[bytes, int] = {}
+        pairs: list[tuple[str, str]] = []
+        query_ids, doc_ids = unit.column("query_id").to_pylist(), unit.column("doc_id").to_pylist()
+        for key, query_id, doc_id in zip(keys, query_ids, doc_ids, strict=True):
+            if key not in row_of:
+                row_of[key] = len(pairs)
+                pairs.append((self.queries[query_id], self.documents[doc_id]))
+        scores = check_scores(self.teacher.teacher_id, pairs, np.asarray(self.teacher.score(pairs, progress)))
+        scores = scores.astype(np.float32, copy=False)
+        if len(keys) > len(pairs):
+            progress(len(keys) - len(pairs))
+        return scores[[row_of[key] for key in keys]]
+
+
+@dataclass(frozen=True)
+class DetachedWork:
+    """Makes a `ShardWorker` anywhere the store can be reached: the texts come from the store. Picklable.
+
+    Args:
+        layout: the store.
+        plan: whose units are asked for.
+        spec: the teacher, which each worker loads for itself.
+        teacher_id: what it must turn out to be.
+    """
+
+    layout: Layout
+    plan: Plan
+    spec: TeacherSpec
+    teacher_id: str
+
+    def __call__(self) -> ShardWorker:
+        """Load teacher and texts; raises TeacherError if the teacher is another one on this machine."""
+        teacher = self.spec.load()
+        if teacher.teacher_id != self.teacher_id:
+            raise TeacherError(
+                expected=f"every worker to load the teacher {self.teacher_id}",
+                got=f"{teacher.teacher_id} on a worker: its back end, dtype or weights differ there",
+                consequence="this worker scored nothing; finished shards are kept",
+                remedy="give --backend, the same model and the same library versions on every machine",
+            )
+        texts = (StoredTexts(path) for path in (self.layout.queries, self.layout.documents))
+        return ShardWorker(self.layout, self.plan, teacher, *texts)
