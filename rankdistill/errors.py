@@ -62,6 +62,10 @@ class StaleOutputError(OutputError):
     """The output was made from other inputs or parameters than the ones given now."""
 
 
+class RemoteError(RankdistillError):
+    """An object store cannot be reached, or refuses what was asked of it."""
+
+
 class TeacherError(RankdistillError):
     """A teacher gave scores that must not be stored (NaN, infinite, wrong count)."""
 

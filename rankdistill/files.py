@@ -1,4 +1,8 @@
-"""Writing files so that a kill at any instant leaves either the old file, the new file, or a stray temporary."""
+"""Writing files so that a kill at any instant leaves either the old file, the new file, or a stray temporary.
+
+Paths may lie in an object store (see `rankdistill.locations`): there a file is written to this machine first and then
+uploaded as one object, which appears whole or not at all; folders need not be made.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,17 @@ import hashlib
 import os
 import platform
 import re
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
+from rankdistill import locations
 from rankdistill.errors import LockedError, OutputError, RankdistillError
 
 TEMPORARY_PREFIX = ".tmp-"
+LOCK_NAME = ".lock"
 
 _DISK_ERRORS = {
     errno.ENOSPC: (
@@ -40,9 +48,13 @@ _FOREIGN_FULL_DISK = "PytorchStreamWriter failed writing"
 
 @contextmanager
 def output_errors(path: Path) -> Iterator[None]:
-    """Turn write errors (disk full, read-only) under `path`, whichever library met them, into `OutputError`."""
+    """Turn write errors (disk full, read-only) under `path`, whichever library met them, into `OutputError`.
+
+    Errors of an object store become `RemoteError`.
+    """
     try:
-        yield
+        with locations.remote_errors(path):
+            yield
     except RankdistillError:
         raise
     except Exception as error:
@@ -69,6 +81,8 @@ def _errno_of(error: Exception) -> int:
 
 def make_folder(path: Path) -> Path:
     """Create `path` and its parents; raises OutputError where that cannot be done or a file is in the way."""
+    if not locations.is_local(path):
+        return path
     with output_errors(path):
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -91,9 +105,18 @@ def temporary_of(path: Path) -> Path:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success fsync it and rename it to `path`, on failure remove it.
 
+    For a `path` in an object store the temporary lies in this machine's folder for temporary files, and is uploaded.
+
     Raises:
         OutputError: the disk is full, or the folder cannot be written to.
+        RemoteError: the upload failed.
     """
+    if not locations.is_local(path):
+        with output_errors(path), tempfile.TemporaryDirectory(prefix="rankdistill-") as folder:
+            temporary = Path(folder) / path.name
+            yield temporary
+            locations.file_system(path).put_file(str(temporary), locations.key(path))
+        return
     temporary = temporary_of(path)
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +142,11 @@ def remove_temporaries(folder: Path, keep_living: bool = False) -> None:
         folder: where to look.
         keep_living: keep the temporaries of other living processes, and those of other hosts, which may live;
             without it, call this only while holding the folder's lock.
+
+    An object store holds none.
     """
+    if not locations.is_local(folder):
+        return
     with output_errors(folder):
         for stray in folder.rglob(f"{TEMPORARY_PREFIX}*"):
             if stray.is_file() and not (keep_living and _may_live(stray)):
@@ -148,9 +175,21 @@ def _host() -> str:
     return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove `folder` and all in it, if it is there."""
+    with output_errors(folder):
+        if locations.is_local(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            for path in locations.all_files(folder):
+                locations.file_system(path).rm_file(locations.key(path))
+
+
 @contextmanager
 def exclusive(folder: Path, wait: float = 0.0) -> Iterator[None]:
     """Hold the only writer's lock on `folder`; the system releases it when the process dies.
+
+    In an object store the lock is an object; see `rankdistill.object_lock` for what happens when its process dies.
 
     Args:
         folder: created if absent.
@@ -159,24 +198,39 @@ def exclusive(folder: Path, wait: float = 0.0) -> Iterator[None]:
     Raises:
         LockedError: another process holds it still.
     """
-    from filelock import FileLock, Timeout
-
     make_folder(folder)
-    lock = FileLock(str(folder / ".lock"), timeout=wait)
-    with output_errors(folder):
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise LockedError(
-                expected=f"to be the only process writing to {folder}",
-                got="another process holds its lock" + (f", for more than {wait:g} s" if wait else ""),
-                consequence="nothing was written",
-                remedy="wait for it to end, or choose another output",
-            ) from error
-    try:
+    with ExitStack() as stack:
+        with output_errors(folder):
+            try:
+                stack.enter_context(_lock(folder, wait))
+            except TimeoutError as error:
+                raise _locked(folder, wait, str(error)) from error
         yield
-    finally:
-        lock.release()
+
+
+def _lock(folder: Path, wait: float) -> AbstractContextManager[object]:
+    if not locations.is_local(folder):
+        from rankdistill import object_lock
+
+        return object_lock.held(folder / LOCK_NAME, wait)
+    from filelock import FileLock
+
+    return FileLock(folder / LOCK_NAME, timeout=wait)
+
+
+def _locked(folder: Path, wait: float, holder: str) -> LockedError:
+    waited = f", for more than {wait:g} s" if wait else ""
+    remedy = "wait for it to end, or choose another output"
+    if locations.is_local(folder):
+        holder = "another process holds its lock"
+    else:
+        remedy += f"; if that process is dead, remove the object {folder / LOCK_NAME}"
+    return LockedError(
+        expected=f"to be the only process writing to {folder}",
+        got=holder + waited,
+        consequence="nothing was written",
+        remedy=remedy,
+    )
 
 
 def hash_file(path: Path) -> str:
