@@ -30,6 +30,9 @@ _NAMES: dict[ModelKind, str] = {
     "causal_lm": "a causal language model",
 }
 
+_CAUSAL = ("ForCausalLM", "LMHeadModel")
+"""How the classes of causal language models end."""
+
 
 @contextmanager
 def quietly() -> Iterator[None]:
@@ -69,7 +72,7 @@ def kind_of(path: Path) -> ModelKind:
         return "encoder"
     if any(name.endswith("ForMaskedLM") for name in architectures):
         return "sparse"
-    return "causal_lm" if any(name.endswith("ForCausalLM") for name in architectures) else "encoder"
+    return "causal_lm" if any(name.endswith(_CAUSAL) for name in architectures) else "encoder"
 
 
 def load_encoder(reference: ModelReference, device: str | None, max_length: int | None) -> Any:
@@ -158,7 +161,7 @@ def load_causal_lm(reference: ModelReference, device: str, dtype: str) -> tuple[
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    if not any(name.endswith("ForCausalLM") for name in _architectures(reference.path)):
+    if not any(name.endswith(_CAUSAL) for name in _architectures(reference.path)):
         raise _wrong_kind(reference, "a causal language model (...ForCausalLM)", _NAMES[kind_of(reference.path)])
     with quietly():
         tokenizer = AutoTokenizer.from_pretrained(str(reference.path), local_files_only=True)

@@ -23,6 +23,7 @@ TEACHERS = {
     "table": "rankdistill.teachers.table",
     "sparse": "rankdistill.teachers.sparse",
     "multi_vector": "rankdistill.teachers.multi_vector",
+    "llm_pointwise": "rankdistill.teachers.llm_pointwise",
 }
 """Kind -> module with `Settings`, a pydantic model, and `load(settings) -> PairTeacher`."""
 
