@@ -16,6 +16,8 @@ EXTRA_OF = {
     "beir": "evaluation",
     "ir_datasets": "hub",
     "huggingface_hub": "hub",
+    "upath": "remote",
+    "s3fs": "remote",
     "httpx": "http",
 }
 """Which extra of setup.cfg brings which module."""
