@@ -92,13 +92,26 @@ def show_reports(reports: list[str], most: int = 10) -> None:
 @contextmanager
 def steps() -> Iterator[Callable[[Step], Callable[[int], None]]]:
     """A function for `recipe.run.run` that gives each step a line of its own with count, rate and time so far."""
-    columns = (TextColumn("{task.description}"), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=err) as bar:
 
         def on_step(step: Step) -> Callable[[int], None]:
-            for task in bar.task_ids:
-                bar.stop_task(task)
-            task = bar.add_task(step.name, total=None, unit=step.unit)
+            _end_last(bar)
+            task = bar.add_task(step.name, total=step.total(), unit=step.unit)
             return lambda done: bar.advance(task, done)
 
         yield on_step
+        _end_last(bar)
+
+
+def _end_last(bar: Progress) -> None:
+    """Stop the last task's clock; what it has done is all there was to do."""
+    for task in bar.tasks[-1:]:
+        bar.update(task.id, total=task.completed)
+        bar.stop_task(task.id)

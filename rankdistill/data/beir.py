@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from rankdistill import manifest
 from rankdistill.data import lines
 from rankdistill.data.bad_rows import BadRows, Mode
 from rankdistill.data.beir_rows import parse_document, parse_qrels, parse_query, parse_rows
@@ -43,8 +44,10 @@ class Dataset:
 
     @property
     def name(self) -> str:
-        """The folder's name."""
-        return self.path.resolve().name
+        """The source that the folder was made from, as `pydocs` or `mteb:SciFact`; else the folder's name."""
+        made = manifest.read(self.path)
+        folder = self.path.resolve().name
+        return str(made.parameters.get("source", folder)) if made else folder
 
     @property
     def splits(self) -> list[str]:

@@ -5,14 +5,14 @@ Evaluation is in `rankdistill.recipe.systems`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import models
+from rankdistill import models, tables
 from rankdistill.recipe.schema import Recipe
 from rankdistill.recipe.steps import Progress, Step, Work
 
@@ -96,7 +96,8 @@ class Experiment:
         settings = self.recipe.score.model_dump() | {"kind": part.kind}
         if part.model:
             settings["teacher"] = models.resolve(part.model).weights_hash
-        return self.step("scores", "pairs", settings, [self.candidates, *present(self.teacher)], self._score)
+        needs = [self.candidates, *present(self.teacher)]
+        return self.step("scores", "pairs", settings, needs, self._score, self._pairs)
 
     @cached_property
     def initial(self) -> Step | None:
@@ -139,7 +140,7 @@ class Experiment:
                 command=self.command,
             )
 
-        return self.step(f"student-{slug(variant)}", "steps", settings, needs, work)
+        return self.step(f"student-{slug(variant)}", "steps", settings, needs, work, lambda: config.steps)
 
     def index(self, variant: str) -> Step:
         """Indexes the corpus with one trained student."""
@@ -171,16 +172,32 @@ class Experiment:
                 progress=progress,
             )
 
-        return self.step(f"index-{name}", "texts", part.model_dump() | dict(settings), needs, work)
+        settings = part.model_dump() | dict(settings)
+        return self.step(f"index-{name}", "texts", settings, needs, work, lambda: len(self.dataset.doc_ids))
 
     @property
     def teacher_model(self) -> str:
         """Reference of the teacher."""
         return self.recipe.teacher.model or str(self.teacher.folder if self.teacher else "")
 
-    def step(self, name: str, unit: str, settings: Mapping[str, Any], needs: list[Step], work: Work) -> Step:
+    def step(
+        self,
+        name: str,
+        unit: str,
+        settings: Mapping[str, Any],
+        needs: list[Step],
+        work: Work,
+        total: Callable[[], int | None] = lambda: None,
+    ) -> Step:
         """A step of this run."""
-        return Step(name, unit, settings, needs, work, self.root)
+        return Step(name, unit, settings, needs, work, self.root, total)
+
+    def _pairs(self) -> int:
+        """Unique pairs among the candidates."""
+        import polars as pl
+
+        rows = pl.scan_parquet(self.candidates.folder / tables.CANDIDATES_FILE).select("query_id", "doc_id").unique()
+        return int(rows.select(pl.len()).collect().item())
 
     def teacher_settings(self) -> dict[str, Any]:
         """How the teacher is loaded."""

@@ -33,6 +33,7 @@ class Step:
         needs: the steps whose results it reads.
         work: does it.
         root: the run's folder.
+        total: how many units it will do, asked just before it starts; None where that is not known.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Step:
     needs: Sequence[Step]
     work: Work
     root: Path = field(repr=False)
+    total: Callable[[], int | None] = field(default=lambda: None, repr=False)
 
     @property
     def key(self) -> str:
