@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files
+from rankdistill import files, locations
 from rankdistill.errors import DataError, StaleOutputError
 
 FILE_NAME = "manifest.json"
@@ -77,12 +77,14 @@ def read(folder: Path) -> Manifest | None:
 
     Raises:
         DataError: the file is no manifest of this format.
+        RemoteError: the object store with `folder` does not answer, or refuses.
     """
     path = folder / FILE_NAME
-    if not path.is_file():
+    if not locations.is_file(path):
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with locations.remote_errors(path):
+            content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}")
         return Manifest(**{name: content[name] for name in Manifest.__dataclass_fields__})
@@ -101,7 +103,7 @@ def expect(folder: Path, artefact: str, made_by: str) -> Manifest:
     Raises:
         DataError: `folder` is absent, unfinished, or holds something else; `made_by` is the verb named as the remedy.
     """
-    found = read(folder) if folder.is_dir() else None
+    found = read(folder)
     if found is not None and found.artefact == artefact:
         return found
     state = (

@@ -6,12 +6,16 @@ queries.parquet, documents.parquet   each text once: (query_id, text), (doc_id, 
 teachers/<teacher_id>.json           the teacher's whole fingerprint
 scores/<teacher_id>/part-*.parquet   the scores; a file that is there is complete
 plan/<teacher_id>/                   pairs still to score, one row group a work unit; gone once all are scored
+
+A store may lie in an object store as well as in a folder: see `rankdistill.locations`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+
+from rankdistill import locations
 
 ARTEFACT = "scores"
 
@@ -26,6 +30,10 @@ class Layout:
     def candidates(self) -> Path:
         """Folder of candidate tables."""
         return self.root / "candidates"
+
+    def candidate_tables(self) -> list[Path]:
+        """The candidate tables that were scored, sorted by name."""
+        return locations.listing(self.candidates, "*.parquet")
 
     @property
     def queries(self) -> Path:
@@ -47,7 +55,7 @@ class Layout:
 
     def shards(self, teacher_id: str) -> list[Path]:
         """The finished shards of one teacher, sorted by name."""
-        return sorted(self.scores(teacher_id).glob("part-*.parquet"))
+        return locations.listing(self.scores(teacher_id), "part-*.parquet")
 
     def plan(self, teacher_id: str) -> Path:
         """Folder of one teacher's unfinished plan."""
@@ -55,4 +63,4 @@ class Layout:
 
     def teacher_ids(self) -> list[str]:
         """Every teacher that has been registered here, sorted."""
-        return sorted(path.stem for path in (self.root / "teachers").glob("*.json"))
+        return [path.stem for path in locations.listing(self.root / "teachers", "*.json")]

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from rankdistill import tables
+from rankdistill import locations, tables
 from rankdistill.errors import DataError, StaleOutputError
 
 
 def read_texts(path: Path) -> dict[str, str]:
     """Id -> text of a texts file."""
-    table = pq.read_table(path)
+    with tables.open_parquet(path) as file:
+        table = file.read()
     return dict(zip(table.column(0).to_pylist(), table.column(1).to_pylist(), strict=True))
 
 
@@ -26,7 +26,8 @@ def add_texts(path: Path, id_name: str, wanted: set[str], source: Mapping[str, s
         StaleOutputError: an id that the store holds now has another text; its scores belong to the old one.
     """
     require_known(id_name, wanted, source)
-    held = read_texts(path) if path.is_file() else {}
+    there = locations.is_file(path)
+    held = read_texts(path) if there else {}
     changed = sorted(identifier for identifier in wanted & held.keys() if held[identifier] != source[identifier])
     if changed:
         raise StaleOutputError(
@@ -36,7 +37,7 @@ def add_texts(path: Path, id_name: str, wanted: set[str], source: Mapping[str, s
             remedy="choose another output for the changed data set",
         )
     new = wanted - held.keys()
-    if not new and path.is_file():
+    if not new and there:
         return
     merged = sorted((held | {identifier: source[identifier] for identifier in new}).items())
     ids, texts = zip(*merged, strict=True) if merged else ((), ())
