@@ -24,6 +24,13 @@ def train(
         str | None, typer.Option(help="Split for nDCG@10 while training; keeps the best step.")
     ] = None,
     teacher: Annotated[str | None, typer.Option(help="Teacher id, where the store has several.")] = None,
+    teachers: Annotated[str | None, typer.Option(help="Train on an ensemble of these: A,B,C.")] = None,
+    calibrate: Annotated[str | None, typer.Option(help="Calibration of the ensemble (default zscore).")] = None,
+    missing: Annotated[
+        str | None,
+        typer.Option(help="Pairs that only some of the ensemble scored: error (default), intersect, impute."),
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="One a teacher of the ensemble (default equal).")] = None,
     negatives: Annotated[int | None, typer.Option(help="Negatives a row (default 4).")] = None,
     sampling: Annotated[str | None, typer.Option(help="Negatives drawn: stratified (default) or uniform.")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps (default: one pass).")] = None,
@@ -53,13 +60,13 @@ def train(
     from transformers.utils.logging import disable_progress_bar
 
     from rankdistill import data as datasets
-    from rankdistill.stores.reader import ScoreStore
+    from rankdistill.cli.ensembles import scores_of
     from rankdistill.training.run import train as run
 
     disable_progress_bar()
     dataset = datasets.load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
-    scores = ScoreStore(store)
+    scores = scores_of(store, teacher, teachers, calibrate=calibrate, missing=missing, weights=weights)
     with console.progress("steps") as bar:
         task = bar.add_task("training", total=chosen.steps)
         run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -23,6 +23,9 @@ class ScoreSource(Protocol):
 
     def scores(self, teacher_id: str | None = None) -> pl.DataFrame:
         """query_id, doc_id, score of one teacher."""
+
+    def derivation(self, teacher_id: str | None = None) -> Mapping[str, Any]:
+        """What the scores were made from, where they are not as a teacher gave them; goes into the manifest."""
 
     def candidates(self) -> pl.DataFrame:
         """query_id, doc_id, label, one row a source."""

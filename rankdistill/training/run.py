@@ -65,7 +65,14 @@ def train(
     """
     found = inputs.read(dataset, store, split, teacher_id)
     layers = list(keep_layers) if keep_layers is not None else None
-    choices = {"split": split, "dev_split": dev_split, "teacher_id": found.teacher_id, "keep_layers": layers}
+    choices: dict[str, Any] = {
+        "split": split,
+        "dev_split": dev_split,
+        "teacher_id": found.teacher_id,
+        "keep_layers": layers,
+    }
+    if derivation := store.derivation(found.teacher_id):
+        choices["derivation"] = dict(derivation)
     wanted = manifest.Manifest(
         artefact="student",
         inputs=inputs.hashes(dataset, found, student, dev_split),
