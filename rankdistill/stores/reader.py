@@ -11,6 +11,8 @@ import polars as pl
 
 from rankdistill import manifest
 from rankdistill.errors import StoreError
+from rankdistill.stores import keying
+from rankdistill.stores.kinds import score_kind_of
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.texts import read_texts
 
@@ -43,6 +45,12 @@ class ScoreStore:
     def fingerprint(self, teacher_id: str) -> dict[str, Any]:
         """Everything that defines one teacher."""
         return self._read_fingerprint(self.teacher(teacher_id))
+
+    def score_kinds(self) -> dict[str, str]:
+        """Id, and name where there is one, of each teacher -> what its scores are in; see `kinds.score_kind_of`."""
+        fingerprints = {known: self._read_fingerprint(known) for known in self.teacher_ids}
+        names = [(str(found["name"]), score_kind_of(found)) for found in fingerprints.values() if found.get("name")]
+        return {**dict(names), **{known: score_kind_of(found) for known, found in fingerprints.items()}}
 
     def scan(self, teacher_id: str | None = None) -> pl.LazyFrame:
         """One teacher's scores (query_id, doc_id, teacher_id, score, key), as a lazy frame.
@@ -94,12 +102,19 @@ class ScoreStore:
         """Every candidate row, as a lazy frame; unsorted, and a row stands once in each table that has it."""
         return pl.scan_parquet(sorted(self.layout.candidates.glob("*.parquet")))
 
+    @property
+    def has_texts(self) -> bool:
+        """False for a store of ids only, as `rankdistill import` makes it without a collection."""
+        return self.manifest.parameters.get(keying.FIELD) != "ids"
+
     def query_texts(self) -> dict[str, str]:
-        """Query id -> text."""
+        """Query id -> text; StoreError if the store holds ids only."""
+        self._require_texts()
         return read_texts(self.layout.queries)
 
     def document_texts(self) -> dict[str, str]:
-        """Document id -> text (title and text, as the teacher read it)."""
+        """Document id -> text (title and text, as the teacher read it); StoreError if the store holds ids only."""
+        self._require_texts()
         return read_texts(self.layout.documents)
 
     def teacher(self, name: str | None = None) -> str:
