@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 
 import typer
@@ -16,7 +17,10 @@ VERBS = (
     "teach",
     "plan",
     "score",
+    "import",
+    "check",
     "ensemble",
+    "export",
     "train",
     "index",
     "search",
@@ -26,7 +30,10 @@ VERBS = (
     "status",
     "doctor",
 )
-"""Each is a module of this package with a function (or, for `data`, a Typer app named `app`) of the same name."""
+"""Each is a module of this package with a function (or, for `data`, a Typer app named `app`) of the same name.
+
+A verb that is a word of the language has an underscore after the name of its module and function.
+"""
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
@@ -41,11 +48,12 @@ def build_app() -> typer.Typer:
         add_completion=False,
     )
     for verb in VERBS:
-        module = import_module(f"rankdistill.cli.{verb}")
+        name = f"{verb}_" if iskeyword(verb) else verb
+        module = import_module(f"rankdistill.cli.{name}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=verb)
         else:
-            app.command(name=verb)(getattr(module, verb))
+            app.command(name=verb)(getattr(module, name))
     return app
 
 

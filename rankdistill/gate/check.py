@@ -24,6 +24,7 @@ class About:
         student: similarity that the advice is for, `cosine` or `dot`.
         range: the span of the finite scores.
         teachers: teacher_id -> name of all teachers of the subject.
+        kinds: id or name of every teacher that may have proposed candidates -> what it scores in.
         sampled: ids of the queries on which teachers are compared.
     """
 
@@ -33,6 +34,7 @@ class About:
     student: str
     range: Range
     teachers: Mapping[str, str]
+    kinds: Mapping[str, str]
     sampled: pl.Series
 
 

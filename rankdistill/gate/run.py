@@ -81,6 +81,7 @@ def _abouts(subject: Subject, found: Outline, student: str) -> dict[str, About]:
             student,
             found.ranges[teacher.teacher_id],
             names,
+            subject.kinds,
             found.sampled,
         )
         for teacher in subject.teachers

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from rankdistill.data import Dataset
+from rankdistill.stores.kinds import UNKNOWN, score_kind_of
 from rankdistill.stores.reader import ScoreStore
-
-UNKNOWN = "unknown"
-"""The score kind of a teacher that does not say."""
-
-_KIND_OF_TEACHER = {"cross_encoder": "logit"}
-"""What teachers score in whose fingerprint does not name a score kind."""
 
 _OPTIONAL = {"source": pl.String, "rank": pl.Int32, "label": pl.Int32}
 
@@ -27,7 +22,7 @@ class Scores:
     Args:
         teacher_id: whose.
         name: what people call the teacher.
-        score_kind: `logit`, `probability`, `cosine`, `dot`, `rank` or `unknown`.
+        score_kind: see `stores.kinds.score_kind_of`.
         rows: query_id, doc_id, score, and `key` where there are content keys.
     """
 
@@ -45,12 +40,14 @@ class Subject:
         title: what the report calls it.
         candidates: query_id, doc_id, source, rank, label; one row a source.
         teachers: their scores.
+        kinds: id or name of every teacher that may have proposed candidates -> what it scores in.
         labels: query_id, doc_id, label of pairs that the candidates have no label for; None: no others are known.
     """
 
     title: str
     candidates: pl.LazyFrame
     teachers: Sequence[Scores]
+    kinds: Mapping[str, str] = field(default_factory=dict)
     labels: pl.DataFrame | None = None
 
 
@@ -68,19 +65,35 @@ def of_store(store: ScoreStore, teachers: Sequence[str] = (), dataset: Dataset |
     chosen = [store.teacher(name) for name in dict.fromkeys(teachers)] or store.teacher_ids
     return Subject(
         title=str(store.path),
-        candidates=with_all_columns(store.scan_candidates()),
-        teachers=[of_teacher(one, store.fingerprint(one), store.scan(one)) for one in chosen],
+        candidates=_with_all_columns(store.scan_candidates()),
+        teachers=[_of_teacher(one, store.fingerprint(one), store.scan(one)) for one in chosen],
+        kinds=store.score_kinds(),
         labels=_labels(dataset) if dataset is not None else None,
     )
 
 
-def of_teacher(teacher_id: str, fingerprint: Mapping[str, Any], rows: pl.LazyFrame) -> Scores:
-    """A teacher's scores with the name and score kind that its fingerprint tells."""
-    kind = fingerprint.get("score_kind") or _KIND_OF_TEACHER.get(str(fingerprint.get("kind")), UNKNOWN)
-    return Scores(teacher_id, str(fingerprint.get("name") or teacher_id), str(kind), rows)
+def of_frames(
+    title: str, candidates: pl.DataFrame, scores: pl.DataFrame, teacher_id: str, kinds: Mapping[str, str]
+) -> Subject:
+    """One teacher's scores in memory, as training reads them.
+
+    Args:
+        title: what the report calls them.
+        candidates: query_id, doc_id, label, and perhaps source and rank.
+        scores: query_id, doc_id, score.
+        teacher_id: whose.
+        kinds: id or name of a teacher -> what it scores in.
+    """
+    kind = kinds.get(teacher_id, UNKNOWN)
+    teacher = Scores(teacher_id, teacher_id, kind, scores.lazy())
+    return Subject(title, _with_all_columns(candidates.lazy()), [teacher], kinds)
 
 
-def with_all_columns(candidates: pl.LazyFrame) -> pl.LazyFrame:
+def _of_teacher(teacher_id: str, fingerprint: Mapping[str, Any], rows: pl.LazyFrame) -> Scores:
+    return Scores(teacher_id, str(fingerprint.get("name") or teacher_id), score_kind_of(fingerprint), rows)
+
+
+def _with_all_columns(candidates: pl.LazyFrame) -> pl.LazyFrame:
     """The candidates with null columns for what they do not tell."""
     known = candidates.collect_schema().names()
     absent = [pl.lit(None, kind).alias(name) for name, kind in _OPTIONAL.items() if name not in known]

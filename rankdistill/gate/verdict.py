@@ -13,8 +13,8 @@ from rankdistill.errors import GateError
 class Status(StrEnum):
     """How a check ended; `unknown` means that there was too little to judge by."""
 
-    PASS = "pass"  # noqa: S105
     UNKNOWN = "unknown"
+    PASS = "pass"
     WARN = "warn"
     FAIL = "fail"
 
@@ -139,5 +139,5 @@ class Report:
 
 
 def worst(statuses: Iterator[Status]) -> Status:
-    """The most severe; `pass` where there is none."""
-    return max(statuses, key=SEVERITY.index, default=Status.PASS)
+    """The most severe; `unknown` where nothing was judged."""
+    return max(statuses, key=SEVERITY.index, default=Status.UNKNOWN)

@@ -28,10 +28,13 @@ class Gain:
 
     Both are taken over the same pairs: those that the source ranked. Where candidates were drawn from a window of ranks,
     positives from above the window are left out, since the source's order would put them first by construction.
+    A source may be another teacher of the same store: permutations are nobody's first stage and are left out, and the
+    others fail only the permutations that may have started from them.
     """
 
     def __init__(self, about: About) -> None:
-        self.own_names = {about.name, about.teacher_id}
+        self.kind, self.kinds = about.score_kind, about.kinds
+        self.ignored = {about.name, about.teacher_id} | {name for name, kind in about.kinds.items() if kind == "rank"}
         self.rows = 0
         self.ranked: dict[str, int] = defaultdict(int)
         self.differences: dict[str, list[np.ndarray]] = defaultdict(list)
@@ -41,16 +44,16 @@ class Gain:
         """Both concordances of each query, for each source."""
         self.rows += len(block.scores)
         for source, rows in block.by_source.items():
-            if source not in self.own_names:
+            if source not in self.ignored:
                 self.ranked[source] += len(rows.scores)
                 self.repeats[source].append(unchanged(rows))
                 self.differences[source].append(_differences(rows))
 
     def verdict(self) -> Verdict:
-        """The worst over the sources."""
+        """The worst over the sources; of equal ones, the source that ranked most."""
         found = [
-            self._judge(source, mean_of(np.concatenate(parts)))
-            for source, parts in sorted(self.differences.items())
+            self._judge(source, mean_of(np.concatenate(self.differences[source])))
+            for source in sorted(self.differences, key=lambda name: (-self.ranked[name], name))
             if not _repeated(self.repeats[source])
         ]
         if not found:
@@ -68,16 +71,18 @@ class Gain:
             "gain_high": mean.high if np.isfinite(mean.high) else None,
         }
         finding = f"concordance with the labels {mean} above that of {source}'s own order, {mean.queries:,} queries"
-        status, meaning, remedy = self._status(mean, covered >= RERANKED)
+        first_stage = covered >= RERANKED and (self.kind == "rank" or source not in self.kinds)
+        status, meaning, remedy = self._status(mean, first_stage)
         return Verdict("gain", status, finding if mean.queries else f"no labels where {source} has ranks", meaning, remedy, numbers)
 
-    def _status(self, mean: Mean, reranks: bool) -> tuple[Status, str, str]:
+    @staticmethod
+    def _status(mean: Mean, first_stage: bool) -> tuple[Status, str, str]:
         if not mean.enough:
             return Status.UNKNOWN, "too few queries to judge the teacher by", ""
-        if mean.low > 0 or (mean.high >= 0 and not reranks):
+        if mean.low > 0 or (mean.high >= 0 and not first_stage):
             return Status.PASS, "", ""
         other = "take another teacher, or look at its prompt, its inputs and the direction of its scores"
-        if mean.high < SMALL_GAIN and reranks:
+        if mean.high < SMALL_GAIN and first_stage:
             return Status.FAIL, COSTLY, other
         if mean.high < 0:
             return Status.WARN, "another source of the candidates ranks them better than this teacher", other
