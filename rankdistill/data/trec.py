@@ -27,7 +27,7 @@ def read_run(path: Path, mode: Mode = "strict") -> tuple[Run, list[str]]:
     Raises:
         DataError: the file cannot be read, holds no usable row, or (strict) has bad rows.
     """
-    return _read(path, mode, "a TREC run: `qid Q0 did rank score tag`", _parse_run_row)
+    return _read(path, mode, "a TREC run: `qid Q0 did rank score tag`", parse_run_row)
 
 
 def read_qrels(path: Path, mode: Mode = "strict") -> tuple[Qrels, list[str]]:
@@ -36,7 +36,7 @@ def read_qrels(path: Path, mode: Mode = "strict") -> tuple[Qrels, list[str]]:
     Raises:
         DataError: the file cannot be read, holds no usable row, or (strict) has bad rows.
     """
-    return _read(path, mode, "TREC qrels: `qid 0 did rel`", _parse_qrels_row)
+    return _read(path, mode, "TREC qrels: `qid 0 did rel`", parse_qrels_row)
 
 
 def write_run(path: Path, run: Mapping[str, Mapping[str, float]], tag: str) -> None:
@@ -94,7 +94,8 @@ def _read(
     return found, bad.reports
 
 
-def _parse_run_row(columns: list[str]) -> tuple[str, str, float]:
+def parse_run_row(columns: list[str]) -> tuple[str, str, float]:
+    """(query id, document id, score) of a run's row; ValueError if it is none, or its score is not finite."""
     if len(columns) != 6:
         raise ValueError(f"{len(columns)} columns, not 6 (qid Q0 did rank score tag)")
     query_id, _, doc_id, rank, score, _ = columns
@@ -108,7 +109,8 @@ def _parse_run_row(columns: list[str]) -> tuple[str, str, float]:
     return query_id, doc_id, value
 
 
-def _parse_qrels_row(columns: list[str]) -> tuple[str, str, int]:
+def parse_qrels_row(columns: list[str]) -> tuple[str, str, int]:
+    """(query id, document id, label) of a qrels row; ValueError if it is none."""
     if len(columns) != 4:
         raise ValueError(f"{len(columns)} columns, not 4 (qid 0 did rel)")
     query_id, _, doc_id, label = columns

@@ -117,6 +117,15 @@ class ScoreStore:
         self._require_texts()
         return read_texts(self.layout.documents)
 
+    def _require_texts(self) -> None:
+        if not self.has_texts:
+            raise StoreError(
+                expected="a store with the texts that were scored",
+                got=f"{self.path} holds ids only",
+                consequence="nothing was read: there is no text to show to a model",
+                remedy="take the texts from the collection (--data), or import the scores again with --data",
+            )
+
     def teacher(self, name: str | None = None) -> str:
         """The teacher_id that `name` stands for: an id, else the name in a fingerprint, else the start of an id.
 

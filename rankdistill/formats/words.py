@@ -1,0 +1,17 @@
+"""Ids in formats that separate columns by white space."""
+
+from __future__ import annotations
+
+from rankdistill.errors import DataError
+
+
+def word(identifier: str) -> str:
+    """The id unchanged; DataError if it holds white space, which would break its row into more columns."""
+    if len(identifier.split()) != 1 or identifier != identifier.strip():
+        raise DataError(
+            expected="an id without white space, which separates the columns of this format",
+            got=repr(identifier),
+            consequence="the file was not written",
+            remedy="change the id, or choose a JSON format",
+        )
+    return identifier

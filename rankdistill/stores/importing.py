@@ -1,0 +1,187 @@
+"""Adding scores that were computed elsewhere to a store, as a teacher of the kind `table`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rankdistill import files, manifest, tables
+from rankdistill.errors import StaleOutputError
+from rankdistill.stores.keying import FIELD, KeyedBy, require_keying
+from rankdistill.stores.keys import pair_key, text_hasher, unit_digest
+from rankdistill.stores.layout import ARTEFACT, Layout
+from rankdistill.stores.texts import add_texts
+from rankdistill.teachers.base import teacher_id
+
+KIND = "table"
+
+SHARD_ROWS = 262_144
+
+LOCK_WAIT = 60.0
+"""Seconds to wait for another writer that registers or finishes."""
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of the ids in a table, and those ids.
+
+    Args:
+        queries: query id -> text.
+        documents: document id -> text.
+        query_ids: the queries of the table.
+        doc_ids: the documents of the table.
+    """
+
+    queries: Mapping[str, str]
+    documents: Mapping[str, str]
+    query_ids: set[str]
+    doc_ids: set[str]
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """A finished table of scores on its way into a store.
+
+    Args:
+        name: of the teacher.
+        description: what the fingerprint says beside kind, name and keying; with the hash of the table's content.
+        scores: Parquet file of query_id, doc_id, score (float32): sorted by query_id, doc_id, each pair once.
+        candidates: Parquet file of `tables.CANDIDATES`, sorted.
+        texts: of its ids; None: ids only.
+        inputs: name -> content hash of what it was made from, for the manifest.
+    """
+
+    name: str
+    description: Mapping[str, Any]
+    scores: Path
+    candidates: Path
+    texts: Texts | None
+    inputs: Mapping[str, str]
+
+    @property
+    def keyed_by(self) -> KeyedBy:
+        """What the keys are made from."""
+        return "texts" if self.texts else "ids"
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What the scores depend on."""
+        keying = {FIELD: "ids"} if self.texts is None else {}
+        return {"kind": KIND, "name": self.name, **self.description, **keying}
+
+    @property
+    def teacher_id(self) -> str:
+        """The teacher's id in the store."""
+        return teacher_id(KIND, self.fingerprint)
+
+
+def add_table(root: Path, table: ScoreTable, *, command: str = "", progress: Progress | None = None) -> bool:
+    """Add a table to the store in `root`, created if absent; False if it is there already.
+
+    The teacher's fingerprint comes after its shards and its candidates, so a kill leaves the store as it was, and the
+    same call goes on from the finished shards.
+
+    Args:
+        root: folder of the store.
+        table: the scores.
+        command: the command line, for the manifest.
+        progress: called with the number of rows just written.
+
+    Raises:
+        StoreError: the store is keyed otherwise.
+        StaleOutputError: the store holds other scores or candidates under this name, or another text of an id.
+        LockedError: another writer held the store's lock for too long.
+        OutputError: the disk is full or read-only.
+    """
+    layout = Layout(root)
+    with files.exclusive(root, LOCK_WAIT):
+        require_keying(layout, table.keyed_by)
+        files.remove_temporaries(root, keep_living=True)
+        kept = layout.candidates / f"{files.hash_file(table.candidates)[:16]}.parquet"
+        _require_same_content(layout, table, kept)
+        if _is_complete(layout, table.teacher_id):
+            return False
+        if table.texts:
+            add_texts(layout.queries, "query_id", table.texts.query_ids, table.texts.queries)
+            add_texts(layout.documents, "doc_id", table.texts.doc_ids, table.texts.documents)
+        for shard in _write_shards(layout, table):
+            if progress:
+                progress(shard)
+        with files.atomic_path(kept) as temporary:
+            shutil.copyfile(table.candidates, temporary)
+        fingerprint = json.dumps(table.fingerprint, indent=1, sort_keys=True) + "\n"
+        files.write_text(layout.teacher(table.teacher_id), fingerprint)
+        _write_manifest(layout, table, command)
+    return True
+
+
+def _require_same_content(layout: Layout, table: ScoreTable, candidates: Path) -> None:
+    for known in layout.teacher_ids():
+        fingerprint = json.loads(layout.teacher(known).read_text())
+        if fingerprint.get("name") != table.name:
+            continue
+        if known == table.teacher_id and candidates.is_file():
+            continue
+        differs = [key for key in table.fingerprint if fingerprint.get(key) != table.fingerprint[key]]
+        raise StaleOutputError(
+            expected=f"the name {table.name!r} to stand for the same table as in {layout.root}",
+            got=f"another {', '.join(differs) or 'table of candidates: other ranks or labels'}",
+            consequence="nothing was changed: two tables under one name could not be told apart",
+            remedy="give this one another --teacher-name, or choose another output",
+        )
+
+
+def _is_complete(layout: Layout, teacher: str) -> bool:
+    made = manifest.read(layout.root)
+    if made is None or f"teachers/{teacher}.json" not in made.outputs:
+        return False
+    listed = [name for name in made.outputs if name.startswith(f"scores/{teacher}/")]
+    return all((layout.root / name).is_file() for name in listed)
+
+
+def _write_shards(layout: Layout, table: ScoreTable) -> Iterator[int]:
+    """Write the missing shards; gives the rows of each."""
+    queries, documents = (table.texts.queries, table.texts.documents) if table.texts else (None, None)
+    query_hash = text_hasher(queries.__getitem__ if queries is not None else str)
+    document_hash = text_hasher(documents.__getitem__ if documents is not None else str)
+    teacher = table.teacher_id
+    with pq.ParquetFile(table.scores) as source:
+        for number, batch in enumerate(source.iter_batches(SHARD_ROWS)):
+            pairs = zip(batch["query_id"].to_pylist(), batch["doc_id"].to_pylist(), strict=True)
+            keys = [pair_key(query_hash(query_id), document_hash(doc_id), teacher) for query_id, doc_id in pairs]
+            path = layout.scores(teacher) / f"part-{number:06d}-{unit_digest(keys)}.parquet"
+            if not path.is_file():
+                teachers = pa.array([teacher] * len(keys), pa.string())
+                columns = [batch["query_id"], batch["doc_id"], teachers, batch["score"], pa.array(keys, pa.binary(16))]
+                tables.write_parquet(path, pa.table(columns, schema=tables.SCORES))
+            yield len(keys)
+
+
+def _write_manifest(layout: Layout, table: ScoreTable, command: str) -> None:
+    root, earlier = layout.root, manifest.read(layout.root)
+    finished = [known for known in layout.teacher_ids() if not layout.plan(known).is_dir()]
+    written = [
+        *sorted(layout.candidates.glob("*.parquet")),
+        *(p for p in (layout.queries, layout.documents) if p.is_file()),
+    ]
+    for known in finished:
+        written += [layout.teacher(known), *layout.shards(known)]
+    manifest.Manifest(
+        artefact=ARTEFACT,
+        inputs=(dict(earlier.inputs) if earlier else {}) | dict(table.inputs),
+        parameters=(dict(earlier.parameters) if earlier else {"unit_size": SHARD_ROWS})
+        | {"teachers": {known: json.loads(layout.teacher(known).read_text()) for known in finished}}
+        | {FIELD: table.keyed_by},
+        versions=manifest.versions_of("pyarrow", "polars"),
+        command=command,
+        outputs={path.relative_to(root).as_posix(): files.hash_file(path) for path in written},
+    ).write(root)
