@@ -19,6 +19,7 @@ EXTRA_OF = {
     "upath": "remote",
     "s3fs": "remote",
     "httpx": "http",
+    "ray": "ray",
 }
 """Which extra of setup.cfg brings which module."""
 

@@ -66,6 +66,10 @@ class RemoteError(RankdistillError):
     """An object store cannot be reached, or refuses what was asked of it."""
 
 
+class ExecutorError(RankdistillError):
+    """The workers of an executor die, or their cluster cannot be reached."""
+
+
 class TeacherError(RankdistillError):
     """A teacher gave scores that must not be stored (NaN, infinite, wrong count)."""
 
