@@ -16,7 +16,10 @@ def plan(
     candidates: scoring.Candidates,
     out_: scoring.Store,
     price_per_hour: Annotated[float, typer.Option(help="Price of this machine an hour.", min=0.0)] = 0.0,
-    sample: Annotated[int, typer.Option(help="Pairs scored to measure the speed; 0 measures nothing.", min=0)] = 256,
+    sample: Annotated[
+        int,
+        typer.Option(help="Pairs scored to measure the speed (none where that may cost money); 0: no estimate.", min=0),
+    ] = 256,
     backend: scoring.Backend = "auto",
     max_length: scoring.MaxLength = None,
     kind: scoring.Kind = "auto",
@@ -39,6 +42,11 @@ def plan(
     out.print(f"wanted   {missing.wanted:,} unique pairs")
     out.print(f"missing  {missing.missing:,}, in {-(-missing.missing // unit_size):,} shards")
     if not missing.missing or not sample:
+        return
+    told = writer.estimate(missing, sample)
+    if told is not None:
+        for name, value in told.items():
+            out.print(f"{name:<9}{value}", highlight=False, soft_wrap=True)
         return
     rate = writer.sample_rate(sample)
     hours = missing.missing / rate / 3600

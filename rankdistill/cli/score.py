@@ -62,6 +62,8 @@ def score(
 
 
 def _run(writer: ScoreWriter, folder: Path, executor: Executor, share: Share) -> None:
+    from rankdistill.teachers import MeteredTeacher
+
     started = time.perf_counter()
     with progress("pairs") as bar:
         task = bar.add_task(f"scoring with {writer.teacher.teacher_id}", total=None)
@@ -71,13 +73,17 @@ def _run(writer: ScoreWriter, folder: Path, executor: Executor, share: Share) ->
             if missing.missing < missing.wanted:
                 err.print(f"{missing.wanted - missing.missing:,} of {missing.wanted:,} pairs have a score already")
 
-        done = writer.run(
-            command=command(WHO_WORKS),
-            on_plan=on_plan,
-            progress=lambda pairs: bar.advance(task, pairs),
-            executor=executor,
-            share=share,
-        )
+        try:
+            done = writer.run(
+                command=command(WHO_WORKS),
+                on_plan=on_plan,
+                progress=lambda pairs: bar.advance(task, pairs),
+                executor=executor,
+                share=share,
+            )
+        finally:
+            if isinstance(writer.teacher, MeteredTeacher) and not executor.remote:
+                err.print(writer.teacher.spent(), markup=False, highlight=False, soft_wrap=True)
     seconds = time.perf_counter() - started
     text = f"{folder}: {done.scored:,} pairs scored, {done.reused:,} reused, {seconds:,.0f} s"
     out.print(text, highlight=False, soft_wrap=True)

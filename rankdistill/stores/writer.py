@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rankdistill import files, tables
 from rankdistill.errors import ConfigError
@@ -27,7 +26,7 @@ from rankdistill.stores.registering import named_ids, register, register_teacher
 from rankdistill.stores.shares import WHOLE, Share, taken
 from rankdistill.stores.texts import require_known
 from rankdistill.stores.work import DetachedWork, Progress, ShardWorker
-from rankdistill.teachers.base import PairTeacher
+from rankdistill.teachers.base import MeteredTeacher, PairTeacher
 from rankdistill.teachers.registry import TeacherSpec
 
 UNIT_SIZE = 8192
@@ -59,7 +58,7 @@ class ScoreWriter:
     """Adds one teacher's scores of one candidate table to the store in `root`.
 
     Args:
-        root: folder of the store; created if absent.
+        root: folder of the store; created if absent; for an object store, what `locations.location` gives.
         queries: query id -> text.
         documents: document id -> text.
         candidates: a candidate table (Parquet, schema `tables.CANDIDATES`, sorted by query_id).
@@ -103,20 +102,34 @@ class ScoreWriter:
         wanted, missing = count_missing(self.layout, self.candidates, self.teacher.teacher_id, self.hash_of)
         return Missing(wanted, missing, missing)
 
+    def estimate(self, missing: Missing, pairs: int) -> Mapping[str, str] | None:
+        """What a teacher that may cost money says of scoring `missing`, from the lengths of about `pairs` candidates.
+
+        None for any other teacher, which `sample_rate` can measure.
+        """
+        if not isinstance(self.teacher, MeteredTeacher):
+            return None
+        queries = round(len(named_ids(self.candidates)[0]) * missing.missing / max(1, missing.wanted))
+        return self.teacher.estimate(missing.missing, max(1, queries), self._sample(pairs))
+
     def sample_rate(self, pairs: int) -> float:
         """Pairs a second of the teacher, measured on about `pairs` candidates spread over the table."""
-        with pq.ParquetFile(self.candidates) as source:
-            table = source.read(columns=["query_id", "doc_id"])
-        step = max(1, len(table) // pairs)
-        rows = table.take(pa.array(range(0, len(table), step))).slice(0, pairs)
-        sample = [
-            (self.queries[query_id], self.documents[doc_id])
-            for query_id, doc_id in zip(rows[0].to_pylist(), rows[1].to_pylist(), strict=True)
-        ]
+        sample = self._sample(pairs)
         self.teacher.score(sample[:8])  # the first call loads and compiles
         started = time.perf_counter()
         self.teacher.score(sample)
         return len(sample) / (time.perf_counter() - started)
+
+    def _sample(self, pairs: int) -> list[tuple[str, str]]:
+        """The texts of about `pairs` candidates, spread over the table."""
+        with tables.open_parquet(self.candidates) as source:
+            table = source.read(columns=["query_id", "doc_id"])
+        step = max(1, len(table) // pairs)
+        rows = table.take(pa.array(range(0, len(table), step))).slice(0, pairs)
+        return [
+            (self.queries[query_id], self.documents[doc_id])
+            for query_id, doc_id in zip(rows[0].to_pylist(), rows[1].to_pylist(), strict=True)
+        ]
 
     def run(
         self,

@@ -47,6 +47,25 @@ class PairTeacher(Protocol):
 
 
 @runtime_checkable
+class MeteredTeacher(Protocol):
+    """A pair teacher whose scores may cost money: nothing is scored only to measure, and what was used is told."""
+
+    def estimate(self, pairs: int, queries: int, sample: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+        """What scoring would take (requests, time, cost), each in words, without scoring anything.
+
+        Args:
+            pairs: how many.
+            queries: distinct queries among them.
+            sample: some of the pairs.
+        """
+        ...
+
+    def spent(self) -> str:
+        """What this object was asked for so far and what that costs, in words."""
+        ...
+
+
+@runtime_checkable
 class EmbeddingTeacher(Protocol):
     """Embeds texts, each with the prompt of its role."""
 

@@ -38,6 +38,9 @@ class Api(Protocol):
     max_batch: int | None
     """Documents a request at most, whatever the settings; None for no such limit."""
 
+    characters_around: int
+    """Characters that are sent with each document besides it and the query."""
+
     def fixed(self) -> Mapping[str, Any]:
         """The fields that are the same in each request; part of the teacher's fingerprint."""
         ...

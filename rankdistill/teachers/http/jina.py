@@ -21,6 +21,7 @@ class JinaApi:
 
     score_kind: ScoreKind = "probability"
     max_batch: int | None = None
+    characters_around = 0
 
     def __init__(self, settings: Settings) -> None:
         self._model = settings.model

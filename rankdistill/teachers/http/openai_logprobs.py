@@ -31,6 +31,7 @@ class OpenAiLogprobsApi:
 
     def __init__(self, settings: Settings) -> None:
         self._model, self._prompt = settings.model, settings.prompt
+        self.characters_around = len(settings.prompt.template) + len(settings.prompt.system)
         self._chat = settings.endpoint.rstrip("/").endswith("/chat/completions")
 
     def fixed(self) -> Mapping[str, Any]:

@@ -16,10 +16,11 @@ from rankdistill.teachers.http.answers import Answer, Api
 from rankdistill.teachers.http.client import Client
 from rankdistill.teachers.http.cohere import CohereApi
 from rankdistill.teachers.http.concurrency import run_all
+from rankdistill.teachers.http.estimate import estimate
 from rankdistill.teachers.http.jina import JinaApi
 from rankdistill.teachers.http.openai_logprobs import OpenAiLogprobsApi
 from rankdistill.teachers.http.pacing import Clock
-from rankdistill.teachers.http.settings import ApiName, Settings
+from rankdistill.teachers.http.settings import ApiName, Prices, Settings
 from rankdistill.teachers.http.tei import TeiApi
 from rankdistill.teachers.http.usage import Usage
 
@@ -86,6 +87,24 @@ class HttpTeacher:
         """Of the usage so far, in the currency of the settings' prices."""
         return self.usage.cost(self.settings.prices)
 
+    def estimate(self, pairs: int, queries: int, sample: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+        """Requests, time and cost of scoring so many pairs, from the settings alone; sends nothing."""
+        settings = self.settings
+        return estimate(
+            pairs,
+            queries,
+            sample,
+            max_batch=self._max_batch,
+            around=self._api.characters_around,
+            prices=settings.prices,
+            requests_per_minute=settings.requests_per_minute,
+        )
+
+    def spent(self) -> str:
+        """The usage so far, and its cost where the settings give prices."""
+        priced = self.settings.prices != Prices()
+        return f"{self.settings.endpoint}: {self.usage}{f', cost {self.cost:,.4f}' if priced else ''}"
+
     @cached_property
     def fingerprint(self) -> Mapping[str, Any]:
         """API, address, requests, score kind, and what the server reports."""
@@ -126,6 +145,10 @@ class HttpTeacher:
             narrow = scores.astype(np.float32)
         return self._in_range(check_scores(self.teacher_id, pairs, narrow))
 
+    @property
+    def _max_batch(self) -> int:
+        return min(self.settings.max_batch, self._api.max_batch or self.settings.max_batch)
+
     @cached_property
     def _fixed(self) -> dict[str, Any]:
         return dict(self._api.fixed()) | dict(self.settings.extra)
@@ -136,7 +159,7 @@ class HttpTeacher:
 
     def _requests(self, pairs: Sequence[tuple[str, str]]) -> Iterator[_Request]:
         """The pairs by query, in the order of first appearance, cut into requests."""
-        size = min(self.settings.max_batch, self._api.max_batch or self.settings.max_batch)
+        size = self._max_batch
         rows_of: dict[str, list[int]] = {}
         for row, (query, _) in enumerate(pairs):
             rows_of.setdefault(query, []).append(row)

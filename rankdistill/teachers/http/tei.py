@@ -23,6 +23,7 @@ class TeiApi:
 
     score_kind: ScoreKind = "logit"
     max_batch: int | None = None
+    characters_around = 0
 
     def __init__(self, settings: Settings) -> None:
         self._raw = settings.score_kind != "probability"
