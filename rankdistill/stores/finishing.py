@@ -55,7 +55,7 @@ def _write_manifest(
 
 def _files(layout: Layout, finished: list[str]) -> Iterator[Path]:
     """The store's files; of teachers that are being scored still, none."""
-    yield from sorted(layout.candidates.glob("*.parquet"))
+    yield from layout.candidate_tables()
     yield from (layout.queries, layout.documents)
     for teacher_id in finished:
         yield layout.teacher(teacher_id)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+
+from rankdistill import tables
 
 
 class StoredTexts(Mapping[str, str]):
@@ -18,7 +19,8 @@ class StoredTexts(Mapping[str, str]):
     """
 
     def __init__(self, path: Path) -> None:
-        table = pq.read_table(path)
+        with tables.open_parquet(path) as file:
+            table = file.read()
         self._ids, self._texts = (column.cast(pa.large_string()).combine_chunks() for column in table.columns)
 
     def __getitem__(self, identifier: str) -> str:

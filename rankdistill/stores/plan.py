@@ -8,7 +8,6 @@ store give the same units, and a resumed run continues the units of the interrup
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankdistill import files
+from rankdistill import files, locations, tables
 from rankdistill.errors import DataError, LockedError
 from rankdistill.stores.keys import pair_key, unit_digest
 from rankdistill.stores.layout import Layout
+from rankdistill.stores.shards import inspect
 from rankdistill.stores.shares import living_shares
 
 PAIRS = pa.schema([pa.field(name, kind, nullable=False) for name, kind in (
@@ -56,7 +56,7 @@ class Plan:
 
     def unit(self, number: int) -> pa.Table:
         """The pairs of one work unit: query_id, doc_id, key."""
-        with pq.ParquetFile(self.path) as plan:
+        with tables.open_parquet(self.path) as plan:
             return plan.read_row_group(number)
 
     def pairs(self, units: Iterable[int]) -> int:
@@ -69,7 +69,8 @@ class Plan:
 
     def left(self, layout: Layout, teacher_id: str) -> list[int]:
         """The units without a shard."""
-        return [number for number in range(self.units) if not self.shard(layout, teacher_id, number).is_file()]
+        made = set(layout.shards(teacher_id))
+        return [number for number in range(self.units) if self.shard(layout, teacher_id, number) not in made]
 
 
 def read_plan(layout: Layout, teacher_id: str) -> Plan | None:
@@ -80,7 +81,7 @@ def read_plan(layout: Layout, teacher_id: str) -> Plan | None:
 def _read(folder: Path) -> tuple[dict[str, Any], Plan | None]:
     """What the plan in `folder` was asked for, and the plan."""
     try:
-        note = json.loads((folder / "plan.json").read_text())
+        note = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
         counts = {name: note[name] for name in ("wanted", "missing")}
         unit_size, digests = note["asked"]["unit_size"], tuple(note["digests"])
     except (FileNotFoundError, ValueError, KeyError):
@@ -139,8 +140,8 @@ def discard_plan(layout: Layout, teacher_id: str) -> None:
     folder = layout.plan(teacher_id)
     with files.output_errors(folder):
         (folder / "plan.json").unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        files.remove_folder(folder)
+        if locations.is_local(folder) and folder.parent.is_dir() and not any(folder.parent.iterdir()):
             folder.parent.rmdir()
 
 
@@ -169,7 +170,7 @@ class _MissingPairs:
     ) -> None:
         self.candidates, self.teacher_id = candidates, teacher_id
         self.query_hash, self.document_hash = hash_of
-        self.shards = layout.shards(teacher_id)
+        self.shards = inspect(layout.shards(teacher_id))
         self.wanted = self.missing = 0
 
     def chunks(self) -> Iterator[pa.Table]:
@@ -181,22 +182,19 @@ class _MissingPairs:
             ]
             chunk = pairs.with_columns(pl.Series("key", keys, dtype=pl.Binary))
             self.wanted += len(chunk)
-            if self.shards:
-                chunk = chunk.join(self._stored_keys(chunk), on="key", how="anti", maintain_order="left")
+            low, high = chunk["query_id"][0], chunk["query_id"][-1]
+            if near := [shard.path for shard in self.shards if shard.may_hold(low, high)]:
+                stored = tables.scan_parquet(near).filter(pl.col("query_id").is_between(pl.lit(low), pl.lit(high)))
+                chunk = chunk.join(stored.select("key").collect(), on="key", how="anti", maintain_order="left")
             self.missing += len(chunk)
             if len(chunk):
                 yield chunk.to_arrow().cast(PAIRS)
-
-    def _stored_keys(self, chunk: pl.DataFrame) -> pl.DataFrame:
-        low, high = chunk["query_id"][0], chunk["query_id"][-1]
-        stored = pl.scan_parquet(self.shards).filter(pl.col("query_id").is_between(pl.lit(low), pl.lit(high)))
-        return stored.select("key").collect()
 
 
 def _unique_pairs(candidates: Path) -> Iterator[pl.DataFrame]:
     """Unique (query_id, doc_id) in sorted order, in pieces that never split a query."""
     held: pl.DataFrame | None = None
-    with pq.ParquetFile(candidates) as source:
+    with tables.open_parquet(candidates) as source:
         for batch in source.iter_batches(CHUNK_ROWS, columns=["query_id", "doc_id"]):
             rows = pl.DataFrame(pl.from_arrow(batch))
             held = rows if held is None else pl.concat([held, rows])

@@ -9,11 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from rankdistill import manifest
+from rankdistill import locations, manifest, tables
 from rankdistill.errors import StoreError
 from rankdistill.stores import keying
 from rankdistill.stores.kinds import score_kind_of
 from rankdistill.stores.layout import ARTEFACT, Layout
+from rankdistill.stores.shards import inspect
 from rankdistill.stores.texts import read_texts
 
 
@@ -21,14 +22,15 @@ class ScoreStore:
     """A finished store, read only.
 
     Args:
-        path: its folder.
+        path: its folder, or a URL such as `s3://bucket/prefix`.
 
     Raises:
         DataError: the folder is absent, or scoring has not finished (no manifest).
+        RemoteError: the object store does not answer, or refuses.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = locations.location(path)
         self.layout = Layout(self.path)
         self.manifest = manifest.expect(self.path, ARTEFACT, "score")
 
@@ -39,8 +41,8 @@ class ScoreStore:
 
     @cached_property
     def teacher_ids(self) -> list[str]:
-        """The teachers whose scores are here, sorted."""
-        return self.layout.teacher_ids()
+        """The teachers whose scores are here, sorted; without those that are being scored still."""
+        return [known for known in self.layout.teacher_ids() if f"teachers/{known}.json" in self.manifest.outputs]
 
     def fingerprint(self, teacher_id: str) -> dict[str, Any]:
         """Everything that defines one teacher."""
@@ -59,9 +61,9 @@ class ScoreStore:
             teacher_id: whose; may be left out where the store holds one teacher.
 
         Raises:
-            StoreError: no such teacher, several to choose from, or a shard is missing.
+            StoreError: no such teacher, several to choose from, or a shard is missing, cut off or foreign.
         """
-        return pl.scan_parquet(self.shards(teacher_id))
+        return tables.scan_parquet([shard.path for shard in inspect(self.shards(teacher_id))])
 
     def shards(self, teacher_id: str | None = None) -> list[Path]:
         """One teacher's files, each sorted by query_id, doc_id; a query may lie in several of them.
@@ -95,12 +97,11 @@ class ScoreStore:
 
     def candidates(self) -> pl.DataFrame:
         """Every candidate row that was scored: the columns of `tables.CANDIDATES`, sorted."""
-        rows = pl.read_parquet(sorted(self.layout.candidates.glob("*.parquet")))
-        return rows.unique().sort("query_id", "source", "rank", "doc_id", nulls_last=True)
+        return self.scan_candidates().collect().unique().sort("query_id", "source", "rank", "doc_id", nulls_last=True)
 
     def scan_candidates(self) -> pl.LazyFrame:
         """Every candidate row, as a lazy frame; unsorted, and a row stands once in each table that has it."""
-        return pl.scan_parquet(sorted(self.layout.candidates.glob("*.parquet")))
+        return tables.scan_parquet(self.layout.candidate_tables())
 
     @property
     def has_texts(self) -> bool:

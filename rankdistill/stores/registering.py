@@ -7,9 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
-from rankdistill import files
+from rankdistill import files, locations, tables
 from rankdistill.errors import StaleOutputError
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.texts import add_texts
@@ -38,7 +36,7 @@ def register(
     add_texts(layout.queries, "query_id", query_ids, queries)
     add_texts(layout.documents, "doc_id", doc_ids, documents)
     kept = layout.candidates / f"{name[:16]}.parquet"
-    if not kept.is_file():
+    if not locations.is_file(kept):
         with files.atomic_path(kept) as temporary:
             shutil.copyfile(candidates, temporary)
     return kept
@@ -48,7 +46,7 @@ def named_ids(candidates: Path) -> tuple[set[str], set[str]]:
     """The query and document ids that the candidates name."""
     query_ids: set[str] = set()
     doc_ids: set[str] = set()
-    with pq.ParquetFile(candidates) as source:
+    with tables.open_parquet(candidates) as source:
         for batch in source.iter_batches(columns=["query_id", "doc_id"]):
             query_ids.update(batch.column(0).unique().to_pylist())
             doc_ids.update(batch.column(1).unique().to_pylist())
@@ -64,7 +62,7 @@ def register_teacher(layout: Layout, teacher: PairTeacher) -> None:
     path = layout.teacher(teacher.teacher_id)
     wanted = dict(teacher.fingerprint) | {"score_kind": teacher.score_kind}
     text = json.dumps(wanted, indent=1, sort_keys=True) + "\n"
-    if not path.is_file():
+    if not locations.is_file(path):
         files.write_text(path, text)
     elif path.read_text(encoding="utf-8") != text:
         raise StaleOutputError(

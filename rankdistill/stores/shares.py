@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rankdistill import files
+from rankdistill import files, locations
 from rankdistill.errors import ConfigError, LockedError
 from rankdistill.stores.layout import Layout
 
@@ -74,7 +74,7 @@ def taken(layout: Layout, teacher_id: str, share: Share) -> Iterator[None]:
 def living_shares(layout: Layout, teacher_id: str) -> list[str]:
     """The shares, as `i/n`, of the teacher's plan that living processes write. Call it under the store's lock."""
     folder = _folder(layout, teacher_id)
-    found = sorted(path for path in folder.glob("*-of-*") if path.is_dir()) if folder.is_dir() else []
+    found = locations.listing(folder, "*-of-*")
     return [path.name.replace("-of-", "/") for path in found if _is_locked(path)]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from rankdistill import tables
+from rankdistill import locations, tables
 from rankdistill.errors import TeacherError
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.lookup import StoredTexts
@@ -46,7 +46,7 @@ class ShardWorker:
         """
         teacher_id = self.teacher.teacher_id
         shard = self.plan.shard(self.layout, teacher_id, number)
-        if shard.is_file():
+        if locations.is_file(shard):
             progress(self.plan.pairs([number]))
             return 0
         unit = self.plan.unit(number)

@@ -1,0 +1,60 @@
+"""What the footers of a store's shards tell, before a row is read: that each is whole, and which queries it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from rankdistill import tables
+from rankdistill.errors import DataError, StoreError
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One whole file of scores.
+
+    Args:
+        path: where it is.
+        rows: how many scores it has.
+        low: its first query id, or None where the file does not say.
+        high: its last query id, or None.
+    """
+
+    path: Path
+    rows: int
+    low: str | None
+    high: str | None
+
+    def may_hold(self, low: str, high: str) -> bool:
+        """Whether a query id between `low` and `high` may be in it."""
+        return self.low is None or self.high is None or (self.low <= high and low <= self.high)
+
+
+def inspect(paths: Sequence[Path]) -> list[Shard]:
+    """The shards at `paths`, in their order.
+
+    Raises:
+        StoreError: one is cut off, or its columns are not those of `tables.SCORES`.
+        RemoteError: the object store does not answer, or refuses.
+    """
+    try:
+        return [_shard(path, footer) for path, footer in zip(paths, tables.footers(paths), strict=True)]
+    except DataError as error:
+        raise StoreError(
+            expected=error.expected,
+            got=error.got,
+            consequence="no score was read",
+            remedy="remove that file and run the same `rankdistill score` or `import` again: it makes it anew",
+        ) from error
+
+
+def _shard(path: Path, footer: pq.FileMetaData) -> Shard:
+    tables.check_columns(path, footer.schema.to_arrow_schema(), tables.SCORES, exact=True)
+    place = footer.schema.names.index("query_id")
+    known = [footer.row_group(number).column(place).statistics for number in range(footer.num_row_groups)]
+    if not known or not all(one is not None and one.has_min_max for one in known):
+        return Shard(path, footer.num_rows, None, None)
+    return Shard(path, footer.num_rows, min(one.min for one in known), max(one.max for one in known))
