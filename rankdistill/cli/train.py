@@ -38,6 +38,7 @@ def train(
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate (default 5e-5).")] = None,
     scale: Annotated[str | None, typer.Option(help="Similarity to teacher unit: auto, learned or a number.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of sampling, order and dropout (default 13).")] = None,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Train even if a check of the scores fails.")] = False,
     config: Annotated[Path | None, typer.Option(help="YAML with these and all other settings.")] = None,
     lenient: Annotated[bool, typer.Option(help="Drop bad rows of the data, with a report.")] = False,
 ) -> None:
@@ -54,6 +55,7 @@ def train(
         learning_rate=learning_rate,
         scale=scale,
         seed=seed,
+        check="warn" if no_check else None,
     )
     layers = _parse_layers(keep_layers)
 
@@ -113,6 +115,10 @@ def _summarise(out: Path) -> None:
     from rankdistill.training.run import LOG_FILE
 
     log = json.loads((out / LOG_FILE).read_text(encoding="utf-8"))
+    for name, verdict in log.get("check", {}).get("verdicts", {}).items():
+        if verdict["status"] in ("warn", "fail"):
+            line = f"{verdict['status']}: {name}: {verdict['finding']}"
+            console.err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     for name, count in log["view"].items():
         if count:
             console.out.print(f"{name.replace('_', ' ')}: {count:,}", highlight=False)

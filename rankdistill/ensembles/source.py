@@ -16,6 +16,7 @@ from rankdistill.ensembles import calibration, combining, ranges
 from rankdistill.ensembles.calibration import STANDARD, Context, Moments
 from rankdistill.ensembles.combining import PAIR, Coverage
 from rankdistill.errors import ConfigError, StoreError
+from rankdistill.stores.kinds import score_kind_of
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.base import ScoreKind, teacher_id
 
@@ -223,6 +224,11 @@ class Ensemble:
     def document_texts(self) -> Mapping[str, str]:
         """Document id -> text."""
         return self.store.document_texts()
+
+    def score_kinds(self) -> dict[str, str]:
+        """What the store's teachers score in, and the ensemble; see `stores.kinds.score_kind_of`."""
+        own = score_kind_of(self.fingerprint | {"score_kind": self.score_kind})
+        return self.store.score_kinds() | {self.teacher_id: own}
 
     def derivation(self, teacher_id: str | None = None) -> Mapping[str, Any]:
         """What the scores were made from: the fingerprint, and the counts of missing scores."""

@@ -64,7 +64,10 @@ def examine(
         ) from error
     reports = [
         TeacherReport(
-            teacher.teacher_id, teacher.name, teacher.score_kind, [check.verdict() for check in checks[teacher.teacher_id]]
+            teacher.teacher_id,
+            teacher.name,
+            teacher.score_kind,
+            [check.verdict() for check in checks[teacher.teacher_id]],
         )
         for teacher in subject.teachers
     ]

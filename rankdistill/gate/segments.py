@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
+Kind = TypeVar("Kind", bound=np.generic)
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -36,7 +39,7 @@ class Segments:
         """Smallest value of each query."""
         return self._reduce(np.minimum, values)
 
-    def spread(self, per_query: NDArray[np.generic]) -> NDArray[np.generic]:
+    def spread(self, per_query: NDArray[Kind]) -> NDArray[Kind]:
         """One value a query -> the same value in each of its rows."""
         return per_query[self.number]
 
@@ -61,7 +64,7 @@ class Segments:
         """Softmax of each query's values / temperature, in float32 as training computes it."""
         shifted = ((values - self.spread(self.max(values))) / temperature).astype(np.float32)
         powers = np.exp(shifted, dtype=np.float32)
-        return powers / self.spread(self.sum(powers)).astype(np.float32)
+        return np.divide(powers, self.spread(self.sum(powers)).astype(np.float32), dtype=np.float32)
 
     def correlation(self, left: Floats, right: Floats) -> Floats:
         """Pearson's correlation of each query's rows; NaN where one side does not vary (on ranks: Spearman's)."""

@@ -19,6 +19,9 @@ class Status(StrEnum):
     FAIL = "fail"
 
 
+Numbers = Mapping[str, float | int | str | None]
+"""What was measured, by name."""
+
 SEVERITY = tuple(Status)
 """From harmless to bad."""
 
@@ -58,7 +61,7 @@ class Verdict:
     finding: str
     meaning: str = ""
     remedy: str = ""
-    numbers: Mapping[str, float | int | str | None] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=dict)
     histograms: Sequence[Histogram] = ()
     examples: Sequence[str] = ()
 
@@ -122,7 +125,7 @@ class Report:
         }
 
     def require(self, strict: bool = False, remedy: str = "") -> None:
-        """Raise GateError if a check failed, or, where `strict`, warned; `remedy` is added to what the checks advise."""
+        """Raise GateError if a check failed, or, where `strict`, warned; `remedy` joins what the checks advise."""
         stops = {Status.FAIL, Status.WARN} if strict else {Status.FAIL}
         stopped = [
             (teacher, verdict) for teacher in self.teachers for verdict in teacher.verdicts if verdict.status in stops

@@ -117,7 +117,7 @@ class Experiment:
         """Trains one student."""
         config = self.recipe.train_config(variant)
         settings: dict[str, Any] = {
-            "train": config.model_dump(),
+            "train": config.decisive(),
             "student": models.resolve(self.recipe.student.model).weights_hash,
         }
         settings["dev"] = self.recipe.data.dev

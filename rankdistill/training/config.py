@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,6 +14,7 @@ Sampling = Literal["uniform", "stratified"]
 Unlabelled = Literal["skip", "top"]
 FewNegatives = Literal["skip", "repeat"]
 Missing = Literal["error", "drop"]
+Check = Literal["off", "warn", "refuse"]
 Precision = Literal["auto", "float32", "bf16", "fp16"]
 Schedule = Literal["linear", "cosine", "constant"]
 Scale = Literal["auto", "learned"] | Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -60,6 +61,11 @@ class TrainConfig(BaseModel):
         description="Drop negatives (likely false) that the teacher puts less than this far below the positive, in the "
         "teacher's unit; None: keep all.",
     )
+    check: Check = Field(
+        "refuse",
+        description="Scores that `rankdistill check` fails: refused; trained on, with the verdicts in the log (warn); or "
+        "not looked at (off).",
+    )
 
     steps: int | None = Field(None, ge=1, description="Optimiser steps; None: as many as `epochs` takes.")
     epochs: float = Field(1.0, gt=0, description="Passes over the (query, positive) rows, where `steps` is None.")
@@ -100,6 +106,10 @@ class TrainConfig(BaseModel):
                 "a resumed run could not repeat the loss curve otherwise"
             )
         return self
+
+    def decisive(self) -> dict[str, Any]:
+        """The settings that decide the student, as JSON values: all but `check`, which decides whether there is one."""
+        return self.model_dump(exclude={"check"})
 
 
 def read(path: Path | None, **overrides: object) -> TrainConfig:

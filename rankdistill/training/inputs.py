@@ -24,6 +24,9 @@ class ScoreSource(Protocol):
     def scores(self, teacher_id: str | None = None) -> pl.DataFrame:
         """query_id, doc_id, score of one teacher."""
 
+    def score_kinds(self) -> Mapping[str, str]:
+        """Teacher id -> what it scores in; see `stores.kinds.score_kind_of`."""
+
     def derivation(self, teacher_id: str | None = None) -> Mapping[str, Any]:
         """What the scores were made from, where they are not as a teacher gave them; goes into the manifest."""
 

@@ -15,7 +15,7 @@ from rankdistill.data import Dataset
 from rankdistill.inference.loading import quietly
 from rankdistill.students import dense
 from rankdistill.students.inherit import keep
-from rankdistill.training import card, checkpoints, dev, inputs, rows, views
+from rankdistill.training import card, checking, checkpoints, dev, inputs, rows, views
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.inputs import Inputs, ScoreSource
 
@@ -61,6 +61,7 @@ def train(
         command: the command line, for the manifest.
 
     Raises:
+        GateError: the scores are broken, and `config.check` is `refuse`; see `rankdistill.gate`.
         RankdistillError: inputs that cannot be trained on; see `views.build`, `dense.load`, `manifest.is_current`.
     """
     found = inputs.read(dataset, store, split, teacher_id)
@@ -76,7 +77,7 @@ def train(
     wanted = manifest.Manifest(
         artefact="student",
         inputs=inputs.hashes(dataset, found, student, dev_split),
-        parameters=config.model_dump() | choices | {"processes": _processes()},
+        parameters=config.decisive() | choices | {"processes": _processes()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
     )
@@ -90,7 +91,8 @@ def train(
         model = dense.load(student, dropout=config.dropout)
         if layers is not None:
             keep(model, layers)
-        log = _train(model, dataset, store, found, config, dev_split, folder, progress)
+        checked = checking.check(found, store.score_kinds(), config, dense.is_bounded(model))
+        log = {"check": checked} | _train(model, dataset, store, found, config, dev_split, folder, progress)
         if _is_first_process():
             _write(out, model, log, card.render(student, config, log["steps"]), wanted)
             if not config.keep_checkpoints:

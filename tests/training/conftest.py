@@ -28,6 +28,9 @@ class MemoryStore:
     def scores(self, teacher_id: str | None = None) -> pl.DataFrame:
         return self.score_frame
 
+    def score_kinds(self) -> Mapping[str, str]:
+        return {"teacher": "logit"}
+
     def derivation(self, teacher_id: str | None = None) -> Mapping[str, object]:
         return {}
 

@@ -12,7 +12,7 @@ from rankdistill.gate.check import About
 from rankdistill.gate.verdict import Status, Verdict
 
 MOST_KEYS = 4_000_000
-"""Content keys held at a time; of a larger store only the keys whose hash falls into a part of that size are compared."""
+"""Content keys held at a time; of a larger store only a part of that size is compared, chosen by the keys' hash."""
 
 TOLERANCE = 0.01
 """Scores of the same texts differ if they lie further apart than this share of the scores' deviation."""

@@ -15,7 +15,7 @@ MANY = 0.05
 """Share of the unlabelled candidates above the positive that is worth a warning."""
 
 RELATIVE = 0.95
-"""Share of the positive's score at which mining with positive-aware thresholds cuts (NV-Retriever, arXiv 2407.15831)."""
+"""Share of the positive's score above which positive-aware mining drops (NV-Retriever, arXiv 2407.15831)."""
 
 SHOWN = 5
 
@@ -72,7 +72,7 @@ class FalseNegatives:
                 Status.WARN,
                 finding,
                 "some are relevant and would be taught as negatives, unless the teacher errs (see `positives`)",
-                "train with min_margin: 0 (or more) to drop negatives that score above their positive, or mine deeper ranks",
+                "train with min_margin: 0 (or more), which drops negatives above their positive, or mine deeper ranks",
                 numbers,
                 examples=examples,
             )

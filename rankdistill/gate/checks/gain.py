@@ -12,7 +12,7 @@ from rankdistill.gate.check import About
 from rankdistill.gate.checks.order import UNCHANGED_RUN, unchanged
 from rankdistill.gate.concordance import concordance
 from rankdistill.gate.evidence import Mean, mean_of
-from rankdistill.gate.verdict import SEVERITY, Status, Verdict
+from rankdistill.gate.verdict import SEVERITY, Numbers, Status, Verdict
 
 SMALL_GAIN = 0.02
 """A gain in concordance that is surely below this is none."""
@@ -26,10 +26,10 @@ COSTLY = "the scores cost more than the candidates' own order and teach no more 
 class Gain:
     """Paired over queries: the teacher's concordance with the labels minus that of the source's own ranks.
 
-    Both are taken over the same pairs: those that the source ranked. Where candidates were drawn from a window of ranks,
-    positives from above the window are left out, since the source's order would put them first by construction.
-    A source may be another teacher of the same store: permutations are nobody's first stage and are left out, and the
-    others fail only the permutations that may have started from them.
+    Both are taken over the same pairs: those that the source ranked. Where candidates were drawn from a window of
+    ranks, positives from above it are left out: the source's order would put them first by construction. A source may
+    be another teacher of the same store: permutations are nobody's first stage and are left out, and the others fail
+    only the permutations that may have started from them.
     """
 
     def __init__(self, about: About) -> None:
@@ -62,7 +62,7 @@ class Gain:
 
     def _judge(self, source: str, mean: Mean) -> Verdict:
         covered = self.ranked[source] / self.rows
-        numbers = {
+        numbers: Numbers = {
             "source": source,
             "queries": mean.queries,
             "share_of_pairs_it_ranked": covered,
@@ -73,7 +73,9 @@ class Gain:
         finding = f"concordance with the labels {mean} above that of {source}'s own order, {mean.queries:,} queries"
         first_stage = covered >= RERANKED and (self.kind == "rank" or source not in self.kinds)
         status, meaning, remedy = self._status(mean, first_stage)
-        return Verdict("gain", status, finding if mean.queries else f"no labels where {source} has ranks", meaning, remedy, numbers)
+        return Verdict(
+            "gain", status, finding if mean.queries else f"no labels where {source} has ranks", meaning, remedy, numbers
+        )
 
     @staticmethod
     def _status(mean: Mean, first_stage: bool) -> tuple[Status, str, str]:

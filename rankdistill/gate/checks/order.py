@@ -9,7 +9,7 @@ import numpy as np
 
 from rankdistill.gate.block import Block, Ranked
 from rankdistill.gate.check import About
-from rankdistill.gate.verdict import Status, Verdict
+from rankdistill.gate.verdict import Numbers, Status, Verdict
 
 SAME = 0.999
 """Spearman's correlation with the source's ranks from which an order counts as unchanged."""
@@ -45,7 +45,7 @@ class Order:
             return Verdict("order", Status.UNKNOWN, "no other source ranked enough of these candidates")
         source = max(shares, key=lambda name: float(shares[name].mean()))
         share, queries = float(shares[source].mean()), len(shares[source])
-        numbers = {"source": source, "queries": queries, "share_unchanged": share}
+        numbers: Numbers = {"source": source, "queries": queries, "share_unchanged": share}
         finding = f"{share:.0%} of {queries:,} queries keep the order of {source}"
         status, meaning, remedy = self._status(share)
         return Verdict("order", status, finding, meaning, remedy, numbers)

@@ -66,7 +66,8 @@ class Positives:
         finding = (
             f"positives above other candidates in {mean} of the comparisons (chance: {CHANCE}); median rank "
             f"{numbers['median_rank']:g}, {numbers['share_at_rank_1']:.0%} at rank 1, "
-            f"{numbers['share_in_lower_half']:.0%} in the lower half, MRR {numbers['mrr']:.3f}, {mean.queries:,} queries"
+            f"{numbers['share_in_lower_half']:.0%} in the lower half, MRR {numbers['mrr']:.3f}; "
+            f"{mean.queries:,} queries"
         )
         status, meaning, remedy = _judge(mean.enough, mean.low, mean.high)
         return Verdict("positives", status, finding, meaning, remedy, numbers, [self.counter.histogram()])
@@ -76,7 +77,11 @@ def _judge(enough: bool, low: float, high: float) -> tuple[Status, str, str]:
     if not enough:
         return Status.UNKNOWN, "too few queries to judge the teacher by", ""
     if high < CHANCE:
-        return Status.FAIL, WORTHLESS, "look whether a higher score means more relevant (negate distances, ranks), then at the ids"
+        return (
+            Status.FAIL,
+            WORTHLESS,
+            "look whether a higher score means more relevant (negate distances, ranks), then at the ids",
+        )
     if low > CHANCE:
         return Status.PASS, "", ""
     remedy = "check that ids, texts and the prompt are the right ones, or take another teacher"

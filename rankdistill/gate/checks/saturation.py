@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rankdistill.gate.block import Block
 from rankdistill.gate.check import About
 from rankdistill.gate.counter import Counter
-from rankdistill.gate.verdict import Status, Verdict
+from rankdistill.gate.verdict import Numbers, Status, Verdict
 
 END = 0.02
 """A score in [0, 1] is saturated if it lies this near to 0 or 1: the logit is beyond +-3.9."""
@@ -25,7 +25,7 @@ LOGITS = "score again with the identity activation (`rankdistill score` does), o
 
 
 class Saturation:
-    """Margins of squashed scores vanish where the teacher is sure: p(8) - p(4) is 0.018, where the logits are 4 apart."""
+    """Margins of squashed scores vanish where the teacher is sure: of logits 8 and 4, sigmoids are 0.018 apart."""
 
     def __init__(self, about: About) -> None:
         self.kind, self.range = about.score_kind, about.range
@@ -47,7 +47,7 @@ class Saturation:
         flat = self.flat / self.queries if self.queries else 0.0
         inside = self.rows > 0 and self.range.minimum >= 0 and self.range.maximum <= 1
         ends = self.ends / self.rows if inside else 0.0
-        numbers = {
+        numbers: Numbers = {
             "minimum": self.range.minimum,
             "maximum": self.range.maximum,
             "deviation": self.range.deviation,
@@ -56,7 +56,9 @@ class Saturation:
             "share_of_queries_with_equal_scores": flat,
         }
         span = f"{self.rows:,} scores from {self.range.minimum:.4g} to {self.range.maximum:.4g}"
-        status, finding, meaning, remedy = self._constant(flat) or self._squashed(inside, ends) or (Status.PASS, "", "", "")
+        status, finding, meaning, remedy = (
+            self._constant(flat) or self._squashed(inside, ends) or (Status.PASS, "", "", "")
+        )
         return Verdict(
             "saturation",
             status if self.rows else Status.UNKNOWN,

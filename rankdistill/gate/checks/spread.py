@@ -70,5 +70,7 @@ class Spread:
         remedy = f"train kl_div with teacher_temperature {temperature:.3g}, which brings it to about {target:.1f}"
         if effective < ONE_HOT or effective > UNIFORM * depth:
             shape = "one-hot: only the top document teaches" if effective < ONE_HOT else "uniform: nothing is taught"
-            return Verdict("spread", Status.WARN, finding, f"for kl_div the targets are nearly {shape}", remedy, numbers)
+            return Verdict(
+                "spread", Status.WARN, finding, f"for kl_div the targets are nearly {shape}", remedy, numbers
+            )
         return Verdict("spread", Status.PASS, finding, "", remedy, numbers)

@@ -1,0 +1,43 @@
+"""The gate before training: what the scores that a run reads are worth, and whether the run may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rankdistill.gate.run import examine
+from rankdistill.gate.subject import of_frames
+from rankdistill.training.config import TrainConfig
+from rankdistill.training.inputs import Inputs
+
+REMEDY = (
+    "`rankdistill check STORE --report check.html` shows more; --no-check (check: warn) trains on them all the same"
+)
+
+
+def check(found: Inputs, kinds: Mapping[str, str], config: TrainConfig, bounded: bool) -> dict[str, Any]:
+    """The gate's answer for the training log: mode, status, and each check's status and finding.
+
+    Nothing is checked where `config.check` is `off`, nor for a loss that reads no teacher score.
+
+    Args:
+        found: the scores and candidates that will be trained on.
+        kinds: teacher id -> what it scores in.
+        config: of the run.
+        bounded: whether the student's similarity lies in [-1, 1].
+
+    Raises:
+        GateError: a check failed, and `config.check` is `refuse`.
+    """
+    if config.check == "off" or config.loss == "contrastive":
+        return {"mode": "off"}
+    subject = of_frames("the store", found.candidates, found.scores, found.teacher_id, kinds)
+    report = examine(subject, "cosine" if bounded else "dot")
+    if config.check == "refuse":
+        report.require(remedy=REMEDY)
+    verdicts = {
+        verdict.check: {"status": str(verdict.status), "finding": verdict.finding}
+        for teacher in report.teachers
+        for verdict in teacher.verdicts
+    }
+    return {"mode": config.check, "status": str(report.status), "verdicts": verdicts}
