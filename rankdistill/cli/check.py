@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.locations import place
 
 if TYPE_CHECKING:
     from rankdistill.gate.verdict import Report
@@ -17,7 +18,10 @@ MOST_IN_FULL = 3
 
 
 def check(
-    store: Annotated[Path, typer.Argument(help="Score store made by `rankdistill score` or `rankdistill import`.")],
+    store: Annotated[
+        Path,
+        typer.Argument(help="Score store made by `score` or `import`; also s3://...", parser=place, metavar="STORE"),
+    ],
     report: Annotated[Path | None, typer.Option(help="HTML page to write, with histograms.")] = None,
     json: Annotated[Path | None, typer.Option(help="JSON file to write, with every number.")] = None,
     teacher: Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.locations import place
 
 if TYPE_CHECKING:
     from rankdistill.ensembles.combining import Coverage
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def ensemble(
-    store: Annotated[Path, typer.Option(help="Score store that holds the teachers.")],
+    store: Annotated[
+        Path, typer.Option(help="Score store that holds the teachers; also s3://...", parser=place, metavar="STORE")
+    ],
     teachers: Annotated[str, typer.Option(help="Ids, starts of ids, or names, with commas between them.")],
     calibrate: Annotated[
         str, typer.Option(help="none, zscore, minmax, percentile, rank, rrf, affine or affine-store.")
@@ -35,7 +38,10 @@ def ensemble(
     fit: Annotated[
         bool, typer.Option("--fit", help="Fit weights to the qrels, cross-validated; --out then uses them.")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="New store to write the ensemble to, as one teacher.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="New store to write the ensemble to, as one teacher.", parser=place, metavar="STORE"),
+    ] = None,
     name: Annotated[str, typer.Option(help="What the ensemble is called in that store.")] = "ensemble",
     seed: Annotated[int, typer.Option(help="Of the permutations and resamples.")] = 0,
 ) -> None:

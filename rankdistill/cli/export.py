@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.locations import place
 
 
 def export(
     format_: Annotated[str, typer.Option("--format", help="Format of the output; docs/formats.md lists them.")],
-    store: Annotated[Path, typer.Option(help="Score store.")],
+    store: Annotated[Path, typer.Option(help="Score store; also s3://...", parser=place, metavar="STORE")],
     out: Annotated[Path, typer.Option(help="File to write (its suffix counts), or folder for formats that are one.")],
     data: Annotated[
         Path | None, typer.Option(help="BEIR folder for the texts; the store's own are used without it.")

@@ -8,13 +8,17 @@ from typing import Annotated, Literal
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.locations import place
 
 
 def import_(
     format_: Annotated[str, typer.Option("--format", help="Format of the input; docs/formats.md lists them.")],
     input_: Annotated[list[Path], typer.Option("--input", help="File or folder; may be repeated.")],
     teacher_name: Annotated[str, typer.Option(help="Name of the teacher that these are the scores of.")],
-    out: Annotated[Path, typer.Option(help="Store to add them to; created if absent.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="Store to add them to, also s3://...; created if absent.", parser=place, metavar="STORE"),
+    ],
     data: Annotated[
         Path | None, typer.Option(help="BEIR folder for texts and labels; without it a file of ids stays ids only.")
     ] = None,

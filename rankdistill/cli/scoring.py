@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rankdistill.cli.console import err
+from rankdistill.cli.locations import place
 
 if TYPE_CHECKING:
     from rankdistill.stores.writer import ScoreWriter
@@ -17,7 +18,12 @@ Teacher = Annotated[
     str, typer.Option(help="Teacher: a path, a hub id, pypi:DISTRIBUTION, or a YAML file with its kind and settings.")
 ]
 Candidates = Annotated[Path, typer.Option(help="Candidates made by `rankdistill mine`.")]
-Store = Annotated[Path, typer.Option("--out", help="Store to add the scores to; created if absent.")]
+Store = Annotated[
+    Path,
+    typer.Option(
+        "--out", help="Store to add the scores to, also s3://...; created if absent.", parser=place, metavar="STORE"
+    ),
+]
 Backend = Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")]
 MaxLength = Annotated[int | None, typer.Option(help="Tokens of a pair; the teacher's own by default.", min=8)]
 Kind = Annotated[str, typer.Option(help="Kind of teacher; auto looks into the model.")]

@@ -8,14 +8,24 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.locations import place
 
 
 def status(
-    path: Annotated[Path, typer.Argument(help="A recipe, or the folder of a store or of any other artefact.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="A recipe, or the folder of a store (also s3://...) or of any other artefact.",
+            parser=place,
+            metavar="PATH",
+        ),
+    ],
     set_: Annotated[list[str] | None, typer.Option("--set", help="The changes that the recipe is run with.")] = None,
 ) -> None:
     """Show the steps of a recipe (done, interrupted, to do), or what a folder holds and what made it."""
-    if path.is_dir():
+    from rankdistill.locations import is_local
+
+    if path.is_dir() or not is_local(path):
         _show_folder(path)
     else:
         _show_recipe(path, set_ or [])
