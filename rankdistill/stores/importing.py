@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankdistill import files, manifest, tables
+from rankdistill import files, locations, manifest, tables
 from rankdistill.errors import StaleOutputError
 from rankdistill.stores.keying import FIELD, KeyedBy, require_keying
 from rankdistill.stores.keys import pair_key, text_hasher, unit_digest
@@ -129,7 +129,7 @@ def _require_same_content(layout: Layout, table: ScoreTable, candidates: Path) -
         fingerprint = json.loads(layout.teacher(known).read_text())
         if fingerprint.get("name") != table.name:
             continue
-        if known == table.teacher_id and candidates.is_file():
+        if known == table.teacher_id and locations.is_file(candidates):
             continue
         differs = [key for key in table.fingerprint if fingerprint.get(key) != table.fingerprint[key]]
         raise StaleOutputError(
@@ -145,7 +145,7 @@ def _is_complete(layout: Layout, teacher: str) -> bool:
     if made is None or f"teachers/{teacher}.json" not in made.outputs:
         return False
     listed = [name for name in made.outputs if name.startswith(f"scores/{teacher}/")]
-    return all((layout.root / name).is_file() for name in listed)
+    return set(listed) <= {path.relative_to(layout.root).as_posix() for path in layout.shards(teacher)}
 
 
 def _write_shards(layout: Layout, table: ScoreTable) -> Iterator[int]:
@@ -159,7 +159,7 @@ def _write_shards(layout: Layout, table: ScoreTable) -> Iterator[int]:
             pairs = zip(batch["query_id"].to_pylist(), batch["doc_id"].to_pylist(), strict=True)
             keys = [pair_key(query_hash(query_id), document_hash(doc_id), teacher) for query_id, doc_id in pairs]
             path = layout.scores(teacher) / f"part-{number:06d}-{unit_digest(keys)}.parquet"
-            if not path.is_file():
+            if not locations.is_file(path):
                 teachers = pa.array([teacher] * len(keys), pa.string())
                 columns = [batch["query_id"], batch["doc_id"], teachers, batch["score"], pa.array(keys, pa.binary(16))]
                 tables.write_parquet(path, pa.table(columns, schema=tables.SCORES))
@@ -170,8 +170,8 @@ def _write_manifest(layout: Layout, table: ScoreTable, command: str) -> None:
     root, earlier = layout.root, manifest.read(layout.root)
     finished = [known for known in layout.teacher_ids() if not layout.plan(known).is_dir()]
     written = [
-        *sorted(layout.candidates.glob("*.parquet")),
-        *(p for p in (layout.queries, layout.documents) if p.is_file()),
+        *layout.candidate_tables(),
+        *(path for path in (layout.queries, layout.documents) if locations.is_file(path)),
     ]
     for known in finished:
         written += [layout.teacher(known), *layout.shards(known)]
