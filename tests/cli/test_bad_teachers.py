@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,37 +12,10 @@ import pytest
 import yaml
 
 from rankdistill import data as datasets
-from rankdistill.cli import main as cli
 from rankdistill.mining import candidates as mined_candidates
 from rankdistill.stores.reader import ScoreStore
+from tests.cli.verb import Run
 from tests.teachers.http_server import FakeServer, Reply, relevance, rerank_rows, serving
-
-Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def rankdistill(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command in this process; gives the exit status and all that it printed."""
-
-    def run(*words: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["rankdistill", *map(str, words)])
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        shown = capfd.readouterr()
-        return status, " ".join((shown.out + shown.err).split())
-
-    return run
-
-
-@pytest.fixture
-def mined(rankdistill: Run, tiny_beir: Path, tmp_path: Path) -> Path:
-    """Candidates of the tiny collection."""
-    folder = tmp_path / "candidates"
-    assert rankdistill("mine", "--data", tiny_beir, "--depth", 10, "--out", folder)[0] == 0
-    return folder
 
 
 def rerank(path: str, body: Any) -> Reply:

@@ -7,6 +7,9 @@ from collections.abc import Callable
 import typer
 from typer.testing import CliRunner, Result
 
+Run = Callable[..., tuple[int, str]]
+"""What the fixture `rankdistill` gives: the command's words -> exit status and output."""
+
 
 def run_verb(verb: Callable[..., None], *words: object) -> Result:
     """The outcome of `rankdistill VERB WORDS`.
