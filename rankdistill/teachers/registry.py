@@ -24,6 +24,7 @@ TEACHERS = {
     "sparse": "rankdistill.teachers.sparse",
     "multi_vector": "rankdistill.teachers.multi_vector",
     "llm_pointwise": "rankdistill.teachers.llm_pointwise",
+    "llm_listwise": "rankdistill.teachers.llm_listwise",
 }
 """Kind -> module with `Settings`, a pydantic model, and `load(settings) -> PairTeacher`."""
 

@@ -1,0 +1,61 @@
+"""Rankings read from a model's words, windows over lists, and ranks as scores."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from rankdistill.teachers.permutations import Answer, permutation_to_scores, read_answer, windows
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[2] > [1] > [3]", Answer([1, 0, 2])),
+        ("[2]>[1]>[3]", Answer([1, 0, 2])),
+        ("2 > 1 > 3", Answer([1, 0, 2])),
+        ("2, 1, 3", Answer([1, 0, 2])),
+        ("Of these 3 passages: [ 3 ] > [2] > [1]. Done in 1 go.", Answer([2, 1, 0])),
+        ("[2] > [3]", Answer([1, 2, 0], missing=1)),
+        ("[3]", Answer([2, 0, 1], missing=2)),
+        ("[2] > [2] > [1] > [3] > [1]", Answer([1, 0, 2], repeated=2)),
+        ("[4] > [2] > [0] > [1] > [3]", Answer([1, 0, 2], foreign=2)),
+        ("[99999999999999999999] > [2]", Answer([1, 0, 2], missing=2, foreign=1)),
+        ("", Answer([0, 1, 2], missing=3)),
+        ("I cannot do this.", Answer([0, 1, 2], missing=3)),
+        ("<think>[3] > [2] > [1] seems bad</think>[2] > [1] > [3]", Answer([1, 0, 2])),
+        ("<think>[3] > [2] and it never ended", Answer([0, 1, 2], missing=3)),
+    ],
+)
+def test_what_a_model_writes_is_read_and_repaired(text: str, expected: Answer) -> None:
+    answer = read_answer(text, 3)
+    assert answer == expected
+    assert answer.is_malformed == (expected != Answer(expected.order))
+
+
+def test_any_words_give_a_permutation() -> None:
+    generator = random.Random(5)
+    for _ in range(300):
+        text = "".join(generator.choices(["[", "]", ">", " ", "1", "2", "13", "[3]", "[20]", "<think>"], k=25))
+        assert sorted(read_answer(text, 15).order) == list(range(15))
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (1, [(0, 1)]),
+        (20, [(0, 20)]),
+        (25, [(5, 25), (0, 15)]),
+        (100, [(start, start + 20) for start in range(80, -1, -10)]),
+        (95, [*((start, start + 20) for start in range(75, 4, -10)), (0, 15)]),
+    ],
+)
+def test_windows_go_from_the_back_to_the_very_front(count: int, expected: list[tuple[int, int]]) -> None:
+    assert list(windows(count, 20, 10)) == expected
+
+
+def test_ranks_become_scores_in_the_order_of_the_items() -> None:
+    np.testing.assert_array_equal(permutation_to_scores([2, 0, 1]), np.array([-1, -2, 0], dtype=np.float32))
+    assert permutation_to_scores([]).shape == (0,)
