@@ -46,7 +46,15 @@ def export(
     console.show_reports(dataset.reports if dataset else [])
     choice = exporting.Choice(negatives, order, seed, margins)
     done = exporting.export(
-        format_, scores, out, dataset=dataset, teacher=teacher, choice=choice, sources=source or (), missing=missing
+        format_,
+        scores,
+        out,
+        dataset=dataset,
+        teacher=teacher,
+        choice=choice,
+        sources=source or (),
+        missing=missing,
+        command=console.command(),
     )
     for name, count in done.to_json().items():
         if count:

@@ -62,7 +62,7 @@ def import_(
     if done.rejected > len(done.reports):
         console.err.print(f"{done.rejected:,} bad rows in all", highlight=False)
     console.out.print(
-        f"{out}: {done.pairs:,} pairs of {done.queries:,} queries and {done.documents:,} documents from {teacher_name}"
+        f"{out}: {done.pairs:,} pairs of {done.queries:,} queries from {teacher_name}"
         + ("" if done.added else ", held already"),
         highlight=False,
         soft_wrap=True,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
+from rankdistill import files, manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, DataError, OutputError
 from rankdistill.formats import registry, texts
@@ -117,6 +119,7 @@ def export(
     choice: Choice | None = None,
     sources: Sequence[str] = (),
     missing: Missing = "error",
+    command: str = "",
 ) -> ExportReport:
     """Write one teacher's scores of a store's candidates to `out`; equal stores give equal bytes.
 
@@ -129,6 +132,7 @@ def export(
         choice: which negatives, for formats of rows.
         sources: only candidates of these sources; empty: all.
         missing: a candidate without a score: `error`, or `drop` it and count it.
+        command: the command line, for the manifest of formats that are a folder.
 
     Raises:
         ConfigError: no such format, or a suffix that it does not take.
@@ -146,10 +150,16 @@ def export(
     needed = texts.load(store, dataset, reader.doc_ids()) if form.needs_texts else Texts()
     name = str(store.fingerprint(teacher_id).get("name", teacher_id))
     exported = Export(reader, needed, name, choice or Choice())
-    form.write(out, exported)
-    if not exported.report.rows:
-        _discard(out)
-        raise _nothing(exported.report)
+    with files.atomic_path(out) as target:
+        try:
+            form.write(target, exported)
+            if not exported.report.rows:
+                raise _nothing(exported.report)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)  # a folder; of a file, `atomic_path` disposes
+            raise
+        if target.is_dir() and manifest.read(target) is None:
+            _describe(exported, format_name, command).write(target)
     return exported.report
 
 
@@ -178,10 +188,16 @@ def _require_sources(store: ScoreStore, sources: Sequence[str]) -> None:
         )
 
 
-def _discard(out: Path) -> None:
-    import shutil
-
-    shutil.rmtree(out) if out.is_dir() else out.unlink(missing_ok=True)
+def _describe(exported: Export, format_name: str, command: str) -> manifest.Manifest:
+    reader = exported.reader
+    parameters = {"format": format_name, "teacher": reader.teacher_id, "sources": list(reader.sources)}
+    return manifest.Manifest(
+        artefact="export",
+        inputs={"scores": reader.store.identity},
+        parameters=parameters | {"missing": reader.missing} | asdict(exported.choice),
+        versions=manifest.versions_of("pyarrow"),
+        command=command,
+    )
 
 
 def _nothing(report: ExportReport) -> DataError:

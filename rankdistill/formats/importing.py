@@ -19,7 +19,7 @@ from rankdistill.formats.registry import Format
 from rankdistill.formats.rows import Row, RowError
 from rankdistill.formats.source import Rejects, Source
 from rankdistill.formats.spool import Spool, file_and_line
-from rankdistill.stores.importing import ScoreTable, Texts, add_table
+from rankdistill.stores.importing import ScoreTable, add_table
 from rankdistill.teachers.base import ScoreKind
 
 LARGEST = 3.4028234663852886e38
@@ -37,7 +37,6 @@ class Imported:
     Args:
         pairs: unique (query, document) pairs.
         queries: how many queries they have.
-        documents: how many documents.
         added: False if the output held all of it already.
         rejected: rows that were left out.
         reports: `file:line: problem` of the first of those.
@@ -45,7 +44,6 @@ class Imported:
 
     pairs: int
     queries: int
-    documents: int
     added: bool
     rejected: int
     reports: Sequence[str] = field(repr=False)
@@ -107,7 +105,7 @@ def import_scores(request: Request, out: Path, *, command: str = "", progress: P
     _check(request)
     with tempfile.TemporaryDirectory(prefix="rankdistill-") as folder:
         merged, ids, rejects = _read(request, Path(folder), True, progress)
-        texts = Texts(ids.queries, ids.documents, merged.query_ids, merged.doc_ids) if ids.known else None
+        texts = (ids.queries, ids.documents) if ids.known else None
         description = {"format": request.format_name, "score_kind": request.score_kind, "content": merged.content}
         inputs = {f"table:{request.name}": merged.content} | _dataset_inputs(request)
         table = ScoreTable(request.name, description, merged.scores, merged.candidates, texts, inputs)
@@ -233,7 +231,7 @@ def _dataset_inputs(request: Request) -> dict[str, str]:
 
 
 def _imported(merged: Merged, rejects: Rejects, added: bool) -> Imported:
-    return Imported(merged.pairs, len(merged.query_ids), len(merged.doc_ids), added, rejects.count, rejects.reports)
+    return Imported(merged.pairs, merged.queries, added, rejects.count, rejects.reports)
 
 
 def _nothing(request: Request, rejects: Rejects) -> DataError:

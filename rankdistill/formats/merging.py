@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -38,8 +38,7 @@ class Merged:
     scores: Path
     candidates: Path
     pairs: int = 0
-    query_ids: set[str] = field(default_factory=set)
-    doc_ids: set[str] = field(default_factory=set)
+    queries: int = 0
     content: str = ""
 
 
@@ -77,8 +76,7 @@ def merge(
             pairs = usable.group_by(PAIR, maintain_order=True).agg(pl.col("value").first(), pl.col("label").max())
             pairs = _label(pairs, labels)
             merged.pairs += pairs.height
-            merged.query_ids.update(pairs["query_id"])
-            merged.doc_ids.update(pairs["doc_id"])
+            merged.queries += pairs["query_id"].n_unique()
             if with_scores:
                 digest.update(pairs)
                 scores.write_table(pairs.select(*PAIR, score="value").to_arrow().cast(SCORES))

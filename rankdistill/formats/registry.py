@@ -37,8 +37,8 @@ FORMATS = {
 """Name -> module of this package with `FORMAT`."""
 
 
-READABLE = (".jsonl", ".json", ".parquet", ".tsv", ".txt", ".run", ".trec", ".qrels", ".pkl", ".pickle")
-"""What is read of a folder that is given for a format of files; each may end in .gz too."""
+READABLE = (".jsonl", ".parquet", ".tsv", ".txt", ".run", ".trec", ".qrels", ".pkl", ".pickle")
+"""What is read of a folder given for a format of files; each may end in .gz too. Plain `.json` is mostly metadata."""
 
 
 def data_files(source: Source) -> list[Path]:

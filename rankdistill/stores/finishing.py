@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rankdistill import files, manifest
+from rankdistill import files, locations, manifest
+from rankdistill.stores import keying
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.plan import Plan, discard_plan, read_plan
 
@@ -30,14 +31,15 @@ def finish(layout: Layout, teacher_id: str, plan: Plan, inputs: Mapping[str, str
         finished = [known for known in layout.teacher_ids() if known == teacher_id or read_plan(layout, known) is None]
         files.remove_temporaries(layout.scores(teacher_id))
         files.remove_temporaries(layout.root, keep_living=finished != layout.teacher_ids())
-        _write_manifest(layout, finished, plan.unit_size, inputs, command)
+        write_manifest(layout, finished, plan.unit_size, inputs, command)
         discard_plan(layout, teacher_id)
     return len(left)
 
 
-def _write_manifest(
+def write_manifest(
     layout: Layout, finished: list[str], unit_size: int, inputs: Mapping[str, str], command: str
 ) -> None:
+    """Write the manifest of a store with the teachers in `finished`; call it while holding the store's lock."""
     earlier = manifest.read(layout.root)
     written = {path.relative_to(layout.root).as_posix(): files.hash_file(path) for path in _files(layout, finished)}
     manifest.Manifest(
@@ -46,7 +48,8 @@ def _write_manifest(
         parameters={
             "unit_size": unit_size,
             "teachers": {known: json.loads(layout.teacher(known).read_text()) for known in finished},
-        },
+        }
+        | ({keying.FIELD: "ids"} if keying.keyed_by(layout) == "ids" else {}),
         versions=manifest.versions_of("pyarrow", "torch", "transformers", "sentence-transformers"),
         command=command,
         outputs=written,
@@ -56,7 +59,7 @@ def _write_manifest(
 def _files(layout: Layout, finished: list[str]) -> Iterator[Path]:
     """The store's files; of teachers that are being scored still, none."""
     yield from layout.candidate_tables()
-    yield from (layout.queries, layout.documents)
+    yield from (path for path in (layout.queries, layout.documents) if locations.is_file(path))
     for teacher_id in finished:
         yield layout.teacher(teacher_id)
         yield from layout.shards(teacher_id)

@@ -14,9 +14,12 @@ import pyarrow.parquet as pq
 
 from rankdistill import files, locations, manifest, tables
 from rankdistill.errors import StaleOutputError
+from rankdistill.stores.finishing import write_manifest
 from rankdistill.stores.keying import FIELD, KeyedBy, require_keying
 from rankdistill.stores.keys import pair_key, text_hasher, unit_digest
-from rankdistill.stores.layout import ARTEFACT, Layout
+from rankdistill.stores.layout import Layout
+from rankdistill.stores.plan import read_plan
+from rankdistill.stores.registering import named_ids
 from rankdistill.stores.texts import add_texts
 from rankdistill.teachers.base import teacher_id
 
@@ -31,23 +34,6 @@ Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Texts:
-    """The texts of the ids in a table, and those ids.
-
-    Args:
-        queries: query id -> text.
-        documents: document id -> text.
-        query_ids: the queries of the table.
-        doc_ids: the documents of the table.
-    """
-
-    queries: Mapping[str, str]
-    documents: Mapping[str, str]
-    query_ids: set[str]
-    doc_ids: set[str]
-
-
-@dataclass(frozen=True)
 class ScoreTable:
     """A finished table of scores on its way into a store.
 
@@ -56,7 +42,7 @@ class ScoreTable:
         description: what the fingerprint says beside kind, name and keying; with the hash of the table's content.
         scores: Parquet file of query_id, doc_id, score (float32): sorted by query_id, doc_id, each pair once.
         candidates: Parquet file of `tables.CANDIDATES`, sorted.
-        texts: of its ids; None: ids only.
+        texts: query id -> text, and document id -> text; None: ids only.
         inputs: name -> content hash of what it was made from, for the manifest.
     """
 
@@ -64,7 +50,7 @@ class ScoreTable:
     description: Mapping[str, Any]
     scores: Path
     candidates: Path
-    texts: Texts | None
+    texts: tuple[Mapping[str, str], Mapping[str, str]] | None
     inputs: Mapping[str, str]
 
     @property
@@ -111,8 +97,9 @@ def add_table(root: Path, table: ScoreTable, *, command: str = "", progress: Pro
         if _is_complete(layout, table.teacher_id):
             return False
         if table.texts:
-            add_texts(layout.queries, "query_id", table.texts.query_ids, table.texts.queries)
-            add_texts(layout.documents, "doc_id", table.texts.doc_ids, table.texts.documents)
+            query_ids, doc_ids = named_ids(table.candidates)
+            add_texts(layout.queries, "query_id", query_ids, table.texts[0])
+            add_texts(layout.documents, "doc_id", doc_ids, table.texts[1])
         for shard in _write_shards(layout, table):
             if progress:
                 progress(shard)
@@ -150,9 +137,11 @@ def _is_complete(layout: Layout, teacher: str) -> bool:
 
 def _write_shards(layout: Layout, table: ScoreTable) -> Iterator[int]:
     """Write the missing shards; gives the rows of each."""
-    queries, documents = (table.texts.queries, table.texts.documents) if table.texts else (None, None)
-    query_hash = text_hasher(queries.__getitem__ if queries is not None else str)
-    document_hash = text_hasher(documents.__getitem__ if documents is not None else str)
+    query_hash, document_hash = (
+        (text_hasher(str), text_hasher(str))
+        if table.texts is None
+        else (text_hasher(table.texts[0].__getitem__), text_hasher(table.texts[1].__getitem__))
+    )
     teacher = table.teacher_id
     with pq.ParquetFile(table.scores) as source:
         for number, batch in enumerate(source.iter_batches(SHARD_ROWS)):
@@ -167,21 +156,8 @@ def _write_shards(layout: Layout, table: ScoreTable) -> Iterator[int]:
 
 
 def _write_manifest(layout: Layout, table: ScoreTable, command: str) -> None:
-    root, earlier = layout.root, manifest.read(layout.root)
-    finished = [known for known in layout.teacher_ids() if not layout.plan(known).is_dir()]
-    written = [
-        *layout.candidate_tables(),
-        *(path for path in (layout.queries, layout.documents) if locations.is_file(path)),
-    ]
-    for known in finished:
-        written += [layout.teacher(known), *layout.shards(known)]
-    manifest.Manifest(
-        artefact=ARTEFACT,
-        inputs=(dict(earlier.inputs) if earlier else {}) | dict(table.inputs),
-        parameters=(dict(earlier.parameters) if earlier else {"unit_size": SHARD_ROWS})
-        | {"teachers": {known: json.loads(layout.teacher(known).read_text()) for known in finished}}
-        | {FIELD: table.keyed_by},
-        versions=manifest.versions_of("pyarrow", "polars"),
-        command=command,
-        outputs={path.relative_to(root).as_posix(): files.hash_file(path) for path in written},
-    ).write(root)
+    earlier = manifest.read(layout.root)
+    unit_size = int(earlier.parameters["unit_size"]) if earlier else SHARD_ROWS
+    finished = [known for known in layout.teacher_ids() if read_plan(layout, known) is None]
+    inputs = (dict(earlier.inputs) if earlier else {}) | dict(table.inputs)
+    write_manifest(layout, finished, unit_size, inputs, command)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rankdistill import files, locations, tables
 from rankdistill.errors import StaleOutputError
+from rankdistill.stores.keying import require_keying
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.texts import add_texts
 from rankdistill.teachers.base import PairTeacher
@@ -31,7 +32,9 @@ def register(
     Raises:
         DataError: the candidates name ids that the data set lacks.
         StaleOutputError: an id that the store holds has another text now.
+        StoreError: the store holds scores of ids without texts.
     """
+    require_keying(layout, "texts")
     query_ids, doc_ids = named_ids(candidates)
     add_texts(layout.queries, "query_id", query_ids, queries)
     add_texts(layout.documents, "doc_id", doc_ids, documents)
