@@ -1,0 +1,233 @@
+"""Stores at s3://, against a local S3 server: the same bytes as in a folder, resumed, locked, read; errors explained."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from rankdistill import files, locations
+from rankdistill.errors import DataError, LockedError, RemoteError, StoreError
+from rankdistill.locations import location
+from rankdistill.stores.reader import ScoreStore
+from rankdistill.stores.status import describe
+from rankdistill.stores.writer import ScoreWriter
+from tests.stores.conftest import DOCUMENTS, QUERIES, HashTeacher
+
+BUCKET = "scores"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """The URL of an S3 server in this process, with one bucket."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Credentials and endpoint in the environment, and an empty bucket."""
+    import s3fs
+
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    s3fs.S3FileSystem.clear_instance_cache()
+    tell(endpoint, "reset")
+    s3fs.S3FileSystem().mkdir(BUCKET)
+    yield
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture
+def store() -> Path:
+    """A prefix without anything in it."""
+    return location(f"s3://{BUCKET}/a/store")
+
+
+@pytest.fixture
+def write(candidates: Path) -> Callable[..., ScoreWriter]:
+    """Makes a writer into a store with shards of 64 pairs."""
+
+    def make(root: Path, teacher: HashTeacher) -> ScoreWriter:
+        return ScoreWriter(
+            root,
+            queries=QUERIES,
+            documents=DOCUMENTS,
+            candidates=candidates,
+            teacher=teacher,
+            dataset_fingerprint="f" * 64,
+            unit_size=64,
+            lock_wait=0.0,
+        )
+
+    return make
+
+
+Write = Callable[[Path, HashTeacher], ScoreWriter]
+
+
+def tell(endpoint: str, what: str, data: bytes = b"") -> None:
+    """Set the server up."""
+    headers = {"Content-Type": "text/plain"}
+    urlopen(Request(f"{endpoint}/moto-api/{what}", data=data, headers=headers, method="POST")).close()
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    found = locations.all_files(root)
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in found if path.name != files.LOCK_NAME}
+
+
+def test_a_store_has_the_same_bytes_in_a_folder_and_in_a_bucket(write: Write, store: Path, tmp_path: Path) -> None:
+    local = tmp_path / "store"
+    for root in (store, local):
+        assert write(root, HashTeacher()).plan().missing == 300
+        assert write(root, HashTeacher()).run().scored == 300
+        again = HashTeacher()
+        assert write(root, again).run().reused == 300
+        assert again.seen == []
+    assert contents(store) == contents(local)
+    assert locations.all_files(store) == [store / name for name in sorted(contents(store))]
+
+
+def test_an_interrupted_run_goes_on(write: Write, store: Path, tmp_path: Path) -> None:
+    write(tmp_path / "whole", HashTeacher()).run()
+    with pytest.raises(KeyboardInterrupt):
+        write(store, HashTeacher(fail_after=128)).run()
+    lines = list(describe(store))
+    assert "interrupted" in lines[0]
+    assert lines[-1] == "  hash-0: 128 scores in 2 shards, 172 pairs to score"
+    with pytest.raises(DataError, match="no manifest"):
+        ScoreStore(store)
+    resumed = HashTeacher()
+    write(store, resumed).run()
+    assert len(resumed.seen) == 300 - 128
+    assert contents(store) == contents(tmp_path / "whole")
+    assert "finished" in next(describe(store))
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from rankdistill.locations import location
+from rankdistill.stores.writer import ScoreWriter
+from tests.stores.conftest import DOCUMENTS, QUERIES, HashTeacher
+
+class Slow(HashTeacher):
+    def score(self, pairs, progress=None):
+        time.sleep(0.05)
+        return super().score(pairs, progress)
+
+ScoreWriter(location(sys.argv[1]), queries=QUERIES, documents=DOCUMENTS, candidates=Path(sys.argv[2]), teacher=Slow(),
+            dataset_fingerprint="f" * 64, unit_size=64).run()
+"""
+
+
+def test_a_killed_writer_leaves_whole_shards_and_a_lock_that_the_next_one_replaces(
+    write: Write, store: Path, candidates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(store), str(candidates)]) as process:
+        deadline = time.monotonic() + 60
+        while not locations.listing(store / "scores" / "hash-0", "part-*") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    left = [path for path in locations.all_files(store) if path.name == files.LOCK_NAME]
+    assert left
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(LockedError):  # on another machine nobody can know that the process is dead
+        write(store, HashTeacher()).run()
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert write(store, HashTeacher()).run().scored > 0
+    write(tmp_path / "whole", HashTeacher()).run()
+    assert contents(store) == contents(tmp_path / "whole")
+
+
+def test_reading_gives_what_a_local_store_gives(write: Write, store: Path, tmp_path: Path) -> None:
+    for root in (store, tmp_path / "store"):
+        write(root, HashTeacher("one")).run()
+        write(root, HashTeacher("two")).run()
+    remote, local = ScoreStore(str(store)), ScoreStore(tmp_path / "store")
+    assert remote.identity == local.identity
+    assert remote.teacher_ids == ["one-0", "two-0"]
+    assert remote.scores("one-0").equals(local.scores("one-0"))
+    assert remote.count("two") == 300
+    assert remote.candidates().equals(local.candidates())
+    assert remote.query_texts() == local.query_texts()
+    assert remote.document_texts() == local.document_texts()
+    assert remote.fingerprint("one-0") == local.fingerprint("one-0")
+
+
+def test_a_lost_shard_is_noticed(write: Write, store: Path) -> None:
+    write(store, HashTeacher()).run()
+    locations.listing(store / "scores" / "hash-0", "part-*")[2].unlink()
+    with pytest.raises(StoreError, match="5 shards"):
+        ScoreStore(store).scores()
+    assert write(store, HashTeacher()).run().scored == 64
+
+
+def test_a_missing_bucket_is_named() -> None:
+    with pytest.raises(RemoteError, match="no-such-bucket") as caught:
+        location("s3://no-such-bucket/store")
+    assert "create the bucket" in caught.value.remedy
+
+
+def test_an_endpoint_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(RemoteError, match="127.0.0.1:9") as caught:
+        location(f"s3://{BUCKET}/store")
+    assert "AWS_ENDPOINT_URL" in caught.value.remedy
+
+
+def test_an_endpoint_that_goes_away_in_between_is_an_error_and_no_empty_store(
+    write: Write, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import s3fs
+
+    write(store, HashTeacher()).run()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    s3fs.S3FileSystem.clear_instance_cache()
+    path = type(store)(str(store))
+    for work in (
+        lambda: ScoreStore(path),
+        lambda: write(path, HashTeacher()).plan(),
+        lambda: write(path, HashTeacher()).run(),
+        lambda: list(describe(path)),
+        lambda: files.write_text(path / "text", "text"),
+    ):
+        with pytest.raises(RemoteError):
+            work()
+
+
+def test_absent_and_refused_credentials_are_explained(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import s3fs
+
+    tell(endpoint, "reset-auth", b"0")
+    try:
+        with pytest.raises(RemoteError, match="AWS_ACCESS_KEY_ID"):
+            location(f"s3://{BUCKET}/store")
+    finally:
+        tell(endpoint, "reset-auth", b"inf")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(RemoteError, match="credentials"):
+        location(f"s3://{BUCKET}/store")
