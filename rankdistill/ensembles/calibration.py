@@ -14,7 +14,6 @@ from typing import Literal
 import polars as pl
 
 from rankdistill.errors import ConfigError
-from rankdistill.teachers.base import ScoreKind
 
 RRF_K = 60
 """The constant of reciprocal rank fusion (Cormack et al. 2009, 10.1145/1571941.1572114)."""
@@ -107,25 +106,23 @@ class Calibration:
     Args:
         apply: (score in float64, context) -> calibrated score.
         unit: the outcome's unit, for people.
-        kind: the outcome's score kind; None: that of the members, or of the reference where there is one.
         reference: over what the reference teacher's moments are taken; `none`: it needs no reference.
     """
 
     apply: Function
     unit: str
-    kind: ScoreKind | None
     reference: Scope = "none"
 
 
 CALIBRATIONS: Mapping[str, Calibration] = {
-    "none": Calibration(keep, "the teachers' own unit", None),
-    "zscore": Calibration(to_reference, "standard deviations of the teacher's scores of the query", "logit"),
-    "minmax": Calibration(minmax, "share of the teacher's range of scores of the query", "probability"),
-    "percentile": Calibration(percentile, "share of the range between two percentiles of the query", "probability"),
-    "rank": Calibration(rank, "share of the query's documents that score lower", "rank"),
-    "rrf": Calibration(rrf, "reciprocal rank", "rank"),
-    "affine": Calibration(to_reference, "the reference teacher's unit", None, "query"),
-    "affine-store": Calibration(to_reference_in_store, "the reference teacher's unit", None, "store"),
+    "none": Calibration(keep, "the teachers' own unit"),
+    "zscore": Calibration(to_reference, "standard deviations of the teacher's scores of the query"),
+    "minmax": Calibration(minmax, "share of the teacher's range of scores of the query"),
+    "percentile": Calibration(percentile, "share of the range between two percentiles of the query"),
+    "rank": Calibration(rank, "share of the query's documents that score lower"),
+    "rrf": Calibration(rrf, "reciprocal rank"),
+    "affine": Calibration(to_reference, "the reference teacher's unit", "query"),
+    "affine-store": Calibration(to_reference_in_store, "the reference teacher's unit", "store"),
 }
 """Name -> calibration. To add one: a function above and a line here."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -112,6 +113,19 @@ def weighted_mean(table: pl.DataFrame, weights: Mapping[str, float]) -> pl.DataF
             remedy="use the policy intersect, or leave out the teacher that alone has this query",
         )
     return mean
+
+
+def scaled(weights: Sequence[float] | None, count: int) -> list[float]:
+    """`count` weights that sum to 1, equal ones for None; raises ConfigError if one is negative or all are 0."""
+    given = [1.0] * count if weights is None else [float(weight) for weight in weights]
+    if len(given) != count or not all(math.isfinite(one) and one >= 0 for one in given) or not sum(given) > 0:
+        raise ConfigError(
+            expected=f"{count} weights, 0 or more and not all 0",
+            got=str(given),
+            consequence="nothing was read",
+            remedy="give one weight a teacher, in the order of the teachers",
+        )
+    return [one / sum(given) for one in given]
 
 
 def check_policy(name: str) -> Policy:

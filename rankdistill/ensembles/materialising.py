@@ -12,10 +12,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankdistill import files, manifest, tables
+from rankdistill import files, locations, manifest, tables
 from rankdistill.ensembles.combining import PAIR, Coverage
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import StaleOutputError
+from rankdistill.stores import keying
 from rankdistill.stores.keys import pair_key, text_hash, unit_digest
 from rankdistill.stores.layout import ARTEFACT, Layout
 
@@ -59,18 +60,27 @@ def write(
         for shard in layout.shards(teacher_id):  # of an interrupted run, perhaps over other scores
             shard.unlink()
         source = ensemble.store.layout
-        for place, copy in ((source.queries, layout.queries), (source.documents, layout.documents)):
-            _copy(place, copy)
+        if ensemble.store.has_texts:
+            _copy(source.queries, layout.queries)
+            _copy(source.documents, layout.documents)
         coverage = _write_scores(ensemble, layout, progress)
         _write_candidates(source, layout, teacher_id, filtered=ensemble.missing == "intersect")
-        teacher = ensemble.fingerprint | {
-            "name": name,
-            "score_kind": ensemble.score_kind,
-            "coverage": coverage.to_json(),
-        }
+        teacher = (
+            ensemble.fingerprint
+            | {
+                "name": name,
+                "score_kind": ensemble.score_kind,
+                "coverage": coverage.to_json(),
+            }
+            | _keying(ensemble)
+        )
         files.write_text(layout.teacher(teacher_id), json.dumps(teacher, indent=1, sort_keys=True) + "\n")
-        _write_manifest(layout, inputs, teacher_id, teacher, command)
+        _write_manifest(layout, inputs, {"teachers": {teacher_id: teacher}} | _keying(ensemble), command)
     return coverage
+
+
+def _keying(ensemble: Ensemble) -> dict[str, str]:
+    return {} if ensemble.store.has_texts else {keying.FIELD: "ids"}
 
 
 def _finished(layout: Layout, ensemble: Ensemble, inputs: Mapping[str, str]) -> Mapping[str, Any] | None:
@@ -92,7 +102,7 @@ def _finished(layout: Layout, ensemble: Ensemble, inputs: Mapping[str, str]) -> 
 def _write_scores(ensemble: Ensemble, layout: Layout, progress: Callable[[int], None] | None) -> Coverage:
     """One shard a range, as `Ensemble.pieces` cuts them."""
     teacher_id, coverage = ensemble.teacher_id, Coverage.nothing(ensemble.members)
-    queries, documents = _hashes(layout.queries), _hashes(layout.documents)
+    query_hash, document_hash = _hasher(ensemble, layout.queries), _hasher(ensemble, layout.documents)
     number = 0
     for piece in ensemble.pieces():
         coverage += piece.coverage
@@ -100,7 +110,7 @@ def _write_scores(ensemble: Ensemble, layout: Layout, progress: Callable[[int], 
         if not rows.height:
             continue
         keys = [
-            pair_key(queries[query_id], documents[doc_id], teacher_id)
+            pair_key(query_hash(query_id), document_hash(doc_id), teacher_id)
             for query_id, doc_id in rows.select(PAIR).iter_rows()
         ]
         shard = layout.scores(teacher_id) / f"part-{number:06d}-{unit_digest(keys)}.parquet"
@@ -112,18 +122,21 @@ def _write_scores(ensemble: Ensemble, layout: Layout, progress: Callable[[int], 
     return coverage
 
 
-def _hashes(path: Path) -> dict[str, bytes]:
-    """Id -> hash of its text."""
-    with pq.ParquetFile(path) as texts:
-        return {
+def _hasher(ensemble: Ensemble, path: Path) -> Callable[[str], bytes]:
+    """Id -> hash of its text in `path`, or of the id itself in a store of ids only."""
+    if not ensemble.store.has_texts:
+        return text_hash
+    with tables.open_parquet(path) as texts:
+        hashes = {
             identifier: text_hash(text)
             for batch in texts.iter_batches()
             for identifier, text in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
         }
+    return hashes.__getitem__
 
 
 def _write_candidates(source: Layout, layout: Layout, teacher_id: str, filtered: bool) -> None:
-    for path in sorted(source.candidates.glob("*.parquet")):
+    for path in source.candidate_tables():
         kept = layout.candidates / path.name
         if not filtered:
             _copy(path, kept)
@@ -140,8 +153,8 @@ def _scored(candidates: Path, shards: list[Path]) -> Iterator[pa.Table]:
     """The candidates that have a score, chunk by chunk, in their order."""
     if not shards:
         return
-    scores = pl.scan_parquet(shards).select(PAIR)
-    with pq.ParquetFile(candidates) as table:
+    scores = tables.scan_parquet(shards).select(PAIR)
+    with tables.open_parquet(candidates) as table:
         for batch in table.iter_batches(CHUNK_ROWS):
             rows = pl.DataFrame(pl.from_arrow(batch))
             low, high = rows["query_id"].min(), rows["query_id"].max()
@@ -155,20 +168,15 @@ def _copy(place: Path, copy: Path) -> None:
         shutil.copyfileobj(source, target)
 
 
-def _write_manifest(
-    layout: Layout, inputs: Mapping[str, str], teacher_id: str, teacher: Mapping[str, Any], command: str
-) -> None:
-    written = [
-        *sorted(layout.candidates.glob("*.parquet")),
-        layout.queries,
-        layout.documents,
-        layout.teacher(teacher_id),
-        *layout.shards(teacher_id),
-    ]
+def _write_manifest(layout: Layout, inputs: Mapping[str, str], parameters: Mapping[str, Any], command: str) -> None:
+    written = [path for path in (layout.queries, layout.documents) if locations.is_file(path)]
+    written += layout.candidate_tables()
+    for teacher_id in layout.teacher_ids():
+        written += [layout.teacher(teacher_id), *layout.shards(teacher_id)]
     manifest.Manifest(
         artefact=ARTEFACT,
         inputs=inputs,
-        parameters={"teachers": {teacher_id: teacher}},
+        parameters=parameters,
         versions=manifest.versions_of("polars", "pyarrow"),
         command=command,
         outputs={path.relative_to(layout.root).as_posix(): files.hash_file(path) for path in written},

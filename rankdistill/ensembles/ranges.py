@@ -7,7 +7,8 @@ what reaches beyond is held for the next range.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +16,9 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
+from rankdistill import tables
 from rankdistill.errors import StoreError
+from rankdistill.stores.shards import footers as shard_footers
 
 COLUMNS = ["query_id", "doc_id", "score"]
 
@@ -38,9 +41,18 @@ class Span:
 
 
 def spans(shards: Sequence[Path]) -> list[Span]:
-    """The row groups of `shards`, by first query."""
-    found = [span for path in shards for span in _spans_of(path)]
+    """The row groups of `shards`, by first query; raises StoreError if one is cut off or foreign."""
+    footers = zip(shards, shard_footers(shards), strict=True)
+    found = [span for path, footer in footers for span in _spans_of(path, footer)]
     return sorted(found, key=lambda span: (span.low, span.high))
+
+
+def holding(member: Sequence[Span], queries: Collection[str] | None) -> list[Span]:
+    """The row groups that may hold one of `queries`; None: all."""
+    if queries is None:
+        return list(member)
+    wanted = sorted(queries)
+    return [span for span in member if bisect_left(wanted, span.low) < bisect_right(wanted, span.high)]
 
 
 def cuts(members: Sequence[Sequence[Span]], rows: int = RANGE_ROWS) -> Iterator[str | None]:
@@ -103,20 +115,19 @@ class Cursor:
         )
 
 
-def _spans_of(path: Path) -> Iterator[Span]:
-    with pq.ParquetFile(path) as shard:
-        place = shard.schema_arrow.names.index("query_id")
-        first = 0
-        for number in range(shard.metadata.num_row_groups):
-            group = shard.metadata.row_group(number)
-            known = group.column(place).statistics
-            if known is not None and known.has_min_max:
-                low, high = known.min, known.max
-            else:
+def _spans_of(path: Path, footer: pq.FileMetaData) -> Iterator[Span]:
+    place, first = footer.schema.names.index("query_id"), 0
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        known = group.column(place).statistics
+        if known is not None and known.has_min_max:
+            low, high = known.min, known.max
+        else:
+            with tables.open_parquet(path) as shard:
                 queries = shard.read_row_group(number, columns=["query_id"]).column(0).to_pylist()
-                low, high = min(queries), max(queries)
-            yield Span(path, shard.metadata.num_rows, first, group.num_rows, low, high)
-            first += group.num_rows
+            low, high = min(queries), max(queries)
+        yield Span(path, footer.num_rows, first, group.num_rows, low, high)
+        first += group.num_rows
 
 
 def _read(wanted: Sequence[Span]) -> pl.LazyFrame:
@@ -124,9 +135,9 @@ def _read(wanted: Sequence[Span]) -> pl.LazyFrame:
     parts: list[pl.LazyFrame] = []
     for whole, run in groupby(wanted, key=lambda span: span.rows == span.whole):
         if whole:
-            parts.append(pl.scan_parquet([span.path for span in run]))
+            parts.append(tables.scan_parquet([span.path for span in run]))
         else:
-            parts += [pl.scan_parquet(span.path).slice(span.first, span.rows) for span in run]
+            parts += [tables.scan_parquet([span.path]).slice(span.first, span.rows) for span in run]
     return pl.concat([part.select(COLUMNS) for part in parts]).with_columns(pl.col("score").cast(pl.Float64))
 
 

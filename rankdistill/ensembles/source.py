@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +14,9 @@ from rankdistill.ensembles import calibration, combining, ranges
 from rankdistill.ensembles.calibration import STANDARD, Context, Moments
 from rankdistill.ensembles.combining import PAIR, Coverage
 from rankdistill.errors import ConfigError, StoreError
-from rankdistill.stores.kinds import score_kind_of
+from rankdistill.stores.kinds import CALIBRATED, score_kind_of
 from rankdistill.stores.reader import ScoreStore
-from rankdistill.teachers.base import ScoreKind, teacher_id
+from rankdistill.teachers.base import teacher_id
 
 SCHEMA = pa.schema(
     [
@@ -77,7 +75,7 @@ class Ensemble:
         self.calibration = calibration.named(calibrate)
         self.missing = combining.check_policy(missing)
         self.members = _distinct([store.teacher(name) for name in teachers])
-        self.weights = dict(zip(self.members, _scaled(weights, len(self.members)), strict=True))
+        self.weights = dict(zip(self.members, combining.scaled(weights, len(self.members)), strict=True))
         self.reference = None if reference is None else store.teacher(reference)
         if self.calibration.reference != "none" and self.reference is None:
             raise ConfigError(
@@ -86,11 +84,11 @@ class Ensemble:
                 consequence="nothing was read",
                 remedy="name one with reference, or choose zscore",
             )
-        self._kinds = {name: str(store.fingerprint(name).get("score_kind", "unknown")) for name in self.members}
-        if calibrate == "none" and len(set(self._kinds.values())) > 1:
+        kinds = {name: score_kind_of(store.fingerprint(name)) for name in self.members}
+        if calibrate == "none" and len(set(kinds.values())) > 1:
             raise ConfigError(
                 expected="teachers of one score kind, since `none` averages raw scores",
-                got=", ".join(f"{name}: {kind}" for name, kind in self._kinds.items()),
+                got=", ".join(f"{name}: {kind}" for name, kind in kinds.items()),
                 consequence="nothing was read: the mean of a logit and a rank means nothing",
                 remedy="choose a calibration, such as zscore or rank",
             )
@@ -118,13 +116,11 @@ class Ensemble:
         return [self.teacher_id]
 
     @property
-    def score_kind(self) -> ScoreKind | None:
-        """The unit of the combined scores; None where the store does not tell that of its teachers."""
-        if self.reference is not None:
-            return self.store.fingerprint(self.reference).get("score_kind")
-        if self.calibration.kind is not None:
-            return self.calibration.kind
-        return self.store.fingerprint(self.members[0]).get("score_kind")
+    def score_kind(self) -> str:
+        """The unit of the combined scores, as `stores.kinds` names it."""
+        if self.calibrate != "none":
+            return CALIBRATED
+        return score_kind_of(self.store.fingerprint(self.reference or self.members[0]))
 
     def without(self, member: str) -> Ensemble:
         """The same ensemble of the other members, their weights scaled up."""
@@ -149,7 +145,7 @@ class Ensemble:
             StoreError: see `combining.join` and `ranges.Cursor.take`.
         """
         names = list(dict.fromkeys([*self.members, *([self.reference] if self.reference else [])]))
-        spans = {name: _holding(ranges.spans(self.store.shards(name)), queries) for name in names}
+        spans = {name: ranges.holding(ranges.spans(self.store.shards(name)), queries) for name in names}
         cursors = {name: ranges.Cursor(name, found) for name, found in spans.items()}
         contexts = self._contexts()
         wanted = None if queries is None else pl.Series("query_id", sorted(queries), dtype=pl.String)
@@ -227,12 +223,11 @@ class Ensemble:
 
     def score_kinds(self) -> dict[str, str]:
         """What the store's teachers score in, and the ensemble; see `stores.kinds.score_kind_of`."""
-        own = score_kind_of(self.fingerprint | {"score_kind": self.score_kind})
-        return self.store.score_kinds() | {self.teacher_id: own}
+        return self.store.score_kinds() | {self.teacher_id: self.score_kind}
 
     def derivation(self, teacher_id: str | None = None) -> Mapping[str, Any]:
         """What the scores were made from: the fingerprint, and the counts of missing scores."""
-        return self.fingerprint | {"coverage": self.coverage.to_json()}
+        return self.fingerprint | self.store.derivation() | {"coverage": self.coverage.to_json()}
 
     @cached_property
     def _all(self) -> tuple[pl.DataFrame, Coverage]:
@@ -276,16 +271,6 @@ def _moments(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.group_by("query_id").agg(score.mean().alias("mean"), score.std(ddof=0).alias("deviation"))
 
 
-def _holding(spans: Sequence[ranges.Span], queries: Collection[str] | None) -> list[ranges.Span]:
-    """The row groups that may hold one of `queries`."""
-    if queries is None:
-        return list(spans)
-    wanted = sorted(queries)
-    return [
-        span for span in spans if (place := bisect_left(wanted, span.low)) < len(wanted) and wanted[place] <= span.high
-    ]
-
-
 def _distinct(members: Sequence[str]) -> list[str]:
     if members and len(set(members)) == len(members):
         return list(members)
@@ -295,15 +280,3 @@ def _distinct(members: Sequence[str]) -> list[str]:
         consequence="nothing was read",
         remedy="name each teacher once; weigh it with weights",
     )
-
-
-def _scaled(weights: Sequence[float] | None, count: int) -> list[float]:
-    given = [1.0] * count if weights is None else [float(weight) for weight in weights]
-    if len(given) != count or not all(math.isfinite(one) and one >= 0 for one in given) or not sum(given) > 0:
-        raise ConfigError(
-            expected=f"{count} weights, 0 or more and not all 0",
-            got=str(given),
-            consequence="nothing was read",
-            remedy="give one weight a teacher, in the order of the teachers",
-        )
-    return [one / sum(given) for one in given]

@@ -40,8 +40,16 @@ def inspect(paths: Sequence[Path]) -> list[Shard]:
         StoreError: one is cut off, or its columns are not those of `tables.SCORES`.
         RemoteError: the object store does not answer, or refuses.
     """
+    return [_shard(path, footer) for path, footer in zip(paths, footers(paths), strict=True)]
+
+
+def footers(paths: Sequence[Path]) -> list[pq.FileMetaData]:
+    """The footers of the shards at `paths`, in their order; raises as `inspect` does."""
     try:
-        return [_shard(path, footer) for path, footer in zip(paths, tables.footers(paths), strict=True)]
+        found = tables.footers(paths)
+        for path, footer in zip(paths, found, strict=True):
+            tables.check_columns(path, footer.schema.to_arrow_schema(), tables.SCORES, exact=True)
+        return found
     except DataError as error:
         raise StoreError(
             expected=error.expected,
@@ -52,7 +60,6 @@ def inspect(paths: Sequence[Path]) -> list[Shard]:
 
 
 def _shard(path: Path, footer: pq.FileMetaData) -> Shard:
-    tables.check_columns(path, footer.schema.to_arrow_schema(), tables.SCORES, exact=True)
     place = footer.schema.names.index("query_id")
     known = [footer.row_group(number).column(place).statistics for number in range(footer.num_row_groups)]
     if not known or not all(one is not None and one.has_min_max for one in known):

@@ -41,7 +41,7 @@ def write_store(
             dealt = sorted(scores)[plan::plans]
             for first in range(0, len(dealt), shard_rows):
                 _write_shard(layout, f"{name}-0", plan * 1000 + first, dealt[first : first + shard_rows], scores)
-    outputs = {path.relative_to(root).as_posix(): files.hash_file(path) for path in sorted(root.rglob("*.parquet"))}
+    outputs = {path.relative_to(root).as_posix(): files.hash_file(path) for path in sorted(root.rglob("*.*"))}
     manifest.Manifest(ARTEFACT, outputs=outputs).write(root)
     return ScoreStore(root)
 
