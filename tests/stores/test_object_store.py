@@ -1,4 +1,4 @@
-"""Stores at s3://, against a local S3 server: the same bytes as in a folder, resumed, locked, read; errors explained."""
+"""Stores at s3://, against a local S3 server: the bytes of a local store, resumed, locked, read; errors explained."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_a_missing_bucket_is_named() -> None:
 
 def test_an_endpoint_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(RemoteError, match="127.0.0.1:9") as caught:
+    with pytest.raises(RemoteError, match=r"127\.0\.0\.1:9") as caught:
         location(f"s3://{BUCKET}/store")
     assert "AWS_ENDPOINT_URL" in caught.value.remedy
 
