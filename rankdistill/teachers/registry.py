@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from rankdistill.errors import ConfigError
 from rankdistill.inference.loading import kind_of
 from rankdistill.models import resolve
+from rankdistill.teachers import plain_yaml
 from rankdistill.teachers.base import PairTeacher
 
 TEACHERS = {
@@ -65,7 +66,7 @@ class TeacherSpec:
             first = error.errors()[0]
             raise ConfigError(
                 expected=f"settings of a {self.kind} teacher: {', '.join(module.Settings.model_fields)}",
-                got=f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}",
+                got=f"{'.'.join(str(part) for part in first['loc']) or 'together'}: {first['msg']}",
                 consequence="no teacher was loaded",
                 remedy="correct the teacher's settings",
             ) from error
@@ -106,7 +107,7 @@ def _module_of(kind: str) -> str:
 
 def _from_yaml(path: Path) -> TeacherSpec:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = plain_yaml.load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise _bad_yaml(path, str(error)) from error
     if not isinstance(content, dict) or not isinstance(content.get("kind"), str):

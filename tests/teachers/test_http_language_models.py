@@ -100,9 +100,10 @@ def reply(text: Any) -> Reply:
 
 def test_a_chat_gives_the_reply_with_the_same_retries_and_count(server: FakeServer) -> None:
     server.first = [Reply("busy", 503), reply("[2] > [1]")]
-    talk = chat(server, max_tokens=20)
+    talk = chat(server, max_tokens=20, prices={"per_1k_tokens": 2})
     assert talk.complete([{"role": "user", "content": "rank"}]) == "[2] > [1]"
     assert (talk.usage.requests, talk.usage.retries, talk.usage.tokens) == (1, 1, 11)
+    assert talk.spent().endswith("/v1/chat/completions: 1 requests, 1 retries, 11 tokens, cost 0.0220")
     assert server.posts[-1].body == {
         "messages": [{"role": "user", "content": "rank"}],
         "model": "m",

@@ -53,6 +53,10 @@ class Chat:
         """Requests, retries and tokens so far."""
         return self._client.meter.usage
 
+    def spent(self) -> str:
+        """The usage so far, and its cost where the settings give prices, in words."""
+        return self._client.spent()
+
     @property
     def fingerprint(self) -> Mapping[str, Any]:
         """What a reply depends on besides the messages: address, model, fixed fields of the requests."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from rankdistill._extras import require
 from rankdistill.errors import TeacherError
 from rankdistill.teachers.http.pacing import Clock, Pacer, asked_wait, backoff
-from rankdistill.teachers.http.settings import Connection
+from rankdistill.teachers.http.settings import Connection, Prices
 from rankdistill.teachers.http.usage import Meter, Usage
 
 if TYPE_CHECKING:
@@ -55,6 +55,12 @@ class Client:
             limits=self._httpx.Limits(max_connections=connection.concurrency),
         )
         weakref.finalize(self, self._client.close)
+
+    def spent(self) -> str:
+        """The usage so far, and its cost where there are prices, in words."""
+        usage, prices = self.meter.usage, self.connection.prices
+        cost = f", cost {usage.cost(prices):,.4f}" if prices != Prices() else ""
+        return f"{self.connection.endpoint}: {usage}{cost}"
 
     def post(self, body: Mapping[str, Any], stop: Event) -> Any:
         """The JSON answer to `body`.

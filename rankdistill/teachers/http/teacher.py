@@ -20,7 +20,7 @@ from rankdistill.teachers.http.estimate import estimate
 from rankdistill.teachers.http.jina import JinaApi
 from rankdistill.teachers.http.openai_logprobs import OpenAiLogprobsApi
 from rankdistill.teachers.http.pacing import Clock
-from rankdistill.teachers.http.settings import ApiName, Prices, Settings
+from rankdistill.teachers.http.settings import ApiName, Settings
 from rankdistill.teachers.http.tei import TeiApi
 from rankdistill.teachers.http.usage import Usage
 
@@ -102,8 +102,7 @@ class HttpTeacher:
 
     def spent(self) -> str:
         """The usage so far, and its cost where the settings give prices."""
-        priced = self.settings.prices != Prices()
-        return f"{self.settings.endpoint}: {self.usage}{f', cost {self.cost:,.4f}' if priced else ''}"
+        return self._client.spent()
 
     @cached_property
     def fingerprint(self) -> Mapping[str, Any]:
