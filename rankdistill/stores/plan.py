@@ -2,7 +2,8 @@
 
 The candidates are read in sorted pieces and each piece is compared only with the stored scores of the same queries, so
 memory does not grow with the store. Unit `u` is row group `u` of `plan.parquet`: the same candidates over the same
-store give the same units, and a resumed run continues the units of the interrupted one.
+store give the same units, and a resumed run continues the units of the interrupted one. For a teacher whose scores
+depend on the other pairs of a query, units are cut between queries only.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rankdistill import files, locations, tables
-from rankdistill.errors import DataError, LockedError
+from rankdistill.errors import DataError, LockedError, StaleOutputError
 from rankdistill.stores.keys import pair_key, unit_digest
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.shards import inspect
@@ -39,7 +40,8 @@ class Plan:
         path: `plan.parquet`; row group `u` is work unit `u`, sorted by query_id, doc_id.
         wanted: unique (query, document) pairs among the candidates.
         missing: pairs without a stored score when the plan was made.
-        unit_size: pairs of a unit; the last one may have fewer.
+        unit_size: pairs of a unit that were asked for.
+        sizes: pairs of each unit.
         digests: one a unit, from the keys in it; its shard is named by it.
     """
 
@@ -47,6 +49,7 @@ class Plan:
     wanted: int
     missing: int
     unit_size: int
+    sizes: tuple[int, ...]
     digests: tuple[str, ...]
 
     @property
@@ -61,7 +64,7 @@ class Plan:
 
     def pairs(self, units: Iterable[int]) -> int:
         """How many pairs these units have."""
-        return sum(min(self.unit_size, self.missing - number * self.unit_size) for number in units)
+        return sum(self.sizes[number] for number in units)
 
     def shard(self, layout: Layout, teacher_id: str, number: int) -> Path:
         """Where the scores of one unit lie once they are complete."""
@@ -83,10 +86,10 @@ def _read(folder: Path) -> tuple[dict[str, Any], Plan | None]:
     try:
         note = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
         counts = {name: note[name] for name in ("wanted", "missing")}
-        unit_size, digests = note["asked"]["unit_size"], tuple(note["digests"])
+        unit_size, sizes, digests = note["asked"]["unit_size"], tuple(note["sizes"]), tuple(note["digests"])
     except (FileNotFoundError, ValueError, KeyError):
         return {}, None
-    return note["asked"], Plan(folder / "plan.parquet", **counts, unit_size=unit_size, digests=digests)
+    return note["asked"], Plan(folder / "plan.parquet", **counts, unit_size=unit_size, sizes=sizes, digests=digests)
 
 
 def make_plan(
@@ -95,6 +98,7 @@ def make_plan(
     teacher_id: str,
     hash_of: tuple[Callable[[str], bytes], Callable[[str], bytes]],
     unit_size: int,
+    whole_queries: bool = False,
 ) -> Plan:
     """Take up the unfinished plan for the same candidates, or make a new one over what is missing now.
 
@@ -106,9 +110,11 @@ def make_plan(
         teacher_id: whose scores are wanted.
         hash_of: query id -> text hash, and document id -> text hash.
         unit_size: pairs a work unit.
+        whole_queries: never cut a unit inside a query; one with more pairs than `unit_size` is a unit by itself.
 
     Raises:
         DataError: the candidate table is not sorted by query.
+        StaleOutputError: `whole_queries`, and some pairs of a query have a score already, others not.
         LockedError: another process works on a plan for other candidates or units.
     """
     folder = layout.plan(teacher_id)
@@ -124,15 +130,18 @@ def make_plan(
             remedy="wait for it to end, or give it the same candidates and unit size",
         )
     discard_plan(layout, teacher_id)
-    missing = _MissingPairs(layout, candidates, teacher_id, hash_of)
-    digests = []
+    missing = _MissingPairs(layout, candidates, teacher_id, hash_of, whole_queries)
+    cut = _cut_between_queries if whole_queries else _regroup
+    sizes, digests = [], []
     with files.atomic_path(folder / "plan.parquet") as temporary, pq.ParquetWriter(temporary, PAIRS) as writer:
-        for unit in _regroup(missing.chunks(), unit_size):
-            writer.write_table(unit, row_group_size=unit_size)
+        for unit in cut(missing.chunks(), unit_size):
+            writer.write_table(unit, row_group_size=len(unit))
+            sizes.append(len(unit))
             digests.append(unit_digest(unit.column("key").to_pylist()))
     counts = {"wanted": missing.wanted, "missing": missing.missing}
-    files.write_text(folder / "plan.json", json.dumps({"asked": asked, **counts, "digests": digests}))
-    return Plan(folder / "plan.parquet", **counts, unit_size=unit_size, digests=tuple(digests))
+    files.write_text(folder / "plan.json", json.dumps({"asked": asked, **counts, "sizes": sizes, "digests": digests}))
+    path = folder / "plan.parquet"
+    return Plan(path, **counts, unit_size=unit_size, sizes=tuple(sizes), digests=tuple(digests))
 
 
 def discard_plan(layout: Layout, teacher_id: str) -> None:
@@ -150,9 +159,10 @@ def count_missing(
     candidates: Path,
     teacher_id: str,
     hash_of: tuple[Callable[[str], bytes], Callable[[str], bytes]],
+    whole_queries: bool = False,
 ) -> tuple[int, int]:
-    """(unique pairs wanted, pairs without a stored score), without writing anything."""
-    pairs = _MissingPairs(layout, candidates, teacher_id, hash_of)
+    """(unique pairs wanted, pairs without a stored score), without writing anything; raises as `make_plan`."""
+    pairs = _MissingPairs(layout, candidates, teacher_id, hash_of, whole_queries)
     for _ in pairs.chunks():
         pass
     return pairs.wanted, pairs.missing
@@ -167,8 +177,9 @@ class _MissingPairs:
         candidates: Path,
         teacher_id: str,
         hash_of: tuple[Callable[[str], bytes], Callable[[str], bytes]],
+        whole_queries: bool,
     ) -> None:
-        self.candidates, self.teacher_id = candidates, teacher_id
+        self.candidates, self.teacher_id, self.whole_queries = candidates, teacher_id, whole_queries
         self.query_hash, self.document_hash = hash_of
         self.shards = inspect(layout.shards(teacher_id))
         self.wanted = self.missing = 0
@@ -185,10 +196,27 @@ class _MissingPairs:
             low, high = chunk["query_id"][0], chunk["query_id"][-1]
             if near := [shard.path for shard in self.shards if shard.may_hold(low, high)]:
                 stored = tables.scan_parquet(near).filter(pl.col("query_id").is_between(pl.lit(low), pl.lit(high)))
-                chunk = chunk.join(stored.select("key").collect(), on="key", how="anti", maintain_order="left")
+                keys_stored = stored.select("key").collect()
+                if self.whole_queries:
+                    self._refuse_split_queries(chunk, keys_stored)
+                chunk = chunk.join(keys_stored, on="key", how="anti", maintain_order="left")
             self.missing += len(chunk)
             if len(chunk):
                 yield chunk.to_arrow().cast(PAIRS)
+
+    def _refuse_split_queries(self, chunk: pl.DataFrame, stored: pl.DataFrame) -> None:
+        """Raise if only some pairs of a query are stored: they were scored among other documents."""
+        share = pl.col("key").is_in(stored["key"].implode()).mean().alias("share")
+        split = (
+            chunk.group_by("query_id", maintain_order=True).agg(share).filter(pl.col("share").is_between(0, 1, "none"))
+        )
+        if len(split):
+            raise StaleOutputError(
+                expected=f"queries whose candidates {self.teacher_id} has ranked all, or not at all",
+                got=f"{len(split)} of which it has ranked some, as {split['query_id'][0]!r}",
+                consequence="nothing was scored: ranks among different documents cannot be compared",
+                remedy="score these candidates into a new store",
+            )
 
 
 def _unique_pairs(candidates: Path) -> Iterator[pl.DataFrame]:
@@ -224,3 +252,24 @@ def _regroup(chunks: Iterator[pa.Table], size: int) -> Iterator[pa.Table]:
         held = held.slice(whole).combine_chunks()
     if len(held):
         yield held
+
+
+def _cut_between_queries(chunks: Iterator[pa.Table], size: int) -> Iterator[pa.Table]:
+    """The same rows in tables of whole queries with at most `size` rows, or of one longer query.
+
+    Args:
+        chunks: tables sorted by query, none of which splits one.
+        size: rows of a table.
+    """
+    held: list[pa.Table] = []
+    for chunk in chunks:
+        lengths = pl.Series(pl.from_arrow(chunk["query_id"])).rle().struct.field("len").to_list()
+        start = 0
+        for length in lengths:
+            if held and sum(map(len, held)) + length > size:
+                yield pa.concat_tables(held).combine_chunks()
+                held = []
+            held.append(chunk.slice(start, length))
+            start += length
+    if held:
+        yield pa.concat_tables(held).combine_chunks()

@@ -26,7 +26,7 @@ from rankdistill.stores.registering import named_ids, register, register_teacher
 from rankdistill.stores.shares import WHOLE, Share, taken
 from rankdistill.stores.texts import require_known
 from rankdistill.stores.work import DetachedWork, Progress, ShardWorker
-from rankdistill.teachers.base import MeteredTeacher, PairTeacher
+from rankdistill.teachers.base import MeteredTeacher, PairTeacher, needs_whole_queries
 from rankdistill.teachers.registry import TeacherSpec
 
 UNIT_SIZE = 8192
@@ -95,11 +95,13 @@ class ScoreWriter:
 
         Raises:
             DataError: the candidates name ids that the data set lacks, or are not sorted.
+            StaleOutputError: the teacher ranks whole queries, and has ranked some candidates of one but not all.
         """
         query_ids, doc_ids = named_ids(self.candidates)
         require_known("query_id", query_ids, self.queries)
         require_known("doc_id", doc_ids, self.documents)
-        wanted, missing = count_missing(self.layout, self.candidates, self.teacher.teacher_id, self.hash_of)
+        teacher_id, whole = self.teacher.teacher_id, self._whole_queries
+        wanted, missing = count_missing(self.layout, self.candidates, teacher_id, self.hash_of, whole)
         return Missing(wanted, missing, missing)
 
     def estimate(self, missing: Missing, pairs: int) -> Mapping[str, str] | None:
@@ -153,7 +155,7 @@ class ScoreWriter:
             LockedError: another process writes the same share, or held the store's lock for too long.
             TeacherError: the teacher gave NaN, infinity, or a wrong number of scores; finished shards are kept.
             OutputError: the disk is full or read-only; finished shards are kept.
-            StaleOutputError: an id or teacher that the store holds has another text or fingerprint now.
+            StaleOutputError: an id or teacher that the store holds has another text or fingerprint now; or as `plan`.
             ConfigError: the executor's workers live in other processes and no `spec` was given.
         """
         executor = executor or LocalExecutor()
@@ -171,6 +173,10 @@ class ScoreWriter:
             left = finish(self.layout, self.teacher.teacher_id, plan, inputs, command)
         return Scored(scored, plan.wanted - plan.missing + mine - scored, left)
 
+    @property
+    def _whole_queries(self) -> bool:
+        return needs_whole_queries(self.teacher)
+
     @contextmanager
     def _begun(self, share: Share) -> Iterator[Plan]:
         """The plan, with this writer's share of it taken; the store's lock is held only at the start."""
@@ -178,9 +184,11 @@ class ScoreWriter:
         with ExitStack() as held:
             with files.exclusive(layout.root, self.lock_wait):
                 files.remove_temporaries(layout.root, keep_living=True)
+                if self._whole_queries:
+                    self.plan()  # what it refuses is refused before anything is written
                 kept = register(layout, self.candidates, self.candidates_hash, self.queries, self.documents)
                 register_teacher(layout, self.teacher)
-                plan = make_plan(layout, kept, teacher_id, self.hash_of, self.unit_size)
+                plan = make_plan(layout, kept, teacher_id, self.hash_of, self.unit_size, self._whole_queries)
                 held.enter_context(taken(layout, teacher_id, share))
             yield plan
 

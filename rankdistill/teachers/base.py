@@ -84,6 +84,21 @@ class EmbeddingTeacher(Protocol):
         ...
 
 
+@runtime_checkable
+class WholeQueryTeacher(Protocol):
+    """A pair teacher whose scores may depend on which other pairs of the same query are given with a pair."""
+
+    @property
+    def whole_queries(self) -> bool:
+        """Whether they do: then all pairs of a query must be scored in one call."""
+        ...
+
+
+def needs_whole_queries(teacher: PairTeacher) -> bool:
+    """Whether all pairs of a query must be given to `teacher` in one call."""
+    return isinstance(teacher, WholeQueryTeacher) and teacher.whole_queries
+
+
 def teacher_id(kind: str, fingerprint: Mapping[str, Any]) -> str:
     """`<kind>-<12 hex digits>` with the hash of the fingerprint, safe as a folder name."""
     return f"{kind.replace('_', '-')}-{digest(fingerprint)[:12]}"

@@ -57,14 +57,15 @@ class RankedPairs:
     """A list teacher as a `PairTeacher`: the pairs of one call with the same query are ranked together.
 
     A pair's score is the negative of its rank, 0 for the best, as in runs of listwise rerankers. It means something
-    only beside the other scores of its query, so a store cuts work units of score kind `rank` between queries. The
-    order of the pairs does not matter; the same document twice gets the same score.
+    only beside the other scores of its query, so a store gives it the pairs of a query in one call. The order of the
+    pairs does not matter; the same document twice gets the same score.
 
     Args:
         teacher: ranks.
     """
 
     score_kind: ScoreKind = "rank"
+    whole_queries = True
 
     def __init__(self, teacher: ListTeacher) -> None:
         self.teacher = teacher
