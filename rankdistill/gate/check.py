@@ -26,6 +26,7 @@ class About:
         teachers: teacher_id -> name of all teachers of the subject.
         kinds: id or name of every teacher that may have proposed candidates -> what it scores in.
         sampled: ids of the queries on which teachers are compared.
+        first_ranks: source -> the best rank of its candidates that are no positives.
     """
 
     teacher_id: str
@@ -36,6 +37,7 @@ class About:
     teachers: Mapping[str, str]
     kinds: Mapping[str, str]
     sampled: pl.Series
+    first_ranks: Mapping[str, int]
 
 
 class Check(Protocol):

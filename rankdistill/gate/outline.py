@@ -42,11 +42,14 @@ class Outline:
         queries: query_id, rows (of all teachers and the candidates), sorted.
         rows: rows of all teachers and the candidates.
         ranges: teacher_id -> the span of its scores.
+        first_ranks: source -> the best rank of its candidates that are no positives: above 1, where they were drawn
+            from a window of ranks.
     """
 
     queries: pl.DataFrame
     rows: int
     ranges: dict[str, Range]
+    first_ranks: dict[str, int]
 
     @property
     def sampled(self) -> pl.Series:
@@ -76,11 +79,18 @@ def outline(subject: Subject) -> Outline:
         queries=queries,
         rows=int(queries["rows"].sum()),
         ranges={teacher.teacher_id: _range(teacher) for teacher in subject.teachers},
+        first_ranks=_first_ranks(subject.candidates),
     )
 
 
 def _count(rows: pl.LazyFrame) -> pl.DataFrame:
     return rows.group_by("query_id").agg(pl.len().cast(pl.Int64).alias("rows")).collect(engine="streaming")
+
+
+def _first_ranks(candidates: pl.LazyFrame) -> dict[str, int]:
+    others = candidates.filter((pl.col("label").fill_null(0) <= 0) & pl.col("rank").is_not_null())
+    first = others.filter(pl.col("source").is_not_null()).group_by("source").agg(pl.col("rank").min())
+    return dict(first.collect(engine="streaming").iter_rows())
 
 
 def _range(teacher: Scores) -> Range:

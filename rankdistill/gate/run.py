@@ -86,6 +86,7 @@ def _abouts(subject: Subject, found: Outline, student: str) -> dict[str, About]:
             names,
             subject.kinds,
             found.sampled,
+            found.first_ranks,
         )
         for teacher in subject.teachers
     }

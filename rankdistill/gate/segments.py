@@ -21,7 +21,7 @@ class Segments:
 
     def __init__(self, sizes: Integers) -> None:
         self.sizes = sizes.astype(np.int64)
-        self.starts = np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64)
+        self.starts = np.cumsum(self.sizes) - self.sizes
         self.number = np.repeat(np.arange(len(self.sizes)), self.sizes)
 
     def __len__(self) -> int:

@@ -10,9 +10,7 @@ from rankdistill.gate.subject import of_frames
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.inputs import Inputs
 
-REMEDY = (
-    "`rankdistill check STORE --report check.html` shows more; --no-check (check: warn) trains on them all the same"
-)
+REMEDY = "see `rankdistill check STORE --report check.html`; --no-check (check: warn) trains on them all the same"
 
 
 def check(found: Inputs, kinds: Mapping[str, str], config: TrainConfig, bounded: bool) -> dict[str, Any]:

@@ -63,8 +63,8 @@ class TrainConfig(BaseModel):
     )
     check: Check = Field(
         "refuse",
-        description="Scores that `rankdistill check` fails: refused; trained on, with the verdicts in the log (warn); or "
-        "not looked at (off).",
+        description="Scores that `rankdistill check` fails: refused; trained on, with the verdicts in the log (warn); "
+        "or not looked at (off).",
     )
 
     steps: int | None = Field(None, ge=1, description="Optimiser steps; None: as many as `epochs` takes.")

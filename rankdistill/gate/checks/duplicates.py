@@ -36,7 +36,8 @@ class Duplicates:
         for query_id, doc_id, times in sizes.head(max(0, 3 - len(self.examples))).iter_rows():
             self.examples.append(f"query {query_id}, document {doc_id}: {times} scores")
         if "key" in block.raw.columns:
-            hashed = block.raw.select(pl.col("key").hash(0), "score").filter(pl.col("key") % self.parts == 0)
+            finite = block.raw.filter(pl.col("key").is_not_null() & pl.col("score").is_finite())
+            hashed = finite.select(pl.col("key").hash(0), "score").filter(pl.col("key") % self.parts == 0)
             self.keys.append(hashed["key"].to_numpy())
             self.scores.append(hashed["score"].to_numpy().astype(np.float32))
 

@@ -12,6 +12,7 @@ from rankdistill.gate.check import About
 from rankdistill.gate.checks.order import UNCHANGED_RUN, unchanged
 from rankdistill.gate.concordance import concordance
 from rankdistill.gate.evidence import Mean, mean_of
+from rankdistill.gate.segments import Segments
 from rankdistill.gate.verdict import SEVERITY, Numbers, Status, Verdict
 
 SMALL_GAIN = 0.02
@@ -35,6 +36,7 @@ class Gain:
     def __init__(self, about: About) -> None:
         self.kind, self.kinds = about.score_kind, about.kinds
         self.ignored = {about.name, about.teacher_id} | {name for name, kind in about.kinds.items() if kind == "rank"}
+        self.first_ranks = about.first_ranks
         self.rows = 0
         self.ranked: dict[str, int] = defaultdict(int)
         self.differences: dict[str, list[np.ndarray]] = defaultdict(list)
@@ -47,7 +49,7 @@ class Gain:
             if source not in self.ignored:
                 self.ranked[source] += len(rows.scores)
                 self.repeats[source].append(unchanged(rows))
-                self.differences[source].append(_differences(rows))
+                self.differences[source].append(_differences(rows, self.first_ranks.get(source, 1)))
 
     def verdict(self) -> Verdict:
         """The worst over the sources; of equal ones, the source that ranked most."""
@@ -91,14 +93,11 @@ class Gain:
         return Status.WARN, "nothing shows that the teacher improves on the candidates' own order", other
 
 
-def _differences(rows: Ranked) -> np.ndarray:
-    others = ~rows.positive
-    if not others.any():
-        return np.empty(0)
-    outside = rows.positive & (rows.ranks < rows.ranks[others].min())
-    kept = ~outside
+def _differences(rows: Ranked, first_rank: int) -> np.ndarray:
+    """The gain of each query that has both a positive within the window and another candidate."""
+    kept = ~(rows.positive & (rows.ranks < first_rank))
     sizes = rows.segments.sum(kept).astype(np.int64)
-    inside = type(rows.segments)(sizes[sizes > 0])
+    inside = Segments(sizes[sizes > 0])
     positive = rows.positive[kept]
     gain = concordance(inside, rows.scores[kept], positive) - concordance(inside, -rows.ranks[kept], positive)
     return gain[np.isfinite(gain)]
