@@ -57,7 +57,7 @@ def read_columns(source: Source, count: int, layout: str, separator: str | None 
         if not line.strip():
             continue
         try:
-            columns = line.decode("utf-8-sig").rstrip("\r\n").split(separator)
+            columns = line.decode("utf-8-sig" if line_number == 1 else "utf-8").rstrip("\r\n").split(separator)
         except UnicodeDecodeError as error:
             source.reject(line_number, f"broken UTF-8: {error.reason}")
             continue

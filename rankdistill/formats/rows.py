@@ -28,7 +28,7 @@ class RowError(ValueError):
 
 def identifier(value: Any) -> str:
     """An id as text, from a string or a whole number; RowError for anything else, or an empty one."""
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
+    if not isinstance(value, str) and (isinstance(value, bool) or not isinstance(value, int)):
         raise RowError(f"the id {value!r} is neither text nor a whole number")
     found = str(value).strip()
     if not found:

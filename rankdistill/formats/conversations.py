@@ -1,0 +1,138 @@
+"""Turns of conversations with their history and rewrites, one JSON line each.
+
+The schema is that of a BEIR `queries.jsonl` with more fields, so a plain reader sees the utterance as the query:
+`{_id, text, history: [{role, text}], rewrites: {kind: [text, ...]}, metadata}`. Read as well: `utterance` for `text`;
+rewrites in fields of their own (`rewrite`, `auto_rewrite`, `llm_rewrite`, ...); and turns whose history lies in those
+before them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rankdistill.data import lines
+from rankdistill.data.bad_rows import BadRows, Mode
+from rankdistill.data.writer import write_lines
+from rankdistill.formats.rows import RowError, get, identifier, sequence, text
+
+ROLES = ("user", "system")
+
+
+class Message(NamedTuple):
+    """What was said before: `role` is `user` or `system`; a system that had no answer has an empty text."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a user says, in its conversation.
+
+    Args:
+        turn_id: of the turn; the query id.
+        utterance: the words, which may need the history to be understood.
+        history: earlier messages, oldest first.
+        rewrites: kind (`rewrite`: by a human) -> self-contained versions of the utterance, the first preferred.
+        metadata: any other JSON values.
+    """
+
+    turn_id: str
+    utterance: str
+    history: tuple[Message, ...] = ()
+    rewrites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read(path: Path, mode: Mode = "strict") -> tuple[list[Turn], list[str]]:
+    """The turns of a file in its order, and the reports of the rows left out (none if strict).
+
+    Args:
+        path: a JSON-lines file, plain or `.gz`, or a folder with `queries.jsonl`.
+        mode: `strict` raises if any row is bad; `lenient` leaves it out.
+
+    Raises:
+        DataError: the file cannot be read, or (strict) has bad rows.
+    """
+    found = (lines.find(path, "queries.jsonl") or path / "queries.jsonl") if path.is_dir() else path
+    bad, turns, has_history = BadRows(mode), [], False
+    seen: set[str] = set()
+    for number, line in lines.numbered(found):
+        try:
+            record = json.loads(line)
+            turn = _parse(record)
+            if turn.turn_id in seen:
+                raise RowError(f"duplicate id {turn.turn_id!r}")
+        except ValueError as error:
+            bad.add(found, number, str(error))
+            continue
+        has_history = has_history or "history" in record
+        seen.add(turn.turn_id)
+        turns.append(turn)
+    bad.finish(f"turns of conversations in {found}")
+    return turns if has_history else _with_history(turns), bad.reports
+
+
+def write(path: Path, turns: Iterable[Turn]) -> None:
+    """Write turns as JSON lines (gzip if the name ends in `.gz`), atomically."""
+    write_lines(path, (json.dumps(_to_json(turn), ensure_ascii=False) for turn in turns))
+
+
+def _to_json(turn: Turn) -> dict[str, Any]:
+    return {
+        "_id": turn.turn_id,
+        "text": turn.utterance,
+        "history": [message._asdict() for message in turn.history],
+        "rewrites": {kind: list(texts) for kind, texts in turn.rewrites.items()},
+        "metadata": dict(turn.metadata),
+    }
+
+
+def _parse(record: Any) -> Turn:
+    turn_id = identifier(get(record, "_id"))
+    utterance = text(record.get("text") or record.get("utterance"), "the utterance")
+    history = sequence(record.get("history") or [], "'history'")
+    return Turn(
+        turn_id, utterance, tuple(map(_message, history)), dict(_rewrites(record)), record.get("metadata") or {}
+    )
+
+
+def _message(value: Any) -> Message:
+    role = get(value, "role")
+    if role not in ROLES:
+        raise RowError(f"the role {role!r} is none of {', '.join(ROLES)}")
+    said = get(value, "text")
+    return Message(role, text(said, "a message") if said != "" else "")
+
+
+def _rewrites(record: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(kind, texts) of each field with rewrites; empty ones are left out."""
+    for name, value in record.items():
+        if isinstance(value, dict) and (name == "rewrites" or name.endswith("_rewrites")):
+            for kind, texts in value.items():
+                kept = [text(one, f"a rewrite {kind!r}") for one in sequence(texts, repr(kind)) if one != ""]
+                if kept:
+                    yield kind, tuple(kept)
+        elif name.endswith("rewrite") and value:
+            yield name, (text(value, repr(name)),)
+
+
+def _with_history(turns: list[Turn]) -> list[Turn]:
+    """The turns with the questions and answers before them in their conversation, by the numbers in `metadata`."""
+    conversations: dict[str, list[Turn]] = {}
+    for turn in turns:
+        if "turn" in turn.metadata:
+            conversations.setdefault(turn.turn_id.rpartition("_")[0], []).append(turn)
+    history: dict[str, tuple[Message, ...]] = {}
+    for conversation in conversations.values():
+        said: list[Message] = []
+        for turn in sorted(conversation, key=lambda one: int(one.metadata["turn"])):
+            history[turn.turn_id] = tuple(said)
+            said.append(Message("user", turn.utterance))
+            if answer := turn.metadata.get("answer"):
+                said.append(Message("system", str(answer)))
+    return [replace(turn, history=history.get(turn.turn_id, ())) for turn in turns]
