@@ -57,7 +57,7 @@ class TableTeacher:
     """
 
     def __init__(self, name: str, score_kind: ScoreKind, table: pl.DataFrame, dataset: Dataset) -> None:
-        self.name, self._score_kind, self._data = name, score_kind, dataset.fingerprint
+        self.name, self._score_kind, self._dataset = name, score_kind, dataset
         self._table_hash = score_tables.content_hash(table)
         texts = ((document.doc_id, document.contents) for document in dataset.documents())
         self._queries = _Texts("query_id", table, dataset.query_texts.items())
@@ -80,7 +80,7 @@ class TableTeacher:
             "name": self.name,
             "score_kind": self.score_kind,
             "table": self._table_hash,
-            "data": self._data,
+            "data": self._dataset.fingerprint,
         }
 
     @cached_property
@@ -110,9 +110,13 @@ class TableTeacher:
         return queries * len(self._documents) + documents
 
     def _lacks(self, pairs: Sequence[tuple[str, str]], missing: np.ndarray) -> TeacherError:
+        some = [pairs[row] for row in missing[:_SHOWN]]
+        query_ids = {text: query_id for query_id, text in self._dataset.query_texts.items()}
+        wanted = {text for _, text in some}
+        doc_ids = {found.contents: found.doc_id for found in self._dataset.documents() if found.contents in wanted}
         shown = "; ".join(
-            f"query {self._queries.name(query)} with document {self._documents.name(document)}"
-            for query, document in (pairs[row] for row in missing[:_SHOWN])
+            f"query {query_ids.get(query) or _excerpt(query)} with document {doc_ids.get(text) or _excerpt(text)}"
+            for query, text in some
         )
         return TeacherError(
             expected=f"a stored score for each of {len(pairs)} pairs",
@@ -129,21 +133,17 @@ class _Texts:
     def __init__(self, column: str, table: pl.DataFrame, texts: Iterable[tuple[str, str]]) -> None:
         wanted = set(table[column].unique().to_list())
         self._number_of: dict[bytes, int] = {}
-        self._ids: list[str] = []
-        number_of_id: dict[str, int] = {}
-        for identifier, text in texts:
-            if identifier in wanted:
-                number = self._number_of.setdefault(_hash(text), len(self._ids))
-                if number == len(self._ids):
-                    self._ids.append(identifier)
-                number_of_id[identifier] = number
-        self._by_id = number_of_id
-        unknown = sorted(wanted - number_of_id.keys())
+        self._by_id = {
+            identifier: self._number_of.setdefault(_hash(text), len(self._number_of))
+            for identifier, text in texts
+            if identifier in wanted
+        }
+        unknown = sorted(wanted - self._by_id.keys())
         if unknown:
             raise _unknown(column, unknown)
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._number_of)
 
     def numbers(self, identifiers: pl.Series) -> np.ndarray:
         """int64[n]: the number of each id's text."""
@@ -152,11 +152,6 @@ class _Texts:
     def of_texts(self, texts: Sequence[str]) -> np.ndarray:
         """int64[n]: the number of each text, -1 for one that the table does not know."""
         return np.fromiter((self._number_of.get(_hash(text), -1) for text in texts), np.int64, len(texts))
-
-    def name(self, text: str) -> str:
-        """An id of the text, or the start of an unknown one."""
-        number = self._number_of.get(_hash(text))
-        return repr(f"{text[:60]} ...") if number is None else self._ids[number]
 
 
 def load(settings: Settings) -> TableTeacher:
@@ -207,6 +202,10 @@ def _chosen(teachers: Mapping[str, Mapping[str, Any]], settings: Settings) -> st
             remedy="name one of them",
         )
     return found[0]
+
+
+def _excerpt(text: str) -> str:
+    return repr(f"{text[:60]} ...")
 
 
 def _hash(text: str) -> bytes:

@@ -216,3 +216,10 @@ def test_unreadable_waits_are_left_to_the_backoff(header: str | None, seconds: f
 
 def test_a_date_that_is_past_means_no_wait() -> None:
     assert asked_wait(formatdate(0, usegmt=True), FakeTime().clock()) == 0.0
+
+
+def test_a_server_that_is_not_there_at_the_start_is_given_up_soon(server: FakeServer) -> None:
+    passing = FakeTime()
+    with pytest.raises(TeacherError, match="3 failed attempts"):
+        teacher(server, passing, api="tei", url="http://127.0.0.1:9/rerank")
+    assert sum(passing.waits) <= 3

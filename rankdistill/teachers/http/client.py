@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import httpx
 
 _EXCERPT = 300
+_FIRST_RETRIES = 2
+"""A server that is not there when a teacher is loaded is more likely a mistake than a mishap."""
 _MAY_PASS = {408, 425, 429}
 _REMEDIES = {
     400: "look at what the server says, then at the settings `model`, `max_batch` and `extra`",
@@ -75,22 +77,24 @@ class Client:
         """
         fields = {name: value for name, value in body.items() if value is not None}
         content = json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
-        answer = self._send("POST", self.connection.url, content, stop)
+        answer = self._send("POST", self.connection.url, content, stop, self.connection.retries)
         self.meter.add(Usage(requests=1))
         return self._parse(answer)
 
     def get(self, url: str) -> Any | None:
-        """The JSON at `url`; None where the server has no such page. Not counted as a request.
+        """The JSON at `url`; None where the server has no such page. Not counted as a request, and soon given up.
 
         Raises:
             TeacherError: as `post`.
         """
-        answer = self._send("GET", url, b"", Event(), absent=404)
+        answer = self._send("GET", url, b"", Event(), min(_FIRST_RETRIES, self.connection.retries), absent=404)
         return None if answer.status_code == 404 else self._parse(answer)
 
-    def _send(self, method: str, url: str, content: bytes, stop: Event, absent: int = 0) -> httpx.Response:
-        """The first answer with status 2xx (or `absent`), after as many attempts as the settings allow."""
-        attempts = self.connection.retries + 1
+    def _send(
+        self, method: str, url: str, content: bytes, stop: Event, retries: int, absent: int = 0
+    ) -> httpx.Response:
+        """The first answer with status 2xx (or `absent`)."""
+        attempts = retries + 1
         for attempt in range(1, attempts + 1):
             self._pacer.wait_turn(stop)
             if stop.is_set():
