@@ -12,6 +12,7 @@ import pytest
 
 from rankdistill import tables
 from rankdistill.stores.writer import ScoreWriter
+from rankdistill.teachers import TeacherSpec
 
 QUERIES = {f"q{number:03d}": f"query {number}" for number in range(30)}
 DOCUMENTS = {f"d{number:03d}": f"document {number}" for number in range(50)}
@@ -68,6 +69,7 @@ def writer(tmp_path: Path, candidates: Path) -> Callable[..., ScoreWriter]:
         documents: Mapping[str, str] = DOCUMENTS,
         unit_size: int = 64,
         lock_wait: float = 10.0,
+        spec: TeacherSpec | None = None,
     ) -> ScoreWriter:
         return ScoreWriter(
             tmp_path / store,
@@ -78,6 +80,7 @@ def writer(tmp_path: Path, candidates: Path) -> Callable[..., ScoreWriter]:
             dataset_fingerprint="f" * 64,
             unit_size=unit_size,
             lock_wait=lock_wait,
+            spec=spec,
         )
 
     return make
