@@ -10,7 +10,7 @@ from pathlib import Path
 from rankdistill import files
 from rankdistill.errors import ModelReferenceError
 
-WEIGHT_SUFFIXES = {".safetensors", ".bin", ".pt", ".json", ".txt", ".model"}
+WEIGHT_SUFFIXES = {".safetensors", ".bin", ".pt", ".json", ".txt", ".model", ".jinja"}
 _NOT_WEIGHTS = {"manifest.json", "README.md", "results.json", "trainer_state.json", "data_config.json"}
 
 

@@ -150,3 +150,28 @@ def test_a_tokeniser_that_begins_texts_with_a_token_begins_prompts_with_it(tiny_
     teacher = _teacher(str(folder), template="plain")
     prompts = ["<|endoftext|>" + _filled(TEMPLATES["plain"].text, *pair) for pair in PAIRS]
     np.testing.assert_allclose(teacher.score(PAIRS), _plain(str(folder), prompts), atol=1e-4)
+
+
+def test_a_reranker_saved_by_sentence_transformers_is_a_cross_encoder(tiny_causal_lm: str, tmp_path: Path) -> None:
+    """It brings its own prompt, as a chat template, and reads the same two logits; the library runs it."""
+    import torch
+    from sentence_transformers import CrossEncoder
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_causal_lm)
+    shutil.copytree(tiny_causal_lm, tmp_path / "model")
+    ids = set()
+    for number, last in enumerate((": ", "\n")):
+        tokenizer.chat_template = (
+            "{% for m in messages %}<|im_start|>{{ m['role'] }} {{ m['content'] }}{% endfor %}" + last
+        )
+        tokenizer.save_pretrained(tmp_path / "model")
+        folder = str(tmp_path / f"saved-{number}")
+        model = CrossEncoder(str(tmp_path / "model"), device="cpu")
+        model.save_pretrained(folder)
+        teacher = load(folder)
+        assert teacher.fingerprint["kind"] == "cross_encoder"
+        expected = model.predict(PAIRS, activation_fn=torch.nn.Identity())
+        np.testing.assert_allclose(teacher.score(PAIRS), expected, atol=1e-4)
+        ids.add(teacher.teacher_id)
+    assert len(ids) == 2
