@@ -250,7 +250,7 @@ def load(settings: Settings) -> RankedPairs:
     first_stage = TeacherSpec(first.pop("kind"), first).load() if first is not None else None
     if settings.chat is not None:
         chat = Chat(settings.chat)
-        return RankedPairs(ListwiseLlm(chat, settings, first_stage, lambda: str(chat.usage)))
+        return RankedPairs(ListwiseLlm(chat, settings, first_stage, chat.spent))
     local = LocalChat(
         settings.model,
         settings.dtype,
