@@ -20,6 +20,7 @@ BENCHMARKS = {
     "encoding speed": ["speed.encode", "--data", "{data}/msmarco_mini"],
     "scoring speed": ["speed.score", "--data", "{data}/msmarco_mini"],
     "store memory": ["store.memory"],
+    "gate": ["store.check"],
     "kill": ["store.kill", "--data", "{data}/msmarco_mini"],
     "main job": ["main_job", "--data", "{data}/msmarco_mini"],
 }
