@@ -117,6 +117,23 @@ def expect(folder: Path, artefact: str, made_by: str) -> Manifest:
     )
 
 
+def require_kind(folder: Path, artefact: str) -> None:
+    """Check that `folder` may be added to: it holds an artefact of this kind, or nothing finished.
+
+    Raises:
+        StaleOutputError: it holds an artefact of another kind.
+        DataError: its manifest is none of this format.
+    """
+    found = read(folder)
+    if found is not None and found.artefact != artefact:
+        raise StaleOutputError(
+            expected=f"{folder} to be empty, or to hold {artefact!r}",
+            got=f"it holds {found.artefact!r}",
+            consequence="nothing was changed",
+            remedy="choose another output",
+        )
+
+
 def is_current(folder: Path, wanted: Manifest) -> bool:
     """True if `folder` already holds exactly what `wanted` describes; False if it holds nothing finished.
 

@@ -17,7 +17,7 @@ from rankdistill.errors import StaleOutputError
 from rankdistill.stores.finishing import write_manifest
 from rankdistill.stores.keying import FIELD, KeyedBy, require_keying
 from rankdistill.stores.keys import pair_key, text_hasher, unit_digest
-from rankdistill.stores.layout import Layout
+from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.plan import read_plan
 from rankdistill.stores.registering import named_ids
 from rankdistill.stores.texts import add_texts
@@ -84,12 +84,15 @@ def add_table(root: Path, table: ScoreTable, *, command: str = "", progress: Pro
 
     Raises:
         StoreError: the store is keyed otherwise.
-        StaleOutputError: the store holds other scores or candidates under this name, or another text of an id.
+        StaleOutputError: the store holds other scores or candidates under this name, or another text of an id; or the
+            folder holds no store.
+        DataError: the store's manifest is of another format.
         LockedError: another writer held the store's lock for too long.
         OutputError: the disk is full or read-only.
     """
     layout = Layout(root)
     with files.exclusive(root, LOCK_WAIT):
+        manifest.require_kind(root, ARTEFACT)
         require_keying(layout, table.keyed_by)
         files.remove_temporaries(root, keep_living=True)
         kept = layout.candidates / f"{files.hash_file(table.candidates)[:16]}.parquet"

@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from rankdistill import files, locations, tables
+from rankdistill import files, locations, manifest, tables
 from rankdistill.errors import StaleOutputError
 from rankdistill.stores.keying import require_keying
-from rankdistill.stores.layout import Layout
+from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.texts import add_texts
 from rankdistill.teachers.base import PairTeacher
 
@@ -30,10 +30,11 @@ def register(
         documents: document id -> text.
 
     Raises:
-        DataError: the candidates name ids that the data set lacks.
-        StaleOutputError: an id that the store holds has another text now.
+        DataError: the candidates name ids that the data set lacks, or the store's manifest is of another format.
+        StaleOutputError: an id that the store holds has another text now, or the folder holds no store.
         StoreError: the store holds scores of ids without texts.
     """
+    manifest.require_kind(layout.root, ARTEFACT)
     require_keying(layout, "texts")
     query_ids, doc_ids = named_ids(candidates)
     add_texts(layout.queries, "query_id", query_ids, queries)

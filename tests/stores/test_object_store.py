@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -20,45 +19,28 @@ from rankdistill.locations import location
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.stores.status import describe
 from rankdistill.stores.writer import ScoreWriter
+from tests import s3
 from tests.stores.conftest import DOCUMENTS, QUERIES, HashTeacher
-
-BUCKET = "scores"
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    """The URL of an S3 server in this process, with one bucket."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    """The URL of an S3 server."""
+    with s3.serving() as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)
-def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Credentials and endpoint in the environment, and an empty bucket."""
-    import s3fs
-
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    s3fs.S3FileSystem.clear_instance_cache()
-    tell(endpoint, "reset")
-    s3fs.S3FileSystem().mkdir(BUCKET)
-    yield
-    s3fs.S3FileSystem.clear_instance_cache()
+def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of an empty bucket, with credentials and endpoint in the environment."""
+    with s3.chosen(endpoint, monkeypatch):
+        yield f"s3://{s3.BUCKET}"
 
 
 @pytest.fixture
-def store() -> Path:
+def store(bucket: str) -> Path:
     """A prefix without anything in it."""
-    return location(f"s3://{BUCKET}/a/store")
+    return location(f"{bucket}/a/store")
 
 
 @pytest.fixture
@@ -81,12 +63,6 @@ def write(candidates: Path) -> Callable[..., ScoreWriter]:
 
 
 Write = Callable[[Path, HashTeacher], ScoreWriter]
-
-
-def tell(endpoint: str, what: str, data: bytes = b"") -> None:
-    """Set the server up."""
-    headers = {"Content-Type": "text/plain"}
-    urlopen(Request(f"{endpoint}/moto-api/{what}", data=data, headers=headers, method="POST")).close()
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -127,6 +103,7 @@ import sys, time
 from pathlib import Path
 from rankdistill.locations import location
 from rankdistill.stores.writer import ScoreWriter
+from tests import s3
 from tests.stores.conftest import DOCUMENTS, QUERIES, HashTeacher
 
 class Slow(HashTeacher):
@@ -188,10 +165,10 @@ def test_a_missing_bucket_is_named() -> None:
     assert "create the bucket" in caught.value.remedy
 
 
-def test_an_endpoint_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_that_does_not_answer_is_named(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(RemoteError, match=r"127\.0\.0\.1:9") as caught:
-        location(f"s3://{BUCKET}/store")
+        location(f"{bucket}/store")
     assert "AWS_ENDPOINT_URL" in caught.value.remedy
 
 
@@ -215,19 +192,21 @@ def test_an_endpoint_that_goes_away_in_between_is_an_error_and_no_empty_store(
             work()
 
 
-def test_absent_and_refused_credentials_are_explained(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absent_and_refused_credentials_are_explained(
+    endpoint: str, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import s3fs
 
-    tell(endpoint, "reset-auth", b"0")
+    s3.tell(endpoint, "reset-auth", b"0")
     try:
         with pytest.raises(RemoteError, match="AWS_ACCESS_KEY_ID"):
-            location(f"s3://{BUCKET}/store")
+            location(f"{bucket}/store")
     finally:
-        tell(endpoint, "reset-auth", b"inf")
+        s3.tell(endpoint, "reset-auth", b"inf")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, os.devnull)
     s3fs.S3FileSystem.clear_instance_cache()
     with pytest.raises(RemoteError, match="credentials"):
-        location(f"s3://{BUCKET}/store")
+        location(f"{bucket}/store")
