@@ -26,35 +26,35 @@ def solve(margins: pl.DataFrame, reject: Reject) -> pl.DataFrame:
 
     Returns:
         The same columns with the score in `value`, null in `positive_id`, and label 1 for positives; sorted by
-        query_id, doc_id, place.
+        query_id, doc_id, order.
     """
     rows: list[tuple[object, ...]] = []
     for query in margins.partition_by("query_id", maintain_order=True):
-        rows.extend(_solve_query(query.sort("place"), reject))
-    return pl.DataFrame(rows, schema=margins.schema, orient="row").sort("query_id", "doc_id", "place")
+        rows.extend(_solve_query(query.sort("order"), reject))
+    return pl.DataFrame(rows, schema=margins.schema, orient="row").sort("query_id", "doc_id", "order")
 
 
 def _solve_query(margins: pl.DataFrame, reject: Reject) -> Iterator[tuple[object, ...]]:
     offsets = _Offsets()
-    rows = list(margins.select("place", "query_id", "positive_id", "doc_id", "value").iter_rows())
-    first = rows[0][2]
+    rows = list(margins.select("order", "place", "query_id", "positive_id", "doc_id", "value").iter_rows())
+    first = rows[0][3]
     accepted = []
-    for place, query_id, positive_id, doc_id, margin in rows:
+    for order, place, query_id, positive_id, doc_id, margin in rows:
         known = offsets.difference(positive_id, doc_id)
         if known is None:
             offsets.connect(positive_id, doc_id, margin)
         elif abs(known - margin) > TOLERANCE * (1 + abs(known)):
             reject(place, f"the margin {margin:g} contradicts {known:g}, which follows from other margins of the query")
             continue
-        accepted.append((place, query_id, positive_id, doc_id))
-    for place, query_id, positive_id, doc_id in accepted:
-        score, positive_score = offsets.difference(doc_id, first), offsets.difference(positive_id, first)
-        if score is None or positive_score is None:
+        accepted.append((order, place, query_id, positive_id, doc_id))
+    scores = {member: offsets.difference(member, first) for member in offsets.parent}
+    for order, place, query_id, positive_id, doc_id in accepted:
+        if scores[positive_id] is None:
             problem = f"no chain of margins connects positive {positive_id!r} with the first, {first!r}"
             reject(place, f"{problem}, so their scores cannot be compared")
             continue
-        yield place, query_id, positive_id, positive_score, 1, None, None
-        yield place, query_id, doc_id, score, None, None, None
+        yield order, place, query_id, positive_id, scores[positive_id], 1, None, None
+        yield order, place, query_id, doc_id, scores[doc_id], None, None, None
 
 
 class _Offsets:

@@ -125,10 +125,9 @@ def _label(pairs: pl.DataFrame, labels: Mapping[str, Mapping[str, int]]) -> pl.D
 def _candidates(rows: pl.DataFrame, pairs: pl.DataFrame, name: str) -> pl.DataFrame:
     """One row a (query, document, source), ranked within query and source."""
     proposed = rows.with_columns(pl.col("source").fill_null(name))
-    proposed = proposed.group_by(*PAIR, "source").agg(pl.col("place").min(), pl.col("value").first())
-    proposed = proposed.sort(
-        "query_id", "source", "value", "place", descending=[False, False, True, False], nulls_last=True
-    )
+    proposed = proposed.group_by(*PAIR, "source").agg(pl.col("order").min(), pl.col("value").first())
+    order = ("query_id", "source", "value", "order", "doc_id")
+    proposed = proposed.sort(*order, descending=[name == "value" for name in order], nulls_last=True)
     ranked = proposed.join(pairs.select(*PAIR, "label"), on=PAIR, maintain_order="left").with_columns(
         is_given=(pl.col("label") > 0).fill_null(False) & pl.col("value").is_null()
     )

@@ -16,6 +16,7 @@ PIECE_ROWS = 400_000
 ROW_GROUP = 16_384
 
 SCHEMA = {
+    "order": pl.Int64,
     "place": pl.Int64,
     "query_id": pl.String,
     "doc_id": pl.String,
@@ -24,7 +25,7 @@ SCHEMA = {
     "positive_id": pl.String,
     "source": pl.String,
 }
-"""The fields of `Row`, with `place` (file and line) for `line`."""
+"""The fields of `Row`, with `place` (file and line) for `line`; `order` counts the rows as they came."""
 
 _LINE_BITS = 40
 
@@ -40,7 +41,7 @@ def file_and_line(place: int) -> tuple[int, int]:
 
 
 class Spool:
-    """Rows on their way to being sorted by query_id, doc_id, place.
+    """Rows on their way to being sorted by query_id, doc_id, order.
 
     Args:
         folder: an empty folder for the pieces; what is in it afterwards is of no use.
@@ -51,23 +52,25 @@ class Spool:
         self.folder, self.piece_rows = folder, piece_rows
         self.pieces: list[Path] = []
         self.held: list[tuple[object, ...]] = []
+        self.taken = 0
 
     def extend(self, file: int, rows: Iterable[Row]) -> None:
         """Take up the rows of file number `file`."""
         append = self.held.append
-        for row in rows:
-            append((place_of(file, row.line), *row[1:]))
+        for order, row in enumerate(rows, start=self.taken):
+            append((order, place_of(file, row.line), *row[1:]))
+            self.taken = order + 1
             if len(self.held) >= self.piece_rows:
                 self._flush()
 
     def ranges(self, range_rows: int = RANGE_ROWS) -> Iterator[pl.DataFrame]:
-        """All rows (columns of `SCHEMA`), sorted by query_id, doc_id, place; no query is split between two tables."""
+        """All rows (columns of `SCHEMA`), sorted by query_id, doc_id, order; no query is split between two tables."""
         self._flush()
         if not self.pieces:
             return
         table = pl.scan_parquet(self.pieces)
         for inside in query_ranges(table, range_rows):
-            yield table.filter(inside).collect().sort("query_id", "doc_id", "place")
+            yield table.filter(inside).collect().sort("query_id", "doc_id", "order")
 
     def _flush(self) -> None:
         if not self.held:
@@ -75,6 +78,6 @@ class Spool:
         columns = dict(zip(SCHEMA, map(list, zip(*self.held, strict=True)), strict=True))
         self.held.clear()
         path = self.folder / f"piece-{len(self.pieces):06d}.parquet"
-        piece = pl.DataFrame(columns, schema=SCHEMA).sort("query_id", "doc_id", "place")
+        piece = pl.DataFrame(columns, schema=SCHEMA).sort("query_id", "doc_id", "order")
         piece.write_parquet(path, row_group_size=ROW_GROUP, compression="lz4")
         self.pieces.append(path)

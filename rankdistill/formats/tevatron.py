@@ -23,8 +23,8 @@ def _read(source: Source) -> Iterator[Row]:
         source.ids.query(text(get(record, "query"), "the query"), query_id)
         for name, label in (("positive_passages", 1), ("negative_passages", None)):
             for passage in sequence(get(record, name), repr(name)):
-                contents = text(f"{passage.get('title') or ''} {get(passage, 'text')}", "a passage")
-                doc_id = source.ids.document(contents, identifier(get(passage, "docid")))
+                doc_id, body = identifier(get(passage, "docid")), get(passage, "text")
+                source.ids.document(text(f"{passage.get('title') or ''} {body}", "a passage"), doc_id)
                 score = passage.get("score")
                 yield Row(line, query_id, doc_id, None if score is None else number(score), label)
 
