@@ -53,7 +53,7 @@ def output_errors(path: Path) -> Iterator[None]:
     Errors of an object store become `RemoteError`.
     """
     try:
-        with locations.remote_errors(path):
+        with locations.remote_errors("" if path == Path() else path):
             yield
     except RankdistillError:
         raise
@@ -220,17 +220,19 @@ def _lock(folder: Path, wait: float) -> AbstractContextManager[object]:
 
 def _locked(folder: Path, wait: float, holder: str) -> LockedError:
     waited = f", for more than {wait:g} s" if wait else ""
-    remedy = "wait for it to end, or choose another output"
-    if locations.is_local(folder):
-        holder = "another process holds its lock"
-    else:
-        remedy += f"; if that process is dead, remove the object {folder / LOCK_NAME}"
     return LockedError(
         expected=f"to be the only process writing to {folder}",
-        got=holder + waited,
+        got=("another process holds its lock" if locations.is_local(folder) else holder) + waited,
         consequence="nothing was written",
-        remedy=remedy,
+        remedy="wait for it to end, or choose another output" + if_holder_is_dead(folder),
     )
+
+
+def if_holder_is_dead(folder: Path) -> str:
+    """The end of a remedy: what to do about the lock of a dead process; nothing, unless it is an object."""
+    if locations.is_local(folder):
+        return ""
+    return f"; if that process is dead, remove the object {folder / LOCK_NAME}"
 
 
 def hash_file(path: Path) -> str:

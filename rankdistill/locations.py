@@ -8,6 +8,7 @@ endpoints come from where each fsspec file system looks for them: for S3 the env
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
@@ -31,6 +32,9 @@ LIBRARY_OF = {
     "memory": "fsspec",
 }
 """Protocols of object stores, where one upload appears whole or not at all, and the library that speaks each."""
+
+CREDENTIAL_SECONDS = 600
+"""How long polars may keep credentials, which may be temporary ones, before it asks again."""
 
 _CLIENTS = {"botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure", "adlfs"}
 """Libraries whose exceptions come from talking to an object store."""
@@ -133,9 +137,26 @@ def all_files(folder: Path) -> list[Path]:
         return [folder / found.removeprefix(root).lstrip("/") for found in sorted(file_system(folder).find(root))]
 
 
+def s3_credentials() -> tuple[dict[str, str], int | None]:
+    """Credentials as s3fs finds them (environment, profile, role), in the form that polars asks for.
+
+    Returns:
+        The credentials by name, and the time (seconds since 1970) when to ask again.
+    """
+    session = require("botocore.session", "s3://").Session()
+    with remote_errors("s3://"):
+        found = session.get_credentials().get_frozen_credentials()
+    named = {
+        "aws_access_key_id": found.access_key,
+        "aws_secret_access_key": found.secret_key,
+        "aws_session_token": found.token,
+    }
+    return {name: value for name, value in named.items() if value}, int(time.time()) + CREDENTIAL_SECONDS
+
+
 @contextmanager
-def remote_errors(place: object) -> Iterator[None]:
-    """Turn what an object store's client raises inside into `RemoteError`; other errors pass through."""
+def remote_errors(place: object = "") -> Iterator[None]:
+    """Turn what an object store's client raises inside into `RemoteError` about `place`; other errors pass through."""
     try:
         yield
     except Exception as error:
@@ -173,7 +194,7 @@ def _explained(error: Exception, place: object) -> RemoteError:
         remedy = "check the network and the endpoint (S3: AWS_ENDPOINT_URL), then run the same command again"
     return RemoteError(
         expected=expected,
-        got=f"{place}: {error}",
+        got=f"{place}: {error}" if place else str(error),
         consequence="the operation was given up; everything finished before it is kept",
         remedy=remedy,
     )

@@ -97,14 +97,21 @@ def _footer(path: Path) -> pq.FileMetaData:
 
 
 def scan_parquet(paths: Sequence[Path]) -> pl.LazyFrame:
-    """The rows of Parquet files of one schema as a lazy frame; polars reads object stores with a client of its own."""
+    """The rows of Parquet files of one schema as a lazy frame.
+
+    Polars reads object stores with a client of its own, which knows the environment variables; for S3 it is given the
+    credentials that the other client finds.
+    """
     import polars as pl
 
     if all(locations.is_local(path) for path in paths):
         return pl.scan_parquet(list(paths))
-    if str(paths[0]).startswith("memory:"):
+    urls = [str(path) for path in paths]
+    if urls[0].startswith("memory:"):
         return pl.scan_parquet([path.read_bytes() for path in paths])
-    return pl.scan_parquet([str(path) for path in paths], glob=False)
+    if urls[0].startswith("s3"):
+        return pl.scan_parquet(urls, glob=False, credential_provider=locations.s3_credentials)
+    return pl.scan_parquet(urls, glob=False)
 
 
 def check_schema(path: Path, wanted: pa.Schema, exact: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,11 @@ def test_hashes_and_manifests_are_those_of_local_files(bucket: Path, tmp_path: P
     assert (bucket / manifest.FILE_NAME).read_bytes() == (tmp_path / manifest.FILE_NAME).read_bytes()
     assert manifest.read(bucket / "absent") is None
     assert files.hash_files(bucket, [bucket / "a" / "file"]) == files.hash_files(tmp_path, [tmp_path / "a" / "file"])
+
+
+def test_a_place_can_be_sent_to_another_process(bucket: Path) -> None:
+    files.write_text(bucket / "file", "text")
+    assert pickle.loads(pickle.dumps(bucket / "file")).read_text() == "text"
 
 
 def test_a_removed_folder_is_gone_and_its_neighbours_stay(bucket: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from rankdistill.errors import DataError, LockedError, StaleOutputError
 from rankdistill.stores.keys import pair_key, unit_digest
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.shards import inspect
-from rankdistill.stores.shares import living_shares
+from rankdistill.stores.shares import living_shares, lock_folder
 
 PAIRS = pa.schema([pa.field(name, kind, nullable=False) for name, kind in (
     ("query_id", pa.string()), ("doc_id", pa.string()), ("key", pa.binary(16)),
@@ -127,7 +127,8 @@ def make_plan(
             expected=f"to be the only one who scores with {teacher_id} into {layout.root}",
             got=f"another process scores share {living[0]} of other candidates, or with another unit size",
             consequence="nothing was written",
-            remedy="wait for it to end, or give it the same candidates and unit size",
+            remedy="wait for it to end, or give it the same candidates and unit size"
+            + files.if_holder_is_dead(lock_folder(layout, teacher_id, living[0])),
         )
     discard_plan(layout, teacher_id)
     missing = _MissingPairs(layout, candidates, teacher_id, hash_of, whole_queries)

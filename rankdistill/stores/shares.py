@@ -65,17 +65,22 @@ def taken(layout: Layout, teacher_id: str, share: Share) -> Iterator[None]:
                 expected=f"to be the only process that writes share {share} of {teacher_id} in {layout.root}",
                 got=f"another process writes share {other}",
                 consequence="nothing was written",
-                remedy="wait for it to end; several writers at once need --shard 1/n to n/n with the same n",
+                remedy="wait for it to end; several writers at once need --shard 1/n to n/n with the same n"
+                + files.if_holder_is_dead(lock_folder(layout, teacher_id, other)),
             )
-    with files.exclusive(_folder(layout, teacher_id) / str(share).replace("/", "-of-")):
+    with files.exclusive(lock_folder(layout, teacher_id, str(share))):
         yield
 
 
 def living_shares(layout: Layout, teacher_id: str) -> list[str]:
     """The shares, as `i/n`, of the teacher's plan that living processes write. Call it under the store's lock."""
-    folder = _folder(layout, teacher_id)
-    found = locations.listing(folder, "*-of-*")
+    found = locations.listing(_folder(layout, teacher_id), "*-of-*")
     return [path.name.replace("-of-", "/") for path in found if _is_locked(path)]
+
+
+def lock_folder(layout: Layout, teacher_id: str, share: str) -> Path:
+    """Where the lock of a share, written as `i/n`, lies."""
+    return _folder(layout, teacher_id) / share.replace("/", "-of-")
 
 
 def _is_locked(folder: Path) -> bool:

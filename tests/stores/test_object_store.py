@@ -151,6 +151,18 @@ def test_reading_gives_what_a_local_store_gives(write: Write, store: Path, tmp_p
     assert remote.fingerprint("one-0") == local.fingerprint("one-0")
 
 
+def test_credentials_may_come_from_a_profile(
+    write: Write, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "credentials").write_text("[mine]\naws_access_key_id = key\naws_secret_access_key = secret\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    write(location(f"{bucket}/store"), HashTeacher()).run()
+    assert ScoreStore(f"{bucket}/store").scores().height == 300
+
+
 def test_a_lost_shard_is_noticed(write: Write, store: Path) -> None:
     write(store, HashTeacher()).run()
     locations.listing(store / "scores" / "hash-0", "part-*")[2].unlink()
