@@ -17,11 +17,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 BENCHMARKS = {
     "reproductions": ["reproductions.run", "--data", "{data}"],
+    "dl19 pool": ["reproductions.dl19_pool", "--data", "{data}"],
     "encoding speed": ["speed.encode", "--data", "{data}/msmarco_mini"],
     "scoring speed": ["speed.score", "--data", "{data}/msmarco_mini"],
     "store memory": ["store.memory"],
     "gate": ["store.check"],
+    "ensemble": ["store.ensemble"],
     "kill": ["store.kill", "--data", "{data}/msmarco_mini"],
+    "kill writers": ["store.kill_writers", "--data", "{data}/msmarco_mini"],
     "main job": ["main_job", "--data", "{data}/msmarco_mini"],
 }
 """Name -> script and arguments; a new benchmark is one line here."""

@@ -60,7 +60,8 @@ def assess(ensemble: Ensemble, qrels: Qrels, *, fit: bool = False, seed: int = 0
     """Evaluate an ensemble and its parts on `qrels`.
 
     Each teacher ranks all documents that it scored, as a published figure of it would. Where the policy `intersect`
-    left pairs out, each teacher is also shown on the pairs that the ensemble kept. Fitted weights are evaluated by
+    left pairs out, each teacher is also shown on the pairs that the ensemble kept; without a teacher it keeps more.
+    Fitted weights are evaluated by
     cross-validation: each query with weights that were fitted to other queries.
 
     Args:
