@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from rankdistill.data import Dataset
+from rankdistill.errors import StoreError
 from rankdistill.stores.kinds import UNKNOWN, score_kind_of
 from rankdistill.stores.reader import ScoreStore
 
@@ -60,9 +61,16 @@ def of_store(store: ScoreStore, teachers: Sequence[str] = (), dataset: Dataset |
         dataset: its qrels label what the candidates left unlabelled.
 
     Raises:
-        StoreError: no such teacher, or a shard is missing.
+        StoreError: no such teacher, none at all, or a shard is missing.
     """
     chosen = [store.teacher(name) for name in dict.fromkeys(teachers)] or store.teacher_ids
+    if not chosen:
+        raise StoreError(
+            expected=f"a teacher's scores in {store.path}",
+            got="none",
+            consequence="nothing was checked",
+            remedy="score or import into this store first",
+        )
     return Subject(
         title=str(store.path),
         candidates=_with_all_columns(store.scan_candidates()),

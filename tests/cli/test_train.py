@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 
 from rankdistill import data
 from rankdistill.cli.train import train
-from rankdistill.errors import ConfigError, DataError, ModelReferenceError
+from rankdistill.errors import ConfigError, DataError, GateError, ModelReferenceError
 from rankdistill.mining import candidates
 from rankdistill.mining.source import named
 from rankdistill.stores.writer import ScoreWriter
@@ -64,6 +66,31 @@ def test_every_flag_and_the_file_reach_the_run(words: list[object], tmp_path: Pa
     expected = {"loss": "kl_div", "negatives": 2, "sampling": "uniform", "steps": 4, "batch_size": 3, "scale": 9.0}
     expected |= {"learning_rate": 0.001, "seed": 5, "dev_split": "dev", "teacher_id": "hash-0", "eval_steps": 2}
     assert {name: parameters[name] for name in expected} == expected
+
+
+class SquashingTeacher(HashTeacher):
+    """Gives logits after a sigmoid, as `CrossEncoder.predict` does."""
+
+    def score(self, pairs: Sequence[tuple[str, str]], progress: Callable[[int], object] | None = None) -> np.ndarray:
+        return 1 / (1 + np.exp(-super().score(pairs, progress)))
+
+
+def test_squashed_scores_are_refused_unless_told(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> None:
+    dataset = data.load(tiny_beir)
+    candidates.build(tmp_path / "mined", dataset, "train", [named("bm25")], 15)
+    ScoreWriter(
+        tmp_path / "squashed",
+        queries=dataset.queries(),
+        documents=dataset.contents,
+        candidates=tmp_path / "mined" / "candidates.parquet",
+        teacher=SquashingTeacher("squashing"),
+        dataset_fingerprint=dataset.fingerprint,
+    ).run()
+    words = ["--data", tiny_beir, "--store", tmp_path / "squashed", "--student", tiny_encoder]
+    words += ["--out", tmp_path / "student", "--steps", 1, "--batch-size", 2]
+    with pytest.raises(GateError, match="--no-check"):
+        run_verb(train, *words)
+    assert "fail: saturation: " in run_verb(train, *words, "--no-check").stderr
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,11 @@ def test_teachers_are_chosen_by_name(tmp_path: Path) -> None:
         check(store, teachers=["delta"])
 
 
+def test_a_store_without_a_teacher_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="score or import"):
+        check(write_store(tmp_path / "store", made_candidates(), {}))
+
+
 def test_labels_come_from_a_data_set_where_the_store_has_none(tiny_beir: Path, tmp_path: Path) -> None:
     dataset = data.load(tiny_beir)
     rows = [(query_id, doc_id, None) for query_id in dataset.queries("train") for doc_id in sorted(dataset.contents)]

@@ -13,7 +13,11 @@ from rankdistill.gate.temperature import TemperatureSearch
 from rankdistill.gate.verdict import Status, Verdict
 
 COSINE_MARGIN = 0.13
-"""Deviation of a cosine student's margins before training: all-MiniLM-L6-v2 over BM25 candidates."""
+"""Deviation of a cosine student's margins, typically.
+
+Over BM25 candidates of MS MARCO: 0.20 of all-MiniLM-L6-v2, 0.11 of two of its layers before training, and 0.12 after it
+(the deviation of the teacher's margins over the scale that was learned).
+"""
 
 
 class Scale:
