@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from rankdistill import files, locations
 from rankdistill.errors import DataError, LockedError, RemoteError, StoreError
 from rankdistill.locations import location
 from rankdistill.stores.reader import ScoreStore
+from rankdistill.stores.shares import Share
 from rankdistill.stores.status import describe
 from rankdistill.stores.writer import ScoreWriter
 from tests import s3
@@ -47,7 +49,7 @@ def store(bucket: str) -> Path:
 def write(candidates: Path) -> Callable[..., ScoreWriter]:
     """Makes a writer into a store with shards of 64 pairs."""
 
-    def make(root: Path, teacher: HashTeacher) -> ScoreWriter:
+    def make(root: Path, teacher: HashTeacher, lock_wait: float = 0.0) -> ScoreWriter:
         return ScoreWriter(
             root,
             queries=QUERIES,
@@ -56,13 +58,13 @@ def write(candidates: Path) -> Callable[..., ScoreWriter]:
             teacher=teacher,
             dataset_fingerprint="f" * 64,
             unit_size=64,
-            lock_wait=0.0,
+            lock_wait=lock_wait,
         )
 
     return make
 
 
-Write = Callable[[Path, HashTeacher], ScoreWriter]
+Write = Callable[..., ScoreWriter]
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -132,6 +134,19 @@ def test_a_killed_writer_leaves_whole_shards_and_a_lock_that_the_next_one_replac
         write(store, HashTeacher()).run()
     monkeypatch.setattr(tempfile, "tempdir", None)
     assert write(store, HashTeacher()).run().scored > 0
+    write(tmp_path / "whole", HashTeacher()).run()
+    assert contents(store) == contents(tmp_path / "whole")
+
+
+def test_writers_at_the_same_time_make_the_same_store(write: Write, store: Path, tmp_path: Path) -> None:
+    teachers = [HashTeacher() for _ in range(3)]
+
+    def score(number: int) -> int:
+        return write(store, teachers[number - 1], lock_wait=60.0).run(share=Share(number, 3)).scored
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sum(pool.map(score, (1, 2, 3))) == 300
+    assert sum(len(teacher.seen) for teacher in teachers) == 300
     write(tmp_path / "whole", HashTeacher()).run()
     assert contents(store) == contents(tmp_path / "whole")
 
