@@ -24,8 +24,10 @@ def _read(source: Source) -> Iterator[Row]:
 
 
 def _parse(line: int, record: Any) -> Iterator[Row]:
-    score = number(get(record, "score")) if "score" in record else -number(get(record, "rank"))
-    yield Row(line, identifier(get(record, "query_id")), identifier(get(record, "doc_id")), score)
+    query_id, doc_id = identifier(get(record, "query_id")), identifier(get(record, "doc_id"))
+    yield Row(
+        line, query_id, doc_id, number(get(record, "score")) if "score" in record else -number(get(record, "rank"))
+    )
 
 
 def _write(out: Path, export: Export) -> None:
