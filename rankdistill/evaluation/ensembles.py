@@ -61,8 +61,7 @@ def assess(ensemble: Ensemble, qrels: Qrels, *, fit: bool = False, seed: int = 0
 
     Each teacher ranks all documents that it scored, as a published figure of it would. Where the policy `intersect`
     left pairs out, each teacher is also shown on the pairs that the ensemble kept; without a teacher it keeps more.
-    Fitted weights are evaluated by
-    cross-validation: each query with weights that were fitted to other queries.
+    Fitted weights are evaluated by cross-validation: each query with weights that were fitted to other queries.
 
     Args:
         ensemble: what to assess; only the scores of judged queries are read.
