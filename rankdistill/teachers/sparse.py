@@ -35,9 +35,12 @@ class SparseTeacher:
     """
 
     def __init__(self, settings: TorchModelSettings) -> None:
+        from rankdistill.inference.splade_head import pool_before_activation
+
         self._reference = resolve(settings.model)
         self._device, self._dtype = pick_device(None), settings.dtype
         self._model = load_sparse_encoder(self._reference, self._device, settings.max_length)
+        pool_before_activation(self._model)
         self._similarity = str(self._model.similarity_fn_name)
         if self._similarity not in {"dot", "cosine"}:
             raise ConfigError(
