@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -129,13 +131,13 @@ def test_errors_of_workers_reach_the_driver_whole(
 
 
 @pytest.mark.slow
-def test_a_cluster_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import ray
-
-    ray.shutdown()
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
-    with pytest.raises(ExecutorError, match="RAY_ADDRESS"):
-        RayExecutor(2).run([1], partial(worker_in, tmp_path))
+def test_a_cluster_that_is_not_there_is_an_error() -> None:
+    """In a process of its own: Ray reads its switches when it is imported."""
+    code = "from rankdistill.executors import create; create('ray', 2).run([1], print)"
+    environment = {**os.environ, "RAY_ADDRESS": "127.0.0.1:1", "RAY_NUM_REDIS_GET_RETRIES": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert "rankdistill.errors.ExecutorError: expected: a Ray cluster" in done.stderr
+    assert "check RAY_ADDRESS" in done.stderr
 
 
 def test_a_unit_actor_reports_what_was_made_and_what_was_raised(
