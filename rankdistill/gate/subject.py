@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
 
 from rankdistill.data import Dataset
 from rankdistill.errors import StoreError
-from rankdistill.stores.kinds import UNKNOWN, score_kind_of
+from rankdistill.stores.kinds import UNKNOWN
 from rankdistill.stores.reader import ScoreStore
 
 _OPTIONAL = {"source": pl.String, "rank": pl.Int32, "label": pl.Int32}
@@ -23,7 +22,7 @@ class Scores:
     Args:
         teacher_id: whose.
         name: what people call the teacher.
-        score_kind: see `stores.kinds.score_kind_of`.
+        score_kind: see `ScoreStore.score_kinds`.
         rows: query_id, doc_id, score, and `key` where there are content keys.
     """
 
@@ -71,11 +70,12 @@ def of_store(store: ScoreStore, teachers: Sequence[str] = (), dataset: Dataset |
             consequence="nothing was checked",
             remedy="score or import into this store first",
         )
+    kinds = store.score_kinds()
     return Subject(
         title=str(store.path),
         candidates=_with_all_columns(store.scan_candidates()),
-        teachers=[_of_teacher(one, store.fingerprint(one), store.scan(one)) for one in chosen],
-        kinds=store.score_kinds(),
+        teachers=[Scores(one, _name(store, one), kinds[one], store.scan(one)) for one in chosen],
+        kinds=kinds,
         labels=_labels(dataset) if dataset is not None else None,
     )
 
@@ -97,8 +97,8 @@ def of_frames(
     return Subject(title, _with_all_columns(candidates.lazy()), [teacher], kinds)
 
 
-def _of_teacher(teacher_id: str, fingerprint: Mapping[str, Any], rows: pl.LazyFrame) -> Scores:
-    return Scores(teacher_id, str(fingerprint.get("name") or teacher_id), score_kind_of(fingerprint), rows)
+def _name(store: ScoreStore, teacher_id: str) -> str:
+    return str(store.fingerprint(teacher_id).get("name") or teacher_id)
 
 
 def _with_all_columns(candidates: pl.LazyFrame) -> pl.LazyFrame:

@@ -13,7 +13,7 @@ from rankdistill import locations, manifest, tables
 from rankdistill.data import Dataset
 from rankdistill.errors import StoreError
 from rankdistill.stores import keying
-from rankdistill.stores.kinds import score_kind_of
+from rankdistill.stores.kinds import LOOKED_AT, are_ranks, score_kind_of
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.shards import inspect
 from rankdistill.stores.texts import read_texts
@@ -51,10 +51,17 @@ class ScoreStore:
         return self._read_fingerprint(self.teacher(teacher_id))
 
     def score_kinds(self) -> dict[str, str]:
-        """Id, and name where there is one, of each teacher -> what its scores are in; see `kinds.score_kind_of`."""
-        fingerprints = {known: self._read_fingerprint(known) for known in self.teacher_ids}
-        names = [(str(found["name"]), score_kind_of(found)) for found in fingerprints.values() if found.get("name")]
-        return {**dict(names), **{known: score_kind_of(found) for known, found in fingerprints.items()}}
+        """Id, and name where there is one, of each teacher -> what its scores are in.
+
+        It is what the fingerprint tells (see `kinds.score_kind_of`), but `rank` where the scores show it.
+        """
+        found: dict[str, str] = {}
+        for known in self.teacher_ids:
+            fingerprint = self._read_fingerprint(known)
+            first = self.scan(known).select("query_id", "score").head(LOOKED_AT).collect()
+            kind = "rank" if are_ranks(first) else score_kind_of(fingerprint)
+            found |= {known: kind, str(fingerprint.get("name") or known): kind}
+        return found
 
     def scan(self, teacher_id: str | None = None) -> pl.LazyFrame:
         """One teacher's scores (query_id, doc_id, teacher_id, score, key), as a lazy frame.

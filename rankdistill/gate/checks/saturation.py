@@ -21,7 +21,10 @@ ENOUGH_SATURATED, ENOUGH_ROWS = 100, 1000
 FLAT_SHARE = 0.1
 """Share of queries with one and the same score for all documents that is worth a warning; half of them fail."""
 
-LOGITS = "score again with the identity activation (`rankdistill score` does), or turn p into log(p / (1 - p)) first"
+LOGITS = (
+    "score again with the identity activation (`rankdistill score` does), or turn p into log(p / (1 - p)) first; "
+    "cosines are imported with --score-kind cosine"
+)
 
 
 class Saturation:
