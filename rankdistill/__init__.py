@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME_OF = {
+    "Ensemble": "rankdistill.ensembles.source:Ensemble",
     "PairScorer": "rankdistill.inference:PairScorer",
     "RankdistillError": "rankdistill.errors:RankdistillError",
     "Recipe": "rankdistill.recipe.schema:Recipe",

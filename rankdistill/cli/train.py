@@ -34,6 +34,7 @@ def train(
         typer.Option(help="Pairs that only some of the ensemble scored: error (default), intersect, impute."),
     ] = None,
     weights: Annotated[str | None, typer.Option(help="One a teacher of the ensemble (default equal).")] = None,
+    reference: Annotated[str | None, typer.Option(help="Teacher whose unit the ensemble is mapped to.")] = None,
     negatives: Annotated[int | None, typer.Option(help="Negatives a row (default 4).")] = None,
     sampling: Annotated[str | None, typer.Option(help="Negatives drawn: stratified (default) or uniform.")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps (default: one pass).")] = None,
@@ -71,7 +72,8 @@ def train(
     disable_progress_bar()
     dataset = datasets.load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
-    scores = scores_of(store, teacher, teachers, dataset, calibrate=calibrate, missing=missing, weights=weights)
+    ensemble = {"calibrate": calibrate, "missing": missing, "weights": weights, "reference": reference}
+    scores = scores_of(store, teacher, teachers, dataset, **ensemble)
     with console.progress("steps") as bar:
         task = bar.add_task("training", total=chosen.steps)
         run(

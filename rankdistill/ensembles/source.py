@@ -14,7 +14,7 @@ from rankdistill.ensembles import calibration, combining, ranges
 from rankdistill.ensembles.calibration import STANDARD, Context, Moments
 from rankdistill.ensembles.combining import PAIR, Coverage
 from rankdistill.errors import ConfigError, StoreError
-from rankdistill.stores.kinds import CALIBRATED, score_kind_of
+from rankdistill.stores.kinds import CALIBRATED
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.base import teacher_id
 
@@ -84,14 +84,8 @@ class Ensemble:
                 consequence="nothing was read",
                 remedy="name one with reference, or choose zscore",
             )
-        kinds = {name: score_kind_of(store.fingerprint(name)) for name in self.members}
-        if calibrate == "none" and len(set(kinds.values())) > 1:
-            raise ConfigError(
-                expected="teachers of one score kind, since `none` averages raw scores",
-                got=", ".join(f"{name}: {kind}" for name, kind in kinds.items()),
-                consequence="nothing was read: the mean of a logit and a rank means nothing",
-                remedy="choose a calibration, such as zscore or rank",
-            )
+        if calibrate == "none":
+            self._require_one_kind()
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
@@ -120,7 +114,7 @@ class Ensemble:
         """The unit of the combined scores, as `stores.kinds` names it."""
         if self.calibrate != "none":
             return CALIBRATED
-        return score_kind_of(self.store.fingerprint(self.reference or self.members[0]))
+        return self.store.score_kinds()[self.reference or self.members[0]]
 
     def without(self, member: str) -> Ensemble:
         """The same ensemble of the other members, their weights scaled up."""
@@ -222,7 +216,7 @@ class Ensemble:
         return self.store.document_texts()
 
     def score_kinds(self) -> dict[str, str]:
-        """What the store's teachers score in, and the ensemble; see `stores.kinds.score_kind_of`."""
+        """What the store's teachers score in, and the ensemble."""
         return self.store.score_kinds() | {self.teacher_id: self.score_kind}
 
     def derivation(self, teacher_id: str | None = None) -> Mapping[str, Any]:
@@ -236,6 +230,16 @@ class Ensemble:
             coverage += piece.coverage
             parts.append(self.combine(piece))
         return pl.concat(parts), coverage
+
+    def _require_one_kind(self) -> None:
+        known = self.store.score_kinds()
+        if len({known[name] for name in self.members}) > 1:
+            raise ConfigError(
+                expected="teachers of one score kind, since `none` averages raw scores",
+                got=", ".join(f"{name}: {known[name]}" for name in self.members),
+                consequence="nothing was read: the mean of a logit and a rank means nothing",
+                remedy="choose a calibration, such as zscore or rank",
+            )
 
     def _contexts(self) -> dict[str, Context]:
         """What each member's calibration looks at."""
