@@ -62,7 +62,9 @@ def of_store(store: ScoreStore, teachers: Sequence[str] = (), dataset: Dataset |
     Raises:
         StoreError: no such teacher, none at all, or a shard is missing.
     """
-    chosen = [store.teacher(name) for name in dict.fromkeys(teachers)] or store.teacher_ids
+    chosen = [store.teacher(name) for name in dict.fromkeys(teachers)] or sorted(
+        store.teacher_ids, key=lambda teacher_id: _name(store, teacher_id)
+    )
     if not chosen:
         raise StoreError(
             expected=f"a teacher's scores in {store.path}",
