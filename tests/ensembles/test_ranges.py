@@ -25,7 +25,7 @@ def random_scores(seed: int, queries: int = 12, share: float = 0.6) -> Pairs:
 
 
 @pytest.mark.parametrize("plans", [1, 3])
-@pytest.mark.parametrize("shard_rows", [1, 7, 1000])
+@pytest.mark.parametrize("shard_rows", [4, 7, 1000])
 @pytest.mark.parametrize("rows", [1, 20, 10_000])
 def test_ranges_hold_every_row_once_in_order_and_never_split_a_query(
     tmp_path: Path, plans: int, shard_rows: int, rows: int

@@ -34,10 +34,10 @@ TEACHERS = {"a": draw(1, 0.9), "b": draw(2, 0.8), "c": draw(3, 0.7)}
 SAME = {name: {pair: score for pair, score in draw(seed, 1.1).items()} for seed, name in enumerate("abc", 1)}
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> ScoreStore:
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ScoreStore:
     """Three teachers of overlapping pairs, in overlapping shards of five."""
-    return write_store(tmp_path / "store", TEACHERS, shard_rows=5, plans=2)
+    return write_store(tmp_path_factory.mktemp("store"), TEACHERS, shard_rows=5, plans=2)
 
 
 def expect(found: Rows, wanted: Rows) -> None:
