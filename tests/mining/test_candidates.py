@@ -204,7 +204,7 @@ def test_reading_what_is_absent_unfinished_or_damaged_is_an_error(dataset: Datas
     with pytest.raises(DataError, match="rank is missing"):
         candidates.read(out)
     (out / "candidates.parquet").write_text("no parquet")
-    with pytest.raises(DataError, match="a Parquet file"):
+    with pytest.raises(DataError, match="a whole Parquet file"):
         candidates.read(out)
 
 
