@@ -79,9 +79,8 @@ def _assess(chosen: Ensemble, data: Path, split: str, fit: bool, seed: int) -> Q
     title = f"{data.name}, {split}: {quality.queries} of {len(qrels)} queries; {chosen.calibrate}, {chosen.missing}"
     show(title, *ensembles.quality_rows(quality))
     if quality.fit is not None:
-        names = ensembles.display_names(chosen)
-        show("weights, with their range over the folds", *ensembles.weight_rows(quality.fit, names))
-    _show_coverage(quality.coverage, chosen)
+        show("weights, with their range over the folds", *ensembles.weight_rows(quality.fit, chosen.names))
+    _show_coverage(f"{split}: ", quality.coverage, chosen)
     return quality
 
 
@@ -94,17 +93,14 @@ def _write(chosen: Ensemble, out: Path, name: str) -> None:
             chosen, out, name=name, command=console.command(), progress=lambda done: bar.advance(task, done)
         )
         bar.remove_task(task)
-    _show_coverage(coverage, chosen)
+    _show_coverage(f"{out}: ", coverage, chosen)
     console.out.print(f"{out}: {chosen.teacher_id}", highlight=False, soft_wrap=True)
 
 
-def _show_coverage(coverage: Coverage, chosen: Ensemble) -> None:
+def _show_coverage(where: str, coverage: Coverage, chosen: Ensemble) -> None:
     """Print what was missing."""
-    from rankdistill.evaluation.ensembles import display_names
-
-    names = display_names(chosen)
-    lacking = [f"{names[member]} lacks {count:,}" for member, count in coverage.missing.items() if count]
-    line = f"{coverage.wanted:,} pairs; {'; '.join(lacking) or 'every teacher scored all'}"
+    lacking = [f"{chosen.names[member]} lacks {count:,}" for member, count in coverage.missing.items() if count]
+    line = f"{where}{coverage.wanted:,} pairs; {'; '.join(lacking) or 'every teacher scored all'}"
     if coverage.dropped:
         line += f"; {coverage.dropped:,} dropped"
     if coverage.imputed:

@@ -61,7 +61,9 @@ class Coverage:
         return asdict(self)
 
 
-def join(members: Mapping[str, pl.DataFrame], policy: Policy) -> tuple[pl.DataFrame, Coverage]:
+def join(
+    members: Mapping[str, pl.DataFrame], policy: Policy, names: Mapping[str, str] | None = None
+) -> tuple[pl.DataFrame, Coverage]:
     """One row a pair with a column a teacher, named by its id; sorted by query_id, doc_id.
 
     A score is null only where `impute` finds no score of that teacher for the whole query.
@@ -69,6 +71,7 @@ def join(members: Mapping[str, pl.DataFrame], policy: Policy) -> tuple[pl.DataFr
     Args:
         members: teacher_id -> query_id, doc_id, score (calibrated; null counts as missing), sorted, pairs unique.
         policy: what to do with pairs that not every teacher scored.
+        names: teacher_id -> what the message calls it.
 
     Raises:
         StoreError: the policy is `error` and a score is missing.
@@ -80,7 +83,7 @@ def join(members: Mapping[str, pl.DataFrame], policy: Policy) -> tuple[pl.DataFr
     if not lacking:
         return table, complete
     if policy == "error":
-        raise _missing(table, counts, lacking[0])
+        raise _missing(table, {(names or {}).get(name, name): counts[name] for name in lacking}, lacking[0])
     if policy == "intersect":
         kept = table.drop_nulls(list(members))
         return kept, Coverage(table.height, counts, table.height - kept.height, 0, complete.absent)
@@ -166,7 +169,7 @@ def _same_pairs(one: pl.DataFrame, other: pl.DataFrame) -> bool:
 
 def _missing(table: pl.DataFrame, counts: Mapping[str, int], name: str) -> StoreError:
     query_id, doc_id = table.filter(pl.col(name).is_null()).select(PAIR).row(0)
-    shown = ", ".join(f"{teacher} lacks {count:,}" for teacher, count in counts.items() if count)
+    shown = ", ".join(f"{teacher} lacks {count:,}" for teacher, count in counts.items())
     return StoreError(
         expected="a score of every teacher for every pair that one of them scored",
         got=f"of the first {table.height:,} pairs {shown}; first query {query_id!r}, document {doc_id!r}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,6 +89,13 @@ class Ensemble:
             self._require_one_kind()
 
     @cached_property
+    def names(self) -> dict[str, str]:
+        """Member -> the name in its fingerprint, or its id where there is none or several have it."""
+        given = {member: str(self.store.fingerprint(member).get("name") or member) for member in self.members}
+        count = Counter(given.values())
+        return {member: name if count[name] == 1 else member for member, name in given.items()}
+
+    @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """Everything that defines the scores besides the members' own: members, weights, calibration, policy."""
         return {
@@ -149,7 +157,7 @@ class Ensemble:
                 raw = {name: rows.filter(pl.col("query_id").is_in(wanted.implode())) for name, rows in raw.items()}
             reference = _moments(raw[self.reference] if self.reference else ranges.EMPTY)
             members = {name: self._calibrated(raw[name], reference, contexts[name]) for name in self.members}
-            table, coverage = combining.join(members, self.missing)
+            table, coverage = combining.join(members, self.missing, self.names)
             if coverage.wanted:
                 yield Piece(table, reference, coverage)
 
@@ -236,7 +244,7 @@ class Ensemble:
         if len({known[name] for name in self.members}) > 1:
             raise ConfigError(
                 expected="teachers of one score kind, since `none` averages raw scores",
-                got=", ".join(f"{name}: {known[name]}" for name in self.members),
+                got=", ".join(f"{name}: {known[member]}" for member, name in self.names.items()),
                 consequence="nothing was read: the mean of a logit and a rank means nothing",
                 remedy="choose a calibration, such as zscore or rank",
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -73,7 +72,7 @@ def assess(ensemble: Ensemble, qrels: Qrels, *, fit: bool = False, seed: int = 0
         DataError: no teacher scored a judged query; or there are too few to fit on.
         StoreError: see `Ensemble.pieces`.
     """
-    names = display_names(ensemble)
+    names = ensemble.names
     alone = {name: _raw(ensemble.store, name, qrels.keys()) for name in ensemble.members}
     judged = _judged(alone.values(), qrels)
     pieces = list(ensemble.pieces(judged.keys()))
@@ -151,13 +150,6 @@ def weight_rows(fit: Fit, names: Mapping[str, str]) -> Rows:
         over_folds = [fold[teacher_id] for fold in fit.folds]
         rows.append([names[teacher_id], f"{weight:.3f}", f"{min(over_folds):.3f} .. {max(over_folds):.3f}"])
     return ["teacher", "weight", "over folds"], rows
-
-
-def display_names(ensemble: Ensemble) -> dict[str, str]:
-    """teacher_id -> the name in its fingerprint, or its id where there is none or several have it."""
-    given = {name: str(ensemble.store.fingerprint(name).get("name", name)) for name in ensemble.members}
-    count = Counter(given.values())
-    return {name: one if count[one] == 1 else name for name, one in given.items()}
 
 
 def _read(ensemble: Ensemble, queries: Iterable[str]) -> pl.DataFrame:

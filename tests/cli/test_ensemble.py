@@ -103,7 +103,7 @@ def test_a_student_of_the_written_store_is_that_of_the_ensemble(
         (["--calibrate", "none"], ConfigError, "a logit and a rank"),
         (["--calibrate", "affine"], ConfigError, "reference teacher"),
         (["--missing", "skip"], ConfigError, "intersect"),
-        (["--missing", "error"], StoreError, "beta-0 lacks"),
+        (["--missing", "error"], StoreError, "beta lacks"),
         (["--weights", "1,2,3"], ConfigError, "2 weights"),
         (["--weights", "1;2"], ConfigError, "numbers with commas"),
         (["--weights", "0,0"], ConfigError, "not all 0"),

@@ -144,7 +144,7 @@ def test_a_query_that_the_reference_lacks_is_an_error(tmp_path: Path, calibrate:
 
 def test_score_kinds_that_differ_need_a_calibration(tmp_path: Path) -> None:
     store = write_store(tmp_path, SAME, kinds={"a": "logit", "b": "rank", "c": "logit"})
-    with pytest.raises(ConfigError, match="b-0: rank") as raised:
+    with pytest.raises(ConfigError, match="b: rank") as raised:
         Ensemble(store, ["a", "b"], "none")
     assert "zscore" in raised.value.remedy
     assert Ensemble(store, ["a", "c"], "none").score_kind == "logit"
