@@ -24,8 +24,9 @@ def import_(
     ] = None,
     split: Annotated[str | None, typer.Option(help="Split whose labels count; every split's by default.")] = None,
     score_kind: Annotated[
-        str, typer.Option(help="Unit of the scores: logit, probability, cosine, dot or rank.")
-    ] = "logit",
+        str | None,
+        typer.Option(help="Unit of the scores: logit, probability, cosine, dot or rank; unknown where not given."),
+    ] = None,
     as_: Annotated[
         Literal["scores", "candidates"],
         typer.Option("--as", help="A store of scores; or candidates for `rankdistill score`, which need no scores."),
@@ -48,7 +49,7 @@ def import_(
         format_,
         input_,
         teacher_name,
-        score_kind=cast(ScoreKind, score_kind),
+        score_kind=cast(ScoreKind | None, score_kind),
         dataset=dataset,
         split=split,
         lenient=lenient,

@@ -57,7 +57,7 @@ class Request:
         format_name: a key of `registry.FORMATS`.
         inputs: files, or folders of them.
         name: of the teacher, and of the candidates' source where the file names none.
-        score_kind: the unit of the scores.
+        score_kind: the unit of the scores; None where nobody knows it.
         dataset: the collection, for texts and labels; None: the file's own texts, or ids only.
         split: whose labels; None: every split's.
         lenient: leave bad rows out instead of stopping.
@@ -67,7 +67,7 @@ class Request:
     format_name: str
     inputs: Sequence[Path]
     name: str
-    score_kind: ScoreKind = "logit"
+    score_kind: ScoreKind | None = None
     dataset: Dataset | None = None
     split: str | None = None
     lenient: bool = False
@@ -106,7 +106,9 @@ def import_scores(request: Request, out: Path, *, command: str = "", progress: P
     with tempfile.TemporaryDirectory(prefix="rankdistill-") as folder:
         merged, ids, rejects = _read(request, Path(folder), True, progress)
         texts = (ids.queries, ids.documents) if ids.known else None
-        description = {"format": request.format_name, "score_kind": request.score_kind, "content": merged.content}
+        description = {"format": request.format_name, "content": merged.content}
+        if request.score_kind:
+            description["score_kind"] = request.score_kind
         inputs = {f"table:{request.name}": merged.content} | _dataset_inputs(request)
         table = ScoreTable(request.name, description, merged.scores, merged.candidates, texts, inputs)
         added = add_table(out, table, command=command, progress=progress)
@@ -195,7 +197,7 @@ def _usable(form: Format, source: Source, with_scores: bool, progress: Progress 
 
 def _check(request: Request) -> None:
     form = registry.named(request.format_name)
-    if request.score_kind not in get_args(ScoreKind):
+    if request.score_kind is not None and request.score_kind not in get_args(ScoreKind):
         raise ConfigError(
             expected=f"a score kind among {', '.join(get_args(ScoreKind))}",
             got=repr(request.score_kind),
