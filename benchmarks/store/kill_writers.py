@@ -3,7 +3,7 @@
     python -m benchmarks.store.kill_writers --data DIR [--teacher MODEL] [--kills 20] [--ray-kills 20]
 
 Local: three processes, `--shard 1/3` to `3/3`, score into one store at the same time; a random one is killed and
-started again, up to five times a store. Ray: one process scores on three actors; an actor is killed, or, every third
+started again, up to ten times a store. Ray: one process scores on three actors; an actor is killed, or, every third
 time, the driver, which is started again. Each finished store is compared byte for byte, and row for row, with one that
 a single writer made without interruption.
 """
@@ -28,7 +28,7 @@ from benchmarks.provenance import write_results
 from benchmarks.store.killing import command, hashes, parser, prepare, shards
 
 WRITERS = 3
-KILLS_A_STORE = 5
+KILLS_A_STORE = 10
 RAY_FLAGS = ("--executor", "ray", "--workers", str(WRITERS))
 
 
@@ -58,7 +58,7 @@ class Trials:
 
     def wait(self) -> None:
         """Wait for a random time, short against the run."""
-        time.sleep(self.random.uniform(0.02, 0.5) * self.seconds)
+        time.sleep(self.random.uniform(0.05, 0.8) * self.seconds)
 
 
 def main() -> None:
