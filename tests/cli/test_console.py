@@ -13,3 +13,11 @@ from rankdistill.cli import console
 def test_the_output_folder_is_not_part_of_the_command(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["/usr/bin/rankdistill", "score", *words])
     assert console.command().replace("=", " ") == "rankdistill score --out . --k 3"
+
+
+@pytest.mark.parametrize("words", [["--shard", "1/3", "--k", "3"], ["--k", "3", "--shard=1/3"], ["--k", "3"]])
+def test_flags_that_say_who_works_are_not_part_of_the_command(
+    monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/rankdistill", "score", *words])
+    assert console.command(("--shard", "--workers")) == "rankdistill score --k 3"
