@@ -10,6 +10,7 @@ from rankdistill.errors import MissingDependencyError
 EXTRA_OF = {
     "faiss": "faiss",
     "openvino": "openvino",
+    "nncf": "int8",
     "onnxruntime": "onnx",
     "onnx": "onnx",
     "mteb": "evaluation",

@@ -74,6 +74,10 @@ class TeacherError(RankdistillError):
     """A teacher gave scores that must not be stored (NaN, infinite, wrong count)."""
 
 
+class BackendFidelityError(TeacherError):
+    """A fast back end's scores are too far from float32's to be distilled from."""
+
+
 class StoreError(RankdistillError):
     """A score store is incomplete, damaged, or lacks what was asked of it."""
 

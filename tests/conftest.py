@@ -16,6 +16,12 @@ TOPICS = ("river", "planet", "bread", "violin", "harbour", "engine")
 WORDS = ("deep", "old", "bright", "slow", "small", "round", "north", "glass", "iron", "sweet", "north", "stone")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def export_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Models exported by tests stay out of this user's cache."""
+    os.environ["RANKDISTILL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data sets named by RANKDISTILL_DATA; skips where there is none."""

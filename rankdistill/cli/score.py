@@ -40,6 +40,15 @@ def score(
     unit_size: scoring.UnitSize = 8192,
     lenient: scoring.Lenient = False,
     lock_wait: scoring.LockWait = 600.0,
+    min_fidelity: Annotated[
+        float,
+        typer.Option(
+            help="Spearman correlation with float32 that a back end in less precision must reach on sampled pairs "
+            "before the run; 0: no check.",
+            min=0.0,
+            max=1.0,
+        ),
+    ] = 0.99,
 ) -> None:
     """Score each unique (query, document) pair once. Interrupt it at will: the same command goes on from there."""
     from rankdistill import executors
@@ -57,6 +66,7 @@ def score(
         unit_size=unit_size,
         lenient=lenient,
         lock_wait=lock_wait,
+        min_fidelity=min_fidelity,
     )
     _run(writer, out_, runner, share)
 

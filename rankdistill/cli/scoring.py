@@ -24,7 +24,13 @@ Store = Annotated[
         "--out", help="Store to add the scores to, also s3://...; created if absent.", parser=place, metavar="STORE"
     ),
 ]
-Backend = Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")]
+Backend = Annotated[
+    str,
+    typer.Option(
+        help="What runs the model: auto (the fastest exact one), torch, torch-bf16, torch-fp16 (GPU), onnx, onnx-int8, "
+        "openvino, openvino-bf16, openvino-int8 (the fastest on CPU, checked before the run)."
+    ),
+]
 MaxLength = Annotated[int | None, typer.Option(help="Tokens of a pair; the teacher's own by default.", min=8)]
 Kind = Annotated[str, typer.Option(help="Kind of teacher; auto looks into the model.")]
 UnitSize = Annotated[int, typer.Option(help="Pairs a shard: what a kill can cost.", min=1)]
@@ -44,10 +50,13 @@ def open_writer(
     unit_size: int,
     lenient: bool,
     lock_wait: float = 0.0,
+    min_fidelity: float = 0.0,
 ) -> ScoreWriter:
     """Load data and teacher; bad rows that were dropped are listed on standard error."""
     from rankdistill import data as datasets
     from rankdistill import manifest, tables, teachers
+    from rankdistill.evaluation.measures import ndcg_at_10
+    from rankdistill.stores.fidelity import FidelityCheck
     from rankdistill.stores.writer import ScoreWriter
 
     manifest.expect(candidates, "candidates", "mine")
@@ -65,4 +74,5 @@ def open_writer(
         unit_size=unit_size,
         spec=spec,
         lock_wait=lock_wait,
+        fidelity=FidelityCheck(min_fidelity, ndcg_at_10),
     )

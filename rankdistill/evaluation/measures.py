@@ -63,6 +63,11 @@ def evaluate_run(run: Run, qrels: Qrels) -> Evaluated:
     return Evaluated(pl.DataFrame(rows, schema={"query_id": pl.String, **dict.fromkeys(MEASURES, pl.Float64)}))
 
 
+def ndcg_at_10(run: Run, qrels: Qrels) -> float:
+    """Mean nDCG@10 of `run` over the queries of `qrels`; see `evaluate_run`."""
+    return evaluate_run(run, qrels).means["ndcg_at_10"]
+
+
 def ranked(run: Run) -> dict[str, dict[str, float]]:
     """The run with each query's documents best first, and scores 0, -1, -2, ... without ties.
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
 from rankdistill.errors import ConfigError
+from rankdistill.inference.backends import backend_fingerprint, is_exact
 from rankdistill.inference.fast_model import Progress, accelerate
 from rankdistill.inference.loading import load_encoder
-from rankdistill.inference.precision import autocast, pick_device
+from rankdistill.inference.precision import pick_device
 from rankdistill.manifest import digest
 from rankdistill.models import resolve
 from rankdistill.space import Space
@@ -26,10 +27,9 @@ class TextEncoder:
 
     Args:
         model: a model reference.
-        backend: `auto`, `torch`, `openvino` or `onnx`.
+        backend: a name in `backends.BACKENDS`; `auto` takes the fastest exact (float32) one.
         max_length: tokens of a text at most, special tokens included; None keeps the model's own.
         device: a torch device; None takes the GPU where there is one.
-        dtype: `float32`, or `bfloat16` (torch back end: faster and less exact).
     """
 
     def __init__(
@@ -38,13 +38,12 @@ class TextEncoder:
         backend: str = "auto",
         max_length: int | None = None,
         device: str | None = None,
-        dtype: str = "float32",
     ) -> None:
         self.reference = resolve(model)
+        self._weights = self.reference.weights_hash
         self.device = pick_device(device)
-        self.dtype = dtype
         self._model = load_encoder(self.reference, self.device, max_length)
-        self._fast = accelerate(self._model, 1, "sentence_embedding", backend, self.device, dtype)
+        self._fast = accelerate(self._model, 1, "sentence_embedding", backend, self.device, self._weights)
 
     @property
     def backend(self) -> str:
@@ -88,21 +87,25 @@ class TextEncoder:
             normalised=isinstance(self._model[-1], Normalize),
             similarity=self.similarity,
             prompts=dict(self._model.prompts),
-            document_tower=digest({"weights": self.reference.weights_hash, "max_length": self.max_length}),
+            document_tower=digest({"weights": self._weights, "max_length": self.max_length}),
         )
 
     @cached_property
     def fingerprint(self) -> Mapping[str, Any]:
         """Everything that the numbers depend on; JSON values."""
         return {
-            "weights": self.reference.weights_hash,
+            "weights": self._weights,
             "max_length": self.max_length,
             "truncation": "longest_first",
             "prompts": dict(self._model.prompts),
             "default_prompt": self._model.default_prompt_name,
-            "dtype": self.dtype,
-            "backend": self.backend,
-        }
+        } | backend_fingerprint(self.backend)
+
+    def exact(self) -> Callable[[], TextEncoder] | None:
+        """Loads the same model in float32 by torch, on the same device; None where this one computes in float32."""
+        if is_exact(self.backend):
+            return None
+        return partial(TextEncoder, self.reference.name, "torch", self.max_length, self.device)
 
     def encode(self, texts: Sequence[str], prompt: str | None = None, progress: Progress | None = None) -> np.ndarray:
         """Embeddings, float32[n, dimension], in the order of `texts`.
@@ -137,8 +140,7 @@ class TextEncoder:
             found = self._fast.run([[prompt + text for text in texts] if prompt else texts], progress)
             if found is not None:
                 return found[:, : self._model.truncate_dim]
-        with autocast(self.device, self.dtype):
-            embeddings = original(list(texts), prompt=prompt, convert_to_numpy=True, show_progress_bar=False)
+        embeddings = original(list(texts), prompt=prompt, convert_to_numpy=True, show_progress_bar=False)
         if progress is not None:
             progress(len(texts))
         return embeddings.astype(np.float32, copy=False)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from rankdistill.inference.backends import Backend, choose, open_backend
+from rankdistill.inference.backends import Backend, TokenModel, choose, is_exact, open_backend
 from rankdistill.inference.batching import by_token_budget
+from rankdistill.inference.calibration import calibration_columns
 from rankdistill.inference.framing import UNLIMITED, Features, FramedInputs, Framing
 from rankdistill.inference.template import detect
 
@@ -78,7 +79,7 @@ class FastModel:
         return ours.keys() == theirs.keys() and all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
-def accelerate(model: Any, texts: int, output: str, backend: str, device: str, dtype: str) -> FastModel | None:
+def accelerate(model: Any, texts: int, output: str, backend: str, device: str, weights: str) -> FastModel | None:
     """A fast form of `model`, or None where it has none: no text transformer, no fixed template, other numbers.
 
     Args:
@@ -87,32 +88,48 @@ def accelerate(model: Any, texts: int, output: str, backend: str, device: str, d
         output: the feature that the model ends with.
         backend: `auto` or a back end's name.
         device: a torch device.
-        dtype: `float32` or `bfloat16`.
+        weights: hash of the model's weights, for the cache of exported models.
+
+    Raises:
+        ConfigError: unknown back end, or one that does not run on `device`.
     """
     from rankdistill.inference import first_token
-    from rankdistill.inference.graph import Graph
 
-    chosen = choose(backend, device, dtype)
+    chosen = choose(backend, device)
     framing = _framing(model, texts)
     if framing is None:
-        logger.info("the model is run by sentence-transformers itself: no plain text transformer with a fixed template")
+        level = logging.INFO if backend == "auto" else logging.WARNING
+        logger.log(level, "sentence-transformers itself runs the model: no text transformer with a fixed template")
         return None
     columns = _probe_columns(texts)
     expected = _original_output(model, columns, output)
     shortened = first_token.reads_first_token(model)
     if shortened:
         first_token.keep_first_token(model)
-    example = framing.apply(columns).batch(np.arange(len(columns[0])))
-    graph = Graph(model, output).eval()
+    identity = {"weights": weights, "max_length": framing.max_length, "output": output, "first_token": shortened}
+    token_model = _token_model(model, framing, columns, identity)
     for name in dict.fromkeys((chosen, "torch")):
-        fast = FastModel(model, framing, open_backend(name, graph, example, device, dtype), name)
+        fast = FastModel(model, framing, open_backend(name, token_model, device), name)
         found = fast.run(columns)
-        if found is not None and (dtype != "float32" or _same_numbers(found, expected)):
+        if found is not None and _same_numbers(found, expected, is_exact(name)):
             return fast
         logger.warning("back end %s does not give the original model's numbers and was left out", name)
     if shortened:
         first_token.keep_all_tokens(model)
     return None
+
+
+def _token_model(
+    model: Any, framing: Framing, columns: Sequence[Sequence[str]], identity: Mapping[str, Any]
+) -> TokenModel:
+    from rankdistill.inference.graph import Graph
+
+    def calibration() -> list[Features]:
+        framed = framing.apply(calibration_columns(len(columns)))
+        return [framed.batch(np.array([row])) for row in range(len(framed.lengths))]
+
+    example = framing.apply(columns).batch(np.arange(len(columns[0])))
+    return TokenModel(Graph(model, str(identity["output"])).eval(), example, identity, calibration)
 
 
 def _framing(model: Any, texts: int) -> Framing | None:
@@ -155,5 +172,8 @@ def _original_output(model: Any, columns: Sequence[Sequence[str]], output: str) 
         return model(features)[output].float().cpu().numpy()
 
 
-def _same_numbers(found: np.ndarray, expected: np.ndarray) -> bool:
+def _same_numbers(found: np.ndarray, expected: np.ndarray, exact: bool) -> bool:
+    """Whether a back end may be used: what is not `exact` need only be finite here; `fidelity` looks at the rest."""
+    if not exact:
+        return bool(np.isfinite(found).all())
     return bool(np.abs(found - expected).max() <= TOLERANCE * max(1.0, np.abs(expected).max()))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
+from rankdistill.inference.backends import backend_fingerprint, is_exact
 from rankdistill.inference.fast_model import Progress, accelerate
 from rankdistill.inference.loading import load_cross_encoder
-from rankdistill.inference.precision import autocast, pick_device
+from rankdistill.inference.precision import pick_device
 from rankdistill.models import resolve
 
 
@@ -21,10 +22,9 @@ class PairScorer:
 
     Args:
         model: a model reference of a cross-encoder with one output.
-        backend: `auto`, `torch`, `openvino` or `onnx`.
+        backend: a name in `backends.BACKENDS`; `auto` takes the fastest exact (float32) one.
         max_length: tokens of a pair at most, special tokens included; None keeps the model's own.
         device: a torch device; None takes the GPU where there is one.
-        dtype: `float32`, or `bfloat16` (torch back end: faster and less exact).
 
     Raises:
         ModelReferenceError: no cross-encoder, or one with several outputs.
@@ -36,14 +36,13 @@ class PairScorer:
         backend: str = "auto",
         max_length: int | None = None,
         device: str | None = None,
-        dtype: str = "float32",
     ) -> None:
         self.reference = resolve(model)
+        self._weights = self.reference.weights_hash
         self.device = pick_device(device)
-        self.dtype = dtype
         self._model = load_cross_encoder(self.reference, self.device, max_length)
         prompted = self._model.default_prompt_name is not None
-        self._fast = None if prompted else accelerate(self._model, 2, "scores", backend, self.device, dtype)
+        self._fast = None if prompted else accelerate(self._model, 2, "scores", backend, self.device, self._weights)
 
     @property
     def backend(self) -> str:
@@ -59,14 +58,18 @@ class PairScorer:
     def fingerprint(self) -> Mapping[str, Any]:
         """Everything that the scores depend on; JSON values."""
         return {
-            "weights": self.reference.weights_hash,
+            "weights": self._weights,
             "prompt": self._model.prompts.get(self._model.default_prompt_name, ""),
             "max_length": self.max_length,
             "truncation": "longest_first",
             "activation": "identity",
-            "dtype": self.dtype,
-            "backend": self.backend,
-        }
+        } | backend_fingerprint(self.backend)
+
+    def exact(self) -> Callable[[], PairScorer] | None:
+        """Loads the same model in float32 by torch, on the same device; None where this one computes in float32."""
+        if is_exact(self.backend):
+            return None
+        return partial(PairScorer, self.reference.name, "torch", self.max_length, self.device)
 
     def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
         """Raw logits, float32[n], in the order of `pairs`; `progress` is called with the number of pairs done."""
@@ -81,10 +84,9 @@ class PairScorer:
     def _score_slowly(self, pairs: Sequence[tuple[str, str]], progress: Progress | None) -> np.ndarray:
         import torch
 
-        with autocast(self.device, self.dtype):
-            scores = self._model.predict(
-                [tuple(pair) for pair in pairs], activation_fn=torch.nn.Identity(), show_progress_bar=False
-            )
+        scores = self._model.predict(
+            [tuple(pair) for pair in pairs], activation_fn=torch.nn.Identity(), show_progress_bar=False
+        )
         if progress is not None:
             progress(len(pairs))
         return np.asarray(scores, dtype=np.float32)

@@ -256,6 +256,8 @@ class Experiment:
 
     def _score(self, out: Path, progress: Progress) -> None:
         from rankdistill import tables, teachers
+        from rankdistill.evaluation.measures import ndcg_at_10
+        from rankdistill.stores.fidelity import FidelityCheck
         from rankdistill.stores.writer import ScoreWriter
 
         ScoreWriter(
@@ -266,6 +268,7 @@ class Experiment:
             teacher=teachers.load(self.teacher_model, **self.teacher_settings()),
             dataset_fingerprint=self.dataset.fingerprint,
             unit_size=self.recipe.score.unit_size,
+            fidelity=FidelityCheck(measure=ndcg_at_10),
         ).run(command=self.command, progress=progress)
 
     def _inherit(self, out: Path, progress: Progress) -> None:

@@ -59,7 +59,7 @@ class TeacherPart(_Part):
 class ScorePart(_Part):
     """How the teacher scores the candidates."""
 
-    backend: str = Field("auto", description="auto, torch, onnx or openvino.")
+    backend: str = Field("auto", description="What runs the teacher; auto: the fastest exact one.")
     max_length: int | None = Field(None, ge=8, description="Tokens of a pair; null: the teacher's own limit.")
     unit_size: int = Field(8192, ge=1, description="Pairs a shard: what a kill can cost.")
 

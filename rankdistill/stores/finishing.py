@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rankdistill import files, locations, manifest
 from rankdistill.stores import keying
+from rankdistill.stores.fidelity import read_fidelity
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.plan import Plan, discard_plan, read_plan
 
@@ -41,6 +42,8 @@ def write_manifest(
 ) -> None:
     """Write the manifest of a store with the teachers in `finished`; call it while holding the store's lock."""
     earlier = manifest.read(layout.root)
+    checked = {known: read_fidelity(layout, known) for known in finished}
+    fidelity = {known: record for known, record in checked.items() if record is not None}
     written = {path.relative_to(layout.root).as_posix(): files.hash_file(path) for path in _files(layout, finished)}
     manifest.Manifest(
         artefact=ARTEFACT,
@@ -49,6 +52,7 @@ def write_manifest(
             "unit_size": unit_size,
             "teachers": {known: json.loads(layout.teacher(known).read_text()) for known in finished},
         }
+        | ({"fidelity": fidelity} if fidelity else {})
         | ({keying.FIELD: "ids"} if keying.keyed_by(layout) == "ids" else {}),
         versions=manifest.versions_of("pyarrow", "torch", "transformers", "sentence-transformers"),
         command=command,
@@ -62,4 +66,6 @@ def _files(layout: Layout, finished: list[str]) -> Iterator[Path]:
     yield from (path for path in (layout.queries, layout.documents) if locations.is_file(path))
     for teacher_id in finished:
         yield layout.teacher(teacher_id)
+        if locations.is_file(layout.fidelity(teacher_id)):
+            yield layout.fidelity(teacher_id)
         yield from layout.shards(teacher_id)

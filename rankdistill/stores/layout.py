@@ -49,6 +49,10 @@ class Layout:
         """The fingerprint of one teacher."""
         return self.root / "teachers" / f"{teacher_id}.json"
 
+    def fidelity(self, teacher_id: str) -> Path:
+        """How near one teacher's scores are to float32's; absent for exact teachers."""
+        return self.root / "fidelity" / f"{teacher_id}.json"
+
     def scores(self, teacher_id: str) -> Path:
         """Folder of one teacher's shards."""
         return self.root / "scores" / teacher_id

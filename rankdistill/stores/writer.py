@@ -18,6 +18,7 @@ from rankdistill import files, tables
 from rankdistill.errors import ConfigError
 from rankdistill.executors.base import Executor, MakeWorker
 from rankdistill.executors.local import LocalExecutor
+from rankdistill.stores.fidelity import FidelityCheck, keep_fidelity
 from rankdistill.stores.finishing import finish
 from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import Layout
@@ -67,6 +68,7 @@ class ScoreWriter:
         unit_size: pairs a shard.
         spec: how workers in other processes load `teacher`; executors that have such workers need it.
         lock_wait: seconds to wait for another writer that registers or finishes.
+        fidelity: what is asked of a teacher that does not compute in float32, before anything is scored.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class ScoreWriter:
         unit_size: int = UNIT_SIZE,
         spec: TeacherSpec | None = None,
         lock_wait: float = LOCK_WAIT,
+        fidelity: FidelityCheck = FidelityCheck(),  # noqa: B008 - immutable
     ) -> None:
         tables.check_schema(candidates, tables.CANDIDATES)
         self.layout = Layout(root)
@@ -88,7 +91,7 @@ class ScoreWriter:
         self.candidates, self.dataset_fingerprint, self.unit_size = candidates, dataset_fingerprint, unit_size
         self.candidates_hash = files.hash_file(candidates)
         self.hash_of = (text_hasher(queries.__getitem__), text_hasher(documents.__getitem__))
-        self.lock_wait = lock_wait
+        self.lock_wait, self.fidelity = lock_wait, fidelity
 
     def plan(self) -> Missing:
         """Count the missing pairs; writes nothing.
@@ -154,6 +157,7 @@ class ScoreWriter:
         Raises:
             LockedError: another process writes the same share, or held the store's lock for too long.
             TeacherError: the teacher gave NaN, infinity, or a wrong number of scores; finished shards are kept.
+            BackendFidelityError: its back end ranks too differently from float32; nothing was written.
             OutputError: the disk is full or read-only; finished shards are kept.
             StaleOutputError: an id or teacher that the store holds has another text or fingerprint now; or as `plan`.
             ConfigError: the executor's workers live in other processes and no `spec` was given.
@@ -181,6 +185,9 @@ class ScoreWriter:
     def _begun(self, share: Share) -> Iterator[Plan]:
         """The plan, with this writer's share of it taken; the store's lock is held only at the start."""
         layout, teacher_id = self.layout, self.teacher.teacher_id
+        fidelity = self.fidelity.run(
+            layout, self.teacher, self.candidates, self.candidates_hash, self.queries, self.documents
+        )
         with ExitStack() as held:
             with files.exclusive(layout.root, self.lock_wait):
                 files.remove_temporaries(layout.root, keep_living=True)
@@ -188,6 +195,8 @@ class ScoreWriter:
                     self.plan()  # what it refuses is refused before anything is written
                 kept = register(layout, self.candidates, self.candidates_hash, self.queries, self.documents)
                 register_teacher(layout, self.teacher)
+                if fidelity is not None:
+                    keep_fidelity(layout, teacher_id, fidelity)
                 plan = make_plan(layout, kept, teacher_id, self.hash_of, self.unit_size, self._whole_queries)
                 held.enter_context(taken(layout, teacher_id, share))
             yield plan

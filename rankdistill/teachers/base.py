@@ -66,6 +66,15 @@ class MeteredTeacher(Protocol):
 
 
 @runtime_checkable
+class ApproximateTeacher(Protocol):
+    """A pair teacher that may compute in less than float32, and can be compared with itself in float32."""
+
+    def exact(self) -> Callable[[], PairTeacher] | None:
+        """Loads this teacher in float32 by torch; None where this one computes in float32 itself."""
+        ...
+
+
+@runtime_checkable
 class EmbeddingTeacher(Protocol):
     """Embeds texts, each with the prompt of its role."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from rankdistill.inference import PairScorer
-from rankdistill.teachers.base import Progress, ScoreKind, check_scores, teacher_id
+from rankdistill.teachers.base import PairTeacher, Progress, ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.settings import ModelSettings
 
 
@@ -36,6 +36,11 @@ class CrossEncoderTeacher:
     def teacher_id(self) -> str:
         """`cross-encoder-<12 hex digits>`."""
         return teacher_id("cross_encoder", self.fingerprint)
+
+    def exact(self) -> Callable[[], PairTeacher] | None:
+        """Loads this teacher in float32 by torch; None where this one computes in float32 itself."""
+        load_exact = self._scorer.exact()
+        return None if load_exact is None else lambda: CrossEncoderTeacher(load_exact())
 
     def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
         """Raw logits, float32[n]; raises TeacherError on NaN or infinite ones."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from rankdistill.errors import TeacherError
 from rankdistill.inference import TextEncoder
-from rankdistill.teachers.base import Progress, Role, ScoreKind, check_scores, teacher_id
+from rankdistill.teachers.base import PairTeacher, Progress, Role, ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.distinct import distinct
 from rankdistill.teachers.settings import ModelSettings
 
@@ -39,6 +39,11 @@ class BiEncoderTeacher:
     def teacher_id(self) -> str:
         """`embedding-<12 hex digits>`."""
         return teacher_id("embedding", self.fingerprint)
+
+    def exact(self) -> Callable[[], PairTeacher] | None:
+        """Loads this teacher in float32 by torch; None where this one computes in float32 itself."""
+        load_exact = self._encoder.exact()
+        return None if load_exact is None else lambda: BiEncoderTeacher(load_exact())
 
     def embed(self, texts: Sequence[str], role: Role, progress: Progress | None = None) -> np.ndarray:
         """float32[n, dim] with the prompt of `role`; raises TeacherError on NaN or infinite values."""

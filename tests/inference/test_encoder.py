@@ -106,8 +106,8 @@ def test_wrong_models_and_back_ends_are_refused(tiny_encoder: str, tiny_cross_en
         TextEncoder(tiny_cross_encoder)
     with pytest.raises(ConfigError, match="quick"):
         TextEncoder(tiny_encoder, backend="quick")
-    with pytest.raises(ConfigError, match="bfloat16"):
-        TextEncoder(tiny_encoder, backend="onnx", device="cpu", dtype="bfloat16")
+    with pytest.raises(ConfigError, match="torch-fp16"):
+        TextEncoder(tiny_encoder, backend="torch-fp16", device="cpu")
 
 
 def test_float32_is_forced_where_the_processor_has_bfloat16() -> None:

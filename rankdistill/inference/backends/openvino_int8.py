@@ -1,0 +1,43 @@
+"""The back end in OpenVINO with int8 matrix products, quantised by NNCF with ranges found on calibration texts.
+
+The ranges are fixed when the model is made, so a row's numbers do not depend on the rows beside it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from rankdistill._extras import require
+from rankdistill.inference.backends import openvino_runtime
+from rankdistill.inference.backends.base import Backend, TokenModel
+from rankdistill.inference.backends.tracing import quiet_tracing
+from rankdistill.inference.calibration import calibration_hash
+from rankdistill.inference.export_cache import exported
+
+LIBRARIES = (*openvino_runtime.LIBRARIES, "nncf")
+
+
+def open_backend(model: TokenModel, device: str) -> Backend:
+    """The quantised model from the cache, converted and calibrated on first use."""
+    identity = dict(model.identity) | {"calibration": calibration_hash()}
+
+    def build(folder: Path) -> None:
+        openvino_runtime.save(_quantise(openvino_runtime.convert(model), model), folder)
+
+    with exported("openvino-int8", identity, LIBRARIES, build) as folder:
+        return openvino_runtime.open_file(folder / openvino_runtime.FILE_NAME, "f32")
+
+
+def _quantise(converted: Any, model: TokenModel) -> Any:
+    os.environ.setdefault("NNCF_CI", "1")  # read at import: no reports over the network
+    nncf = require("nncf", "the openvino-int8 back end")
+    nncf.set_log_level("ERROR")
+    rows = list(model.calibration())
+    with quiet_tracing(), redirect_stdout(io.StringIO()):  # its progress bars cannot be turned off
+        return nncf.quantize(
+            converted, nncf.Dataset(rows), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(rows)
+        )
