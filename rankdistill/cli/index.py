@@ -31,14 +31,22 @@ def index(
     threads: Annotated[
         int, typer.Option(help="Threads that add to FAISS; with more than 1, HNSW differs from run to run.")
     ] = 1,
+    executor: Annotated[
+        str, typer.Option(help="Who encodes: local, this process; ray, workers of a cluster.")
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option(help="Workers of --executor ray; one a GPU or core by default.", min=1)
+    ] = None,
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
 ) -> None:
     """Encode a corpus and build an index that searches it."""
+    from rankdistill import executors
     from rankdistill.data import load
     from rankdistill.index import build, recipes
     from rankdistill.index import load as load_index
     from rankdistill.index.faiss import parse_search_parameters
 
+    runner = executors.create(executor, workers)
     if recipe is not None:
         chosen = recipes.read(recipe)
     else:
@@ -59,7 +67,8 @@ def index(
             threads=threads,
             max_length=max_length,
             backend=backend,
-            command=console.command(),
+            executor=runner,
+            command=console.command(("--executor", "--workers")),
             progress=lambda done: bar.advance(task, done),
         )
         if not made:

@@ -10,10 +10,16 @@ from pathlib import Path
 from rankdistill import files, manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, DataError
+from rankdistill.executors.base import Executor
 from rankdistill.index import registry
+from rankdistill.index.base import Vectors
 from rankdistill.index.documents import write_snippets
+from rankdistill.index.elsewhere import Blocks, Elsewhere, EncoderSpec
 from rankdistill.index.encoding import DocumentEncoder, Progress, encode
 from rankdistill.records import Document
+
+ENCODING = "encoding"
+"""Folder, inside that of an unfinished index, of what workers in other processes encode."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ def build(
     max_length: int | None = None,
     backend: str = "auto",
     encoder: DocumentEncoder | None = None,
+    executor: Executor | None = None,
     command: str = "",
     progress: Progress = lambda done: None,
 ) -> bool:
@@ -68,6 +75,7 @@ def build(
         max_length: tokens a text; None takes the model's own.
         backend: of `TextEncoder`.
         encoder: `model`, already loaded.
+        executor: who encodes; this process by default. Workers in other processes load `model` themselves.
         command: the command line, for the manifest.
         progress: called with the number of documents just encoded.
 
@@ -79,23 +87,25 @@ def build(
         DataError: the corpus is empty.
     """
     settings = BuildSettings(factory, shard_size, dict(search_parameters or {}), snippet_length, threads)
-    encoder = encoder or _load_encoder(model, backend, max_length)
+    spec = EncoderSpec(model, backend, max_length)
+    encoder = encoder or spec.load()
     wanted = _manifest(dataset, model, encoder, settings, max_length, command)
     if manifest.is_current(out, wanted):
         return False
     with files.exclusive(out):
         files.remove_temporaries(out)
-        shards = 0
-        for documents in _shards(dataset.documents(), settings.shard_size):
-            _build_shard(out / shard_name(shards), documents, encoder, settings, wanted, progress)
-            shards += 1
-        if not shards:
+        elsewhere = None
+        if executor is not None and executor.remote:
+            blocks = Blocks(out / ENCODING / wanted.identity[:16])
+            elsewhere = Elsewhere(blocks, spec, wanted.inputs["model"], executor)
+        if not _Builder(out, encoder, settings, wanted, progress, elsewhere).build(dataset):
             raise DataError(
                 expected="a corpus with documents",
                 got=f"none in {dataset.path}",
                 consequence="no index was built",
                 remedy="check corpus.jsonl",
             )
+        files.remove_folder(out / ENCODING)
         replace(wanted, outputs=_hashes(out, out.glob("shard-*/*.*"))).write(out)
     return True
 
@@ -103,12 +113,6 @@ def build(
 def shard_name(number: int) -> str:
     """Folder of shard `number` inside the index folder."""
     return f"shard-{number:05d}"
-
-
-def _load_encoder(model: str, backend: str, max_length: int | None) -> DocumentEncoder:
-    from rankdistill.inference import TextEncoder
-
-    return TextEncoder(model, backend=backend, max_length=max_length)
 
 
 def _manifest(
@@ -136,36 +140,73 @@ def _manifest(
     )
 
 
-def _shards(documents: Iterable[Document], size: int | None) -> Iterator[list[Document]]:
-    remaining = iter(documents)
-    while shard := list(islice(remaining, size)):
-        yield shard
+@dataclass(frozen=True)
+class _Builder:
+    """Builds the shards of one index.
 
+    Args:
+        out: the index folder.
+        encoder: of the documents.
+        settings: of the index.
+        whole: the manifest that the index will have.
+        progress: told of documents that are done.
+        elsewhere: who encodes, if not this process.
+    """
 
-def _build_shard(
-    folder: Path,
-    documents: list[Document],
-    encoder: DocumentEncoder,
-    settings: BuildSettings,
-    whole: manifest.Manifest,
-    progress: Progress,
-) -> None:
-    ids = [document.doc_id for document in documents]
-    wanted = replace(whole, artefact="index shard", inputs={**whole.inputs, "documents": manifest.digest(ids)})
-    files.make_folder(folder)
-    if manifest.is_current(folder, wanted):
-        progress(len(ids))
-        return
-    space = encoder.space
-    index = registry.create(
-        registry.IndexSettings(space.dimension, space.similarity, settings.factory, settings.search_parameters),
-        threads=settings.threads,
-    )
-    index.add(ids, encode(encoder, [row.contents for row in documents], progress))
-    index.save(folder)
-    if settings.snippet_length:
-        write_snippets(folder, {row.doc_id: row.contents[: settings.snippet_length] for row in documents})
-    replace(wanted, outputs=_hashes(folder, folder.glob("*.*"))).write(folder)
+    out: Path
+    encoder: DocumentEncoder
+    settings: BuildSettings
+    whole: manifest.Manifest
+    progress: Progress
+    elsewhere: Elsewhere | None
+
+    def build(self, dataset: Dataset) -> int:
+        """Build every shard that is not there yet; the number of shards."""
+        if self.elsewhere is not None:
+            missing = (
+                (number, [row.contents for row in documents])
+                for number, documents in self._shards(dataset)
+                if not manifest.is_current(self.out / shard_name(number), self._wanted(documents))
+            )
+            self.elsewhere.encode(missing, self.progress)
+        shards = 0
+        for number, documents in self._shards(dataset):
+            self._build_shard(number, documents)
+            shards += 1
+        return shards
+
+    def _shards(self, dataset: Dataset) -> Iterator[tuple[int, list[Document]]]:
+        remaining, number = iter(dataset.documents()), 0
+        while shard := list(islice(remaining, self.settings.shard_size)):
+            yield number, shard
+            number += 1
+
+    def _wanted(self, documents: list[Document]) -> manifest.Manifest:
+        """The manifest that the shard with these documents will have."""
+        ids = manifest.digest([document.doc_id for document in documents])
+        return replace(self.whole, artefact="index shard", inputs={**self.whole.inputs, "documents": ids})
+
+    def _build_shard(self, number: int, documents: list[Document]) -> None:
+        folder, settings, space = self.out / shard_name(number), self.settings, self.encoder.space
+        wanted = self._wanted(documents)
+        files.make_folder(folder)
+        if manifest.is_current(folder, wanted):
+            self.progress(len(documents))
+            return
+        index = registry.create(
+            registry.IndexSettings(space.dimension, space.similarity, settings.factory, settings.search_parameters),
+            threads=settings.threads,
+        )
+        index.add([document.doc_id for document in documents], self._vectors(number, documents))
+        index.save(folder)
+        if settings.snippet_length:
+            write_snippets(folder, {row.doc_id: row.contents[: settings.snippet_length] for row in documents})
+        replace(wanted, outputs=_hashes(folder, folder.glob("*.*"))).write(folder)
+
+    def _vectors(self, number: int, documents: list[Document]) -> Vectors:
+        if self.elsewhere is not None:
+            return self.elsewhere.blocks.shard(number, len(documents))
+        return encode(self.encoder, [row.contents for row in documents], self.progress)
 
 
 def _hashes(root: Path, paths: Iterable[Path]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import pickle
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -18,13 +17,14 @@ import pytest
 
 from rankdistill import files, manifest
 from rankdistill.errors import ConfigError, DataError, LockedError, OutputError, StaleOutputError, TeacherError
-from rankdistill.executors import MakeWorker, Progress
+from rankdistill.executors import Progress
 from rankdistill.stores import writer as writer_module
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.stores.shares import Share, living_shares, parse_share, taken
 from rankdistill.stores.writer import Missing, ScoreWriter
 from rankdistill.teachers import TeacherSpec
+from tests.executors.pickling import PicklingExecutor
 from tests.stores.conftest import DOCUMENTS, QUERIES, HashTeacher
 from tests.stores.test_writer import contents
 
@@ -259,30 +259,20 @@ class HashSpec(TeacherSpec):
         return HashTeacher(self.kind)
 
 
-class Elsewhere:
-    """An executor whose workers get only what can be pickled, as in another process."""
-
-    remote = True
-
-    def run(self, units: Sequence[int], make_worker: MakeWorker, progress: Progress | None = None) -> int:
-        worker = pickle.loads(pickle.dumps(make_worker))()
-        return sum(worker(unit, progress or (lambda done: None)) for unit in reversed(units))
-
-
 def test_workers_that_know_only_the_store_write_the_same_bytes(
     writer: MakeWriter, tmp_path: Path, whole: dict[str, bytes]
 ) -> None:
     passed: list[int] = []
-    done = writer(HashTeacher(), spec=HashSpec()).run(executor=Elsewhere(), progress=passed.append)
+    done = writer(HashTeacher(), spec=HashSpec()).run(executor=PicklingExecutor(), progress=passed.append)
     assert (done.scored, sum(passed)) == (300, 300)
     assert contents(tmp_path / "store") == whole
 
 
 def test_a_worker_that_loads_another_teacher_scores_nothing(writer: MakeWriter, tmp_path: Path) -> None:
     with pytest.raises(TeacherError, match="other-0 on a worker"):
-        writer(HashTeacher(), spec=HashSpec("other")).run(executor=Elsewhere())
+        writer(HashTeacher(), spec=HashSpec("other")).run(executor=PicklingExecutor())
     with pytest.raises(ConfigError, match="spec"):
-        writer(HashTeacher()).run(executor=Elsewhere())
+        writer(HashTeacher()).run(executor=PicklingExecutor())
     assert not list((tmp_path / "store").rglob("part-*"))
 
 
