@@ -2,8 +2,8 @@
 
     python -m benchmarks.ensemble_student --data DIR --store STORE --work WORK [--steps 300]
 
-STORE is a score store of DIR's training queries with one teacher, such as the `scores` step of `benchmarks.main_job` (a
-taught cross-encoder). It is copied; all-MiniLM-L6-v2 (cosine) and a two-layer SPLADE (dot) score its candidates too. The
+STORE is a score store of DIR's training queries with one teacher, such as the `scores` step of `benchmarks.main_job`
+(a taught cross-encoder). It is copied; all-MiniLM-L6-v2 (cosine) and a two-layer SPLADE (dot) score its pairs too. The
 best single teacher is the one that ranks the labelled positives best (MRR over the training queries): no test query is
 looked at. The ensemble is the mean of per-query z-scores, mapped back to the best teacher's mean and deviation in each
 query, so that both students see margins of one scale. Interrupted, the same command goes on.
