@@ -41,9 +41,14 @@ def best_batch_size(run: Callable[[int], object]) -> int:
 
 
 def table(
-    best: Mapping[str, float], outputs: Mapping[str, np.ndarray], items: int, unit: str, reference: str
+    best: Mapping[str, float],
+    outputs: Mapping[str, np.ndarray],
+    items: int,
+    unit: str,
+    reference: str,
+    fidelity: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """A row a contender: rate, ratio to `reference`, largest difference from its numbers; printed as well."""
+    """A row a contender: rate, ratio to `reference`, difference from its numbers, fidelity if known; also printed."""
     rows = []
     for name, seconds in best.items():
         row = {
@@ -51,10 +56,34 @@ def table(
             f"{unit}_per_second": round(items / seconds, 1),
             "ratio": round(best[reference] / seconds, 2),
             "max_difference": float(np.abs(outputs[name] - outputs[reference]).max()),
+            "fidelity": dict(fidelity.get(name, {})),
         }
         rows.append(row)
-        print(f"{name:34} {items / seconds:8.1f} {unit}/s  x{row['ratio']:.2f}  max diff {row['max_difference']:.1e}")
+        print(
+            f"{name:34} {items / seconds:8.1f} {unit}/s  x{row['ratio']:.2f}  max diff {row['max_difference']:.1e}",
+            end="",
+        )
+        if known := row["fidelity"]:
+            change = known["ndcg_change"]
+            print(
+                f"  Spearman {known['spearman']:.5f}, within a query {known['spearman_per_query']:.4f}"
+                + ("" if change is None else f", nDCG@10 {change:+.4f}"),
+                end="",
+            )
+        print()
     return rows
+
+
+def default_choice(rows: list[dict[str, Any]]) -> str | None:
+    """The fastest contender that is as good as float32: Spearman >= .999 and nDCG@10 within .002; None if none is."""
+    able = [
+        row
+        for row in rows
+        if row["fidelity"]
+        and row["fidelity"]["spearman"] >= 0.999
+        and abs(row["fidelity"]["ndcg_change"] or 0.0) <= 0.002
+    ]
+    return max(able, key=lambda row: row["ratio"])["contender"] if able else None
 
 
 def sample_texts(data: Path, documents: int, queries: int, seed: int) -> tuple[list[str], list[str]]:

@@ -40,27 +40,20 @@ def _passages(count: int) -> list[str]:
     """Prose cut into passages, taken from topics all over the documentation."""
     from pydoc_data.topics import topics
 
-    words = [_prose(topics[name]) for name in sorted(topics)]
+    texts = [_prose(topics[name]) for name in sorted(topics)]
     found: list[str] = []
-    start = 0
-    while len(found) < count:
-        length = _LENGTHS[len(found) % len(_LENGTHS)]
-        cut = [" ".join(text[start : start + length]) for text in words if len(text) > start + length]
-        if not cut:
-            return _repeated(found, count)
-        found += cut[: count - len(found)]
-        start += max(_LENGTHS)
-    return found
+    for start in range(0, max(map(len, texts)), max(_LENGTHS)):
+        for text in texts:
+            length = _LENGTHS[len(found) % len(_LENGTHS)]
+            if len(text) >= start + length:
+                found.append(" ".join(text[start : start + length]))
+    return (found * -(-count // len(found)))[:count]
 
 
 def _prose(topic: str) -> Sequence[str]:
     """The words of a topic without code: lines set in, and marks of the format, are left out."""
     lines = [line for line in topic.splitlines() if line and not line.startswith(" ")]
     return re.sub(r"[*`\"|=~^+-]{2,}|[*`|]", " ", " ".join(lines)).split()
-
-
-def _repeated(passages: list[str], count: int) -> list[str]:
-    return (passages * -(-count // len(passages)))[:count]
 
 
 @cache
