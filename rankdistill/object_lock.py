@@ -33,6 +33,9 @@ from rankdistill import locations
 
 POLL_SECONDS = 0.2
 
+ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
+"""Where the environment says which server a bucket's name belongs to."""
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -114,7 +117,8 @@ def _describe(lock: Path) -> str:
 
 
 def _local_lock(lock: Path) -> Path:
-    """The file lock that keeps the writers of this machine and user apart."""
+    """The file lock that keeps the writers of this machine and user apart; a bucket of another server is another."""
     folder = Path(tempfile.gettempdir()) / f"rankdistill-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    return folder / f"{blake2b(str(lock).encode(), digest_size=16).hexdigest()}.lock"
+    server = [os.environ.get(name, "") for name in ENDPOINTS]
+    return folder / f"{blake2b(repr([str(lock), *server]).encode(), digest_size=16).hexdigest()}.lock"
