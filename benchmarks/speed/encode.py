@@ -40,14 +40,18 @@ def main() -> None:
     from sentence_transformers import SentenceTransformer
 
     from rankdistill.inference import TextEncoder
+    from rankdistill.inference.calibration import SAMPLES
     from rankdistill.models import resolve
 
     documents, queries = sample_texts(given.data, given.documents, given.queries, given.seed)
     texts = documents + queries
     original = SentenceTransformer(str(resolve(given.model).path), device="cpu")
     size = best_batch_size(lambda size: original.encode(texts[:256], batch_size=size))
-    ours = {name: TextEncoder(given.model, backend=name, device="cpu") for name in given.backends}
     judged = judged_pairs(given.data, given.split, given.judged, given.seed)
+    calibration = judged.spread(SAMPLES)
+    ours = {
+        name: TextEncoder(given.model, backend=name, device="cpu", calibration=calibration) for name in given.backends
+    }
     exact = _similarities(partial(original.encode, batch_size=size), judged.texts)
     fidelity = {
         f"rankdistill, {name}": judged.fidelity(exact, partial(_similarities, encoder.encode))

@@ -47,12 +47,14 @@ def _race(given: argparse.Namespace, model: str, judged: JudgedPairs) -> dict[st
     from sentence_transformers import CrossEncoder
 
     from rankdistill.inference import PairScorer
+    from rankdistill.inference.calibration import SAMPLES
     from rankdistill.models import resolve
 
     pairs = judged.spread(given.pairs)
     original = CrossEncoder(str(resolve(model).path), device="cpu", activation_fn=torch.nn.Identity())
     size = best_batch_size(lambda size: original.predict(pairs[:256], batch_size=size))
-    ours = {name: PairScorer(model, backend=name, device="cpu") for name in given.backends}
+    calibration = judged.spread(SAMPLES)
+    ours = {name: PairScorer(model, backend=name, device="cpu", calibration=calibration) for name in given.backends}
     exact = original.predict(judged.texts, batch_size=size)
     fidelity = {f"rankdistill, {name}": judged.fidelity(exact, scorer.score) for name, scorer in ours.items()}
     contenders = {

@@ -56,19 +56,24 @@ def open_writer(
     from rankdistill import data as datasets
     from rankdistill import manifest, tables, teachers
     from rankdistill.evaluation.measures import ndcg_at_10
+    from rankdistill.stores.calibration import calibration_pairs
     from rankdistill.stores.fidelity import FidelityCheck
+    from rankdistill.stores.layout import Layout
     from rankdistill.stores.writer import ScoreWriter
 
     manifest.expect(candidates, "candidates", "mine")
     dataset = datasets.load(data, "lenient" if lenient else "strict")
     for line in dataset.reports:
         err.print(line, markup=False, highlight=False)
-    spec = teachers.specify(teacher, kind=kind, backend=backend, max_length=max_length)
+    queries, documents, table = dataset.queries(None), dataset.contents, candidates / tables.CANDIDATES_FILE
+    spec = teachers.specify(teacher, kind=kind, backend=backend, max_length=max_length).with_calibration(
+        lambda: calibration_pairs(Layout(store), table, queries, documents)
+    )
     return ScoreWriter(
         store,
-        queries=dataset.queries(None),
-        documents=dataset.contents,
-        candidates=candidates / tables.CANDIDATES_FILE,
+        queries=queries,
+        documents=documents,
+        candidates=table,
         teacher=spec.load(),
         dataset_fingerprint=dataset.fingerprint,
         unit_size=unit_size,

@@ -1,7 +1,6 @@
-"""Texts that show a model's usual activations, for quantisation: from the Python documentation inside every Python.
+"""Texts that show a model's usual activations, for quantisation: pairs like those to be scored, or a stand-in.
 
-They do not depend on what is to be scored: so a quantised model, and with it a teacher's identity, stays the same when
-a store grows, on every worker and after every restart. What the choice costs is measured by the fidelity check.
+The stand-in is the Python documentation inside every Python: the same on every machine, and better than nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +10,9 @@ from collections.abc import Sequence
 from functools import cache
 
 from rankdistill.manifest import digest
+
+Pairs = Sequence[tuple[str, str]]
+"""(query text, document text)."""
 
 SAMPLES = 200
 """Rows that a quantised model is calibrated with."""
@@ -22,18 +24,30 @@ _SHORT = 9
 """Words of a query."""
 
 
-def calibration_columns(columns: int, count: int = SAMPLES) -> list[list[str]]:
-    """`count` rows of texts (`columns` = 1) or pairs (2), the same on every machine with this Python.
+def rows_of(pairs: Pairs, columns: int) -> list[list[str]]:
+    """Rows for a model of pairs (`columns` = 2) or of texts (1: a query and a document in turns), `SAMPLES` at most."""
+    kept = list(pairs)[:SAMPLES]
+    if columns == 2:
+        return [[query for query, _ in kept], [document for _, document in kept]]
+    return [[pair[row % 2] for row, pair in enumerate(kept)]]
 
-    Every other text is as short as a query. In every other pair the query is the start of its passage; in the rest it
-    starts another one: models react differently to relevant and irrelevant documents.
+
+def hash_of(pairs: Pairs) -> str:
+    """SHA-256 (hex) of calibration pairs."""
+    return digest([list(pair) for pair in pairs])
+
+
+@cache
+def documentation_pairs() -> Pairs:
+    """The stand-in, `SAMPLES` pairs of a few words and a passage; they change with the version of Python.
+
+    In every other pair the words begin the passage; in the rest they begin another one: models react differently to
+    relevant and irrelevant documents.
     """
-    passages = _passages(count)
+    passages = _passages(SAMPLES)
     queries = [" ".join(passage.split()[:_SHORT]) for passage in passages]
-    if columns == 1:
-        return [[text for row in range(count) for text in (queries[row], passages[row])][:count]]
-    half = count // 2
-    return [[queries[row if row % 2 else (row + half) % count] for row in range(count)], passages]
+    half = SAMPLES // 2
+    return tuple((queries[row if row % 2 else (row + half) % SAMPLES], passages[row]) for row in range(SAMPLES))
 
 
 def _passages(count: int) -> list[str]:
@@ -54,9 +68,3 @@ def _prose(topic: str) -> Sequence[str]:
     """The words of a topic without code: lines set in, and marks of the format, are left out."""
     lines = [line for line in topic.splitlines() if line and not line.startswith(" ")]
     return re.sub(r"[*`\"|=~^+-]{2,}|[*`|]", " ", " ".join(lines)).split()
-
-
-@cache
-def calibration_hash() -> str:
-    """SHA-256 (hex) of the texts: they change with the version of Python."""
-    return digest(calibration_columns(2))

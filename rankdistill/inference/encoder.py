@@ -10,6 +10,7 @@ import numpy as np
 
 from rankdistill.errors import ConfigError
 from rankdistill.inference.backends import backend_fingerprint, is_exact
+from rankdistill.inference.calibration import Pairs, documentation_pairs
 from rankdistill.inference.fast_model import Progress, accelerate
 from rankdistill.inference.loading import load_encoder
 from rankdistill.inference.precision import pick_device
@@ -30,6 +31,7 @@ class TextEncoder:
         backend: a name in `backends.BACKENDS`; `auto` takes the fastest exact (float32) one.
         max_length: tokens of a text at most, special tokens included; None keeps the model's own.
         device: a torch device; None takes the GPU where there is one.
+        calibration: pairs like those to come, for back ends that need them; None takes a stand-in.
     """
 
     def __init__(
@@ -38,12 +40,16 @@ class TextEncoder:
         backend: str = "auto",
         max_length: int | None = None,
         device: str | None = None,
+        calibration: Pairs | None = None,
     ) -> None:
+        self._calibration = documentation_pairs() if calibration is None else calibration
         self.reference = resolve(model)
         self._weights = self.reference.weights_hash
         self.device = pick_device(device)
         self._model = load_encoder(self.reference, self.device, max_length)
-        self._fast = accelerate(self._model, 1, "sentence_embedding", backend, self.device, self._weights)
+        self._fast = accelerate(
+            self._model, 1, "sentence_embedding", backend, self.device, self._weights, self._calibration
+        )
 
     @property
     def backend(self) -> str:
@@ -99,7 +105,7 @@ class TextEncoder:
             "truncation": "longest_first",
             "prompts": dict(self._model.prompts),
             "default_prompt": self._model.default_prompt_name,
-        } | backend_fingerprint(self.backend)
+        } | backend_fingerprint(self.backend, self._calibration)
 
     def exact(self) -> Callable[[], TextEncoder] | None:
         """Loads the same model in float32 by torch, on the same device; None where this one computes in float32."""

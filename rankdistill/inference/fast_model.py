@@ -11,7 +11,7 @@ import numpy as np
 
 from rankdistill.inference.backends import Backend, TokenModel, choose, is_exact, open_backend
 from rankdistill.inference.batching import by_token_budget
-from rankdistill.inference.calibration import calibration_columns
+from rankdistill.inference.calibration import Pairs, hash_of, rows_of
 from rankdistill.inference.framing import UNLIMITED, Features, FramedInputs, Framing
 from rankdistill.inference.template import detect
 
@@ -79,7 +79,9 @@ class FastModel:
         return ours.keys() == theirs.keys() and all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
-def accelerate(model: Any, texts: int, output: str, backend: str, device: str, weights: str) -> FastModel | None:
+def accelerate(
+    model: Any, texts: int, output: str, backend: str, device: str, weights: str, calibration: Pairs
+) -> FastModel | None:
     """A fast form of `model`, or None where it has none: no text transformer, no fixed template, other numbers.
 
     Args:
@@ -89,6 +91,7 @@ def accelerate(model: Any, texts: int, output: str, backend: str, device: str, w
         backend: `auto` or a back end's name.
         device: a torch device.
         weights: hash of the model's weights, for the cache of exported models.
+        calibration: pairs like those that the model will see, for back ends that need them.
 
     Raises:
         ConfigError: unknown back end, or one that does not run on `device`.
@@ -107,7 +110,7 @@ def accelerate(model: Any, texts: int, output: str, backend: str, device: str, w
     if shortened:
         first_token.keep_first_token(model)
     identity = {"weights": weights, "max_length": framing.max_length, "output": output, "first_token": shortened}
-    token_model = _token_model(model, framing, columns, identity)
+    token_model = _token_model(model, framing, columns, identity, calibration)
     for name in dict.fromkeys((chosen, "torch")):
         fast = FastModel(model, framing, open_backend(name, token_model, device), name)
         found = fast.run(columns)
@@ -120,16 +123,16 @@ def accelerate(model: Any, texts: int, output: str, backend: str, device: str, w
 
 
 def _token_model(
-    model: Any, framing: Framing, columns: Sequence[Sequence[str]], identity: Mapping[str, Any]
+    model: Any, framing: Framing, columns: Sequence[Sequence[str]], identity: Mapping[str, Any], pairs: Pairs
 ) -> TokenModel:
     from rankdistill.inference.graph import Graph
 
     def calibration() -> list[Features]:
-        framed = framing.apply(calibration_columns(len(columns)))
+        framed = framing.apply(rows_of(pairs, len(columns)))
         return [framed.batch(np.array([row])) for row in range(len(framed.lengths))]
 
     example = framing.apply(columns).batch(np.arange(len(columns[0])))
-    return TokenModel(Graph(model, str(identity["output"])).eval(), example, identity, calibration)
+    return TokenModel(Graph(model, str(identity["output"])).eval(), example, identity, calibration, hash_of(pairs))
 
 
 def _framing(model: Any, texts: int) -> Framing | None:

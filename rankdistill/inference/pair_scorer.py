@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rankdistill.inference.backends import backend_fingerprint, is_exact
+from rankdistill.inference.calibration import Pairs, documentation_pairs
 from rankdistill.inference.fast_model import Progress, accelerate
 from rankdistill.inference.loading import load_cross_encoder
 from rankdistill.inference.precision import pick_device
@@ -25,6 +26,7 @@ class PairScorer:
         backend: a name in `backends.BACKENDS`; `auto` takes the fastest exact (float32) one.
         max_length: tokens of a pair at most, special tokens included; None keeps the model's own.
         device: a torch device; None takes the GPU where there is one.
+        calibration: pairs like those to come, for back ends that need them; None takes a stand-in.
 
     Raises:
         ModelReferenceError: no cross-encoder, or one with several outputs.
@@ -36,13 +38,17 @@ class PairScorer:
         backend: str = "auto",
         max_length: int | None = None,
         device: str | None = None,
+        calibration: Pairs | None = None,
     ) -> None:
+        self._calibration = documentation_pairs() if calibration is None else calibration
         self.reference = resolve(model)
         self._weights = self.reference.weights_hash
         self.device = pick_device(device)
         self._model = load_cross_encoder(self.reference, self.device, max_length)
         prompted = self._model.default_prompt_name is not None
-        self._fast = None if prompted else accelerate(self._model, 2, "scores", backend, self.device, self._weights)
+        self._fast = None
+        if not prompted:
+            self._fast = accelerate(self._model, 2, "scores", backend, self.device, self._weights, self._calibration)
 
     @property
     def backend(self) -> str:
@@ -63,7 +69,7 @@ class PairScorer:
             "max_length": self.max_length,
             "truncation": "longest_first",
             "activation": "identity",
-        } | backend_fingerprint(self.backend)
+        } | backend_fingerprint(self.backend, self._calibration)
 
     def exact(self) -> Callable[[], PairScorer] | None:
         """Loads the same model in float32 by torch, on the same device; None where this one computes in float32."""

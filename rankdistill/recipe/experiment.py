@@ -257,17 +257,25 @@ class Experiment:
     def _score(self, out: Path, progress: Progress) -> None:
         from rankdistill import tables, teachers
         from rankdistill.evaluation.measures import ndcg_at_10
+        from rankdistill.stores.calibration import calibration_pairs
         from rankdistill.stores.fidelity import FidelityCheck
+        from rankdistill.stores.layout import Layout
         from rankdistill.stores.writer import ScoreWriter
 
+        queries, documents = self.dataset.queries(None), self.dataset.contents
+        table = self.candidates.folder / tables.CANDIDATES_FILE
+        spec = teachers.specify(self.teacher_model, **self.teacher_settings()).with_calibration(
+            lambda: calibration_pairs(Layout(out), table, queries, documents)
+        )
         ScoreWriter(
             out,
-            queries=self.dataset.queries(None),
-            documents=self.dataset.contents,
-            candidates=self.candidates.folder / tables.CANDIDATES_FILE,
-            teacher=teachers.load(self.teacher_model, **self.teacher_settings()),
+            queries=queries,
+            documents=documents,
+            candidates=table,
+            teacher=spec.load(),
             dataset_fingerprint=self.dataset.fingerprint,
             unit_size=self.recipe.score.unit_size,
+            spec=spec,
             fidelity=FidelityCheck(measure=ndcg_at_10),
         ).run(command=self.command, progress=progress)
 

@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from rankdistill import files, locations, tables
-from rankdistill.inference.fidelity import LEAST, Fidelity, Measure, SamplePair, compare
+from rankdistill import files, locations
+from rankdistill.inference.fidelity import LEAST, Fidelity, Measure, compare
 from rankdistill.stores.layout import Layout
-from rankdistill.stores.registering import named_ids
-from rankdistill.stores.texts import require_known
+from rankdistill.stores.sampling import draw, texts_of
 from rankdistill.teachers.base import ApproximateTeacher, PairTeacher
 
 Record = dict[str, Any]
@@ -71,10 +67,8 @@ class FidelityCheck:
             return None
         record = read_fidelity(layout, teacher.teacher_id)
         if record is None or record["candidates"] != candidates_hash:
-            sample = draw(candidates)
-            require_known("query_id", {pair.query_id for pair in sample}, queries)
-            require_known("doc_id", {pair.doc_id for pair in sample}, documents)
-            texts = [(queries[pair.query_id], documents[pair.doc_id]) for pair in sample]
+            sample = draw(candidates, PAIRS, PAIRS_A_QUERY)
+            texts = texts_of(sample, queries, documents)
             found = compare(sample, exact().score(texts), teacher.score(texts), self.measure)
             record = {"candidates": candidates_hash, **found.record}
         figures = {name: value for name, value in record.items() if name != "candidates"}
@@ -91,33 +85,3 @@ def read_fidelity(layout: Layout, teacher_id: str) -> Record | None:
     """The figures that the store holds for a teacher, if any."""
     path = layout.fidelity(teacher_id)
     return json.loads(path.read_text(encoding="utf-8")) if locations.is_file(path) else None
-
-
-def draw(candidates: Path, pairs: int = PAIRS, pairs_a_query: int = PAIRS_A_QUERY) -> list[SamplePair]:
-    """At most `pairs` candidates of queries spread evenly over the table; of each, the labelled ones come first.
-
-    The same table gives the same pairs. The rest of a query's pairs are spread evenly over its candidates.
-    """
-    names = sorted(named_ids(candidates)[0])
-    chosen = _spread(names, max(1, pairs // pairs_a_query))
-    found: dict[str, dict[str, int | None]] = {name: {} for name in chosen}
-    with tables.open_parquet(candidates) as source:
-        for batch in source.iter_batches(columns=["query_id", "doc_id", "label"]):
-            kept = batch.filter(pc.is_in(batch.column(0), value_set=pa.array(chosen, pa.string())))
-            for query_id, doc_id, label in zip(*(column.to_pylist() for column in kept.columns), strict=True):
-                if label is not None or doc_id not in found[query_id]:
-                    found[query_id][doc_id] = label
-    sample = []
-    for query_id, labels in found.items():
-        judged = [doc_id for doc_id in sorted(labels) if labels[doc_id] is not None][:pairs_a_query]
-        others = [doc_id for doc_id in sorted(labels) if labels[doc_id] is None]
-        wanted = [*judged, *_spread(others, pairs_a_query - len(judged))]
-        sample += [SamplePair(query_id, doc_id, labels[doc_id]) for doc_id in wanted]
-    return sample
-
-
-def _spread(names: list[str], count: int) -> list[str]:
-    """At most `count` of `names`, at even distances."""
-    if len(names) <= count:
-        return names
-    return [names[place * len(names) // count] for place in range(count)]

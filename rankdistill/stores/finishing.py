@@ -63,7 +63,7 @@ def write_manifest(
 def _files(layout: Layout, finished: list[str]) -> Iterator[Path]:
     """The store's files; of teachers that are being scored still, none."""
     yield from layout.candidate_tables()
-    yield from (path for path in (layout.queries, layout.documents) if locations.is_file(path))
+    yield from (path for path in (layout.queries, layout.documents, layout.calibration) if locations.is_file(path))
     for teacher_id in finished:
         yield layout.teacher(teacher_id)
         if locations.is_file(layout.fidelity(teacher_id)):

@@ -45,6 +45,11 @@ class Layout:
         """Document texts."""
         return self.root / "documents.parquet"
 
+    @property
+    def calibration(self) -> Path:
+        """The pairs that quantised teachers are calibrated with; absent without such teachers."""
+        return self.root / "calibration.json"
+
     def teacher(self, teacher_id: str) -> Path:
         """The fingerprint of one teacher."""
         return self.root / "teachers" / f"{teacher_id}.json"

@@ -18,6 +18,7 @@ from rankdistill import files, tables
 from rankdistill.errors import ConfigError
 from rankdistill.executors.base import Executor, MakeWorker
 from rankdistill.executors.local import LocalExecutor
+from rankdistill.stores.calibration import keep_calibration
 from rankdistill.stores.fidelity import FidelityCheck, keep_fidelity
 from rankdistill.stores.finishing import finish
 from rankdistill.stores.keys import text_hasher
@@ -66,7 +67,8 @@ class ScoreWriter:
         teacher: scores the pairs; its `teacher_id` names the folder of its shards.
         dataset_fingerprint: content hash of the data set, for the manifest.
         unit_size: pairs a shard.
-        spec: how workers in other processes load `teacher`; executors that have such workers need it.
+        spec: how `teacher` was loaded; executors with workers in other processes need it, and calibration pairs in it
+            are kept in the store.
         lock_wait: seconds to wait for another writer that registers or finishes.
         fidelity: what is asked of a teacher that does not compute in float32, before anything is scored.
     """
@@ -195,6 +197,8 @@ class ScoreWriter:
                     self.plan()  # what it refuses is refused before anything is written
                 kept = register(layout, self.candidates, self.candidates_hash, self.queries, self.documents)
                 register_teacher(layout, self.teacher)
+                if self.spec is not None and (pairs := self.spec.settings.get("calibration")) is not None:
+                    keep_calibration(layout, pairs)
                 if fidelity is not None:
                     keep_fidelity(layout, teacher_id, fidelity)
                 plan = make_plan(layout, kept, teacher_id, self.hash_of, self.unit_size, self._whole_queries)

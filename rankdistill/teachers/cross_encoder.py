@@ -10,7 +10,7 @@ import numpy as np
 
 from rankdistill.inference import PairScorer
 from rankdistill.teachers.base import PairTeacher, Progress, ScoreKind, check_scores, teacher_id
-from rankdistill.teachers.settings import ModelSettings
+from rankdistill.teachers.settings import FastModelSettings
 
 
 class CrossEncoderTeacher:
@@ -47,9 +47,10 @@ class CrossEncoderTeacher:
         return check_scores(self.teacher_id, pairs, self._scorer.score(pairs, progress))
 
 
-Settings = ModelSettings
+Settings = FastModelSettings
 
 
-def load(settings: ModelSettings) -> CrossEncoderTeacher:
+def load(settings: FastModelSettings) -> CrossEncoderTeacher:
     """The teacher; raises ModelReferenceError unless the model is a cross-encoder with one output."""
-    return CrossEncoderTeacher(PairScorer(settings.model, settings.backend, settings.max_length))
+    model = PairScorer(settings.model, settings.backend, settings.max_length, calibration=settings.calibration)
+    return CrossEncoderTeacher(model)

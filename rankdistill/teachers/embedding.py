@@ -12,7 +12,7 @@ from rankdistill.errors import TeacherError
 from rankdistill.inference import TextEncoder
 from rankdistill.teachers.base import PairTeacher, Progress, Role, ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.distinct import distinct
-from rankdistill.teachers.settings import ModelSettings
+from rankdistill.teachers.settings import FastModelSettings
 
 
 class BiEncoderTeacher:
@@ -72,12 +72,13 @@ class BiEncoderTeacher:
         return check_scores(self.teacher_id, pairs, scores)
 
 
-Settings = ModelSettings
+Settings = FastModelSettings
 
 
-def load(settings: ModelSettings) -> BiEncoderTeacher:
+def load(settings: FastModelSettings) -> BiEncoderTeacher:
     """The teacher; raises ModelReferenceError unless the model embeds single texts."""
-    return BiEncoderTeacher(TextEncoder(settings.model, settings.backend, settings.max_length))
+    model = TextEncoder(settings.model, settings.backend, settings.max_length, calibration=settings.calibration)
+    return BiEncoderTeacher(model)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

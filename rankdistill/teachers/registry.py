@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import yaml
 from pydantic import ValidationError
 
 from rankdistill.errors import ConfigError
+from rankdistill.inference.backends import is_calibrated
+from rankdistill.inference.calibration import Pairs
 from rankdistill.inference.loading import kind_of
 from rankdistill.models import resolve
 from rankdistill.teachers import plain_yaml
@@ -51,6 +53,12 @@ class TeacherSpec:
 
     kind: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_calibration(self, draw: Callable[[], Pairs]) -> TeacherSpec:
+        """The same teacher, calibrated with the pairs that `draw` gives, if its back end needs some and it has none."""
+        if not is_calibrated(str(self.settings.get("backend"))) or self.settings.get("calibration") is not None:
+            return self
+        return replace(self, settings={**self.settings, "calibration": [list(pair) for pair in draw()]})
 
     def load(self) -> PairTeacher:
         """Load the teacher.

@@ -27,6 +27,17 @@ class ModelSettings(Settings):
     max_length: int | None = None
 
 
+class FastModelSettings(ModelSettings):
+    """Settings of a teacher that the fast back ends run.
+
+    Args:
+        calibration: (query, document) texts like those to be scored, for back ends that are calibrated; the verbs that
+            score draw them from the candidates.
+    """
+
+    calibration: tuple[tuple[str, str], ...] | None = None
+
+
 class TorchModelSettings(ModelSettings):
     """Settings of a teacher whose model only torch runs here.
 

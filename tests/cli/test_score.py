@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rankdistill import manifest
 from tests.cli.verb import Run
 from tests.stores.test_writer import contents
 
@@ -73,6 +74,22 @@ def test_bad_settings_are_refused_before_anything_is_written(
     assert "ConfigError" in text
     assert said in text
     assert not (tmp_path / "store").exists()
+
+
+def test_a_back_end_in_less_precision_is_checked_before_anything_is_written(
+    rankdistill: Run, words: list[object], tmp_path: Path
+) -> None:
+    fast = [*("torch-bf16" if word == "torch" else word for word in words), tmp_path / "store"]
+    status, text = rankdistill("score", *fast, "--min-fidelity", 1)
+    assert status == 1
+    assert "BackendFidelityError" in text
+    assert "auto is exact" in text
+    assert not (tmp_path / "store").exists()
+    assert rankdistill("score", *fast, "--min-fidelity", 0.5)[0] == 0
+    (record,) = manifest.expect(tmp_path / "store", "scores", "score").parameters["fidelity"].values()
+    assert record["pairs"] == 120
+    assert record["spearman"] > 0.9
+    assert record["ndcg_change"] is not None
 
 
 @pytest.mark.slow

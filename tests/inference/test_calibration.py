@@ -1,30 +1,27 @@
-"""Calibration texts: the same everywhere, of mixed lengths, without code."""
+"""Calibration texts: the stand-in is the same everywhere, of mixed lengths; pairs become rows."""
 
 from __future__ import annotations
 
-from rankdistill.inference.calibration import calibration_columns, calibration_hash
+from rankdistill.inference.calibration import SAMPLES, documentation_pairs, hash_of, rows_of
 
 
-def test_rows_are_as_many_as_asked_and_always_the_same() -> None:
-    for columns in (1, 2):
-        found = calibration_columns(columns, 120)
-        assert [len(column) for column in found] == [120] * columns
-        assert found == calibration_columns(columns, 120)
-    assert len(calibration_hash()) == 64
-
-
-def test_short_and_long_texts_take_turns() -> None:
-    words = [len(text.split()) for text in calibration_columns(1)[0]]
-    assert max(words[::2]) <= 9
-    assert set(words[1::2]) == {25, 45, 65, 90, 140}
-
-
-def test_half_of_the_queries_begin_their_passage() -> None:
-    queries, passages = calibration_columns(2)
-    begins = [passage.startswith(query) for query, passage in zip(queries, passages, strict=True)]
+def test_the_stand_in_has_mixed_lengths_and_relevant_and_other_pairs() -> None:
+    pairs = documentation_pairs()
+    assert len(pairs) == SAMPLES
+    assert {len(passage.split()) for _, passage in pairs} == {25, 45, 65, 90, 140}
+    begins = [passage.startswith(query) for query, passage in pairs]
     assert all(begins[1::2])
     assert not any(begins[::2])
 
 
-def test_there_are_always_enough() -> None:
-    assert len(calibration_columns(2, 5000)[1]) == 5000
+def test_pairs_become_rows_of_pairs_or_of_texts() -> None:
+    pairs = [(f"query {row}", f"document {row}") for row in range(SAMPLES + 5)]
+    queries, documents = rows_of(pairs, 2)
+    assert (len(queries), queries[3], documents[3]) == (SAMPLES, "query 3", "document 3")
+    (texts,) = rows_of(pairs, 1)
+    assert (len(texts), texts[:3]) == (SAMPLES, ["query 0", "document 1", "query 2"])
+
+
+def test_the_hash_tells_pairs_apart() -> None:
+    assert hash_of([("a", "b")]) == hash_of((["a", "b"],))
+    assert hash_of([("a", "b")]) != hash_of([("a", "c")])

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from rankdistill.errors import BackendFidelityError
-from rankdistill.stores import fidelity
-from rankdistill.stores.fidelity import FidelityCheck, draw
+from rankdistill.inference.fidelity import SamplePair
+from rankdistill.stores.fidelity import FidelityCheck
+from rankdistill.stores.sampling import draw
 from rankdistill.stores.writer import ScoreWriter
 from rankdistill.teachers.base import PairTeacher
 from tests.stores.conftest import HashTeacher
@@ -100,7 +101,7 @@ def test_labels_are_judged_where_there_are_some(writer: MakeWriter, tmp_path: Pa
 def test_a_sample_has_whole_groups_with_the_labelled_pairs_first(candidates: Path) -> None:
     sample = draw(candidates, pairs=24, pairs_a_query=6)
     assert sample == draw(candidates, pairs=24, pairs_a_query=6)
-    by_query: dict[str, list[fidelity.SamplePair]] = {}
+    by_query: dict[str, list[SamplePair]] = {}
     for pair in sample:
         by_query.setdefault(pair.query_id, []).append(pair)
     assert [len(pairs) for pairs in by_query.values()] == [6] * 4

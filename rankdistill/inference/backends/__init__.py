@@ -1,7 +1,14 @@
 """Back ends that run a token model: each is one file with an `open_backend` function and one line in the registry."""
 
 from rankdistill.inference.backends.base import Backend, BackendInfo, TokenModel
-from rankdistill.inference.backends.registry import BACKENDS, backend_fingerprint, choose, is_exact, open_backend
+from rankdistill.inference.backends.registry import (
+    BACKENDS,
+    backend_fingerprint,
+    choose,
+    is_calibrated,
+    is_exact,
+    open_backend,
+)
 
 __all__ = [
     "BACKENDS",
@@ -10,6 +17,7 @@ __all__ = [
     "TokenModel",
     "backend_fingerprint",
     "choose",
+    "is_calibrated",
     "is_exact",
     "open_backend",
 ]

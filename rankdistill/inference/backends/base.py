@@ -33,12 +33,14 @@ class TokenModel:
         example: small features to trace with; their shape does not matter afterwards.
         identity: what the module's numbers depend on (weights, maximum length, output); JSON values.
         calibration: gives the rows that a quantised form is calibrated with, each as features of its own.
+        calibration_hash: of the texts of these rows.
     """
 
     module: Any
     example: Mapping[str, np.ndarray]
     identity: Mapping[str, Any]
     calibration: Callable[[], Sequence[Mapping[str, np.ndarray]]]
+    calibration_hash: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class BackendInfo:
         precision: in which the matrix products are computed; every other than float32 is checked for fidelity.
         devices: kinds of torch devices that it runs on.
         libraries: modules that must be installed besides torch.
-        calibrated: whether its numbers depend on the calibration texts.
+        calibrated: whether its numbers depend on the calibration pairs.
     """
 
     module: str

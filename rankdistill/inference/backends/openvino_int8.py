@@ -15,7 +15,6 @@ from rankdistill._extras import require
 from rankdistill.inference.backends import openvino_runtime
 from rankdistill.inference.backends.base import Backend, TokenModel
 from rankdistill.inference.backends.tracing import quiet_tracing
-from rankdistill.inference.calibration import calibration_hash
 from rankdistill.inference.export_cache import exported
 
 LIBRARIES = (*openvino_runtime.LIBRARIES, "nncf")
@@ -23,7 +22,7 @@ LIBRARIES = (*openvino_runtime.LIBRARIES, "nncf")
 
 def open_backend(model: TokenModel, device: str) -> Backend:
     """The quantised model from the cache, converted and calibrated on first use."""
-    identity = dict(model.identity) | {"calibration": calibration_hash()}
+    identity = dict(model.identity) | {"calibration": model.calibration_hash}
 
     def build(folder: Path) -> None:
         openvino_runtime.save(_quantise(openvino_runtime.convert(model), model), folder)
@@ -34,10 +33,27 @@ def open_backend(model: TokenModel, device: str) -> Backend:
 
 def _quantise(converted: Any, model: TokenModel) -> Any:
     os.environ.setdefault("NNCF_CI", "1")  # read at import: no reports over the network
-    nncf = require("nncf", "the openvino-int8 back end")
+    purpose = "the openvino-int8 back end"
+    nncf = require("nncf", purpose)
     nncf.set_log_level("ERROR")
     rows = list(model.calibration())
     with quiet_tracing(), redirect_stdout(io.StringIO()):  # its progress bars cannot be turned off
         return nncf.quantize(
-            converted, nncf.Dataset(rows), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(rows)
+            converted,
+            nncf.Dataset(rows),
+            model_type=nncf.ModelType.TRANSFORMER,
+            subset_size=len(rows),
+            advanced_parameters=nncf.AdvancedQuantizationParameters(
+                activations_range_estimator_params=_widest_ranges(require("nncf.quantization.range_estimator", purpose))
+            ),
         )
+
+
+def _widest_ranges(estimator: Any) -> Any:
+    """Ranges that hold every activation seen; NNCF's own cut the rare large ones, and that moves the scores."""
+    statistics, aggregator = estimator.StatisticsType, estimator.AggregatorType
+    collect = estimator.StatisticsCollectorParameters
+    return estimator.RangeEstimatorParameters(
+        min=collect(statistics_type=statistics.MIN, aggregator_type=aggregator.MIN),
+        max=collect(statistics_type=statistics.MAX, aggregator_type=aggregator.MAX),
+    )

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from rankdistill.errors import ConfigError
 from rankdistill.inference.backends.base import Backend, BackendInfo, TokenModel
-from rankdistill.inference.calibration import calibration_hash
+from rankdistill.inference.calibration import Pairs, hash_of
 
 _HERE = "rankdistill.inference.backends"
 
@@ -59,11 +59,15 @@ def is_exact(name: str) -> bool:
     return name not in BACKENDS or BACKENDS[name].precision == "float32"
 
 
-def backend_fingerprint(name: str) -> dict[str, str]:
+def is_calibrated(name: str) -> bool:
+    """Whether the numbers of `name` depend on calibration pairs."""
+    return name in BACKENDS and BACKENDS[name].calibrated
+
+
+def backend_fingerprint(name: str, calibration: Pairs) -> dict[str, str]:
     """What the numbers owe to the back end: its name, precision and, where it was calibrated, with what."""
-    info = BACKENDS.get(name)
-    found = {"backend": name, "dtype": info.precision if info else "float32"}
-    return found | {"calibration": calibration_hash()} if info and info.calibrated else found
+    found = {"backend": name, "dtype": BACKENDS[name].precision if name in BACKENDS else "float32"}
+    return found | {"calibration": hash_of(calibration)} if is_calibrated(name) else found
 
 
 def open_backend(name: str, model: TokenModel, device: str) -> Backend:
