@@ -13,6 +13,9 @@ from rankdistill.errors import BackendFidelityError
 LEAST = 0.99
 """Spearman correlation with float32 below which a back end is refused."""
 
+WITHIN_A_QUERY = 5.0
+"""So many times the loss of correlation is accepted within a query: its few candidates are more alike than the rest."""
+
 _DIGITS = 6
 """Decimals kept: machines differ in the last bits, a store must not."""
 
@@ -71,16 +74,19 @@ class Fidelity:
         """Stop a back end that drifts.
 
         Args:
-            least: smallest Spearman correlation accepted, over all pairs and as the mean within queries.
+            least: smallest Spearman correlation accepted over all pairs; as the mean within queries, 1 less
+                `WITHIN_A_QUERY` times as much is.
             backend: what the message calls it.
 
         Raises:
             BackendFidelityError: it is less.
         """
-        if min(self.spearman, self.spearman_per_query) >= least:
+        least_within = 1 - WITHIN_A_QUERY * (1 - least)
+        if self.spearman >= least and self.spearman_per_query >= least_within:
             return
         raise BackendFidelityError(
-            expected=f"{backend} to rank as float32 does: Spearman correlations of {least:g} or more",
+            expected=f"{backend} to rank as float32 does: a Spearman correlation of {least:g} or more over all pairs, of "
+            f"{least_within:g} or more within a query",
             got=f"{self.spearman:.4f} over {self.pairs} sampled pairs, {self.spearman_per_query:.4f} within a query; "
             f"scores differ by {self.mean_difference:.3g} on average, {self.max_difference:.3g} at most",
             consequence="nothing was scored: students would learn the errors of the number format",
