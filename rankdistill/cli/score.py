@@ -43,7 +43,7 @@ def score(
     min_fidelity: Annotated[
         float,
         typer.Option(
-            help="Spearman correlation with float32 that a back end in less precision must reach on sampled pairs "
+            help="Spearman correlation with float32 that a back end in less precision must reach over sampled pairs "
             "before the run; 0: no check.",
             min=0.0,
             max=1.0,

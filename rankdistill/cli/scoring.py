@@ -28,7 +28,7 @@ Backend = Annotated[
     str,
     typer.Option(
         help="What runs the model: auto (the fastest exact one), torch, torch-bf16, torch-fp16 (GPU), onnx, onnx-int8, "
-        "openvino, openvino-bf16, openvino-int8 (the fastest on CPU, checked before the run)."
+        "openvino, openvino-bf16, openvino-int8 (the fastest on CPU; not exact, checked before the run)."
     ),
 ]
 MaxLength = Annotated[int | None, typer.Option(help="Tokens of a pair; the teacher's own by default.", min=8)]

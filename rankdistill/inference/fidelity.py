@@ -85,8 +85,8 @@ class Fidelity:
         if self.spearman >= least and self.spearman_per_query >= least_within:
             return
         raise BackendFidelityError(
-            expected=f"{backend} to rank as float32 does: a Spearman correlation of {least:g} or more over all pairs, of "
-            f"{least_within:g} or more within a query",
+            expected=f"{backend} to rank as float32 does: a Spearman correlation of {least:g} or more over all "
+            f"pairs, of {least_within:g} or more within a query",
             got=f"{self.spearman:.4f} over {self.pairs} sampled pairs, {self.spearman_per_query:.4f} within a query; "
             f"scores differ by {self.mean_difference:.3g} on average, {self.max_difference:.3g} at most",
             consequence="nothing was scored: students would learn the errors of the number format",
