@@ -1,4 +1,7 @@
-"""The losses: one file an objective, pure functions of tensors, no model inside."""
+"""The losses: one file an objective, pure functions of tensors, no model inside.
+
+`LOSSES` compares scores of a query's candidates, `ALIGNMENTS` embeddings of single texts.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,16 @@ from functools import partial
 
 from torch import Tensor
 
+from rankdistill.losses.affinity import affinity
 from rankdistill.losses.contrastive import contrastive
+from rankdistill.losses.cosine import cosine
 from rankdistill.losses.kl_div import kl_div
+from rankdistill.losses.leaf import leaf
 from rankdistill.losses.margin_mse import margin_mse
+from rankdistill.losses.matryoshka import matryoshka
+from rankdistill.losses.mi_alpha import mi_alpha
+from rankdistill.losses.mixup import mixup
+from rankdistill.losses.nd import nd
 
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "margin_mse": partial(margin_mse, pairs="positive"),
@@ -19,4 +29,26 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 }
 """Name -> loss of (student_scores, teacher_scores), or for `contrastive` of (student_scores, positives)."""
 
-__all__ = ["LOSSES", "contrastive", "kl_div", "margin_mse"]
+ALIGNMENTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "leaf": leaf,
+    "cosine": cosine,
+    "mi_alpha": mi_alpha,
+    "affinity": affinity,
+    "nd": nd,
+}
+"""Name -> loss of (student, teacher) embeddings, [batch, dim] of the same texts; `mixup`, `matryoshka` go on top."""
+
+__all__ = [
+    "ALIGNMENTS",
+    "LOSSES",
+    "affinity",
+    "contrastive",
+    "cosine",
+    "kl_div",
+    "leaf",
+    "margin_mse",
+    "matryoshka",
+    "mi_alpha",
+    "mixup",
+    "nd",
+]

@@ -56,13 +56,7 @@ def require_pair(student_scores: Float[Tensor, "batch docs"], teacher_scores: Fl
     require_same_device("teacher scores", student_scores, teacher_scores)
     require_scores("student", student_scores)
     require_scores("teacher", teacher_scores)
-    if teacher_scores.requires_grad:
-        raise LossInputError(
-            expected="teacher scores without a gradient",
-            got="teacher scores that require one",
-            consequence="the teacher would be trained towards the student",
-            remedy="compute them under torch.no_grad(), or detach them",
-        )
+    require_no_gradient("teacher scores", teacher_scores)
 
 
 def require_positives(student_scores: Float[Tensor, "batch candidates"], positives: Int[Tensor, " batch"]) -> None:
@@ -86,11 +80,22 @@ def require_positives(student_scores: Float[Tensor, "batch candidates"], positiv
         )
 
 
-def require_same_device(name: str, student_scores: Tensor, other: Tensor) -> None:
-    """Raise LossInputError unless `other` is where the student's scores are."""
-    if student_scores.device != other.device:
+def require_no_gradient(name: str, target: Tensor) -> None:
+    """Raise LossInputError if `target` would be trained: the teacher's side never is."""
+    if target.requires_grad:
         raise LossInputError(
-            expected=f"{name} on {student_scores.device}, as the student scores",
+            expected=f"{name} without a gradient",
+            got=f"{name} that require one",
+            consequence="the teacher would be trained towards the student",
+            remedy="compute them under torch.no_grad(), or detach them",
+        )
+
+
+def require_same_device(name: str, student: Tensor, other: Tensor) -> None:
+    """Raise LossInputError unless `other` is where the student's tensor is."""
+    if student.device != other.device:
+        raise LossInputError(
+            expected=f"{name} on {student.device}, as the student's",
             got=f"{name} on {other.device}",
             consequence="the loss cannot be computed",
             remedy="move the batch to the student's device",
