@@ -51,6 +51,7 @@ def require_aligned(student: Float[Tensor, "batch dim"], teacher: Float[Tensor, 
 
     Both are finite [batch, dim] of one shape on one device, no teacher row is zero, and the teacher has no gradient.
     """
+    require_same_device("teacher embeddings", student, teacher)
     require_vectors("student", student)
     require_vectors("teacher", teacher)
     if student.shape[0] != teacher.shape[0]:
@@ -67,7 +68,6 @@ def require_aligned(student: Float[Tensor, "batch dim"], teacher: Float[Tensor, 
             consequence="the two sides are not one space, and no search could compare them",
             remedy="put a projection to the teacher's dimension into the student",
         )
-    require_same_device("teacher embeddings", student, teacher)
     require_no_gradient("teacher embeddings", teacher)
     require_directions("teacher", teacher)
 
