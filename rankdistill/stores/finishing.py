@@ -10,7 +10,8 @@ from rankdistill import files, locations, manifest
 from rankdistill.stores import keying
 from rankdistill.stores.fidelity import read_fidelity
 from rankdistill.stores.layout import ARTEFACT, Layout
-from rankdistill.stores.plan import Plan, discard_plan, read_plan
+from rankdistill.stores.missing import forget_plan
+from rankdistill.stores.plan import Plan, read_plan
 
 
 def finish(layout: Layout, teacher_id: str, plan: Plan, inputs: Mapping[str, str], command: str) -> int:
@@ -25,15 +26,17 @@ def finish(layout: Layout, teacher_id: str, plan: Plan, inputs: Mapping[str, str
         inputs: name -> content hash of what was read, added to those of earlier runs.
         command: the command line.
     """
-    if read_plan(layout, teacher_id) != plan:
+    if read_plan(layout.plan(teacher_id)) != plan:
         return 0
-    left = plan.left(layout, teacher_id)
+    left = plan.left(layout.scores(teacher_id))
     if not left:
-        finished = [known for known in layout.teacher_ids() if known == teacher_id or read_plan(layout, known) is None]
+        finished = [
+            known for known in layout.teacher_ids() if known == teacher_id or read_plan(layout.plan(known)) is None
+        ]
         files.remove_temporaries(layout.scores(teacher_id))
         files.remove_temporaries(layout.root, keep_living=finished != layout.teacher_ids())
         write_manifest(layout, finished, plan.unit_size, inputs, command)
-        discard_plan(layout, teacher_id)
+        forget_plan(layout, teacher_id)
     return len(left)
 
 

@@ -161,6 +161,6 @@ def _write_shards(layout: Layout, table: ScoreTable) -> Iterator[int]:
 def _write_manifest(layout: Layout, table: ScoreTable, command: str) -> None:
     earlier = manifest.read(layout.root)
     unit_size = int(earlier.parameters["unit_size"]) if earlier else SHARD_ROWS
-    finished = [known for known in layout.teacher_ids() if read_plan(layout, known) is None]
+    finished = [known for known in layout.teacher_ids() if read_plan(layout.plan(known)) is None]
     inputs = (dict(earlier.inputs) if earlier else {}) | dict(table.inputs)
     write_manifest(layout, finished, unit_size, inputs, command)

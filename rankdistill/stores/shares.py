@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rankdistill import files, locations
 from rankdistill.errors import ConfigError, LockedError
-from rankdistill.stores.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,9 @@ class Share:
 WHOLE = Share()
 """Every unit."""
 
+WRITERS = "writers"
+"""Folder of the locks inside that of a plan."""
+
 
 def parse_share(text: str) -> Share:
     """The share written as `i/n`, as in `2/3`; raises ConfigError for anything else."""
@@ -53,34 +55,37 @@ def _bad_share(text: str) -> ConfigError:
 
 
 @contextmanager
-def taken(layout: Layout, teacher_id: str, share: Share) -> Iterator[None]:
-    """Be the only writer of `share` of the teacher's plan. Enter it while holding the store's lock.
+def taken(plan: Path, share: Share) -> Iterator[None]:
+    """Be the only writer of `share` of the plan in the folder `plan`. Enter it while holding the store's lock.
 
     Raises:
         LockedError: another process writes this share, or a share of another division of the plan.
     """
-    for other in living_shares(layout, teacher_id):
+    for other in living_shares(plan):
         if other == str(share) or other.partition("/")[2] != str(share.count):
             raise LockedError(
-                expected=f"to be the only process that writes share {share} of {teacher_id} in {layout.root}",
+                expected=f"to be the only process that writes share {share} of the plan {plan}",
                 got=f"another process writes share {other}",
                 consequence="nothing was written",
                 remedy="wait for it to end; several writers at once need --shard 1/n to n/n with the same n"
-                + files.if_holder_is_dead(lock_folder(layout, teacher_id, other)),
+                + files.if_holder_is_dead(lock_folder(plan, other)),
             )
-    with files.exclusive(lock_folder(layout, teacher_id, str(share))):
+    with files.exclusive(lock_folder(plan, str(share))):
         yield
 
 
-def living_shares(layout: Layout, teacher_id: str) -> list[str]:
-    """The shares, as `i/n`, of the teacher's plan that living processes write. Call it under the store's lock."""
-    found = locations.listing(_folder(layout, teacher_id), "*-of-*")
+def living_shares(plan: Path) -> list[str]:
+    """The shares, as `i/n`, of the plan in the folder `plan` that living processes write.
+
+    Call it while holding the store's lock.
+    """
+    found = locations.listing(plan / WRITERS, "*-of-*")
     return [path.name.replace("-of-", "/") for path in found if _is_locked(path)]
 
 
-def lock_folder(layout: Layout, teacher_id: str, share: str) -> Path:
+def lock_folder(plan: Path, share: str) -> Path:
     """Where the lock of a share, written as `i/n`, lies."""
-    return _folder(layout, teacher_id) / share.replace("/", "-of-")
+    return plan / WRITERS / share.replace("/", "-of-")
 
 
 def _is_locked(folder: Path) -> bool:
@@ -90,7 +95,3 @@ def _is_locked(folder: Path) -> bool:
         except LockedError:
             return True
     return False
-
-
-def _folder(layout: Layout, teacher_id: str) -> Path:
-    return layout.plan(teacher_id) / "writers"

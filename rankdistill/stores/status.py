@@ -18,7 +18,7 @@ def describe(folder: Path) -> Iterator[str]:
         RemoteError: the object store does not answer, or refuses.
     """
     layout = Layout(folder)
-    plans = {teacher_id: read_plan(layout, teacher_id) for teacher_id in layout.teacher_ids()}
+    plans = {teacher_id: read_plan(layout.plan(teacher_id)) for teacher_id in layout.teacher_ids()}
     finished = manifest.read(folder) is not None and not any(plans.values())
     yield f"{folder}: score store, {'finished' if finished else 'interrupted: the same command takes it up again'}"
     for path in (layout.queries, layout.documents):
@@ -28,5 +28,5 @@ def describe(folder: Path) -> Iterator[str]:
         shards = tables.footers(layout.shards(teacher_id))
         line = f"  {teacher_id}: {sum(shard.num_rows for shard in shards):,} scores in {len(shards):,} shards"
         if plan is not None:
-            line += f", {plan.pairs(plan.left(layout, teacher_id)):,} pairs to score"
+            line += f", {plan.items(plan.left(layout.scores(teacher_id))):,} pairs to score"
         yield line

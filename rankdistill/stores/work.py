@@ -45,9 +45,9 @@ class ShardWorker:
             OutputError: the disk is full or read-only.
         """
         teacher_id = self.teacher.teacher_id
-        shard = self.plan.shard(self.layout, teacher_id, number)
+        shard = self.plan.shard(self.layout.scores(teacher_id), number)
         if locations.is_file(shard):
-            progress(self.plan.pairs([number]))
+            progress(self.plan.items([number]))
             return 0
         unit = self.plan.unit(number)
         scores = self._score(unit, progress)

@@ -23,7 +23,8 @@ from rankdistill.stores.fidelity import FidelityCheck, keep_fidelity
 from rankdistill.stores.finishing import finish
 from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import Layout
-from rankdistill.stores.plan import Plan, count_missing, make_plan
+from rankdistill.stores.missing import count_missing, make_plan
+from rankdistill.stores.plan import Plan
 from rankdistill.stores.registering import named_ids, register, register_teacher
 from rankdistill.stores.shares import WHOLE, Share, taken
 from rankdistill.stores.texts import require_known
@@ -167,7 +168,7 @@ class ScoreWriter:
         executor = executor or LocalExecutor()
         with self._begun(share) as plan:
             units = share.of(plan.units)
-            mine = plan.pairs(units)
+            mine = plan.items(units)
             if on_plan:
                 on_plan(Missing(plan.wanted, plan.missing, mine))
             scored = executor.run(units, self._work(plan, executor.remote), progress)
@@ -202,7 +203,7 @@ class ScoreWriter:
                 if fidelity is not None:
                     keep_fidelity(layout, teacher_id, fidelity)
                 plan = make_plan(layout, kept, teacher_id, self.hash_of, self.unit_size, self._whole_queries)
-                held.enter_context(taken(layout, teacher_id, share))
+                held.enter_context(taken(layout.plan(teacher_id), share))
             yield plan
 
     def _work(self, plan: Plan, remote: bool) -> MakeWorker:

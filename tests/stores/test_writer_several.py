@@ -120,7 +120,7 @@ def test_a_share_that_lives_cannot_be_taken_again(writer: MakeWriter, tmp_path: 
 
         def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
             if not refused:
-                assert living_shares(Layout(tmp_path / "store"), self.teacher_id) == ["1/3"]
+                assert living_shares(Layout(tmp_path / "store").plan(self.teacher_id)) == ["1/3"]
                 for other in (THIRDS[0], Share(), Share(2, 4)):
                     with pytest.raises(LockedError, match=r"another process writes share 1/3") as caught:
                         writer(HashTeacher()).run(share=other)
@@ -144,7 +144,7 @@ def test_other_candidates_wait_until_the_living_writers_are_done(
 
         def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
             for changed in ({"table": half}, {"unit_size": 32}):
-                with pytest.raises(LockedError, match="of other candidates, or with another unit size"):
+                with pytest.raises(LockedError, match="of other candidates or texts, or with another unit size"):
                     writer(HashTeacher(), **changed).run(share=THIRDS[1])
             return super().score(pairs, progress)
 
@@ -194,7 +194,7 @@ def test_a_kill_between_manifest_and_plan_leaves_a_store_that_can_be_read_and_ta
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("rankdistill.stores.finishing.discard_plan", killed)
+        patch.setattr("rankdistill.stores.finishing.forget_plan", killed)
         with pytest.raises(KeyboardInterrupt):
             writer(HashTeacher()).run()
     assert ScoreStore(tmp_path / "store").count() == 300
@@ -242,10 +242,10 @@ def test_shares_cut_the_units_without_overlap() -> None:
 
 def test_the_lock_of_a_share_ends_with_its_writer(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    with taken(layout, "hash-0", THIRDS[0]), taken(layout, "hash-0", THIRDS[2]):
-        assert living_shares(layout, "hash-0") == ["1/3", "3/3"]
-    assert living_shares(layout, "hash-0") == []
-    with taken(layout, "hash-0", Share()):
+    with taken(layout.plan("hash-0"), THIRDS[0]), taken(layout.plan("hash-0"), THIRDS[2]):
+        assert living_shares(layout.plan("hash-0")) == ["1/3", "3/3"]
+    assert living_shares(layout.plan("hash-0")) == []
+    with taken(layout.plan("hash-0"), Share()):
         pass
 
 
