@@ -117,7 +117,7 @@ def _summarise(out: Path) -> None:
     """Print what the log tells."""
     import json
 
-    from rankdistill.training.run import LOG_FILE
+    from rankdistill.training.artefact import LOG_FILE
 
     log = json.loads((out / LOG_FILE).read_text(encoding="utf-8"))
     for name, verdict in log.get("check", {}).get("verdicts", {}).items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rankdistill.training.config import TrainConfig
-
 _CARD = """---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
@@ -30,12 +28,12 @@ print(model.similarity(queries, documents))
 """
 
 
-def render(student: str, config: TrainConfig, steps: int) -> str:
+def render(student: str, loss: str, steps: int) -> str:
     """The card's text; asks no hub and holds no time.
 
     Args:
         student: reference of the model that training started from.
-        config: the settings.
+        loss: name of the objective.
         steps: optimiser steps done.
     """
-    return _CARD.format(student=student, loss=config.loss, steps=steps)
+    return _CARD.format(student=student, loss=loss, steps=steps)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import files, manifest
+from rankdistill import manifest
 from rankdistill.data import Dataset
 from rankdistill.inference.loading import quietly
 from rankdistill.students import dense
 from rankdistill.students.inherit import keep
-from rankdistill.training import card, checking, checkpoints, dev, inputs, rows, views
+from rankdistill.training import artefact, card, checking, dev, inputs, processes, rows, views
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.inputs import Inputs, ScoreSource
 
@@ -23,9 +19,7 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
     from rankdistill.training.objectives import Objective
-    from rankdistill.training.trainer import Progress, StudentTrainer
-
-LOG_FILE = "training_log.json"
+    from rankdistill.training.student_trainer import Progress, StudentTrainer
 
 
 def train(
@@ -77,26 +71,21 @@ def train(
     wanted = manifest.Manifest(
         artefact="student",
         inputs=inputs.hashes(dataset, found, student, dev_split),
-        parameters=config.decisive() | choices | {"processes": _processes()},
+        parameters=config.decisive() | choices | {"processes": processes.count()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
     )
-    with files.exclusive(out) if _is_first_process() else nullcontext():
-        if manifest.is_current(out, wanted):
+    with artefact.claimed(out, wanted, config.keep_checkpoints) as folder:
+        if folder is None:
             return out
-        folder = out / checkpoints.FOLDER
-        if _is_first_process():
-            checkpoints.claim(folder, wanted.identity)
-            checkpoints.remove_incomplete(folder)
         model = dense.load(student, dropout=config.dropout)
         if layers is not None:
             keep(model, layers)
         checked = checking.check(found, store.score_kinds(), config, dense.is_bounded(model))
         log = {"check": checked} | _train(model, dataset, store, found, config, dev_split, folder, progress)
-        if _is_first_process():
-            _write(out, model, log, card.render(student, config, log["steps"]), wanted)
-            if not config.keep_checkpoints:
-                shutil.rmtree(folder)
+        if processes.is_first():
+            artefact.save(out, model)
+            artefact.finish(out, log, card.render(student, config.loss, log["steps"]), wanted)
     return out
 
 
@@ -112,6 +101,8 @@ def _train(
 ) -> dict[str, Any]:
     """Train `model` in place; returns the log."""
     from rankdistill.training import objectives, trainer
+    from rankdistill.training.precision import resolve_precision
+    from rankdistill.training.student_trainer import Evaluation
 
     view = views.build(
         found.scores,
@@ -122,7 +113,7 @@ def _train(
         missing=config.missing,
         min_margin=config.min_margin,
     )
-    rows_a_step = config.batch_size * config.gradient_accumulation * _processes()
+    rows_a_step = config.batch_size * config.gradient_accumulation * processes.count()
     steps = config.steps or max(1, round(config.epochs * view.report.rows / rows_a_step))
     drawn = rows.draw(
         view,
@@ -134,54 +125,27 @@ def _train(
         config.seed,
     )
     evaluator = dev.evaluator(dataset, dev_split, config.dev_queries, config.dev_documents) if dev_split else None
+    evaluation = Evaluation(evaluator, dev.metric(model)) if evaluator else None
     before = evaluator(model)[dev.metric(model)] if evaluator else None
     objective = objectives.build(model, config, drawn)
-    runner = trainer.build(objective, model, drawn, steps, config, folder, evaluator, progress)
+    runner = trainer.build(objective, model, drawn, steps, config, folder, evaluation, progress)
     with quietly():
         trainer.run(runner, objective, folder)
     log = {"view": view.report.to_json() | {"held_out_queries": found.held_out_queries}}
-    return log | {"precision": trainer.resolve_precision(config.precision)} | _describe(runner, objective, before)
+    return log | {"precision": resolve_precision(config.precision)} | _describe(runner, objective, before)
 
 
 def _describe(runner: StudentTrainer, objective: Objective, before: float | None) -> dict[str, Any]:
     """Loss curve and dev scores; nothing that depends on the clock."""
-    history = runner.state.log_history
+    from rankdistill.training import student_trainer
+
     metric = f"eval_{dev.metric(runner.model)}"
     start = [] if before is None else [{"step": 0, "value": before}]
     return {
         "steps": runner.state.global_step,
         "best_step": runner.state.best_global_step,
         "scale": {"initial": objective.scale.initial, "final": objective.scale.value},
-        "loss": [
-            {name: entry[name] for name in ("step", "loss", "learning_rate", "grad_norm")}
-            for entry in history
-            if "loss" in entry
-        ],
+        "loss": student_trainer.curve(runner),
         "dev_ndcg_at_10": start
-        + [{"step": entry["step"], "value": entry[metric]} for entry in history if metric in entry],
+        + [{"step": entry["step"], "value": entry[metric]} for entry in runner.state.log_history if metric in entry],
     }
-
-
-def _write(out: Path, model: SentenceTransformer, log: dict[str, Any], readme: str, wanted: manifest.Manifest) -> None:
-    """Write the student and what tells about it; the manifest comes last."""
-    with files.output_errors(out), quietly():
-        model.save_pretrained(str(out), create_model_card=False)
-    files.write_text(out / "README.md", readme)
-    files.write_text(out / LOG_FILE, json.dumps(log, indent=1) + "\n")
-    written = {path.relative_to(out): path for path in sorted(out.rglob("*")) if path.is_file()}
-    outputs = {
-        name.as_posix(): files.hash_file(path)
-        for name, path in written.items()
-        if name.parts[0] != checkpoints.FOLDER and not name.name.startswith(".")
-    }
-    manifest.Manifest(
-        wanted.artefact, wanted.inputs, wanted.parameters, wanted.versions, wanted.command, outputs
-    ).write(out)
-
-
-def _processes() -> int:
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def _is_first_process() -> bool:
-    return int(os.environ.get("RANK", "0")) == 0

@@ -1,0 +1,15 @@
+"""Which of the processes that torchrun started this one is."""
+
+from __future__ import annotations
+
+import os
+
+
+def count() -> int:
+    """How many processes train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first() -> bool:
+    """Whether this process writes the output."""
+    return int(os.environ.get("RANK", "0")) == 0

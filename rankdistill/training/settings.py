@@ -1,0 +1,103 @@
+"""The settings that every training run has, and how settings are read. Loads no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rankdistill.errors import ConfigError
+
+Precision = Literal["auto", "float32", "bf16", "fp16"]
+Settings = TypeVar("Settings", bound="RunSettings")
+
+
+class RunSettings(BaseModel):
+    """What a run needs whatever it learns from; the same settings, data and student give the same student."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int | None = Field(None, ge=1, description="Optimiser steps; None: as many as the passes take.")
+    batch_size: int = Field(32, ge=1, description="Rows a step on one device.")
+    gradient_accumulation: int = Field(1, ge=1, description="Batches whose gradients are summed in one step.")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decay, not on biases and norms.")
+    max_gradient_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Rate everywhere in the student; above 0 it is slow on CPU.")
+    seed: int = Field(13, ge=0, description="Seed of sampling, order and dropout.")
+    precision: Precision = Field(
+        "auto",
+        description="auto: bf16 autocast where it is faster, fp16 on older GPUs, else float32.",
+    )
+    max_query_length: int | None = Field(None, ge=4, description="Query tokens in training; None: the model's limit.")
+    max_document_length: int | None = Field(
+        None, ge=4, description="Document tokens in training; None: the model's limit."
+    )
+
+    eval_steps: int = Field(100, ge=1, description="Steps between evaluations and checkpoints.")
+    log_steps: int = Field(10, ge=1, description="Steps between points of the loss curve; divides eval_steps.")
+    patience: int | None = Field(
+        None, ge=1, description="Stop after this many evaluations without a better dev nDCG@10; None: never."
+    )
+    dev_queries: int = Field(500, ge=1, description="Dev queries evaluated while training (the first by hash).")
+    dev_documents: int = Field(
+        4000, ge=1, description="Documents they are searched in: their positives and a sample of the corpus by hash."
+    )
+    keep_checkpoints: bool = Field(False, description="Keep the checkpoints of a finished run.")
+
+    @model_validator(mode="after")
+    def _log_divides_eval(self) -> RunSettings:
+        if self.eval_steps % self.log_steps:
+            raise ValueError(
+                f"log_steps ({self.log_steps}) must divide eval_steps ({self.eval_steps}): "
+                "a resumed run could not repeat the loss curve otherwise"
+            )
+        return self
+
+    def decisive(self) -> dict[str, Any]:
+        """The settings that decide the student, as JSON values."""
+        return self.model_dump(mode="json")
+
+
+def read(kind: type[Settings], path: Path | None, **overrides: object) -> Settings:
+    """The settings of a YAML file (or the defaults), with those `overrides` that are not None on top.
+
+    Raises:
+        ConfigError: no such file, no mapping in it, an unknown setting, or an invalid value.
+    """
+    settings = _load_yaml(path) if path is not None else {}
+    settings |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return kind.model_validate(settings)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}" for problem in error.errors()
+        ]
+        raise ConfigError(
+            expected="valid training settings",
+            got="; ".join(problems),
+            consequence="nothing was trained",
+            remedy=f"settings are {', '.join(kind.model_fields)}",
+        ) from error
+
+
+def _load_yaml(path: Path) -> dict[str, object]:
+    import yaml
+
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(
+            expected=f"training settings in {path}",
+            got=str(error),
+            consequence="nothing was trained",
+            remedy="give a YAML file with one setting a line",
+        ) from error
+    if not isinstance(settings, dict):
+        raise ConfigError(
+            expected=f"one `setting: value` a line in {path}",
+            got=type(settings).__name__,
+            consequence="nothing was trained",
+            remedy="give a YAML mapping",
+        )
+    return settings

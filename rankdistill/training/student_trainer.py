@@ -1,0 +1,207 @@
+"""The trainer of sentence-transformers as every run here uses it: rows in their order, resumed to the same curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.utils.data import DataLoader, Dataset, SequentialSampler
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
+
+from rankdistill.training import checkpoints
+from rankdistill.training.precision import resolve_precision
+from rankdistill.training.settings import RunSettings
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Progress = Callable[[int], object]
+"""Called with the number of steps just done."""
+
+Evaluator = Callable[..., dict[str, float]]
+"""Called by the trainer with the student; gives measures by name."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How fast a run learns.
+
+    Args:
+        peak: of all parameters without a rate of their own.
+        schedule: how the rate goes on after the warm-up: a name that transformers knows, or optimiser step (from 0) ->
+            share of the peak, warm-up included.
+        warmup_steps: in which the rate of a named schedule rises.
+        of_parameter: parameter name -> its peak.
+    """
+
+    peak: float
+    schedule: str | Callable[[int], float]
+    warmup_steps: int = 0
+    of_parameter: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is measured every `eval_steps`.
+
+    Args:
+        evaluator: gives the measures.
+        best: the measure, higher is better, whose best checkpoint is kept; None keeps the last.
+    """
+
+    evaluator: Evaluator
+    best: str | None
+
+
+class StudentTrainer(SentenceTransformerTrainer):
+    """Reads the rows in the order they were drawn in, and keeps no automatic model card, which would ask the hub."""
+
+    def __init__(self, *args: Any, rates: Rates, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.rates = rates
+
+    def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """The rows in order: shuffling was done when they were drawn."""
+        loader = DataLoader(
+            self.train_dataset,
+            batch_size=self.args.train_batch_size,
+            sampler=SequentialSampler(self.train_dataset),
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        return self.accelerator.prepare(loader)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
+        """The library's schedule of that name, or the run's own."""
+        if isinstance(self.rates.schedule, str) or self.lr_scheduler is not None:
+            return super().create_scheduler(num_training_steps, optimizer)
+        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, self.rates.schedule)
+        return self.lr_scheduler
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """None: the finished student gets a card of ours."""
+
+
+class LastStep(TrainerCallback):
+    """Makes the last step a point of the loss curve, and of the dev scores, whatever the intervals."""
+
+    def __init__(self, evaluate: bool) -> None:
+        self.evaluate = evaluate
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Ask for both at the end."""
+        if state.global_step >= state.max_steps:
+            control.should_log = True
+            control.should_evaluate = self.evaluate
+
+
+class StepProgress(TrainerCallback):
+    """Tells `progress` about the steps, those before a resume included."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Report the steps of earlier runs."""
+        self.progress(state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Report one step."""
+        self.progress(1)
+
+
+def build(
+    student: SentenceTransformer,
+    objective: torch.nn.Module,
+    rows: Dataset[dict[str, Any]],
+    collator: Callable[[list[dict[str, Any]]], dict[str, Any]],
+    steps: int,
+    rates: Rates,
+    settings: RunSettings,
+    folder: Path,
+    evaluation: Evaluation | None,
+    progress: Progress | None,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> StudentTrainer:
+    """The trainer of a run whose checkpoints go to `folder`."""
+    chosen = [*callbacks, LastStep(evaluate=evaluation is not None)]
+    if progress is not None:
+        chosen.append(StepProgress(progress))
+    if evaluation is not None and evaluation.best is not None and settings.patience is not None:
+        chosen.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
+    trainer = StudentTrainer(
+        model=student,
+        args=_arguments(steps, rates, settings, folder, evaluation),
+        train_dataset=rows,
+        loss=objective,
+        evaluator=evaluation.evaluator if evaluation is not None else None,
+        data_collator=collator,
+        callbacks=chosen,
+        rates=rates,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def run(trainer: StudentTrainer, checkpoint: Path | None) -> None:
+    """Train to the end, from `checkpoint` if there is one."""
+    if checkpoint is None:
+        trainer.train()
+        return
+    for callback in trainer.callback_handler.callbacks:
+        if isinstance(callback, EarlyStoppingCallback):
+            saved = checkpoints.callback_state(checkpoint, EarlyStoppingCallback.__name__)
+            callback.early_stopping_patience_counter = saved["early_stopping_patience_counter"]
+    trainer.train(resume_from_checkpoint=str(checkpoint))
+
+
+def curve(trainer: StudentTrainer) -> list[dict[str, float]]:
+    """The points of the loss curve; nothing that depends on the clock."""
+    return [
+        {name: entry[name] for name in ("step", "loss", "learning_rate", "grad_norm")}
+        for entry in trainer.state.log_history
+        if "loss" in entry
+    ]
+
+
+def _arguments(
+    steps: int, rates: Rates, settings: RunSettings, folder: Path, evaluation: Evaluation | None
+) -> SentenceTransformerTrainingArguments:
+    on_gpu = torch.cuda.is_available()
+    precision = resolve_precision(settings.precision)
+    best = evaluation.best if evaluation is not None else None
+    return SentenceTransformerTrainingArguments(
+        output_dir=str(folder),
+        max_steps=steps,
+        per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        learning_rate=rates.peak,
+        learning_rate_mapping=dict(rates.of_parameter),
+        warmup_steps=rates.warmup_steps,
+        lr_scheduler_type=rates.schedule if isinstance(rates.schedule, str) else "constant",
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_gradient_norm,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        use_cpu=not on_gpu,
+        dataloader_pin_memory=on_gpu,
+        logging_steps=settings.log_steps,
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=settings.eval_steps,
+        save_total_limit=None if settings.keep_checkpoints else 2,
+        eval_strategy="steps" if evaluation is not None else "no",
+        eval_steps=settings.eval_steps,
+        load_best_model_at_end=best is not None,
+        metric_for_best_model=f"eval_{best}" if best is not None else None,
+        greater_is_better=True if best is not None else None,
+        report_to="none",
+        disable_tqdm=True,
+    )
