@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,37 @@ def keep(student: SentenceTransformer, keep_layers: Sequence[int]) -> None:
         encoder.config.layer_types = [layer_types[index] for index in chosen]
     encoder.config.num_hidden_layers = len(chosen)
     _require_loadable(encoder, chosen)
+
+
+def layer_count(student: SentenceTransformer) -> int:
+    """How many encoder layers `student` has.
+
+    Raises:
+        ModelReferenceError: the architecture is not known.
+    """
+    return len(_find_layers(student.transformers_model)[1])
+
+
+@contextmanager
+def only(student: SentenceTransformer, layers: Sequence[int]) -> Iterator[None]:
+    """Within the block, `student` runs through `layers` alone; then all are back. For looking, not for saving.
+
+    Raises:
+        ConfigError: a layer does not exist, comes twice, or is out of order.
+        ModelReferenceError: the architecture is not known.
+    """
+    from torch import nn
+
+    encoder = student.transformers_model
+    path, every = _find_layers(encoder)
+    _require_layers(list(layers), len(every))
+    parent, _, name = path.rpartition(".")
+    holder = encoder.get_submodule(parent)
+    setattr(holder, name, nn.ModuleList(every[index] for index in layers))
+    try:
+        yield
+    finally:
+        setattr(holder, name, every)
 
 
 def _find_layers(encoder: Any) -> tuple[str, nn.ModuleList]:

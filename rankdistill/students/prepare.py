@@ -1,0 +1,113 @@
+"""From a model reference and a teacher's vectors to a student that can be aligned to that teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rankdistill import models
+from rankdistill.errors import ConfigError
+from rankdistill.space import Space
+from rankdistill.students import dense, inherit, layer_search, projection, static
+from rankdistill.students.settings import StudentSettings
+from rankdistill.students.targets import Embeddings, Targets, sample
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+STATIC = "static"
+SEARCHED_TEXTS = 300
+"""Texts that a search of layers encodes for each set of layers."""
+
+
+def prepare(
+    student: str,
+    settings: StudentSettings,
+    space: Space,
+    store: Embeddings,
+    dropout: float | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> SentenceTransformer:
+    """A student whose vectors have the dimension, the normalisation and the similarity of `space`, on the CPU.
+
+    Args:
+        student: model reference, or `static` for a token table made from the store's teacher.
+        settings: what is inherited, narrowed, projected and fitted.
+        space: the teacher's.
+        store: texts with the teacher's vectors; a sample of them is read.
+        dropout: rate everywhere in the encoder; None keeps the model's own.
+        progress: called with the number of texts and tokens done since the last call, where that takes long.
+
+    Raises:
+        ConfigError: the settings cannot give the teacher's dimension or normalisation, or name missing layers.
+        ModelReferenceError: the student does not load, or its architecture or tokeniser is not known.
+    """
+    _require_rows(store)
+    if student == STATIC:
+        model = static.build(store.reference, sample(store, settings.static.texts), settings.static, progress)
+        projection.set_normalisation(model, space.normalised)
+    else:
+        model = _encoder(student, settings, space, store, dropout)
+    model.similarity_fn_name = space.similarity
+    model.model_card_data.local_files_only = True
+    return model
+
+
+def _encoder(
+    student: str, settings: StudentSettings, space: Space, store: Embeddings, dropout: float | None
+) -> SentenceTransformer:
+    model = dense.load(student, settings.pooling, max_length=settings.max_length, dropout=dropout)
+    targets = sample(store, settings.sample)
+    layers = _layers(model, settings, targets)
+    if layers is not None:
+        inherit.keep(model, layers)
+    if not _is_projected(student, settings, store):
+        _require_matching(model, space, student)
+        return model
+    layer = projection.project(model, space.dimension, space.normalised, settings.bias)
+    if settings.fit:
+        projection.fit_model(model, layer, targets, settings.ridge)
+    return model
+
+
+def _layers(model: SentenceTransformer, settings: StudentSettings, targets: Targets) -> list[int] | None:
+    rule = settings.keep_layers
+    if not isinstance(rule, str):
+        return None if rule is None else list(rule)
+    count = settings.layers or 1
+    if rule == "search":
+        return layer_search.search(model, targets.thinned(SEARCHED_TEXTS), count)
+    return layer_search.by_rule(rule, inherit.layer_count(model), count)
+
+
+def _is_projected(student: str, settings: StudentSettings, store: Embeddings) -> bool:
+    if settings.projection != "auto":
+        return settings.projection == "always"
+    uncut = settings.keep_layers is None
+    return not (uncut and models.resolve(student).weights_hash == models.resolve(store.reference).weights_hash)
+
+
+def _require_matching(model: SentenceTransformer, space: Space, student: str) -> None:
+    own = (int(model.get_embedding_dimension()), projection.is_normalised(model))
+    if own == (space.dimension, space.normalised):
+        return
+    raise ConfigError(
+        expected=f"a student whose vectors are {_describe(space.dimension, space.normalised)}, as the teacher's",
+        got=f"{student!r}: {_describe(*own)}",
+        consequence="its vectors could never equal the teacher's, so nothing was trained",
+        remedy="let the student have a projection (projection: auto or always), or take another student",
+    )
+
+
+def _describe(dimension: int, normalised: bool) -> str:
+    return f"{dimension} numbers, {'of unit length' if normalised else 'not normalised'}"
+
+
+def _require_rows(store: Embeddings) -> None:
+    if not store.texts().num_rows:
+        raise ConfigError(
+            expected="an embedding store with texts",
+            got="an empty one",
+            consequence="there is nothing to align a student to",
+            remedy="embed some texts first",
+        )

@@ -1,0 +1,78 @@
+"""Every setting of how a student is made before it is trained, typed and described. Loads no torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+LayerRule = Literal["first", "last", "even", "search"]
+Narrowing = Literal["rotate", "prune"]
+Projection = Literal["auto", "always", "never"]
+Pooling = Literal["mean", "cls", "max", "lasttoken"]
+Weighting = Literal["sif", "uniform"]
+Layer = Annotated[int, Field(ge=0)]
+
+
+class StaticSettings(BaseModel):
+    """Settings of a static student: a table of token vectors, whose mean is the embedding."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    words: int | None = Field(
+        None,
+        ge=0,
+        description="Whole words added to the vocabulary, the most frequent of the store's texts; None: 20,000 for a "
+        "WordPiece tokeniser, 0 for any other.",
+    )
+    phrases: int = Field(0, ge=0, description="Pairs of adjacent words added to the vocabulary.")
+    min_count: int = Field(3, ge=1, description="Texts a word or a pair of words must be in to be added.")
+    weighting: Weighting = Field(
+        "sif", description="First weight of a token: smooth inverse frequency a / (a + p), or 1 for all."
+    )
+    sif: float = Field(1e-3, gt=0, allow_inf_nan=False, description="The a of the smooth inverse frequency.")
+    principal: int = Field(
+        0, ge=0, description="Principal directions of the token vectors that are removed before the weights."
+    )
+    fit: bool = Field(True, description="Fit the table to the store's vectors by regularised least squares.")
+    ridge: float = Field(
+        1.0, gt=0, allow_inf_nan=False, description="How strongly the fit holds a token to its first vector."
+    )
+    rounds: int = Field(2, ge=1, description="Solutions of the least squares, each with the lengths of the last one.")
+    texts: int = Field(200_000, ge=1, description="Texts of the store that are read, evenly spaced over it.")
+
+
+class StudentSettings(BaseModel):
+    """Settings of a student that is to live in its teacher's space."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep_layers: tuple[Layer, ...] | LayerRule | None = Field(
+        None,
+        description="Encoder layers to keep, from 0, or a rule that chooses `layers` of them: the first, the last, "
+        "evenly spaced, or by training-free search; None: all.",
+    )
+    layers: int | None = Field(None, ge=1, description="How many layers a rule chooses.")
+    hidden_size: int | None = Field(None, ge=1, description="Narrower hidden size; None: the model's own.")
+    narrowing: Narrowing = Field(
+        "rotate",
+        description="How it is narrowed: onto the principal directions of its activations, or by dropping units.",
+    )
+    projection: Projection = Field(
+        "auto",
+        description="A linear layer behind the pooling: unless the student is the teacher itself, uncut (auto); "
+        "always; never.",
+    )
+    bias: bool = Field(True, description="Whether that layer has a bias.")
+    fit: bool = Field(True, description="Start that layer at the ridge regression of the teacher's vectors.")
+    ridge: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Strength of that ridge, against unit variance.")
+    sample: int = Field(2000, ge=8, description="Texts of the store that the fit and the layer search look at.")
+    pooling: Pooling = Field("mean", description="How token vectors become one, for a plain transformers encoder only.")
+    max_length: int | None = Field(None, ge=4, description="Tokens a text is cut to; None: the model's own.")
+    static: StaticSettings = Field(StaticSettings(), description="Settings of the student `static`.")
+
+    @model_validator(mode="after")
+    def _rule_has_a_count(self) -> StudentSettings:
+        if isinstance(self.keep_layers, str) != (self.layers is not None):
+            raise ValueError("a rule in keep_layers (first, last, even, search) and the number in layers go together")
+        return self

@@ -1,0 +1,113 @@
+"""Static students: a table of token vectors and their mean, made from a teacher; a query is encoded in microseconds.
+
+The first table holds the teacher's vector of each token and whole word on its own, times its smooth inverse frequency
+(Arora et al. 2017); least squares then fit it to the teacher's vectors of whole texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rankdistill.errors import ModelReferenceError
+from rankdistill.inference import TextEncoder
+from rankdistill.students import dense, table_fit, vocabulary
+from rankdistill.students.settings import StaticSettings
+from rankdistill.students.targets import Targets
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
+
+Progress = Callable[[int], None]
+WORDS = 20_000
+
+
+def build(
+    teacher: str, targets: Targets, settings: StaticSettings, progress: Progress | None = None
+) -> SentenceTransformer:
+    """A static student of `teacher`, without normalisation.
+
+    Args:
+        teacher: model reference.
+        targets: texts, for the vocabulary, the weights and the fit, with the teacher's vectors.
+        settings: how the table is made.
+        progress: called with the number of texts and tokens done since the last call.
+
+    Raises:
+        ModelReferenceError: the teacher has no fast tokeniser, or one that words cannot be added to.
+    """
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    encoder = TextEncoder(teacher)
+    own = _tokenizer(teacher, encoder.max_length)
+    tokenizer = _extended(own, targets, settings)
+    size = tokenizer.get_vocab_size(with_added_tokens=True)
+    mean = table_fit.bags(tokenizer, targets.texts, size, progress)
+    table = _first_table(encoder, own, tokenizer, size, settings, progress) * _weights(mean, settings)[:, None]
+    if settings.fit:
+        table = table_fit.least_squares(mean, _unit(targets.vectors), table, settings.ridge, settings.rounds)
+    return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=table)], device="cpu")
+
+
+def _tokenizer(teacher: str, max_length: int | None) -> Tokenizer:
+    """The teacher's tokeniser, cutting texts where the teacher does."""
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    found = dense.load(teacher).tokenizer
+    if not isinstance(found, PreTrainedTokenizerFast):
+        raise ModelReferenceError(
+            expected="a teacher with a fast tokeniser",
+            got=f"{teacher!r} has {type(found).__name__}",
+            consequence="no static student was made",
+            remedy="take a student with layers, or a teacher whose tokenizer.json is there",
+        )
+    tokenizer = Tokenizer.from_str(found.backend_tokenizer.to_str())
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    if max_length is not None:
+        tokenizer.enable_truncation(max_length)
+    return tokenizer
+
+
+def _extended(own: Tokenizer, targets: Targets, settings: StaticSettings) -> Tokenizer:
+    default = WORDS if vocabulary.is_word_piece(own) else 0
+    limit = default if settings.words is None else settings.words
+    if not limit and not settings.phrases:
+        return own
+    counts = vocabulary.count(own, targets.texts, with_pairs=settings.phrases > 0)
+    words = vocabulary.most_frequent(counts.words, limit, settings.min_count)
+    return vocabulary.extend(own, words, vocabulary.most_frequent(counts.pairs, settings.phrases, settings.min_count))
+
+
+def _first_table(
+    encoder: TextEncoder,
+    own: Tokenizer,
+    tokenizer: Tokenizer,
+    size: int,
+    settings: StaticSettings,
+    progress: Progress | None,
+) -> np.ndarray:
+    """The teacher's vector of each token on its own; special tokens are zero."""
+    texts = [""] * size
+    for token, number in tokenizer.get_vocab().items():
+        texts[number] = token.removeprefix("##")
+    table = encoder.encode_queries(texts, progress)
+    table[[number for number, token in own.get_added_tokens_decoder().items() if token.special]] = 0.0
+    return table
+
+
+def _weights(mean: csr_array, settings: StaticSettings) -> np.ndarray:
+    if settings.weighting == "uniform":
+        return np.ones(mean.shape[1], dtype=np.float32)
+    share = np.asarray(mean.sum(axis=0)).ravel() / max(mean.shape[0], 1)
+    return (settings.sif / (settings.sif + share)).astype(np.float32)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -1,0 +1,74 @@
+"""What a student is prepared from: texts with their teacher's vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from sentence_transformers import SentenceTransformer
+
+
+class Embeddings(Protocol):
+    """The part of an embedding store that preparation reads.
+
+    Attributes:
+        reference: the teacher's model reference.
+    """
+
+    reference: str
+
+    def texts(self) -> pa.Table:
+        """Columns `kind`, `text`; row i belongs to `vectors()[i]`."""
+
+    def vectors(self) -> np.ndarray:
+        """The teacher's vectors, float[n, dim]; may be memory-mapped."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Texts and their teacher's vectors, in memory.
+
+    Args:
+        texts: the texts, without prompts.
+        are_queries: whether each is like a query or like a document, bool[n].
+        vectors: float32[n, dim].
+    """
+
+    texts: Sequence[str]
+    are_queries: np.ndarray
+    vectors: np.ndarray
+
+    def thinned(self, limit: int) -> Targets:
+        """At most `limit` of them, evenly spaced."""
+        rows = spaced(len(self.texts), limit)
+        return Targets([self.texts[int(row)] for row in rows], self.are_queries[rows], self.vectors[rows])
+
+
+def spaced(total: int, limit: int) -> np.ndarray:
+    """At most `limit` of the rows 0 to `total` - 1, evenly spaced, int64: the same ones every time."""
+    return np.unique(np.linspace(0, total - 1, min(limit, total)).round().astype(np.int64))
+
+
+def sample(store: Embeddings, limit: int) -> Targets:
+    """At most `limit` rows of `store`, evenly spaced over it: the same ones every time."""
+    table = store.texts().select(["kind", "text"])
+    rows = spaced(table.num_rows, limit)
+    taken = table.take(rows)
+    are_queries = np.array([kind == "query" for kind in taken["kind"].to_pylist()], dtype=bool)
+    return Targets(taken["text"].to_pylist(), are_queries, np.asarray(store.vectors()[rows], dtype=np.float32))
+
+
+def encode(model: SentenceTransformer, targets: Targets) -> np.ndarray:
+    """What `model` gives for the texts of `targets`, each with its own prompt for its kind, float32[n, dim]."""
+    vectors = np.empty((len(targets.texts), int(model.get_embedding_dimension())), dtype=np.float32)
+    for wanted, encoder in ((True, model.encode_query), (False, model.encode_document)):
+        rows = np.flatnonzero(targets.are_queries == wanted)
+        if len(rows):
+            texts = [targets.texts[int(row)] for row in rows]
+            vectors[rows] = encoder(texts, convert_to_numpy=True, show_progress_bar=False)
+    return vectors
