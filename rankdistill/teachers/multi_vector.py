@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from rankdistill.inference.loading import load_multi_vector_encoder
 from rankdistill.inference.precision import autocast, pick_device
 from rankdistill.models import resolve
-from rankdistill.teachers.base import Progress, Role, ScoreKind, check_scores, teacher_id
+from rankdistill.teachers.base import PairTeacher, Progress, Role, ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.distinct import distinct, document_chunks
 from rankdistill.teachers.settings import TorchModelSettings
 
@@ -33,8 +33,8 @@ class MultiVectorTeacher:
     """
 
     def __init__(self, settings: TorchModelSettings) -> None:
-        self._reference = resolve(settings.model)
-        self._device, self._dtype = pick_device(None), settings.dtype
+        self._settings, self._reference = settings, resolve(settings.model)
+        self._device = pick_device(None)
         self._model = load_multi_vector_encoder(self._reference, self._device, settings.max_length)
 
     @property
@@ -54,7 +54,7 @@ class MultiVectorTeacher:
             "document_length": self._document_length,
             "truncation": "longest_first",
             "similarity": self._model.similarity_fn_name,
-            "dtype": self._dtype,
+            "dtype": self._settings.dtype,
             "backend": "torch",
         }
 
@@ -63,10 +63,15 @@ class MultiVectorTeacher:
         """`multi-vector-<12 hex digits>`."""
         return teacher_id("multi_vector", self.fingerprint)
 
+    def exact(self) -> Callable[[], PairTeacher] | None:
+        """Loads this teacher in float32; None where this one computes in float32 itself."""
+        settings = self._settings.in_float32()
+        return None if settings is None else partial(MultiVectorTeacher, settings)
+
     def encode(self, texts: Sequence[str], role: Role) -> list[Any]:
         """A tensor [tokens, dim] for each text, on the model's device, with the prompt and the length of `role`."""
         encode = self._model.encode_query if role == "query" else self._model.encode_document
-        with autocast(self._device, self._dtype):
+        with autocast(self._device, self._settings.dtype):
             return encode(list(texts), show_progress_bar=False)
 
     def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:

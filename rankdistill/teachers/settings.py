@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -48,3 +48,7 @@ class TorchModelSettings(ModelSettings):
 
     backend: Literal["auto", "torch"] = "auto"
     dtype: Literal["float32", "bfloat16"] = "float32"
+
+    def in_float32(self) -> Self | None:
+        """The same settings with `dtype` float32; None where it is that already."""
+        return None if self.dtype == "float32" else self.model_copy(update={"dtype": "float32"})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from rankdistill.errors import ConfigError
 from rankdistill.inference.loading import load_sparse_encoder
 from rankdistill.inference.precision import autocast, pick_device
 from rankdistill.models import resolve
-from rankdistill.teachers.base import Progress, Role, ScoreKind, check_scores, teacher_id
+from rankdistill.teachers.base import PairTeacher, Progress, Role, ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.distinct import distinct, document_chunks
 from rankdistill.teachers.settings import TorchModelSettings
 
@@ -37,8 +37,8 @@ class SparseTeacher:
     def __init__(self, settings: TorchModelSettings) -> None:
         from rankdistill.inference.splade_head import pool_before_activation
 
-        self._reference = resolve(settings.model)
-        self._device, self._dtype = pick_device(None), settings.dtype
+        self._settings, self._reference = settings, resolve(settings.model)
+        self._device = pick_device(None)
         self._model = load_sparse_encoder(self._reference, self._device, settings.max_length)
         pool_before_activation(self._model)
         self._similarity = str(self._model.similarity_fn_name)
@@ -66,7 +66,7 @@ class SparseTeacher:
             "max_length": self._model.max_seq_length,
             "truncation": "longest_first",
             "similarity": self._similarity,
-            "dtype": self._dtype,
+            "dtype": self._settings.dtype,
             "backend": "torch",
         }
 
@@ -75,12 +75,17 @@ class SparseTeacher:
         """`sparse-<12 hex digits>`."""
         return teacher_id("sparse", self.fingerprint)
 
+    def exact(self) -> Callable[[], PairTeacher] | None:
+        """Loads this teacher in float32; None where this one computes in float32 itself."""
+        settings = self._settings.in_float32()
+        return None if settings is None else partial(SparseTeacher, settings)
+
     def encode(self, texts: Sequence[str], role: Role) -> csr_array:
         """Sparse vectors, float32[n, vocabulary], with the prompt of `role`; of unit length under cosine."""
         from scipy.sparse import csr_array
 
         encode = self._model.encode_query if role == "query" else self._model.encode_document
-        with autocast(self._device, self._dtype):
+        with autocast(self._device, self._settings.dtype):
             found = encode(list(texts), convert_to_sparse_tensor=True, save_to_cpu=True, show_progress_bar=False)
         found = found.coalesce()
         values = found.values().float().numpy()

@@ -11,6 +11,7 @@ import pytest
 
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.teachers import PairTeacher, TeacherSpec, specify
+from rankdistill.teachers.base import ApproximateTeacher
 from tests.conftest import TOPICS, WORDS
 
 FIXTURES = {
@@ -152,3 +153,21 @@ def test_a_model_of_another_kind_is_refused(kind: str, other: str, request: pyte
 def test_a_back_end_that_does_not_run_it_is_refused(kind: str, request: pytest.FixtureRequest) -> None:
     with pytest.raises(ConfigError, match="backend: "):
         TeacherSpec(kind, _settings(kind, request, backend="onnx")).load()
+
+
+@pytest.mark.parametrize("kind", ["sparse", "multi_vector"])
+def test_a_teacher_in_bfloat16_can_be_compared_with_itself_in_float32(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    exact = TeacherSpec(kind, _settings(kind, request)).load()
+    rough = TeacherSpec(kind, _settings(kind, request, dtype="bfloat16", max_length=20)).load()
+    assert isinstance(exact, ApproximateTeacher)
+    assert isinstance(rough, ApproximateTeacher)
+    assert exact.exact() is None
+    load_exact = rough.exact()
+    assert load_exact is not None
+    found = load_exact()
+    assert found.teacher_id == TeacherSpec(kind, _settings(kind, request, max_length=20)).load().teacher_id
+    expected = found.score(PAIRS)
+    assert np.corrcoef(rough.score(PAIRS), expected)[0, 1] > 0.98
+    assert np.abs(rough.score(PAIRS) - expected).max() > 0
