@@ -16,9 +16,9 @@ from pathlib import Path
 from benchmarks.provenance import write_results
 from rankdistill.evaluation import comparing, report
 from rankdistill.recipe import loading
-from rankdistill.recipe.experiment import Experiment
+from rankdistill.recipe.scores.experiment import Experiment
+from rankdistill.recipe.scores.systems import BM25, INITIAL, Systems, all_steps
 from rankdistill.recipe.steps import Times
-from rankdistill.recipe.systems import BM25, INITIAL, Systems, all_steps
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = ROOT / "recipes" / "msmarco_mini.yaml"

@@ -12,7 +12,7 @@ _HOME_OF = {
     "Ensemble": "rankdistill.ensembles.source:Ensemble",
     "PairScorer": "rankdistill.inference:PairScorer",
     "RankdistillError": "rankdistill.errors:RankdistillError",
-    "Recipe": "rankdistill.recipe.schema:Recipe",
+    "Recipe": "rankdistill.recipe.scores.schema:Recipe",
     "ScoreStore": "rankdistill.stores.reader:ScoreStore",
     "ScoreWriter": "rankdistill.stores.writer:ScoreWriter",
     "TeachConfig": "rankdistill.teachers.teaching.config:TeachConfig",

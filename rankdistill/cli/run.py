@@ -30,7 +30,7 @@ def run(
         raise typer.BadParameter("name a recipe, such as recipes/quickstart.yaml")
     experiment = loading.load(recipe, set_ or [])
     with console.steps() as on_step:
-        from rankdistill.recipe.run import REPORT_FILE
+        from rankdistill.recipe.parts import REPORT_FILE
         from rankdistill.recipe.run import run as run_recipe
 
         every = run_recipe(experiment, on_step, console.command())
@@ -44,7 +44,7 @@ def _show(every: list[Results]) -> None:
 
     for results in every:
         show(
-            f"differences to the student before training, {results.split}",
+            f"differences to {results.comparisons[0].baseline}, {results.split}",
             *report.comparison_rows(results, "ndcg_at_10"),
         )
         show(f"{results.data}, {results.split}, {results.queries} queries", *report.system_rows(results))

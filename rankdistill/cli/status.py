@@ -35,20 +35,19 @@ def _show_recipe(path: Path, overrides: list[str]) -> None:
     from rich.table import Table
 
     from rankdistill.recipe import loading
-    from rankdistill.recipe.experiment import Experiment
+    from rankdistill.recipe.run import plan
     from rankdistill.recipe.steps import Times
-    from rankdistill.recipe.systems import all_steps
 
-    experiment = Experiment(loading.load(path, overrides))
-    times = Times(experiment.root).read()
+    recipe = loading.load(path, overrides)
+    times = Times(recipe.folder).read()
     table = Table(box=None, pad_edge=False)
     for header in ("step", "state", "seconds", "key"):
         table.add_column(header, justify="right" if header == "seconds" else "left", overflow="fold")
-    for step in all_steps(experiment):
+    for step in plan(recipe).steps():
         state = "[green]done[/]" if step.done else "[yellow]interrupted[/]" if step.begun else "to do"
         seconds = times.get(step.folder.name)
         table.add_row(step.name, state, f"{seconds:,.0f}" if seconds is not None else "", step.key[:10])
-    console.out.print(f"{experiment.root / 'steps'}", highlight=False, markup=False, soft_wrap=True)
+    console.out.print(f"{recipe.folder / 'steps'}", highlight=False, markup=False, soft_wrap=True)
     console.out.print(table)
 
 

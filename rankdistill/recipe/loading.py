@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from rankdistill.errors import ConfigError
-from rankdistill.recipe.schema import Recipe
+from rankdistill.recipe.scores.schema import Recipe
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:

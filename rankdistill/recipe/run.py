@@ -1,26 +1,41 @@
-"""Running a recipe: the stale steps, then the report."""
+"""Running a recipe of any kind: the stale steps, then the report."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from rankdistill import files
-from rankdistill.evaluation import comparing, report
-from rankdistill.evaluation.results import Results
-from rankdistill.recipe.experiment import Experiment
-from rankdistill.recipe.schema import Recipe
-from rankdistill.recipe.steps import Progress, Step, Times, execute
-from rankdistill.recipe.systems import INITIAL, Systems, all_steps
+from rankdistill.recipe.scores.run import ScoresRun
+from rankdistill.recipe.scores.schema import Recipe
+from rankdistill.recipe.steps import Progress, Step, execute
 
-REPORT_FILE = "report.html"
+if TYPE_CHECKING:
+    from rankdistill.evaluation.results import Results
+
+
+class Run(Protocol):
+    """What a kind of recipe gives: steps to do, and the report on what they made."""
+
+    def steps(self) -> list[Step]:
+        """Every step, each after those it needs."""
+        ...
+
+    def report(self) -> list[Results]:
+        """Write `results.json` and `report.html` for each test split, the first one's into the run's folder."""
+        ...
+
+
+def plan(recipe: Recipe, command: str = "") -> Run:
+    """The run of a recipe; nothing is done yet."""
+    return ScoresRun(recipe, command)
 
 
 def run(recipe: Recipe, on_step: Callable[[Step], Progress], command: str = "") -> list[Results]:
     """Do what is stale, and write `results.json` and `report.html` into the recipe's folder.
 
-    Killed at any instant, it takes up where it was. With several test splits, the first one's files have these names
-    and the others lie in a folder named for the split.
+    Killed at any instant, it takes up where it was. The results of a second and later test split lie in a folder of
+    their own in the recipe's.
 
     Args:
         recipe: the experiment.
@@ -28,56 +43,14 @@ def run(recipe: Recipe, on_step: Callable[[Step], Progress], command: str = "") 
         command: the command line, for manifests and the report.
 
     Returns:
-        The results of each test split, the baseline being the student before training.
+        The results of each test split, compared with the student before training or, where students learn from
+        embeddings, with their teacher.
 
     Raises:
         LockedError: another process runs in the same folder.
         RankdistillError: whatever a step raises.
     """
-    experiment = Experiment(recipe, command)
-    with files.exclusive(experiment.root):
-        execute(all_steps(experiment), on_step)
-        return [_report(experiment, split) for split in recipe.data.test]
-
-
-def _report(experiment: Experiment, split: str) -> Results:
-    recipe = experiment.recipe
-    evaluations = Systems(experiment).evaluations(split)
-    results = comparing.compare(
-        [step.folder for step in evaluations.values()],
-        evaluations[INITIAL].folder,
-        title=f"{recipe.name}, {split}",
-        command=experiment.command,
-    )
-    order = list(evaluations)
-    trained = set(recipe.variants)
-    costs = _teacher_costs(experiment)
-    systems = [
-        system.model_copy(update=costs if system.name in trained else {})
-        for system in sorted(results.systems, key=lambda system: _place(system.name, order))
-    ]
-    results = results.model_copy(
-        update={"systems": systems, "signature": {**results.signature, "recipe": recipe.model_dump()}}
-    )
-    folder = _folder(experiment.root, split, recipe.data.test)
-    results.write(folder)
-    report.write_html(results, folder / REPORT_FILE)
-    return results
-
-
-def _teacher_costs(experiment: Experiment) -> dict[str, float | int]:
-    """What the students' teacher cost: seconds of teaching and scoring, and the number of stored scores."""
-    from rankdistill.stores.reader import ScoreStore
-
-    times = Times(experiment.root)
-    steps = [step for step in (experiment.teacher, experiment.scores) if step is not None]
-    seconds = sum(times.of(step) or 0.0 for step in steps)
-    return {"teacher_seconds": seconds, "teacher_pairs": ScoreStore(experiment.scores.folder).count()}
-
-
-def _place(name: str, order: list[str]) -> int:
-    return order.index(name) if name in order else len(order)
-
-
-def _folder(root: Path, split: str, splits: list[str]) -> Path:
-    return root if split == splits[0] else root / split
+    planned = plan(recipe, command)
+    with files.exclusive(recipe.folder):
+        execute(planned.steps(), on_step)
+        return planned.report()

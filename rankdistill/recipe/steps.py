@@ -66,6 +66,36 @@ class Step:
         return not self.done and self.folder.is_dir()
 
 
+@dataclass(frozen=True)
+class Workspace:
+    """The folder of a run, in which its steps lie.
+
+    Args:
+        root: the folder.
+        command: the command line, for manifests.
+    """
+
+    root: Path
+    command: str = ""
+
+    def step(
+        self,
+        name: str,
+        unit: str,
+        settings: Mapping[str, Any],
+        needs: Sequence[Step],
+        work: Work,
+        total: Callable[[], int | None] = lambda: None,
+    ) -> Step:
+        """A step of this run; see `Step`."""
+        return Step(name, unit, settings, needs, work, self.root, total)
+
+
+def present(step: Step | None) -> list[Step]:
+    """The step in a list, or none."""
+    return [] if step is None else [step]
+
+
 class Times:
     """Seconds that each step took, over all its interrupted runs; kept beside the steps, not in them."""
 

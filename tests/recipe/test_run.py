@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rankdistill.recipe.experiment import Experiment
-from rankdistill.recipe.run import run
-from rankdistill.recipe.schema import Recipe
+from rankdistill.recipe.run import plan, run
+from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.recipe.steps import Progress, Step
-from rankdistill.recipe.systems import all_steps
 
 
 @pytest.fixture
@@ -84,7 +82,7 @@ def test_a_whole_run_reports_every_system_and_is_not_done_twice(recipe: Recipe) 
 def test_an_interrupted_run_goes_on_with_the_step_it_was_in(recipe: Recipe) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(recipe, Recorder(interrupt="scores"))
-    states = {step.name: (step.done, step.begun) for step in all_steps(Experiment(recipe))}
+    states = {step.name: (step.done, step.begun) for step in plan(recipe).steps()}
     assert states["teacher"] == (True, False)
     assert states["scores"] == (False, True)
     assert states["student-distilled"] == (False, False)

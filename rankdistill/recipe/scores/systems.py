@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rankdistill.recipe.experiment import Experiment, present, slug
+from rankdistill.recipe.parts import slug
+from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.steps import Progress, Step
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Systems:
     def evaluations(self, split: str) -> dict[str, Step]:
         """System -> the step that evaluates it on `split`; BM25 first, trained students in the recipe's order."""
         made = self.experiment
-        data = present(made.data)
+        data = made.collection.needs
         systems = {
             BM25: self._evaluation(BM25, split, data, {}),
             INITIAL: self._evaluation(INITIAL, split, [made.initial_index], {}),
@@ -80,8 +81,8 @@ class Systems:
                 command=made.command,
             )
 
-        known = made.data_settings(split) | {"latency": latency} | dict(settings)
-        return made.step(f"evaluate-{split}-{slug(name)}", "texts", known, needs, work)
+        known = made.collection.split_identity(split) | {"latency": latency} | dict(settings)
+        return made.workspace.step(f"evaluate-{split}-{slug(name)}", "texts", known, needs, work)
 
     def _costs(self, name: str, retriever: Retriever) -> Costs:
         from rankdistill.evaluation.dense import DenseRetriever

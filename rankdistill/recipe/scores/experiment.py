@@ -1,25 +1,24 @@
 """From a recipe to its steps: what each reads, what decides its result, and the call that does it.
 
-Evaluation is in `rankdistill.recipe.systems`.
+Evaluation is in `rankdistill.recipe.scores.systems`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import models, tables
-from rankdistill.recipe.schema import Recipe
-from rankdistill.recipe.steps import Progress, Step, Work
+from rankdistill.recipe.collection import Collection
+from rankdistill.recipe.parts import slug
+from rankdistill.recipe.scores.schema import Recipe
+from rankdistill.recipe.steps import Progress, Step, Workspace, present
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
-
-PYDOCS = "pydocs"
 
 
 @dataclass(frozen=True)
@@ -42,40 +41,36 @@ class Experiment:
     @cached_property
     def steps(self) -> list[Step]:
         """Every step up to the indexes, each after those it needs."""
-        steps = [*present(self.data), self.candidates, *present(self.teacher), self.scores, *present(self.initial)]
+        steps = [*self.collection.needs, self.candidates, *present(self.teacher), self.scores, *present(self.initial)]
         steps.append(self.initial_index)
         for variant in self.recipe.variants:
             steps += [self.student(variant), self.index(variant)]
         return steps
 
     @cached_property
-    def dataset(self) -> Dataset:
-        """The collection; the data step must be done."""
-        from rankdistill import data
-
-        folder = self.data.folder if self.data else Path(self.recipe.data.source)
-        return data.load(folder, "lenient" if self.recipe.data.lenient else "strict")
+    def workspace(self) -> Workspace:
+        """The run's folder, in which the steps lie."""
+        return Workspace(self.root, self.command)
 
     @cached_property
-    def data(self) -> Step | None:
-        """Builds or fetches the collection; None where it is a folder already."""
-        part = self.recipe.data
-        if part.source != PYDOCS and ":" not in part.source:
-            return None
-        settings: dict[str, Any] = {"source": part.source, "limit": part.limit}
-        if part.source == PYDOCS:
-            from rankdistill.data.pydocs import DEFAULT_PACKAGES
+    def collection(self) -> Collection:
+        """Where the documents, queries and labels come from."""
+        return Collection(self.recipe.data, self.workspace)
 
-            settings["packages"] = _versions(DEFAULT_PACKAGES)
-        return self.step("data", "documents", settings, [], self._make_data)
+    @property
+    def dataset(self) -> Dataset:
+        """The collection; its step must be done."""
+        return self.collection.dataset
 
     @cached_property
     def candidates(self) -> Step:
         """Mines candidates for the training queries."""
-        settings: dict[str, Any] = self.recipe.mine.model_dump() | self.data_settings(self.recipe.data.train)
+        settings: dict[str, Any] = self.recipe.mine.model_dump() | self.collection.split_identity(
+            self.recipe.data.train
+        )
         if self.recipe.mine.model:
             settings["model_hash"] = models.resolve(self.recipe.mine.model).weights_hash
-        return self.step("candidates", "texts", settings, present(self.data), self._mine)
+        return self.workspace.step("candidates", "texts", settings, self.collection.needs, self._mine)
 
     @cached_property
     def teacher(self) -> Step | None:
@@ -86,8 +81,8 @@ class Experiment:
         settings = {
             "teach": asdict(part.teach),
             "base": models.resolve(part.base).weights_hash,
-        } | self.data_settings(self.recipe.data.train)
-        return self.step("teacher", "steps", settings, [self.candidates], self._teach)
+        } | self.collection.split_identity(self.recipe.data.train)
+        return self.workspace.step("teacher", "steps", settings, [self.candidates], self._teach)
 
     @cached_property
     def scores(self) -> Step:
@@ -97,7 +92,7 @@ class Experiment:
         if part.model:
             settings["teacher"] = models.resolve(part.model).weights_hash
         needs = [self.candidates, *present(self.teacher)]
-        return self.step("scores", "pairs", settings, needs, self._score, self._pairs)
+        return self.workspace.step("scores", "pairs", settings, needs, self._score, self._pairs)
 
     @cached_property
     def initial(self) -> Step | None:
@@ -106,7 +101,7 @@ class Experiment:
         if part.keep_layers is None:
             return None
         settings = {"model": models.resolve(part.model).weights_hash, "keep_layers": part.keep_layers}
-        return self.step("initial", "steps", settings, [], self._inherit)
+        return self.workspace.step("initial", "steps", settings, [], self._inherit)
 
     @property
     def initial_model(self) -> str:
@@ -140,7 +135,7 @@ class Experiment:
                 command=self.command,
             )
 
-        return self.step(f"student-{slug(variant)}", "steps", settings, needs, work, lambda: config.steps)
+        return self.workspace.step(f"student-{slug(variant)}", "steps", settings, needs, work, lambda: config.steps)
 
     def index(self, variant: str) -> Step:
         """Indexes the corpus with one trained student."""
@@ -151,9 +146,9 @@ class Experiment:
     def initial_index(self) -> Step:
         """Indexes the corpus with the student before training, as it is done after."""
         settings = {"model": models.resolve(self.recipe.student.model).weights_hash}
-        if self.data is None:
+        if self.collection.step is None:
             settings["data"] = self.dataset.fingerprint
-        return self._index("initial", self.initial_model, [*present(self.data), *present(self.initial)], settings)
+        return self._index("initial", self.initial_model, [*self.collection.needs, *present(self.initial)], settings)
 
     def _index(self, name: str, model: str, needs: list[Step], settings: Mapping[str, Any]) -> Step:
         part = self.recipe.index
@@ -173,24 +168,12 @@ class Experiment:
             )
 
         settings = part.model_dump() | dict(settings)
-        return self.step(f"index-{name}", "texts", settings, needs, work, lambda: len(self.dataset.doc_ids))
+        return self.workspace.step(f"index-{name}", "texts", settings, needs, work, lambda: len(self.dataset.doc_ids))
 
     @property
     def teacher_model(self) -> str:
         """Reference of the teacher."""
         return self.recipe.teacher.model or str(self.teacher.folder if self.teacher else "")
-
-    def step(
-        self,
-        name: str,
-        unit: str,
-        settings: Mapping[str, Any],
-        needs: list[Step],
-        work: Work,
-        total: Callable[[], int | None] = lambda: None,
-    ) -> Step:
-        """A step of this run."""
-        return Step(name, unit, settings, needs, work, self.root, total)
 
     def _pairs(self) -> int:
         """Unique pairs among the candidates."""
@@ -203,22 +186,6 @@ class Experiment:
         """How the teacher is loaded."""
         part = self.recipe.score
         return {"kind": self.recipe.teacher.kind, "backend": part.backend, "max_length": part.max_length}
-
-    def data_settings(self, split: str) -> dict[str, Any]:
-        """What identifies the queries and labels of `split`; a collection made here is identified by its step."""
-        settings: dict[str, Any] = {"split": split, "lenient": self.recipe.data.lenient}
-        if self.data is None:
-            settings |= {"data": self.dataset.fingerprint, "qrels": self.dataset.qrels_hash(split)}
-        return settings
-
-    def _make_data(self, out: Path, progress: Progress) -> None:
-        from rankdistill.data import pydocs, sources
-
-        part = self.recipe.data
-        if part.source == PYDOCS:
-            pydocs.build(out, limit=part.limit, command=self.command)
-        else:
-            sources.fetch(part.source, out, command=self.command)
 
     def _mine(self, out: Path, progress: Progress) -> None:
         from rankdistill.mining import candidates
@@ -283,23 +250,3 @@ class Experiment:
         from rankdistill.students.inherit import inherit
 
         inherit(self.recipe.student.model, self.recipe.student.keep_layers or [], out)
-
-
-def present(step: Step | None) -> list[Step]:
-    """The step in a list, or none."""
-    return [] if step is None else [step]
-
-
-def slug(name: str) -> str:
-    """The name as a part of a folder name."""
-    return name.lower().replace(" ", "-")
-
-
-def _versions(packages: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for package in packages:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

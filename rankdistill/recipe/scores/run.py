@@ -1,0 +1,88 @@
+"""A run of a recipe that learns from scores: its steps, and the report on each test split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rankdistill.recipe.parts import REPORT_FILE
+from rankdistill.recipe.scores.experiment import Experiment
+from rankdistill.recipe.scores.schema import Recipe
+from rankdistill.recipe.scores.systems import INITIAL, Systems, all_steps
+from rankdistill.recipe.steps import Step, Times
+
+if TYPE_CHECKING:
+    from rankdistill.evaluation.results import Results
+
+
+@dataclass(frozen=True)
+class ScoresRun:
+    """What `rankdistill run` does with a recipe of kind `scores`.
+
+    Args:
+        recipe: the experiment.
+        command: the command line, for manifests and the report.
+    """
+
+    recipe: Recipe
+    command: str = ""
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """The steps up to the indexes."""
+        return Experiment(self.recipe, self.command)
+
+    def steps(self) -> list[Step]:
+        """Every step, each after those it needs."""
+        return all_steps(self.experiment)
+
+    def report(self) -> list[Results]:
+        """Write `results.json` and `report.html`; the baseline is the student before training.
+
+        With several test splits the first one's files lie in the run's folder, the others' in a folder named for it.
+        """
+        return [self._report(split) for split in self.recipe.data.test]
+
+    def _report(self, split: str) -> Results:
+        from rankdistill.evaluation import comparing, report
+
+        evaluations = Systems(self.experiment).evaluations(split)
+        results = comparing.compare(
+            [step.folder for step in evaluations.values()],
+            evaluations[INITIAL].folder,
+            title=f"{self.recipe.name}, {split}",
+            command=self.command,
+        )
+        order = list(evaluations)
+        trained = set(self.recipe.variants)
+        costs = self._teacher_costs()
+        systems = [
+            system.model_copy(update=costs if system.name in trained else {})
+            for system in sorted(results.systems, key=lambda system: _place(system.name, order))
+        ]
+        results = results.model_copy(
+            update={"systems": systems, "signature": {**results.signature, "recipe": self.recipe.model_dump()}}
+        )
+        folder = _folder(self.recipe.folder, split, self.recipe.data.test)
+        results.write(folder)
+        report.write_html(results, folder / REPORT_FILE)
+        return results
+
+    def _teacher_costs(self) -> dict[str, float | int]:
+        """What the students' teacher cost: seconds of teaching and scoring, and the number of stored scores."""
+        from rankdistill.stores.reader import ScoreStore
+
+        times = Times(self.experiment.root)
+        steps = [step for step in (self.experiment.teacher, self.experiment.scores) if step is not None]
+        seconds = sum(times.of(step) or 0.0 for step in steps)
+        return {"teacher_seconds": seconds, "teacher_pairs": ScoreStore(self.experiment.scores.folder).count()}
+
+
+def _place(name: str, order: list[str]) -> int:
+    return order.index(name) if name in order else len(order)
+
+
+def _folder(root: Path, split: str, splits: list[str]) -> Path:
+    return root if split == splits[0] else root / split
