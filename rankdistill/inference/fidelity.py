@@ -90,7 +90,8 @@ class Fidelity:
             got=f"{self.spearman:.4f} over {self.pairs} sampled pairs, {self.spearman_per_query:.4f} within a query; "
             f"scores differ by {self.mean_difference:.3g} on average, {self.max_difference:.3g} at most",
             consequence="nothing was scored: students would learn the errors of the number format",
-            remedy="take another back end (auto is exact) or dtype float32, or accept these scores with a lower --min-fidelity",
+            remedy="take another back end (auto is exact) or dtype float32, or accept these scores with a lower "
+            "--min-fidelity",
         )
 
 
