@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rankdistill import models
 from rankdistill.errors import ConfigError
 from rankdistill.space import Space
-from rankdistill.students import dense, inherit, layer_search, projection, static
+from rankdistill.students import dense, inherit, layer_search, narrow, projection, static
 from rankdistill.students.settings import StudentSettings
 from rankdistill.students.targets import Embeddings, Targets, sample
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 STATIC = "static"
 SEARCHED_TEXTS = 300
 """Texts that a search of layers encodes for each set of layers."""
+MEASURED_TEXTS = 64
+"""Texts whose activations decide what a narrower encoder keeps."""
 
 
 def prepare(
@@ -61,6 +63,8 @@ def _encoder(
     layers = _layers(model, settings, targets)
     if layers is not None:
         inherit.keep(model, layers)
+    if settings.hidden_size is not None:
+        narrow.narrow(model, settings.hidden_size, targets.thinned(MEASURED_TEXTS).texts, settings.narrowing)
     if not _is_projected(student, settings, store):
         _require_matching(model, space, student)
         return model
@@ -83,7 +87,7 @@ def _layers(model: SentenceTransformer, settings: StudentSettings, targets: Targ
 def _is_projected(student: str, settings: StudentSettings, store: Embeddings) -> bool:
     if settings.projection != "auto":
         return settings.projection == "always"
-    uncut = settings.keep_layers is None
+    uncut = settings.keep_layers is None and settings.hidden_size is None
     return not (uncut and models.resolve(student).weights_hash == models.resolve(store.reference).weights_hash)
 
 

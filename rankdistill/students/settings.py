@@ -69,7 +69,7 @@ class StudentSettings(BaseModel):
     sample: int = Field(2000, ge=8, description="Texts of the store that the fit and the layer search look at.")
     pooling: Pooling = Field("mean", description="How token vectors become one, for a plain transformers encoder only.")
     max_length: int | None = Field(None, ge=4, description="Tokens a text is cut to; None: the model's own.")
-    static: StaticSettings = Field(StaticSettings(), description="Settings of the student `static`.")
+    static: StaticSettings = Field(StaticSettings.model_validate({}), description="Settings of the student `static`.")
 
     @model_validator(mode="after")
     def _rule_has_a_count(self) -> StudentSettings:

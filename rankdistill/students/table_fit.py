@@ -53,6 +53,15 @@ def least_squares(
         rounds: how often the lengths are renewed, 1 or more.
         iterations: steps of conjugate gradients in a round.
     """
+    met = np.flatnonzero(mean.sum(axis=0))
+    table = prior.copy()
+    table[met] = _fit_met(mean[:, met], targets, prior[met], ridge, rounds, iterations)
+    return table
+
+
+def _fit_met(
+    mean: csr_array, targets: np.ndarray, prior: np.ndarray, ridge: float, rounds: int, iterations: int
+) -> np.ndarray:
     table = prior
     for _ in range(rounds):
         lengths = np.linalg.norm(mean @ table, axis=1)

@@ -13,20 +13,25 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 
+class Rows(Protocol):
+    """Vectors that are read by row number: an array, a memory map, or a selection of one."""
+
+    def __getitem__(self, rows: np.ndarray, /) -> np.ndarray:
+        """Those rows, float[len(rows), dim]."""
+
+
 class Embeddings(Protocol):
-    """The part of an embedding store that preparation reads.
+    """The part of an embedding store that preparation reads."""
 
-    Attributes:
-        reference: the teacher's model reference.
-    """
-
-    reference: str
+    @property
+    def reference(self) -> str:
+        """The teacher's model reference."""
 
     def texts(self) -> pa.Table:
         """Columns `kind`, `text`; row i belongs to `vectors()[i]`."""
 
-    def vectors(self) -> np.ndarray:
-        """The teacher's vectors, float[n, dim]; may be memory-mapped."""
+    def vectors(self) -> Rows:
+        """The teacher's vectors, float[n, dim]."""
 
 
 @dataclass(frozen=True)
