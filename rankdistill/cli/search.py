@@ -14,7 +14,7 @@ def search(
     index: Annotated[Path, typer.Option(help="Folder written by `rankdistill index`.")],
     query: Annotated[list[str], typer.Option(help="What to look for; may be repeated.")],
     k: Annotated[int, typer.Option(help="How many documents.")] = 10,
-    model: Annotated[str | None, typer.Option(help="Query model; the index's own unless given.")] = None,
+    model: Annotated[str | None, typer.Option(help="Query model or bundle; the index's own unless given.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the model.")] = "auto",
     parameter: Annotated[
         list[str], typer.Option(help="FAISS search parameter, NAME=VALUE, as efSearch=256; may be repeated.")
@@ -25,10 +25,9 @@ def search(
     from rankdistill.data import load as load_data
     from rankdistill.index import load
     from rankdistill.index.faiss import parse_search_parameters
-    from rankdistill.inference import TextEncoder
 
     found = load(index, search_parameters=parse_search_parameters(parameter))
-    encoder = TextEncoder(model or found.model, backend=backend, max_length=found.max_length)
+    encoder = found.open_query_encoder(model, backend)
     contents = load_data(data, "lenient").contents if data else None
     for text, hits in zip(query, found.search_texts(query, k, encoder), strict=True):
         if len(query) > 1:

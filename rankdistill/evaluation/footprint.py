@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rankdistill import models
+from rankdistill.bundles.layout import query_model
 
 
 class Footprint(NamedTuple):
@@ -19,12 +20,12 @@ class Footprint(NamedTuple):
 
 
 def footprint(reference: str) -> Footprint:
-    """The size of the model `reference`, read off its safetensors files without loading it.
+    """The size of the model `reference` (of a bundle, its query tower), read off its safetensors files unloaded.
 
     Raises:
         ModelReferenceError: there is no such model.
     """
-    root = models.resolve(reference).path
+    root = models.resolve(query_model(reference)).path
     weights = [
         path
         for path in root.rglob("*.safetensors")

@@ -65,7 +65,7 @@ def build(
 
     Args:
         dataset: the documents.
-        model: reference of the model; the manifest keeps it, and searches use it.
+        model: reference of the model, or folder of a bundle; the manifest keeps it, and searches use it.
         out: the index folder.
         factory: `exact`, or a FAISS factory string.
         shard_size: documents a shard; None makes one shard. Memory holds one shard's texts and vectors.

@@ -27,7 +27,7 @@ class EncoderSpec:
     """An encoder that is not loaded yet; picklable.
 
     Args:
-        model: reference of the model.
+        model: reference of the model, or folder of a bundle, whose document tower it is then.
         backend: of `TextEncoder`.
         max_length: tokens a text; None takes the model's own.
     """
@@ -38,9 +38,9 @@ class EncoderSpec:
 
     def load(self) -> DocumentEncoder:
         """Load it; raises ModelReferenceError unless the model embeds texts."""
-        from rankdistill.inference import TextEncoder
+        from rankdistill.bundles import open_document_encoder
 
-        return TextEncoder(self.model, backend=self.backend, max_length=self.max_length)
+        return open_document_encoder(self.model, self.backend, self.max_length)
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ class QueryEncoder(Protocol):
     """What searching needs of `rankdistill.inference.TextEncoder`."""
 
     @property
-    def space(self) -> Space:
-        """The space of the vectors."""
+    def query_spaces(self) -> tuple[Space, ...]:
+        """The spaces that the vectors live in: the model's own, then those that it was aligned with."""
         ...
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rankdistill import manifest
 from rankdistill.index import registry
@@ -13,7 +13,10 @@ from rankdistill.index.base import NOTHING, Ids, Scores, Searcher, Vectors
 from rankdistill.index.documents import read_snippets
 from rankdistill.index.encoding import QueryEncoder
 from rankdistill.index.sharded import ShardedIndex
-from rankdistill.space import Space, require_same
+from rankdistill.space import Space, require_searchable
+
+if TYPE_CHECKING:
+    from rankdistill.inference import TextEncoder
 
 
 class Hit(NamedTuple):
@@ -49,7 +52,7 @@ class StoredIndex:
 
     @property
     def space(self) -> Space:
-        """The space of its vectors: a query model must have the same."""
+        """The space of its vectors: a query model must have the same, or be aligned with it."""
         return Space(**self.made.parameters["space"])
 
     @property
@@ -68,6 +71,12 @@ class StoredIndex:
         """Bytes on disk, without the snippets."""
         return sum((self.folder / name).stat().st_size for name in self.made.outputs if "snippets" not in name)
 
+    def open_query_encoder(self, model: str | None = None, backend: str = "auto") -> TextEncoder:
+        """The encoder of queries: the index's own model, or the model or bundle `model`."""
+        from rankdistill.bundles import open_query_encoder
+
+        return open_query_encoder(model or self.model, backend, documents=self.space)
+
     def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
         """See `Searcher.search`."""
         return self.searcher.search(vectors, k)
@@ -78,7 +87,7 @@ class StoredIndex:
         Raises:
             SpaceMismatchError: `encoder` embeds into another space.
         """
-        require_same(self.space, encoder.space)
+        require_searchable(self.space, encoder.query_spaces)
         ids, scores = self.search(encoder.encode_queries(queries), k)
         return [
             [Hit(doc_id, float(score)) for doc_id, score in zip(*row, strict=True) if doc_id != NOTHING]
@@ -131,13 +140,18 @@ def search(
     backend: str = "auto",
     search_parameters: Mapping[str, float] | None = None,
 ) -> list[list[Hit]]:
-    """Search the index folder `path` with texts; `model` is the one that the index was built with unless given.
+    """Search the index folder `path` with texts.
+
+    Args:
+        path: the folder.
+        queries: any number of texts.
+        k: documents a query.
+        model: of the queries: the index's own, a student aligned with it, or a bundle; the index's own unless given.
+        backend: of `TextEncoder`.
+        search_parameters: see `load`.
 
     Raises:
         SpaceMismatchError: `model` embeds into another space than the index's.
     """
-    from rankdistill.inference import TextEncoder
-
     index = load(path, search_parameters=search_parameters)
-    encoder = TextEncoder(model or index.model, backend=backend, max_length=index.max_length)
-    return index.search_texts(queries, k, encoder)
+    return index.search_texts(queries, k, index.open_query_encoder(model, backend))

@@ -8,17 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from rankdistill import space
 from rankdistill.errors import ConfigError
 from rankdistill.inference.backends import backend_fingerprint, is_exact
 from rankdistill.inference.calibration import Pairs, documentation_pairs
 from rankdistill.inference.fast_model import Progress, accelerate
 from rankdistill.inference.loading import load_encoder
 from rankdistill.inference.precision import pick_device
-from rankdistill.manifest import digest
+from rankdistill.inference.truncation import is_cut
 from rankdistill.models import resolve
 from rankdistill.space import Space
 
-_QUERY_PROMPTS, _DOCUMENT_PROMPTS = ("query",), ("document", "passage", "corpus")
+QUERY_PROMPTS, DOCUMENT_PROMPTS = ("query",), ("document", "passage", "corpus")
+"""Names under which a model carries the prompts of the two roles."""
 
 
 class TextEncoder:
@@ -93,8 +95,19 @@ class TextEncoder:
             normalised=isinstance(self._model[-1], Normalize),
             similarity=self.similarity,
             prompts=dict(self._model.prompts),
-            document_tower=digest({"weights": self._weights, "max_length": self.max_length}),
+            document_tower=self._weights,
+            max_length=self.max_length,
         )
+
+    @cached_property
+    def query_spaces(self) -> tuple[Space, ...]:
+        """The spaces that its query vectors live in: its own, then that of the document tower it was aligned with.
+
+        Raises:
+            SpaceMismatchError: the `space.json` beside the model was edited.
+        """
+        aligned = space.read(self.reference.path)
+        return (self.space,) if aligned is None else (self.space, aligned)
 
     @cached_property
     def fingerprint(self) -> Mapping[str, Any]:
@@ -125,19 +138,43 @@ class TextEncoder:
             prompt = self._model.prompts.get(self._model.default_prompt_name, "")
         return self._encode(texts, prompt, progress, self._model.encode)
 
-    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
-        """Embeddings of queries, float32[n, dimension], with the model's query prompt."""
-        return self._encode(texts, self._prompt(_QUERY_PROMPTS), progress, self._model.encode_query)
+    def encode_queries(
+        self, texts: Sequence[str], progress: Progress | None = None, prompt: str | None = None
+    ) -> np.ndarray:
+        """Embeddings of queries, float32[n, dimension], with `prompt`; None takes `query_prompt`."""
+        return self._encode(texts, self.query_prompt if prompt is None else prompt, progress, self._model.encode_query)
 
-    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
-        """Embeddings of documents, float32[n, dimension], with the model's document prompt."""
-        return self._encode(texts, self._prompt(_DOCUMENT_PROMPTS), progress, self._model.encode_document)
+    def encode_documents(
+        self, texts: Sequence[str], progress: Progress | None = None, prompt: str | None = None
+    ) -> np.ndarray:
+        """Embeddings of documents, float32[n, dimension], with `prompt`; None takes `document_prompt`."""
+        chosen = self.document_prompt if prompt is None else prompt
+        return self._encode(texts, chosen, progress, self._model.encode_document)
+
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """The prompts that the model carries, by name."""
+        return dict(self._model.prompts)
+
+    @property
+    def query_prompt(self) -> str:
+        """What the model has before each query: its query prompt, else its default prompt, else nothing."""
+        return self._prompt(QUERY_PROMPTS)
+
+    @property
+    def document_prompt(self) -> str:
+        """What the model has before each document: its document prompt, else its default prompt, else nothing."""
+        return self._prompt(DOCUMENT_PROMPTS)
 
     def _prompt(self, names: Sequence[str]) -> str:
         prompts = self._model.prompts
         return next(
             (prompts[name] for name in names if name in prompts), prompts.get(self._model.default_prompt_name, "")
         )
+
+    def is_cut(self, texts: Sequence[str], prompt: str = "") -> np.ndarray:
+        """bool[n]: whether the model reads only the beginning of a text, which has more tokens than `max_length`."""
+        return is_cut(self._model, texts, prompt)
 
     def _encode(self, texts: Sequence[str], prompt: str, progress: Progress | None, original: Any) -> np.ndarray:
         if not len(texts):

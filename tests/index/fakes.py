@@ -16,6 +16,7 @@ class HashEncoder:
 
     def __init__(self, dimension: int = 16, tower: str = "fake") -> None:
         self.space = Space(dimension, True, "cosine", {}, tower)
+        self.query_spaces = (self.space,)
         self.fingerprint: Mapping[str, Any] = {"tower": tower, "dimension": dimension}
         self.encoded = 0
 
