@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import Any
 
 _HOME_OF = {
+    "AlignConfig": "rankdistill.training.alignment.config:AlignConfig",
+    "EmbeddingStore": "rankdistill.stores.embeddings.reader:EmbeddingStore",
     "Ensemble": "rankdistill.ensembles.source:Ensemble",
     "PairScorer": "rankdistill.inference:PairScorer",
     "RankdistillError": "rankdistill.errors:RankdistillError",
@@ -18,6 +20,7 @@ _HOME_OF = {
     "TeachConfig": "rankdistill.teachers.teaching.config:TeachConfig",
     "TextEncoder": "rankdistill.inference:TextEncoder",
     "TrainConfig": "rankdistill.training.config:TrainConfig",
+    "align": "rankdistill.training.alignment.run:align",
     "build_index": "rankdistill.index:build",
     "compare": "rankdistill.evaluation.comparing:compare",
     "evaluate": "rankdistill.evaluation.evaluating:evaluate",

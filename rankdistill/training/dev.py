@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rankdistill.data import Dataset
@@ -16,25 +17,32 @@ if TYPE_CHECKING:
 NAME = "dev"
 
 
-def evaluator(
-    dataset: Dataset, split: str, max_queries: int, max_documents: int, batch_size: int = 64
-) -> InformationRetrievalEvaluator:
-    """Searches up to `max_queries` of the split's queries in their positives and a sample of the corpus.
+@dataclass(frozen=True)
+class Sample:
+    """Some judged queries and the documents they are searched in.
+
+    Args:
+        queries: query id -> text.
+        documents: document id -> title and text.
+        qrels: query id -> document id -> label, of documents in the sample.
+    """
+
+    queries: dict[str, str]
+    documents: dict[str, str]
+    qrels: dict[str, dict[str, int]]
+
+
+def sample(dataset: Dataset, split: str, max_queries: int, max_documents: int) -> Sample:
+    """Up to `max_queries` of the split's queries with their positives and a sample of the corpus.
 
     Queries and documents are those of the lowest hash, so the sample depends on nothing but the data. Every positive of
-    a chosen query is in the pool, also where they alone exceed `max_documents`. Gains are binary (label above 0): the
-    number is for choosing checkpoints, not for reporting.
+    a chosen query is in it, also where they alone exceed `max_documents`.
 
     Raises:
         DataError: no query of the split has a relevant document.
     """
-    from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
-
-    relevant = {
-        query_id: {doc_id for doc_id, label in labels.items() if label > 0}
-        for query_id, labels in dataset.qrels(split).items()
-    }
-    answerable = [query_id for query_id, doc_ids in relevant.items() if doc_ids]
+    qrels = dataset.qrels(split)
+    answerable = [query_id for query_id, labels in qrels.items() if max(labels.values(), default=0) > 0]
     if not answerable:
         raise DataError(
             expected=f"queries with a relevant document in split {split!r}",
@@ -43,12 +51,35 @@ def evaluator(
             remedy="choose another dev split, or train without one",
         )
     chosen = heapq.nsmallest(max_queries, answerable, key=_hash)
+    positives = {doc_id for query_id in chosen for doc_id, label in qrels[query_id].items() if label > 0}
+    documents = _pool(dataset, positives, max_documents)
     texts = dataset.queries(split)
-    positives = set().union(*(relevant[query_id] for query_id in chosen))
-    return InformationRetrievalEvaluator(
+    return Sample(
         queries={query_id: texts[query_id] for query_id in chosen},
-        corpus=_pool(dataset, positives, max_documents),
-        relevant_docs={query_id: relevant[query_id] for query_id in chosen},
+        documents=documents,
+        qrels={query_id: _within(qrels[query_id], documents) for query_id in chosen},
+    )
+
+
+def evaluator(
+    dataset: Dataset, split: str, max_queries: int, max_documents: int, batch_size: int = 64
+) -> InformationRetrievalEvaluator:
+    """Searches a `sample` of the split. Gains are binary (label above 0): the number is for choosing checkpoints, not
+    for reporting.
+
+    Raises:
+        DataError: no query of the split has a relevant document.
+    """
+    from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
+
+    drawn = sample(dataset, split, max_queries, max_documents)
+    return InformationRetrievalEvaluator(
+        queries=drawn.queries,
+        corpus=drawn.documents,
+        relevant_docs={
+            query_id: {doc_id for doc_id, label in labels.items() if label > 0}
+            for query_id, labels in drawn.qrels.items()
+        },
         mrr_at_k=[10],
         ndcg_at_k=[10],
         accuracy_at_k=[10],
@@ -71,6 +102,10 @@ def _pool(dataset: Dataset, positives: set[str], max_documents: int) -> dict[str
     sampled = {document.doc_id for document in heapq.nsmallest(fill, others, key=lambda one: _hash(one.doc_id))}
     wanted = positives | sampled
     return {document.doc_id: document.contents for document in dataset.documents() if document.doc_id in wanted}
+
+
+def _within(labels: dict[str, int], documents: dict[str, str]) -> dict[str, int]:
+    return {doc_id: label for doc_id, label in labels.items() if doc_id in documents}
 
 
 def _hash(identifier: str) -> bytes:

@@ -14,7 +14,8 @@ CPU_GROUP, GPU_GROUP = 16, 128
 """Texts of similar length a forward pass."""
 
 Features = Mapping[str, Any]
-"""What the collator makes of a text column: `input_ids`, `attention_mask`, ... [batch, tokens], padded right."""
+"""What the collator makes of a text column: `input_ids`, `attention_mask`, ... [batch, tokens], padded right; for a
+static model `input_ids` [tokens of all texts] and `offsets` [batch]."""
 
 
 def embed(model: nn.Module, features: Features) -> Float[Tensor, "texts dim"]:
@@ -26,8 +27,10 @@ def embed_sorted(model: nn.Module, features: Features) -> Float[Tensor, "texts d
     """As `embed`, in several forward passes over texts of similar length, each cut to its longest text.
 
     Documents of a batch differ several times in length: padding all to the longest doubles the tokens. On a CPU, passes
-    over few texts also stay in its caches.
+    over few texts also stay in its caches. A static model takes all texts as one row of tokens, so nothing is padded.
     """
+    if "attention_mask" not in features:
+        return embed(model, features)
     lengths = features["attention_mask"].sum(dim=1)
     order = lengths.argsort(stable=True)
     groups = -(-len(lengths) // (CPU_GROUP if lengths.device.type == "cpu" else GPU_GROUP))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+from sentence_transformers.sentence_transformer.evaluation import SentenceEvaluator
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int], object]
 """Called with the number of steps just done."""
-
-Evaluator = Callable[..., dict[str, float]]
-"""Called by the trainer with the student; gives measures by name."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +48,11 @@ class Evaluation:
     """What is measured every `eval_steps`.
 
     Args:
-        evaluator: gives the measures.
+        evaluator: gives the measures by name.
         best: the measure, higher is better, whose best checkpoint is kept; None keeps the last.
     """
 
-    evaluator: Evaluator
+    evaluator: SentenceEvaluator
     best: str | None
 
 
@@ -78,10 +76,10 @@ class StudentTrainer(SentenceTransformerTrainer):
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
         """The library's schedule of that name, or the run's own."""
-        if isinstance(self.rates.schedule, str) or self.lr_scheduler is not None:
-            return super().create_scheduler(num_training_steps, optimizer)
-        self.lr_scheduler = LambdaLR(optimizer or self.optimizer, self.rates.schedule)
-        return self.lr_scheduler
+        if callable(self.rates.schedule):
+            self.lr_scheduler: LRScheduler = LambdaLR(optimizer or self.optimizer, self.rates.schedule)
+            return self.lr_scheduler
+        return super().create_scheduler(num_training_steps, optimizer)
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """None: the finished student gets a card of ours."""

@@ -1,0 +1,91 @@
+"""Every setting of an alignment run, typed and described. Loads no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rankdistill.students.settings import StudentSettings
+from rankdistill.training import settings
+from rankdistill.training.settings import RunSettings
+
+AlignmentName = Literal["leaf", "cosine", "mi_alpha", "affinity", "nd"]
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Dimension = Annotated[int, Field(ge=1)]
+
+STATIC_DEFAULTS = {"learning_rate": 1e-3, "weight_decay": 0.0}
+"""Settings of a static student that were not given: a table learns at higher rates, and decay would shrink the rows of
+tokens that a batch does not hold."""
+
+
+class AlignConfig(RunSettings):
+    """Settings of an alignment run; the same settings, store and student give the same student.
+
+    The defaults are those of LEAF (arXiv 2509.12539): three cycles of ten passes, batches of 32, the rate falling
+    linearly from 1e-4 to 1e-5 in each cycle.
+    """
+
+    loss: AlignmentName = Field("leaf", description="Objective on the embeddings of student and teacher.")
+    extra: dict[AlignmentName, Weight] = Field(
+        default_factory=dict, description="Further objectives that are added: name -> weight."
+    )
+    mixup: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="Weight of the same objectives on mixed pairs of texts; 0: none."
+    )
+    mixup_alpha: float = Field(
+        1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="The weights of a mixed pair are drawn from Beta(alpha, alpha).",
+    )
+    matryoshka: tuple[Dimension, ...] = Field(
+        (), description="Shorter dimensions on which the objectives count too; empty: only the whole vectors."
+    )
+
+    cycles: int = Field(3, ge=1, description="Times that the learning rate starts anew at its peak.")
+    epochs: float = Field(10.0, gt=0, description="Passes over the texts in one cycle, where `steps` is None.")
+    learning_rate: float = Field(1e-4, gt=0, description="Peak learning rate of AdamW; static students: 1e-3.")
+    final_share: float = Field(0.1, ge=0, le=1, description="Rate at the end of a cycle, as a share of the peak.")
+    warmup: float = Field(0.0, ge=0, lt=1, description="Share of the first cycle in which the rate rises to its peak.")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decay, not on biases and norms; static students: 0.")
+
+    query_share: float | None = Field(
+        None, ge=0, le=1, description="Share of query-like texts in what is trained on; None: as in the store."
+    )
+    source_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        description="How often a source's texts are drawn, relative to its size: 2 twice as often as 1, 0 never.",
+    )
+    held_out: int = Field(
+        500, ge=0, description="Texts of the store that are not trained on but compared with the teacher's vectors."
+    )
+
+    eval_steps: int = Field(500, ge=1, description="Steps between evaluations and checkpoints.")
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="Stop after this many evaluations without a better asymmetric dev nDCG@10; None: never.",
+    )
+    dev_documents: int = Field(
+        2000, ge=1, description="Documents they are searched in: their positives and a sample of the corpus by hash."
+    )
+    preparation: StudentSettings = Field(
+        StudentSettings.model_validate({}), description="How the student is made before it is trained."
+    )
+
+    @property
+    def limits(self) -> dict[str, int | None]:
+        """Kind of text -> tokens at most in training; None: the student's own limit."""
+        return {"query": self.max_query_length, "document": self.max_document_length}
+
+    def for_static(self) -> AlignConfig:
+        """The same settings with the defaults of static students for those that were not given."""
+        missing = {name: value for name, value in STATIC_DEFAULTS.items() if name not in self.model_fields_set}
+        return self.model_copy(update=missing)
+
+
+def read(path: Path | None, **overrides: object) -> AlignConfig:
+    """The settings in a YAML file (or the defaults), with `overrides` on top; see `settings.read`."""
+    return settings.read(AlignConfig, path, **overrides)

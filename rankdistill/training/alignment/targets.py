@@ -1,0 +1,69 @@
+"""The teacher's vectors of dev texts: from the store where they are, else encoded once and kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankdistill import files
+from rankdistill.errors import SpaceMismatchError
+from rankdistill.inference.encoder import TextEncoder
+from rankdistill.manifest import digest
+from rankdistill.training.alignment.source import EmbeddingSource
+
+
+class TeacherVectors:
+    """The teacher of `store`, loaded only if a text has no vector yet.
+
+    Args:
+        store: where most vectors come from.
+        folder: vectors that were encoded are kept here, one file a set of texts.
+    """
+
+    def __init__(self, store: EmbeddingSource, folder: Path) -> None:
+        self._store, self._folder = store, folder
+        self._encoder: TextEncoder | None = None
+
+    def of(self, texts: Sequence[str], kind: str) -> NDArray[np.float32]:
+        """float32[n, dim]: the vectors of `texts`, with the teacher's prompt for `kind`.
+
+        Raises:
+            ModelReferenceError: a text is not in the store, and the teacher is not to be found.
+            SpaceMismatchError: the teacher's reference holds another model now.
+        """
+        rows = self._store.find(texts, kind)
+        found = np.empty((len(texts), self._store.dimension), dtype=np.float32)
+        present = rows >= 0
+        found[present] = self._store.vectors()[rows[present]]
+        absent = [text for text, here in zip(texts, present, strict=True) if not here]
+        if absent:
+            found[~present] = self._encoded(absent, kind)
+        return found
+
+    def _encoded(self, texts: list[str], kind: str) -> NDArray[np.float32]:
+        name = digest({"teacher": self._store.teacher_id, "kind": kind, "texts": texts})[:16]
+        path = self._folder / f"{kind}-{name}.npy"
+        if not path.is_file():
+            encoder = self._teacher()
+            vectors = encoder.encode_queries(texts) if kind == "query" else encoder.encode_documents(texts)
+            with files.atomic_path(path) as temporary, temporary.open("wb") as file:
+                np.save(file, vectors)
+        return np.load(path)
+
+    def _teacher(self) -> TextEncoder:
+        if self._encoder is None:
+            space = self._store.space
+            encoder = TextEncoder(self._store.reference, max_length=space.max_length)
+            differences = space.differences(encoder.space).items()
+            if differences:
+                raise SpaceMismatchError(
+                    expected=f"the teacher of the store at {self._store.reference}",
+                    got="; ".join(f"{name}: store {ours!r}, model {theirs!r}" for name, (ours, theirs) in differences),
+                    consequence="nothing was trained: the dev texts would get vectors of another space",
+                    remedy="put the teacher back, or embed the dev texts into the store",
+                )
+            self._encoder = encoder
+        return self._encoder
