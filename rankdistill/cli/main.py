@@ -17,6 +17,7 @@ VERBS = (
     "teach",
     "plan",
     "score",
+    "embed",
     "import",
     "check",
     "ensemble",
@@ -26,13 +27,15 @@ VERBS = (
     "search",
     "evaluate",
     "compare",
+    "robustness",
+    "ann-recall",
     "run",
     "status",
     "doctor",
 )
 """Each is a module of this package with a function (or, for `data`, a Typer app named `app`) of the same name.
 
-A verb that is a word of the language has an underscore after the name of its module and function.
+A hyphen is an underscore in the name of module and function; a word of the language has one after it.
 """
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
@@ -48,7 +51,7 @@ def build_app() -> typer.Typer:
         add_completion=False,
     )
     for verb in VERBS:
-        name = f"{verb}_" if iskeyword(verb) else verb
+        name = f"{verb}_" if iskeyword(verb) else verb.replace("-", "_")
         module = import_module(f"rankdistill.cli.{name}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=verb)

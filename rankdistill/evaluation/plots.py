@@ -1,12 +1,14 @@
-"""The plots of a report, as SVG text that can stand inside a page: same results, same bytes."""
+"""The plots of a report, as SVG text that can stand inside a page or as PNG files: same results, same bytes."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from rankdistill import files
 from rankdistill.evaluation.measures import TITLES
 from rankdistill.evaluation.results import System
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 WIDTH, BAR_HEIGHT = 7.0, 0.42
 """Inches."""
+
+DOTS = 150
+"""Of a picture, an inch."""
 
 INK, BAR, POINT, RULE = "#1f2933", "#a9c8e8", "#2f6db5", "#c4ccd4"
 
@@ -90,3 +95,9 @@ def svg(drawing: Figure) -> str:
         drawing.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     drawn = stream.getvalue()
     return drawn[drawn.index("<svg") :]
+
+
+def png(drawing: Figure, path: Path) -> None:
+    """Write the figure to `path`; the same figure, by the same matplotlib, gives the same bytes."""
+    with files.atomic_path(path) as temporary:
+        drawing.savefig(temporary, format="png", dpi=DOTS, metadata={"Software": None})

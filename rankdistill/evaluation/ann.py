@@ -1,0 +1,249 @@
+"""Recall under approximate search: how far an index must look for the neighbours of one model's queries or another's.
+
+An index of a teacher's documents is built once. A student's query vectors lie a little off the teacher's, often farther
+from all documents, and a graph or an inverted list then finds fewer of their true neighbours for the same effort.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from rankdistill import files
+from rankdistill.errors import ConfigError
+from rankdistill.evaluation.embedded import Pairing, run_of
+from rankdistill.evaluation.measures import Qrels, ndcg_at_10
+from rankdistill.index.base import Ids, Scores, Vectors
+from rankdistill.index.exact import ExactIndex
+from rankdistill.index.faiss import FaissIndex
+
+FILE_NAME = "ann.json"
+DEPTH = 10
+TARGETS = (0.95, 0.99)
+"""Recalls for which the effort needed is looked for."""
+
+Progress = Callable[[int], None]
+"""Called with the number of searches just finished."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """The search parameter that is varied.
+
+    Args:
+        name: FAISS's name: `efSearch` of HNSW, `nprobe` of IVF.
+        values: rising whole numbers from 1.
+    """
+
+    name: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of the search parameter.
+
+    Args:
+        value: of the parameter.
+        recall: share of the 10 documents of exact search, with the same query vectors, that were found; mean.
+        ndcg_at_10: of what was found.
+        milliseconds: a query, searched on one thread in one batch, without encoding; None where it was not timed.
+    """
+
+    value: int
+    recall: float
+    ndcg_at_10: float
+    milliseconds: float | None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One system's recall against effort.
+
+    Args:
+        name: of the pairing.
+        exact: nDCG@10 of exact search.
+        points: in the order of the values.
+        needed: recall (as `0.95`) -> smallest value of the parameter that reaches it, None where even the largest of
+            the values does not.
+    """
+
+    name: str
+    exact: float
+    points: tuple[Point, ...]
+    needed: Mapping[str, int | None]
+
+
+@dataclass(frozen=True)
+class AnnRecall:
+    """The curves of several systems on one index.
+
+    Args:
+        signature: what the numbers depend on.
+    """
+
+    data: str
+    split: str
+    queries: int
+    documents: int
+    factory: str
+    parameter: str
+    curves: tuple[Curve, ...]
+    signature: Mapping[str, Any] = field(default_factory=dict)
+
+    def ratios(self) -> dict[str, dict[str, float | None]]:
+        """System -> recall -> how many times the first system's effort it needs; None where one is not known."""
+        base = self.curves[0].needed
+        return {
+            curve.name: {
+                target: value / first if value and first else None
+                for (target, value), first in zip(curve.needed.items(), base.values(), strict=True)
+            }
+            for curve in self.curves[1:]
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write `ann.json` into `folder`, the ratios included."""
+        content = asdict(self) | {"ratios": self.ratios()}
+        files.write_text(folder / FILE_NAME, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def parse_effort(given: str) -> Effort:
+    """The parameter and its values, typed as `efSearch=16,32,64`.
+
+    Raises:
+        ConfigError: it is not of that form.
+    """
+    name, _, listed = given.partition("=")
+    try:
+        values = tuple(sorted({int(value) for value in listed.split(",")}))
+    except ValueError:
+        values = ()
+    if not name or not values or values[0] < 1:
+        raise ConfigError(
+            expected="a search parameter and its values as NAME=V1,V2,..., such as efSearch=16,32,64 or nprobe=1,4,16",
+            got=repr(given),
+            consequence="nothing was measured",
+            remedy="give a name, an equals sign, and whole numbers from 1 with commas between them",
+        )
+    return Effort(name, values)
+
+
+def open_index(dimension: int, similarity: str, factory: str, effort: Effort) -> FaissIndex:
+    """An empty index on which the parameter can be varied.
+
+    Raises:
+        ConfigError: FAISS does not take the factory string or the parameter.
+        MissingDependencyError: FAISS is not installed.
+    """
+    return FaissIndex(dimension, similarity, factory, {effort.name: effort.values[0]})
+
+
+def recall_curves(
+    pairings: Sequence[Pairing],
+    similarity: str,
+    qrels: Qrels,
+    factory: str,
+    effort: Effort,
+    repeats: int = 3,
+    progress: Progress = lambda done: None,
+) -> tuple[Curve, ...]:
+    """Recall@10 against exact search and nDCG@10 of each pairing at each value of the parameter.
+
+    Args:
+        pairings: systems with the same documents, the one that the others are compared with first.
+        similarity: `cosine` or `dot`.
+        qrels: of the queries.
+        factory: FAISS factory string.
+        effort: what is varied.
+        repeats: searches that the fastest is taken of for the milliseconds; 0 times none.
+        progress: called after each search.
+
+    Raises:
+        ConfigError: FAISS does not take the factory string or the parameter; the pairings have different documents.
+        DataError: there are no qrels.
+        MissingDependencyError: FAISS is not installed.
+    """
+    documents = pairings[0].documents
+    if any(pairing.documents is not documents for pairing in pairings):
+        raise ConfigError(
+            expected="systems that search the same document vectors",
+            got=", ".join(pairing.name for pairing in pairings),
+            consequence="nothing was measured: there is one index for all",
+            remedy="pair the query vectors with one and the same documents",
+        )
+    approximate = open_index(documents.dimension, similarity, factory, effort)
+    approximate.add(documents.ids, documents.vectors)
+    oracle = ExactIndex(documents.dimension, similarity)
+    oracle.add(documents.ids, documents.vectors)
+    return tuple(_curve(pairing, oracle, approximate, qrels, effort, repeats, progress) for pairing in pairings)
+
+
+def _curve(
+    pairing: Pairing,
+    oracle: ExactIndex,
+    approximate: FaissIndex,
+    qrels: Qrels,
+    effort: Effort,
+    repeats: int,
+    progress: Progress,
+) -> Curve:
+    queries = pairing.queries
+    truth, scores = oracle.search(queries.vectors, DEPTH)
+
+    @cache
+    def found(value: int) -> tuple[Ids, Scores]:
+        approximate.set_search_parameters({effort.name: value})
+        return approximate.search(queries.vectors, DEPTH)
+
+    def recall(value: int) -> float:
+        return recall_of(found(value)[0], truth)
+
+    def point(value: int) -> Point:
+        ndcg = ndcg_at_10(run_of(queries.ids, *found(value)), qrels)
+        taken = _milliseconds(approximate, queries.vectors, repeats)
+        progress(1)
+        return Point(value, recall(value), ndcg, taken)
+
+    points = tuple(point(value) for value in effort.values)
+    needed = {str(target): least(recall, effort.values[-1], target) for target in TARGETS}
+    return Curve(pairing.name, ndcg_at_10(run_of(queries.ids, truth, scores), qrels), points, needed)
+
+
+def recall_of(found: Ids, truth: Ids) -> float:
+    """Share of each row of `truth` that is in the same row of `found`; mean over the rows."""
+    return float(np.mean([len(set(row) & set(wanted)) / len(wanted) for row, wanted in zip(found, truth, strict=True)]))
+
+
+def least(recall: Callable[[int], float], largest: int, target: float) -> int | None:
+    """The smallest whole number from 1 to `largest` at which `recall` reaches `target`, by bisection; None if none.
+
+    Recall is taken to rise with effort; where it wavers, the number found is one at which `target` is reached and
+    missed one below.
+    """
+    if recall(largest) < target:
+        return None
+    low, high = 0, largest
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if recall(middle) >= target else (middle, high)
+    return high
+
+
+def _milliseconds(index: FaissIndex, queries: Vectors, repeats: int) -> float | None:
+    """The fastest of `repeats` searches for all queries on one thread, divided among them."""
+    seconds = []
+    with threadpool_limits(1):
+        for _ in range(repeats):
+            start = time.perf_counter()
+            index.search(queries, DEPTH)
+            seconds.append(time.perf_counter() - start)
+    return 1000 * min(seconds) / len(queries) if seconds else None

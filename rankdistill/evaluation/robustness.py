@@ -1,0 +1,261 @@
+"""What shorter and coarser vectors cost: nDCG@10 over truncated dimensions x precision, beside random truncation.
+
+A space trained for it (Matryoshka) keeps its quality in the first dimensions; a space that was not keeps most of it in
+any of them, so that truncation means nothing without a random choice of dimensions beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankdistill import files
+from rankdistill.errors import ConfigError
+from rankdistill.evaluation.embedded import Embedded, Pairing, run_of
+from rankdistill.evaluation.measures import Qrels, ndcg_at_10
+from rankdistill.evaluation.precisions import PRECISIONS, search
+from rankdistill.index.documents import named
+from rankdistill.index.vectors import normalised
+
+FILE_NAME = "robustness.json"
+DEPTH = 10
+SMALLEST = 32
+
+Progress = Callable[[int], None]
+"""Called with the number of searches just finished."""
+
+
+@dataclass(frozen=True)
+class GridSettings:
+    """What is measured.
+
+    Args:
+        dimensions: how many of the first dimensions are kept.
+        precisions: names in `rankdistill.evaluation.precisions.PRECISIONS`.
+        draws: random choices of as many dimensions that each truncation is compared with; 0 for none.
+        seed: of these choices; they are the same for every system and precision.
+    """
+
+    dimensions: tuple[int, ...]
+    precisions: tuple[str, ...] = ("float32", "int8", "binary")
+    draws: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of dimensions at one precision.
+
+    Args:
+        dimension: how many were kept.
+        precision: see `rankdistill.evaluation.precisions`.
+        ndcg_at_10: of the first `dimension` dimensions.
+        random: nDCG@10 of each random choice of as many; empty where all are kept.
+    """
+
+    dimension: int
+    precision: str
+    ndcg_at_10: float
+    random: tuple[float, ...] = ()
+
+    @property
+    def random_mean(self) -> float | None:
+        """Mean over the random choices."""
+        return float(np.mean(self.random)) if self.random else None
+
+    @property
+    def random_deviation(self) -> float | None:
+        """Their standard deviation (of a sample); None for fewer than two."""
+        return float(np.std(self.random, ddof=1)) if len(self.random) > 1 else None
+
+
+@dataclass(frozen=True)
+class SystemGrid:
+    """All cells of one system.
+
+    Args:
+        name: of the pairing.
+        dimension: of its vectors.
+        full: nDCG@10 of all dimensions in float32: what retention is measured against.
+        cells: precision by precision.
+    """
+
+    name: str
+    dimension: int
+    full: float
+    cells: tuple[Cell, ...]
+
+    def retention(self, value: float | None) -> float | None:
+        """`value` as a share of the own full value; None where either is missing."""
+        return value / self.full if value is not None and self.full else None
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """The grids of several systems on the same queries.
+
+    Args:
+        signature: what the numbers depend on.
+    """
+
+    data: str
+    split: str
+    queries: int
+    documents: int
+    systems: tuple[SystemGrid, ...]
+    signature: Mapping[str, Any] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write `robustness.json` into `folder`, retention and the random choices' mean and deviation included."""
+        content = asdict(self)
+        for system, shown in zip(self.systems, content["systems"], strict=True):
+            shown["cells"] = [
+                asdict(cell)
+                | {
+                    "retention": system.retention(cell.ndcg_at_10),
+                    "random_mean": cell.random_mean,
+                    "random_deviation": cell.random_deviation,
+                    "random_retention": system.retention(cell.random_mean),
+                }
+                for cell in system.cells
+            ]
+        files.write_text(folder / FILE_NAME, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def parse_settings(dimensions: str, precisions: str, draws: int, seed: int, dimension: int) -> GridSettings:
+    """Settings as typed: `384,128` and `float32,int8`; without dimensions, all (`dimension`) and their halves.
+
+    Raises:
+        ConfigError: something else than whole numbers stands among the dimensions.
+    """
+    try:
+        kept = tuple(int(number) for number in dimensions.split(",")) if dimensions else halves(dimension)
+    except ValueError as error:
+        raise ConfigError(
+            expected="numbers of dimensions with commas between them, such as 384,128,32",
+            got=repr(dimensions),
+            consequence="nothing was measured",
+            remedy="give whole numbers",
+        ) from error
+    return GridSettings(kept, tuple(precisions.split(",")), draws, seed)
+
+
+def halves(dimension: int) -> tuple[int, ...]:
+    """`dimension` and its halves, down to 32."""
+    found = [dimension]
+    while found[-1] // 2 >= SMALLEST:
+        found.append(found[-1] // 2)
+    return tuple(found)
+
+
+def grid(
+    pairings: Sequence[Pairing],
+    similarity: str,
+    qrels: Qrels,
+    settings: GridSettings,
+    progress: Progress = lambda done: None,
+) -> tuple[SystemGrid, ...]:
+    """nDCG@10 of every pairing at every number of dimensions and precision.
+
+    Truncated vectors are brought to unit length again where the space compares by cosine. Ties, of which there are
+    many in few bits, are broken as trec_eval does, by falling document id.
+
+    Args:
+        pairings: the systems.
+        similarity: `cosine` or `dot`.
+        qrels: of the queries.
+        settings: what is measured.
+        progress: called after each search.
+
+    Raises:
+        ConfigError: more dimensions than the vectors have, an unknown precision, a negative number of draws.
+        DataError: there are no qrels.
+    """
+    check(settings, min(pairing.dimension for pairing in pairings))
+    return tuple(_of_system(_by_falling_id(pairing), similarity, qrels, settings, progress) for pairing in pairings)
+
+
+def searches(pairings: Sequence[Pairing], settings: GridSettings) -> int:
+    """How many times `grid` will search: what its progress adds up to."""
+    return sum(
+        1
+        + len(settings.precisions)
+        * sum(1 if kept == one.dimension else 1 + settings.draws for kept in settings.dimensions)
+        for one in pairings
+    )
+
+
+def _of_system(
+    pairing: Pairing, similarity: str, qrels: Qrels, settings: GridSettings, progress: Progress
+) -> SystemGrid:
+    def measured(kept: NDArray[np.intp], precision: str) -> float:
+        value = _ndcg(pairing, similarity, qrels, kept, precision)
+        progress(1)
+        return value
+
+    everything = np.arange(pairing.dimension)
+    cells = [
+        Cell(
+            dimension,
+            precision,
+            measured(everything[:dimension], precision),
+            tuple(measured(kept, precision) for kept in _draws(pairing.dimension, dimension, settings)),
+        )
+        for precision in settings.precisions
+        for dimension in settings.dimensions
+    ]
+    return SystemGrid(pairing.name, pairing.dimension, measured(everything, "float32"), tuple(cells))
+
+
+def _draws(dimension: int, kept: int, settings: GridSettings) -> Iterator[NDArray[np.intp]]:
+    """Random choices of `kept` dimensions, sorted: the same whatever else is measured; none where all are kept."""
+    if kept < dimension:
+        for draw in range(settings.draws):
+            generator = np.random.default_rng([settings.seed, draw, kept])
+            yield np.sort(generator.choice(dimension, kept, replace=False))
+
+
+def _ndcg(pairing: Pairing, similarity: str, qrels: Qrels, kept: NDArray[np.intp], precision: str) -> float:
+    queries, documents = pairing.queries.vectors[:, kept], pairing.documents.vectors[:, kept]
+    if similarity == "cosine":
+        queries, documents = normalised(queries), normalised(documents)
+    positions, scores = search(queries, documents, precision, DEPTH)
+    return ndcg_at_10(run_of(pairing.queries.ids, named(positions, pairing.documents.ids), scores), qrels)
+
+
+def _by_falling_id(pairing: Pairing) -> Pairing:
+    """The documents in the order in which equal scores are ranked."""
+    ids = np.array(pairing.documents.ids, dtype=object)
+    order = np.argsort(ids, kind="stable")[::-1]
+    documents = Embedded(list(ids[order]), pairing.documents.vectors[order])
+    return Pairing(pairing.name, pairing.queries, documents)
+
+
+def check(settings: GridSettings, dimension: int) -> None:
+    """Raise ConfigError unless vectors of length `dimension` can be measured with `settings`."""
+    rules = {
+        f"numbers of dimensions from 1 to {dimension}, each once": (
+            settings.dimensions,
+            _each_once(settings.dimensions) and all(1 <= kept <= dimension for kept in settings.dimensions),
+        ),
+        f"precisions among {', '.join(PRECISIONS)}, each once": (
+            settings.precisions,
+            _each_once(settings.precisions) and set(settings.precisions) <= set(PRECISIONS),
+        ),
+        "at least 0 random draws": (settings.draws, settings.draws >= 0),
+    }
+    for expected, (got, kept) in rules.items():
+        if not kept:
+            raise ConfigError(
+                expected=expected, got=str(got), consequence="nothing was measured", remedy="change the setting"
+            )
+
+
+def _each_once(values: Sequence[object]) -> bool:
+    return 0 < len(values) == len(set(values))
