@@ -35,7 +35,7 @@ def provenance(data: str = "") -> dict[str, Any]:
     """What made the figures of this run, as JSON values; `data` names the data set they were made on."""
     return {
         "command": _command(),
-        "revision": _revision(),
+        "revision": REVISION,
         "data": data,
         "machine": {
             "processor": _processor(),
@@ -67,14 +67,19 @@ def _command() -> str:
 
 
 def _revision() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip() or "unknown"
+    """The commit, with `-dirty` where more than results differs from it."""
+    commit = _git("describe", "--always", "--abbrev=12", "--exclude=*")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)benchmarks/results")
+    return f"{commit}-dirty" if changed else commit or "unknown"
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+REVISION = _revision()
+"""As it was when the run began: files may change while it goes on."""
 
 
 def _processor() -> str:
