@@ -53,12 +53,16 @@ def _show_recipe(path: Path, overrides: list[str]) -> None:
 
 def _show_folder(folder: Path) -> None:
     from rankdistill import manifest
+    from rankdistill.stores.embeddings.layout import is_store
+    from rankdistill.stores.embeddings.status import describe as describe_embeddings
     from rankdistill.stores.layout import Layout
     from rankdistill.stores.status import describe
 
     found = manifest.read(folder)
-    if (found is None and Layout(folder).teacher_ids()) or (found is not None and found.artefact == "scores"):
-        for line in describe(folder):
+    holds_embeddings = is_store(folder)
+    holds_scores = bool(Layout(folder).teacher_ids()) if found is None else found.artefact == "scores"
+    if holds_embeddings or holds_scores:
+        for line in describe_embeddings(folder) if holds_embeddings else describe(folder):
             console.out.print(line, highlight=False, markup=False, soft_wrap=True)
         return
     found = found or manifest.expect(folder, "any artefact", "run")

@@ -83,6 +83,7 @@ def load_encoder(reference: ModelReference, device: str | None, max_length: int 
     is_bare_language_model = kind in {"sparse", "causal_lm"} and not _has_modules(reference.path)
     if kind != "encoder" and not is_bare_language_model:
         raise _wrong_kind(reference, "a model that embeds single texts", _NAMES[kind])
+    _require_default_prompt(reference)
     with quietly():
         model = SentenceTransformer(str(reference.path), device=device, local_files_only=True)
     if max_length is not None:
@@ -169,6 +170,19 @@ def load_causal_lm(reference: ModelReference, device: str, dtype: str) -> tuple[
             str(reference.path), dtype=getattr(torch, dtype), local_files_only=True
         )
     return model.to(device).eval(), tokenizer
+
+
+def _require_default_prompt(reference: ModelReference) -> None:
+    """Raise ModelReferenceError if the configuration names a default prompt that it does not have."""
+    config = _json(reference.path / "config_sentence_transformers.json")
+    name, prompts = config.get("default_prompt_name"), config.get("prompts") or {}
+    if name is not None and name not in {"query", "document", *prompts}:
+        raise ModelReferenceError(
+            expected=f"the text of the default prompt {name!r} in config_sentence_transformers.json",
+            got=f"{reference.name} ({reference.path}): it has {', '.join(sorted(prompts)) or 'no prompts'}",
+            consequence="no model was loaded",
+            remedy="add that prompt to `prompts` in the file, or set `default_prompt_name` to null",
+        )
 
 
 def _wrong_kind(reference: ModelReference, expected: str, got: str) -> ModelReferenceError:

@@ -10,6 +10,7 @@ import numpy as np
 
 from rankdistill.errors import TeacherError
 from rankdistill.manifest import digest
+from rankdistill.space import Space
 
 ScoreKind = Literal["logit", "probability", "cosine", "dot", "rank"]
 """The unit of a teacher's raw scores."""
@@ -88,8 +89,31 @@ class EmbeddingTeacher(Protocol):
         """Short name derived from the fingerprint."""
         ...
 
+    @property
+    def reference(self) -> str:
+        """The model reference that it was loaded from."""
+        ...
+
+    @property
+    def space(self) -> Space:
+        """The space of its document vectors."""
+        ...
+
+    @property
+    def prompts(self) -> Mapping[Role, str]:
+        """What is put before each text of a role; raises ConfigError where that is not clear."""
+        ...
+
+    def is_cut(self, texts: Sequence[str], role: Role) -> np.ndarray:
+        """bool[n]: whether the model reads only the beginning of a text."""
+        ...
+
     def embed(self, texts: Sequence[str], role: Role, progress: Progress | None = None) -> np.ndarray:
         """float32[n, dim], in the order of `texts`; finite, or TeacherError."""
+        ...
+
+    def exact(self) -> Callable[[], EmbeddingTeacher] | None:
+        """Loads this teacher in float32 by torch; None where this one computes in float32 itself."""
         ...
 
 

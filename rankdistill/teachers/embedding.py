@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -10,8 +11,10 @@ import numpy as np
 
 from rankdistill.errors import TeacherError
 from rankdistill.inference import TextEncoder
-from rankdistill.teachers.base import PairTeacher, Progress, Role, ScoreKind, check_scores, teacher_id
+from rankdistill.space import Space
+from rankdistill.teachers.base import Progress, Role, ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.distinct import distinct
+from rankdistill.teachers.prompts import settle
 from rankdistill.teachers.settings import FastModelSettings
 
 
@@ -20,10 +23,15 @@ class BiEncoderTeacher:
 
     Args:
         encoder: the dense model.
+        query_prompt: put before each query, instead of the model's own prompt.
+        document_prompt: put before each document, likewise.
     """
 
-    def __init__(self, encoder: TextEncoder) -> None:
+    def __init__(
+        self, encoder: TextEncoder, query_prompt: str | None = None, document_prompt: str | None = None
+    ) -> None:
         self._encoder = encoder
+        self._given: dict[Role, str | None] = {"query": query_prompt, "document": document_prompt}
 
     @property
     def score_kind(self) -> ScoreKind:
@@ -33,22 +41,44 @@ class BiEncoderTeacher:
     @cached_property
     def fingerprint(self) -> Mapping[str, Any]:
         """Weights, prompts, maximum length, truncation, similarity, dtype, back end."""
-        return {"kind": "embedding", "similarity": self._encoder.similarity} | dict(self._encoder.fingerprint)
+        given = {f"{role}_prompt": prompt for role, prompt in self._given.items() if prompt is not None}
+        return {"kind": "embedding", "similarity": self._encoder.similarity} | dict(self._encoder.fingerprint) | given
 
     @cached_property
     def teacher_id(self) -> str:
         """`embedding-<12 hex digits>`."""
         return teacher_id("embedding", self.fingerprint)
 
-    def exact(self) -> Callable[[], PairTeacher] | None:
+    def exact(self) -> Callable[[], BiEncoderTeacher] | None:
         """Loads this teacher in float32 by torch; None where this one computes in float32 itself."""
         load_exact = self._encoder.exact()
-        return None if load_exact is None else lambda: BiEncoderTeacher(load_exact())
+        return None if load_exact is None else lambda: BiEncoderTeacher(load_exact(), *self._given.values())
+
+    @property
+    def reference(self) -> str:
+        """The model reference that it was loaded from."""
+        return self._encoder.reference.name
+
+    @property
+    def space(self) -> Space:
+        """The space of its document vectors; a document prompt that was given stands for the model's own."""
+        prompt, space = self._given["document"], self._encoder.space
+        return space if prompt is None else replace(space, prompts={**space.prompts, "document": prompt})
+
+    @property
+    def prompts(self) -> Mapping[Role, str]:
+        """What is put before each text of a role; raises ConfigError where the model leaves that open."""
+        own = {"query": self._encoder.query_prompt, "document": self._encoder.document_prompt}
+        return {role: settle(role, self._encoder.prompts, own[role], given) for role, given in self._given.items()}
+
+    def is_cut(self, texts: Sequence[str], role: Role) -> np.ndarray:
+        """bool[n]: whether the model reads only the beginning of a text."""
+        return self._encoder.is_cut(texts, self.prompts[role])
 
     def embed(self, texts: Sequence[str], role: Role, progress: Progress | None = None) -> np.ndarray:
         """float32[n, dim] with the prompt of `role`; raises TeacherError on NaN or infinite values."""
         encode = self._encoder.encode_queries if role == "query" else self._encoder.encode_documents
-        vectors = encode(texts, progress=progress)
+        vectors = encode(texts, progress=progress, prompt=self._given[role])
         bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
         if len(bad):
             raise TeacherError(
@@ -72,13 +102,22 @@ class BiEncoderTeacher:
         return check_scores(self.teacher_id, pairs, scores)
 
 
-Settings = FastModelSettings
+class Settings(FastModelSettings):
+    """Settings of an embedding teacher.
+
+    Args:
+        query_prompt: put before each query, instead of the model's own prompt; "" puts nothing.
+        document_prompt: put before each document, likewise.
+    """
+
+    query_prompt: str | None = None
+    document_prompt: str | None = None
 
 
-def load(settings: FastModelSettings) -> BiEncoderTeacher:
+def load(settings: Settings) -> BiEncoderTeacher:
     """The teacher; raises ModelReferenceError unless the model embeds single texts."""
     model = TextEncoder(settings.model, settings.backend, settings.max_length, calibration=settings.calibration)
-    return BiEncoderTeacher(model)
+    return BiEncoderTeacher(model, settings.query_prompt, settings.document_prompt)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -1,0 +1,89 @@
+"""The last phase of embedding: once every unit has its shard, texts and manifest are written and the plan goes."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rankdistill import files, locations, manifest
+from rankdistill.stores.embeddings import shards
+from rankdistill.stores.embeddings.fidelity import read_fidelity
+from rankdistill.stores.embeddings.gathering import Gathered
+from rankdistill.stores.embeddings.layout import ARTEFACT, Layout
+from rankdistill.stores.embeddings.planning import stored_texts
+from rankdistill.stores.embeddings.teacher_file import REFERENCE, read_teacher
+from rankdistill.stores.embeddings.text_files import KINDS
+from rankdistill.stores.plan import Plan, discard_plan, read_plan
+
+
+def finish(layout: Layout, plan: Plan, gathered: Gathered, command: str) -> int:
+    """Write texts and manifest if no unit is left; whoever comes last does it. The number of units left.
+
+    Call it while holding the store's lock. The plan goes after the manifest, so no plan means that it was written.
+
+    Args:
+        layout: the store.
+        plan: what the caller worked on.
+        gathered: the texts that it is for.
+        command: the command line.
+    """
+    if read_plan(layout.plan) != plan:
+        return 0
+    left = plan.left(layout.vectors)
+    if not left:
+        files.remove_temporaries(layout.vectors)
+        files.remove_temporaries(layout.root, keep_living=True)
+        with (
+            files.atomic_path(layout.texts) as temporary,
+            layout.planned_texts.open("rb") as source,
+            temporary.open("wb") as target,
+        ):
+            shutil.copyfileobj(source, target)
+        _write_manifest(layout, plan.unit_size, gathered, command)
+        discard_plan(layout.plan)
+    return len(left)
+
+
+def _write_manifest(layout: Layout, unit_size: int, gathered: Gathered, command: str) -> None:
+    earlier = manifest.read(layout.root)
+    before: Mapping[str, Any] = earlier.parameters if earlier else {}
+    fidelity = read_fidelity(layout)
+    teacher = {name: value for name, value in read_teacher(layout).items() if name != REFERENCE}
+    manifest.Manifest(
+        artefact=ARTEFACT,
+        inputs=(dict(earlier.inputs) if earlier else {}) | dict(gathered.inputs),
+        parameters={
+            "unit_size": unit_size,
+            "query_split": gathered.query_split,
+            "teacher": teacher,
+            "gathered": {**before.get("gathered", {}), **gathered.tallies},
+            **_counts(layout),
+        }
+        | ({"fidelity": fidelity} if fidelity else {}),
+        versions=manifest.versions_of("pyarrow", "torch", "transformers", "sentence-transformers"),
+        command=command,
+        outputs={path.relative_to(layout.root).as_posix(): files.hash_file(path) for path in _files(layout)},
+    ).write(layout.root)
+
+
+def _counts(layout: Layout) -> dict[str, dict[str, int]]:
+    """How many texts of each kind there are, and of how many the teacher read only the beginning."""
+    cut = set(shards.truncated_ids(layout.shards()))
+    texts: Counter[str] = Counter()
+    truncated: Counter[str] = Counter()
+    for chunk in stored_texts(layout):
+        kinds = chunk["kind"].to_pylist()
+        texts.update(kinds)
+        pairs = zip(kinds, chunk["text_id"].to_pylist(), strict=True)
+        truncated.update(kind for kind, identifier in pairs if identifier in cut)
+    return {name: {kind: found[kind] for kind in KINDS} for name, found in (("texts", texts), ("truncated", truncated))}
+
+
+def _files(layout: Layout) -> Iterator[Path]:
+    """The store's files that belong to it; copies for reading do not."""
+    named = (layout.teacher, layout.texts, layout.held_out, layout.calibration, layout.fidelity)
+    yield from (path for path in named if locations.is_file(path))
+    yield from layout.shards()

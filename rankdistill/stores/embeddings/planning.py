@@ -1,0 +1,111 @@
+"""Which texts are still to embed: those gathered minus those with a vector, cut into work units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from rankdistill import files, locations, tables
+from rankdistill.stores.embeddings import shards
+from rankdistill.stores.embeddings.gathering import WRITTEN_AT_ONCE, Gathered
+from rankdistill.stores.embeddings.identity import alike_hash, vector_key
+from rankdistill.stores.embeddings.layout import HELD_OUT, TEXTS, UNITS, Layout
+from rankdistill.stores.plan import Plan, regroup, take_up, write_note, write_units
+
+
+def make_plan(layout: Layout, gathered: Gathered, teacher_id: str, unit_size: int) -> Plan:
+    """Take up the unfinished plan for the same texts, or make a new one over what has no vector now.
+
+    Beside the plan lie the texts that the store will have. Call it while holding the store's lock.
+
+    Raises:
+        LockedError: another process works on a plan for other texts or units.
+    """
+    asked = {"texts": gathered.identity, "unit_size": unit_size}
+    if (earlier := take_up(layout.plan, asked)) is not None:
+        return earlier
+    write_planned_texts(layout, gathered)
+    missing = _Missing(layout, gathered, teacher_id)
+    sizes, digests = write_units(layout.plan, regroup(missing.chunks(), unit_size), UNITS)
+    return write_note(layout.plan, asked, missing.wanted, missing.missing, sizes, digests)
+
+
+def count_missing(layout: Layout, gathered: Gathered, teacher_id: str) -> tuple[int, int]:
+    """(texts wanted, texts without a vector), without writing anything."""
+    missing = _Missing(layout, gathered, teacher_id)
+    for _ in missing.chunks():
+        pass
+    return missing.wanted, missing.missing
+
+
+def write_planned_texts(layout: Layout, gathered: Gathered) -> None:
+    """Write the store's texts with those of `gathered` that it lacks behind them, and what must not get in.
+
+    A text that has become a test query by what is gathered now goes; one that the store keeps out stays out.
+    """
+    held_out = read_held_out(layout)
+    if gathered.held_out - held_out:
+        column = pa.array(sorted(gathered.held_out | held_out), pa.binary(16))
+        tables.write_parquet(layout.held_out, pa.table([column], schema=HELD_OUT))
+    known: set[bytes] = set()
+    with (
+        files.atomic_path(layout.planned_texts) as temporary,
+        pq.ParquetWriter(temporary, TEXTS, compression="zstd") as writer,
+    ):
+        for chunk in stored_texts(layout):
+            kept = without(chunk, gathered.held_out)
+            known.update(map(bytes.fromhex, kept["text_id"].to_pylist()))
+            writer.write_table(kept)
+        for chunk in gathered.chunks():
+            allowed = without(chunk, held_out - gathered.held_out)
+            new = [bytes.fromhex(identifier) not in known for identifier in allowed["text_id"].to_pylist()]
+            writer.write_table(allowed.filter(pa.array(new, pa.bool_())))
+
+
+def stored_texts(layout: Layout) -> Iterator[pa.Table]:
+    """The texts that the store has, some thousands at a time; none if it has not been finished yet."""
+    if locations.is_file(layout.texts):
+        with tables.open_parquet(layout.texts) as file:
+            for batch in file.iter_batches(WRITTEN_AT_ONCE):
+                yield pa.Table.from_batches([batch])
+
+
+def read_held_out(layout: Layout) -> frozenset[bytes]:
+    """The `alike_hash` of every text that must not get into the store."""
+    if not locations.is_file(layout.held_out):
+        return frozenset()
+    with tables.open_parquet(layout.held_out) as file:
+        return frozenset(file.read().column("hash").to_pylist())
+
+
+def without(texts: pa.Table, held_out: frozenset[bytes]) -> pa.Table:
+    """The texts that are not held out."""
+    if not held_out:
+        return texts
+    return texts.filter(pa.array([alike_hash(text) not in held_out for text in texts["text"].to_pylist()], pa.bool_()))
+
+
+class _Missing:
+    """Streams the gathered texts without a vector, and counts them."""
+
+    def __init__(self, layout: Layout, gathered: Gathered, teacher_id: str) -> None:
+        self.gathered, self.teacher_id = gathered, teacher_id
+        self.held_out = read_held_out(layout) - gathered.held_out
+        self.stored = frozenset(shards.keys(layout.shards()))
+        self.wanted = self.missing = 0
+
+    def chunks(self) -> Iterator[pa.Table]:
+        """Tables with the columns of `layout.UNITS`, in the order of the gathered texts."""
+        for chunk in self.gathered.chunks():
+            chunk = without(chunk, self.held_out)
+            self.wanted += len(chunk)
+            keys = [vector_key(identifier, self.teacher_id) for identifier in chunk["text_id"].to_pylist()]
+            column = pa.array(keys, pa.binary(16))
+            rows = chunk.append_column(UNITS.field("key"), column).cast(UNITS)
+            missing = rows.filter(pc.invert(pa.array([key in self.stored for key in keys], pa.bool_())))
+            self.missing += len(missing)
+            if len(missing):
+                yield missing

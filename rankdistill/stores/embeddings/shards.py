@@ -1,0 +1,80 @@
+"""The files of vectors: written whole, read in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rankdistill import files, tables
+from rankdistill.errors import DataError, StoreError
+from rankdistill.stores.embeddings.layout import VectorType, vectors_schema
+
+READ_AT_ONCE = 8192
+"""Rows of a shard held in memory together."""
+
+
+def write_shard(path: Path, unit: pa.Table, vectors: np.ndarray, truncated: np.ndarray, dtype: VectorType) -> None:
+    """Write the vectors of a work unit.
+
+    Args:
+        path: of the shard.
+        unit: the columns of `layout.UNITS`.
+        vectors: `[n, dimension]` in the number format `dtype`; finite.
+        truncated: bool[n].
+        dtype: of the vectors.
+    """
+    schema = vectors_schema(vectors.shape[1], dtype)
+    flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), schema.field("vector").type.value_type)
+    column = pa.FixedSizeListArray.from_arrays(flat, type=schema.field("vector").type)
+    table = pa.table([unit["text_id"], unit["key"], column, pa.array(truncated)], schema=schema)
+    with files.atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", use_dictionary=False)
+
+
+def require_whole(shards: Sequence[Path], dimension: int, dtype: VectorType) -> int:
+    """The number of vectors in the shards.
+
+    Raises:
+        StoreError: one is cut off, or has other columns.
+    """
+    wanted = vectors_schema(dimension, dtype)
+    try:
+        found = tables.footers(shards)
+        for path, footer in zip(shards, found, strict=True):
+            tables.check_columns(path, footer.schema.to_arrow_schema(), wanted, exact=True)
+    except DataError as error:
+        raise StoreError(
+            expected=error.expected,
+            got=error.got,
+            consequence="no vector was read",
+            remedy="remove that file and run the same `rankdistill embed` again: it makes it anew",
+        ) from error
+    return sum(footer.num_rows for footer in found)
+
+
+def keys(shards: Sequence[Path]) -> Iterator[bytes]:
+    """The keys of all vectors."""
+    for path in shards:
+        with tables.open_parquet(path) as file:
+            yield from file.read(columns=["key"]).column(0).to_pylist()
+
+
+def truncated_ids(shards: Sequence[Path]) -> Iterator[str]:
+    """The ids of the texts of which the teacher read only the beginning."""
+    for path in shards:
+        with tables.open_parquet(path) as file:
+            rows = file.read(columns=["text_id", "truncated"])
+            yield from rows.filter(rows["truncated"]).column("text_id").to_pylist()
+
+
+def vectors(shards: Sequence[Path]) -> Iterator[tuple[pa.Array, np.ndarray]]:
+    """The text ids of some thousand vectors, and the vectors `[n, dimension]`."""
+    for path in shards:
+        with tables.open_parquet(path) as file:
+            for batch in file.iter_batches(READ_AT_ONCE, columns=["text_id", "vector"]):
+                column = batch.column("vector")
+                yield batch.column("text_id"), column.flatten().to_numpy().reshape(-1, column.type.list_size)

@@ -1,0 +1,118 @@
+"""Where texts come from: collections, cut into titles, sentences, documents and queries, and files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rankdistill.data import Dataset
+from rankdistill.errors import DataError
+from rankdistill.stores.embeddings.sentences import sentences
+from rankdistill.stores.embeddings.text_files import Row, TextFile
+
+TRAIN = "train"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Texts that are counted together.
+
+    Args:
+        name: their source, as `scifact:titles`.
+        rows: kind and text of each, in a fixed order; may be asked for again.
+    """
+
+    name: str
+    rows: Callable[[], Iterator[Row]]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Everything that texts are gathered from.
+
+    Args:
+        datasets: collections; documents are document-like, the rest is query-like.
+        files: files of texts.
+        query_split: the split whose queries are taken; None takes `train` where there is one.
+        titles: whether titles are taken.
+        sentences: whether sentences of documents are taken.
+
+    Raises:
+        DataError: there is nothing to gather from, or no collection has the split that was asked for.
+    """
+
+    datasets: Sequence[Dataset] = ()
+    files: Sequence[TextFile] = ()
+    query_split: str | None = None
+    titles: bool = True
+    sentences: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.datasets and not self.files:
+            raise _nothing("collections or files of texts", "none", "give --data or --texts")
+        if self.query_split is not None and not any(self.query_split in one.splits for one in self.datasets):
+            known = sorted({split for dataset in self.datasets for split in dataset.splits})
+            raise _nothing(
+                f"a split that one of the collections has: {', '.join(known) or 'there is none'}",
+                repr(self.query_split),
+                "name one of those splits, or none: the default takes train where there is one",
+            )
+
+    @property
+    def split(self) -> str:
+        """The split whose queries are taken."""
+        return self.query_split or TRAIN
+
+    def parts(self) -> list[Part]:
+        """Every part, the collections first."""
+        names = _distinct([dataset.name for dataset in self.datasets], [one.fingerprint for one in self.datasets])
+        found = [
+            part for name, dataset in zip(names, self.datasets, strict=True) for part in self._of_dataset(name, dataset)
+        ]
+        names = _distinct([file.path.name for file in self.files], [file.fingerprint for file in self.files])
+        return found + [Part(name, file.rows) for name, file in zip(names, self.files, strict=True)]
+
+    def _of_dataset(self, name: str, dataset: Dataset) -> Iterator[Part]:
+        if self.split in dataset.splits:
+            yield Part(f"{name}:queries", lambda: (("query", text) for text in self.queries(dataset).values()))
+        if self.titles:
+            yield Part(f"{name}:titles", lambda: (("query", row.title) for row in dataset.documents()))
+        if self.sentences:
+            yield Part(
+                f"{name}:sentences",
+                lambda: (("query", text) for row in dataset.documents() for text in sentences(row.text)),
+            )
+        yield Part(f"{name}:documents", lambda: (("document", row.contents) for row in dataset.documents()))
+
+    def queries(self, dataset: Dataset) -> dict[str, str]:
+        """The queries of the split that no other split judges; query_id -> text."""
+        others = {query_id for split in dataset.splits if split != self.split for query_id in dataset.qrels(split)}
+        return {key: text for key, text in dataset.queries(self.split).items() if key not in others}
+
+    def held_out(self) -> Iterator[str]:
+        """The texts of all queries that another split judges."""
+        for dataset in self.datasets:
+            for split in dataset.splits:
+                if split != self.split:
+                    yield from dataset.queries(split).values()
+
+    def inputs(self) -> dict[str, str]:
+        """Name -> content hash of everything read, for a manifest."""
+        found = {}
+        for dataset in self.datasets:
+            found[f"dataset:{dataset.fingerprint[:16]}"] = dataset.fingerprint
+            for split in dataset.splits:
+                found[f"qrels:{dataset.fingerprint[:16]}:{split}"] = dataset.qrels_hash(split)
+        return found | {f"texts:{file.fingerprint[:16]}": file.fingerprint for file in self.files}
+
+
+def _distinct(names: list[str], fingerprints: list[str]) -> list[str]:
+    """The names, with the beginning of its fingerprint behind each that comes more than once."""
+    return [
+        f"{name}-{fingerprint[:8]}" if names.count(name) > 1 else name
+        for name, fingerprint in zip(names, fingerprints, strict=True)
+    ]
+
+
+def _nothing(expected: str, got: str, remedy: str) -> DataError:
+    return DataError(expected=expected, got=got, consequence="nothing was embedded", remedy=remedy)
