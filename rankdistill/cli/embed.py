@@ -154,6 +154,9 @@ def _run(writer: EmbeddingWriter, folder: Path, executor: Executor, share: Share
 
         def on_plan(missing: Missing) -> None:
             bar.update(task, total=missing.share)
+            if kept_out := len(writer.gathered) - missing.wanted:
+                text = f"{kept_out:,} texts left out: they say the same as test queries of earlier runs into this store"
+                err.print(text, style="yellow", highlight=False, soft_wrap=True)
             if missing.missing < missing.wanted:
                 err.print(f"{missing.wanted - missing.missing:,} of {missing.wanted:,} texts have a vector already")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from hashlib import blake2b
 
 from rankdistill.stores.keys import KEY_BYTES, text_hash
 from rankdistill.teachers.base import Role
+
+_WORD = re.compile(r"[^\W_]+")
 
 
 def text_id(kind: Role, text: str) -> str:
@@ -25,5 +28,4 @@ def alike_hash(text: str) -> bytes:
     A text without any letter or digit keeps its symbols.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    words = "".join(letter if letter.isalnum() else " " for letter in folded).split()
-    return text_hash(" ".join(words or folded.split()))
+    return text_hash(" ".join(_WORD.findall(folded) or folded.split()))

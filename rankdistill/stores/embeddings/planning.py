@@ -50,19 +50,25 @@ def write_planned_texts(layout: Layout, gathered: Gathered) -> None:
     if gathered.held_out - held_out:
         column = pa.array(sorted(gathered.held_out | held_out), pa.binary(16))
         tables.write_parquet(layout.held_out, pa.table([column], schema=HELD_OUT))
-    known: set[bytes] = set()
     with (
         files.atomic_path(layout.planned_texts) as temporary,
         pq.ParquetWriter(temporary, TEXTS, compression="zstd") as writer,
     ):
-        for chunk in stored_texts(layout):
-            kept = without(chunk, gathered.held_out)
-            known.update(map(bytes.fromhex, kept["text_id"].to_pylist()))
-            writer.write_table(kept)
-        for chunk in gathered.chunks():
-            allowed = without(chunk, held_out - gathered.held_out)
-            new = [bytes.fromhex(identifier) not in known for identifier in allowed["text_id"].to_pylist()]
-            writer.write_table(allowed.filter(pa.array(new, pa.bool_())))
+        for block in regroup(_united(layout, gathered, held_out), WRITTEN_AT_ONCE):
+            writer.write_table(block)
+
+
+def _united(layout: Layout, gathered: Gathered, held_out: frozenset[bytes]) -> Iterator[pa.Table]:
+    """The store's texts, then the gathered ones that it lacks; `held_out` is what the store kept out until now."""
+    known: set[bytes] = set()
+    for chunk in stored_texts(layout):
+        kept = without(chunk, gathered.held_out)
+        known.update(map(bytes.fromhex, kept["text_id"].to_pylist()))
+        yield kept
+    for chunk in gathered.chunks():
+        allowed = without(chunk, held_out - gathered.held_out)
+        new = [bytes.fromhex(identifier) not in known for identifier in allowed["text_id"].to_pylist()]
+        yield allowed.filter(pa.array(new, pa.bool_()))
 
 
 def stored_texts(layout: Layout) -> Iterator[pa.Table]:
