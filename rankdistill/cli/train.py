@@ -1,4 +1,4 @@
-"""`rankdistill train`: a student from stored teacher scores."""
+"""`rankdistill train`: a student from stored teacher scores, or from stored teacher vectors."""
 
 from __future__ import annotations
 
@@ -7,25 +7,44 @@ from typing import Annotated
 
 import typer
 
-from rankdistill.cli import console
 from rankdistill.cli.locations import place
 
 
 def train(
-    data: Annotated[Path, typer.Option(help="Folder in BEIR layout; its splits say which queries are held out.")],
-    store: Annotated[
-        Path, typer.Option(help="Score store made by `rankdistill score`; also s3://...", parser=place, metavar="STORE")
+    student: Annotated[
+        str, typer.Option(help="Model to start from: path, hub id or pypi:DISTRIBUTION; `static` with --embeddings.")
     ],
-    student: Annotated[str, typer.Option(help="Model to start from: path, hub id or pypi:DISTRIBUTION.")],
     out: Annotated[Path, typer.Option(help="Folder of the trained student.")],
+    store: Annotated[
+        Path | None,
+        typer.Option(help="Score store made by `rankdistill score`; also s3://...", parser=place, metavar="STORE"),
+    ] = None,
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Embedding store made by `rankdistill embed`, instead of --store.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="With --store: folder in BEIR layout; its splits say which queries are held out."),
+    ] = None,
     keep_layers: Annotated[str | None, typer.Option(help="Train only these layers, such as 0,5.")] = None,
     loss: Annotated[
-        str | None, typer.Option(help="margin_mse (default), margin_mse_all, kl_div or contrastive.")
+        str | None,
+        typer.Option(
+            help="With --store: margin_mse (default), margin_mse_all, kl_div or contrastive; "
+            "with --embeddings: leaf (default), cosine, mi_alpha, affinity or nd."
+        ),
     ] = None,
-    split: Annotated[str, typer.Option(help="Split whose queries are trained on.")] = "train",
+    split: Annotated[str | None, typer.Option(help="Split whose queries are trained on (default train).")] = None,
+    dev_data: Annotated[
+        list[Path] | None, typer.Option(help="With --embeddings: data of a dev split, in BEIR layout; repeatable.")
+    ] = None,
     dev_split: Annotated[
-        str | None, typer.Option(help="Split for nDCG@10 while training; keeps the best step.")
+        list[str] | None,
+        typer.Option(help="Split for nDCG@10 while training; keeps the best step. One, or one each --dev-data."),
     ] = None,
+    allow_test: Annotated[
+        bool, typer.Option("--allow-test", help="With --embeddings: let a test split choose the checkpoint.")
+    ] = False,
     teacher: Annotated[str | None, typer.Option(help="Teacher id, where the store has several.")] = None,
     teachers: Annotated[str | None, typer.Option(help="Train on an ensemble of these: A,B,C.")] = None,
     calibrate: Annotated[str | None, typer.Option(help="Calibration of the ensemble (default zscore).")] = None,
@@ -37,64 +56,79 @@ def train(
     reference: Annotated[str | None, typer.Option(help="Teacher whose unit the ensemble is mapped to.")] = None,
     negatives: Annotated[int | None, typer.Option(help="Negatives a row (default 4).")] = None,
     sampling: Annotated[str | None, typer.Option(help="Negatives drawn: stratified (default) or uniform.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps (default: one pass).")] = None,
+    cycles: Annotated[int | None, typer.Option(help="With --embeddings: cycles of the learning rate (3).")] = None,
+    epochs: Annotated[
+        float | None, typer.Option(help="Passes over the rows (default 1); with --embeddings in each cycle (10).")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps, instead of --epochs.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows a step (default 32).")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate (default 5e-5).")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate (default 5e-5; with --embeddings 1e-4, static 1e-3).")
+    ] = None,
     scale: Annotated[str | None, typer.Option(help="Similarity to teacher unit: auto, learned or a number.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of sampling, order and dropout (default 13).")] = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Train even if a check of the scores fails.")] = False,
     config: Annotated[Path | None, typer.Option(help="YAML with these and all other settings.")] = None,
     lenient: Annotated[bool, typer.Option(help="Drop bad rows of the data, with a report.")] = False,
 ) -> None:
-    """Train a student on a score store. Interrupt it at will: the same command goes on from the last checkpoint."""
-    from rankdistill.training import config as settings
+    """Train a student on teacher scores (--store), or align it to teacher vectors (--embeddings).
 
-    chosen = settings.read(
-        config,
-        loss=loss,
-        negatives=negatives,
-        sampling=sampling,
-        steps=steps,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        scale=scale,
-        seed=seed,
-        check="warn" if no_check else None,
-    )
+    Interrupt it at will: the same command goes on from the last checkpoint.
+    """
     layers = _parse_layers(keep_layers)
+    settings: dict[str, object] = {
+        "loss": loss,
+        "epochs": epochs,
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+    }
+    ensemble: dict[str, str | None] = {
+        "calibrate": calibrate,
+        "missing": missing,
+        "weights": weights,
+        "reference": reference,
+    }
+    of_scores: dict[str, object] = {
+        "negatives": negatives,
+        "sampling": sampling,
+        "scale": scale,
+        "check": "warn" if no_check else None,
+    }
+    if embeddings is not None:
+        given: dict[str, object] = {
+            "store": store,
+            "data": data,
+            "split": split,
+            "teacher": teacher,
+            "teachers": teachers,
+        }
+        _refuse("--embeddings", given | ensemble | of_scores)
+        from rankdistill.cli import train_embeddings
 
-    from transformers.utils.logging import disable_progress_bar
+        settings |= {"cycles": cycles}
+        dev = train_embeddings.dev_sets(dev_data or [], dev_split or [], lenient)
+        train_embeddings.run(embeddings, student, out, config, settings, layers, dev, allow_test)
+        return
+    _refuse("--store", {"dev_data": dev_data, "allow_test": allow_test or None, "cycles": cycles})
+    from rankdistill.cli import train_scores
 
-    from rankdistill import data as datasets
-    from rankdistill.cli.ensembles import scores_of
-    from rankdistill.training.run import train as run
-
-    disable_progress_bar()
-    dataset = datasets.load(data, "lenient" if lenient else "strict")
-    console.show_reports(dataset.reports)
-    ensemble = {"calibrate": calibrate, "missing": missing, "weights": weights, "reference": reference}
-    scores = scores_of(store, teacher, teachers, dataset, **ensemble)
-    with console.progress("steps") as bar:
-        task = bar.add_task("training", total=chosen.steps)
-        run(
-            dataset,
-            scores,
-            student,
-            out,
-            chosen,
-            split=split,
-            keep_layers=layers,
-            dev_split=dev_split,
-            teacher_id=teacher,
-            progress=lambda done: bar.advance(task, done),
-            command=console.command(),
-        )
-        done = bar.tasks[0].completed
-        if not done:
-            bar.remove_task(task)
-    if not done:
-        console.err.print(f"{out} is up to date", highlight=False, soft_wrap=True)
-    _summarise(out)
+    train_scores.run(
+        _needed("--data", data),
+        _needed("--store", store),
+        student,
+        out,
+        config,
+        settings | of_scores,
+        layers,
+        split=split or "train",
+        dev_split=_one(dev_split),
+        teacher=teacher,
+        teachers=teachers,
+        ensemble=ensemble,
+        lenient=lenient,
+    )
 
 
 def _parse_layers(given: str | None) -> list[int] | None:
@@ -113,22 +147,41 @@ def _parse_layers(given: str | None) -> list[int] | None:
         ) from error
 
 
-def _summarise(out: Path) -> None:
-    """Print what the log tells."""
-    import json
+def _refuse(mode: str, foreign: dict[str, object]) -> None:
+    """Raise ConfigError for options that `mode` does not read: they would be ignored silently."""
+    from rankdistill.errors import ConfigError
 
-    from rankdistill.training.artefact import LOG_FILE
+    given = [f"--{name.replace('_', '-')}" for name, value in foreign.items() if value is not None]
+    if given:
+        raise ConfigError(
+            expected=f"options that belong to {mode}",
+            got=", ".join(given),
+            consequence="nothing was trained: they would have no effect",
+            remedy="scores are trained on with --store and --data, vectors with --embeddings: give the options of one",
+        )
 
-    log = json.loads((out / LOG_FILE).read_text(encoding="utf-8"))
-    for name, verdict in log.get("check", {}).get("verdicts", {}).items():
-        if verdict["status"] in ("warn", "fail"):
-            line = f"{verdict['status']}: {name}: {verdict['finding']}"
-            console.err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    for name, count in log["view"].items():
-        if count:
-            console.out.print(f"{name.replace('_', ' ')}: {count:,}", highlight=False)
-    scores = {point["step"]: point["value"] for point in log["dev_ndcg_at_10"]}
-    if scores:
-        best = log["best_step"]
-        console.out.print(f"dev nDCG@10: {scores[0]:.4f} before, {scores[best]:.4f} at step {best}", highlight=False)
-    console.out.print(f"student: {out}", highlight=False, soft_wrap=True)
+
+def _needed(flag: str, path: Path | None) -> Path:
+    from rankdistill.errors import ConfigError
+
+    if path is None:
+        raise ConfigError(
+            expected="--store and --data to train on scores, or --embeddings to align to vectors",
+            got=f"no {flag}",
+            consequence="nothing was trained",
+            remedy=f"give {flag}",
+        )
+    return path
+
+
+def _one(dev_split: list[str] | None) -> str | None:
+    from rankdistill.errors import ConfigError
+
+    if dev_split is None or len(dev_split) < 2:
+        return dev_split[0] if dev_split else None
+    raise ConfigError(
+        expected="one --dev-split with --store",
+        got=", ".join(dev_split),
+        consequence="nothing was trained",
+        remedy="name the split that checkpoints are chosen on",
+    )
