@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -15,6 +16,7 @@ from rankdistill.inference.calibration import Pairs, documentation_pairs
 from rankdistill.inference.fast_model import Progress, accelerate
 from rankdistill.inference.loading import load_encoder
 from rankdistill.inference.precision import pick_device
+from rankdistill.inference.static_model import accelerate_static
 from rankdistill.inference.truncation import is_cut
 from rankdistill.models import resolve
 from rankdistill.space import Space
@@ -26,7 +28,8 @@ QUERY_PROMPTS, DOCUMENT_PROMPTS = ("query",), ("document", "passage", "corpus")
 class TextEncoder:
     """Encodes texts with a dense model; the numbers are those of `SentenceTransformer.encode`.
 
-    Models that cannot be accelerated (static, routed, custom) are run by sentence-transformers itself.
+    A static model is run as the table that it is, whatever the back end. Models that cannot be accelerated (routed,
+    custom) are run by sentence-transformers itself.
 
     Args:
         model: a model reference.
@@ -49,7 +52,7 @@ class TextEncoder:
         self._weights = self.reference.weights_hash
         self.device = pick_device(device)
         self._model = load_encoder(self.reference, self.device, max_length)
-        self._fast = accelerate(
+        self._fast = accelerate_static(self._model) or accelerate(
             self._model, 1, "sentence_embedding", backend, self.device, self._weights, self._calibration
         )
 
@@ -60,8 +63,9 @@ class TextEncoder:
 
     @property
     def max_length(self) -> int | None:
-        """Tokens of a text at most, special tokens included."""
-        return self._model.max_seq_length
+        """Tokens of a text at most, special tokens included; None where there is no maximum, as in a static model."""
+        limit = self._model.max_seq_length
+        return None if limit is None or math.isinf(limit) else limit
 
     @property
     def dimension(self) -> int:
