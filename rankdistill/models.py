@@ -29,17 +29,22 @@ class ModelReference:
     @property
     def weights_hash(self) -> str:
         """SHA-256 (hex) over the weights, configuration and tokeniser files."""
-        return files.hash_files(self.path, self._files())
+        return files.hash_files(self.path, self.files())
 
-    def _files(self) -> list[Path]:
+    def files(self) -> list[Path]:
+        """The weights, configuration and tokeniser files; reports, cards and checkpoints beside them are none."""
         return [
             path
             for path in self.path.rglob("*")
             if path.is_file()
-            and path.suffix in WEIGHT_SUFFIXES
-            and path.name not in _NOT_WEIGHTS
+            and is_weight_file(path)
             and not any(part.startswith(("checkpoint", ".")) for part in path.relative_to(self.path).parts)
         ]
+
+
+def is_weight_file(path: Path) -> bool:
+    """Whether a file of this name decides a model's numbers."""
+    return path.suffix in WEIGHT_SUFFIXES and path.name not in _NOT_WEIGHTS
 
 
 def dropout_settings(model: ModelReference, rate: float) -> dict[str, float]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rankdistill import files, manifest, models, space
-from rankdistill.errors import DataError, SpaceMismatchError
+from rankdistill.errors import SpaceMismatchError
 from rankdistill.space import Space
 
 ARTEFACT = "bundle"
@@ -27,13 +29,13 @@ class Bundle:
         folder: where it lies.
         space: of the document tower; the query tower's vectors live in it.
         document_model: reference of the model that embeds documents: a path inside the bundle, or what it points to.
-        query_weights: hash of the query tower's weights.
+        outputs: file name -> SHA-256 of every file as it was made.
     """
 
     folder: Path
     space: Space
     document_model: str
-    query_weights: str
+    outputs: Mapping[str, str]
 
     @property
     def query_model(self) -> str:
@@ -48,19 +50,27 @@ class Bundle:
             DataError: the folder is absent, unfinished or no bundle.
             SpaceMismatchError: its `space.json` or its pointer is not the one that it was made with.
         """
-        made = manifest.expect(folder, ARTEFACT, "bundle")
+        outputs = manifest.expect(folder, ARTEFACT, "bundle").outputs
+        pointer = f"{DOCUMENT}/{POINTER}"
+        _require_unchanged(folder, outputs, {space.FILE_NAME, f"{QUERY}/{space.FILE_NAME}", pointer} & outputs.keys())
         held = space.read(folder)
-        for name in (space.FILE_NAME, f"{DOCUMENT}/{POINTER}"):
-            expected = made.outputs.get(name)
-            if expected is not None and _hash_of(folder / name) != expected:
-                raise _edited(folder / name)
         if held is None:
             raise _edited(folder / space.FILE_NAME)
-        pointer = folder / DOCUMENT / POINTER
         reference = str(folder / DOCUMENT)
-        if f"{DOCUMENT}/{POINTER}" in made.outputs:
-            reference = json.loads(pointer.read_text(encoding="utf-8"))["reference"]
-        return cls(folder, held, reference, made.inputs["query_model"])
+        if pointer in outputs:
+            reference = str(json.loads((folder / pointer).read_text(encoding="utf-8"))["reference"])
+        return cls(folder, held, reference, outputs)
+
+    def onnx_report(self) -> dict[str, Any]:
+        """The ONNX files of the query tower with their fidelity (`files`), and why there are none (`reason`)."""
+        found: dict[str, Any] = json.loads((self.folder / ONNX_REPORT).read_text(encoding="utf-8"))
+        return found
+
+    def require_query_tower(self) -> None:
+        """Raise SpaceMismatchError unless the files of the query tower are those that it was made with."""
+        there = {path.relative_to(self.folder).as_posix() for path in models.resolve(self.query_model).files()}
+        made = {name for name in self.outputs if name.startswith(f"{QUERY}/") and models.is_weight_file(Path(name))}
+        _require_unchanged(self.folder, self.outputs, there | made)
 
 
 def is_bundle(reference: str) -> bool:
@@ -79,19 +89,17 @@ def query_model(reference: str) -> str:
     return Bundle.read(Path(reference).expanduser()).query_model
 
 
-def weights_of(reference: str) -> str:
-    """Hash of the weights of the model `reference`; raises ModelReferenceError where there is none."""
-    return models.resolve(reference).weights_hash
+def _require_unchanged(folder: Path, outputs: Mapping[str, str], names: Set[str]) -> None:
+    for name in sorted(names):
+        path = folder / name
+        if not path.is_file() or files.hash_file(path) != outputs.get(name):
+            raise _edited(path)
 
 
-def _hash_of(path: Path) -> str | None:
-    return files.hash_file(path) if path.is_file() else None
-
-
-def _edited(path: Path) -> SpaceMismatchError | DataError:
+def _edited(path: Path) -> SpaceMismatchError:
     return SpaceMismatchError(
         expected=f"{path} as the bundle's manifest has it",
-        got="a file that was edited or exchanged" if path.is_file() else "no such file",
+        got="a file that was edited, exchanged or added" if path.is_file() else "no such file",
         consequence="queries and documents may be of different spaces, so nothing was run",
         remedy="copy the bundle anew, or make it again with `rankdistill bundle`",
     )

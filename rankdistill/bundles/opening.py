@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankdistill.bundles.layout import Bundle, is_bundle, weights_of
+from rankdistill import models
+from rankdistill.bundles.layout import Bundle, is_bundle
 from rankdistill.errors import ModelReferenceError, SpaceMismatchError
 from rankdistill.space import Space
 
@@ -32,14 +33,15 @@ def open_query_encoder(
     """
     from rankdistill.inference import TextEncoder
 
-    bundle = Bundle.read(Path(reference).expanduser()) if is_bundle(reference) else None
-    model = reference if bundle is None else bundle.query_model
-    if max_length is None and documents is not None and weights_of(model) == documents.document_tower:
-        max_length = documents.max_length
-    encoder = TextEncoder(model, backend=backend, max_length=max_length)
-    if bundle is not None:
-        _require_weights("query", bundle, bundle.query_weights, encoder)
-    return encoder
+    model = reference
+    if is_bundle(reference):
+        bundle = Bundle.read(Path(reference).expanduser())
+        bundle.require_query_tower()
+        model = bundle.query_model
+    if max_length is None and documents is not None:
+        is_their_tower = models.resolve(model).weights_hash == documents.document_tower
+        max_length = documents.max_length if is_their_tower else None
+    return TextEncoder(model, backend=backend, max_length=max_length)
 
 
 def open_document_encoder(reference: str, backend: str = "auto", max_length: int | None = None) -> TextEncoder:
@@ -70,16 +72,12 @@ def open_document_encoder(reference: str, backend: str = "auto", max_length: int
             consequence="no documents were encoded; the query tower works without it",
             remedy="make the model available under that name, or bundle with --include-document-model",
         ) from error
-    _require_weights("document", bundle, bundle.space.document_tower, encoder)
-    return encoder
-
-
-def _require_weights(tower: str, bundle: Bundle, expected: str, encoder: TextEncoder) -> None:
-    found = encoder.space.document_tower
+    found, expected = encoder.space.document_tower, bundle.space.document_tower
     if found != expected:
         raise SpaceMismatchError(
-            expected=f"the {tower} tower that {bundle.folder} was made with (weights {expected[:12]})",
+            expected=f"the document model that {bundle.folder} was made with (weights {expected[:12]})",
             got=f"{encoder.reference.name} with weights {found[:12]}",
             consequence="its vectors may be of another space, so nothing was run",
             remedy="bring the old model back, or make the bundle again with `rankdistill bundle`",
         )
+    return encoder

@@ -23,6 +23,7 @@ VERBS = (
     "ensemble",
     "export",
     "train",
+    "bundle",
     "index",
     "search",
     "evaluate",

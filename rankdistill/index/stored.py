@@ -15,7 +15,7 @@ from rankdistill.index.encoding import DocumentEncoder, Progress
 from rankdistill.space import Space
 
 if TYPE_CHECKING:
-    from rankdistill.stores.embeddings import EmbeddingStore
+    from rankdistill.stores.embeddings.reader import EmbeddingStore
 
 
 class StoredDocuments:
@@ -72,6 +72,6 @@ def with_stored(encoder: DocumentEncoder, embeddings: str | Path) -> StoredDocum
     Raises:
         RankdistillError: there is no finished store, or it is of another space.
     """
-    from rankdistill.stores.embeddings import EmbeddingStore
+    from rankdistill.stores.embeddings.reader import EmbeddingStore
 
     return StoredDocuments(encoder, EmbeddingStore(Path(embeddings)))

@@ -99,18 +99,18 @@ def accelerate(
     from rankdistill.inference import first_token
 
     chosen = choose(backend, device)
-    framing = _framing(model, texts)
+    framing = framing_of(model, texts)
     if framing is None:
         level = logging.INFO if backend == "auto" else logging.WARNING
         logger.log(level, "sentence-transformers itself runs the model: no text transformer with a fixed template")
         return None
-    columns = _probe_columns(texts)
+    columns = probe_columns(texts)
     expected = _original_output(model, columns, output)
     shortened = first_token.reads_first_token(model)
     if shortened:
         first_token.keep_first_token(model)
     identity = {"weights": weights, "max_length": framing.max_length, "output": output, "first_token": shortened}
-    token_model = _token_model(model, framing, columns, identity, calibration)
+    token_model = token_model_of(model, framing, columns, identity, calibration)
     for name in dict.fromkeys((chosen, "torch")):
         fast = FastModel(model, framing, open_backend(name, token_model, device), name)
         found = fast.run(columns)
@@ -122,9 +122,18 @@ def accelerate(
     return None
 
 
-def _token_model(
+def token_model_of(
     model: Any, framing: Framing, columns: Sequence[Sequence[str]], identity: Mapping[str, Any], pairs: Pairs
 ) -> TokenModel:
+    """What a back end is given of `model`: its graph, traced with the texts of `columns`.
+
+    Args:
+        model: as in `accelerate`.
+        framing: of its texts.
+        columns: a few texts.
+        identity: what the numbers depend on, with the feature that the model ends with as `output`.
+        pairs: for back ends that are calibrated.
+    """
     from rankdistill.inference.graph import Graph
 
     def calibration() -> list[Features]:
@@ -135,7 +144,8 @@ def _token_model(
     return TokenModel(Graph(model, str(identity["output"])).eval(), example, identity, calibration, hash_of(pairs))
 
 
-def _framing(model: Any, texts: int) -> Framing | None:
+def framing_of(model: Any, texts: int) -> Framing | None:
+    """How `model` frames its rows of `texts` columns; None where it is no text transformer with a fixed template."""
     from sentence_transformers.base.modules import Transformer
 
     transformer = model[0]
@@ -144,14 +154,15 @@ def _framing(model: Any, texts: int) -> Framing | None:
     tokenizer = transformer.tokenizer
     if tokenizer is None or (tokenizer.padding_side, tokenizer.truncation_side) != ("right", "right"):
         return None
-    names = tuple(_original_features(model, _probe_columns(texts), np.arange(1)))
+    names = tuple(_original_features(model, probe_columns(texts), np.arange(1)))
     template = detect(tokenizer, texts)
     if template is None or names[:2] != ("input_ids", "attention_mask") or set(names[2:]) - {"token_type_ids"}:
         return None
     return Framing(tokenizer, template, min(transformer.max_seq_length or UNLIMITED, UNLIMITED), names)
 
 
-def _probe_columns(texts: int) -> list[list[str]]:
+def probe_columns(texts: int) -> list[list[str]]:
+    """A few short texts (`texts` = 1) or pairs (2)."""
     return [list(_PROBES)] if texts == 1 else [list(_PROBES), list(reversed(_PROBES))]
 
 

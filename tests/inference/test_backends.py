@@ -89,6 +89,6 @@ def test_a_missing_library_is_named(tiny_cross_encoder: str, tmp_path: Path, mon
 
 
 def test_a_model_that_no_back_end_runs_is_exact(tiny_cross_encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rankdistill.inference.fast_model._framing", lambda *_: None)
+    monkeypatch.setattr("rankdistill.inference.fast_model.framing_of", lambda *_: None)
     scorer = PairScorer(tiny_cross_encoder, backend="openvino-int8", device="cpu")
     assert (scorer.backend, scorer.exact(), scorer.fingerprint["dtype"]) == ("sentence-transformers", None, "float32")

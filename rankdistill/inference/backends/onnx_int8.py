@@ -25,14 +25,15 @@ def open_backend(model: TokenModel, device: str) -> Backend:
         target = folder / onnx_runtime.FILE_NAME
         source = folder / "float32.onnx"
         onnx_runtime.export(model, source)
-        _quantise(source, target)
+        quantise(source, target)
         source.unlink()
 
     with exported("onnx-int8", model.identity, onnx_runtime.LIBRARIES, build) as folder:
         return onnx_runtime.open_file(folder / onnx_runtime.FILE_NAME, ONE_ROW)
 
 
-def _quantise(source: Path, target: Path) -> None:
+def quantise(source: Path, target: Path) -> None:
+    """Write the float32 ONNX file `source` with int8 matrix products to `target`."""
     quantization = require("onnxruntime.quantization", "the onnx-int8 back end")
     logger = logging.getLogger()
     level = logger.level

@@ -1,0 +1,175 @@
+"""Making a bundle: two towers in, one folder out that search can be built on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rankdistill import files, manifest, space
+from rankdistill.bundles import card, layout
+from rankdistill.bundles.alignment import require_aligned
+from rankdistill.bundles.opening import open_document_encoder, open_query_encoder
+from rankdistill.bundles.router import write_router
+from rankdistill.errors import OutputError
+from rankdistill.inference.loading import load_encoder, quietly
+
+if TYPE_CHECKING:
+    from rankdistill.inference import TextEncoder
+    from rankdistill.inference.onnx_files import OnnxFile
+
+NO_GRAPH = "the query model has no transformer graph (a static model is a table and needs none)"
+NOT_WANTED = "left out on request"
+
+_PIECES = (layout.QUERY, layout.DOCUMENT, layout.ROUTER, space.FILE_NAME, layout.ONNX_REPORT, layout.CARD)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a bundle holds beside the query tower and the space.
+
+    Args:
+        include_document_model: the document model itself; else what it is called and the hash of its weights.
+        onnx: the query tower as ONNX files, float32 and int8.
+        router: both towers as one sentence-transformers model.
+    """
+
+    include_document_model: bool = False
+    onnx: bool = True
+    router: bool = True
+
+
+def bundle(
+    query_model: str,
+    document_model: str,
+    out: Path,
+    *,
+    include_document_model: bool = False,
+    onnx: bool = True,
+    router: bool = True,
+    unaligned: bool = False,
+    command: str = "",
+) -> Path:
+    """Write the bundle `out` of a query model and the document model that it is aligned with.
+
+    Args:
+        query_model: reference of the model that embeds queries; its `space.json` names the document model.
+        document_model: reference of the model that embeds documents.
+        out: the folder; if it holds this very bundle already, nothing is done.
+        include_document_model: put the document model into it; else a pointer to it.
+        onnx: export the query model to ONNX, float32 and int8.
+        router: write both as one sentence-transformers model too; it holds the weights of both.
+        unaligned: accept a query model without `space.json`; its dimension alone is checked.
+        command: the command line, for the manifest.
+
+    Returns:
+        `out`.
+
+    Raises:
+        ModelReferenceError: a model is not to be found.
+        SpaceMismatchError: the two do not belong together; see `alignment.require_aligned`.
+        StaleOutputError: `out` holds another bundle.
+        OutputError: `out` holds other files.
+        MissingDependencyError: onnx or ONNX Runtime is not installed.
+        BackendFidelityError: an ONNX file does not give the query model's vectors.
+    """
+    query = open_query_encoder(query_model, "torch")
+    document = open_document_encoder(document_model, "torch")
+    aligned = require_aligned(query, document, unaligned)
+    contents = Contents(include_document_model, onnx, router)
+    wanted = manifest.Manifest(
+        artefact=layout.ARTEFACT,
+        inputs={"query_model": query.space.document_tower, "document_model": document.space.document_tower},
+        parameters={"space": document.space.to_json(), "document_model": document.reference.name, "aligned": aligned}
+        | asdict(contents),
+        versions=manifest.versions_of("sentence-transformers", "transformers", "torch", "onnx", "onnxruntime"),
+        command=command,
+    )
+    if manifest.is_current(out, wanted):
+        return out
+    with files.exclusive(out):
+        _clear(out)
+        _write(out, query, document, contents)
+        replace(wanted, outputs=_hashes(out)).write(out)
+    return out
+
+
+def _write(out: Path, query: TextEncoder, document: TextEncoder, contents: Contents) -> None:
+    _write_query(out / layout.QUERY, query)
+    space.write(out / layout.QUERY, document.space)
+    space.write(out, document.space)
+    _write_document(out / layout.DOCUMENT, document, contents.include_document_model)
+    exported = _export(out / layout.QUERY / layout.ONNX, query) if contents.onnx else []
+    reason = NOT_WANTED if not contents.onnx else NO_GRAPH if not exported else ""
+    report = {"files": [asdict(file) for file in exported]} | ({"reason": reason} if reason else {})
+    _write_json(out / layout.ONNX_REPORT, report)
+    if contents.router:
+        write_router(query, document, out / layout.ROUTER)
+    files.write_text(out / layout.CARD, card.render(query, document, exported, contents.router))
+
+
+def _write_query(folder: Path, query: TextEncoder) -> None:
+    """The query tower as a sentence-transformers model, byte for byte where it is one already."""
+    if (query.reference.path / "modules.json").is_file():
+        _copy(query, folder)
+        return
+    with files.output_errors(folder), quietly():
+        load_encoder(query.reference, "cpu", query.max_length).save_pretrained(str(folder), create_model_card=False)
+
+
+def _write_document(folder: Path, document: TextEncoder, include: bool) -> None:
+    if include:
+        _copy(document, folder)
+        return
+    pointer = {
+        "reference": document.reference.name,
+        "weights": document.space.document_tower,
+        "space": document.space.fingerprint,
+    }
+    _write_json(folder / layout.POINTER, pointer)
+
+
+def _copy(encoder: TextEncoder, folder: Path) -> None:
+    source = encoder.reference.path
+    with files.output_errors(folder):
+        for path in encoder.reference.files():
+            target = folder / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def _export(folder: Path, query: TextEncoder) -> Sequence[OnnxFile]:
+    from rankdistill.inference import onnx_files
+
+    model = load_encoder(query.reference, "cpu", query.max_length)
+    return onnx_files.export(model, query.reference, folder, query.query_prompt)
+
+
+def _clear(out: Path) -> None:
+    """Remove what a killed run left; raises OutputError if `out` holds anything else."""
+    files.remove_temporaries(out)
+    foreign = sorted(path.name for path in out.iterdir() if path.name not in {*_PIECES, files.LOCK_NAME})
+    if foreign:
+        raise OutputError(
+            expected=f"an empty folder, or one with a bundle, as {out}",
+            got=f"{len(foreign)} other files, as {foreign[0]!r}",
+            consequence="nothing was written",
+            remedy="choose another output",
+        )
+    for name in _PIECES:
+        if (out / name).is_dir():
+            files.remove_folder(out / name)
+        else:
+            (out / name).unlink(missing_ok=True)
+
+
+def _hashes(out: Path) -> dict[str, str]:
+    written = [path for path in sorted(out.rglob("*")) if path.is_file() and path.name != files.LOCK_NAME]
+    return {path.relative_to(out).as_posix(): files.hash_file(path) for path in written}
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    files.write_text(path, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
