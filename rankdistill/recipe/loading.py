@@ -2,44 +2,71 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from rankdistill.errors import ConfigError
+from rankdistill.recipe.leaf.schema import LeafRecipe
 from rankdistill.recipe.scores.schema import Recipe
 
+KINDS: dict[str, type[Recipe] | type[LeafRecipe]] = {"scores": Recipe, "leaf": LeafRecipe}
+"""What a recipe's `kind` may be -> its settings; a recipe without one is of the first."""
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe | LeafRecipe:
     """The recipe in the YAML file `path`, changed by `overrides` such as `train.steps=200`.
 
     Raises:
         ConfigError: no such file, broken YAML, an unknown setting, or an invalid value; the message names it.
     """
-    content = _read(Path(path))
+    return parse(_read(Path(path)), str(path), overrides)
+
+
+def parse(settings: Mapping[str, Any], place: str, overrides: Sequence[str] = ()) -> Recipe | LeafRecipe:
+    """The recipe with these settings, changed by `overrides`; `place` says where they stand.
+
+    Raises:
+        ConfigError: an unknown setting, or an invalid value; the message names it.
+    """
+    content = copy.deepcopy(dict(settings))
     for override in overrides:
         _apply(content, override)
     try:
-        return Recipe.model_validate(content)
+        return _kind_of(content, place).model_validate(content)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, problem['loc'])) or 'recipe'}: {problem['msg']}" for problem in error.errors()
         )
         raise ConfigError(
             expected="a valid recipe",
-            got=f"{path}: {problems}",
+            got=f"{place}: {problems}",
             consequence="nothing was run",
             remedy="`rankdistill run --schema` prints every setting and its meaning",
         ) from error
 
 
 def json_schema() -> str:
-    """The JSON Schema of a recipe, for editors and validators."""
-    return json.dumps(Recipe.model_json_schema(), indent=1) + "\n"
+    """The JSON Schema of a recipe of any kind, for editors and validators."""
+    schema: TypeAdapter[Recipe | LeafRecipe] = TypeAdapter(Recipe | LeafRecipe)
+    return json.dumps(schema.json_schema(), indent=1) + "\n"
+
+
+def _kind_of(content: Mapping[str, Any], place: str) -> type[Recipe] | type[LeafRecipe]:
+    named = content.get("kind", next(iter(KINDS)))
+    if not isinstance(named, str) or named not in KINDS:
+        raise ConfigError(
+            expected=f"a recipe of a kind that there is: {', '.join(KINDS)}",
+            got=f"{place}: kind {named!r}",
+            consequence="nothing was run",
+            remedy="leave `kind` out for a student of scores, or write `kind: leaf` for one of embeddings",
+        )
+    return KINDS[named]
 
 
 def _read(path: Path) -> dict[str, Any]:

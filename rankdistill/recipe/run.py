@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from rankdistill import files
+from rankdistill.recipe.leaf.run import LeafRun
+from rankdistill.recipe.leaf.schema import LeafRecipe
 from rankdistill.recipe.scores.run import ScoresRun
 from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.recipe.steps import Progress, Step, execute
@@ -26,12 +28,14 @@ class Run(Protocol):
         ...
 
 
-def plan(recipe: Recipe, command: str = "") -> Run:
+def plan(recipe: Recipe | LeafRecipe, command: str = "") -> Run:
     """The run of a recipe; nothing is done yet."""
+    if isinstance(recipe, LeafRecipe):
+        return LeafRun(recipe, command)
     return ScoresRun(recipe, command)
 
 
-def run(recipe: Recipe, on_step: Callable[[Step], Progress], command: str = "") -> list[Results]:
+def run(recipe: Recipe | LeafRecipe, on_step: Callable[[Step], Progress], command: str = "") -> list[Results]:
     """Do what is stale, and write `results.json` and `report.html` into the recipe's folder.
 
     Killed at any instant, it takes up where it was. The results of a second and later test split lie in a folder of

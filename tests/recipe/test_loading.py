@@ -60,7 +60,8 @@ def test_a_missing_recipe_is_an_error(tmp_path: Path) -> None:
 
 def test_the_json_schema_describes_every_part() -> None:
     schema = json.loads(loading.json_schema())
-    assert {"data", "mine", "teacher", "score", "student", "train", "variants", "index", "evaluate"} <= set(
-        schema["properties"]
-    )
+    of_scores, of_embeddings = (schema["$defs"][name]["properties"] for name in ("Recipe", "LeafRecipe"))
+    assert {"data", "mine", "teacher", "score", "student", "train", "variants", "index", "evaluate"} <= set(of_scores)
+    assert {"data", "texts", "teacher", "train", "students", "bundle", "index", "evaluate"} <= set(of_embeddings)
+    assert schema["$defs"]["AlignConfig"]["properties"]["cycles"]["description"]
     assert schema["$defs"]["TrainConfig"]["properties"]["steps"]["description"]

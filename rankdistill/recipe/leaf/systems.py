@@ -1,0 +1,93 @@
+"""The systems that a run on embeddings evaluates: the teacher, and each student standard and asymmetric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rankdistill.recipe.leaf.experiment import LeafExperiment
+from rankdistill.recipe.parts import slug
+from rankdistill.recipe.steps import Progress, Step
+
+if TYPE_CHECKING:
+    from rankdistill.evaluation.evaluating import Costs
+
+TEACHER = "teacher"
+
+
+@dataclass(frozen=True)
+class System:
+    """Queries of one model against documents of another.
+
+    Args:
+        name: what tables call it.
+        query_model: reference of the model that embeds the queries.
+        index: the documents, embedded.
+        needs: further steps whose results it reads.
+    """
+
+    name: str
+    query_model: str
+    index: Step
+    needs: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class Systems:
+    """What is evaluated of an experiment."""
+
+    experiment: LeafExperiment
+
+    def of(self, data: str) -> Iterator[System]:
+        """The teacher, then each student standard (its own documents) and asymmetric (the teacher's documents)."""
+        made = self.experiment
+        documents = made.teacher_index(data)
+        yield System(TEACHER, made.recipe.teacher.model, documents)
+        for name in made.recipe.students:
+            student = made.student(name)
+            yield System(name, str(student.folder), made.student_index(data, name))
+            yield System(asymmetric(name), str(student.folder), documents, (student,))
+
+    def evaluations(self, data: str, split: str) -> dict[str, Step]:
+        """System -> the step that evaluates it on a split of a collection; the teacher first."""
+        return {system.name: self._evaluation(system, data, split) for system in self.of(data)}
+
+    def _evaluation(self, system: System, data: str, split: str) -> Step:
+        made = self.experiment
+        collection = made.collections[data]
+        latency = made.recipe.evaluate.latency_queries
+
+        def work(out: Path, progress: Progress) -> None:
+            from rankdistill.evaluation.dense import dense
+            from rankdistill.evaluation.evaluating import evaluate
+
+            dataset = collection.dataset
+            retriever = dense(dataset, system.query_model, system.index.folder, name=system.name, progress=progress)
+            evaluate(
+                retriever,
+                dataset,
+                split,
+                out,
+                latency_queries=min(latency, len(dataset.queries(split))),
+                costs=_costs(system.query_model, retriever.index_bytes),
+                command=made.command,
+            )
+
+        settings = collection.split_identity(split) | {"latency": latency}
+        name = f"evaluate-{slug(data)}-{split}-{slug(system.name)}"
+        return made.workspace.step(name, "texts", settings, [system.index, *system.needs], work)
+
+
+def asymmetric(student: str) -> str:
+    """What tables call a student whose queries search the teacher's documents."""
+    return f"{student} asymmetric"
+
+
+def _costs(query_model: str, index_bytes: int) -> Costs:
+    from rankdistill.evaluation.evaluating import Costs
+    from rankdistill.evaluation.footprint import footprint
+
+    size = footprint(query_model)
+    return Costs(model_bytes=size.model_bytes, parameters=size.parameters, index_bytes=index_bytes)

@@ -1,0 +1,83 @@
+"""A run on embeddings does what is stale, once, goes on where it was interrupted, and reports the triangle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rankdistill.recipe.leaf import triangle
+from rankdistill.recipe.leaf.schema import LeafRecipe
+from rankdistill.recipe.run import plan, run
+from tests.recipe.recorder import Recorder
+
+
+def settings(data: Path, encoder: str, out: Path) -> dict[str, Any]:
+    return {
+        "kind": "leaf",
+        "name": "tiny",
+        "out": str(out),
+        "data": {"tiny": {"source": str(data), "dev": "dev", "test": ["test"]}},
+        "texts": {"limit": 40},
+        "teacher": {"model": encoder, "backend": "torch"},
+        "train": {"steps": 4, "batch_size": 8, "eval_steps": 2, "log_steps": 2, "held_out": 8},
+        "students": {
+            "two layers": {"model": encoder, "keep_layers": [0, 2]},
+            "static": {"model": "static", "train": {"steps": 2}},
+        },
+        "bundle": {"onnx": False},
+        "evaluate": {"latency_queries": 2},
+    }
+
+
+@pytest.fixture
+def recipe(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> LeafRecipe:
+    return LeafRecipe.model_validate(settings(tiny_beir, tiny_encoder, tmp_path / "run"))
+
+
+def test_a_whole_run_reports_the_triangle_and_is_not_done_twice(recipe: LeafRecipe) -> None:
+    first = Recorder()
+    (results,) = run(recipe, first)
+    assert [system.name for system in results.systems] == [
+        "teacher",
+        "two layers",
+        "two layers asymmetric",
+        "static",
+        "static asymmetric",
+    ]
+    assert {found.baseline for found in results.comparisons} == {"teacher"}
+    measured = {system.name: system.measures["ndcg_at_10"] for system in results.systems}
+    found = {one.student: one for one in triangle.read(recipe.folder)}
+    assert found["static"].asymmetric == measured["static asymmetric"]
+    assert found["static"].retention["standard"] == pytest.approx(measured["static"] / measured["teacher"])
+    assert "<html" in (recipe.folder / "report.html").read_text()
+    assert json.loads((recipe.folder / "results.json").read_text())["signature"]["recipe"]["kind"] == "leaf"
+
+    again = Recorder()
+    run(recipe, again)
+    assert again.ran == []
+
+    students = recipe.students | {"static": recipe.students["static"].model_copy(update={"train": {"steps": 3}})}
+    third = Recorder()
+    run(recipe.model_copy(update={"students": students}), third)
+    assert third.ran == [
+        "student-static",
+        "bundle-static",
+        "index-tiny-static",
+        "evaluate-tiny-test-static",
+        "evaluate-tiny-test-static-asymmetric",
+    ]
+
+
+def test_an_interrupted_run_goes_on_with_the_step_it_was_in(recipe: LeafRecipe) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, Recorder(interrupt="student-two-layers"))
+    states = {step.name: (step.done, step.begun) for step in plan(recipe).steps()}
+    assert states["embeddings"] == (True, False)
+    assert states["student-two-layers"] == (False, True)
+    assert states["student-static"] == (False, False)
+    second = Recorder()
+    run(recipe, second)
+    assert second.ran[0] == "student-two-layers"
