@@ -100,8 +100,8 @@ def require_searchable(index: Space, query_spaces: Sequence[Space]) -> None:
     own, *aligned = query_spaces
     if own == index or any(replace(space, max_length=index.max_length) == index for space in aligned):
         return
-    nearest = min(query_spaces, key=lambda space: len(index.differences(space)))
-    differing = index.differences(nearest).items()
+    meant = own if not aligned or own.document_tower == index.document_tower else aligned[0]
+    differing = index.differences(meant).items()
     raise SpaceMismatchError(
         expected="a query model of the index's own space",
         got="; ".join(f"{name}: documents {ours!r}, query model {theirs!r}" for name, (ours, theirs) in differing),

@@ -46,7 +46,7 @@ def test_an_aligned_model_searches_documents_of_any_length() -> None:
         require_searchable(SPACE, (OWN, replace(SPACE, document_tower="def")))
 
 
-def test_the_message_is_about_the_space_that_is_nearest() -> None:
+def test_the_message_is_about_the_space_that_the_model_was_aligned_with() -> None:
     with pytest.raises(SpaceMismatchError) as caught:
         require_searchable(SPACE, (replace(OWN, dimension=8, normalised=False), replace(SPACE, prompts={})))
     assert "prompts" in caught.value.got

@@ -50,7 +50,7 @@ def require_aligned(query: TextEncoder, document: TextEncoder, unaligned: bool =
 
 
 def _require_prompts(document: TextEncoder, wanted: Space) -> None:
-    missing = {name: text for name, text in wanted.prompts.items() if text and name not in document.prompts}
+    missing = {name: text for name, text in wanted.prompts.items() if text and not document.prompts.get(name)}
     if missing:
         raise SpaceMismatchError(
             expected=f"the document model with the prompts that the query model was aligned with: {missing}",
