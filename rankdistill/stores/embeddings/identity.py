@@ -27,5 +27,7 @@ def alike_hash(text: str) -> bytes:
 
     A text without any letter or digit keeps its symbols.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    folded = text.casefold()
+    if not text.isascii():
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return text_hash(" ".join(_WORD.findall(folded) or folded.split()))
