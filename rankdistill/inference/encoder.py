@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -14,7 +13,7 @@ from rankdistill.errors import ConfigError
 from rankdistill.inference.backends import backend_fingerprint, is_exact
 from rankdistill.inference.calibration import Pairs, documentation_pairs
 from rankdistill.inference.fast_model import Progress, accelerate
-from rankdistill.inference.loading import load_encoder
+from rankdistill.inference.loading import load_encoder, max_length_of
 from rankdistill.inference.precision import pick_device
 from rankdistill.inference.static_model import accelerate_static
 from rankdistill.inference.truncation import is_cut
@@ -52,7 +51,7 @@ class TextEncoder:
         self._weights = self.reference.weights_hash
         self.device = pick_device(device)
         self._model = load_encoder(self.reference, self.device, max_length)
-        self._fast = accelerate_static(self._model) or accelerate(
+        self._fast = accelerate_static(self._model, backend, self.device) or accelerate(
             self._model, 1, "sentence_embedding", backend, self.device, self._weights, self._calibration
         )
 
@@ -63,9 +62,8 @@ class TextEncoder:
 
     @property
     def max_length(self) -> int | None:
-        """Tokens of a text at most, special tokens included; None where there is no maximum, as in a static model."""
-        limit = self._model.max_seq_length
-        return None if limit is None or math.isinf(limit) else limit
+        """Tokens of a text at most, special tokens included; None where there is no maximum."""
+        return max_length_of(self._model)
 
     @property
     def dimension(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import getLogger
@@ -87,8 +88,31 @@ def load_encoder(reference: ModelReference, device: str | None, max_length: int 
     with quietly():
         model = SentenceTransformer(str(reference.path), device=device, local_files_only=True)
     if max_length is not None:
-        model.max_seq_length = max_length
+        _set_max_length(model, max_length)
     return model.eval()
+
+
+def max_length_of(model: Any) -> int | None:
+    """Tokens of a text that a `SentenceTransformer` reads at most; None where there is no maximum.
+
+    A static model declares none, and reads what its tokeniser leaves of a text.
+    """
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    if isinstance(model[0], StaticEmbedding):
+        truncation = model[0].tokenizer.truncation
+        return None if truncation is None else int(truncation["max_length"])
+    limit = model.max_seq_length
+    return None if limit is None or math.isinf(limit) else limit
+
+
+def _set_max_length(model: Any, max_length: int) -> None:
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+
+    if isinstance(model[0], StaticEmbedding):
+        model[0].tokenizer.enable_truncation(max_length)
+    else:
+        model.max_seq_length = max_length
 
 
 def load_cross_encoder(reference: ModelReference, device: str | None, max_length: int | None) -> Any:

@@ -65,14 +65,14 @@ def test_prompts_are_those_of_the_model(include_prompt: bool, tiny_bert: Path, t
     np.testing.assert_allclose(encoder.encode(TEXTS, ""), original.encode(TEXTS, prompt=""), atol=1e-5)
 
 
-def test_a_static_model_is_run_by_sentence_transformers_itself(tiny_bert: Path, tmp_path: Path) -> None:
+def test_a_static_model_is_run_as_a_table(tiny_bert: Path, tmp_path: Path) -> None:
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
     model = _save([StaticEmbedding(tokenizer, embedding_dim=8)], tmp_path / "static")
     encoder = TextEncoder(model, device="cpu")
-    assert encoder.backend == "sentence-transformers"
+    assert encoder.backend == "static"
     np.testing.assert_allclose(encoder.encode(TEXTS[:2]), _reference(model, TEXTS[:2]), atol=1e-6)
 
 
