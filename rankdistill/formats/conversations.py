@@ -74,7 +74,7 @@ def read(path: Path, mode: Mode = "strict") -> tuple[list[Turn], list[str]]:
         seen.add(turn.turn_id)
         turns.append(turn)
     bad.finish(f"turns of conversations in {found}")
-    return turns if has_history else _with_history(turns), bad.reports
+    return turns if has_history else with_history(turns), bad.reports
 
 
 def write(path: Path, turns: Iterable[Turn]) -> None:
@@ -121,7 +121,7 @@ def _rewrites(record: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield name, (text(value, repr(name)),)
 
 
-def _with_history(turns: list[Turn]) -> list[Turn]:
+def with_history(turns: list[Turn]) -> list[Turn]:
     """The turns with the questions and answers before them in their conversation, by the numbers in `metadata`."""
     conversations: dict[str, list[Turn]] = {}
     for turn in turns:
