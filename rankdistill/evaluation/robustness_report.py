@@ -25,8 +25,8 @@ TEMPLATE, PAGE, PICTURE = "robustness.html.j2", "report.html", "robustness.png"
 FIRST, RANDOM = "first dimensions", "random dimensions"
 PANEL_WIDTH, ROW_HEIGHT, MARGIN = 3.4, 0.42, 1.0
 """Inches."""
-LOWEST = 0.5
-"""Retention at which the colours of the heat maps begin."""
+LOWEST, DARK, HIGHEST = 0.5, 0.85, 1.1
+"""Retention at which the colours of the heat maps begin, need white text, and end."""
 
 READ: dict[str, Callable[[Cell], float | None]] = {
     FIRST: lambda cell: cell.ndcg_at_10,
@@ -86,7 +86,7 @@ def _panel(axes: Axes, system: SystemGrid, kind: str) -> None:
         share = system.retention(READ[kind](cell))
         if share is not None:
             shares[precisions.index(cell.precision), dimensions.index(cell.dimension)] = share
-    axes.imshow(shares, cmap="Blues", vmin=LOWEST, vmax=1.1, aspect="auto")
+    axes.imshow(shares, cmap="Blues", vmin=LOWEST, vmax=HIGHEST, aspect="auto")
     for (row, column), share in np.ndenumerate(shares):
         if np.isfinite(share):
             axes.text(

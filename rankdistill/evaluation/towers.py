@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rankdistill.bundles import open_document_encoder, open_query_encoder
 from rankdistill.data import Dataset
 from rankdistill.evaluation.dense import Encoder
 from rankdistill.evaluation.embedded import Embedded, Pairing
 from rankdistill.index.encoding import encode
-from rankdistill.space import require_searchable
+from rankdistill.space import require_dimension, require_searchable
 
 TEACHER, STUDENT, ASYMMETRIC = "teacher", "student", "asymmetric"
 
@@ -25,6 +26,7 @@ class Towers:
     Args:
         student: embeds queries into the teacher's space.
         teacher: embeds the documents.
+        unaligned: trust that the two share a space, which nothing says; only their dimension is checked.
 
     Raises:
         SpaceMismatchError: the student was not aligned with this teacher.
@@ -32,9 +34,13 @@ class Towers:
 
     student: Encoder
     teacher: Encoder
+    unaligned: bool = False
 
     def __post_init__(self) -> None:
-        require_searchable(self.teacher.space, self.student.query_spaces)
+        if self.unaligned:
+            require_dimension(self.teacher.space, self.student.space)
+        else:
+            require_searchable(self.teacher.space, self.student.query_spaces)
 
     @property
     def dimension(self) -> int:
@@ -51,53 +57,64 @@ class Towers:
         """What the vectors of either depend on, as JSON values."""
         return {STUDENT: dict(self.student.fingerprint), TEACHER: dict(self.teacher.fingerprint)}
 
-    def triangle(self, dataset: Dataset, split: str, progress: Progress = lambda done: None) -> tuple[Pairing, ...]:
+    def triangle(
+        self, dataset: Dataset, split: str, progress: Progress = lambda done: None, teacher: Pairing | None = None
+    ) -> tuple[Pairing, Pairing, Pairing]:
         """The teacher alone, the student alone, and the student's queries against the teacher's documents.
 
+        Args:
+            dataset: queries and documents.
+            split: whose queries.
+            progress: called with the number of texts just encoded.
+            teacher: what this returned first for another student of the same teacher, to be used again.
+
         Raises:
             DataError: no such split.
         """
-        teacher, asymmetric = self.searchers(dataset, split, progress)
-        documents = _documents(self.student, dataset, progress)
-        return teacher, Pairing(STUDENT, asymmetric.queries, documents), asymmetric
+        by_teacher, asymmetric = self.searchers(dataset, split, progress, teacher)
+        own = Pairing(STUDENT, asymmetric.queries, _documents(self.student, dataset, progress))
+        return by_teacher, own, asymmetric
 
     def searchers(
-        self, dataset: Dataset, split: str, progress: Progress = lambda done: None
+        self, dataset: Dataset, split: str, progress: Progress = lambda done: None, teacher: Pairing | None = None
     ) -> tuple[Pairing, Pairing]:
-        """The teacher's queries and the student's against the teacher's documents.
-
-        Raises:
-            DataError: no such split.
-        """
-        queries = dataset.queries(split)
-        by_student, by_teacher = (
-            Embedded(list(queries), encoder.encode_queries(list(queries.values())))
-            for encoder in (self.student, self.teacher)
-        )
-        documents = _documents(self.teacher, dataset, progress)
-        return Pairing(TEACHER, by_teacher, documents), Pairing(ASYMMETRIC, by_student, documents)
+        """The teacher's queries and the student's against the teacher's documents; arguments as of `triangle`."""
+        if teacher is None:
+            queries, documents = _queries(self.teacher, dataset, split), _documents(self.teacher, dataset, progress)
+            teacher = Pairing(TEACHER, queries, documents)
+        return teacher, Pairing(ASYMMETRIC, _queries(self.student, dataset, split), teacher.documents)
 
 
-def open_towers(query_model: str, document_model: str, backend: str = "auto", max_length: int | None = None) -> Towers:
-    """The towers of two model references.
+def open_towers(
+    query_model: str,
+    document_model: str,
+    backend: str = "auto",
+    max_length: int | None = None,
+    unaligned: bool = False,
+) -> Towers:
+    """The towers of two references, each of a model or of a bundle.
 
     Args:
         query_model: the student.
         document_model: its teacher.
         backend: of `TextEncoder`, for both.
         max_length: tokens a text, for both; None takes each model's own.
+        unaligned: see `Towers`.
 
     Raises:
         ModelReferenceError: a model is not to be found.
-        SpaceMismatchError: the student was not aligned with this teacher.
+        SpaceMismatchError: the student was not aligned with this teacher; a bundle was edited.
+        DataError: a bundle is unfinished.
     """
-    from rankdistill.inference import TextEncoder
-
-    student, teacher = (
-        TextEncoder(reference, backend=backend, max_length=max_length) for reference in (query_model, document_model)
-    )
-    return Towers(student, teacher)
+    teacher = open_document_encoder(document_model, backend, max_length)
+    student = open_query_encoder(query_model, backend, max_length, documents=teacher.space)
+    return Towers(student, teacher, unaligned)
 
 
 def _documents(encoder: Encoder, dataset: Dataset, progress: Progress) -> Embedded:
     return Embedded(dataset.doc_ids, encode(encoder, list(dataset.contents.values()), progress))
+
+
+def _queries(encoder: Encoder, dataset: Dataset, split: str) -> Embedded:
+    queries = dataset.queries(split)
+    return Embedded(list(queries), encoder.encode_queries(list(queries.values())))

@@ -128,3 +128,6 @@ def test_a_student_of_another_teacher_is_refused(
     status, shown = rankdistill(verb, "--data", tiny_beir, *models, "--out", tmp_path / "out")
     assert status == 1
     assert "SpaceMismatchError" in shown
+    few = ["--dimensions", 32, "--precisions", "float32"] if verb == "robustness" else ["--search", "efSearch=4"]
+    line = [verb, "--data", tiny_beir, *models, *few, "--unaligned", "--out", tmp_path / "out"]
+    assert rankdistill(*line)[0] == 0
