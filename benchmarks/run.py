@@ -21,6 +21,7 @@ BENCHMARKS = {
     "encoding speed": ["speed.encode", "--data", "{data}/msmarco_mini"],
     "scoring speed": ["speed.score", "--data", "{data}/msmarco_mini"],
     "store memory": ["store.memory"],
+    "embedding store": ["store.embeddings"],
     "gate": ["store.check"],
     "ensemble": ["store.ensemble"],
     "kill": ["store.kill", "--data", "{data}/msmarco_mini"],
