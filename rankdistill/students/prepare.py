@@ -46,7 +46,8 @@ def prepare(
     """
     _require_rows(store)
     if student == STATIC:
-        model = static.build(store.reference, sample(store, settings.static.texts), settings.static, progress)
+        targets = sample(store, settings.static.texts)
+        model = static.build(store.reference, targets, settings.static, space.normalised, progress)
         projection.set_normalisation(model, space.normalised)
     else:
         model = _encoder(student, settings, space, store, dropout)

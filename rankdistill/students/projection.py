@@ -95,8 +95,8 @@ def fit(layer: Dense, student_vectors: np.ndarray, teacher_vectors: np.ndarray, 
     X_mean, Y_mean = (X.mean(axis=0), Y.mean(axis=0)) if layer.bias else (np.zeros(X.shape[1]), np.zeros(Y.shape[1]))
     X, Y = X - X_mean, Y - Y_mean
     gram = X.T @ X
-    gram[np.diag_indices_from(gram)] += ridge * max(float(np.trace(gram)) / len(gram), np.finfo(np.float64).tiny)
-    weight = np.linalg.solve(gram, X.T @ Y).T
+    gram[np.diag_indices_from(gram)] += ridge * float(np.trace(gram)) / len(gram)
+    weight = np.linalg.lstsq(gram, X.T @ Y)[0].T
     with torch.no_grad():
         layer.linear.weight.copy_(torch.from_numpy(weight))
         if layer.bias:

@@ -30,15 +30,17 @@ class StaticSettings(BaseModel):
     weighting: Weighting = Field(
         "sif", description="First weight of a token: smooth inverse frequency a / (a + p), or 1 for all."
     )
-    sif: float = Field(1e-3, gt=0, allow_inf_nan=False, description="The a of the smooth inverse frequency.")
+    sif: float = Field(1e-2, gt=0, allow_inf_nan=False, description="The a of the smooth inverse frequency.")
     principal: int = Field(
         0, ge=0, description="Principal directions of the token vectors that are removed before the weights."
     )
-    fit: bool = Field(True, description="Fit the table to the store's vectors by regularised least squares.")
-    ridge: float = Field(
-        1.0, gt=0, allow_inf_nan=False, description="How strongly the fit holds a token to its first vector."
+    fit: bool = Field(
+        True, description="Fit the table to the store's vectors by least squares: a map of all rows, then the rows."
     )
-    rounds: int = Field(2, ge=1, description="Solutions of the least squares, each with the lengths of the last one.")
+    map_ridge: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Ridge of the map, against unit variance.")
+    ridge: float = Field(
+        0.01, gt=0, allow_inf_nan=False, description="How strongly the fit holds a row to where the map put it."
+    )
     texts: int = Field(200_000, ge=1, description="Texts of the store that are read, evenly spaced over it.")
 
 

@@ -1,7 +1,8 @@
 """Static students: a table of token vectors and their mean, made from a teacher; a query is encoded in microseconds.
 
 The first table holds the teacher's vector of each token and whole word on its own, times its smooth inverse frequency
-(Arora et al. 2017); least squares then fit it to the teacher's vectors of whole texts.
+(Arora et al. 2017). To the teacher's vectors of whole texts are fitted, by least squares, first one linear map of all
+rows, then the rows.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankdistill.errors import ModelReferenceError
+from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference import TextEncoder
 from rankdistill.students import dense, table_fit, vocabulary
 from rankdistill.students.settings import StaticSettings
@@ -27,18 +28,20 @@ WORDS = 20_000
 
 
 def build(
-    teacher: str, targets: Targets, settings: StaticSettings, progress: Progress | None = None
+    teacher: str, targets: Targets, settings: StaticSettings, normalised: bool, progress: Progress | None = None
 ) -> SentenceTransformer:
-    """A static student of `teacher`, without normalisation.
+    """A static student of `teacher`, without a `Normalize` at its end.
 
     Args:
         teacher: model reference.
         targets: texts, for the vocabulary, the weights and the fit, with the teacher's vectors.
         settings: how the table is made.
+        normalised: whether the teacher's vectors have unit length.
         progress: called with the number of texts and tokens done since the last call.
 
     Raises:
         ModelReferenceError: the teacher has no fast tokeniser, or one that words cannot be added to.
+        ConfigError: more principal directions are to be removed than there are.
     """
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
@@ -46,11 +49,12 @@ def build(
     encoder = TextEncoder(teacher)
     own = _tokenizer(teacher, encoder.max_length)
     tokenizer = _extended(own, targets, settings)
-    size = tokenizer.get_vocab_size(with_added_tokens=True)
-    mean = table_fit.bags(tokenizer, targets.texts, size, progress)
-    table = _first_table(encoder, own, tokenizer, size, settings, progress) * _weights(mean, settings)[:, None]
+    table = _without_principal(_of_single_tokens(encoder, own, tokenizer, progress), settings.principal)
+    mean = table_fit.bags(tokenizer, targets.texts, len(table), progress)
+    table *= _weights(mean, settings)[:, None]
     if settings.fit:
-        table = table_fit.least_squares(mean, _unit(targets.vectors), table, settings.ridge, settings.rounds)
+        table = table @ table_fit.shared_map(mean, table, targets.vectors, settings.map_ridge, normalised)
+        table = table_fit.least_squares(mean, targets.vectors, table, settings.ridge, normalised)
     return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=table)], device="cpu")
 
 
@@ -85,21 +89,29 @@ def _extended(own: Tokenizer, targets: Targets, settings: StaticSettings) -> Tok
     return vocabulary.extend(own, words, vocabulary.most_frequent(counts.pairs, settings.phrases, settings.min_count))
 
 
-def _first_table(
-    encoder: TextEncoder,
-    own: Tokenizer,
-    tokenizer: Tokenizer,
-    size: int,
-    settings: StaticSettings,
-    progress: Progress | None,
+def _of_single_tokens(
+    encoder: TextEncoder, own: Tokenizer, tokenizer: Tokenizer, progress: Progress | None
 ) -> np.ndarray:
-    """The teacher's vector of each token on its own; special tokens are zero."""
-    texts = [""] * size
-    for token, number in tokenizer.get_vocab().items():
-        texts[number] = token.removeprefix("##")
+    """The teacher's vector of each token on its own, float32[tokens, dim]; special tokens are zero."""
+    numbers = range(tokenizer.get_vocab_size(with_added_tokens=True))
+    texts = tokenizer.decode_batch([[number] for number in numbers])
+    texts = [text.removeprefix(vocabulary.CONTINUATION) for text in texts]
     table = encoder.encode_queries(texts, progress)
     table[[number for number, token in own.get_added_tokens_decoder().items() if token.special]] = 0.0
     return table
+
+
+def _without_principal(table: np.ndarray, count: int) -> np.ndarray:
+    """`table` less its part in its `count` principal directions (uncentred)."""
+    if count > table.shape[1]:
+        raise ConfigError(
+            expected=f"at most {table.shape[1]} principal directions to remove, as many as the teacher has dimensions",
+            got=f"{count}",
+            consequence="no static student was made",
+            remedy="set the static student's `principal` to 0 or 1",
+        )
+    directions = np.linalg.eigh(table.T @ table).eigenvectors[:, table.shape[1] - count :]
+    return table - (table @ directions) @ directions.T
 
 
 def _weights(mean: csr_array, settings: StaticSettings) -> np.ndarray:
@@ -107,7 +119,3 @@ def _weights(mean: csr_array, settings: StaticSettings) -> np.ndarray:
         return np.ones(mean.shape[1], dtype=np.float32)
     share = np.asarray(mean.sum(axis=0)).ravel() / max(mean.shape[0], 1)
     return (settings.sif / (settings.sif + share)).astype(np.float32)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

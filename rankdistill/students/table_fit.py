@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SLICE = 2000
 """Texts tokenised at once."""
+ITERATIONS, TOLERANCE = 15, 1e-4
+"""Conjugate gradients stop after so many steps or at this relative residual: more fit no held-out text better."""
 
 
 def bags(
@@ -36,57 +38,80 @@ def bags(
     return vstack(parts, format="csr") if parts else csr_array((0, size), dtype=np.float32)
 
 
-def least_squares(
-    mean: csr_array, targets: np.ndarray, prior: np.ndarray, ridge: float, rounds: int, iterations: int = 30
-) -> np.ndarray:
-    """The table whose mean vectors, at unit length, are nearest to `targets`, held to `prior`.
+def shared_map(mean: csr_array, table: np.ndarray, targets: np.ndarray, ridge: float, normalised: bool) -> np.ndarray:
+    """One linear map for all rows of `table`, with which texts come nearest to `targets`, float32[dim, targets' dim].
 
-    Each round solves `min_T sum_i |x_i T / n_i - y_i|^2 + ridge * |T - prior|^2 / s^2` with `n_i` the length of `x_i T`
-    in the round before and `s` the mean of those lengths: the squared error of the unit vectors, with their lengths
-    held. Tokens in many texts move freely, rare ones stay.
+    What it learns holds for tokens that no text has, too.
 
     Args:
         mean: rows that take a mean of tokens, float32[n, tokens].
-        targets: float32[n, dim], of unit length.
+        table: float32[tokens, dim].
+        targets: float32[n, targets' dim].
+        ridge: strength of the regression's penalty, above 0; 1 is as strong as the vectors themselves.
+        normalised: whether texts are compared at unit length.
+    """
+    X = mean @ table
+    if normalised:
+        X = X * _inverse_lengths(X)[:, None]
+    gram = X.T @ X
+    gram[np.diag_indices_from(gram)] += ridge * float(np.trace(gram)) / len(gram)
+    return np.linalg.lstsq(gram, X.T @ targets)[0].astype(np.float32)
+
+
+def least_squares(
+    mean: csr_array, targets: np.ndarray, prior: np.ndarray, ridge: float, normalised: bool
+) -> np.ndarray:
+    """The table near `prior` whose mean vectors are nearest to `targets`, float32[tokens, dim].
+
+    It minimises `sum_i |x_i T / n_i - y_i|^2 + ridge * |T - prior|^2 / s^2`, with `n_i` the length of `x_i prior` where
+    vectors are normalised, else 1, and `s` the mean of the `n_i`. Tokens in many texts move freely, those in none stay.
+
+    Args:
+        mean: rows that take a mean of tokens, float32[n, tokens].
+        targets: float32[n, dim], of unit length where vectors are normalised.
         prior: float32[tokens, dim].
         ridge: strength of the hold, above 0; 1 is the weight of one text that is the token alone.
-        rounds: how often the lengths are renewed, 1 or more.
-        iterations: steps of conjugate gradients in a round.
+        normalised: whether texts are compared at unit length.
     """
     met = np.flatnonzero(mean.sum(axis=0))
     table = prior.copy()
-    table[met] = _fit_met(mean[:, met], targets, prior[met], ridge, rounds, iterations)
+    design, start, scale = mean[:, met], prior[met], 1.0
+    if normalised:
+        inverse = _inverse_lengths(design @ start)
+        scale = float(1.0 / inverse[inverse > 0].mean()) if (inverse > 0).any() else 1.0
+        design = design * inverse[:, None]
+    table[met] = _solve(design, targets, start, ridge / scale**2)
     return table
 
 
-def _fit_met(
-    mean: csr_array, targets: np.ndarray, prior: np.ndarray, ridge: float, rounds: int, iterations: int
-) -> np.ndarray:
-    table = prior
-    for _ in range(rounds):
-        lengths = np.linalg.norm(mean @ table, axis=1)
-        scale = float(lengths[lengths > 0].mean()) if (lengths > 0).any() else 1.0
-        inverse = np.where(lengths > 0, 1.0 / np.maximum(lengths, scale / 10), 0.0).astype(np.float32)
-        table = _solve(mean * inverse[:, None], targets, prior, ridge / scale**2, table, iterations)
-    return table
+def _inverse_lengths(vectors: np.ndarray) -> np.ndarray:
+    """1 / length of each, 0 for a vector of zeros; lengths far below the others count as a tenth of their mean."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    floor = lengths.mean() / 10 if len(lengths) else 0.0
+    return np.divide(1.0, np.maximum(lengths, floor), out=np.zeros_like(lengths), where=lengths > 0)
 
 
-def _solve(
-    design: csr_array, targets: np.ndarray, prior: np.ndarray, hold: float, start: np.ndarray, iterations: int
-) -> np.ndarray:
+def _solve(design: csr_array, targets: np.ndarray, prior: np.ndarray, hold: float) -> np.ndarray:
+    """Conjugate gradients on the normal equations of all columns at once, preconditioned by their diagonal."""
     from scipy.sparse.linalg import LinearOperator, cg
 
     shape, transposed = prior.shape, design.T.tocsr()
+    diagonal = np.asarray(transposed.multiply(transposed).sum(axis=1)).ravel() + hold
 
     def normal(flat: np.ndarray) -> np.ndarray:
         table = flat.reshape(shape)
         return (transposed @ (design @ table) + hold * table).ravel()
 
-    operator = LinearOperator((prior.size, prior.size), matvec=normal, dtype=np.float32)
-    right = (transposed @ targets + hold * prior).ravel()
-    diagonal = np.asarray(transposed.multiply(transposed).sum(axis=1)).ravel() + hold
-    precondition = LinearOperator(
-        operator.shape, matvec=lambda flat: (flat.reshape(shape) / diagonal[:, None]).ravel(), dtype=np.float32
+    def precondition(flat: np.ndarray) -> np.ndarray:
+        return (flat.reshape(shape) / diagonal[:, None]).ravel()
+
+    square = (prior.size, prior.size)
+    solution, _ = cg(
+        LinearOperator(square, matvec=normal, dtype=np.float32),
+        (transposed @ targets + hold * prior).ravel(),
+        x0=prior.ravel(),
+        rtol=TOLERANCE,
+        maxiter=ITERATIONS,
+        M=LinearOperator(square, matvec=precondition, dtype=np.float32),
     )
-    solution, _ = cg(operator, right, x0=start.ravel(), rtol=1e-4, maxiter=iterations, M=precondition)
-    return solution.reshape(shape)
+    return np.asarray(solution, dtype=np.float32).reshape(shape)

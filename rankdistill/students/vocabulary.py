@@ -18,6 +18,9 @@ from rankdistill.errors import ModelReferenceError
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+CONTINUATION = "##"
+"""What WordPiece has before a piece that does not start a word."""
+
 
 @dataclass(frozen=True)
 class Counts:
