@@ -28,6 +28,7 @@ from rankdistill.evaluation.dense import dense
 from rankdistill.evaluation.evaluating import evaluate
 from rankdistill.index import build
 from rankdistill.recipe import loading
+from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.stores.writer import ScoreWriter
 from rankdistill.training.run import train
@@ -98,7 +99,7 @@ def _evaluations(
     dataset: Dataset, folder: Path, name: str, source: Any, teacher_id: str | None, steps: int
 ) -> Iterator[Path]:
     """Train and index a student; yield the folder of its evaluation on each test split."""
-    recipe = loading.load(RECIPE, [f"data.source={dataset.path}", f"train.steps={steps}"])
+    recipe = loading.expect(loading.load(RECIPE, [f"data.source={dataset.path}", f"train.steps={steps}"]), Recipe)
     config = recipe.train_config("margin-mse")
     student = train(
         dataset,

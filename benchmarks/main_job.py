@@ -17,6 +17,7 @@ from benchmarks.provenance import write_results
 from rankdistill.evaluation import comparing, report
 from rankdistill.recipe import loading
 from rankdistill.recipe.scores.experiment import Experiment
+from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.recipe.scores.systems import BM25, INITIAL, Systems, all_steps
 from rankdistill.recipe.steps import Times
 
@@ -35,7 +36,7 @@ def main() -> None:
     sets = [word for override in overrides for word in ("--set", override)]
     subprocess.run([str(Path(sys.executable).parent / "rankdistill"), "run", str(RECIPE), *sets], check=True)
 
-    recipe = loading.load(RECIPE, overrides)
+    recipe = loading.expect(loading.load(RECIPE, overrides), Recipe)
     experiment = Experiment(recipe)
     splits = {}
     for split in recipe.data.test:

@@ -6,7 +6,7 @@ import copy
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -14,6 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from rankdistill.errors import ConfigError
 from rankdistill.recipe.leaf.schema import LeafRecipe
 from rankdistill.recipe.scores.schema import Recipe
+
+Wanted = TypeVar("Wanted", Recipe, LeafRecipe)
 
 KINDS: dict[str, type[Recipe] | type[LeafRecipe]] = {"scores": Recipe, "leaf": LeafRecipe}
 """What a recipe's `kind` may be -> its settings; a recipe without one is of the first."""
@@ -49,6 +51,18 @@ def parse(settings: Mapping[str, Any], place: str, overrides: Sequence[str] = ()
             consequence="nothing was run",
             remedy="`rankdistill run --schema` prints every setting and its meaning",
         ) from error
+
+
+def expect(recipe: Recipe | LeafRecipe, kind: type[Wanted]) -> Wanted:
+    """`recipe`, which must be of `kind`; raises ConfigError otherwise."""
+    if isinstance(recipe, kind):
+        return recipe
+    raise ConfigError(
+        expected=f"a recipe of kind {next(name for name, one in KINDS.items() if one is kind)}",
+        got=f"{recipe.name} of kind {recipe.kind}",
+        consequence="nothing was run",
+        remedy="name another recipe",
+    )
 
 
 def json_schema() -> str:

@@ -9,7 +9,10 @@ import pytest
 
 from rankdistill.errors import ConfigError
 from rankdistill.recipe import loading
+from rankdistill.recipe.leaf.schema import LeafRecipe
+from rankdistill.recipe.scores.schema import Recipe
 
+LEAF = "name: r\nkind: leaf\ndata:\n"
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 
 
@@ -17,14 +20,17 @@ RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 def test_every_shipped_recipe_is_valid(path: Path) -> None:
     recipe = loading.load(path)
     assert recipe.name == path.stem
-    assert all(recipe.train_config(variant) for variant in recipe.variants)
+    assert all(recipe.train_config(student) for student in students(recipe))
+
+
+def students(recipe: Recipe | LeafRecipe) -> list[str]:
+    return list(recipe.students if isinstance(recipe, LeafRecipe) else recipe.variants)
 
 
 def test_overrides_reach_nested_settings(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("name: r\nvariants: {a: {}, b: {loss: contrastive}}\n")
-    recipe = loading.load(
-        tmp_path / "r.yaml", ["train.steps=200", "data.test=[test, dev]", "teacher.teach.negatives=3"]
-    )
+    overrides = ["train.steps=200", "data.test=[test, dev]", "teacher.teach.negatives=3"]
+    recipe = loading.expect(loading.load(tmp_path / "r.yaml", overrides), Recipe)
     assert recipe.train_config("b").steps == 200
     assert recipe.train_config("b").loss == "contrastive"
     assert recipe.data.test == ["test", "dev"]
@@ -45,12 +51,36 @@ def test_overrides_reach_nested_settings(tmp_path: Path) -> None:
         ("name: r\n", ["train.steps"], "a.b=value"),
         ("name: r\n", ["name.x=1"], "is a value"),
         ("name: r\nteacher: {teach: {negatives: 0}}\n", [], "negatives"),
+        ("name: r\nkind: lief\n", [], "kind 'lief'"),
+        ("name: r\nkind: [leaf]\n", [], "kind"),
+        ("name: r\nkind: leaf\n", [], "data: Field required"),
+        (LEAF + "  a: {source: a}\n", [], "at least one test split"),
+        (LEAF + "  a: {source: a, embed: false, test: [test]}\n", [], "at least one collection"),
+        (LEAF + "  a: {source: a, test: [test]}\nstudents: {}\n", [], "at least one student"),
+        (LEAF + "  a: {source: a, test: [test]}\nstudents: {Teacher: {}}\n", [], "one folder"),
+        (LEAF + "  a: {source: a, test: [test]}\nstudents: {x: {}, x asymmetric: {}}\n", [], "one folder"),
+        (LEAF + "  ../a: {source: a, test: [test]}\n", [], "no name"),
+        (LEAF + "  a: {source: a, test: [test]}\nstudents: {x: {train: {cycels: 2}}}\n", [], "cycels"),
+        (LEAF + "  a: {source: a, test: [test]}\n", ["train.loss=margin_mse"], "train.loss"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, content: str, overrides: list[str], said: str) -> None:
     (tmp_path / "r.yaml").write_text(content)
     with pytest.raises(ConfigError, match=said):
         loading.load(tmp_path / "r.yaml", overrides)
+
+
+def test_a_static_student_keeps_the_rates_of_static_students_unless_the_recipe_names_one(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(LEAF + "  a: {source: a, test: [test]}\nstudents: {s: {model: static}}\n")
+    for overrides, rate in (([], 1e-3), (["train.learning_rate=0.5"], 0.5), (["students.s.train.learning_rate=2"], 2)):
+        recipe = loading.expect(loading.load(tmp_path / "r.yaml", overrides), LeafRecipe)
+        assert recipe.train_config("s").for_static().learning_rate == rate
+
+
+def test_a_recipe_of_another_kind_than_wanted_is_named(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("name: r\n")
+    with pytest.raises(ConfigError, match="a recipe of kind leaf"):
+        loading.expect(loading.load(tmp_path / "r.yaml"), LeafRecipe)
 
 
 def test_a_missing_recipe_is_an_error(tmp_path: Path) -> None:

@@ -64,6 +64,11 @@ class LeafExperiment:
         return [self.collections[name] for name, part in self.recipe.data.items() if part.embed]
 
     @property
+    def judged(self) -> list[Collection]:
+        """The collections that are evaluated on only: no text may say the same as one of their queries."""
+        return [self.collections[name] for name, part in self.recipe.data.items() if not part.embed]
+
+    @property
     def teacher_hash(self) -> str:
         """Hash of the teacher's weights."""
         return models.resolve(self.recipe.teacher.model).weights_hash
@@ -79,8 +84,9 @@ class LeafExperiment:
             "files": [[file.kind, file.fingerprint] for file in files],
             "teacher": self.recipe.teacher.model_dump(exclude={"model"}) | {"hash": self.teacher_hash},
             "data": [collection.identity() for collection in self.embedded],
+            "judged": [collection.identity() for collection in self.judged],
         }
-        needs = [step for collection in self.embedded for step in collection.needs]
+        needs = [step for collection in self.collections.values() for step in collection.needs]
         return self.workspace.step("embeddings", "texts", settings, needs, self._embed)
 
     def student(self, name: str) -> Step:
@@ -178,6 +184,7 @@ class LeafExperiment:
             titles=part.titles,
             sentences=part.sentences,
             limit=part.limit,
+            judged=[collection.dataset for collection in self.judged],
             progress=progress,
             command=self.command,
         )

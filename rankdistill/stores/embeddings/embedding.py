@@ -24,6 +24,7 @@ def embed(
     titles: bool = True,
     sentences: bool = True,
     limit: int | None = None,
+    judged: Sequence[Dataset] = (),
     progress: Callable[[int], None] | None = None,
     command: str = "",
 ) -> EmbeddingStore:
@@ -39,6 +40,8 @@ def embed(
         titles: whether titles are embedded.
         sentences: whether sentences of documents are embedded.
         limit: texts of one source at most, chosen by hash.
+        judged: further collections, to be evaluated on: nothing is taken from them, and no text that says the same as
+            one of their queries is embedded.
         progress: called with the number of texts just embedded.
         command: the command line, for the manifest.
 
@@ -49,7 +52,7 @@ def embed(
         LockedError: another process writes the store.
     """
     asked = Asked(teacher) if isinstance(teacher, str) else teacher
-    sources = Sources(list(data), [parse_text_file(words) for words in texts], query_split, titles, sentences)
+    sources = Sources(list(data), [parse_text_file(words) for words in texts], query_split, titles, sentences, judged)
     with TemporaryDirectory(prefix="rankdistill-") as folder:
         gathered = gather(sources, Path(folder) / "texts.parquet", limit)
         asked.writer(out, gathered).run(command=command, progress=progress)

@@ -36,6 +36,8 @@ class Sources:
         query_split: the split whose queries are taken; None takes `train` where there is one.
         titles: whether titles are taken.
         sentences: whether sentences of documents are taken.
+        judged: further collections, of which nothing is taken: whatever says the same as one of their queries is left
+            out, as the judged queries of `datasets` are.
 
     Raises:
         DataError: there is nothing to gather from, or no collection has the split that was asked for.
@@ -46,6 +48,7 @@ class Sources:
     query_split: str | None = None
     titles: bool = True
     sentences: bool = True
+    judged: Sequence[Dataset] = ()
 
     def __post_init__(self) -> None:
         if not self.datasets and not self.files:
@@ -95,11 +98,14 @@ class Sources:
             for split in dataset.splits:
                 if split != self.split:
                     yield from dataset.queries(split).values()
+        for dataset in self.judged:
+            for split in dataset.splits:
+                yield from dataset.queries(split).values()
 
     def inputs(self) -> dict[str, str]:
         """Name -> content hash of everything read, for a manifest."""
         found = {}
-        for dataset in self.datasets:
+        for dataset in (*self.datasets, *self.judged):
             found[f"dataset:{dataset.fingerprint[:16]}"] = dataset.fingerprint
             for split in dataset.splits:
                 found[f"qrels:{dataset.fingerprint[:16]}:{split}"] = dataset.qrels_hash(split)
