@@ -16,13 +16,14 @@ _STATE_FILE = "trainer_state.json"
 
 
 def claim(folder: Path, identity: str) -> None:
-    """Mark the checkpoints in `folder` as those of the run `identity`.
+    """Mark the checkpoints in `folder` as those of the run `identity`; a run that left none holds no claim.
 
     Raises:
         StaleOutputError: they belong to a run with other inputs or settings.
     """
     path = folder / _RUN_FILE
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8"))["identity"] != identity:
+    known = json.loads(path.read_text(encoding="utf-8"))["identity"] if path.is_file() else identity
+    if known != identity and last(folder) is not None:
         raise StaleOutputError(
             expected="checkpoints of this very run",
             got=f"{folder}: checkpoints of an unfinished run with other inputs or settings",

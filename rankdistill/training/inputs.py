@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,7 +12,6 @@ import polars as pl
 from rankdistill import models
 from rankdistill.data import Dataset
 from rankdistill.errors import StoreError
-from rankdistill.training.table_hash import hash_rows
 
 
 class ScoreSource(Protocol):
@@ -59,8 +59,8 @@ class Inputs:
     def hashes(self) -> dict[str, str]:
         """Content hashes, whatever the order of the rows in the store."""
         return {
-            "scores": _sorted_hash(self.scores, ["query_id", "doc_id", "score"]),
-            "candidates": _sorted_hash(self.candidates, ["query_id", "doc_id", "label"]),
+            "scores": _hash_table(self.scores, ["query_id", "doc_id", "score"]),
+            "candidates": _hash_table(self.candidates, ["query_id", "doc_id", "label"]),
         }
 
 
@@ -102,5 +102,8 @@ def _choose_teacher(store: ScoreSource, teacher_id: str | None) -> str:
     )
 
 
-def _sorted_hash(table: pl.DataFrame, columns: list[str]) -> str:
-    return hash_rows(table.select(columns).sort(columns))
+def _hash_table(table: pl.DataFrame, columns: list[str]) -> str:
+    digest = hashlib.sha256()
+    for part in table.select(columns).sort(columns).iter_slices(100_000):
+        digest.update(part.write_csv(include_header=False).encode())
+    return digest.hexdigest()

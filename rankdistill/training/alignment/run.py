@@ -79,7 +79,9 @@ def align(
             return out
         queries = [text for one in dev for text in one.dataset.queries(one.split).values()]
         selected = selection.select(embeddings.texts(), chosen.held_out, queries)
-        model = prepare.prepare(student, chosen.preparation, embeddings.space, embeddings, dropout=chosen.dropout)
+        read = max(chosen.preparation.sample, chosen.preparation.static.texts)
+        shown = selection.SelectedEmbeddings(embeddings, selected.thinned(read))
+        model = prepare.prepare(student, chosen.preparation, embeddings.space, shown, dropout=chosen.dropout)
         log = _train(model, embeddings, selected, dev, chosen, folder, planned, progress)
         if processes.is_first():
             artefact.save(out, model)

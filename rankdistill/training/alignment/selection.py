@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from rankdistill.errors import StoreError
+from rankdistill.students.targets import spaced
 from rankdistill.training.alignment.geometry import NEIGHBOURS
 from rankdistill.training.alignment.mixture import Mixture
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rankdistill.training.alignment.config import AlignConfig
+    from rankdistill.training.alignment.source import EmbeddingSource
+
+SLICE = 100_000
+"""Texts that are looked at together."""
 
 MOST_HELD_OUT = 10
 """At most one text in so many is held out."""
@@ -47,6 +52,53 @@ class Selection:
         """The rows that are trained on, ascending."""
         return np.sort(np.concatenate(list(self.groups.values())))
 
+    def thinned(self, limit: int) -> NDArray[np.int64]:
+        """At most `limit` of them, evenly spaced."""
+        return self.rows[spaced(self.size, limit)]
+
+
+@dataclass(frozen=True)
+class SelectedEmbeddings:
+    """The rows of a store that are trained on, as the preparation of a student reads them.
+
+    Args:
+        store: the whole.
+        rows: those to show, ascending.
+    """
+
+    store: EmbeddingSource
+    rows: NDArray[np.int64]
+
+    @property
+    def reference(self) -> str:
+        """The teacher's model reference."""
+        return self.store.reference
+
+    def texts(self) -> pa.Table:
+        """The store's columns, of these rows."""
+        return self.store.texts().take(self.rows)
+
+    def vectors(self) -> SelectedVectors:
+        """The vectors of these rows; read when they are asked for."""
+        return SelectedVectors(self.store.vectors(), self.rows)
+
+
+@dataclass(frozen=True)
+class SelectedVectors:
+    """Some rows of an array, which stays where it is.
+
+    Args:
+        array: [n, dim], may be memory-mapped.
+        rows: those to show.
+    """
+
+    array: NDArray[np.floating[Any]]
+    rows: NDArray[np.int64]
+
+    def __getitem__(self, places: NDArray[np.int64], /) -> NDArray[np.floating[Any]]:
+        """The vectors at `places` among the shown ones, [len(places), dim]."""
+        return self.array[self.rows[places]]
+
 
 def select(table: pa.Table, held_out: int, dev_queries: Iterable[str]) -> Selection:
     """Leave out empty texts and dev queries, and hold some rows out.
@@ -61,21 +113,14 @@ def select(table: pa.Table, held_out: int, dev_queries: Iterable[str]) -> Select
     Raises:
         StoreError: no text is left.
     """
-    rows = pl.DataFrame(pl.from_arrow(table.select(["kind", "source", "text"])))
-    known = pl.DataFrame({"text": sorted(set(dev_queries))}, schema={"text": pl.String}).select(_plain("text"))
-    marked = rows.select(
-        "kind",
-        "source",
-        empty=pl.col("text").str.strip_chars() == "",
-        dev=_plain("text").is_in(known["text"].implode()),
-    ).with_row_index("row")
+    marked = _mark(table.select(["kind", "source", "text"]), dev_queries)
     usable = marked.filter(~pl.col("empty") & ~pl.col("dev"))
     kept_back = _hold_out(usable["row"].to_numpy().astype(np.int64), held_out)
     training = usable.filter(~pl.col("row").is_in(pl.Series(kept_back).implode()))
     if not training.height:
         raise StoreError(
             expected="an embedding store with texts to train on",
-            got=f"{rows.height} texts, {marked['empty'].sum()} of them empty, {marked['dev'].sum()} dev queries",
+            got=f"{marked.height} texts, {marked['empty'].sum()} of them empty, {marked['dev'].sum()} dev queries",
             consequence="nothing was trained",
             remedy="embed more texts with `rankdistill embed`",
         )
@@ -123,6 +168,21 @@ def _share(weights: dict[tuple[str, str], float], query_share: float) -> dict[tu
         if share and not totals[kind]:
             raise _unusable(f"{kind}-like texts, for a share of {share:g}", "none")
     return {(kind, source): weight / (totals[kind] or 1) * shares[kind] for (kind, source), weight in weights.items()}
+
+
+def _mark(table: pa.Table, dev_queries: Iterable[str]) -> pl.DataFrame:
+    """row, kind, source, and whether the text is `empty` or a `dev` query; a slice at a time, as texts may be many."""
+    known = pl.DataFrame({"text": sorted(set(dev_queries))}, schema={"text": pl.String}).select(_plain("text"))
+    parts = [
+        pl.DataFrame(pl.from_arrow(table.slice(start, SLICE))).select(
+            "kind",
+            "source",
+            empty=pl.col("text").str.strip_chars() == "",
+            dev=_plain("text").is_in(known["text"].implode()),
+        )
+        for start in range(0, max(1, table.num_rows), SLICE)
+    ]
+    return pl.concat(parts).with_row_index("row")
 
 
 def _hold_out(usable: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.space import Space
+from rankdistill.teachers.base import Role
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,16 +19,16 @@ class EmbeddingSource(Protocol):
     """Texts with one teacher's vectors."""
 
     @property
+    def identity(self) -> str:
+        """Content hash of texts and vectors."""
+
+    @property
     def teacher_id(self) -> str:
         """Who embedded the texts."""
 
     @property
     def reference(self) -> str:
         """The teacher's model reference."""
-
-    @property
-    def fingerprint(self) -> Mapping[str, Any]:
-        """Everything that the vectors depend on."""
 
     @property
     def space(self) -> Space:
@@ -43,5 +44,5 @@ class EmbeddingSource(Protocol):
     def vectors(self) -> NDArray[np.floating[Any]]:
         """float32|float16 [n, dimension]; may be memory-mapped."""
 
-    def find(self, texts: Sequence[str], kind: str) -> NDArray[np.int64]:
+    def find(self, texts: Sequence[str], kind: Role) -> NDArray[np.int64]:
         """Row of each text, by content; -1 where it is absent."""

@@ -12,6 +12,7 @@ from rankdistill import files
 from rankdistill.errors import SpaceMismatchError
 from rankdistill.inference.encoder import TextEncoder
 from rankdistill.manifest import digest
+from rankdistill.teachers.base import Role
 from rankdistill.training.alignment.source import EmbeddingSource
 
 
@@ -27,7 +28,7 @@ class TeacherVectors:
         self._store, self._folder = store, folder
         self._encoder: TextEncoder | None = None
 
-    def of(self, texts: Sequence[str], kind: str) -> NDArray[np.float32]:
+    def of(self, texts: Sequence[str], kind: Role) -> NDArray[np.float32]:
         """float32[n, dim]: the vectors of `texts`, with the teacher's prompt for `kind`.
 
         Raises:
@@ -43,7 +44,7 @@ class TeacherVectors:
             found[~present] = self._encoded(absent, kind)
         return found
 
-    def _encoded(self, texts: list[str], kind: str) -> NDArray[np.float32]:
+    def _encoded(self, texts: list[str], kind: Role) -> NDArray[np.float32]:
         name = digest({"teacher": self._store.teacher_id, "kind": kind, "texts": texts})[:16]
         path = self._folder / f"{kind}-{name}.npy"
         if not path.is_file():
