@@ -4,8 +4,8 @@
 
 Each size runs in a process of its own with a teacher that costs nothing, so that only the store itself can grow. What
 is counted is the memory that belongs to the process alone (RssAnon, sampled): mapped pages of a file are the system's
-to take back. The last phase reads random rows once more while the process may not have as much memory as the vectors need
-(RLIMIT_DATA): a store larger than memory trains.
+to take back. The last phase reads random rows once more while the process may not have as much memory as the vectors
+need (RLIMIT_DATA): a store larger than memory trains.
 """
 
 from __future__ import annotations
@@ -86,7 +86,11 @@ def _measure(size: int, dimension: int, work: Path) -> dict[str, float | int]:
         _read_randomly(vectors, np.random.default_rng(1))
         texts = store.texts()["text"]
         assert [texts[row].as_py() for row in (0, size - 1)]
-    return found
+    try:
+        np.array(vectors)
+    except MemoryError:
+        return found
+    raise SystemExit("the limit leaves room for all vectors: it shows nothing")
 
 
 def _read_randomly(vectors: Any, generator: Any) -> None:
