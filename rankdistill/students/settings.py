@@ -25,8 +25,7 @@ class StaticSettings(BaseModel):
         description="Whole words added to the vocabulary, the most frequent of the store's texts; None: 20,000 for a "
         "WordPiece tokeniser, 0 for any other.",
     )
-    phrases: int = Field(0, ge=0, description="Pairs of adjacent words added to the vocabulary.")
-    min_count: int = Field(3, ge=1, description="Texts a word or a pair of words must be in to be added.")
+    min_count: int = Field(3, ge=1, description="Texts a word must be in to be added.")
     weighting: Weighting = Field(
         "sif", description="First weight of a token: smooth inverse frequency a / (a + p), or 1 for all."
     )

@@ -82,11 +82,10 @@ def _tokenizer(teacher: str, max_length: int | None) -> Tokenizer:
 def _extended(own: Tokenizer, targets: Targets, settings: StaticSettings) -> Tokenizer:
     default = WORDS if vocabulary.is_word_piece(own) else 0
     limit = default if settings.words is None else settings.words
-    if not limit and not settings.phrases:
+    if not limit:
         return own
-    counts = vocabulary.count(own, targets.texts, with_pairs=settings.phrases > 0)
-    words = vocabulary.most_frequent(counts.words, limit, settings.min_count)
-    return vocabulary.extend(own, words, vocabulary.most_frequent(counts.pairs, settings.phrases, settings.min_count))
+    counts = vocabulary.count(own, targets.texts)
+    return vocabulary.extend(own, vocabulary.most_frequent(counts, limit, settings.min_count))
 
 
 def _of_single_tokens(
