@@ -82,7 +82,7 @@ def export(model: Any, reference: ModelReference, folder: Path, prompt: str = ""
 def _write(token_model: TokenModel, folder: Path) -> None:
     with files.output_errors(folder):
         onnx_runtime.export(token_model, folder / FLOAT32)
-        onnx_int8.quantise(folder / FLOAT32, folder / INT8)
+        onnx_int8.quantise(folder / FLOAT32, folder / INT8, ("MatMul", "Gather"))
 
 
 def _compared(

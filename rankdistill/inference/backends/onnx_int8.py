@@ -7,6 +7,7 @@ the padding. Each row is run alone here: then its numbers depend on nothing else
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from rankdistill._extras import require
@@ -32,15 +33,22 @@ def open_backend(model: TokenModel, device: str) -> Backend:
         return onnx_runtime.open_file(folder / onnx_runtime.FILE_NAME, ONE_ROW)
 
 
-def quantise(source: Path, target: Path) -> None:
-    """Write the float32 ONNX file `source` with int8 matrix products to `target`."""
+def quantise(source: Path, target: Path, operations: Sequence[str] = ("MatMul",)) -> None:
+    """Write the float32 ONNX file `source` to `target` with the weights of `operations` in int8.
+
+    Matrix products make it fast; `Gather`, the table of tokens, makes the file small.
+    """
     quantization = require("onnxruntime.quantization", "the onnx-int8 back end")
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)  # it warns on the root logger of preprocessing that this graph does not need
     try:
         quantization.quantize_dynamic(
-            source, target, weight_type=quantization.QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"]
+            source,
+            target,
+            weight_type=quantization.QuantType.QInt8,
+            per_channel=True,
+            op_types_to_quantize=list(operations),
         )
     finally:
         logger.setLevel(level)
