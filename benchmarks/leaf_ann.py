@@ -1,6 +1,6 @@
 """Recall@10 of approximate search for the queries of aligned students and of their teacher, on one index.
 
-    python -m benchmarks.leaf_ann --data DIR --students STUDENTS [--split dl19]
+    python -m benchmarks.leaf_ann --data DIR --students STUDENTS [--split dev]
 
 By HNSW's `efSearch` and by IVF's `nprobe`. STUDENTS holds a folder a student.
 """
@@ -28,7 +28,7 @@ def main() -> None:
     """Measure every student on every index and write benchmarks/results/leaf_ann_DATA.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--split", default="dl19")
+    parser.add_argument("--split", default="dev")
     parser.add_argument("--max-length", type=int)
     parser.add_argument("--factory", action="append", choices=INDEXES)
     add_arguments(parser)

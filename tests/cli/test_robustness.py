@@ -95,6 +95,15 @@ def test_untimed_curves_are_the_same_bytes(rankdistill: Run, towers: list[Any], 
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
+def test_a_damaged_result_is_not_shown(rankdistill: Run, towers: list[Any], tmp_path: Path) -> None:
+    line = ["ann-recall", *towers, "--repeats", 0, "--search", "efSearch=4", "--out", tmp_path / "out"]
+    assert rankdistill(*line)[0] == 0
+    (tmp_path / "out" / "ann.json").write_text("{}")
+    status, shown = rankdistill(*line)
+    assert status == 1
+    assert "remove the folder" in shown
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_ivf_recall_is_that_of_searching_the_nearest_lists_by_hand() -> None:
     effort = Effort("nprobe", (1, 3, 8))
     curves = recall_curves([teacher, asymmetric], "dot", qrels_of(teacher), "IVF8,Flat", effort, repeats=0)
     vectors = teacher.documents.vectors
-    index = faiss.index_factory(vectors.shape[1], "IVF8,Flat", faiss.METRIC_INNER_PRODUCT)
+    index: Any = faiss.index_factory(vectors.shape[1], "IVF8,Flat", faiss.METRIC_INNER_PRODUCT)
     index.train(vectors)
     centroids = index.quantizer.reconstruct_n(0, 8)
     home = np.argmax(vectors @ centroids.T, axis=1)

@@ -15,7 +15,8 @@ K = 7
 def vectors() -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(1)
     scales = np.linspace(0.2, 3, 20)
-    return tuple((rng.normal(size=(count, 20)) * scales + 0.1).astype(np.float32) for count in (9, 150))
+    queries, documents = ((rng.normal(size=(count, 20)) * scales + 0.1).astype(np.float32) for count in (9, 150))
+    return queries, documents
 
 
 def ordered(scores: np.ndarray, k: int = K) -> np.ndarray:
