@@ -66,6 +66,27 @@ def test_document_vectors_come_from_the_store(
     assert stored["signature"]["system"]["documents"]["stored"]["dtype"] == "float16"
 
 
+@pytest.mark.parametrize("kind", ["layers", "static"])
+def test_the_lines_of_the_manual_from_texts_to_a_bundle(
+    rankdistill: Run, teacher: str, tiny_beir: Path, tmp_path: Path, kind: str
+) -> None:
+    store, trained, data = tmp_path / "embeddings", tmp_path / "student", ["--data", tiny_beir]
+    start = ["--student", "static"] if kind == "static" else ["--student", teacher, "--keep-layers", "0,2"]
+    pair = ["--query-model", trained, "--document-model", teacher]
+    lines: list[list[object]] = [
+        ["embed", *data, "--teacher", teacher, "--out", store],
+        ["train", "--embeddings", store, *start, "--loss", "leaf", "--steps", 4, "--out", trained],
+        ["evaluate", *data, "--split", "test", *pair, "--out", tmp_path / "of-pair"],
+        ["bundle", *pair, "--out", tmp_path / "bundle"],
+        ["evaluate", *data, "--split", "test", "--model", tmp_path / "bundle", "--out", tmp_path / "of-bundle"],
+    ]
+    for line in lines:
+        status, shown = rankdistill(*line)
+        assert status == 0, (line, shown)
+    assert results(tmp_path / "of-pair")["ndcg_at_10"] == results(tmp_path / "of-bundle")["ndcg_at_10"]
+    assert (tmp_path / "bundle" / "query" / "onnx").is_dir() == (kind == "layers")
+
+
 def test_what_does_not_belong_together_is_an_error_without_a_traceback(
     rankdistill: Run, made: Path, student: str, stranger: str, teacher: str, tiny_beir: Path, tmp_path: Path
 ) -> None:
