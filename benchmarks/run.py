@@ -23,6 +23,7 @@ BENCHMARKS = {
     "query latency": ["speed.query_latency", "--data", "{data}/msmarco_mini"],
     "leaf grid": ["leaf_grid", "--data", "{data}/scifact"],
     "leaf ann": ["leaf_ann", "--data", "{data}/msmarco_mini"],
+    "alignment speed": ["speed.align", "--data", "{data}/msmarco_mini"],
     "store memory": ["store.memory"],
     "embedding store": ["store.embeddings"],
     "gate": ["store.check"],
