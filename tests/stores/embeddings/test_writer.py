@@ -274,7 +274,8 @@ EmbeddingWriter(root, gathered, Slow(), unit_size=8).run()
 """
 
 
-def test_killed_at_any_instant_it_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("instants", [(0.3,), pytest.param((0.02, 0.2, 0.4, 0.6), marks=pytest.mark.slow)])
+def test_killed_at_any_instant_it_is_resumed_to_the_same_bytes(tmp_path: Path, instants: tuple[float, ...]) -> None:
     (tmp_path / "texts.txt").write_text("".join(f"a text {number}\n" for number in range(300)))
 
     def start(name: str) -> subprocess.Popen[str]:
@@ -282,7 +283,7 @@ def test_killed_at_any_instant_it_is_resumed_to_the_same_bytes(tmp_path: Path) -
         work = str(tmp_path / f"{name}.parquet")
         return subprocess.Popen([*words, work], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
 
-    for instant in (0.05, 0.4):
+    for instant in instants:
         process = start("killed")
         assert process.stdout is not None
         process.stdout.readline()
