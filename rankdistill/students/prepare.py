@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 STATIC = "static"
 SEARCHED_TEXTS = 300
 """Texts that a search of layers encodes for each set of layers."""
+ENCODER_ONLY = ("keep_layers", "layers", "hidden_size", "max_length")
+"""Settings that a static student cannot follow."""
 MEASURED_TEXTS = 64
 """Texts whose activations decide what a narrower encoder keeps."""
 
@@ -46,9 +48,11 @@ def prepare(
     """
     _require_rows(store)
     if student == STATIC:
+        _require_no_layers(settings)
         targets = sample(store, settings.static.texts)
         model = static.build(store.reference, targets, settings.static, space.normalised, progress)
         projection.set_normalisation(model, space.normalised)
+        _require_matching(model, space, student)
     else:
         model = _encoder(student, settings, space, store, dropout)
     model.similarity_fn_name = space.similarity
@@ -92,6 +96,17 @@ def _is_projected(student: str, settings: StudentSettings, store: Embeddings) ->
     return not (uncut and models.resolve(student).weights_hash == models.resolve(store.reference).weights_hash)
 
 
+def _require_no_layers(settings: StudentSettings) -> None:
+    given = [name for name in ENCODER_ONLY if name in settings.model_fields_set and getattr(settings, name) is not None]
+    if given:
+        raise ConfigError(
+            expected="settings that a static student has",
+            got=", ".join(f"{name}: {getattr(settings, name)}" for name in given),
+            consequence="a table of token vectors has no layers, so nothing was made",
+            remedy=f"leave {', '.join(given)} out, or give a student with layers",
+        )
+
+
 def _require_matching(model: SentenceTransformer, space: Space, student: str) -> None:
     own = (int(model.get_embedding_dimension()), projection.is_normalised(model))
     if own == (space.dimension, space.normalised):
@@ -100,7 +115,7 @@ def _require_matching(model: SentenceTransformer, space: Space, student: str) ->
         expected=f"a student whose vectors are {_describe(space.dimension, space.normalised)}, as the teacher's",
         got=f"{student!r}: {_describe(*own)}",
         consequence="its vectors could never equal the teacher's, so nothing was trained",
-        remedy="let the student have a projection (projection: auto or always), or take another student",
+        remedy="let the student be fitted and projected (fit: true, projection: auto), or take another student",
     )
 
 

@@ -79,15 +79,11 @@ def test_layers_by_rule(rule: str, tiny_encoder: str, store: Store) -> None:
 def test_dimension_normalisation_and_similarity_are_the_teachers_and_are_saved(
     student: str, normalised: bool, tiny_encoder: str, tmp_path: Path
 ) -> None:
-    store = Store(tiny_encoder, TEXTS, dimension=None if student == "static" else 20)
-    dimension = store.vectors().shape[1]
+    dimension = 20
+    store = Store(tiny_encoder, TEXTS, dimension)
     reference = tiny_encoder if student == "encoder" else "static"
-    made = prepare(
-        reference,
-        settings(keep_layers=(0,)),
-        space(dimension, normalised, "dot" if not normalised else "cosine"),
-        store,
-    )
+    chosen = settings(keep_layers=(0,)) if student == "encoder" else settings()
+    made = prepare(reference, chosen, space(dimension, normalised, "cosine" if normalised else "dot"), store)
     assert made.get_embedding_dimension() == dimension
     assert isinstance(made[-1], Normalize) == normalised
     made.save(str(tmp_path / "s"), create_model_card=False)
@@ -116,6 +112,17 @@ def test_a_student_that_can_never_match_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=got):
         prepare(tiny_encoder, settings(**changes), wanted, store)
+
+
+def test_an_unfitted_table_of_another_dimension_is_refused(tiny_encoder: str) -> None:
+    with pytest.raises(ConfigError, match="32 numbers"):
+        prepare("static", settings(static={"fit": False}), space(20), Store(tiny_encoder, TEXTS, dimension=20))
+
+
+@pytest.mark.parametrize("changes", [{"keep_layers": [0, 1]}, {"hidden_size": 16}, {"max_length": 32}])
+def test_a_static_student_has_no_layers_to_keep(changes: dict[str, object], store: Store) -> None:
+    with pytest.raises(ConfigError, match="no layers"):
+        prepare("static", settings(**changes), space(), store)
 
 
 def test_an_empty_store_is_refused(tiny_encoder: str) -> None:
