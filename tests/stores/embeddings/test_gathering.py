@@ -74,6 +74,16 @@ def test_the_test_queries_of_one_collection_stay_out_of_the_others(tiny_beir: Pa
     assert "other:queries" not in found.tallies
 
 
+def test_the_queries_of_a_collection_that_is_only_evaluated_on_stay_out(tiny_beir: Path, tmp_path: Path) -> None:
+    dataset = data.load(tiny_beir)
+    asked = [next(iter(dataset.queries(split).values())) for split in ("train", "test")]
+    (tmp_path / "a.txt").write_text("\n".join([*asked, "a new text"]) + "\n")
+    sources = Sources(files=[TextFile(tmp_path / "a.txt", "query")], judged=[dataset])
+    found = gather(sources, tmp_path / "a.parquet")
+    assert texts(found) == [("query", "a new text")]
+    assert dataset.fingerprint in found.inputs.values()
+
+
 def test_empty_and_repeated_texts_are_dropped_and_counted(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\n\n   \ntwo\none\n one \n")
     (tmp_path / "b.txt").write_text("two\n")
