@@ -50,7 +50,7 @@ def prepare(
     if student == STATIC:
         _require_no_layers(settings)
         targets = sample(store, settings.static.texts)
-        model = static.build(store.reference, targets, settings.static, space.normalised, progress)
+        model = static.build(store.reference, targets, settings.static, space, progress)
         projection.set_normalisation(model, space.normalised)
         _require_matching(model, space, student)
     else:

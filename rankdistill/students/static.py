@@ -14,6 +14,7 @@ import numpy as np
 
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference import TextEncoder
+from rankdistill.space import Space
 from rankdistill.students import dense, table_fit, vocabulary
 from rankdistill.students.settings import StaticSettings
 from rankdistill.students.targets import Targets
@@ -28,7 +29,7 @@ WORDS = 20_000
 
 
 def build(
-    teacher: str, targets: Targets, settings: StaticSettings, normalised: bool, progress: Progress | None = None
+    teacher: str, targets: Targets, settings: StaticSettings, space: Space, progress: Progress | None = None
 ) -> SentenceTransformer:
     """A static student of `teacher`, without a `Normalize` at its end.
 
@@ -36,7 +37,7 @@ def build(
         teacher: model reference.
         targets: texts, for the vocabulary, the weights and the fit, with the teacher's vectors.
         settings: how the table is made.
-        normalised: whether the teacher's vectors have unit length.
+        space: the teacher's; its maximum length is where texts are cut, its normalisation how they are compared.
         progress: called with the number of texts and tokens done since the last call.
 
     Raises:
@@ -46,15 +47,15 @@ def build(
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
-    encoder = TextEncoder(teacher)
+    encoder = TextEncoder(teacher, max_length=space.max_length)
     own = _tokenizer(teacher, encoder.max_length)
     tokenizer = _extended(own, targets, settings)
     table = _without_principal(_of_single_tokens(encoder, own, tokenizer, progress), settings.principal)
     mean = table_fit.bags(tokenizer, targets.texts, len(table), progress)
     table *= _weights(mean, settings)[:, None]
     if settings.fit:
-        table = table @ table_fit.shared_map(mean, table, targets.vectors, settings.map_ridge, normalised)
-        table = table_fit.least_squares(mean, targets.vectors, table, settings.ridge, normalised)
+        table = table @ table_fit.shared_map(mean, table, targets.vectors, settings.map_ridge, space.normalised)
+        table = table_fit.least_squares(mean, targets.vectors, table, settings.ridge, space.normalised)
     return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=table)], device="cpu")
 
 

@@ -13,12 +13,14 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
 from rankdistill.errors import ConfigError, ModelReferenceError
+from rankdistill.space import Space
 from rankdistill.students import static, table_fit, vocabulary
 from rankdistill.students.settings import StaticSettings
 from rankdistill.students.targets import Targets
 
 WORDS = ("deep", "old", "bright", "slow", "small", "round", "river", "planet", "bread", "violin")
 TEXTS = [f"the {a} {b} glimmering" for a in WORDS for b in WORDS if a != b]
+UNIT = Space(32, True, "cosine")
 QUERIES = ["what is a slow violin", "bright bread", "round glimmering"]
 
 
@@ -116,14 +118,14 @@ def test_the_map_of_all_rows_is_a_regression_on_unit_vectors() -> None:
 
 def test_the_fit_brings_texts_it_has_not_seen_nearer_to_the_teacher(tiny_encoder: str) -> None:
     known, held_out = targets_of(tiny_encoder, TEXTS[::2]), targets_of(tiny_encoder, TEXTS[1::2])
-    plain = static.build(tiny_encoder, known, settings(fit=False), normalised=True)
-    fitted = static.build(tiny_encoder, known, settings(), normalised=True)
+    plain = static.build(tiny_encoder, known, settings(fit=False), UNIT)
+    fitted = static.build(tiny_encoder, known, settings(), UNIT)
     assert cosine(fitted, held_out) > cosine(plain, held_out) + 0.02
     assert cosine(fitted, known) > 0.95
 
 
 def test_a_single_token_starts_at_the_teachers_vector_of_it(tiny_encoder: str) -> None:
-    plain = static.build(tiny_encoder, targets_of(tiny_encoder, TEXTS), settings(fit=False), normalised=True)
+    plain = static.build(tiny_encoder, targets_of(tiny_encoder, TEXTS), settings(fit=False), UNIT)
     rows = plain[0].tokenizer.get_vocab()
     table = plain[0].embedding.weight.detach().numpy()
     teacher = SentenceTransformer(tiny_encoder, device="cpu").encode(["river", "glimmering"])
@@ -137,16 +139,16 @@ def test_a_single_token_starts_at_the_teachers_vector_of_it(tiny_encoder: str) -
 def test_principal_directions_are_removed(tiny_encoder: str) -> None:
     targets = targets_of(tiny_encoder, TEXTS)
     changes = {"fit": False, "weighting": "uniform"}
-    whole = static.build(tiny_encoder, targets, settings(**changes), normalised=True)[0].embedding.weight
-    less = static.build(tiny_encoder, targets, settings(principal=1, **changes), normalised=True)[0].embedding.weight
+    whole = static.build(tiny_encoder, targets, settings(**changes), UNIT)[0].embedding.weight
+    less = static.build(tiny_encoder, targets, settings(principal=1, **changes), UNIT)[0].embedding.weight
     first = torch.linalg.svd(whole, full_matrices=False).Vh[0]
     torch.testing.assert_close(less, whole - torch.outer(whole @ first, first), atol=1e-4, rtol=0)
     with pytest.raises(ConfigError, match="at most 32"):
-        static.build(tiny_encoder, targets, settings(principal=33), normalised=True)
+        static.build(tiny_encoder, targets, settings(principal=33), UNIT)
 
 
 def test_the_saved_student_is_plain_and_gives_the_same_vectors(tiny_encoder: str, tmp_path: Path) -> None:
-    student = static.build(tiny_encoder, targets_of(tiny_encoder, TEXTS), settings(min_count=1), normalised=True)
+    student = static.build(tiny_encoder, targets_of(tiny_encoder, TEXTS), settings(min_count=1), UNIT)
     student.save(str(tmp_path / "s"), create_model_card=False)
     np.testing.assert_array_equal(SentenceTransformer(str(tmp_path / "s")).encode(QUERIES), student.encode(QUERIES))
 
@@ -160,19 +162,22 @@ def test_texts_are_cut_where_the_teacher_cuts_them_not_where_its_tokeniser_file_
     specification = json.loads((teacher / "tokenizer.json").read_text())
     specification["truncation"] = {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0}
     (teacher / "tokenizer.json").write_text(json.dumps(specification))
-    student = static.build(str(teacher), targets_of(tiny_encoder, TEXTS), settings(), normalised=True)
+    student = static.build(str(teacher), targets_of(tiny_encoder, TEXTS), settings(), UNIT)
     assert len(student[0].tokenizer.encode("the " * 10, add_special_tokens=False)) == 10
     assert len(student[0].tokenizer.encode("the " * 100, add_special_tokens=False)) == 64
+    shorter = Space(32, True, "cosine", max_length=16)
+    student = static.build(str(teacher), targets_of(tiny_encoder, TEXTS), settings(), shorter)
+    assert len(student[0].tokenizer.encode("the " * 100, add_special_tokens=False)) == 16
 
 
 def test_an_empty_text_is_a_finite_vector(tiny_encoder: str) -> None:
-    student = static.build(tiny_encoder, targets_of(tiny_encoder, ["", *TEXTS]), settings(), normalised=True)
+    student = static.build(tiny_encoder, targets_of(tiny_encoder, ["", *TEXTS]), settings(), UNIT)
     assert np.isfinite(student.encode(["", "река"])).all()
 
 
 def test_the_same_texts_give_the_same_table(tiny_encoder: str) -> None:
     targets = targets_of(tiny_encoder, TEXTS)
-    first, second = (static.build(tiny_encoder, targets, settings(), normalised=True) for _ in range(2))
+    first, second = (static.build(tiny_encoder, targets, settings(), UNIT) for _ in range(2))
     torch.testing.assert_close(first[0].embedding.weight, second[0].embedding.weight, rtol=0, atol=0)
 
 
