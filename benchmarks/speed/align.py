@@ -161,6 +161,7 @@ def _plain(work: Work, precision: str) -> np.ndarray:
     from sentence_transformers.base.sampler import DefaultBatchSampler
     from sentence_transformers.sentence_transformer.losses import MSELoss
     from torch.utils.data import SequentialSampler
+    from transformers import PrinterCallback
 
     student = work.student()
     rows = [work.rows[index] for index in range(len(work.rows))]
@@ -185,6 +186,7 @@ def _plain(work: Work, precision: str) -> np.ndarray:
             disable_tqdm=True,
         )
         trainer = SentenceTransformerTrainer(student, arguments, data, loss=MSELoss(student))
+        trainer.remove_callback(PrinterCallback)
         trainer.train()
         return _curve(trainer) * int(student.get_embedding_dimension())
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import manifest, space
+from rankdistill import manifest, models, space
 from rankdistill.inference.loading import quietly
 from rankdistill.students import prepare
 from rankdistill.training import artefact, checkpoints, processes
@@ -92,12 +93,21 @@ def align(
 
 def _resolve(config: AlignConfig, student: str, keep_layers: Sequence[int] | None) -> AlignConfig:
     """The settings with the defaults of static students, and the layers, filled in."""
-    if student == prepare.STATIC:
+    if _is_static(student):
         config = config.for_static()
     if keep_layers is None:
         return config
     preparation = config.preparation.model_copy(update={"keep_layers": tuple(keep_layers), "layers": None})
     return config.model_copy(update={"preparation": preparation})
+
+
+def _is_static(student: str) -> bool:
+    """Whether training starts from a token table: a new one, or a folder that holds one."""
+    if student == prepare.STATIC:
+        return True
+    modules = models.resolve(student).path / "modules.json"
+    found = json.loads(modules.read_text(encoding="utf-8")) if modules.is_file() else []
+    return any(module["type"].endswith(".StaticEmbedding") for module in found)
 
 
 def _train(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -141,6 +145,37 @@ def test_an_interrupted_run_repeats_the_uninterrupted_one(run: Run, tiny_data: D
     assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
+KILLED = """
+import os, pickle, signal, sys
+from pathlib import Path
+from rankdistill.training.alignment import config
+from rankdistill.training.alignment.run import align
+
+def kill(steps):
+    done.append(steps)
+    if sum(done) == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+done = []
+embeddings, student, out, settings = pickle.loads(Path(sys.argv[1]).read_bytes())
+align(embeddings, student, out, config.read(None, **settings), keep_layers=[0, 2], progress=kill)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_run_repeats_the_uninterrupted_one(
+    run: Run, tiny_embeddings: MemoryEmbeddings, tiny_encoder: str, tmp_path: Path
+) -> None:
+    whole = run("whole", steps=12)
+    given = (tiny_embeddings, tiny_encoder, tmp_path / "killed", SMALL | {"steps": 12})
+    (tmp_path / "given").write_bytes(pickle.dumps(given))
+    process = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "given")], check=False)
+    assert process.returncode == -signal.SIGKILL
+    resumed = run("killed", steps=12)
+    assert log(resumed) == log(whole)
+    assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
 def test_another_teachers_store_does_not_resume(run: Run, tiny_embeddings: MemoryEmbeddings) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(progress=stop_at(6))
@@ -205,6 +240,8 @@ def test_a_static_student_is_trained_too(run: Run, tiny_embeddings: MemoryEmbedd
     student = SentenceTransformer(str(out), device="cpu")
     assert student.encode("river").shape == (tiny_embeddings.dimension,)
     assert log(out)["truncation"]["over_long"] == 0
+    further = run("further", student=str(out), preparation={"projection": "never"}, learning_rate=None, steps=2)
+    assert log(further)["loss"][0]["learning_rate"] == pytest.approx(1e-3)
 
 
 def test_every_objective_trains(run: Run) -> None:
