@@ -6,10 +6,13 @@ logits of a batch (tokens x vocabulary) are the bulk of such a model's memory; h
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from rankdistill.inference.largest_logits import largest_logits
 
 CPU_TOKENS, GPU_TOKENS = 64, 4096
 """Tokens whose logits exist at a time."""
@@ -19,7 +22,7 @@ TOLERANCE = 1e-4
 _PROBES = ["which river", "the deep river is slow and bright in the north", ""]
 
 
-class MaxedLogits(nn.Module):
+class MaxedLogits:
     """Pools hidden states that the vocabulary projection has yet to be applied to.
 
     Args:
@@ -28,52 +31,57 @@ class MaxedLogits(nn.Module):
     """
 
     def __init__(self, projection: nn.Linear, twice: bool) -> None:
-        super().__init__()
         self.projection, self.twice = projection, twice
 
-    def forward(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+    def pool(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """Put `sentence_embedding`, float[batch, vocabulary], into `features`."""
         hidden, mask = features["token_embeddings"], features["attention_mask"].bool()
         tokens = CPU_TOKENS if hidden.device.type == "cpu" else GPU_TOKENS
-        largest = torch.stack([self._largest(row[kept], tokens) for row, kept in zip(hidden, mask, strict=True)])
-        active = largest.relu().log1p()
+        active = largest_logits(hidden, mask, self.projection, tokens).relu().log1p()
         features["sentence_embedding"] = active.log1p() if self.twice else active
         return features
 
-    def _largest(self, hidden: Tensor, tokens: int) -> Tensor:
-        weight, bias = self.projection.weight, self.projection.bias
-        pieces = [nn.functional.linear(some, weight, bias).amax(dim=0) for some in hidden.split(tokens)]
-        return torch.stack(pieces).amax(dim=0)
-
 
 def pool_before_activation(model: Any) -> bool:
-    """Let a loaded `SparseEncoder` pool in this way if it is a plain SPLADE model with maxima, and say whether it does.
+    """Let a loaded `SparseEncoder` pool in this way where it is SPLADE with maxima, and say whether it does.
 
-    A model that gives other numbers then is left as it was.
+    It trains so, too, and is saved as it was. A model that gives other numbers then is left as it was.
     """
-    from sentence_transformers.base.modules import Transformer
-    from sentence_transformers.sparse_encoder.modules import SpladePooling
-
-    if len(model) != 2 or type(model[0]) is not Transformer or type(model[1]) is not SpladePooling:
-        return False
-    pooling, projection = model[1], model[0].model.get_output_embeddings()
-    if pooling.pooling_strategy != "max" or not isinstance(projection, nn.Linear):
+    heads = list(_heads(model))
+    if not heads:
         return False
     expected = _embeddings(model)
-    _pass_through(projection)
-    model[1] = MaxedLogits(projection, pooling.activation_function == "log1p_relu")
+    for projection, pooling in heads:
+        projection.forward = _unchanged
+        pooling.forward = MaxedLogits(projection, pooling.activation_function == "log1p_relu").pool
     found = _embeddings(model)
     if found.shape == expected.shape and bool((found - expected).abs().max() <= TOLERANCE):
         return True
-    del projection.forward
-    model[1] = pooling
+    for projection, pooling in heads:
+        del projection.forward, pooling.forward
     return False
 
 
-def _pass_through(layer: Any) -> None:
-    """Let `layer` give what it is given, until its attribute `forward` is deleted."""
-    layer.forward = lambda hidden: hidden
+def _heads(model: Any) -> Iterator[tuple[Any, Any]]:
+    """The vocabulary projection and the pooling of each SPLADE in `model`: the model itself, or routes of it."""
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.sparse_encoder.modules import SpladePooling
+
+    for modules in (one for one in model.modules() if isinstance(one, nn.Sequential) and len(one) == 2):
+        if type(modules[0]) is not Transformer or type(modules[1]) is not SpladePooling:
+            continue
+        projection = modules[0].model.get_output_embeddings()
+        if modules[1].pooling_strategy == "max" and isinstance(projection, nn.Linear):
+            yield projection, modules[1]
+
+
+def _unchanged(hidden: Tensor) -> Tensor:
+    return hidden
 
 
 def _embeddings(model: Any) -> Tensor:
-    return model.encode(_PROBES, convert_to_sparse_tensor=False, show_progress_bar=False)
+    both = [
+        encode(_PROBES, convert_to_sparse_tensor=False, show_progress_bar=False)
+        for encode in (model.encode_query, model.encode_document)
+    ]
+    return torch.cat(both)

@@ -1,6 +1,7 @@
 """The losses: one file an objective, pure functions of tensors, no model inside.
 
-`LOSSES` compares scores of a query's candidates, `ALIGNMENTS` embeddings of single texts.
+`LOSSES` compares scores of a query's candidates, `ALIGNMENTS` embeddings of single texts; `REGULARISERS` make vectors
+over a vocabulary sparse.
 """
 
 from __future__ import annotations
@@ -13,18 +14,24 @@ from torch import Tensor
 from rankdistill.losses.affinity import affinity
 from rankdistill.losses.contrastive import contrastive
 from rankdistill.losses.cosine import cosine
+from rankdistill.losses.flops import flops
+from rankdistill.losses.idf_flops import idf_flops
 from rankdistill.losses.kl_div import kl_div
+from rankdistill.losses.l0_flops import l0_flops
+from rankdistill.losses.l1 import l1
 from rankdistill.losses.leaf import leaf
 from rankdistill.losses.margin_mse import margin_mse
 from rankdistill.losses.matryoshka import matryoshka
 from rankdistill.losses.mi_alpha import mi_alpha
 from rankdistill.losses.mixup import mixup
 from rankdistill.losses.nd import nd
+from rankdistill.losses.splade_v3 import splade_v3
 
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "margin_mse": partial(margin_mse, pairs="positive"),
     "margin_mse_all": partial(margin_mse, pairs="all"),
     "kl_div": kl_div,
+    "splade_v3": splade_v3,
     "contrastive": contrastive,
 }
 """Name -> loss of (student_scores, teacher_scores), or for `contrastive` of (student_scores, positives)."""
@@ -38,17 +45,31 @@ ALIGNMENTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 """Name -> loss of (student, teacher) embeddings, [batch, dim] of the same texts; `mixup`, `matryoshka` go on top."""
 
+REGULARISERS: dict[str, Callable[..., Tensor]] = {
+    "flops": flops,
+    "l1": l1,
+    "idf_flops": idf_flops,
+    "l0_flops": l0_flops,
+}
+"""Name -> penalty of term weights, [texts, vocabulary]; `idf_flops` takes the idf too, `l0_flops` a threshold."""
+
 __all__ = [
     "ALIGNMENTS",
     "LOSSES",
+    "REGULARISERS",
     "affinity",
     "contrastive",
     "cosine",
+    "flops",
+    "idf_flops",
     "kl_div",
+    "l0_flops",
+    "l1",
     "leaf",
     "margin_mse",
     "matryoshka",
     "mi_alpha",
     "mixup",
     "nd",
+    "splade_v3",
 ]

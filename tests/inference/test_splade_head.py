@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rankdistill.inference import splade_head
-from rankdistill.inference.splade_head import MaxedLogits, pool_before_activation
+from rankdistill.inference.splade_head import pool_before_activation
 from tests.teachers.conftest import tiny_splade
 
 __all__ = ["tiny_splade"]  # fixture
@@ -51,8 +51,8 @@ def test_sums_over_tokens_are_left_to_the_library(tiny_splade: str) -> None:
 def test_a_model_that_gives_other_numbers_is_left_as_it_was(tiny_splade: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = _model(tiny_splade)
     expected = _embeddings(model)
-    original = MaxedLogits._largest
-    monkeypatch.setattr(MaxedLogits, "_largest", lambda *words: original(*words) + 1)
+    original = splade_head.largest_logits
+    monkeypatch.setattr(splade_head, "largest_logits", lambda *words: original(*words) + 1)
     assert not pool_before_activation(model)
     np.testing.assert_array_equal(_embeddings(model), expected)
 
