@@ -25,7 +25,9 @@ class StaticSettings(BaseModel):
         description="Whole words added to the vocabulary, the most frequent of the store's texts; None: 20,000 for a "
         "WordPiece tokeniser, 0 for any other.",
     )
-    min_count: int = Field(3, ge=1, description="Texts a word must be in to be added.")
+    min_count: int = Field(
+        10, ge=1, description="Texts a word must be in to be added; rare words are better off in pieces."
+    )
     weighting: Weighting = Field(
         "sif", description="First weight of a token: smooth inverse frequency a / (a + p), or 1 for all."
     )
