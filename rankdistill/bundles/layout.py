@@ -68,7 +68,8 @@ class Bundle:
 
     def require_query_tower(self) -> None:
         """Raise SpaceMismatchError unless the files of the query tower are those that it was made with."""
-        there = {path.relative_to(self.folder).as_posix() for path in models.resolve(self.query_model).files()}
+        tower = models.resolve(self.query_model)
+        there = {f"{QUERY}/{path.relative_to(tower.path).as_posix()}" for path in tower.files()}
         made = {name for name in self.outputs if name.startswith(f"{QUERY}/") and models.is_weight_file(Path(name))}
         _require_unchanged(self.folder, self.outputs, there | made)
 
