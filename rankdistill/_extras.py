@@ -9,6 +9,7 @@ from rankdistill.errors import MissingDependencyError
 
 EXTRA_OF = {
     "faiss": "faiss",
+    "seismic": "seismic",
     "openvino": "openvino",
     "nncf": "int8",
     "onnxruntime": "onnx",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rankdistill import files
 from rankdistill.errors import DataError, SpaceMismatchError
@@ -16,8 +16,26 @@ FILE_NAME = "space.json"
 """In the folder of a model whose query vectors live in the space of another model's documents."""
 
 
+class _Compared:
+    """What the two kinds of spaces share."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all fields, hex."""
+        return digest(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields, as JSON values."""
+        return {part.name: getattr(self, part.name) for part in fields(self)}  # type: ignore[arg-type]
+
+    def differences(self, other: Self) -> dict[str, tuple[Any, Any]]:
+        """Field -> its values here and in `other`, where they differ."""
+        theirs = other.to_json()
+        return {name: (value, theirs[name]) for name, value in self.to_json().items() if value != theirs[name]}
+
+
 @dataclass(frozen=True)
-class Space:
+class Space(_Compared):
     """An embedding space as its document tower defines it.
 
     Args:
@@ -36,20 +54,26 @@ class Space:
     document_tower: str = ""
     max_length: int | None = None
 
-    @property
-    def fingerprint(self) -> str:
-        """Hash of all fields, hex."""
-        return digest(asdict(self))
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields, as JSON values."""
-        return asdict(self)
+@dataclass(frozen=True)
+class SparseSpace(_Compared):
+    """The space of a sparse encoder's vectors: one weight a term of its vocabulary.
 
-    def differences(self, other: Space) -> dict[str, tuple[Any, Any]]:
-        """Field -> its values here and in `other`, where they differ."""
-        return {
-            name: (value, getattr(other, name)) for name, value in asdict(self).items() if value != asdict(other)[name]
-        }
+    Args:
+        dimension: terms in the vocabulary.
+        vocabulary: hash of the terms in their order.
+        similarity: `cosine` (the vectors have unit length) or `dot`.
+        prompts: prompt name -> text, as the model carries them.
+        document_tower: hash of the weights of the model that encodes documents.
+        max_length: tokens of a document at most; None where the model has no maximum.
+    """
+
+    dimension: int
+    vocabulary: str
+    similarity: str
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    document_tower: str = ""
+    max_length: int | None = None
 
 
 def write(folder: Path, space: Space) -> None:
@@ -121,3 +145,29 @@ def require_dimension(index: Space, query: Space) -> None:
             consequence="they cannot be compared, so nothing was run",
             remedy="give a query model with the output dimension of the document model",
         )
+
+
+def require_terms(index: SparseSpace, query: SparseSpace, unaligned: bool = False) -> None:
+    """Raise SpaceMismatchError unless sparse query vectors of `query` may search an index of space `index`.
+
+    Args:
+        index: of the documents.
+        query: of the query model.
+        unaligned: trust that the two models belong together, which nothing says; only the vocabulary is compared.
+    """
+    differing = index.differences(query)
+    if index.vocabulary == query.vocabulary and index.dimension == query.dimension and (unaligned or not differing):
+        return
+    other_terms = "vocabulary" in differing or "dimension" in differing
+    raise SpaceMismatchError(
+        expected="a query model with the index's vocabulary"
+        if other_terms
+        else "the model that the index was built with",
+        got="; ".join(
+            f"{name}: documents {ours!r}, query model {theirs!r}" for name, (ours, theirs) in differing.items()
+        ),
+        consequence="a weight would count for another term, so nothing was searched"
+        if other_terms
+        else "weights of models that were not trained together mean nothing, so nothing was searched",
+        remedy="search with the model that the index was built with, or build the index again",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,11 @@ NOTHING = ""
 """Stands in a result for "no further document": no document has the empty string as its id."""
 
 
-class Searcher(Protocol):
+Queries = TypeVar("Queries", contravariant=True)
+"""What an index is given: dense `Vectors`, or the sparse ones of `rankdistill.index.sparse.base`."""
+
+
+class Searcher(Protocol[Queries]):
     """Vectors by document id, ready to be searched.
 
     The score is the dot product, or the cosine where the space says so: the index then normalises what it is given.
@@ -38,7 +42,7 @@ class Searcher(Protocol):
         """The document ids in the order in which they were added."""
         ...
 
-    def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: Queries, k: int) -> tuple[Ids, Scores]:
         """The best `k` documents (or all, if there are fewer) for each query vector; equal scores in insertion order.
 
         Raises:
@@ -49,10 +53,10 @@ class Searcher(Protocol):
         ...
 
 
-class Index(Searcher, Protocol):
+class Index(Searcher[Queries], Protocol[Queries]):
     """A searcher that documents can be added to, and that can be written to disk."""
 
-    def add(self, ids: Sequence[str], vectors: Vectors) -> None:
+    def add(self, ids: Sequence[str], vectors: Queries) -> None:
         """Add documents.
 
         Raises:

@@ -23,16 +23,16 @@ def write_ids(folder: Path, ids: Sequence[str]) -> None:
     tables.write_parquet(folder / IDS_FILE, pa.table({"doc_id": pa.array(ids, pa.string())}))
 
 
-def read_ids(folder: Path, expected: int) -> list[str]:
+def read_ids(folder: Path, expected: int | None) -> list[str]:
     """The ids in order.
 
     Raises:
-        DataError: the file is absent, or its length is not `expected` (the number of vectors).
+        DataError: the file is absent, or its length is not `expected`, the number of vectors (None: not known).
     """
     path = folder / IDS_FILE
     tables.check_schema(path, pa.schema([pa.field("doc_id", pa.string())]))
     ids: list[str] = pq.read_table(path).column("doc_id").to_pylist()
-    if len(ids) != expected:
+    if expected is not None and len(ids) != expected:
         raise DataError(
             expected=f"{expected} document ids, one a vector",
             got=f"{len(ids)} in {path}",

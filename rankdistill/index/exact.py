@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rankdistill import files
+from rankdistill.index.arrays import write_array
 from rankdistill.index.base import Ids, Scores, Vectors
 from rankdistill.index.documents import named, read_ids, write_ids
 from rankdistill.index.topk import top_k
@@ -55,10 +55,7 @@ class ExactIndex:
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""
-        with files.atomic_path(folder / VECTORS_FILE) as temporary, temporary.open("wb") as stream:
-            header = np.lib.format.header_data_from_array_1_0(self._vectors)
-            np.lib.format.write_array_header_1_0(stream, header)
-            stream.write(np.ascontiguousarray(self._vectors).data)  # np.save drops the reason why a write fails
+        write_array(folder / VECTORS_FILE, self._vectors)
         write_ids(folder, self.ids)
 
     @classmethod

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
-from rankdistill.index.base import Ids, Scores, Searcher, Vectors
+from rankdistill.index.base import Ids, Scores, Searcher
 from rankdistill.index.topk import top_k
 
 
@@ -18,7 +19,7 @@ class ShardedIndex:
         shards: at least one, all of the same space.
     """
 
-    def __init__(self, shards: Sequence[Searcher]) -> None:
+    def __init__(self, shards: Sequence[Searcher[Any]]) -> None:
         self.shards = list(shards)
         self.dimension = self.shards[0].dimension
 
@@ -27,7 +28,7 @@ class ShardedIndex:
         """The ids of all shards, in order."""
         return list(chain.from_iterable(shard.ids for shard in self.shards))
 
-    def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: Any, k: int) -> tuple[Ids, Scores]:
         """See `Index.search`. Memory grows with queries x k x shards."""
         found = [shard.search(vectors, k) for shard in self.shards]
         ids = np.concatenate([names for names, _ in found], axis=1)

@@ -13,30 +13,27 @@ from rankdistill.index.base import NOTHING, Vectors
 def check_new(ids: Sequence[str], vectors: Vectors, dimension: int, known: Iterable[str]) -> None:
     """Raise DataError unless `vectors` are finite, `[len(ids), dimension]`, and `ids` are new, unique and not empty."""
     if vectors.ndim != 2 or vectors.shape != (len(ids), dimension):
-        raise _refused(
-            f"{len(ids)} ids with vectors of shape [{len(ids)}, {dimension}]", f"shape {list(vectors.shape)}"
-        )
+        raise refused(f"{len(ids)} ids with vectors of shape [{len(ids)}, {dimension}]", f"shape {list(vectors.shape)}")
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if bad.size:
-        raise _refused("finite vectors", f"NaN or infinity in the vector of document {ids[bad[0]]!r}")
+        raise refused("finite vectors", f"NaN or infinity in the vector of document {ids[bad[0]]!r}")
+    check_ids(ids, known)
+
+
+def check_ids(ids: Sequence[str], known: Iterable[str]) -> None:
+    """Raise DataError unless `ids` are unique, not empty, and none of them is in `known`."""
     seen = set(known)
     for doc_id in ids:
         if doc_id == NOTHING:
-            raise _refused("document ids that are not empty", "an empty id")
+            raise refused("document ids that are not empty", "an empty id")
         if doc_id in seen:
-            raise _refused("every document once", f"document {doc_id!r} twice")
+            raise refused("every document once", f"document {doc_id!r} twice")
         seen.add(doc_id)
 
 
 def check_queries(vectors: Vectors, dimension: int, k: int) -> None:
     """Raise unless `vectors` are finite query vectors `[n, dimension]` and `k` is at least 1."""
-    if k < 1:
-        raise ConfigError(
-            expected="k, the number of documents to find, to be at least 1",
-            got=str(k),
-            consequence="nothing was searched",
-            remedy="give a larger k",
-        )
+    check_k(k)
     if vectors.ndim != 2 or vectors.shape[1] != dimension:
         raise SpaceMismatchError(
             expected=f"query vectors of the index's dimension, [n, {dimension}]",
@@ -53,13 +50,25 @@ def check_queries(vectors: Vectors, dimension: int, k: int) -> None:
         )
 
 
+def check_k(k: int) -> None:
+    """Raise ConfigError unless `k` is at least 1."""
+    if k < 1:
+        raise ConfigError(
+            expected="k, the number of documents to find, to be at least 1",
+            got=str(k),
+            consequence="nothing was searched",
+            remedy="give a larger k",
+        )
+
+
 def normalised(vectors: Vectors) -> Vectors:
     """Each row at unit length (L2); rows of zeros stay as they are, so that their cosine with anything is 0."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32, copy=False)
 
 
-def _refused(expected: str, got: str) -> DataError:
+def refused(expected: str, got: str) -> DataError:
+    """The error of documents that cannot be added."""
     return DataError(
         expected=expected,
         got=got,

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankdistill.errors import ConfigError
-from rankdistill.inference.loading import load_sparse_encoder
-from rankdistill.inference.precision import autocast, pick_device
-from rankdistill.models import resolve
+from rankdistill.inference.sparse_encoder import SparseTextEncoder
 from rankdistill.teachers.base import PairTeacher, Progress, Role, ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.distinct import distinct, document_chunks
 from rankdistill.teachers.settings import TorchModelSettings
@@ -24,7 +21,7 @@ DOCUMENTS = 512
 
 
 class SparseTeacher:
-    """Encodes each distinct text of a call once with sentence-transformers' `SparseEncoder`.
+    """Encodes each distinct text of a call once with a `SparseTextEncoder`.
 
     Args:
         settings: the model and how to run it.
@@ -35,40 +32,19 @@ class SparseTeacher:
     """
 
     def __init__(self, settings: TorchModelSettings) -> None:
-        from rankdistill.inference.splade_head import pool_before_activation
-
-        self._settings, self._reference = settings, resolve(settings.model)
-        self._device = pick_device(None)
-        self._model = load_sparse_encoder(self._reference, self._device, settings.max_length)
-        pool_before_activation(self._model)
-        self._similarity = str(self._model.similarity_fn_name)
-        if self._similarity not in {"dot", "cosine"}:
-            raise ConfigError(
-                expected="a sparse encoder compared by dot product or cosine",
-                got=f"{settings.model} declares {self._similarity!r}",
-                consequence="nothing was scored",
-                remedy="set similarity_fn_name in its config_sentence_transformers.json, or choose another model",
-            )
+        self._settings = settings
+        backend = "torch-bf16" if settings.dtype == "bfloat16" else "torch"
+        self._encoder = SparseTextEncoder(settings.model, backend, settings.max_length)
 
     @property
     def score_kind(self) -> ScoreKind:
         """`dot`, or `cosine` where the model declares it."""
-        return "cosine" if self._similarity == "cosine" else "dot"
+        return "cosine" if self._encoder.similarity == "cosine" else "dot"
 
     @cached_property
     def fingerprint(self) -> Mapping[str, Any]:
         """Weights, prompts, maximum length, truncation, similarity, dtype, back end."""
-        return {
-            "kind": "sparse",
-            "weights": self._reference.weights_hash,
-            "prompts": dict(self._model.prompts),
-            "default_prompt": self._model.default_prompt_name,
-            "max_length": self._model.max_seq_length,
-            "truncation": "longest_first",
-            "similarity": self._similarity,
-            "dtype": self._settings.dtype,
-            "backend": "torch",
-        }
+        return {"kind": "sparse", **self._encoder.fingerprint}
 
     @cached_property
     def teacher_id(self) -> str:
@@ -82,18 +58,9 @@ class SparseTeacher:
 
     def encode(self, texts: Sequence[str], role: Role) -> csr_array:
         """Sparse vectors, float32[n, vocabulary], with the prompt of `role`; of unit length under cosine."""
-        from scipy.sparse import csr_array
-
-        encode = self._model.encode_query if role == "query" else self._model.encode_document
-        with autocast(self._device, self._settings.dtype):
-            found = encode(list(texts), convert_to_sparse_tensor=True, save_to_cpu=True, show_progress_bar=False)
-        found = found.coalesce()
-        values = found.values().float().numpy()
-        vectors = csr_array((values, found.indices().numpy()), shape=tuple(found.shape))
-        if self._similarity == "cosine":
-            lengths = np.sqrt(vectors.multiply(vectors).sum(axis=1))
-            vectors = csr_array(vectors.multiply(1 / np.maximum(lengths, 1e-12)[:, None]))
-        return vectors
+        if role == "query":
+            return self._encoder.encode_queries(texts)
+        return self._encoder.encode_documents(texts)
 
     def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
         """Dot products (or cosines), float32[n]; raises TeacherError on NaN or infinite ones."""

@@ -1,0 +1,1 @@
+"""Sparse indexes: weights over a vocabulary, searched exactly (the oracle) or approximately."""
