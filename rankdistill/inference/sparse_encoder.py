@@ -130,7 +130,7 @@ class SparseTextEncoder:
         return self._encode(self._model.encode_query, texts, progress)
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
-        """Weights of documents, float32[n, vocabulary]; `progress` gets the number of texts done since its last call."""
+        """Weights of documents, float32[n, vocabulary]; `progress` gets the texts done since its last call."""
         return self._encode(self._model.encode_document, texts, progress)
 
     def terms_in(self, text: str) -> set[str]:

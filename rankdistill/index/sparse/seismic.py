@@ -1,7 +1,8 @@
 """Seismic (Bruch et al., SIGIR 2024): approximate sparse search over blocked posting lists with summaries.
 
 Its clusters are drawn at random and the library takes no seed: two builds of the same documents differ in
-their bytes, and a little in what they find. Weights are stored in half precision, so scores are rounded to about three digits.
+their bytes, and a little in what they find. Weights are stored in half precision, so scores are rounded to
+about three digits.
 """
 
 from __future__ import annotations
