@@ -18,22 +18,18 @@ Trained from `{student}` with the `{loss}` objective for {steps} steps. What wen
 `manifest.json`; the loss curve and the dev scores are in `training_log.json`.
 
 ```python
-from sentence_transformers import SentenceTransformer
-
-model = SentenceTransformer("PATH_OF_THIS_FOLDER")
-queries = model.encode_query(["what is distillation?"])
-documents = model.encode_document(["Distillation trains a small model to score as a large one does."])
-print(model.similarity(queries, documents))
+{usage}
 ```
 """
 
 
-def render(student: str, loss: str, steps: int) -> str:
+def render(student: str, loss: str, steps: int, usage: str) -> str:
     """The card's text; asks no hub and holds no time.
 
     Args:
         student: reference of the model that training started from.
         loss: name of the objective.
         steps: optimiser steps done.
+        usage: how a program uses it, Python.
     """
-    return _CARD.format(student=student, loss=loss, steps=steps)
+    return _CARD.format(student=student, loss=loss, steps=steps, usage=usage)

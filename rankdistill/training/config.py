@@ -5,40 +5,75 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from rankdistill.training import settings
 from rankdistill.training.settings import RunSettings
 
-LossName = Literal["margin_mse", "margin_mse_all", "kl_div", "contrastive"]
+TypeName = Literal["dense", "splade", "splade-doc", "inference-free", "multi-vector", "cross-encoder", "pair-head"]
+LossName = Annotated[
+    Literal["margin_mse", "margin_mse_all", "kl_div", "splade_v3", "contrastive"],
+    BeforeValidator(lambda name: "kl_div" if name == "kl" else name),
+]
+RegulariserName = Literal["none", "flops", "l1", "idf_flops", "l0_flops"]
+RegulariserSchedule = Literal["quadratic", "linear"]
+QueryWeights = Literal["idf", "learned"]
 Sampling = Literal["uniform", "stratified"]
 Unlabelled = Literal["skip", "top"]
 FewNegatives = Literal["skip", "repeat"]
 Missing = Literal["error", "drop"]
 Check = Literal["off", "warn", "refuse"]
 Schedule = Literal["linear", "cosine", "constant"]
-Scale = Literal["auto", "learned"] | Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Scale = Literal["auto", "learned", "fitted"] | Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class TrainConfig(RunSettings):
     """Settings of a training run on stored scores; the same settings, data and student give the same student."""
 
-    loss: LossName = Field("margin_mse", description="Objective; `contrastive` ignores the teacher (the baseline).")
+    type: TypeName | None = Field(None, description="What the student is; None: what the model to start from is.")
+    loss: LossName = Field(
+        "margin_mse", description="Objective (`kl` is `kl_div`); `contrastive` ignores the teacher (the baseline)."
+    )
+    kl_weight: float = Field(1.0, ge=0, description="Weight of the KL divergence in splade_v3.")
+    margin_weight: float = Field(0.05, ge=0, description="Weight of Margin-MSE in splade_v3.")
     contrastive_weight: float = Field(
         0.0, ge=0, description="Weight of an in-batch contrastive term added to a distillation loss; 0: none."
     )
     scale: Scale = Field(
         "auto",
         description="Factor from the student's similarity to the teacher's unit: a number, `learned` (starts at the "
-        "ratio of the teacher's to the student's margin deviation), or `auto`: learned for bounded similarities, "
-        "else 1.",
+        "ratio of the teacher's to the student's margin deviation), `fitted` (stays at that ratio), or `auto`: learned "
+        "for bounded similarities, else 1.",
     )
     scale_learning_rate: float = Field(1e-2, gt=0, description="Learning rate of a learned scale's logarithm.")
     contrastive_scale: float | None = Field(
         None, gt=0, description="Inverse temperature of contrastive terms; None: 20 for bounded similarities, else 1."
     )
-    student_temperature: float = Field(1.0, gt=0, description="Softmax temperature of the student in kl_div.")
-    teacher_temperature: float = Field(1.0, gt=0, description="Softmax temperature of the teacher in kl_div.")
+    student_temperature: float = Field(1.0, gt=0, description="Softmax temperature of the student in KL terms.")
+    teacher_temperature: float = Field(1.0, gt=0, description="Softmax temperature of the teacher in KL terms.")
+
+    query_regulariser: RegulariserName | None = Field(
+        None, description="What makes the term weights of queries sparse; None: the type's own choice."
+    )
+    query_regulariser_weight: float | None = Field(None, ge=0, description="Its weight; None: the type's own.")
+    document_regulariser: RegulariserName | None = Field(
+        None, description="What makes the term weights of documents sparse; None: the type's own choice."
+    )
+    document_regulariser_weight: float | None = Field(None, ge=0, description="Its weight; None: the type's own.")
+    regulariser_threshold: int = Field(200, ge=0, description="Active terms up to which l0_flops leaves a text alone.")
+    regulariser_warmup: float = Field(
+        1 / 3, ge=0, le=1, description="Share of the steps in which the regularisers' weights rise from 0."
+    )
+    regulariser_schedule: RegulariserSchedule = Field("quadratic", description="How they rise.")
+    query_weights: QueryWeights = Field(
+        "learned", description="Token weights of inference-free queries: idf, or learned, starting from it."
+    )
+    query_weights_learning_rate: float = Field(1e-3, gt=0, description="Learning rate of learned token weights.")
+    new_head: bool = Field(
+        False, description="Give an encoder without a vocabulary head a new one (tied embeddings) for sparse types."
+    )
+    token_dimension: int = Field(128, ge=1, description="Dimension of a new multi-vector projection.")
+    pair_width: int = Field(512, ge=1, description="Hidden units of a new pair head.")
 
     negatives: int = Field(4, ge=1, description="Negatives a row.")
     sampling: Sampling = Field(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import heapq
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
+
+    from rankdistill.training.student_trainer import Evaluation
 
 NAME = "dev"
 
@@ -30,6 +31,10 @@ class Sample:
     queries: dict[str, str]
     documents: dict[str, str]
     qrels: dict[str, dict[str, int]]
+
+    def relevant(self, query_id: str) -> set[str]:
+        """The documents with a label above 0."""
+        return {doc_id for doc_id, label in self.qrels[query_id].items() if label > 0}
 
 
 def sample(dataset: Dataset, split: str, max_queries: int, max_documents: int) -> Sample:
@@ -61,39 +66,45 @@ def sample(dataset: Dataset, split: str, max_queries: int, max_documents: int) -
     )
 
 
-def evaluator(
-    dataset: Dataset, split: str, max_queries: int, max_documents: int, batch_size: int = 64
-) -> InformationRetrievalEvaluator:
-    """Searches a `sample` of the split. Gains are binary (label above 0): the number is for choosing checkpoints, not
-    for reporting.
+def retrieval(model: Any, dataset: Dataset, split: str, max_queries: int, max_documents: int) -> Evaluation:
+    """Searches a `sample` of the split exactly, as `model` compares.
+
+    Gains are binary (label above 0): the number is for choosing checkpoints, not for reporting.
 
     Raises:
         DataError: no query of the split has a relevant document.
     """
-    from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
+    from rankdistill.training.student_trainer import Evaluation
 
     drawn = sample(dataset, split, max_queries, max_documents)
-    return InformationRetrievalEvaluator(
+    evaluator = _evaluator_of(model)(
         queries=drawn.queries,
         corpus=drawn.documents,
-        relevant_docs={
-            query_id: {doc_id for doc_id, label in labels.items() if label > 0}
-            for query_id, labels in drawn.qrels.items()
-        },
+        relevant_docs={query_id: drawn.relevant(query_id) for query_id in drawn.qrels},
         mrr_at_k=[10],
         ndcg_at_k=[10],
         accuracy_at_k=[10],
         precision_recall_at_k=[10],
         map_at_k=[10],
-        batch_size=batch_size,
+        batch_size=64,
         name=NAME,
         write_csv=False,
     )
+    return Evaluation(evaluator, f"{NAME}_{model.similarity_fn_name}_ndcg@10")
 
 
-def metric(student: SentenceTransformer) -> str:
-    """The evaluator's name of nDCG@10 for this student."""
-    return f"{NAME}_{student.similarity_fn_name}_ndcg@10"
+def _evaluator_of(model: Any) -> type[InformationRetrievalEvaluator]:
+    """The library's retrieval test of that kind of model."""
+    from sentence_transformers import MultiVectorEncoder, SparseEncoder
+    from sentence_transformers.multi_vector_encoder.evaluation import MultiVectorInformationRetrievalEvaluator
+    from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
+    from sentence_transformers.sparse_encoder.evaluation import SparseInformationRetrievalEvaluator
+
+    if isinstance(model, SparseEncoder):
+        return SparseInformationRetrievalEvaluator
+    if isinstance(model, MultiVectorEncoder):
+        return MultiVectorInformationRetrievalEvaluator
+    return InformationRetrievalEvaluator
 
 
 def _pool(dataset: Dataset, positives: set[str], max_documents: int) -> dict[str, str]:

@@ -80,9 +80,11 @@ def read(dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | Non
     return Inputs(teacher, scores.filter(~pl.col("query_id").is_in(held_out.implode())), kept, left_out)
 
 
-def hashes(dataset: Dataset, inputs: Inputs, student: str, dev_split: str | None) -> dict[str, str]:
-    """Name -> content hash of all that a run reads."""
+def hashes(dataset: Dataset, inputs: Inputs, student: str, dev_split: str | None, counted: bool) -> dict[str, str]:
+    """Name -> content hash of all that a run reads; `counted`: the terms of the collection are."""
     found = {"student": models.resolve(student).weights_hash} | inputs.hashes()
+    if counted:
+        found |= {"documents": dataset.fingerprint}
     if dev_split is not None:
         found |= {"dev_texts": dataset.fingerprint, "dev_qrels": dataset.qrels_hash(dev_split)}
     return found

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest
 from rankdistill.data import Dataset
 from rankdistill.inference.loading import quietly
-from rankdistill.students import dense
 from rankdistill.students.inherit import keep
-from rankdistill.training import artefact, card, checking, dev, inputs, processes, rows, views
+from rankdistill.training import artefact, card, checking, inputs, processes, rows, types, views
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.inputs import Inputs, ScoreSource
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
     from rankdistill.training.objectives import Objective
-    from rankdistill.training.student_trainer import Progress, StudentTrainer
+    from rankdistill.training.sparsity import Sparsity
+    from rankdistill.training.student_trainer import Evaluation, Progress, StudentTrainer
+    from rankdistill.training.types.base import StudentType
+    from rankdistill.training.types.batch import Penalty, Side
 
 
 def train(
@@ -38,8 +39,9 @@ def train(
 ) -> Path:
     """Train `student` on the store's scores and write it to `out`, a plain sentence-transformers folder.
 
-    An interrupted run goes on from its last checkpoint with the same loss curve; a finished one is not run again. Under
-    torchrun every process trains on its share and the first writes.
+    `config.type` says what it is: one or many vectors a text, term weights, or a score of pairs. An interrupted run
+    goes on from its last checkpoint with the same loss curve; a finished one is not run again. Under torchrun every
+    process trains on its share and the first writes.
 
     Args:
         dataset: its splits say which queries of the store are held out; the dev split is read from it.
@@ -58,9 +60,16 @@ def train(
         GateError: the scores are broken, and `config.check` is `refuse`; see `rankdistill.gate`.
         RankdistillError: inputs that cannot be trained on; see `views.build`, `dense.load`, `manifest.is_current`.
     """
+    from rankdistill.training import sparsity
+    from rankdistill.training.types import batch
+
+    name = config.type or types.of_model(student)
+    kind = types.get(name)
+    penalties = sparsity.penalties(config, kind.penalties)
     found = inputs.read(dataset, store, split, teacher_id)
     layers = list(keep_layers) if keep_layers is not None else None
     choices: dict[str, Any] = {
+        "type": name,
         "split": split,
         "dev_split": dev_split,
         "teacher_id": found.teacher_id,
@@ -70,7 +79,9 @@ def train(
         choices["derivation"] = dict(derivation)
     wanted = manifest.Manifest(
         artefact="student",
-        inputs=inputs.hashes(dataset, found, student, dev_split),
+        inputs=inputs.hashes(
+            dataset, found, student, dev_split, kind.reads_documents(config) or sparsity.needs_idf(penalties)
+        ),
         parameters=config.decisive() | choices | {"processes": processes.count()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
@@ -78,19 +89,42 @@ def train(
     with artefact.claimed(out, wanted, config.keep_checkpoints) as folder:
         if folder is None:
             return out
-        model = dense.load(student, dropout=config.dropout)
+        model = kind.load(batch.Start(student, config, partial(_documents, dataset)))
         if layers is not None:
             keep(model, layers)
-        checked = checking.check(found, store.score_kinds(), config, dense.is_bounded(model))
-        log = {"check": checked} | _train(model, dataset, store, found, config, dev_split, folder, progress)
+        checked = checking.check(found, store.score_kinds(), config, kind.is_bounded(model))
+        costs = _sparsity(model, penalties, config, dataset)
+        log = {"type": name, "check": checked} | _train(
+            kind, model, costs, dataset, store, found, config, dev_split, folder, progress
+        )
         if processes.is_first():
             artefact.save(out, model)
-            artefact.finish(out, log, card.render(student, config.loss, log["steps"]), wanted)
+            artefact.finish(out, log, card.render(student, config.loss, log["steps"], kind.usage), wanted)
     return out
 
 
+def _documents(dataset: Dataset) -> Iterator[str]:
+    return (document.contents for document in dataset.documents())
+
+
+def _sparsity(model: Any, penalties: Mapping[Side, Penalty], config: TrainConfig, dataset: Dataset) -> Sparsity:
+    """What the student's term weights cost."""
+    import torch
+
+    from rankdistill.students.idf import idf
+    from rankdistill.students.sparse import vocabulary_size
+    from rankdistill.training import sparsity
+
+    frequencies = None
+    if sparsity.needs_idf(penalties):
+        frequencies = torch.from_numpy(idf(model.tokenizer, _documents(dataset), vocabulary_size(model)))
+    return sparsity.build(penalties, config.regulariser_threshold, frequencies)
+
+
 def _train(
-    model: SentenceTransformer,
+    kind: StudentType,
+    model: Any,
+    costs: Sparsity,
     dataset: Dataset,
     store: ScoreSource,
     found: Inputs,
@@ -102,7 +136,6 @@ def _train(
     """Train `model` in place; returns the log."""
     from rankdistill.training import objectives, trainer
     from rankdistill.training.precision import resolve_precision
-    from rankdistill.training.student_trainer import Evaluation
 
     view = views.build(
         found.scores,
@@ -124,22 +157,23 @@ def _train(
         config.sampling,
         config.seed,
     )
-    evaluator = dev.evaluator(dataset, dev_split, config.dev_queries, config.dev_documents) if dev_split else None
-    evaluation = Evaluation(evaluator, dev.metric(model)) if evaluator else None
-    before = evaluator(model)[dev.metric(model)] if evaluator else None
-    objective = objectives.build(model, config, drawn)
-    runner = trainer.build(objective, model, drawn, steps, config, folder, evaluation, progress)
+    evaluation = kind.evaluation(model, dataset, dev_split, config) if dev_split else None
+    before = evaluation.evaluator(model)[evaluation.best] if evaluation else None
+    objective = objectives.build(kind, model, config, drawn, costs)
+    runner = trainer.build(kind, objective, model, drawn, steps, config, folder, evaluation, progress)
     with quietly():
         trainer.run(runner, objective, folder)
     log = {"view": view.report.to_json() | {"held_out_queries": found.held_out_queries}}
-    return log | {"precision": resolve_precision(config.precision)} | _describe(runner, objective, before)
+    return log | {"precision": resolve_precision(config.precision)} | _describe(runner, objective, evaluation, before)
 
 
-def _describe(runner: StudentTrainer, objective: Objective, before: float | None) -> dict[str, Any]:
+def _describe(
+    runner: StudentTrainer, objective: Objective, evaluation: Evaluation | None, before: float | None
+) -> dict[str, Any]:
     """Loss curve and dev scores; nothing that depends on the clock."""
     from rankdistill.training import student_trainer
 
-    metric = f"eval_{dev.metric(runner.model)}"
+    metric = f"eval_{evaluation.best}" if evaluation else None
     start = [] if before is None else [{"step": 0, "value": before}]
     return {
         "steps": runner.state.global_step,

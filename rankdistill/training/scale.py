@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -11,10 +12,8 @@ from torch import Tensor, nn
 from rankdistill.errors import ConfigError
 from rankdistill.training.rows import TrainingRows
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
 SAMPLED_ROWS = 64
+ROWS_AT_ONCE = 16
 
 
 class ScoreScale(nn.Module):
@@ -45,18 +44,19 @@ class ScoreScale(nn.Module):
         return scores * (self.initial * self.log_ratio.exp())
 
 
-def margin_ratio(student: SentenceTransformer, rows: TrainingRows) -> float:
+def margin_ratio(score: Callable[[list[dict[str, Any]]], Tensor], rows: TrainingRows) -> float:
     """Standard deviation of the teacher's margins over that of the student's, on the first rows.
+
+    Args:
+        score: the student's scores of some rows, [rows, docs], the positive first.
+        rows: of the run.
 
     Raises:
         ConfigError: one of them is zero: all margins are equal.
     """
     count = min(SAMPLED_ROWS, len(rows))
-    documents = torch.from_numpy(rows.documents[:count]).long()
-    unique, places = documents.unique(return_inverse=True)
-    queries = student.encode_query([rows.query_texts[code] for code in rows.query[:count]], convert_to_tensor=True)
-    vectors = student.encode_document([rows.document_texts[code] for code in unique.tolist()], convert_to_tensor=True)
-    scores = student.similarity(queries, vectors).float().cpu().gather(1, places)
+    chunks = [range(start, min(start + ROWS_AT_ONCE, count)) for start in range(0, count, ROWS_AT_ONCE)]
+    scores = torch.cat([score([rows[index] for index in chunk]).float().cpu() for chunk in chunks])
     teacher = torch.from_numpy(rows.scores[:count])
     student_spread, teacher_spread = (float((values[:, :1] - values[:, 1:]).std()) for values in (scores, teacher))
     if not (student_spread > 0 and teacher_spread > 0):

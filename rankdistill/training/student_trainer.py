@@ -159,11 +159,10 @@ def run(trainer: StudentTrainer, checkpoint: Path | None) -> None:
 
 
 def curve(trainer: StudentTrainer) -> list[dict[str, float]]:
-    """The points of the loss curve; nothing that depends on the clock."""
+    """The points of the loss curve, with the parts of a loss that has parts; nothing that depends on the clock."""
+    known = ("step", "loss", "learning_rate", "grad_norm", *trainer.accum_loss_components["train"])
     return [
-        {name: entry[name] for name in ("step", "loss", "learning_rate", "grad_norm")}
-        for entry in trainer.state.log_history
-        if "loss" in entry
+        {name: entry[name] for name in known if name in entry} for entry in trainer.state.log_history if "loss" in entry
     ]
 
 

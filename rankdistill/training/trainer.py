@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from rankdistill.training import checkpoints, student_trainer
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.objectives import Objective
-from rankdistill.training.prompts import prompt_of
 from rankdistill.training.rows import TrainingRows
+from rankdistill.training.sparsity import RegulariserWarmUp
 from rankdistill.training.student_trainer import Evaluation, Progress, Rates, StudentTrainer
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+from rankdistill.training.types.base import StudentType
 
 
 class SavedScale(TrainerCallback, ExportableState):
@@ -33,8 +30,9 @@ class SavedScale(TrainerCallback, ExportableState):
 
 
 def build(
+    kind: StudentType,
     objective: Objective,
-    student: SentenceTransformer,
+    student: Any,
     rows: TrainingRows,
     steps: int,
     config: TrainConfig,
@@ -48,20 +46,21 @@ def build(
         peak=config.learning_rate,
         schedule=config.schedule if config.schedule != "constant" else "constant_with_warmup",
         warmup_steps=round(steps * config.warmup),
-        of_parameter={"log_ratio": config.scale_learning_rate} if learned else {},
+        of_parameter={**kind.rates(config), **({"log_ratio": config.scale_learning_rate} if learned else {})},
     )
+    warm_up = RegulariserWarmUp(objective.sparsity, config.regulariser_warmup, config.regulariser_schedule)
     return student_trainer.build(
         student,
         objective,
         rows,
-        _collator(student, rows, config),
+        kind.collator(student, rows.text_columns, config),
         steps,
         rates,
         config,
         folder,
         evaluation,
         progress,
-        callbacks=[SavedScale(objective)],
+        callbacks=[SavedScale(objective), warm_up, *kind.callbacks(student)],
     )
 
 
@@ -73,16 +72,3 @@ def run(trainer: StudentTrainer, objective: Objective, folder: Path) -> None:
         with torch.no_grad():
             objective.scale.log_ratio.fill_(saved["log_ratio"])
     student_trainer.run(trainer, checkpoint)
-
-
-def _collator(student: SentenceTransformer, rows: TrainingRows, config: TrainConfig) -> SentenceTransformerDataCollator:
-    """Tokenises each column with the prompt and the length that its texts will be encoded with."""
-    tasks = {column: "query" if column == "query" else "document" for column in rows.text_columns}
-    limits = {"query": config.max_query_length, "document": config.max_document_length}
-    prompts = {column: prompt_of(student, task) for column, task in tasks.items()}
-    return SentenceTransformerDataCollator(
-        preprocess_fn=student.preprocess,
-        router_mapping=tasks,
-        prompts={column: prompt for column, prompt in prompts.items() if prompt},
-        max_length={task: limit for task, limit in limits.items() if limit is not None},
-    )

@@ -12,22 +12,22 @@ from rankdistill.training import dev
 
 
 def test_the_pool_holds_every_positive_and_a_sample_that_is_the_same_each_time(tiny_data: Dataset) -> None:
-    one, other = (dev.evaluator(tiny_data, "dev", max_queries=4, max_documents=20) for _ in range(2))
-    positives = set().union(*(one.relevant_docs[query_id] for query_id in one.queries_ids))
-    assert len(one.queries_ids) == 4
-    assert len(one.corpus_ids) == 20
-    assert positives <= set(one.corpus_ids)
-    assert (one.queries_ids, one.corpus_ids) == (other.queries_ids, other.corpus_ids)
+    one, other = (dev.sample(tiny_data, "dev", max_queries=4, max_documents=20) for _ in range(2))
+    assert len(one.queries) == 4
+    assert len(one.documents) == 20
+    assert set().union(*(one.relevant(query_id) for query_id in one.queries)) <= set(one.documents)
+    assert one == other
 
 
 def test_positives_stay_where_they_alone_exceed_the_pool(tiny_data: Dataset) -> None:
-    evaluator = dev.evaluator(tiny_data, "dev", max_queries=6, max_documents=1)
-    assert set(evaluator.corpus_ids) == set().union(*evaluator.relevant_docs.values())
+    drawn = dev.sample(tiny_data, "dev", max_queries=6, max_documents=1)
+    assert set(drawn.documents) == set().union(*(drawn.relevant(query_id) for query_id in drawn.queries))
 
 
 def test_the_metric_is_ndcg_at_10(tiny_data: Dataset, tiny_encoder: str) -> None:
     student = dense.load(tiny_encoder)
-    evaluator = dev.evaluator(tiny_data, "dev", max_queries=6, max_documents=40)
+    evaluation = dev.retrieval(student, tiny_data, "dev", max_queries=6, max_documents=40)
+    evaluator = evaluation.evaluator
     queries, documents = student.encode(evaluator.queries), student.encode(evaluator.corpus)
     gains = []
     for query_id, scores in zip(evaluator.queries_ids, queries @ documents.T, strict=True):
@@ -35,10 +35,10 @@ def test_the_metric_is_ndcg_at_10(tiny_data: Dataset, tiny_encoder: str) -> None
         hits = [evaluator.corpus_ids[place] in relevant for place in np.argsort(-scores)[:10]]
         discount = 1 / np.log2(np.arange(2, 12))
         gains.append((hits * discount).sum() / discount[: len(relevant)].sum())
-    assert evaluator(student)[dev.metric(student)] == pytest.approx(np.mean(gains), abs=1e-6)
+    assert evaluator(student)[evaluation.best] == pytest.approx(np.mean(gains), abs=1e-6)
 
 
 def test_a_split_without_relevant_documents_is_an_error(tiny_data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Dataset, "qrels", lambda self, split: {"q12": {"d00": 0}})
     with pytest.raises(DataError, match="relevant document in split 'dev'"):
-        dev.evaluator(tiny_data, "dev", 5, 5)
+        dev.sample(tiny_data, "dev", 5, 5)

@@ -20,7 +20,10 @@ from rankdistill.students import dense
 from rankdistill.training import objectives, rows, views
 from rankdistill.training.config import LossName, TrainConfig
 from rankdistill.training.embedding import embed, embed_sorted, stack_columns
-from rankdistill.training.objectives import OBJECTIVES, Objective, in_batch_targets, own_documents
+from rankdistill.training.objectives import OBJECTIVES, Objective
+from rankdistill.training.sparsity import Sparsity
+from rankdistill.training.types.dense import TYPE
+from rankdistill.training.vector_scores import in_batch_targets, own_documents
 from tests.training.conftest import MemoryStore
 
 TEXTS = {
@@ -48,11 +51,11 @@ def features(student: SentenceTransformer, texts: dict[str, list[str]] = TEXTS) 
 
 
 def build(student: SentenceTransformer, drawn: rows.TrainingRows, **settings: Any) -> Objective:
-    return objectives.build(student, TrainConfig(**settings), drawn)
+    return objectives.build(TYPE, student, TrainConfig(**settings), drawn, Sparsity({}, {}))
 
 
 def test_every_loss_is_an_objective_and_a_setting() -> None:
-    assert OBJECTIVES.keys() == LOSSES.keys() == set(get_args(LossName))
+    assert OBJECTIVES.keys() == LOSSES.keys() == set(get_args(get_args(LossName)[0]))
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

@@ -18,7 +18,7 @@ from rankdistill.data import Dataset
 from rankdistill.errors import LockedError, StaleOutputError, StoreError
 from rankdistill.files import exclusive
 from rankdistill.students import dense
-from rankdistill.training import trainer
+from rankdistill.training.columns import text_collator
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.run import train
@@ -158,7 +158,8 @@ def test_the_best_checkpoint_is_kept_and_the_start_is_measured(run: Run, tiny_da
     best = max(value for step, value in measured.items() if step)
     assert measured[log(out)["best_step"]] == best
     student = dense.load(str(out))
-    assert dev.evaluator(tiny_data, "dev", 500, 4000)(student)[dev.metric(student)] == pytest.approx(best)
+    evaluation = dev.retrieval(student, tiny_data, "dev", 500, 4000)
+    assert evaluation.evaluator(student)[evaluation.best] == pytest.approx(best)
 
 
 @pytest.mark.parametrize(("steps", "points"), [(3, [0, 3]), (6, [0, 4, 6])])
@@ -200,13 +201,14 @@ def test_texts_are_read_with_the_prompts_and_lengths_they_are_encoded_with(tiny_
     student.prompts = {"query": "what is ", "document": "the "}
     one = np.zeros((1, 2))
     row = TrainingRows(np.zeros(1, np.int32), one.astype(np.int32), one.astype(np.float32), ["river"], ["old " * 50])
-    batch = trainer._collator(student, row, TrainConfig(max_query_length=8))([row[0]])
+    batch = text_collator(student, row.text_columns, TrainConfig(max_query_length=8))([row[0]])
     decode = student.tokenizer.decode
     assert decode(batch["query_input_ids"][0], skip_special_tokens=True) == "what is river"
     assert decode(batch["positive_input_ids"][0], skip_special_tokens=True).startswith("the old old")
     assert batch["negative_1_input_ids"].shape[1] == 32
     long = TrainingRows(np.zeros(1, np.int32), one.astype(np.int32), one.astype(np.float32), ["river " * 30], ["old"])
-    assert trainer._collator(student, long, TrainConfig(max_query_length=8))([long[0]])["query_input_ids"].shape[1] == 8
+    batch = text_collator(student, long.text_columns, TrainConfig(max_query_length=8))([long[0]])
+    assert batch["query_input_ids"].shape[1] == 8
 
 
 def test_bf16_autocast_trains(run: Run) -> None:

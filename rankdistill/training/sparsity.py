@@ -1,0 +1,116 @@
+"""The regularisers of a run: which, how heavy, and how they set in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, get_args
+
+from torch import Tensor
+from transformers import TrainerCallback
+
+from rankdistill.errors import ConfigError
+from rankdistill.losses import REGULARISERS
+from rankdistill.training.config import TrainConfig
+from rankdistill.training.types.batch import Penalty, Scored, Side
+
+Regulariser = Callable[[Tensor], Tensor]
+"""Term weights, [texts, vocabulary] -> penalty."""
+
+
+@dataclass
+class Sparsity:
+    """The penalties of both sides, at a share of their weights that rises in the warm-up.
+
+    Args:
+        regularisers: side -> penalty of its term weights, before the weight.
+        weights: side -> weight at the end of the warm-up.
+        share: of the weights, now.
+    """
+
+    regularisers: Mapping[Side, Regulariser]
+    weights: Mapping[Side, float]
+    share: float = 1.0
+
+    def __call__(self, scored: Scored) -> dict[str, Tensor]:
+        """The weighted penalties, by side; empty where nothing is regularised."""
+        vectors: dict[Side, Tensor | None] = {"query": scored.queries, "document": scored.documents}
+        return {
+            f"{side}_sparsity": self.share * self.weights[side] * regulariser(weights)
+            for side, regulariser in self.regularisers.items()
+            if (weights := vectors[side]) is not None
+        }
+
+
+class RegulariserWarmUp(TrainerCallback):
+    """Sets the share before each step from the step's number alone, so that a resumed run repeats it.
+
+    share = (step / (warmup * steps))^2, or without the square; 1 behind the warm-up.
+
+    Source: Formal et al. 2021, arXiv 2109.10086.
+    """
+
+    def __init__(self, sparsity: Sparsity, warmup: float, schedule: str) -> None:
+        self.sparsity, self.warmup, self.power = sparsity, warmup, 2 if schedule == "quadratic" else 1
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Set the share of this step."""
+        steps = self.warmup * state.max_steps
+        self.sparsity.share = min(1.0, state.global_step / steps) ** self.power if steps else 1.0
+
+
+def penalties(config: TrainConfig, defaults: Mapping[Side, Penalty]) -> dict[Side, Penalty]:
+    """The regularisers of a run by side: those of `config`, where it names none those of the type.
+
+    Raises:
+        ConfigError: `config` names one for a type that has no vectors over a vocabulary, or one without a weight.
+    """
+    chosen: dict[Side, Penalty] = {}
+    for side in get_args(Side):
+        name, weight = getattr(config, f"{side}_regulariser"), getattr(config, f"{side}_regulariser_weight")
+        if not defaults and (weight or name not in (None, "none")):
+            raise _nothing_to_regularise(side, name or "a weight")
+        default = defaults.get(side, Penalty("none", 0.0))
+        name = name or default.name
+        weight = default.weight if weight is None else weight
+        if name == "none" or (weight == 0 and name == default.name):
+            continue
+        if weight == 0:
+            raise ConfigError(
+                expected=f"{side}_regulariser_weight above 0, with {side}_regulariser {name}",
+                got="no weight",
+                consequence="the regulariser would do nothing",
+                remedy=f"set {side}_regulariser_weight, such as 0.01",
+            )
+        chosen[side] = Penalty(name, weight)
+    return chosen
+
+
+def build(chosen: Mapping[Side, Penalty], threshold: int, idf: Tensor | None) -> Sparsity:
+    """The sparsity of a run.
+
+    Args:
+        chosen: see `penalties`.
+        threshold: of `l0_flops`, active terms.
+        idf: [vocabulary], where `idf_flops` is chosen.
+    """
+    options: dict[str, dict[str, Any]] = {"idf_flops": {"idf": idf}, "l0_flops": {"threshold": threshold}}
+    return Sparsity(
+        {side: partial(REGULARISERS[one.name], **options.get(one.name, {})) for side, one in chosen.items()},
+        {side: one.weight for side, one in chosen.items()},
+    )
+
+
+def needs_idf(chosen: Mapping[Side, Penalty]) -> bool:
+    """Whether term statistics are needed."""
+    return any(one.name == "idf_flops" for one in chosen.values())
+
+
+def _nothing_to_regularise(side: str, name: str) -> ConfigError:
+    return ConfigError(
+        expected="a type of student whose vectors are over a vocabulary (splade, splade-doc, inference-free)",
+        got=f"a {side} regulariser ({name}) for another type",
+        consequence="nothing was trained: it would have no effect",
+        remedy="leave it out, or train a sparse type",
+    )

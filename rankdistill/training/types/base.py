@@ -1,0 +1,64 @@
+"""What training asks of a type of student: a model, the scores of a batch, a dev test."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from transformers import TrainerCallback
+
+from rankdistill.data import Dataset
+from rankdistill.students.dense import is_bounded, similarity_of
+from rankdistill.training import columns, dev
+from rankdistill.training.config import TrainConfig
+from rankdistill.training.types.batch import Collator, Penalty, Scorer, Side, Start
+from rankdistill.training.vector_scores import VectorScores
+
+if TYPE_CHECKING:
+    from rankdistill.training.student_trainer import Evaluation
+
+
+class StudentType(ABC):
+    """One type of student; its models are sentence-transformers' own and save themselves.
+
+    What is not said otherwise is that of a model that gives one vector a text.
+    """
+
+    usage: ClassVar[str]
+    """How a program uses such a student: Python, for its card."""
+
+    penalties: ClassVar[Mapping[Side, Penalty]] = {}
+    """The regularisers where the settings name none; empty for types whose vectors are over no vocabulary."""
+
+    @abstractmethod
+    def load(self, start: Start) -> Any:
+        """The model, on the CPU; ModelReferenceError where `start.reference` cannot become such a student."""
+
+    def is_bounded(self, model: Any) -> bool:
+        """Whether its scores lie in a fixed range whatever the weights, so that a scale must reach the teacher's."""
+        return is_bounded(model)
+
+    def collator(self, model: Any, names: Sequence[str], config: TrainConfig) -> Collator:
+        """Tokenises the text columns `names` (query, positive, negatives) as the student will be used."""
+        return columns.text_collator(model, names, config)
+
+    def scorer(self, model: Any, contrastive: bool) -> Scorer:
+        """Scores batches; `contrastive`: with candidates for a contrastive term."""
+        return VectorScores(similarity_of(model), columns.pad_token(model), contrastive)
+
+    def evaluation(self, model: Any, dataset: Dataset, split: str, config: TrainConfig) -> Evaluation:
+        """The dev test while training; higher is better."""
+        return dev.retrieval(model, dataset, split, config.dev_queries, config.dev_documents)
+
+    def reads_documents(self, config: TrainConfig) -> bool:
+        """Whether `load` looks at the collection's documents."""
+        return False
+
+    def rates(self, config: TrainConfig) -> Mapping[str, float]:
+        """Parameter name (a regular expression) -> its peak learning rate, for those that have one of their own."""
+        return {}
+
+    def callbacks(self, model: Any) -> Sequence[TrainerCallback]:
+        """What the trainer calls besides."""
+        return ()

@@ -1,0 +1,77 @@
+"""What passes between a type of student and the run that trains it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from rankdistill.training.config import RegulariserName, TrainConfig
+from rankdistill.training.embedding import Features
+
+Side = Literal["query", "document"]
+
+Collator = Callable[[list[dict[str, Any]]], dict[str, Any]]
+"""Rows of texts and labels -> `<column>_input_ids`, `<column>_attention_mask`, ... and `label`."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a student is made from.
+
+    Args:
+        reference: the model to start from.
+        config: of the run.
+        documents: gives the texts of the collection, for term statistics.
+    """
+
+    reference: str
+    config: TrainConfig
+    documents: Callable[[], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a contrastive term compares: each query with candidates of which one is its positive.
+
+    Args:
+        scores: of the student.
+        positives: the column of each query's positive.
+        excluded: candidates that are no negatives of the row.
+    """
+
+    scores: Float[Tensor, "batch candidates"]
+    positives: Int[Tensor, " batch"]
+    excluded: Bool[Tensor, "batch candidates"] | None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The student's scores of a batch.
+
+    Args:
+        own: of each query's own documents, the positive first.
+        candidates: where a contrastive term was asked for.
+        queries: term weights of the queries, where the type has such.
+        documents: term weights of all documents, row by row.
+    """
+
+    own: Float[Tensor, "batch docs"]
+    candidates: Candidates | None = None
+    queries: Float[Tensor, "batch vocabulary"] | None = None
+    documents: Float[Tensor, "texts vocabulary"] | None = None
+
+
+Scorer = Callable[[nn.Module, Sequence[Features]], Scored]
+"""(the model, or what several processes wrap it in; the columns of a batch as the collator gives them) -> scores."""
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """A regulariser of one side and its weight at the end of the warm-up."""
+
+    name: RegulariserName
+    weight: float

@@ -1,0 +1,77 @@
+"""Scores of students that give one vector a text: dense ones, and sparse ones over a vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rankdistill.training.embedding import Features, embed, embed_sorted, same_text, stack_columns
+from rankdistill.training.types.batch import Candidates, Scored
+
+
+@dataclass(frozen=True)
+class VectorScores:
+    """Embeds the columns (the query, the positive, then the negatives) and compares them.
+
+    Args:
+        similarity: `cosine` or `dot`.
+        pad_token_id: of the tokeniser, which pads on the right.
+        contrastive: whether the whole batch's documents become candidates.
+    """
+
+    similarity: str
+    pad_token_id: int
+    contrastive: bool
+
+    def __call__(self, model: nn.Module, columns: Sequence[Features]) -> Scored:
+        """The scores of a batch, float32."""
+        query_features, *document_columns = columns
+        document_features = stack_columns(document_columns, self.pad_token_id)
+        queries, documents = embed(model, query_features), embed_sorted(model, document_features)
+        with torch.autocast(queries.device.type, enabled=False):
+            in_batch = self._compare(queries, documents)
+        candidates = None
+        if self.contrastive:
+            targets = in_batch_targets(same_text(query_features), same_text(document_features))
+            candidates = Candidates(in_batch, *targets)
+        return Scored(own_documents(in_batch), candidates, queries, documents)
+
+    def _compare(self, queries: Tensor, documents: Tensor) -> Tensor:
+        if self.similarity == "cosine":
+            queries, documents = (nn.functional.normalize(vectors, dim=1) for vectors in (queries, documents))
+        return queries @ documents.T
+
+
+def own_documents(in_batch: Float[Tensor, "batch all"]) -> Float[Tensor, "batch docs"]:
+    """Of the scores of each query with the whole batch's documents (row by row), those of its own."""
+    batch = in_batch.shape[0]
+    blocks = in_batch.unflatten(1, (batch, -1))
+    return blocks.diagonal(dim1=0, dim2=1).T
+
+
+def in_batch_targets(query_texts: Tensor, document_texts: Tensor) -> tuple[Tensor, Tensor]:
+    """Columns of the positives, and which other columns are no negatives.
+
+    A column is no negative of a row if it holds the row's positive once more, or the positive of another row with the
+    same query; texts are the same where their numbers (`same_text`) are.
+
+    Args:
+        query_texts: [batch].
+        document_texts: [batch * docs], row by row, the positive first.
+
+    Returns:
+        positives [batch], int64; excluded [batch, batch * docs], bool.
+    """
+    batch = len(query_texts)
+    docs = len(document_texts) // batch
+    positives = torch.arange(batch, device=query_texts.device) * docs
+    positive_texts = document_texts[positives]
+    same_query = query_texts[:, None] == query_texts[None, :]
+    is_positive = positive_texts[:, None] == document_texts[None, :]
+    excluded = (same_query.float() @ is_positive.float()) > 0
+    excluded[torch.arange(batch, device=excluded.device), positives] = False
+    return positives, excluded
