@@ -27,6 +27,7 @@ VERBS = (
     "index",
     "search",
     "evaluate",
+    "fuse",
     "compare",
     "robustness",
     "ann-recall",

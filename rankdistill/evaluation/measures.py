@@ -87,11 +87,11 @@ def ranked(run: Run) -> dict[str, dict[str, float]]:
                     remedy="check the model or the run file",
                 )
     return {
-        query_id: {
-            doc_id: float(-rank)
-            for rank, (_, doc_id) in enumerate(
-                sorted(((score, doc_id) for doc_id, score in scores.items()), reverse=True)
-            )
-        }
+        query_id: {doc_id: float(-rank) for rank, (doc_id, _) in enumerate(best_first(scores))}
         for query_id, scores in run.items()
     }
+
+
+def best_first(scores: Mapping[str, float]) -> list[tuple[str, float]]:
+    """(doc_id, score) by falling score; of equal scores by falling document id, which is trec_eval's rule."""
+    return sorted(scores.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)

@@ -1,0 +1,80 @@
+"""A run that was written before, as a system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rankdistill import files
+from rankdistill.data import Dataset, trec
+from rankdistill.errors import DataError
+from rankdistill.evaluation.evaluating import RUN_FILE
+from rankdistill.evaluation.measures import Run, best_first
+from rankdistill.evaluation.results import Evaluation
+
+
+class StoredRun:
+    """What a system answered: a folder of `rankdistill evaluate`, or a TREC run file.
+
+    Args:
+        path: the folder or the file.
+        dataset: the collection that it must be of.
+        split: the split that it must answer.
+        name: what tables call it; None: what the evaluation says, or the file's name.
+
+    Raises:
+        DataError: there is no such run, it answers another split or other data, or it has foreign documents.
+    """
+
+    def __init__(self, path: Path, dataset: Dataset, split: str, name: str | None = None) -> None:
+        title = path.name
+        if path.is_dir():
+            found = Evaluation.read(path)
+            title = found.system.name
+            _require_same(path, found, dataset, split)
+            path = path / RUN_FILE
+        self.path, self.name = path, name or title
+        self._run, _ = trec.read_run(path)
+        _require_known(path, self._run, dataset, split)
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """The hash of the run."""
+        return {"run": files.hash_file(self.path)}
+
+    def retrieve(self, queries: Mapping[str, str], k: int) -> Run:
+        """The first `k` documents of each query; none for a query that the run does not answer."""
+        return {query_id: dict(best_first(self._run.get(query_id, {}))[:k]) for query_id in queries}
+
+
+def _require_same(path: Path, found: Evaluation, dataset: Dataset, split: str) -> None:
+    wanted = {"data_hash": dataset.fingerprint, "qrels_hash": dataset.qrels_hash(split), "split": split}
+    differing = [f"{key} {found.signature.get(key)!r}" for key in wanted if found.signature.get(key) != wanted[key]]
+    if differing:
+        raise DataError(
+            expected=f"an evaluation on the split {split!r} of {dataset.path}",
+            got=f"{path}: {', '.join(differing)}",
+            consequence="nothing was fused: it answers other queries",
+            remedy="evaluate that system on this --data and --split",
+        )
+
+
+def _require_known(path: Path, run: Run, dataset: Dataset, split: str) -> None:
+    if not run.keys() & dataset.queries(split).keys():
+        raise DataError(
+            expected=f"a run that answers queries of the split {split!r}",
+            got=f"{path}, which answers none of them",
+            consequence="nothing was fused",
+            remedy="give the run of this split",
+        )
+    known = set(dataset.doc_ids)
+    for query_id, scores in run.items():
+        for doc_id in scores:
+            if doc_id not in known:
+                raise DataError(
+                    expected=f"a run over the documents of {dataset.path}",
+                    got=f"document {doc_id!r} for query {query_id!r} in {path}",
+                    consequence="nothing was fused",
+                    remedy="give the collection that the run was made on",
+                )
