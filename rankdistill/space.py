@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from rankdistill import files
 from rankdistill.errors import DataError, SpaceMismatchError
@@ -74,6 +74,37 @@ class SparseSpace(_Compared):
     prompts: Mapping[str, str] = field(default_factory=dict)
     document_tower: str = ""
     max_length: int | None = None
+
+
+@dataclass(frozen=True)
+class MultiVectorSpace(_Compared):
+    """The space of a late-interaction encoder's vectors: one a token, compared by MaxSim.
+
+    Args:
+        dimension: length of a token's vector.
+        similarity: `maxsim`, or `meanmaxsim` (divided by the number of query tokens).
+        prompts: prompt name -> text, as the model carries them.
+        document_tower: hash of the weights of the model that encodes documents.
+        max_length: tokens of a document at most; None where the model has no maximum.
+    """
+
+    dimension: int
+    similarity: str
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    document_tower: str = ""
+    max_length: int | None = None
+
+
+@dataclass(frozen=True)
+class TextSpace(_Compared):
+    """No vectors: texts are compared by their words, as BM25 does."""
+
+    dimension: int = 0
+    similarity: str = "bm25"
+
+
+AnySpace: TypeAlias = Space | SparseSpace | MultiVectorSpace | TextSpace
+"""What an index may be of."""
 
 
 def write(folder: Path, space: Space) -> None:
@@ -169,5 +200,26 @@ def require_terms(index: SparseSpace, query: SparseSpace, unaligned: bool = Fals
         consequence="a weight would count for another term, so nothing was searched"
         if other_terms
         else "weights of models that were not trained together mean nothing, so nothing was searched",
+        remedy="search with the model that the index was built with, or build the index again",
+    )
+
+
+def require_token_vectors(index: MultiVectorSpace, query: MultiVectorSpace, unaligned: bool = False) -> None:
+    """Raise SpaceMismatchError unless token vectors of queries in `query` may search an index of space `index`.
+
+    Args:
+        index: of the documents.
+        query: of the query model.
+        unaligned: trust that the two models belong together, which nothing says; only the dimension is compared.
+    """
+    differing = index.differences(query)
+    if index.dimension == query.dimension and (unaligned or not differing):
+        return
+    raise SpaceMismatchError(
+        expected="the multi-vector model that the index was built with",
+        got="; ".join(
+            f"{name}: documents {ours!r}, query model {theirs!r}" for name, (ours, theirs) in differing.items()
+        ),
+        consequence="scores between the two spaces mean nothing, so nothing was searched",
         remedy="search with the model that the index was built with, or build the index again",
     )

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rankdistill.inference.loading import load_multi_vector_encoder
-from rankdistill.inference.precision import autocast, pick_device
-from rankdistill.models import resolve
+from rankdistill.inference.multi_vector_encoder import MultiVectorTextEncoder
 from rankdistill.teachers.base import PairTeacher, Progress, Role, ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.distinct import distinct, document_chunks
 from rankdistill.teachers.settings import TorchModelSettings
@@ -33,30 +31,20 @@ class MultiVectorTeacher:
     """
 
     def __init__(self, settings: TorchModelSettings) -> None:
-        self._settings, self._reference = settings, resolve(settings.model)
-        self._device = pick_device(None)
-        self._model = load_multi_vector_encoder(self._reference, self._device, settings.max_length)
+        self._settings = settings
+        backend = "torch-bf16" if settings.dtype == "bfloat16" else "torch"
+        self._encoder = MultiVectorTextEncoder(settings.model, backend, settings.max_length)
 
     @property
     def score_kind(self) -> ScoreKind:
         """`cosine` for the mean over unit vectors, which lies in [-1, 1]; else `dot`."""
-        return "cosine" if self._model.similarity_fn_name == "meanmaxsim" and self._is_normalised else "dot"
+        is_mean = self._encoder.similarity == "meanmaxsim"
+        return "cosine" if is_mean and self._encoder.is_normalised else "dot"
 
     @cached_property
     def fingerprint(self) -> Mapping[str, Any]:
         """Weights, prompts, maximum length, truncation, similarity, dtype, back end."""
-        return {
-            "kind": "multi_vector",
-            "weights": self._reference.weights_hash,
-            "prompts": dict(self._model.prompts),
-            "default_prompt": self._model.default_prompt_name,
-            "max_length": self._model.max_seq_length,
-            "document_length": self._document_length,
-            "truncation": "longest_first",
-            "similarity": self._model.similarity_fn_name,
-            "dtype": self._settings.dtype,
-            "backend": "torch",
-        }
+        return {"kind": "multi_vector"} | dict(self._encoder.fingerprint)
 
     @cached_property
     def teacher_id(self) -> str:
@@ -70,9 +58,7 @@ class MultiVectorTeacher:
 
     def encode(self, texts: Sequence[str], role: Role) -> list[Any]:
         """A tensor [tokens, dim] for each text, on the model's device, with the prompt and the length of `role`."""
-        encode = self._model.encode_query if role == "query" else self._model.encode_document
-        with autocast(self._device, self._settings.dtype):
-            return encode(list(texts), show_progress_bar=False)
+        return self._encoder.query_tensors(texts) if role == "query" else self._encoder.document_tensors(texts)
 
     def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
         """MaxSim, float32[n]; TeacherError on NaN, and for a document or query of which the model scores no token."""
@@ -92,29 +78,14 @@ class MultiVectorTeacher:
 
     def _similarities(self, queries: list[Any], documents: list[Any]) -> np.ndarray:
         """float32[n]; NaN where a side has no token, for which the library gives a made-up number."""
-        import torch
-
         scored = [place for place, sides in enumerate(zip(queries, documents, strict=True)) if all(map(len, sides))]
         scores = np.full(len(queries), np.nan, dtype=np.float32)
         if scored:
-            with torch.inference_mode():
-                found = self._model.similarity_pairwise(
-                    [queries[place] for place in scored], [documents[place] for place in scored]
-                )
-            scores[scored] = found.float().cpu().numpy()
+            found = self._encoder.similarity_pairwise(
+                [queries[place] for place in scored], [documents[place] for place in scored]
+            )
+            scores[scored] = found.cpu().numpy()
         return scores
-
-    @property
-    def _is_normalised(self) -> bool:
-        from sentence_transformers.base.modules import Normalize
-
-        return any(isinstance(module, Normalize) for module in self._model)
-
-    @property
-    def _document_length(self) -> int | None:
-        from sentence_transformers.base.modules import Transformer
-
-        return self._model[0].document_length if isinstance(self._model[0], Transformer) else None
 
 
 Settings = TorchModelSettings

@@ -1,0 +1,1 @@
+"""Indexes of token vectors: searched exactly by MaxSim (the oracle), or through the nearest tokens."""

@@ -1,0 +1,97 @@
+"""What multi-vector indexes are given, what they check, and their score.
+
+A multi-vector index is an `Index[TokenVectors]`. A document of which the model scores no token is never found, and a
+query without tokens finds nothing, so a row of the result may end in `NOTHING`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
+from rankdistill.index.arrays import write_array
+from rankdistill.index.vectors import check_ids, check_k, refused
+from rankdistill.inference.token_vectors import TokenVectors
+
+SIMILARITIES = ("maxsim", "meanmaxsim")
+VECTORS_FILE, STARTS_FILE = "token_vectors.npy", "starts.npy"
+
+
+def check_similarity(similarity: str) -> None:
+    """Raise ConfigError unless `similarity` is one of `SIMILARITIES`."""
+    if similarity not in SIMILARITIES:
+        raise ConfigError(
+            expected=f"a similarity of token vectors: {', '.join(SIMILARITIES)}",
+            got=repr(similarity),
+            consequence="no index was made",
+            remedy="give a multi-vector model",
+        )
+
+
+def check_new(ids: Sequence[str], documents: TokenVectors, dimension: int, known: Iterable[str]) -> None:
+    """Raise DataError unless there is a finite entry of `dimension` for each of `ids`, which are new and not empty."""
+    if len(documents) != len(ids) or documents.dimension != dimension:
+        expected = f"{len(ids)} ids with as many texts' token vectors of length {dimension}"
+        raise refused(expected, f"{len(documents)} texts with vectors of length {documents.dimension}")
+    bad = np.flatnonzero(~np.isfinite(documents.vectors).all(axis=1))
+    if bad.size:
+        text = int(np.searchsorted(documents.starts, bad[0], side="right")) - 1
+        raise refused("finite vectors", f"NaN or infinity in a token of document {ids[text]!r}")
+    check_ids(ids, known)
+
+
+def check_queries(queries: TokenVectors, dimension: int, k: int) -> None:
+    """Raise unless `queries` are finite token vectors of length `dimension` and `k` is at least 1."""
+    check_k(k)
+    if queries.dimension != dimension:
+        raise SpaceMismatchError(
+            expected=f"token vectors of the index's length, {dimension}",
+            got=str(queries.dimension),
+            consequence="nothing was searched",
+            remedy="encode the queries with the model that the index was built with",
+        )
+    if not np.isfinite(queries.vectors).all():
+        raise DataError(
+            expected="finite query vectors",
+            got="NaN or infinity",
+            consequence="nothing was searched",
+            remedy="check the model that made them",
+        )
+
+
+def max_sim(queries: TokenVectors, documents: TokenVectors, mean: bool) -> NDArray[np.float32]:
+    """The score of every query with every document, float32 `[queries, documents]`.
+
+    s(q, d) = sum over query tokens of the largest dot product with a token of d, divided by the number of query tokens
+    with `mean`; minus infinity where one of the two has no token.
+
+    Source: Khattab and Zaharia 2020, arXiv 2004.12832.
+    """
+    scores = np.full((len(queries), len(documents)), -np.inf, np.float32)
+    filled = np.flatnonzero(documents.lengths)
+    asked = np.flatnonzero(queries.lengths)
+    if not len(filled) or not len(asked):
+        return scores
+    products = documents.vectors @ queries.vectors.T
+    best = np.maximum.reduceat(products, documents.starts[filled], axis=0)
+    sums = np.add.reduceat(best, queries.starts[asked], axis=1)
+    if mean:
+        sums = sums / queries.lengths[asked].astype(np.float32)
+    scores[np.ix_(asked, filled)] = sums.T
+    return scores
+
+
+def write_vectors(folder: Path, documents: TokenVectors) -> None:
+    """Write the vectors into `folder`."""
+    write_array(folder / VECTORS_FILE, documents.vectors)
+    write_array(folder / STARTS_FILE, documents.starts)
+
+
+def read_vectors(folder: Path, mmap: bool) -> TokenVectors:
+    """What `write_vectors` wrote; with `mmap`, vectors stay on disk until they are searched."""
+    vectors = np.load(folder / VECTORS_FILE, mmap_mode="r" if mmap else None)
+    return TokenVectors(vectors, np.load(folder / STARTS_FILE))

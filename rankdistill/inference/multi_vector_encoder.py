@@ -1,0 +1,138 @@
+"""`MultiVectorTextEncoder`: a late-interaction encoder (ColBERT and its kin), one vector a token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from rankdistill.errors import ConfigError
+from rankdistill.inference.loading import load_multi_vector_encoder
+from rankdistill.inference.precision import autocast, pick_device
+from rankdistill.inference.token_vectors import TokenVectors, joined, of_texts
+from rankdistill.models import resolve
+from rankdistill.space import MultiVectorSpace
+
+Progress = Callable[[int], None]
+
+DTYPES: Mapping[str, str] = {"auto": "float32", "torch": "float32", "torch-bf16": "bfloat16"}
+"""Back end -> the number format that it computes in."""
+
+ENCODED_AT_ONCE = 512
+"""Texts given to the model together: it sorts them by length."""
+
+
+class MultiVectorTextEncoder:
+    """Encodes texts with sentence-transformers' `MultiVectorEncoder`, whose numbers these are.
+
+    Args:
+        model: a model reference.
+        backend: a name in `DTYPES`.
+        max_length: tokens of a document at most, special tokens included; None keeps the model's own. Queries keep
+            their own length where the model declares one.
+        device: a torch device; None takes the GPU where there is one.
+
+    Raises:
+        ModelReferenceError: no multi-vector encoder.
+        ConfigError: another back end.
+    """
+
+    def __init__(
+        self, model: str, backend: str = "auto", max_length: int | None = None, device: str | None = None
+    ) -> None:
+        if backend not in DTYPES:
+            raise ConfigError(
+                expected=f"a back end that runs multi-vector encoders: {', '.join(DTYPES)}",
+                got=repr(backend),
+                consequence="no model was loaded",
+                remedy="leave it out, or name one of those",
+            )
+        self.dtype = DTYPES[backend]
+        self.reference = resolve(model)
+        self.device = pick_device(device)
+        self._model = load_multi_vector_encoder(self.reference, self.device, max_length)
+
+    @property
+    def similarity(self) -> str:
+        """`maxsim`, or `meanmaxsim`: divided by the number of query tokens."""
+        return str(self._model.similarity_fn_name)
+
+    @property
+    def is_normalised(self) -> bool:
+        """Whether token vectors have unit length."""
+        from sentence_transformers.base.modules import Normalize
+
+        return any(isinstance(module, Normalize) for module in self._model)
+
+    @cached_property
+    def dimension(self) -> int:
+        """Length of a token's vector."""
+        return int(self._model.get_embedding_dimension())
+
+    @cached_property
+    def space(self) -> MultiVectorSpace:
+        """The space of the vectors, the same for every back end."""
+        return MultiVectorSpace(
+            dimension=self.dimension,
+            similarity=self.similarity,
+            prompts=dict(self._model.prompts),
+            document_tower=self.reference.weights_hash,
+            max_length=self._document_length or self._model.max_seq_length,
+        )
+
+    @cached_property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Everything that the numbers depend on; JSON values."""
+        return {
+            "weights": self.reference.weights_hash,
+            "prompts": dict(self._model.prompts),
+            "default_prompt": self._model.default_prompt_name,
+            "max_length": self._model.max_seq_length,
+            "document_length": self._document_length,
+            "truncation": "longest_first",
+            "similarity": self.similarity,
+            "dtype": self.dtype,
+            "backend": "torch",
+        }
+
+    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> TokenVectors:
+        """Token vectors of queries, with the model's query prompt and length."""
+        return self._encode(self.query_tensors, texts, progress)
+
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> TokenVectors:
+        """Token vectors of documents; `progress` is called with the number of texts done since its last call."""
+        return self._encode(self.document_tensors, texts, progress)
+
+    def query_tensors(self, texts: Sequence[str]) -> list[Any]:
+        """A tensor [tokens, dimension] for each query, on the model's device."""
+        with autocast(self.device, self.dtype):
+            return self._model.encode_query(list(texts), show_progress_bar=False)
+
+    def document_tensors(self, texts: Sequence[str]) -> list[Any]:
+        """A tensor [tokens, dimension] for each document, on the model's device."""
+        with autocast(self.device, self.dtype):
+            return self._model.encode_document(list(texts), show_progress_bar=False)
+
+    def similarity_pairwise(self, queries: list[Any], documents: list[Any]) -> Any:
+        """The model's score of each query with the document at its place, float32 tensor [n]; sides must have tokens."""
+        import torch
+
+        with torch.inference_mode():
+            return self._model.similarity_pairwise(queries, documents).float()
+
+    def _encode(
+        self, encode: Callable[[Sequence[str]], list[Any]], texts: Sequence[str], progress: Progress | None
+    ) -> TokenVectors:
+        blocks = [of_texts([], self.dimension)]
+        for start in range(0, len(texts), ENCODED_AT_ONCE):
+            block = texts[start : start + ENCODED_AT_ONCE]
+            blocks.append(of_texts([one.float().cpu().numpy() for one in encode(block)], self.dimension))
+            if progress is not None:
+                progress(len(block))
+        return joined(blocks)
+
+    @property
+    def _document_length(self) -> int | None:
+        from sentence_transformers.base.modules import Transformer
+
+        return self._model[0].document_length if isinstance(self._model[0], Transformer) else None
