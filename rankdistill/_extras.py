@@ -10,6 +10,8 @@ from rankdistill.errors import MissingDependencyError
 EXTRA_OF = {
     "faiss": "faiss",
     "seismic": "seismic",
+    "pyserini": "lucene",
+    "jnius_config": "lucene",
     "openvino": "openvino",
     "nncf": "int8",
     "onnxruntime": "onnx",

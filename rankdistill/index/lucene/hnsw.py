@@ -1,0 +1,101 @@
+"""Lucene's HNSW graphs of dense vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rankdistill.index.base import Ids, Scores, Vectors
+from rankdistill.index.documents import read_ids, write_ids
+from rankdistill.index.lucene.folder import Classes, LuceneFolder
+from rankdistill.index.lucene.hits import search_each
+from rankdistill.index.vectors import check_new, check_queries, normalised, refused
+
+BUILD_PARAMETERS: Mapping[str, float] = {"M": 16, "efConstruction": 100}
+SEARCH_PARAMETERS: Mapping[str, float] = {"efSearch": 100}
+UNIT = 1e-3
+"""How far from 1 the length of a vector may be where they are compared by dot product."""
+
+
+class LuceneHnswIndex:
+    """Approximate search by cosine, or by dot product of vectors of unit length, which is all that this index compares.
+
+    Args:
+        dimension: length of a vector; Lucene takes at most 4,096 in this index.
+        similarity: `cosine` (vectors are normalised on their way in) or `dot`.
+        build_parameters: some of `BUILD_PARAMETERS`.
+        search_parameters: some of `SEARCH_PARAMETERS`.
+    """
+
+    def __init__(
+        self,
+        dimension: int,
+        similarity: str,
+        build_parameters: Mapping[str, float],
+        search_parameters: Mapping[str, float],
+    ) -> None:
+        self.dimension, self.similarity = dimension, similarity
+        self.ids: list[str] = []
+        build = {**BUILD_PARAMETERS, **build_parameters}
+        self._depth = int({**SEARCH_PARAMETERS, **search_parameters}["efSearch"])
+        arguments = ["-collection", "JsonDenseVectorCollection", "-generator", "DenseVectorDocumentGenerator"]
+        graph = ["-M", str(int(build["M"])), "-efC", str(int(build["efConstruction"]))]
+        self._lucene = LuceneFolder(
+            "io.anserini.index.IndexHnswDenseVectors",
+            [*arguments, "-threads", "1", "-optimize", *graph],
+            self._searcher,
+        )
+
+    def add(self, ids: Sequence[str], vectors: Vectors) -> None:
+        """See `Index.add`.
+
+        Raises:
+            DataError: a vector compared by dot product has not unit length.
+            MissingDependencyError: there is no Pyserini, or no Java that is new enough.
+        """
+        check_new(ids, vectors, self.dimension, self.ids)
+        if self.similarity != "cosine":
+            lengths = np.linalg.norm(vectors, axis=1)
+            if (np.abs(lengths - 1) > UNIT).any():
+                furthest = lengths[np.abs(lengths - 1).argmax()]
+                raise refused("vectors of unit length, which Lucene's graph needs", f"length {furthest:.4g}")
+        rows = normalised(np.asarray(vectors, np.float32))
+        self._lucene.write(
+            {"docid": name, "contents": "", "vector": row.tolist()} for name, row in zip(ids, rows, strict=True)
+        )
+        self.ids.extend(ids)
+
+    def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
+        """See `Index.search`; the result has `min(k, documents)` columns, equal scores in the order of the ids."""
+        check_queries(vectors, self.dimension, k)
+        width = min(k, len(self.ids))
+        rows = normalised(np.asarray(vectors, np.float32))
+        searcher = self._lucene.opened()
+        ids, scores = search_each(
+            lambda row: searcher.search(row.tolist(), width), list(rows), width, self._lucene.subject
+        )
+        cosines = 2 * scores - 1
+        return ids, cosines if self.similarity == "cosine" else cosines * np.linalg.norm(vectors, axis=1)[:, None]
+
+    def save(self, folder: Path) -> None:
+        """See `Index.save`."""
+        self._lucene.save(folder)
+        write_ids(folder, self.ids)
+
+    @classmethod
+    def load(
+        cls, folder: Path, dimension: int, similarity: str, search_parameters: Mapping[str, float]
+    ) -> LuceneHnswIndex:
+        """Read what `save` wrote; raises as `LuceneFolder.read` does."""
+        index = cls(dimension, similarity, {}, search_parameters)
+        index.ids = read_ids(folder, None)
+        index._lucene.read(folder)
+        return index
+
+    def _searcher(self, classes: Classes, folder: str) -> Any:
+        arguments = classes("io.anserini.search.HnswDenseSearcher$Args")()
+        arguments.index, arguments.efSearch, arguments.quiet = folder, self._depth, True
+        return classes("io.anserini.search.HnswDenseSearcher")(arguments)

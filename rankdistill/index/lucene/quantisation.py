@@ -1,0 +1,60 @@
+"""Sparse weights as whole numbers, as an impact index keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rankdistill.errors import ConfigError
+from rankdistill.index.sparse.base import SparseVectors
+
+FACTOR = 100.0
+"""What weights are multiplied with unless told otherwise, as published SPLADE indexes do."""
+
+MAXIMUM = 2**16 - 1
+"""Largest whole weight. Anserini writes a term as often as its weight, so larger ones are a mistake in the factor.
+Scores are exact as long as they stay below 2^24, where Lucene's float32 still holds every whole number."""
+
+
+def quantise(vectors: SparseVectors, factor: float, names: Sequence[str]) -> Any:
+    """`vectors` times `factor`, rounded half to even, without what becomes 0: scipy's `csr_array` of int32.
+
+    Args:
+        vectors: finite weights, `[n, vocabulary]`.
+        factor: above 0.
+        names: what each row is, for the error.
+
+    Raises:
+        ConfigError: a weight below 0, or one above `MAXIMUM` after quantisation.
+    """
+    from scipy.sparse import csr_array
+
+    scaled = np.rint(vectors.data.astype(np.float64) * factor)
+    bad = np.flatnonzero((scaled < 0) | (scaled > MAXIMUM))
+    if bad.size:
+        row = int(np.searchsorted(vectors.indptr, bad[0], side="right")) - 1
+        weight = vectors.data[bad[0]]
+        raise ConfigError(
+            expected=f"weights from 0 to {MAXIMUM / factor:g}, so that {factor:g} times each is at most {MAXIMUM:,}",
+            got=f"{weight:.6g} in {names[row]}",
+            consequence="the weight would be cut, so nothing was done",
+            remedy="take another back end: Lucene's impacts cannot be negative"
+            if weight < 0
+            else "build the index with a smaller quantisation factor",
+        )
+    whole = csr_array((scaled.astype(np.int32), vectors.indices, vectors.indptr), shape=vectors.shape, copy=True)
+    whole.eliminate_zeros()
+    return whole
+
+
+def require_factor(factor: float) -> None:
+    """Raise ConfigError unless `factor` is a finite number above 0."""
+    if not (np.isfinite(factor) and factor > 0):
+        raise ConfigError(
+            expected="a quantisation factor above 0",
+            got=f"{factor:g}",
+            consequence="nothing was built",
+            remedy=f"leave it out: {FACTOR:g} is usual",
+        )
