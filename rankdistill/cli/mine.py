@@ -14,25 +14,41 @@ def mine(
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
     out: Annotated[Path, typer.Option(help="Folder for the candidates.")],
     split: Annotated[str, typer.Option(help="Whose queries and labels.")] = "train",
-    source: Annotated[list[str], typer.Option(help="bm25 or dense; may be repeated.")] = ["bm25"],  # noqa: B006 - typer's default, never changed
+    source: Annotated[
+        list[str],
+        typer.Option(
+            help="bm25, dense:MODEL, sparse:MODEL or multi-vector:MODEL; NAME=... where two are of one kind; may be "
+            "repeated."
+        ),
+    ] = ["bm25"],  # noqa: B006 - typer's default, never changed
     depth: Annotated[int, typer.Option(help="How deep each source is asked.")] = 50,
-    model: Annotated[str | None, typer.Option(help="Model of the source `dense`: path, hub id or pypi:NAME.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Tokens `dense` reads of a text.")] = None,
-    ranks: Annotated[str | None, typer.Option(help="Keep ranks FIRST:LAST only; positives are always kept.")] = None,
-    sample: Annotated[int | None, typer.Option(help="Draw this many from the ranks, uniformly.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model of sources written without one, as `dense`.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Tokens that models read of a text.")] = None,
+    ranks: Annotated[
+        list[str],
+        typer.Option(help="Keep ranks FIRST:LAST only, or of one source SOURCE=FIRST:LAST; positives are always kept."),
+    ] = [],  # noqa: B006
+    sample: Annotated[
+        list[str], typer.Option(help="Draw N from the ranks, uniformly, or of one source SOURCE=N.")
+    ] = [],  # noqa: B006
     seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    fusion: Annotated[
+        str | None, typer.Option(help="rrf, min_max or z_score: let the fused list of the sources choose.")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="Of the fusion, one a source, as 0.7,0.3.")] = None,
     limit_queries: Annotated[int | None, typer.Option(help="Mine this many queries, chosen by hash.")] = None,
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
 ) -> None:
     """Retrieve candidate documents for the queries of a split; judged positives are always kept."""
+    from rankdistill.cli.fusing import parse_fusion
     from rankdistill.data import load
     from rankdistill.mining import candidates
-    from rankdistill.mining.source import named
-    from rankdistill.mining.window import Window, parse_ranks
+    from rankdistill.mining.sources import KINDS, named
+    from rankdistill.mining.window import parse_windows
 
-    first, last = parse_ranks(ranks) if ranks else (1, None)
-    window = Window(first, last, sample, seed)
-    sources = [named(name, model, max_length) for name in source]
+    window, windows = parse_windows(ranks, sample, seed)
+    sources = [named(text, model, max_length, KINDS) for text in source]
+    fused = parse_fusion(fusion, weights)
     dataset = load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
     queries = candidates.sample_queries(dataset.queries(split), limit_queries)
@@ -45,6 +61,8 @@ def mine(
             sources,
             depth,
             window=window,
+            windows=windows,
+            fusion=fused,
             limit_queries=limit_queries,
             command=console.command(),
             progress=lambda advanced: bar.advance(task, advanced),

@@ -1,4 +1,4 @@
-"""Vectors of the tokens of texts: one row a token, texts one after the other."""
+"""Vectors of the tokens of texts, one row a token, texts one after the other; and their score, MaxSim."""
 
 from __future__ import annotations
 
@@ -58,3 +58,25 @@ def joined(parts: Iterable[TokenVectors]) -> TokenVectors:
     starts = [part.starts[:-1] + offset for part, offset in zip(every, offsets, strict=True)]
     vectors = np.concatenate([part.vectors for part in every])
     return TokenVectors(vectors, np.concatenate([*starts, [len(vectors)]]).astype(np.int64))
+
+
+def max_sim(queries: TokenVectors, documents: TokenVectors, mean: bool) -> NDArray[np.float32]:
+    """The score of every query with every document, float32 `[queries, documents]`.
+
+    s(q, d) = sum over query tokens of the largest dot product with a token of d, divided by the number of query tokens
+    with `mean`; minus infinity where one of the two has no token.
+
+    Source: Khattab and Zaharia 2020, arXiv 2004.12832.
+    """
+    scores = np.full((len(queries), len(documents)), -np.inf, np.float32)
+    filled = np.flatnonzero(documents.lengths)
+    asked = np.flatnonzero(queries.lengths)
+    if not len(filled) or not len(asked):
+        return scores
+    products = documents.vectors @ queries.vectors.T
+    best = np.maximum.reduceat(products, documents.starts[filled], axis=0)
+    sums = np.add.reduceat(best, queries.starts[asked], axis=1)
+    if mean:
+        sums = sums / queries.lengths[asked].astype(np.float32)
+    scores[np.ix_(asked, filled)] = sums.T
+    return scores

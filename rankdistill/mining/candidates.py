@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rankdistill import files, manifest, tables
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
-from rankdistill.mining.source import Progress, Source
+from rankdistill.fusion import Fusion
+from rankdistill.mining.choosing import Choice, Ranked, lists_of_queries
+from rankdistill.mining.source import Hits, Progress, Source
 from rankdistill.mining.window import ALL_RANKS, Window
 from rankdistill.records import Candidate
 
@@ -28,6 +30,8 @@ def mine(
     depth: int,
     *,
     window: Window = ALL_RANKS,
+    windows: Mapping[str, Window] = MappingProxyType({}),
+    fusion: Fusion | None = None,
     limit_queries: int | None = None,
     progress: Progress = lambda advanced: None,
 ) -> pa.Table:
@@ -37,12 +41,17 @@ def mine(
     judged relevant (label > 0) is kept for every source: with its rank and score if the source returned it within
     `depth`, inside the window or not, else with null for both. They do not count towards the window's sample.
 
+    With `fusion`, the lists are fused into one more source, `fused`; its window alone chooses the documents, and the
+    other sources' rows say where each of them stood there.
+
     Args:
         dataset: the collection.
         split: whose queries and labels.
         sources: where candidates come from; names must differ.
         depth: how deep each source is asked.
         window: which ranks are kept.
+        windows: source -> its own window, instead of `window`.
+        fusion: how the sources' lists become one; None: they do not.
         limit_queries: mine only this many queries; see `sample_queries`.
         progress: called with the number of texts (documents, queries) done; each source does all once.
 
@@ -50,17 +59,22 @@ def mine(
         `tables.CANDIDATES`, sorted by query_id, source, rank (null last), doc_id.
 
     Raises:
-        ConfigError: no source, two of one name, or a window outside the depth.
+        ConfigError: no source, two of one name, a window outside the depth or of no source, or weights of the fusion
+            that do not fit the sources.
         DataError: no such split.
     """
-    _check(sources, depth, window)
+    choice = Choice(window, windows, fusion)
+    choice.require([source.name for source in sources], depth)
     qrels = dataset.qrels(split)
     queries = sample_queries(dataset.queries(split), limit_queries)
-    rows: list[Candidate] = []
+    found: dict[str, Hits] = {}
     for source in sources:
-        ids, scores = source.retrieve(dataset.contents, list(queries.values()), depth, progress)
-        for query_id, query_ids, query_scores in zip(queries, ids, scores, strict=True):
-            rows.extend(_candidates(query_id, source.name, query_ids, query_scores, qrels[query_id], window))
+        found[source.name] = source.retrieve(dataset.contents, list(queries.values()), depth, progress)
+    rows: list[Candidate] = []
+    for query_id, lists in zip(queries, lists_of_queries(found, fusion, depth), strict=True):
+        kept = choice.choose(query_id, lists, qrels[query_id])
+        for name, hits in lists.items():
+            rows.extend(_candidates(query_id, name, hits, qrels[query_id], kept[name]))
     rows.sort(key=lambda row: (row.query_id, row.source, row.rank is None, row.rank, row.doc_id))
     columns = zip(*rows, strict=True) if rows else [[] for _ in tables.CANDIDATES]
     return pa.table(dict(zip(tables.CANDIDATES.names, map(list, columns), strict=True)), schema=tables.CANDIDATES)
@@ -92,6 +106,8 @@ def build(
     depth: int,
     *,
     window: Window = ALL_RANKS,
+    windows: Mapping[str, Window] = MappingProxyType({}),
+    fusion: Fusion | None = None,
     limit_queries: int | None = None,
     command: str = "",
     progress: Progress = lambda advanced: None,
@@ -104,14 +120,25 @@ def build(
         StaleOutputError: `out` holds candidates of other inputs or parameters.
         OutputError, ConfigError, DataError: see `mine` and `rankdistill.files`.
     """
-    _check(sources, depth, window)
-    wanted = _describe(dataset, split, sources, depth, window, limit_queries)
+    choice = Choice(window, windows, fusion)
+    choice.require([source.name for source in sources], depth)
+    wanted = _describe(dataset, split, sources, depth, choice, limit_queries)
     with files.exclusive(out):
         if manifest.is_current(out, wanted):
             return False
         files.remove_temporaries(out)
         path = out / tables.CANDIDATES_FILE
-        found = mine(dataset, split, sources, depth, window=window, limit_queries=limit_queries, progress=progress)
+        found = mine(
+            dataset,
+            split,
+            sources,
+            depth,
+            window=window,
+            windows=windows,
+            fusion=fusion,
+            limit_queries=limit_queries,
+            progress=progress,
+        )
         tables.write_parquet(path, found)
         manifest.Manifest(
             artefact=ARTEFACT,
@@ -137,46 +164,24 @@ def read(folder: str | Path) -> pa.Table:
 
 
 def _candidates(
-    query_id: str,
-    source: str,
-    doc_ids: Sequence[str],
-    scores: np.ndarray,
-    labels: Mapping[str, int],
-    window: Window,
+    query_id: str, source: str, hits: Ranked, labels: Mapping[str, int], kept: Set[str]
 ) -> Iterator[Candidate]:
     """One query's rows from one source, in no particular order."""
-    ranked = list(enumerate(zip(doc_ids, scores.tolist(), strict=True), start=1))
-    relevant = {doc_id for doc_id, label in labels.items() if label > 0}
-    chosen = window.choose([rank for rank, (doc_id, _) in ranked if doc_id not in relevant], query_id, source)
-    for rank, (doc_id, score) in ranked:
-        if rank in chosen or doc_id in relevant:
+    for rank, (doc_id, score) in enumerate(hits, start=1):
+        if doc_id in kept:
             yield Candidate(query_id, doc_id, source, rank, score, labels.get(doc_id))
-    for doc_id in relevant.difference(doc_ids):
+    for doc_id in {doc_id for doc_id, label in labels.items() if label > 0}.difference(doc_id for doc_id, _ in hits):
         yield Candidate(query_id, doc_id, source, None, None, labels[doc_id])
 
 
-def _check(sources: Sequence[Source], depth: int, window: Window) -> None:
-    names = [source.name for source in sources]
-    if not names or len(set(names)) < len(names):
-        raise ConfigError(
-            expected="at least one source, each with its own name",
-            got=str(names),
-            consequence="nothing was mined: rows of two sources could not be told apart",
-            remedy="name each source once",
-        )
-    window.require_within(depth)
-
-
 def _describe(
-    dataset: Dataset, split: str, sources: Sequence[Source], depth: int, window: Window, limit_queries: int | None
+    dataset: Dataset, split: str, sources: Sequence[Source], depth: int, choice: Choice, limit_queries: int | None
 ) -> manifest.Manifest:
     inputs = {"dataset": dataset.fingerprint, "qrels": dataset.qrels_hash(split)}
     parameters: dict[str, Any] = {
         "split": split,
         "depth": depth,
-        "ranks": [window.first, window.last or depth],
-        "sample": window.sample,
-        "seed": window.seed,
+        **choice.parameters(depth),
         "limit_queries": limit_queries,
         "sources": {source.name: dict(source.parameters) for source in sources},
     }

@@ -60,6 +60,29 @@ ALL_RANKS = Window()
 """The whole list that a source returns."""
 
 
+def parse_windows(ranks: Sequence[str], samples: Sequence[str], seed: int) -> tuple[Window, dict[str, Window]]:
+    """The window of every source, and those that sources have for themselves.
+
+    Args:
+        ranks: `FIRST:LAST` for all sources, `SOURCE=FIRST:LAST` for one.
+        samples: `N` for all, `SOURCE=N` for one; a source with its own ranks or sample takes the other from all.
+        seed: of the draws.
+
+    Raises:
+        ConfigError: another shape, or one source twice.
+    """
+    ranks_of, sample_of = _by_source(ranks), _by_source(samples)
+    windows = {
+        source: Window(
+            *_parse_ranks(ranks_of.get(source, ranks_of.get(_ALL))),
+            _parse_sample(sample_of.get(source, sample_of.get(_ALL))),
+            seed,
+        )
+        for source in dict.fromkeys([_ALL, *ranks_of, *sample_of])
+    }
+    return windows.pop(_ALL), windows
+
+
 def parse_ranks(text: str) -> tuple[int, int]:
     """`LO:HI` as two integers.
 
@@ -70,6 +93,29 @@ def parse_ranks(text: str) -> tuple[int, int]:
     if not (colon and first.isdecimal() and last.isdecimal()):
         raise _invalid("ranks as FIRST:LAST, for example 1:50", repr(text))
     return int(first), int(last)
+
+
+_ALL = ""
+
+
+def _by_source(texts: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        source, sign, value = text.rpartition("=")
+        if source in found or (sign and not source):
+            raise _invalid("one value for all sources and at most one SOURCE=VALUE for each", ", ".join(texts))
+        found[source] = value
+    return found
+
+
+def _parse_ranks(text: str | None) -> tuple[int, int | None]:
+    return (1, None) if text is None else parse_ranks(text)
+
+
+def _parse_sample(text: str | None) -> int | None:
+    if text is not None and not text.isdecimal():
+        raise _invalid("a sample as a number, or SOURCE=NUMBER", repr(text))
+    return None if text is None else int(text)
 
 
 def _invalid(expected: str, got: str) -> ConfigError:

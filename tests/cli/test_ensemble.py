@@ -12,7 +12,7 @@ from rankdistill.cli.ensemble import ensemble
 from rankdistill.cli.train import train
 from rankdistill.errors import ConfigError, DataError, StaleOutputError, StoreError
 from rankdistill.mining import candidates
-from rankdistill.mining.source import named
+from rankdistill.mining.sources import named
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.stores.writer import ScoreWriter
 from tests.cli.verb import Run, run_verb

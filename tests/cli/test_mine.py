@@ -48,6 +48,17 @@ def test_every_flag_reaches_the_table(tiny_beir: Path, tiny_encoder: str, tmp_pa
     assert others["rank"].is_between(2, 9).all()
 
 
+def test_a_fused_mix_with_sources_of_one_kind(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> None:
+    sources = ("--source", f"a=dense:{tiny_encoder}", "--source", f"b=dense:{tiny_encoder}", "--source", "bm25")
+    flags = ("--fusion", "rrf", "--weights", "1,0.5,2", "--ranks", "fused=2:6", "--sample", "fused=3")
+    output = run("--data", tiny_beir, "--out", tmp_path / "c", *sources, *flags)
+    assert "fused: " in output
+    found = pl.DataFrame(candidates.read(tmp_path / "c"))
+    assert set(found["source"]) == {"a", "b", "bm25", "fused"}
+    drawn = found.filter(pl.col("label").is_null() & (pl.col("source") == "fused"))
+    assert drawn.group_by("query_id").len()["len"].max() == 3
+
+
 def test_bad_rows_stop_it_unless_lenient(tiny_beir: Path, tmp_path: Path) -> None:
     with (tiny_beir / "qrels/train.tsv").open("a") as stream:
         stream.write("q00\tnowhere\t1\n")
@@ -65,6 +76,11 @@ def test_bad_rows_stop_it_unless_lenient(tiny_beir: Path, tmp_path: Path) -> Non
         (("--source", "dense"), ConfigError),
         (("--ranks", "5"), ConfigError),
         (("--ranks", "1:60"), ConfigError),
+        (("--ranks", "dense=1:5"), ConfigError),
+        (("--sample", "few"), ConfigError),
+        (("--fusion", "rrf"), ConfigError),
+        (("--fusion", "borda"), ConfigError),
+        (("--weights", "1"), ConfigError),
         (("--depth", "0"), ConfigError),
         (("--limit-queries", "0"), ConfigError),
         (("--source", "bm25", "--source", "bm25"), ConfigError),

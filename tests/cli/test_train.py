@@ -14,7 +14,7 @@ from rankdistill import data
 from rankdistill.cli.train import train
 from rankdistill.errors import ConfigError, DataError, GateError, ModelReferenceError
 from rankdistill.mining import candidates
-from rankdistill.mining.source import named
+from rankdistill.mining.sources import named
 from rankdistill.stores.writer import ScoreWriter
 from tests.cli.verb import run_verb
 from tests.stores.conftest import HashTeacher

@@ -18,7 +18,7 @@ from rankdistill import data, executors, teachers
 from rankdistill.errors import ExecutorError, RankdistillError, TeacherError
 from rankdistill.executors.ray import Pool, RayExecutor, plan_pool
 from rankdistill.mining import candidates
-from rankdistill.mining.source import named
+from rankdistill.mining.sources import named
 from rankdistill.stores.writer import ScoreWriter
 from tests.stores.test_writer import contents
 

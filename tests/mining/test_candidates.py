@@ -16,8 +16,10 @@ from rankdistill import manifest, tables
 from rankdistill.data import Dataset, load
 from rankdistill.errors import ConfigError, DataError, LockedError, StaleOutputError
 from rankdistill.files import exclusive, hash_file
+from rankdistill.fusion import Fusion, rrf
 from rankdistill.mining import candidates
-from rankdistill.mining.source import Bm25Source, DenseSource, Hits, Progress, named
+from rankdistill.mining.source import Hits, Progress
+from rankdistill.mining.sources import Bm25Source, DenseSource
 from rankdistill.mining.window import Window
 
 
@@ -96,6 +98,58 @@ def test_two_sources_together_are_their_two_tables(dataset: Dataset) -> None:
     both = frame(candidates.mine(dataset, "train", [one, two], 10, window=window))
     apart = [frame(candidates.mine(dataset, "train", [source], 10, window=window)) for source in (one, two)]
     assert set(both.iter_rows()) == set(pl.concat(apart).iter_rows())
+
+
+def test_a_source_may_have_a_window_of_its_own(dataset: Dataset) -> None:
+    sources = [FixedSource("one"), FixedSource("two", True)]
+    found = frame(candidates.mine(dataset, "train", sources, 20, window=Window(1, 5), windows={"two": Window(11, 12)}))
+    others = found.filter(pl.col("label").is_null())
+    ranks = others.group_by("source").agg(pl.col("rank").min().alias("low"), pl.col("rank").max().alias("high"))
+    assert set(ranks.iter_rows()) == {("one", 1, 5), ("two", 11, 12)}
+
+
+def test_fusion_chooses_and_the_sources_say_where_they_had_it(dataset: Dataset) -> None:
+    sources = [FixedSource("one"), FixedSource("two", True)]
+    found = frame(candidates.mine(dataset, "train", sources, 30, window=Window(1, 6), fusion=Fusion()))
+    lists = [{one: 0.0 for one in sorted(dataset.doc_ids, reverse=reverse)[:30]} for reverse in (False, True)]
+    expected = list(rrf(lists))
+    for query_id, labels in dataset.qrels("train").items():
+        own = found.filter((pl.col("query_id") == query_id) & pl.col("label").is_null())
+        chosen = [doc_id for doc_id in expected[:6] if doc_id not in labels]
+        assert own.filter(pl.col("source") == "fused").sort("rank")["doc_id"].to_list() == chosen
+        for name, ranking in zip(("one", "two"), lists, strict=True):
+            rows = own.filter(pl.col("source") == name)
+            assert dict(rows.select("doc_id", "rank").iter_rows()) == {
+                doc_id: list(ranking).index(doc_id) + 1 for doc_id in chosen if doc_id in ranking
+            }
+    assert set(found["source"]) == {"one", "two", "fused"}
+    assert found.filter(pl.col("label") > 0).group_by("query_id", "doc_id").len()["len"].unique().to_list() == [3]
+
+
+def test_fusion_goes_into_the_manifest(dataset: Dataset, tmp_path: Path) -> None:
+    sources = [FixedSource("one"), FixedSource("two", True)]
+    candidates.build(tmp_path, dataset, "train", sources, 5, fusion=Fusion("z_score", (0.3, 0.7)))
+    made = manifest.expect(tmp_path, "candidates", "mine").parameters
+    assert made["fusion"] == {"method": "z_score", "weights": [0.3, 0.7]}
+    with pytest.raises(StaleOutputError):
+        candidates.build(tmp_path, dataset, "train", sources, 5, fusion=Fusion("z_score", (0.4, 0.6)))
+
+
+@pytest.mark.parametrize(
+    ("windows", "fusion", "said"),
+    [
+        ({"two": Window(1, 3)}, None, "one"),
+        ({"one": Window(1, 3)}, Fusion(), "fused"),
+        ({"one": Window(1, 99)}, None, "depth"),
+        ({}, Fusion(weights=(1.0,)), "2 weights"),
+    ],
+)
+def test_windows_and_weights_that_fit_no_source_are_refused(
+    dataset: Dataset, windows: Mapping[str, Window], fusion: Fusion | None, said: str
+) -> None:
+    sources = [FixedSource("one"), FixedSource("other", True)]
+    with pytest.raises(ConfigError, match=said):
+        candidates.mine(dataset, "train", sources, 5, windows=windows, fusion=fusion)
 
 
 def test_the_sample_is_drawn_among_the_others_than_positives(dataset: Dataset) -> None:
@@ -206,15 +260,6 @@ def test_reading_what_is_absent_unfinished_or_damaged_is_an_error(dataset: Datas
     (out / "candidates.parquet").write_text("no parquet")
     with pytest.raises(DataError, match="a whole Parquet file"):
         candidates.read(out)
-
-
-def test_sources_by_name() -> None:
-    assert named("bm25") == Bm25Source()
-    assert named("dense", "some/model", 64) == DenseSource("some/model", 64)
-    with pytest.raises(ConfigError, match="--model"):
-        named("dense")
-    with pytest.raises(ConfigError, match="bm25, dense"):
-        named("splade")
 
 
 def test_dense_source_agrees_with_sentence_transformers(dataset: Dataset, tiny_encoder: str) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from rankdistill.errors import ConfigError
-from rankdistill.mining.window import Window, parse_ranks
+from rankdistill.mining.window import ALL_RANKS, Window, parse_ranks, parse_windows
 
 
 def test_both_ends_are_inside() -> None:
@@ -59,3 +59,19 @@ def test_ranks_are_parsed() -> None:
     for text in ("10", "a:b", "1-50", ":5", "5:", "-1:5"):
         with pytest.raises(ConfigError, match="FIRST:LAST"):
             parse_ranks(text)
+
+
+def test_windows_by_source_take_what_they_lack_from_all() -> None:
+    window, windows = parse_windows(["1:50", "dense=10:100"], ["bm25=5", "20"], 3)
+    assert window == Window(1, 50, 20, 3)
+    assert windows == {"dense": Window(10, 100, 20, 3), "bm25": Window(1, 50, 5, 3)}
+    assert parse_windows([], [], 0) == (ALL_RANKS, {})
+
+
+@pytest.mark.parametrize(
+    ("ranks", "samples"),
+    [(["1:5", "2:6"], []), (["a=1:5", "a=2:6"], []), (["=1:5"], []), (["a=5"], []), ([], ["a=x"]), ([], ["-1"])],
+)
+def test_windows_of_another_shape_are_refused(ranks: list[str], samples: list[str]) -> None:
+    with pytest.raises(ConfigError):
+        parse_windows(ranks, samples, 0)

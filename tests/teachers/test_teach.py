@@ -11,7 +11,7 @@ import pytest
 from rankdistill import data
 from rankdistill.errors import StaleOutputError
 from rankdistill.mining import candidates as mined
-from rankdistill.mining.source import named
+from rankdistill.mining.sources import named
 from rankdistill.teachers import load
 from rankdistill.teachers.teach import CHECKPOINTS, LOG_FILE, Dev, teach
 from rankdistill.teachers.teaching.config import TeachConfig

@@ -1,4 +1,4 @@
-"""What multi-vector indexes are given, what they check, and their score.
+"""What multi-vector indexes are given, and what they check.
 
 A multi-vector index is an `Index[TokenVectors]`. A document of which the model scores no token is never found, and a
 query without tokens finds nothing, so a row of the result may end in `NOTHING`.
@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
 from rankdistill.index.arrays import write_array
 from rankdistill.index.vectors import check_ids, check_k, refused
 from rankdistill.inference.token_vectors import TokenVectors
+from rankdistill.inference.token_vectors import max_sim as max_sim
 
 SIMILARITIES = ("maxsim", "meanmaxsim")
 VECTORS_FILE, STARTS_FILE = "token_vectors.npy", "starts.npy"
@@ -61,28 +61,6 @@ def check_queries(queries: TokenVectors, dimension: int, k: int) -> None:
             consequence="nothing was searched",
             remedy="check the model that made them",
         )
-
-
-def max_sim(queries: TokenVectors, documents: TokenVectors, mean: bool) -> NDArray[np.float32]:
-    """The score of every query with every document, float32 `[queries, documents]`.
-
-    s(q, d) = sum over query tokens of the largest dot product with a token of d, divided by the number of query tokens
-    with `mean`; minus infinity where one of the two has no token.
-
-    Source: Khattab and Zaharia 2020, arXiv 2004.12832.
-    """
-    scores = np.full((len(queries), len(documents)), -np.inf, np.float32)
-    filled = np.flatnonzero(documents.lengths)
-    asked = np.flatnonzero(queries.lengths)
-    if not len(filled) or not len(asked):
-        return scores
-    products = documents.vectors @ queries.vectors.T
-    best = np.maximum.reduceat(products, documents.starts[filled], axis=0)
-    sums = np.add.reduceat(best, queries.starts[asked], axis=1)
-    if mean:
-        sums = sums / queries.lengths[asked].astype(np.float32)
-    scores[np.ix_(asked, filled)] = sums.T
-    return scores
 
 
 def write_vectors(folder: Path, documents: TokenVectors) -> None:

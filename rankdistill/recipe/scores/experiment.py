@@ -189,7 +189,7 @@ class Experiment:
 
     def _mine(self, out: Path, progress: Progress) -> None:
         from rankdistill.mining import candidates
-        from rankdistill.mining.source import named
+        from rankdistill.mining.sources import named
         from rankdistill.mining.window import Window, parse_ranks
 
         part = self.recipe.mine

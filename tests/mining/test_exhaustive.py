@@ -1,4 +1,4 @@
-"""Dense search against one big sorted product."""
+"""Exact search in chunks against one big sorted product."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rankdistill.mining import dense
+from rankdistill.mining.exhaustive import search
+from rankdistill.mining.sources.dense import DenseScorer
 
 
 class FakeEncoder:
@@ -49,31 +50,27 @@ def by_sorting(similarity: str, depth: int) -> list[list[str]]:
 
 @pytest.mark.parametrize("similarity", ["cosine", "dot"])
 @pytest.mark.parametrize(("chunk", "block"), [(1000, 1000), (7, 3), (1, 1)])
-def test_agrees_with_one_sorted_product_whatever_the_chunks(
-    monkeypatch: pytest.MonkeyPatch, similarity: str, chunk: int, block: int
-) -> None:
-    monkeypatch.setattr(dense, "DOCUMENTS_AT_ONCE", chunk)
-    monkeypatch.setattr(dense, "QUERIES_AT_ONCE", block)
+def test_agrees_with_one_sorted_product_whatever_the_chunks(similarity: str, chunk: int, block: int) -> None:
     encoder = FakeEncoder(similarity)
-    ids, scores = dense.search(encoder, CONTENTS, QUERIES, 25, lambda advanced: None)
+    ids, scores = search(DenseScorer(encoder, chunk, block), CONTENTS, QUERIES, 25, lambda advanced: None)
     assert [sorted(row) for row in ids] == [sorted(row) for row in by_sorting(similarity, 25)]
     assert all((np.diff(row) <= 0).all() for row in scores)
     assert encoder.largest <= max(chunk, len(QUERIES))
 
 
 def test_cosine_scores_are_cosines() -> None:
-    _, scores = dense.search(FakeEncoder("cosine"), CONTENTS, QUERIES, 100, lambda advanced: None)
+    _, scores = search(DenseScorer(FakeEncoder("cosine")), CONTENTS, QUERIES, 100, lambda advanced: None)
     assert all(np.abs(row).max() <= 1 + 1e-6 for row in scores)
-    _, scores = dense.search(FakeEncoder("dot"), CONTENTS, QUERIES, 100, lambda advanced: None)
+    _, scores = search(DenseScorer(FakeEncoder("dot")), CONTENTS, QUERIES, 100, lambda advanced: None)
     assert any(np.abs(row).max() > 2 for row in scores)
 
 
 def test_a_depth_beyond_the_corpus_returns_every_document_once() -> None:
-    ids, _ = dense.search(FakeEncoder("dot"), CONTENTS, QUERIES, 1000, lambda advanced: None)
+    ids, _ = search(DenseScorer(FakeEncoder("dot")), CONTENTS, QUERIES, 1000, lambda advanced: None)
     assert all(sorted(row) == sorted(CONTENTS) for row in ids)
 
 
 def test_progress_counts_queries_and_documents() -> None:
     steps: list[int] = []
-    dense.search(FakeEncoder("dot"), CONTENTS, QUERIES, 5, steps.append)
+    search(DenseScorer(FakeEncoder("dot")), CONTENTS, QUERIES, 5, steps.append)
     assert sum(steps) == len(CONTENTS) + len(QUERIES)

@@ -1,0 +1,36 @@
+"""BM25 as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rankdistill.mining.source import Hits, Progress
+
+
+@dataclass(frozen=True)
+class Bm25Source:
+    """BM25 as `rankdistill.mining.bm25.Bm25` scores it."""
+
+    k1: float = 0.9
+    b: float = 0.4
+    name: str = "bm25"
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """None: BM25 reads only the data set."""
+        return {}
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """k1, b and the text analysis."""
+        return {"k1": self.k1, "b": self.b, "method": "lucene", "stemmer": "english", "stopwords": "english"}
+
+    def retrieve(self, contents: Mapping[str, str], queries: Sequence[str], depth: int, progress: Progress) -> Hits:
+        """Index `contents`, then search; see `Source.retrieve`."""
+        from rankdistill.mining.bm25 import Bm25
+
+        index = Bm25(contents, k1=self.k1, b=self.b)
+        progress(len(contents))
+        return index.retrieve(queries, depth, progress)
