@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rankdistill.students.settings import StudentSettings
 from rankdistill.training import settings
@@ -63,6 +63,11 @@ class AlignConfig(RunSettings):
     )
 
     eval_steps: int = Field(500, ge=1, description="Steps between evaluations and checkpoints.")
+    select: Literal["best", "last"] = Field(
+        "best",
+        description="Which checkpoint the student is: the best by the mean asymmetric dev nDCG@10, or the last one; "
+        "few dev queries may prefer an early one by chance.",
+    )
     patience: int | None = Field(
         None,
         ge=1,
@@ -74,6 +79,14 @@ class AlignConfig(RunSettings):
     preparation: StudentSettings = Field(
         StudentSettings.model_validate({}), description="How the student is made before it is trained."
     )
+
+    @model_validator(mode="after")
+    def _can_stop(self) -> AlignConfig:
+        if self.select == "last" and self.patience is not None:
+            raise ValueError(
+                "patience: stopping early keeps the best checkpoint; leave `select` at best, or patience out"
+            )
+        return self
 
     @property
     def limits(self) -> dict[str, int | None]:

@@ -204,6 +204,21 @@ def test_the_best_checkpoint_by_asymmetric_ndcg_is_kept(run: Run, tiny_data: Dat
     assert (out / "model.safetensors").read_bytes() == kept.read_bytes()
 
 
+def test_the_last_checkpoint_is_kept_where_it_is_asked_for(run: Run, tiny_data: Dataset) -> None:
+    dev = [Dev(tiny_data, "dev")]
+    options = {"steps": 16, "learning_rate": 0.5}  # so high that an early step is the best one
+    best, last = run("best", dev=dev, **options), run("last", dev=dev, select="last", **options)
+    assert log(best)["best_step"] < 16
+    assert log(last)["best_step"] == 16
+    assert log(last)["monitor"] == log(best)["monitor"]
+    assert (last / "model.safetensors").read_bytes() != (best / "model.safetensors").read_bytes()
+
+
+def test_stopping_early_needs_the_best_checkpoint() -> None:
+    with pytest.raises(ConfigError, match="patience"):
+        settings.read(None, select="last", patience=2)
+
+
 def test_training_stops_when_the_asymmetric_score_stays(run: Run, tiny_data: Dataset) -> None:
     out = run(steps=40, dev=[Dev(tiny_data, "dev")], patience=2, learning_rate=1e-9)
     assert log(out)["steps"] == 12
