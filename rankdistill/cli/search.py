@@ -17,7 +17,7 @@ def search(
     model: Annotated[str | None, typer.Option(help="Query model or bundle; the index's own unless given.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the model.")] = "auto",
     parameter: Annotated[
-        list[str], typer.Option(help="FAISS search parameter, NAME=VALUE, as efSearch=256; may be repeated.")
+        list[str], typer.Option(help="Search parameter, NAME=VALUE, as efSearch=256; may be repeated.")
     ] = [],  # noqa: B006
     data: Annotated[Path | None, typer.Option(help="BEIR folder: shows whole texts.")] = None,
 ) -> None:

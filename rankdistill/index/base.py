@@ -23,19 +23,15 @@ NOTHING = ""
 
 
 Queries = TypeVar("Queries", contravariant=True)
-"""What an index is given: dense `Vectors`, or the sparse ones of `rankdistill.index.sparse.base`."""
+"""What an index is given: dense `Vectors`, the sparse ones of `rankdistill.index.sparse.base`, or texts."""
 
 
 class Searcher(Protocol[Queries]):
-    """Vectors by document id, ready to be searched.
+    """Vectors, or texts, by document id, ready to be searched.
 
-    The score is the dot product, or the cosine where the space says so: the index then normalises what it is given.
+    The score is the dot product, or the cosine where the space says so: the index then normalises what it is given. Of
+    texts it is BM25's.
     """
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        ...
 
     @property
     def ids(self) -> list[str]:

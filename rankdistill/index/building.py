@@ -6,17 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from rankdistill import files, manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.executors.base import Executor
 from rankdistill.index import registry
-from rankdistill.index.base import Vectors
 from rankdistill.index.documents import write_snippets
 from rankdistill.index.elsewhere import Blocks, Elsewhere, EncoderSpec
-from rankdistill.index.encoding import DocumentEncoder, Progress, encode
+from rankdistill.index.encoding import Progress
+from rankdistill.index.kinds import DENSE, KINDS, Documents, Kind, of_model, of_space
 from rankdistill.records import Document
+from rankdistill.space import AnySpace
 
 ENCODING = "encoding"
 """Folder, inside that of an unfinished index, of what workers in other processes encode."""
@@ -26,9 +28,11 @@ ENCODING = "encoding"
 class BuildSettings:
     """How to build an index; see `build`."""
 
+    kind: str
     factory: str
     shard_size: int | None
     search_parameters: Mapping[str, float]
+    build_parameters: Mapping[str, float]
     snippet_length: int
     threads: int
 
@@ -40,21 +44,36 @@ class BuildSettings:
                 consequence="nothing was built",
                 remedy="give a larger shard size, or none",
             )
+        if self.shard_size is not None and not KINDS[self.kind].sharded:
+            raise ConfigError(
+                expected=f"one shard of {self.factory!r}",
+                got=f"shard_size={self.shard_size}",
+                consequence="nothing was built: each shard would weigh words by its own documents alone",
+                remedy="leave the shard size out",
+            )
+
+    def index(self, space: AnySpace) -> registry.IndexSettings:
+        """What the back end gets."""
+        return registry.IndexSettings(
+            space.dimension, space.similarity, self.factory, self.search_parameters, self.build_parameters, self.kind
+        )
 
 
 def build(
     dataset: Dataset,
-    model: str,
+    model: str | None,
     out: Path,
     factory: str = "exact",
     shard_size: int | None = None,
     *,
+    kind: str | None = None,
     search_parameters: Mapping[str, float] | None = None,
+    build_parameters: Mapping[str, float] | None = None,
     snippet_length: int = 200,
     threads: int = 1,
     max_length: int | None = None,
     backend: str = "auto",
-    encoder: DocumentEncoder | None = None,
+    encoder: Documents | None = None,
     executor: Executor | None = None,
     command: str = "",
     progress: Progress = lambda done: None,
@@ -65,11 +84,14 @@ def build(
 
     Args:
         dataset: the documents.
-        model: reference of the model, or folder of a bundle; the manifest keeps it, and searches use it.
+        model: reference of the model, or folder of a bundle; the manifest keeps it, and searches use it. None where the
+            back end compares words.
         out: the index folder.
-        factory: `exact`, or a FAISS factory string.
+        factory: a back end of `registry.BACKENDS`, such as `exact`, `seismic` or `bm25`; or a FAISS factory string.
         shard_size: documents a shard; None makes one shard. Memory holds one shard's texts and vectors.
-        search_parameters: of FAISS, kept as the index's defaults: `efSearch`, `nprobe`, ...
+        kind: a name in `kinds.KINDS`; told by the back end and the model unless given.
+        search_parameters: kept as the index's defaults: FAISS's `efSearch`, `nprobe`, Seismic's `query_cut`, ...
+        build_parameters: of the back end: `k1` and `b` of BM25, ...
         snippet_length: how many characters of each document to keep for showing results; 0 keeps none.
         threads: of adding to FAISS. With more than 1, an HNSW graph differs from run to run.
         max_length: tokens a text; None takes the model's own.
@@ -85,18 +107,30 @@ def build(
     Raises:
         StaleOutputError: `out` holds another index.
         DataError: the corpus is empty.
+        ConfigError: a setting that is unknown, or that the kind of index does not have.
     """
-    settings = BuildSettings(factory, shard_size, dict(search_parameters or {}), snippet_length, threads)
-    spec = EncoderSpec(model, backend, max_length)
-    encoder = encoder or spec.load()
+    chosen = _kind(model, factory, kind, encoder)
+    settings = BuildSettings(
+        chosen.name,
+        factory,
+        shard_size,
+        dict(search_parameters or {}),
+        dict(build_parameters or {}),
+        snippet_length,
+        threads,
+    )
+    encoder = encoder or chosen.open_documents(model, backend, max_length)
+    registry.require_known(settings.index(encoder.space))
+    _require_encodable(chosen, executor)
     wanted = _manifest(dataset, model, encoder, settings, max_length, command)
     if manifest.is_current(out, wanted):
         return False
     with files.exclusive(out):
         files.remove_temporaries(out)
         elsewhere = None
-        if executor is not None and executor.remote:
+        if executor is not None and executor.remote and model is not None:
             blocks = Blocks(out / ENCODING / wanted.identity[:16])
+            spec = EncoderSpec(model, backend, max_length)
             elsewhere = Elsewhere(blocks, spec, wanted.inputs["model"], executor)
         if not _Builder(out, encoder, settings, wanted, progress, elsewhere).build(dataset):
             raise DataError(
@@ -106,8 +140,24 @@ def build(
                 remedy="check corpus.jsonl",
             )
         files.remove_folder(out / ENCODING)
-        replace(wanted, outputs=_hashes(out, out.glob("shard-*/*.*"))).write(out)
+        replace(wanted, outputs=_hashes(out, out.glob("shard-*/**/*"))).write(out)
     return True
+
+
+def _kind(model: str | None, factory: str, name: str | None, encoder: Documents | None) -> Kind:
+    if name is not None:
+        return KINDS[name]
+    return of_model(model, factory) if encoder is None else of_space(encoder.space)
+
+
+def _require_encodable(kind: Kind, executor: Executor | None) -> None:
+    if executor is not None and executor.remote and kind is not DENSE:
+        raise ConfigError(
+            expected="an index of dense vectors, which other processes can encode",
+            got=f"a {kind.name} index",
+            consequence="nothing was built",
+            remedy="leave the executor out",
+        )
 
 
 def shard_name(number: int) -> str:
@@ -117,8 +167,8 @@ def shard_name(number: int) -> str:
 
 def _manifest(
     dataset: Dataset,
-    model: str,
-    encoder: DocumentEncoder,
+    model: str | None,
+    encoder: Documents,
     settings: BuildSettings,
     max_length: int | None,
     command: str,
@@ -130,12 +180,14 @@ def _manifest(
             "model": model,
             "max_length": max_length,
             "space": encoder.space.to_json(),
+            "kind": settings.kind,
             "factory": settings.factory,
             "shard_size": settings.shard_size,
             "search_parameters": dict(settings.search_parameters),
+            "build_parameters": dict(settings.build_parameters),
             "snippet_length": settings.snippet_length,
         },
-        versions=manifest.versions_of("numpy", "faiss-cpu", "faiss-gpu"),
+        versions=manifest.versions_of("numpy", "faiss-cpu", "faiss-gpu", "bm25s", "pyseismic-lsr", "pyserini"),
         command=command,
     )
 
@@ -154,7 +206,7 @@ class _Builder:
     """
 
     out: Path
-    encoder: DocumentEncoder
+    encoder: Documents
     settings: BuildSettings
     whole: manifest.Manifest
     progress: Progress
@@ -187,26 +239,24 @@ class _Builder:
         return replace(self.whole, artefact="index shard", inputs={**self.whole.inputs, "documents": ids})
 
     def _build_shard(self, number: int, documents: list[Document]) -> None:
-        folder, settings, space = self.out / shard_name(number), self.settings, self.encoder.space
+        folder, settings = self.out / shard_name(number), self.settings
         wanted = self._wanted(documents)
         files.make_folder(folder)
         if manifest.is_current(folder, wanted):
             self.progress(len(documents))
             return
-        index = registry.create(
-            registry.IndexSettings(space.dimension, space.similarity, settings.factory, settings.search_parameters),
-            threads=settings.threads,
-        )
+        index = registry.create(settings.index(self.encoder.space), threads=settings.threads)
         index.add([document.doc_id for document in documents], self._vectors(number, documents))
         index.save(folder)
         if settings.snippet_length:
             write_snippets(folder, {row.doc_id: row.contents[: settings.snippet_length] for row in documents})
-        replace(wanted, outputs=_hashes(folder, folder.glob("*.*"))).write(folder)
+        replace(wanted, outputs=_hashes(folder, folder.rglob("*"))).write(folder)
 
-    def _vectors(self, number: int, documents: list[Document]) -> Vectors:
+    def _vectors(self, number: int, documents: list[Document]) -> Any:
+        """What the index is given."""
         if self.elsewhere is not None:
             return self.elsewhere.blocks.shard(number, len(documents))
-        return encode(self.encoder, [row.contents for row in documents], self.progress)
+        return KINDS[self.settings.kind].encode(self.encoder, [row.contents for row in documents], self.progress)
 
 
 def _hashes(root: Path, paths: Iterable[Path]) -> dict[str, str]:

@@ -14,8 +14,9 @@ class IndexRecipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    factory: str = Field("exact", description="`exact`, or a FAISS factory string such as HNSW32.")
+    factory: str = Field("exact", description="A back end, or a FAISS factory string such as HNSW32.")
     search_parameters: dict[str, float] = Field(default_factory=dict, description="Such as efSearch or nprobe.")
+    build_parameters: dict[str, float] = Field(default_factory=dict, description="Of the back end, such as k1 or b.")
     shard_size: int | None = Field(None, ge=1, description="Documents a shard; null: one shard.")
 
 

@@ -1,52 +1,20 @@
-"""The index back ends by name. A factory string that names none of them is FAISS's."""
+"""The index back ends by kind and name. A factory string of a dense index that names none of them is FAISS's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rankdistill.errors import ConfigError
+from rankdistill.index.backend import Backend, IndexSettings
 from rankdistill.index.base import Index, Vectors
 from rankdistill.index.exact import ExactIndex
 from rankdistill.index.faiss import FaissIndex
+from rankdistill.index.sparse.backends import SPARSE
+from rankdistill.index.text.backends import TEXT
 
-
-@dataclass(frozen=True)
-class IndexSettings:
-    """What kind of index.
-
-    Args:
-        dimension: length of a vector.
-        similarity: `cosine` or `dot`.
-        factory: `exact`, or a FAISS factory string.
-        search_parameters: of the back end's searches: FAISS's `efSearch`, `nprobe`, ...
-        build_parameters: of how the back end builds.
-    """
-
-    dimension: int
-    similarity: str
-    factory: str = "exact"
-    search_parameters: Mapping[str, float] = field(default_factory=dict)
-    build_parameters: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Backend:
-    """A back end.
-
-    Args:
-        create: `(settings, threads)` -> an empty index.
-        load: `(folder, settings, mmap, gpu)` -> the index saved there.
-        build_parameters: the names that it takes.
-        search_parameters: the names that it takes; None where it checks them itself.
-    """
-
-    create: Callable[[IndexSettings, int], Index[Any]]
-    load: Callable[[Path, IndexSettings, bool, bool], Index[Any]]
-    build_parameters: tuple[str, ...] = ()
-    search_parameters: tuple[str, ...] | None = ()
+__all__ = ["BACKENDS", "IndexSettings", "create", "kinds_of", "load", "require_known"]
 
 
 def _create_exact(settings: IndexSettings, threads: int) -> Index[Vectors]:
@@ -69,22 +37,33 @@ def _load_faiss(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) ->
     )
 
 
-BACKENDS: dict[str, Backend] = {
+DENSE: Mapping[str, Backend] = {
     "exact": Backend(_create_exact, _load_exact),
     "faiss": Backend(_create_faiss, _load_faiss, search_parameters=None),
 }
-"""Add a back end here: a name, how it is made, how it is read."""
+
+BACKENDS: Mapping[str, Mapping[str, Backend]] = {"dense": DENSE, "sparse": SPARSE, "text": TEXT}
+"""Kind of what is searched -> the back ends by name: how an index is made, how it is read."""
+
+
+def names() -> list[str]:
+    """The back ends of all kinds."""
+    return sorted({name for known in BACKENDS.values() for name in known})
+
+
+def kinds_of(factory: str) -> list[str]:
+    """The kinds that have a back end called `factory`; a name of none of them is a FAISS factory string: dense."""
+    return [kind for kind, known in BACKENDS.items() if factory in known] or ["dense"]
 
 
 def create(settings: IndexSettings, threads: int = 1) -> Index[Any]:
     """An empty index; `threads` is how many may add to it.
 
     Raises:
-        ConfigError: a parameter that the back end does not have.
+        ConfigError: the kind has no such back end, or the back end no such parameter.
     """
-    backend = _backend(settings)
-    require_known(backend, settings)
-    return backend.create(settings, threads)
+    require_known(settings)
+    return _backend(settings).create(settings, threads)
 
 
 def load(folder: Path, settings: IndexSettings, mmap: bool = True, gpu: bool = False) -> Index[Any]:
@@ -92,8 +71,9 @@ def load(folder: Path, settings: IndexSettings, mmap: bool = True, gpu: bool = F
     return _backend(settings).load(folder, settings, mmap, gpu)
 
 
-def require_known(backend: Backend, settings: IndexSettings) -> None:
-    """Raise ConfigError if `settings` have a parameter that `backend` does not."""
+def require_known(settings: IndexSettings) -> None:
+    """Raise ConfigError if the kind has no such back end, or the back end no such parameter."""
+    backend = _backend(settings)
     given = {"search": settings.search_parameters, "build": settings.build_parameters}
     known = {"search": backend.search_parameters, "build": backend.build_parameters}
     for when, names in known.items():
@@ -108,4 +88,14 @@ def require_known(backend: Backend, settings: IndexSettings) -> None:
 
 
 def _backend(settings: IndexSettings) -> Backend:
-    return BACKENDS.get(settings.factory, BACKENDS["faiss"])
+    known = BACKENDS[settings.kind]
+    if settings.factory in known:
+        return known[settings.factory]
+    if settings.kind == "dense":
+        return DENSE["faiss"]
+    raise ConfigError(
+        expected=f"a back end of {settings.kind} indexes: {', '.join(known)}",
+        got=repr(settings.factory),
+        consequence="nothing was built or searched",
+        remedy="name one of those, or give a model of the kind that this back end searches",
+    )

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 from rankdistill import manifest
+from rankdistill.errors import ConfigError, DataError
 from rankdistill.index import registry
-from rankdistill.index.base import NOTHING, Ids, Scores, Searcher, Vectors
+from rankdistill.index.base import NOTHING, Ids, Scores, Searcher
 from rankdistill.index.documents import read_snippets
-from rankdistill.index.encoding import QueryEncoder
+from rankdistill.index.kinds import DENSE, KINDS, TEXT, Kind, Queries
 from rankdistill.index.sharded import ShardedIndex
-from rankdistill.space import Space, require_searchable
-
-if TYPE_CHECKING:
-    from rankdistill.inference import TextEncoder
 
 
 class Hit(NamedTuple):
-    """A document found; `score` is a cosine or a dot product, as the index's space says."""
+    """A document found; `score` is a cosine, a dot product or BM25's, as the index's space says."""
 
     doc_id: str
     score: float
@@ -37,13 +34,8 @@ class StoredIndex:
     """
 
     folder: Path
-    searcher: Searcher
+    searcher: Searcher[Any]
     made: manifest.Manifest
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self.searcher.dimension
 
     @property
     def ids(self) -> list[str]:
@@ -51,14 +43,25 @@ class StoredIndex:
         return self.searcher.ids
 
     @property
-    def space(self) -> Space:
-        """The space of its vectors: a query model must have the same, or be aligned with it."""
-        return Space(**self.made.parameters["space"])
+    def kind(self) -> Kind:
+        """What is searched: dense vectors, sparse ones, or texts."""
+        return _kind(self.made)
 
     @property
-    def model(self) -> str:
-        """Reference of the model that it was built with."""
-        return str(self.made.parameters["model"])
+    def factory(self) -> str:
+        """The back end's name, or the FAISS factory string."""
+        return str(self.made.parameters["factory"])
+
+    @property
+    def space(self) -> Any:
+        """The `AnySpace` of its documents: a query model must have the same, or be aligned with it."""
+        return self.kind.space(**self.made.parameters["space"])
+
+    @property
+    def model(self) -> str | None:
+        """Reference of the model that it was built with; None for an index of texts."""
+        found: str | None = self.made.parameters["model"]
+        return found
 
     @property
     def max_length(self) -> int | None:
@@ -71,23 +74,39 @@ class StoredIndex:
         """Bytes on disk, without the snippets."""
         return sum((self.folder / name).stat().st_size for name in self.made.outputs if "snippets" not in name)
 
-    def open_query_encoder(self, model: str | None = None, backend: str = "auto") -> TextEncoder:
-        """The encoder of queries: the index's own model, or the model or bundle `model`."""
-        from rankdistill.bundles import open_query_encoder
+    def open_query_encoder(
+        self, model: str | None = None, backend: str = "auto", max_length: int | None = None
+    ) -> Queries:
+        """The encoder of queries: the index's own model, or the model or bundle `model`.
 
-        return open_query_encoder(model or self.model, backend, documents=self.space)
+        Raises:
+            ConfigError: a model for an index of texts.
+        """
+        if model is not None and self.kind is TEXT:
+            raise ConfigError(
+                expected=f"no model: {self.folder} holds texts, which {self.factory!r} compares by their words",
+                got=repr(model),
+                consequence="nothing was searched",
+                remedy="leave the model out",
+            )
+        return self.kind.open_queries(model or self.model, backend, max_length, self.space)
 
-    def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, queries: Any, k: int) -> tuple[Ids, Scores]:
         """See `Searcher.search`."""
-        return self.searcher.search(vectors, k)
+        return self.searcher.search(queries, k)
 
-    def search_texts(self, queries: Sequence[str], k: int, encoder: QueryEncoder) -> list[list[Hit]]:
+    def search_texts(self, queries: Sequence[str], k: int, encoder: Any) -> list[list[Hit]]:
         """The best `k` documents for each query, best first.
+
+        Args:
+            queries: any number of texts.
+            k: documents a query.
+            encoder: of the queries, as `open_query_encoder` gives it.
 
         Raises:
             SpaceMismatchError: `encoder` embeds into another space.
         """
-        require_searchable(self.space, encoder.query_spaces)
+        self.kind.require(self.space, encoder.query_spaces, False)
         ids, scores = self.search(encoder.encode_queries(queries), k)
         return [
             [Hit(doc_id, float(score)) for doc_id, score in zip(*row, strict=True) if doc_id != NOTHING]
@@ -116,19 +135,38 @@ def load(
         search_parameters: `efSearch`, `nprobe`, ... on top of those that the index was built with.
 
     Raises:
-        DataError: the folder is absent, unfinished or no index.
+        DataError: the folder is absent, unfinished or no index, or of a kind that this version does not know.
+        ConfigError: the back end has no such search parameter.
     """
     folder = Path(path)
     made = manifest.expect(folder, "index", "index")
-    space = Space(**made.parameters["space"])
+    space = _kind(made).space(**made.parameters["space"])
     settings = registry.IndexSettings(
         space.dimension,
         space.similarity,
         made.parameters["factory"],
         {**made.parameters["search_parameters"], **(search_parameters or {})},
+        made.parameters.get("build_parameters", {}),
+        _kind(made).name,
     )
-    shards: list[Searcher] = [registry.load(shard, settings, mmap, gpu) for shard in sorted(folder.glob("shard-*"))]
+    registry.require_known(settings)
+    shards: list[Searcher[Any]] = [
+        registry.load(shard, settings, mmap, gpu) for shard in sorted(folder.glob("shard-*"))
+    ]
     return StoredIndex(folder, shards[0] if len(shards) == 1 else ShardedIndex(shards), made)
+
+
+def _kind(made: manifest.Manifest) -> Kind:
+    """The kind of index that a manifest describes; those that do not say it are dense."""
+    name = made.parameters.get("kind", DENSE.name)
+    if name not in KINDS:
+        raise DataError(
+            expected=f"an index of a known kind: {', '.join(KINDS)}",
+            got=repr(name),
+            consequence="the index was not loaded",
+            remedy="use the rankdistill that wrote it, or build the index again",
+        )
+    return KINDS[name]
 
 
 def search(
@@ -152,6 +190,7 @@ def search(
 
     Raises:
         SpaceMismatchError: `model` embeds into another space than the index's.
+        ConfigError: a model for an index of texts, or an unknown search parameter.
     """
     index = load(path, search_parameters=search_parameters)
     return index.search_texts(queries, k, index.open_query_encoder(model, backend))

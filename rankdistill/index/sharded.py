@@ -21,7 +21,6 @@ class ShardedIndex:
 
     def __init__(self, shards: Sequence[Searcher[Any]]) -> None:
         self.shards = list(shards)
-        self.dimension = self.shards[0].dimension
 
     @property
     def ids(self) -> list[str]:

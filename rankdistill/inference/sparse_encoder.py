@@ -109,6 +109,11 @@ class SparseTextEncoder:
             max_length=self.max_length,
         )
 
+    @property
+    def query_spaces(self) -> tuple[SparseSpace, ...]:
+        """The spaces that its query vectors live in: its own."""
+        return (self.space,)
+
     @cached_property
     def fingerprint(self) -> Mapping[str, Any]:
         """Everything that the numbers depend on; JSON values."""

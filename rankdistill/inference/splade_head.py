@@ -70,7 +70,8 @@ def _heads(model: Any) -> Iterator[tuple[Any, Any]]:
     for modules in (one for one in model.modules() if isinstance(one, nn.Sequential) and len(one) == 2):
         if type(modules[0]) is not Transformer or type(modules[1]) is not SpladePooling:
             continue
-        projection = modules[0].model.get_output_embeddings()
+        transformer: Any = modules[0].model
+        projection = transformer.get_output_embeddings()
         if modules[1].pooling_strategy == "max" and isinstance(projection, nn.Linear):
             yield projection, modules[1]
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import bm25s
 import numpy as np
 import Stemmer
 from numpy.typing import NDArray
 
+from rankdistill import files
+from rankdistill.errors import DataError
 from rankdistill.mining.top_k import top_indices
+
+VOCABULARY_FILE = "vocab.index.json"
+"""Among the files of bm25s; absent where no document has a word."""
 
 
 class Bm25:
@@ -56,6 +62,33 @@ class Bm25:
             progress(1)
         return ids, scores
 
+    def save(self, folder: Path) -> None:
+        """Write the index, without the ids, into `folder`, which exists."""
+        if not self._is_empty:
+            with files.output_errors(folder):
+                self._index.save(folder, vocab_name=VOCABULARY_FILE, show_progress=False)
+
+    @classmethod
+    def load(cls, folder: Path, doc_ids: Sequence[str]) -> Bm25:
+        """Read what `save` wrote of documents with these ids.
+
+        Raises:
+            DataError: a file is absent or damaged, or of another number of documents.
+        """
+        index = cls({})
+        index._doc_ids = list(doc_ids)
+        index._is_empty = not (folder / VOCABULARY_FILE).is_file()
+        if index._is_empty:
+            return index
+        try:
+            index._index = bm25s.BM25.load(folder, vocab_name=VOCABULARY_FILE, show_progress=False)
+            found = int(index._index.scores["num_docs"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _unreadable(folder, str(error)) from error
+        if found != len(index._doc_ids):
+            raise _unreadable(folder, f"{found} documents, {len(index._doc_ids)} ids")
+        return index
+
     def _scores(self, tokens: list[str]) -> NDArray[np.float32]:
         """Score of every document, float32[documents]."""
         known = [] if self._is_empty else self._index.get_tokens_ids(tokens)
@@ -67,3 +100,12 @@ class Bm25:
 def _tokenise(texts: list[str]) -> list[list[str]]:
     stemmer = Stemmer.Stemmer("english")
     return bm25s.tokenize(texts, stopwords="en", stemmer=stemmer, return_ids=False, show_progress=False)
+
+
+def _unreadable(folder: Path, got: str) -> DataError:
+    return DataError(
+        expected=f"a BM25 index in {folder}",
+        got=got,
+        consequence="the index was not loaded",
+        remedy="build the index again",
+    )

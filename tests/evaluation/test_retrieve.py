@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from rankdistill import data
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError, SpaceMismatchError
-from rankdistill.evaluation.dense import dense
 from rankdistill.evaluation.latency import measure_latency
+from rankdistill.evaluation.opening import open_retriever
 from rankdistill.evaluation.rerank import Reranker
 from rankdistill.evaluation.retrieve import Bm25Retriever
 from rankdistill.index import build
@@ -42,7 +42,7 @@ def test_a_dense_run_equals_sentence_transformers(dataset: Dataset, tiny_encoder
 
     queries = dataset.queries("test")
     done: list[int] = []
-    retriever = dense(dataset, tiny_encoder, backend="torch", progress=done.append)
+    retriever = open_retriever(dataset, tiny_encoder, backend="torch", progress=done.append)
     run = retriever.retrieve(queries, 5)
     model = SentenceTransformer(tiny_encoder, device="cpu")
     scores = model.encode(list(queries.values())) @ model.encode(list(dataset.contents.values())).T
@@ -57,8 +57,8 @@ def test_a_built_index_gives_the_run_of_the_index_in_memory(
 ) -> None:
     build(dataset, tiny_encoder, tmp_path / "index", shard_size=9, max_length=16, backend="torch")
     queries = dataset.queries("test")
-    built = dense(dataset, tiny_encoder, tmp_path / "index", backend="torch").retrieve(queries, 10)
-    memory = dense(dataset, tiny_encoder, max_length=16, backend="torch").retrieve(queries, 10)
+    built = open_retriever(dataset, tiny_encoder, tmp_path / "index", backend="torch").retrieve(queries, 10)
+    memory = open_retriever(dataset, tiny_encoder, max_length=16, backend="torch").retrieve(queries, 10)
     assert {query: list(found) for query, found in built.items()} == {
         query: list(found) for query, found in memory.items()
     }
@@ -67,7 +67,7 @@ def test_a_built_index_gives_the_run_of_the_index_in_memory(
 def test_an_index_of_another_model_is_refused(dataset: Dataset, tiny_encoder: str, tmp_path: Path) -> None:
     build(dataset, tiny_encoder, tmp_path / "index", max_length=16, backend="torch")
     with pytest.raises(SpaceMismatchError, match="max_length"):
-        dense(dataset, tiny_encoder, tmp_path / "index", max_length=32, backend="torch")
+        open_retriever(dataset, tiny_encoder, tmp_path / "index", max_length=32, backend="torch")
 
 
 def test_an_index_of_other_documents_is_refused(
@@ -77,7 +77,7 @@ def test_an_index_of_other_documents_is_refused(
     corpus = tiny_beir / "corpus.jsonl"
     corpus.write_text(corpus.read_text() + '{"_id": "new", "title": "", "text": "a new stone"}\n')
     with pytest.raises(DataError, match="40 documents, 40 of them in the data"):
-        dense(data.load(tiny_beir), tiny_encoder, tmp_path / "index", backend="torch")
+        open_retriever(data.load(tiny_beir), tiny_encoder, tmp_path / "index", backend="torch")
 
 
 def test_the_bm25_run_is_bm25s(dataset: Dataset) -> None:

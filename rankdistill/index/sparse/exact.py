@@ -72,9 +72,9 @@ class ExactSparseIndex:
         """Read what `save` wrote; with `mmap`, postings stay on disk until they are searched."""
         from scipy.sparse import csr_array
 
-        mode = "r" if mmap else None
         weights, documents, starts = (
-            np.load(folder / name, mmap_mode=mode) for name in (WEIGHTS_FILE, DOCUMENTS_FILE, STARTS_FILE)
+            np.load(folder / name, mmap_mode="r" if mmap else None)
+            for name in (WEIGHTS_FILE, DOCUMENTS_FILE, STARTS_FILE)
         )
         index = cls(dimension)
         index.ids = read_ids(folder, None)

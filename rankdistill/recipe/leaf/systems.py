@@ -60,11 +60,13 @@ class Systems:
         latency = made.recipe.evaluate.latency_queries
 
         def work(out: Path, progress: Progress) -> None:
-            from rankdistill.evaluation.dense import dense
             from rankdistill.evaluation.evaluating import evaluate
+            from rankdistill.evaluation.opening import open_retriever
 
             dataset = collection.dataset
-            retriever = dense(dataset, system.query_model, system.index.folder, name=system.name, progress=progress)
+            retriever = open_retriever(
+                dataset, system.query_model, system.index.folder, name=system.name, progress=progress
+            )
             evaluate(
                 retriever,
                 dataset,
@@ -85,7 +87,7 @@ def asymmetric(student: str) -> str:
     return f"{student} asymmetric"
 
 
-def _costs(query_model: str, index_bytes: int) -> Costs:
+def _costs(query_model: str, index_bytes: int | None) -> Costs:
     from rankdistill.evaluation.evaluating import Costs
     from rankdistill.evaluation.footprint import footprint
 

@@ -48,7 +48,7 @@ class Systems:
     def retriever(self, name: str, progress: Progress) -> Retriever:
         """The system called `name`, ready to be evaluated."""
         from rankdistill import teachers
-        from rankdistill.evaluation.dense import dense
+        from rankdistill.evaluation.opening import open_retriever
         from rankdistill.evaluation.rerank import Reranker
         from rankdistill.evaluation.retrieve import Bm25Retriever
 
@@ -61,7 +61,7 @@ class Systems:
             teacher = teachers.load(made.teacher_model, **made.teacher_settings())
             return Reranker(made.dataset, Bm25Retriever(made.dataset), teacher, title, depth, progress)
         index = made.initial_index if name == INITIAL else made.index(name)
-        return dense(made.dataset, self._model(name) or "", index.folder, name=name, progress=progress)
+        return open_retriever(made.dataset, self._model(name), index.folder, name=name, progress=progress)
 
     def _evaluation(self, name: str, split: str, needs: list[Step], settings: Mapping[str, Any]) -> Step:
         made = self.experiment
@@ -85,15 +85,15 @@ class Systems:
         return made.workspace.step(f"evaluate-{split}-{slug(name)}", "texts", known, needs, work)
 
     def _costs(self, name: str, retriever: Retriever) -> Costs:
-        from rankdistill.evaluation.dense import DenseRetriever
         from rankdistill.evaluation.evaluating import Costs
         from rankdistill.evaluation.footprint import footprint
+        from rankdistill.evaluation.indexed import IndexedRetriever
 
         model = self._model(name)
         if model is None:
             return Costs()
         size = footprint(model)
-        index_bytes = retriever.index_bytes if isinstance(retriever, DenseRetriever) else None
+        index_bytes = retriever.index_bytes if isinstance(retriever, IndexedRetriever) else None
         return Costs(model_bytes=size.model_bytes, parameters=size.parameters, index_bytes=index_bytes)
 
     def _model(self, name: str) -> str | None:

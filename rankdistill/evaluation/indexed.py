@@ -1,0 +1,122 @@
+"""A model with an index, as a system under evaluation; queries may have another model than documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rankdistill.data import Dataset
+from rankdistill.errors import DataError
+from rankdistill.evaluation.embedded import run_of
+from rankdistill.evaluation.measures import Run
+from rankdistill.evaluation.retrieve import Progress
+from rankdistill.index import Searcher, StoredIndex, registry
+from rankdistill.index.kinds import DENSE, Documents, Kind, Queries, of_space
+
+
+class MemoryIndex:
+    """The documents of `dataset` in an index that is made in memory at the first search.
+
+    Args:
+        dataset: the documents.
+        encoder: of the documents.
+        factory: a back end of the encoder's kind, or a FAISS factory string.
+        progress: called with the number of documents just encoded.
+    """
+
+    def __init__(
+        self, dataset: Dataset, encoder: Documents, factory: str = "exact", progress: Progress = lambda done: None
+    ) -> None:
+        self.encoder, self.factory = encoder, factory
+        self._dataset, self._progress = dataset, progress
+
+    @property
+    def space(self) -> Any:
+        """The `AnySpace` of the documents."""
+        return self.encoder.space
+
+    @property
+    def kind(self) -> Kind:
+        """What is searched."""
+        return of_space(self.space)
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the raw vectors; None where that is not known before they are made."""
+        if self.kind is not DENSE:
+            return None
+        return int(len(self._dataset.doc_ids) * self.space.dimension * np.dtype(np.float32).itemsize)
+
+    @cached_property
+    def searcher(self) -> Searcher[Any]:
+        """The index, made now."""
+        settings = registry.IndexSettings(
+            self.space.dimension, self.space.similarity, self.factory, kind=self.kind.name
+        )
+        made = registry.create(settings)
+        contents = self._dataset.contents
+        made.add(list(contents), self.kind.encode(self.encoder, list(contents.values()), self._progress))
+        return made
+
+
+class IndexedRetriever:
+    """Queries of one model against documents in an index of any kind.
+
+    Args:
+        dataset: the documents.
+        encoder: of the queries.
+        name: what tables call it.
+        index: a built index of the same documents, or one in memory.
+        unaligned: trust that the two models share a space, which nothing says; only their dimension is checked.
+
+    Raises:
+        SpaceMismatchError: the encoder embeds into another space than the index's.
+        DataError: the index holds other documents than `dataset`.
+    """
+
+    def __init__(
+        self, dataset: Dataset, encoder: Queries, name: str, index: StoredIndex | MemoryIndex, unaligned: bool = False
+    ) -> None:
+        self.name, self.index, self._encoder = name, index, encoder
+        index.kind.require(index.space, encoder.query_spaces, unaligned)
+        if isinstance(index, StoredIndex):
+            _require_documents(index, dataset)
+
+    @property
+    def space(self) -> Any:
+        """The `AnySpace` of the documents."""
+        return self.index.space
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """The encoders' fingerprints and what index is searched, how."""
+        encoders = {"encoder": dict(self._encoder.fingerprint)}
+        if isinstance(self.index, StoredIndex):
+            return encoders | {"index": {"factory": self.index.factory, "identity": self.index.made.identity}}
+        if self.index.encoder is not self._encoder:
+            encoders["documents"] = dict(self.index.encoder.fingerprint)
+        return encoders | {"index": {"factory": self.index.factory}}
+
+    @property
+    def index_bytes(self) -> int | None:
+        """Size of the index on disk; of the raw vectors where it is in memory only, if they are dense."""
+        return self.index.size
+
+    def retrieve(self, queries: Mapping[str, str], k: int) -> Run:
+        """Encode the queries and search; scores are the index's."""
+        found = self.index.searcher.search(self._encoder.encode_queries(list(queries.values())), k)
+        return run_of(list(queries), *found)
+
+
+def _require_documents(index: StoredIndex, dataset: Dataset) -> None:
+    indexed, wanted = set(index.ids), set(dataset.doc_ids)
+    if indexed != wanted:
+        raise DataError(
+            expected=f"an index of the {len(wanted)} documents of {dataset.path}",
+            got=f"{index.folder} with {len(indexed)} documents, {len(indexed & wanted)} of them in the data",
+            consequence="nothing was evaluated: documents would be missing or foreign",
+            remedy="build the index from this data, or give the data that it was built from",
+        )

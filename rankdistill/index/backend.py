@@ -1,0 +1,48 @@
+"""What a back end of an index is, and the settings that it gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rankdistill.index.base import Index
+
+
+@dataclass(frozen=True)
+class IndexSettings:
+    """What kind of index.
+
+    Args:
+        dimension: length of a vector; 0 where there are none.
+        similarity: `cosine`, `dot` or `bm25`.
+        factory: a name in `BACKENDS`, or a FAISS factory string.
+        search_parameters: of the back end's searches: FAISS's `efSearch`, `nprobe`, ...
+        build_parameters: of how the back end builds.
+        kind: of what is searched, a name in `rankdistill.index.kinds.KINDS`.
+    """
+
+    dimension: int
+    similarity: str
+    factory: str = "exact"
+    search_parameters: Mapping[str, float] = field(default_factory=dict)
+    build_parameters: Mapping[str, float] = field(default_factory=dict)
+    kind: str = "dense"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A back end.
+
+    Args:
+        create: `(settings, threads)` -> an empty index.
+        load: `(folder, settings, mmap, gpu)` -> the index saved there.
+        build_parameters: the names that it takes.
+        search_parameters: the names that it takes; None where it checks them itself.
+    """
+
+    create: Callable[[IndexSettings, int], Index[Any]]
+    load: Callable[[Path, IndexSettings, bool, bool], Index[Any]]
+    build_parameters: tuple[str, ...] = ()
+    search_parameters: tuple[str, ...] | None = ()

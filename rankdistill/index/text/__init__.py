@@ -1,0 +1,1 @@
+"""Indexes of texts as they are, searched by their words."""

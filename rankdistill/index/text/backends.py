@@ -1,0 +1,25 @@
+"""The back ends of indexes of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rankdistill.index.backend import Backend, IndexSettings
+from rankdistill.index.base import Index
+
+
+def _create_bm25(settings: IndexSettings, threads: int) -> Index[Sequence[str]]:
+    from rankdistill.index.text.bm25 import Bm25Index
+
+    return Bm25Index(**settings.build_parameters)
+
+
+def _load_bm25(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> Index[Sequence[str]]:
+    from rankdistill.index.text.bm25 import Bm25Index
+
+    return Bm25Index.load(folder, **settings.build_parameters)
+
+
+TEXT: Mapping[str, Backend] = {"bm25": Backend(_create_bm25, _load_bm25, build_parameters=("k1", "b"))}
+"""Name -> back end."""
