@@ -90,7 +90,7 @@ def retrieval(model: Any, dataset: Dataset, split: str, max_queries: int, max_do
         name=NAME,
         write_csv=False,
     )
-    return Evaluation(evaluator, f"{NAME}_{model.similarity_fn_name}_ndcg@10")
+    return Evaluation(evaluator, f"{NAME}_{model.similarity_fn_name}_ndcg@10", _sparsity_of(model))
 
 
 def _evaluator_of(model: Any) -> type[InformationRetrievalEvaluator]:
@@ -105,6 +105,19 @@ def _evaluator_of(model: Any) -> type[InformationRetrievalEvaluator]:
     if isinstance(model, MultiVectorEncoder):
         return MultiVectorInformationRetrievalEvaluator
     return InformationRetrievalEvaluator
+
+
+def _sparsity_of(model: Any) -> dict[str, str]:
+    """Name in the log -> the library's measure of how sparse the vectors of the test are; empty for dense ones."""
+    from sentence_transformers import SparseEncoder
+
+    if not isinstance(model, SparseEncoder):
+        return {}
+    return {
+        "query_terms": f"{NAME}_query_active_dims",
+        "document_terms": f"{NAME}_corpus_active_dims",
+        "flops": f"{NAME}_avg_flops",
+    }
 
 
 def _pool(dataset: Dataset, positives: set[str], max_documents: int) -> dict[str, str]:

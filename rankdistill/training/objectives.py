@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rankdistill.losses import contrastive, kl_div, margin_mse, splade_v3
 from rankdistill.training import columns
+from rankdistill.training.activity import Activity
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.embedding import Features
 from rankdistill.training.rows import TrainingRows
@@ -78,6 +79,7 @@ class Objective(nn.Module):
         self.contrastive_weight = contrastive_weight
         self.contrastive_scale = contrastive_scale
         self.sparsity = sparsity
+        self.activity = Activity()
 
     def forward(
         self, sentence_features: Sequence[Features], labels: Float[Tensor, "batch docs"]
@@ -93,6 +95,7 @@ class Objective(nn.Module):
                 scores = self.contrastive_scale * found.scores
                 loss = loss + self.contrastive_weight * contrastive(scores, found.positives, excluded=found.excluded)
             penalties = self.sparsity(scored)
+        self.activity.observe(scored)
         return {"ranking": loss} | penalties if penalties else loss
 
 

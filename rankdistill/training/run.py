@@ -158,28 +158,33 @@ def _train(
         config.seed,
     )
     evaluation = kind.evaluation(model, dataset, dev_split, config) if dev_split else None
-    before = evaluation.evaluator(model)[evaluation.best] if evaluation else None
+    before = evaluation.evaluator(model) if evaluation else {}
     objective = objectives.build(kind, model, config, drawn, costs)
     runner = trainer.build(kind, objective, model, drawn, steps, config, folder, evaluation, progress)
     with quietly():
         trainer.run(runner, objective, folder)
     log = {"view": view.report.to_json() | {"held_out_queries": found.held_out_queries}}
-    return log | {"precision": resolve_precision(config.precision)} | _describe(runner, objective, evaluation, before)
+    log |= {"precision": resolve_precision(config.precision)} | _describe(runner, objective)
+    return log | {"dev_ndcg_at_10": _dev_points(runner, evaluation, before) if evaluation else []}
 
 
-def _describe(
-    runner: StudentTrainer, objective: Objective, evaluation: Evaluation | None, before: float | None
-) -> dict[str, Any]:
-    """Loss curve and dev scores; nothing that depends on the clock."""
+def _describe(runner: StudentTrainer, objective: Objective) -> dict[str, Any]:
+    """Steps, scale and loss curve; nothing that depends on the clock."""
     from rankdistill.training import student_trainer
 
-    metric = f"eval_{evaluation.best}" if evaluation else None
-    start = [] if before is None else [{"step": 0, "value": before}]
     return {
         "steps": runner.state.global_step,
         "best_step": runner.state.best_global_step,
         "scale": {"initial": objective.scale.initial, "final": objective.scale.value},
         "loss": student_trainer.curve(runner),
-        "dev_ndcg_at_10": start
-        + [{"step": entry["step"], "value": entry[metric]} for entry in runner.state.log_history if metric in entry],
     }
+
+
+def _dev_points(runner: StudentTrainer, evaluation: Evaluation, before: Mapping[str, float]) -> list[dict[str, float]]:
+    """The dev scores by step, from `before` the first one on, with what is told besides."""
+    entries = [entry for entry in runner.state.log_history if f"eval_{evaluation.best}" in entry]
+    found = [{"step": 0} | {f"eval_{name}": value for name, value in before.items()}, *entries]
+    told = {"value": evaluation.best, **evaluation.besides}
+    return [
+        {"step": entry["step"]} | {name: entry[f"eval_{measure}"] for name, measure in told.items()} for entry in found
+    ]

@@ -50,10 +50,12 @@ class Evaluation:
     Args:
         evaluator: gives the measures by name.
         best: the measure, higher is better, whose best checkpoint is kept; None keeps the last.
+        besides: name in the log -> another measure to tell.
     """
 
     evaluator: SentenceEvaluator
     best: str | None
+    besides: Mapping[str, str] = field(default_factory=dict)
 
 
 class StudentTrainer(SentenceTransformerTrainer):
@@ -160,9 +162,12 @@ def run(trainer: StudentTrainer, checkpoint: Path | None) -> None:
 
 def curve(trainer: StudentTrainer) -> list[dict[str, float]]:
     """The points of the loss curve, with the parts of a loss that has parts; nothing that depends on the clock."""
-    known = ("step", "loss", "learning_rate", "grad_norm", *trainer.accum_loss_components["train"])
+    first = ("step", "loss", "learning_rate", "grad_norm")
     return [
-        {name: entry[name] for name in known if name in entry} for entry in trainer.state.log_history if "loss" in entry
+        {name: entry[name] for name in first}
+        | {name: value for name, value in entry.items() if name not in (*first, "epoch")}
+        for entry in trainer.state.log_history
+        if "loss" in entry
     ]
 
 

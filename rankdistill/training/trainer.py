@@ -10,6 +10,7 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from rankdistill.training import checkpoints, student_trainer
+from rankdistill.training.activity import ActivityLog
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.objectives import Objective
 from rankdistill.training.rows import TrainingRows
@@ -60,7 +61,7 @@ def build(
         folder,
         evaluation,
         progress,
-        callbacks=[SavedScale(objective), warm_up, *kind.callbacks(student)],
+        callbacks=[SavedScale(objective), warm_up, ActivityLog(objective.activity), *kind.callbacks(student)],
     )
 
 

@@ -21,11 +21,13 @@ class VectorScores:
         similarity: `cosine` or `dot`.
         pad_token_id: of the tokeniser, which pads on the right.
         contrastive: whether the whole batch's documents become candidates.
+        term_weights: whether the vectors are over a vocabulary.
     """
 
     similarity: str
     pad_token_id: int
     contrastive: bool
+    term_weights: bool
 
     def __call__(self, model: nn.Module, columns: Sequence[Features]) -> Scored:
         """The scores of a batch, float32."""
@@ -38,7 +40,8 @@ class VectorScores:
         if self.contrastive:
             targets = in_batch_targets(same_text(query_features), same_text(document_features))
             candidates = Candidates(in_batch, *targets)
-        return Scored(own_documents(in_batch), candidates, queries, documents)
+        own = own_documents(in_batch)
+        return Scored(own, candidates, queries, documents) if self.term_weights else Scored(own, candidates)
 
     def _compare(self, queries: Tensor, documents: Tensor) -> Tensor:
         if self.similarity == "cosine":

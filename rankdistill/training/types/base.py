@@ -45,7 +45,7 @@ class StudentType(ABC):
 
     def scorer(self, model: Any, contrastive: bool) -> Scorer:
         """Scores batches; `contrastive`: with candidates for a contrastive term."""
-        return VectorScores(similarity_of(model), columns.pad_token(model), contrastive)
+        return VectorScores(similarity_of(model), columns.pad_token(model), contrastive, bool(self.penalties))
 
     def evaluation(self, model: Any, dataset: Dataset, split: str, config: TrainConfig) -> Evaluation:
         """The dev test while training; higher is better."""
