@@ -122,3 +122,25 @@ def tiny_cross_encoder(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory
     torch.manual_seed(5)
     CrossEncoder(str(tiny_bert), num_labels=1, device="cpu", max_length=64).save_pretrained(str(folder))
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_multi_vector(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tiny BERT as a ColBERT-like encoder: 16 dimensions a token, unit vectors, prompts, full stops left out."""
+    import torch
+    from sentence_transformers import MultiVectorEncoder
+    from sentence_transformers.base.modules import Dense, Normalize, Transformer
+    from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
+
+    folder = tmp_path_factory.mktemp("tiny-multi-vector")
+    torch.manual_seed(23)
+    modules = [
+        Transformer(str(tiny_bert), max_seq_length=64, query_length=16, document_length=40),
+        Dense(32, 16, bias=False, activation_function=torch.nn.Identity(), module_input_name="token_embeddings"),
+        MultiVectorMask(skiplist_words=["what"]),
+        Normalize(module_input_name="token_embeddings"),
+    ]
+    prompts = {"query": "the old ", "document": "the deep "}
+    model = MultiVectorEncoder(modules=modules, prompts=prompts, device="cpu")
+    model.save_pretrained(str(folder), create_model_card=False)
+    return str(folder)

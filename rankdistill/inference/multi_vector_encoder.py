@@ -114,7 +114,7 @@ class MultiVectorTextEncoder:
             return self._model.encode_document(list(texts), show_progress_bar=False)
 
     def similarity_pairwise(self, queries: list[Any], documents: list[Any]) -> Any:
-        """The model's score of each query with the document at its place, float32 tensor [n]; sides must have tokens."""
+        """The score of each query with the document at its place, float32 tensor [n]; both must have tokens."""
         import torch
 
         with torch.inference_mode():

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 LAYER_LISTS = ("encoder.layer", "encoder.layers", "transformer.layer", "layers")
-"""Where encoders hold their layers: BERT, RoBERTa, MPNet, ELECTRA; NeoBERT-like; DistilBERT; ModernBERT, NomicBERT."""
+"""Where encoders hold their layers: BERT, RoBERTa, MPNet, ELECTRA; NeoBERT-like; DistilBERT; ModernBERT, NomicBERT.
+
+Models with a head for a task (sequence classification, masked tokens) hold the encoder one level deeper."""
 
 
 def inherit(model: str, keep_layers: Sequence[int], out: Path) -> Path:
@@ -108,7 +110,8 @@ def _find_layers(encoder: Any) -> tuple[str, nn.ModuleList]:
     from torch import nn
 
     inside = dict(encoder.named_modules()) if encoder is not None else {}
-    for path in LAYER_LISTS:
+    below_a_head = [f"{encoder.base_model_prefix}.{path}" for path in LAYER_LISTS] if encoder is not None else []
+    for path in (*LAYER_LISTS, *below_a_head):
         found = inside.get(path)
         if isinstance(found, nn.ModuleList) and len(found) == encoder.config.num_hidden_layers:
             return path, found

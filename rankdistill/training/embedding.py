@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -31,13 +31,23 @@ def embed_sorted(model: nn.Module, features: Features) -> Float[Tensor, "texts d
     """
     if "attention_mask" not in features:
         return embed(model, features)
+    return in_length_groups(features, lambda part: embed(model, part))
+
+
+def in_length_groups(features: Features, forward: Callable[[Features], Tensor]) -> Tensor:
+    """`forward` of groups of texts of similar length, each cut to its longest text; rows in the order of the texts.
+
+    Args:
+        features: padded right.
+        forward: features -> [texts, ...], one row a text, whatever the width of the features.
+    """
     lengths = features["attention_mask"].sum(dim=1)
     order = lengths.argsort(stable=True)
     groups = -(-len(lengths) // (CPU_GROUP if lengths.device.type == "cpu" else GPU_GROUP))
     parts = []
     for chosen in order.tensor_split(groups):
         longest = int(lengths[chosen[-1]])
-        parts.append(embed(model, _map_tokens(features, lambda tokens, c=chosen, n=longest: tokens[c, :n])))
+        parts.append(forward(_map_tokens(features, lambda tokens, c=chosen, n=longest: tokens[c, :n])))
     return torch.cat(parts)[order.argsort()]
 
 

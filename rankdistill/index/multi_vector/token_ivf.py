@@ -39,8 +39,8 @@ SEARCH_PARAMETERS: Mapping[str, float] = {"nprobe": 32, "neighbours": 128, "cand
 class TokenIvfIndex:
     """Token vectors, and 8-bit codes of them in inverted lists; built at the first search or `save`.
 
-    Candidates are chosen by the sum over query tokens of the nearest token that was found in the document; a query token
-    that found none counts as its last neighbour. Scores are exact, since candidates are compared with all their tokens.
+    Candidates are chosen by the sum over query tokens of the nearest token that was found in the document; a query
+    token that found none there counts as its last neighbour. Scores are exact: candidates are compared with all tokens.
 
     Args:
         dimension: length of a token's vector.

@@ -19,6 +19,8 @@ TYPES: dict[TypeName, str] = {
     "splade": "rankdistill.training.types.splade",
     "splade-doc": "rankdistill.training.types.splade_doc",
     "inference-free": "rankdistill.training.types.inference_free",
+    "multi-vector": "rankdistill.training.types.multi_vector",
+    "cross-encoder": "rankdistill.training.types.cross_encoder",
 }
 """Name -> module; imported when it is asked for, since each loads torch."""
 

@@ -1,0 +1,41 @@
+"""The quick test of students that score pairs: nDCG@10 of BM25's first documents in their order, on a dev sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rankdistill.data import Dataset
+from rankdistill.mining.bm25 import Bm25
+from rankdistill.training.dev import NAME, sample
+
+if TYPE_CHECKING:
+    from rankdistill.training.student_trainer import Evaluation
+
+DEPTH = 20
+"""Documents a query."""
+
+
+def reranking(dataset: Dataset, split: str, max_queries: int, max_documents: int) -> Evaluation:
+    """Re-ranks the first documents of BM25 for the queries of a `sample`; the positives among them count alone.
+
+    Raises:
+        DataError: no query of the split has a relevant document.
+    """
+    from sentence_transformers.cross_encoder.evaluation import CrossEncoderRerankingEvaluator
+
+    from rankdistill.training.student_trainer import Evaluation
+
+    drawn = sample(dataset, split, max_queries, max_documents)
+    found, _ = Bm25(drawn.documents).retrieve(list(drawn.queries.values()), DEPTH)
+    samples = [
+        {
+            "query": text,
+            "positive": [drawn.documents[doc_id] for doc_id in sorted(drawn.relevant(query_id))],
+            "documents": [drawn.documents[doc_id] for doc_id in ids],
+        }
+        for (query_id, text), ids in zip(drawn.queries.items(), found, strict=True)
+    ]
+    evaluator = CrossEncoderRerankingEvaluator(
+        samples, at_k=10, always_rerank_positives=False, name=NAME, write_csv=False
+    )
+    return Evaluation(evaluator, f"{NAME}_ndcg@10")
