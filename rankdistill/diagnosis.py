@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from typing import Literal, NamedTuple
@@ -15,10 +14,10 @@ OPTIONAL = {
     "faiss-cpu": "approximate indexes: pip install 'rankdistill[faiss]'",
     "openvino": "float32 inference about twice as fast on CPU: pip install 'rankdistill[openvino]'",
     "onnxruntime": "faster float32 inference on CPU: pip install 'rankdistill[onnx]'",
+    "pyserini": "Lucene indexes: pip install 'rankdistill[lucene]'",
     "mteb": "evaluation through mteb: pip install 'rankdistill[evaluation]'",
     "beir": "evaluation through beir: pip install 'rankdistill[evaluation]'",
 }
-JAVA_WANTED = 21
 GENERIC_KERNELS = {"Prescott", "Nehalem", "Core2", "generic", "Generic"}
 """OpenBLAS core types that mean: it does not know this processor and leaves its vector units idle."""
 
@@ -113,18 +112,16 @@ def _processor() -> Iterator[Finding]:
 
 
 def _java() -> Iterator[Finding]:
-    home = os.environ.get("JAVA_HOME")
-    program = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
-    if program is None:
-        yield Finding("note", "Java", "none", f"only Lucene indexes need it: install Java {JAVA_WANTED}, set JAVA_HOME")
-        return
-    said = subprocess.run([program, "-version"], capture_output=True, text=True, check=False).stderr
-    version = re.search(r'version "(\d+)', said)
-    if version and int(version.group(1)) >= JAVA_WANTED:
-        yield Finding("ok", "Java", f"{version.group(1)} at {program}")
+    """The Java that Lucene indexes would run in; the first that is new enough."""
+    from rankdistill.index.lucene.java import REMEDY, WANTED, installed
+
+    found = list(installed())
+    fit = next((java for java in found if java.version >= WANTED), None)
+    if fit is not None:
+        yield Finding("ok", "Java", str(fit))
     else:
-        advice = f"only Lucene indexes need it: install Java {JAVA_WANTED} or newer and set JAVA_HOME"
-        yield Finding("note", "Java", f"{version.group(1) if version else 'unknown'} at {program}", advice)
+        text = "; ".join(map(str, found)) or "none"
+        yield Finding("note", "Java", text, f"only Lucene indexes need version {WANTED} or newer: {REMEDY}")
 
 
 def _gpu() -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rankdistill import diagnosis
+from rankdistill.index.lucene import java as java_runtimes
 
 
 def subjects(check: Callable[[], Iterator[diagnosis.Finding]]) -> dict[str, diagnosis.Finding]:
@@ -82,7 +83,7 @@ def test_an_old_java_is_noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     java.parent.mkdir()
     java.write_text("#!/bin/sh\necho 'openjdk version \"17.0.15\"' >&2\n")
     java.chmod(0o755)
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    monkeypatch.setattr(java_runtimes, "_homes", lambda: [(tmp_path, "JAVA_HOME")])
     assert subjects(diagnosis._java)["Java"].state == "note"
     java.write_text("#!/bin/sh\necho 'openjdk version \"21.0.1\"' >&2\n")
     assert subjects(diagnosis._java)["Java"].state == "ok"

@@ -25,6 +25,9 @@ class LuceneBm25Index:
         k1: saturation of term frequency; 0.9 as in Anserini.
         b: length normalisation; 0.4 as in Anserini.
         threads: of searching.
+
+    Raises:
+        MissingDependencyError: there is no Pyserini, or no Java that is new enough.
     """
 
     dimension = 0
@@ -35,7 +38,7 @@ class LuceneBm25Index:
         self._lucene = LuceneFolder("io.anserini.index.IndexCollection", (*_ARGUMENTS, "-optimize"), self._searcher)
 
     def add(self, ids: Sequence[str], texts: Sequence[str]) -> None:
-        """See `Index.add`; raises MissingDependencyError without Pyserini, or a Java that is new enough."""
+        """See `Index.add`."""
         check_ids(ids, self.ids)
         self._lucene.write({"id": name, "contents": text} for name, text in zip(ids, texts, strict=True))
         self.ids.extend(ids)

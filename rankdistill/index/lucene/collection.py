@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rankdistill import files
 from rankdistill.errors import OutputError
-from rankdistill.index.lucene import java, jvm
+from rankdistill.index.lucene import jvm
+from rankdistill.index.lucene.java import Java
 
 SUBFOLDER = "lucene"
 """Of an index: what Lucene wrote."""
+
+DOCUMENTS = "documents"
 
 _COUNTS = re.compile(r" - (indexed|unindexable|empty|skipped|errors): +([\d,]+)$", re.MULTILINE)
 _EXCEPTION = re.compile(r"[\w.]+(?:Exception|Error)\b.*")
@@ -24,22 +30,18 @@ _EXCEPTION = re.compile(r"[\w.]+(?:Exception|Error)\b.*")
 class Collection:
     """Documents as lines of JSON in a temporary folder, until `index` has them read by Java.
 
-    Lucene and Java are looked for at once, so that nothing is encoded in vain.
-
-    Raises:
-        MissingDependencyError: there is no Pyserini, or no Java that is new enough.
+    Args:
+        runtime: the Java.
+        jar: with Anserini.
     """
 
-    def __init__(self) -> None:
-        self._java, self._jar = java.find(), jvm.anserini()
-        self._folder = tempfile.TemporaryDirectory(prefix="rankdistill-lucene-")
-        self._documents = Path(self._folder.name) / "documents"
-        self._documents.mkdir()
+    def __init__(self, runtime: Java, jar: Path) -> None:
+        self._java, self._jar = runtime, jar
         self._count = 0
 
     def write(self, documents: Iterable[Mapping[str, Any]]) -> None:
         """Add documents, as the collection class of Anserini wants them."""
-        path = self._documents / "documents.jsonl"
+        path = self._folder / DOCUMENTS / "documents.jsonl"
         with files.output_errors(path), path.open("a", encoding="utf-8") as stream:
             for document in documents:
                 stream.write(json.dumps(document) + "\n")
@@ -56,10 +58,10 @@ class Collection:
         Raises:
             OutputError: Java ran out of memory, was killed, or left a document out.
         """
-        out = (folder or Path(self._folder.name)) / SUBFOLDER
+        out = (folder or self._folder) / SUBFOLDER
         unfinished = files.temporary_of(out)
         files.remove_folder(unfinished)
-        paths = ["-input", str(self._documents), "-index", str(unfinished)]
+        paths = ["-input", str(self._folder / DOCUMENTS), "-index", str(unfinished)]
         command = [str(self._java.program), *jvm.options(self._java), "-cp", str(self._jar), main, *paths, *arguments]
         finished = subprocess.run(
             command,
@@ -79,6 +81,14 @@ class Collection:
         files.remove_folder(out)
         unfinished.replace(out)
         return out
+
+    @cached_property
+    def _folder(self) -> Path:
+        """Temporary; removed with this object."""
+        folder = Path(tempfile.mkdtemp(prefix="rankdistill-lucene-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        (folder / DOCUMENTS).mkdir()
+        return folder
 
 
 def _failed(code: int, said: str, counts: Mapping[str, int]) -> OutputError:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankdistill.index.lucene import jvm
+from rankdistill.index.lucene import java, jvm
 from rankdistill.index.lucene.collection import SUBFOLDER, Collection
 
 Classes = Callable[[str], Any]
@@ -20,11 +20,14 @@ class LuceneFolder:
         main: the class of Anserini that indexes.
         arguments: for it, besides input and output.
         open_searcher: `(classes, folder)` -> the searcher.
+
+    Raises:
+        MissingDependencyError: there is no Pyserini, or no Java that is new enough; told before anything is encoded.
     """
 
     def __init__(self, main: str, arguments: Sequence[str], open_searcher: Callable[[Classes, str], Any]) -> None:
         self._main, self._arguments, self._open = main, arguments, open_searcher
-        self._collection: Collection | None = None
+        self._collection = Collection(java.find(), jvm.anserini())
         self._path: Path | None = None
         self._searcher: Any = None
 
@@ -35,20 +38,18 @@ class LuceneFolder:
 
     def write(self, documents: Iterable[Mapping[str, Any]]) -> None:
         """Add documents, as the collection class of Anserini wants them."""
-        self._collection = self._collection or Collection()
         self._collection.write(documents)
         self._path = self._searcher = None
 
     def save(self, folder: Path) -> None:
         """Index the documents into the index folder `folder`."""
-        self._path = (self._collection or Collection()).index(self._main, self._arguments, folder)
+        self._path = self._collection.index(self._main, self._arguments, folder)
         self._searcher = None
 
     def read(self, folder: Path) -> None:
         """Open what `save` wrote into `folder`.
 
         Raises:
-            MissingDependencyError: there is no Pyserini, or no Java that is new enough.
             DataError: a file is absent or damaged.
         """
         self._path = folder / SUBFOLDER
@@ -60,7 +61,7 @@ class LuceneFolder:
         if self._searcher is None:
             classes = jvm.start()
             if self._path is None:
-                self._path = (self._collection or Collection()).index(self._main, self._arguments)
+                self._path = self._collection.index(self._main, self._arguments)
             with jvm.java_errors(self.subject):
                 self._searcher = self._open(classes, self.subject)
         return self._searcher

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,11 +38,11 @@ def search_each(search: Callable[[Any], Any], queries: Sequence[Any], width: int
         return as_arrays((search(query) for query in queries), len(queries), width)
 
 
-def as_arrays(found: Any, queries: int, width: int) -> tuple[Ids, Scores]:
+def as_arrays(found: Iterable[Any], queries: int, width: int) -> tuple[Ids, Scores]:
     """Anserini's `ScoredDoc` objects of each query as ids and scores, `[queries, width]`."""
     ids = np.full((queries, width), NOTHING, object)
     scores = np.full((queries, width), -np.inf, np.float32)
     for row, hits in enumerate(found):
-        for column, hit in enumerate(hits):
-            ids[row, column], scores[row, column] = hit.docid, hit.score
+        ids[row, : len(hits)] = [hit.docid for hit in hits]
+        scores[row, : len(hits)] = [hit.score for hit in hits]
     return ids, scores

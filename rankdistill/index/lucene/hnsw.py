@@ -28,6 +28,9 @@ class LuceneHnswIndex:
         similarity: `cosine` (vectors are normalised on their way in) or `dot`.
         build_parameters: some of `BUILD_PARAMETERS`.
         search_parameters: some of `SEARCH_PARAMETERS`.
+
+    Raises:
+        MissingDependencyError: there is no Pyserini, or no Java that is new enough.
     """
 
     def __init__(
@@ -54,7 +57,6 @@ class LuceneHnswIndex:
 
         Raises:
             DataError: a vector compared by dot product has not unit length.
-            MissingDependencyError: there is no Pyserini, or no Java that is new enough.
         """
         check_new(ids, vectors, self.dimension, self.ids)
         if self.similarity != "cosine":

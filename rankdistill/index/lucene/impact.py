@@ -32,6 +32,7 @@ class LuceneImpactIndex:
 
     Raises:
         ConfigError: a factor that is not above 0.
+        MissingDependencyError: there is no Pyserini, or no Java that is new enough.
     """
 
     def __init__(
@@ -50,7 +51,6 @@ class LuceneImpactIndex:
 
         Raises:
             ConfigError: a weight below 0, or one that overflows.
-            MissingDependencyError: there is no Pyserini, or no Java that is new enough.
         """
         check_new(ids, vectors, self.dimension, self.ids)
         whole = quantise(vectors, self.factor, [f"document {name!r}" for name in ids])

@@ -1,0 +1,52 @@
+"""Lucene's graphs against exact search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rankdistill.errors import DataError
+from rankdistill.index.exact import ExactIndex
+from rankdistill.index.lucene.hnsw import LuceneHnswIndex
+
+pytestmark = pytest.mark.usefixtures("lucene")
+
+
+@pytest.fixture(scope="module")
+def vectors() -> Any:
+    """250 vectors of length 16; the last is 0."""
+    rows = np.random.default_rng(0).normal(size=(250, 16)).astype(np.float32)
+    rows[-1] = 0
+    return rows
+
+
+@pytest.fixture(scope="module")
+def folder(vectors: Any, tmp_path_factory: pytest.TempPathFactory, lucene: None) -> Path:
+    made = LuceneHnswIndex(16, "cosine", {"M": 12}, {})
+    made.add([f"d{row:03}" for row in range(250)], vectors)
+    out = tmp_path_factory.mktemp("hnsw")
+    made.save(out)
+    return out
+
+
+def test_it_finds_nearly_what_exact_search_finds_with_the_same_scores(folder: Path, vectors: Any) -> None:
+    oracle = ExactIndex(16, "cosine")
+    oracle.add([f"d{row:03}" for row in range(250)], vectors)
+    queries = np.random.default_rng(1).normal(size=(20, 16)).astype(np.float32) * 3
+    expected, cosines = oracle.search(queries, 10)
+    names, scores = LuceneHnswIndex.load(folder, 16, "cosine", {"efSearch": 200}).search(queries, 10)
+    same = names == expected
+    assert same.mean() > 0.95
+    np.testing.assert_allclose(scores[same], cosines[same], atol=1e-5)
+    _, dots = LuceneHnswIndex.load(folder, 16, "dot", {"efSearch": 200}).search(queries, 10)
+    np.testing.assert_allclose(dots, scores * np.linalg.norm(queries, axis=1)[:, None], rtol=1e-4)
+
+
+def test_a_dot_product_needs_unit_length(vectors: Any) -> None:
+    index = LuceneHnswIndex(16, "dot", {}, {})
+    with pytest.raises(DataError, match="unit length"):
+        index.add([f"d{row}" for row in range(250)], vectors)
+    assert index.ids == []
