@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from rankdistill.training import settings
+from rankdistill.training.false_negatives import FalseNegativeFilters
 from rankdistill.training.settings import RunSettings
 
 TypeName = Literal["dense", "splade", "splade-doc", "inference-free", "multi-vector", "cross-encoder", "pair-head"]
@@ -89,10 +90,28 @@ class TrainConfig(RunSettings):
     missing: Missing = Field(
         "error", description="Candidates without a teacher score: an error, or dropped and counted."
     )
+    negative_sources: list[str] | None = Field(
+        None, min_length=1, description="Only candidates of these sources are negatives; None: of all."
+    )
     min_margin: float | None = Field(
         None,
         description="Drop negatives (likely false) that the teacher puts less than this far below the positive, in the "
         "teacher's unit; None: keep all.",
+    )
+    max_negative_score: float | None = Field(
+        None, description="Drop negatives that the teacher scores above this, in its unit; None: keep all."
+    )
+    max_negative_share: float | None = Field(
+        None,
+        gt=0,
+        description="Drop negatives that the teacher scores above this share of the positive's score, as 0.95; only "
+        "for teachers whose positives score above 0.",
+    )
+    max_negative_percentile: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="Drop negatives that the teacher scores above this percentile of all positives' scores.",
     )
     check: Check = Field(
         "refuse",
@@ -104,6 +123,13 @@ class TrainConfig(RunSettings):
     learning_rate: float = Field(5e-5, gt=0, description="Peak learning rate of AdamW.")
     warmup: float = Field(0.06, ge=0, lt=1, description="Share of the steps in which the rate rises to its peak.")
     schedule: Schedule = Field("linear", description="How the rate falls after the warm-up.")
+
+    @property
+    def filters(self) -> FalseNegativeFilters:
+        """Which negatives are likely false."""
+        return FalseNegativeFilters(
+            self.max_negative_score, self.min_margin, self.max_negative_share, self.max_negative_percentile
+        )
 
     def decisive(self) -> dict[str, Any]:
         """The settings that decide the student, as JSON values: all but `check`, which decides whether there is one."""

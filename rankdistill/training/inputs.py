@@ -31,7 +31,7 @@ class ScoreSource(Protocol):
         """What the scores were made from, where they are not as a teacher gave them; goes into the manifest."""
 
     def candidates(self) -> pl.DataFrame:
-        """query_id, doc_id, label, one row a source."""
+        """query_id, doc_id, source, label, one row a source."""
 
     def query_texts(self) -> Mapping[str, str]:
         """Query id -> the text that was scored."""
@@ -47,7 +47,7 @@ class Inputs:
     Args:
         teacher_id: whose scores.
         scores: query_id, doc_id, score.
-        candidates: query_id, doc_id, label.
+        candidates: query_id, doc_id, source, label.
         held_out_queries: queries in the store that were left out, because another split judges them.
     """
 
@@ -60,7 +60,7 @@ class Inputs:
         """Content hashes, whatever the order of the rows in the store."""
         return {
             "scores": _hash_table(self.scores, ["query_id", "doc_id", "score"]),
-            "candidates": _hash_table(self.candidates, ["query_id", "doc_id", "label"]),
+            "candidates": _hash_table(self.candidates, ["query_id", "doc_id", "source", "label"]),
         }
 
 

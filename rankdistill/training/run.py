@@ -144,7 +144,8 @@ def _train(
         unlabelled=config.unlabelled,
         few_negatives=config.few_negatives,
         missing=config.missing,
-        min_margin=config.min_margin,
+        filters=config.filters,
+        sources=config.negative_sources,
     )
     rows_a_step = config.batch_size * config.gradient_accumulation * processes.count()
     steps = config.steps or max(1, round(config.epochs * view.report.rows / rows_a_step))

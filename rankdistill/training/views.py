@@ -5,21 +5,32 @@ Which document is the positive is decided here once, by label, and never by posi
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from rankdistill.errors import DataError, StoreError
+from rankdistill.errors import ConfigError, DataError, StoreError
 from rankdistill.training.config import FewNegatives, Missing, Unlabelled
+from rankdistill.training.false_negatives import NO_FILTER, FalseNegativeFilters
 
 PAIR = ["query_id", "doc_id"]
+
+MOST_SOURCES = 64
+"""Bits to tell them apart by."""
 
 
 @dataclass(frozen=True)
 class ViewReport:
-    """What became of the candidates: rows that train, and what was left out and why."""
+    """What became of the candidates: rows that train, and what was left out and why.
+
+    Args:
+        negatives_by_source: the sources that proposed a negative, joined by `+` -> how many such negatives there are.
+        dropped_by_filter: filter of likely false negatives -> how many it alone would drop.
+    """
 
     rows: int
     queries: int
@@ -28,8 +39,11 @@ class ViewReport:
     skipped_rows_with_few_negatives: int
     dropped_pairs_without_score: int
     dropped_likely_false_negatives: int
+    dropped_of_other_sources: int = 0
+    negatives_by_source: Mapping[str, int] = field(default_factory=dict)
+    dropped_by_filter: Mapping[str, int] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, int]:
+    def to_json(self) -> dict[str, Any]:
         """The fields."""
         return asdict(self)
 
@@ -47,6 +61,8 @@ class View:
         start: [rows + 1]; negatives of row r are `negative[start[r]:start[r + 1]]`, at least one.
         negative: document codes.
         negative_score: raw teacher scores of `negative`.
+        sources: names of the sources, at most 64.
+        negative_sources: which of them proposed `negative`: bit s stands for `sources[s]`.
         report: what was left out.
     """
 
@@ -58,6 +74,8 @@ class View:
     start: NDArray[np.int64]
     negative: NDArray[np.int32]
     negative_score: NDArray[np.float32]
+    sources: list[str]
+    negative_sources: NDArray[np.uint64]
     report: ViewReport
 
 
@@ -68,7 +86,8 @@ def build(
     unlabelled: Unlabelled = "skip",
     few_negatives: FewNegatives = "skip",
     missing: Missing = "error",
-    min_margin: float | None = None,
+    filters: FalseNegativeFilters = NO_FILTER,
+    sources: Sequence[str] | None = None,
 ) -> View:
     """Join candidates with one teacher's scores and split them into positives and negatives.
 
@@ -77,32 +96,37 @@ def build(
 
     Args:
         scores: query_id, doc_id, score (raw, float32) of one teacher.
-        candidates: query_id, doc_id, label (None: unjudged), one row a source.
+        candidates: query_id, doc_id, source, label (None: unjudged), one row a source.
         negatives: how many negatives a row needs.
         unlabelled: what to do with queries without a positive: `skip` them, or declare the teacher's `top` document.
         few_negatives: rows with fewer than `negatives`: `skip`, or let them `repeat` (a row without any is skipped).
         missing: a candidate without a score: `error`, or `drop` the pair and count it.
-        min_margin: drop negatives less than this below their positive, in the teacher's unit.
+        filters: negatives that are dropped as likely false.
+        sources: only what one of these proposed is a negative; None: of all sources.
 
     Raises:
         StoreError: scores are missing, not finite, or there are two for one pair.
-        DataError: no row is left.
+        ConfigError: none of the candidates is of one of `sources`.
+        DataError: no row is left, or a filter does not suit the scores.
     """
-    pairs, lacking = _score_pairs(scores, candidates, missing)
+    names = candidates["source"].unique().sort().to_list()
+    wanted = _mask(names, sources)
+    pairs, lacking = _score_pairs(scores, _pairs(candidates, names), missing)
     labelled = candidates.filter(pl.col("label") > 0)["query_id"].unique()
-    positives = pairs.filter(pl.col("label") > 0).drop("label")
+    positives = pairs.filter(pl.col("label") > 0).drop("label", "proposed")
     without_label = pairs.filter(~pl.col("query_id").is_in(labelled.implode()))
-    declared = _top_documents(without_label) if unlabelled == "top" else without_label.drop("label").clear()
+    declared = _top_documents(without_label) if unlabelled == "top" else positives.clear()
     rows = pl.concat([positives, declared]).sort(PAIR)
 
     others = pairs.filter(pl.col("label").fill_null(0) <= 0).drop("label").join(declared, on=PAIR, how="anti")
-    table = (
+    every = (
         rows.with_row_index("row")
         .rename({"doc_id": "positive", "score": "positive_score"})
         .join(others, on="query_id")
         .sort("row", "doc_id")
     )
-    kept = table if min_margin is None else table.filter(pl.col("positive_score") - pl.col("score") >= min_margin)
+    table = every.filter(pl.col("proposed") & pl.lit(wanted, pl.UInt64) != 0)
+    kept, dropped_by_filter = filters.apply(table, rows["score"])
     counts = np.bincount(kept["row"].to_numpy(), minlength=rows.height)
     enough = counts >= (negatives if few_negatives == "skip" else 1)
     report = ViewReport(
@@ -113,14 +137,47 @@ def build(
         skipped_rows_with_few_negatives=int((~enough).sum()),
         dropped_pairs_without_score=lacking,
         dropped_likely_false_negatives=table.height - kept.height,
+        dropped_of_other_sources=every.height - table.height,
+        negatives_by_source=_count_sources(kept, names),
+        dropped_by_filter=dropped_by_filter,
     )
     if not report.rows:
         raise _nothing_left(report, negatives)
-    return _encode(rows.filter(pl.Series(enough)), kept.filter(pl.Series(enough[kept["row"].to_numpy()])), report)
+    trained = kept.filter(pl.Series(enough[kept["row"].to_numpy()]))
+    return _encode(rows.filter(pl.Series(enough)), trained, names, report)
+
+
+def _mask(names: list[str], chosen: Sequence[str] | None) -> int:
+    """The bits of the `chosen` ones among `names`."""
+    if len(names) > MOST_SOURCES or (unknown := sorted(set(chosen or ()) - set(names))):
+        raise ConfigError(
+            expected=f"negatives of the sources in the candidates: {', '.join(names[:MOST_SOURCES])}",
+            got=f"{len(names)} sources" if len(names) > MOST_SOURCES else ", ".join(unknown),
+            consequence="nothing was trained",
+            remedy=f"name some of those; at most {MOST_SOURCES} sources can be told apart",
+        )
+    return sum(1 << place for place, name in enumerate(names) if chosen is None or name in chosen)
+
+
+def _pairs(candidates: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """(query_id, doc_id, label, proposed) of each pair: its highest label, and the bits of the sources that have it."""
+    bit = pl.col("source").replace_strict(
+        {name: 1 << place for place, name in enumerate(names)}, return_dtype=pl.UInt64
+    )
+    return candidates.group_by(PAIR).agg(pl.col("label").max(), proposed=bit.bitwise_or())
+
+
+def _count_sources(negatives: pl.DataFrame, names: list[str]) -> dict[str, int]:
+    """The names of the sources of a negative, joined by `+` -> negatives with just these."""
+    counted = negatives.group_by("proposed").len().sort("proposed")
+    return {
+        "+".join(name for place, name in enumerate(names) if proposed >> place & 1): count
+        for proposed, count in counted.iter_rows()
+    }
 
 
 def _score_pairs(scores: pl.DataFrame, candidates: pl.DataFrame, missing: Missing) -> tuple[pl.DataFrame, int]:
-    """(query_id, doc_id, label, score) of each candidate pair that has a score, and how many have none."""
+    """`candidates` (one row a pair) with a column `score`, of each that has one, and how many have none."""
     if scores.select(PAIR).is_duplicated().any():
         raise StoreError(
             expected="one teacher score a (query, document) pair",
@@ -135,8 +192,7 @@ def _score_pairs(scores: pl.DataFrame, candidates: pl.DataFrame, missing: Missin
             consequence="the loss would become NaN",
             remedy="score these pairs again",
         )
-    labels = candidates.group_by(PAIR).agg(pl.col("label").max())
-    pairs = labels.join(scores.select(*PAIR, "score"), on=PAIR, how="left")
+    pairs = candidates.join(scores.select(*PAIR, "score"), on=PAIR, how="left")
     lacking = pairs.filter(pl.col("score").is_null())
     if lacking.height and missing == "error":
         query_id, doc_id = lacking.sort(PAIR).select(PAIR).row(0)
@@ -152,10 +208,10 @@ def _score_pairs(scores: pl.DataFrame, candidates: pl.DataFrame, missing: Missin
 def _top_documents(pairs: pl.DataFrame) -> pl.DataFrame:
     """Each query's document with the highest score; of equal ones, the first by id."""
     ordered = pairs.sort(["query_id", "score", "doc_id"], descending=[False, True, False])
-    return ordered.unique("query_id", keep="first", maintain_order=True).drop("label")
+    return ordered.unique("query_id", keep="first", maintain_order=True).drop("label", "proposed")
 
 
-def _encode(rows: pl.DataFrame, negatives: pl.DataFrame, report: ViewReport) -> View:
+def _encode(rows: pl.DataFrame, negatives: pl.DataFrame, sources: list[str], report: ViewReport) -> View:
     query_ids = rows["query_id"].unique().sort()
     doc_ids = pl.concat([rows["doc_id"], negatives["doc_id"]]).unique().sort()
     sizes = negatives["row"].rle().struct.field("len").to_numpy()
@@ -168,6 +224,8 @@ def _encode(rows: pl.DataFrame, negatives: pl.DataFrame, report: ViewReport) -> 
         start=np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]),
         negative=_codes(negatives["doc_id"], doc_ids),
         negative_score=negatives["score"].to_numpy().astype(np.float32),
+        sources=sources,
+        negative_sources=negatives["proposed"].to_numpy().astype(np.uint64),
         report=report,
     )
 

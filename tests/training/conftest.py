@@ -67,7 +67,7 @@ def tiny_store(tiny_data: Dataset) -> MemoryStore:
     scores = candidates.select("query_id", "doc_id", score=noise + candidates["label"].fill_null(0) * 5.0)
     return MemoryStore(
         scores.with_columns(pl.col("score").cast(pl.Float32)),
-        candidates,
+        candidates.with_columns(source=pl.lit("bm25")),
         tiny_data.queries("train"),
         tiny_data.contents,
     )

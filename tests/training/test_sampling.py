@@ -25,6 +25,8 @@ def make_view(*negative_scores: list[float], positive_score: float = 10.0) -> Vi
         start=np.concatenate([[0], np.cumsum(sizes)]),
         negative=np.arange(total, dtype=np.int32),
         negative_score=np.concatenate(negative_scores).astype(np.float32),
+        sources=["bm25"],
+        negative_sources=np.ones(total, dtype=np.uint64),
         report=ViewReport(rows, rows, 0, 0, 0, 0, 0),
     )
 

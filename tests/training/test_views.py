@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from rankdistill.errors import DataError, StoreError
+from rankdistill.errors import ConfigError, DataError, StoreError
 from rankdistill.training import views
+from rankdistill.training.false_negatives import FalseNegativeFilters
 
 Candidate = tuple[str, str, int | None]
 
@@ -22,7 +23,7 @@ def frames(rows: list[tuple[str, str, int | None, float | None]]) -> tuple[pl.Da
         orient="row",
     )
     scores = table.drop("label").drop_nulls("score").unique(["query_id", "doc_id"])
-    return scores, table.drop("score")
+    return scores, table.drop("score").with_columns(source=pl.lit("bm25"))
 
 
 ONE_QUERY = [("q", "p", 1, 3.0), ("q", "a", None, 5.0), ("q", "b", 0, 1.0), ("q", "c", None, -2.0)]
@@ -117,9 +118,74 @@ def test_rows_with_too_few_negatives_are_skipped_and_counted_or_kept_for_repeati
 
 
 def test_likely_false_negatives_leave_by_their_margin_to_the_positive() -> None:
-    view = views.build(*frames(ONE_QUERY), negatives=1, min_margin=2.0)
+    view = views.build(*frames(ONE_QUERY), negatives=1, filters=FalseNegativeFilters(min_margin=2.0))
     assert negatives_of(view, 0) == ["b", "c"]
     assert view.report.dropped_likely_false_negatives == 1
+
+
+# positives score 4 and 2, negatives 5, 3.9, 3 and -2; the median of the positives is 3
+TWO_ROWS = [
+    ("q", "p", 1, 4.0), ("q", "a", None, 5.0), ("q", "b", 0, 3.9), ("q", "c", None, 3.0), ("q", "d", None, -2.0),
+    ("r", "p", 1, 2.0), ("r", "a", None, 5.0), ("r", "b", 0, 3.9), ("r", "c", None, 3.0), ("r", "d", None, -2.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("filters", "first", "second"),
+    [
+        (FalseNegativeFilters(), "abcd", "abcd"),
+        (FalseNegativeFilters(max_score=3.9), "bcd", "bcd"),
+        (FalseNegativeFilters(min_margin=1.0), "cd", "d"),
+        (FalseNegativeFilters(max_share=0.95), "cd", "d"),
+        (FalseNegativeFilters(max_percentile=50), "cd", "cd"),
+        (FalseNegativeFilters(max_percentile=100), "bcd", "bcd"),
+        (FalseNegativeFilters(max_score=3.9, min_margin=-1.5), "bcd", "cd"),
+    ],
+)
+def test_each_filter_keeps_what_it_says(filters: FalseNegativeFilters, first: str, second: str) -> None:
+    view = views.build(*frames(TWO_ROWS), negatives=1, filters=filters)
+    assert (negatives_of(view, 0), negatives_of(view, 1)) == (list(first), list(second))
+    assert view.report.dropped_likely_false_negatives == 8 - len(first + second)
+
+
+def test_the_report_says_what_each_filter_alone_would_drop() -> None:
+    view = views.build(*frames(TWO_ROWS), negatives=1, filters=FalseNegativeFilters(max_score=3.9, min_margin=-1.5))
+    assert view.report.dropped_by_filter == {"max_score": 2, "min_margin": 2}
+    assert view.report.dropped_likely_false_negatives == 3
+
+
+def test_a_share_of_a_score_below_zero_is_refused() -> None:
+    with pytest.raises(DataError, match="max_percentile"):
+        views.build(
+            *frames([*ONE_QUERY, ("q", "p2", 1, -1.0)]), negatives=1, filters=FalseNegativeFilters(max_share=0.9)
+        )
+
+
+def mixed() -> tuple[pl.DataFrame, pl.DataFrame]:
+    """One positive, `a` from bm25, `b` from both, `c` and `d` from dense."""
+    scores, _ = frames([("q", name, None, float(place)) for place, name in enumerate("pabcd")])
+    rows = [("p", "bm25", 1), ("p", "dense", 1), ("a", "bm25", None), ("b", "bm25", None), ("b", "dense", None)]
+    rows += [("c", "dense", None), ("d", "dense", 0)]
+    table = pl.DataFrame(rows, schema=["doc_id", "source", "label"], orient="row").cast({"label": pl.Int32})
+    return scores, table.with_columns(query_id=pl.lit("q"))
+
+
+def test_every_negative_keeps_the_sources_that_proposed_it() -> None:
+    view = views.build(*mixed(), negatives=1)
+    names = [[name for bit, name in enumerate(view.sources) if int(mask) >> bit & 1] for mask in view.negative_sources]
+    assert dict(zip(negatives_of(view, 0), names, strict=True)) == {
+        "a": ["bm25"], "b": ["bm25", "dense"], "c": ["dense"], "d": ["dense"],
+    }  # fmt: skip
+    assert view.report.negatives_by_source == {"bm25": 1, "dense": 2, "bm25+dense": 1}
+
+
+def test_negatives_of_chosen_sources_alone() -> None:
+    view = views.build(*mixed(), negatives=1, sources=["bm25"])
+    assert negatives_of(view, 0) == ["a", "b"]
+    assert (view.report.dropped_of_other_sources, view.report.dropped_likely_false_negatives) == (2, 0)
+    assert negatives_of(views.build(*mixed(), negatives=1, sources=["bm25", "dense"]), 0) == ["a", "b", "c", "d"]
+    with pytest.raises(ConfigError, match="bm25, dense"):
+        views.build(*mixed(), negatives=1, sources=["splade"])
 
 
 def test_nothing_left_is_an_error_that_says_why() -> None:
@@ -135,6 +201,7 @@ def test_twelve_thousand_queries_with_fifty_candidates_take_seconds() -> None:
         {
             "query_id": query.astype(str),
             "doc_id": (generator.integers(0, 40, len(query)) + np.tile(np.arange(depth), queries) * 40).astype(str),
+            "source": np.tile(["bm25", "dense"], queries * depth // 2),
             "label": np.tile([1] + [0] * (depth - 1), queries),
         }
     )
