@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ class IndexSettings:
         search_parameters: of the back end's searches: FAISS's `efSearch`, `nprobe`, ...
         build_parameters: of how the back end builds.
         kind: of what is searched, a name in `rankdistill.index.kinds.KINDS`.
+        vocabulary: the term of each dimension of sparse vectors, where it is known; only building needs it.
     """
 
     dimension: int
@@ -29,6 +30,7 @@ class IndexSettings:
     search_parameters: Mapping[str, float] = field(default_factory=dict)
     build_parameters: Mapping[str, float] = field(default_factory=dict)
     kind: str = "dense"
+    vocabulary: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,11 @@ class Backend:
         load: `(folder, settings, mmap, gpu)` -> the index saved there.
         build_parameters: the names that it takes.
         search_parameters: the names that it takes; None where it checks them itself.
+        build_defaults: what the manifest keeps of `build_parameters` that are not given.
     """
 
     create: Callable[[IndexSettings, int], Index[Any]]
     load: Callable[[Path, IndexSettings, bool, bool], Index[Any]]
     build_parameters: tuple[str, ...] = ()
     search_parameters: tuple[str, ...] | None = ()
+    build_defaults: Mapping[str, float] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -52,10 +52,16 @@ class BuildSettings:
                 remedy="leave the shard size out",
             )
 
-    def index(self, space: AnySpace) -> registry.IndexSettings:
+    def index(self, space: AnySpace, vocabulary: Sequence[str] = ()) -> registry.IndexSettings:
         """What the back end gets."""
         return registry.IndexSettings(
-            space.dimension, space.similarity, self.factory, self.search_parameters, self.build_parameters, self.kind
+            space.dimension,
+            space.similarity,
+            self.factory,
+            self.search_parameters,
+            self.build_parameters,
+            self.kind,
+            vocabulary,
         )
 
 
@@ -184,7 +190,7 @@ def _manifest(
             "factory": settings.factory,
             "shard_size": settings.shard_size,
             "search_parameters": dict(settings.search_parameters),
-            "build_parameters": dict(settings.build_parameters),
+            "build_parameters": dict(registry.build_parameters(settings.index(encoder.space))),
             "snippet_length": settings.snippet_length,
         },
         versions=manifest.versions_of("numpy", "faiss-cpu", "faiss-gpu", "bm25s", "pyseismic-lsr", "pyserini"),
@@ -245,7 +251,8 @@ class _Builder:
         if manifest.is_current(folder, wanted):
             self.progress(len(documents))
             return
-        index = registry.create(settings.index(self.encoder.space), threads=settings.threads)
+        vocabulary = KINDS[settings.kind].vocabulary(self.encoder)
+        index = registry.create(settings.index(self.encoder.space, vocabulary), threads=settings.threads)
         index.add([document.doc_id for document in documents], self._vectors(number, documents))
         index.save(folder)
         if settings.snippet_length:

@@ -1,4 +1,4 @@
-"""Kinds of indexes by what is searched: dense vectors, sparse vectors, or texts by their words."""
+"""Kinds of indexes by what is searched: dense, sparse or token vectors, or texts by their words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rankdistill.errors import ConfigError
 from rankdistill.index import encoding, registry
 from rankdistill.index.encoding import Progress
 from rankdistill.index.text.encoder import PlainTexts
-from rankdistill.space import AnySpace, Space, SparseSpace, TextSpace
+from rankdistill.space import AnySpace, MultiVectorSpace, Space, SparseSpace, TextSpace
 
 
 class Documents(Protocol):
@@ -67,6 +67,7 @@ class Kind:
         require: `(space of the documents, spaces of the queries, unaligned)`; raises SpaceMismatchError unless the one
             may be searched with the other. With `unaligned`, only what can be told without trust is checked.
         sharded: whether documents of different shards have scores that can be compared.
+        vocabulary: `(encoder of documents)` -> the term of each dimension; empty where dimensions are no terms.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Kind:
     encode: Callable[[Any, Sequence[str], Progress], Any]
     require: Callable[[Any, Sequence[Any], bool], None]
     sharded: bool = True
+    vocabulary: Callable[[Any], Sequence[str]] = lambda encoder: ()
 
 
 def of_space(found: AnySpace) -> Kind:
@@ -115,7 +117,8 @@ def _kind_of_model(model: str) -> str:
 
     if bundles.is_bundle(model):
         return DENSE.name
-    return {"sparse": SPARSE.name}.get(kind_of(models.resolve(model).path), DENSE.name)
+    found = kind_of(models.resolve(model).path)
+    return found if found in (SPARSE.name, MULTI_VECTOR.name) else DENSE.name
 
 
 def _require_dense(documents: Space, queries: Sequence[Space], unaligned: bool) -> None:
@@ -142,12 +145,31 @@ def _open_sparse_queries(model: str, backend: str, max_length: int | None, docum
     return SparseTextEncoder(model, backend, max_length)
 
 
+def _open_multi_vector_documents(model: str, backend: str, max_length: int | None) -> Encoder:
+    from rankdistill.inference.multi_vector_encoder import MultiVectorTextEncoder
+
+    return MultiVectorTextEncoder(model, backend, max_length)
+
+
+def _open_multi_vector_queries(
+    model: str, backend: str, max_length: int | None, documents: MultiVectorSpace | None
+) -> Encoder:
+    """The length is that of documents, which the space of the queries' model must name too."""
+    if max_length is None and documents is not None:
+        max_length = documents.max_length
+    return _open_multi_vector_documents(model, backend, max_length)
+
+
 def _encode_at_once(encoder: Documents, texts: Sequence[str], progress: Progress) -> Any:
     return encoder.encode_documents(texts, progress)
 
 
 def _require_sparse(documents: SparseSpace, queries: Sequence[SparseSpace], unaligned: bool) -> None:
     space.require_terms(documents, queries[0], unaligned)
+
+
+def _require_multi_vector(documents: MultiVectorSpace, queries: Sequence[MultiVectorSpace], unaligned: bool) -> None:
+    space.require_token_vectors(documents, queries[0], unaligned)
 
 
 def _require_nothing(documents: TextSpace, queries: Sequence[TextSpace], unaligned: bool) -> None:
@@ -159,8 +181,24 @@ def _texts(*settings: object) -> PlainTexts:
 
 
 DENSE = Kind("dense", Space, bundles.open_document_encoder, bundles.open_query_encoder, encoding.encode, _require_dense)
-SPARSE = Kind("sparse", SparseSpace, _open_sparse_documents, _open_sparse_queries, _encode_at_once, _require_sparse)
+SPARSE = Kind(
+    "sparse",
+    SparseSpace,
+    _open_sparse_documents,
+    _open_sparse_queries,
+    _encode_at_once,
+    _require_sparse,
+    vocabulary=lambda encoder: encoder.vocabulary,
+)
+MULTI_VECTOR = Kind(
+    "multi_vector",
+    MultiVectorSpace,
+    _open_multi_vector_documents,
+    _open_multi_vector_queries,
+    _encode_at_once,
+    _require_multi_vector,
+)
 TEXT = Kind("text", TextSpace, _texts, _texts, _encode_at_once, _require_nothing, sharded=False)
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (DENSE, SPARSE, TEXT)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (DENSE, SPARSE, MULTI_VECTOR, TEXT)}
 """Add a kind here, its back ends in `registry.BACKENDS`."""

@@ -11,6 +11,8 @@ from rankdistill.index.backend import Backend, IndexSettings
 from rankdistill.index.base import Index, Vectors
 from rankdistill.index.exact import ExactIndex
 from rankdistill.index.faiss import FaissIndex
+from rankdistill.index.lucene.backends import HNSW
+from rankdistill.index.multi_vector.backends import MULTI_VECTOR
 from rankdistill.index.sparse.backends import SPARSE
 from rankdistill.index.text.backends import TEXT
 
@@ -40,9 +42,15 @@ def _load_faiss(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) ->
 DENSE: Mapping[str, Backend] = {
     "exact": Backend(_create_exact, _load_exact),
     "faiss": Backend(_create_faiss, _load_faiss, search_parameters=None),
+    "lucene": HNSW,
 }
 
-BACKENDS: Mapping[str, Mapping[str, Backend]] = {"dense": DENSE, "sparse": SPARSE, "text": TEXT}
+BACKENDS: Mapping[str, Mapping[str, Backend]] = {
+    "dense": DENSE,
+    "sparse": SPARSE,
+    "multi_vector": MULTI_VECTOR,
+    "text": TEXT,
+}
 """Kind of what is searched -> the back ends by name: how an index is made, how it is read."""
 
 
@@ -69,6 +77,11 @@ def create(settings: IndexSettings, threads: int = 1) -> Index[Any]:
 def load(folder: Path, settings: IndexSettings, mmap: bool = True, gpu: bool = False) -> Index[Any]:
     """The index that was saved into `folder`."""
     return _backend(settings).load(folder, settings, mmap, gpu)
+
+
+def build_parameters(settings: IndexSettings) -> Mapping[str, float]:
+    """Those of `settings`, and what the back end takes for those that are not given."""
+    return {**_backend(settings).build_defaults, **settings.build_parameters}
 
 
 def require_known(settings: IndexSettings) -> None:

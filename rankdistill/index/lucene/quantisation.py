@@ -42,7 +42,7 @@ def quantise(vectors: SparseVectors, factor: float, names: Sequence[str]) -> Any
             consequence="the weight would be cut, so nothing was done",
             remedy="take another back end: Lucene's impacts cannot be negative"
             if weight < 0
-            else "build the index with a smaller quantisation factor",
+            else f"build the index with a smaller quantisation factor than {factor:g}: --parameter factor=...",
         )
     whole = csr_array((scaled.astype(np.int32), vectors.indices, vectors.indptr), shape=vectors.shape, copy=True)
     whole.eliminate_zeros()

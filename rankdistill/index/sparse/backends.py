@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rankdistill.index.backend import Backend, IndexSettings
 from rankdistill.index.base import Index
+from rankdistill.index.lucene.backends import IMPACT
 from rankdistill.index.sparse.base import SparseVectors
 from rankdistill.index.sparse.exact import ExactSparseIndex
 from rankdistill.index.sparse.seismic import BUILD_PARAMETERS, SEARCH_PARAMETERS, SeismicIndex
@@ -30,6 +31,9 @@ def _load_seismic(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) 
 
 SPARSE: Mapping[str, Backend] = {
     "exact": Backend(_create_exact, _load_exact),
-    "seismic": Backend(_create_seismic, _load_seismic, tuple(BUILD_PARAMETERS), tuple(SEARCH_PARAMETERS)),
+    "seismic": Backend(
+        _create_seismic, _load_seismic, tuple(BUILD_PARAMETERS), tuple(SEARCH_PARAMETERS), BUILD_PARAMETERS
+    ),
+    "lucene": IMPACT,
 }
 """Name -> back end. Those that want another library import it when they are made or read."""

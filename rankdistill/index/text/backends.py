@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rankdistill.index.backend import Backend, IndexSettings
 from rankdistill.index.base import Index
+from rankdistill.index.lucene.backends import BM25
 
 
 def _create_bm25(settings: IndexSettings, threads: int) -> Index[Sequence[str]]:
@@ -21,5 +22,8 @@ def _load_bm25(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> 
     return Bm25Index.load(folder, **settings.build_parameters)
 
 
-TEXT: Mapping[str, Backend] = {"bm25": Backend(_create_bm25, _load_bm25, build_parameters=("k1", "b"))}
+TEXT: Mapping[str, Backend] = {
+    "bm25": Backend(_create_bm25, _load_bm25, ("k1", "b"), build_defaults={"k1": 0.9, "b": 0.4}),
+    "lucene-bm25": BM25,
+}
 """Name -> back end."""
