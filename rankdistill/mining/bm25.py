@@ -37,7 +37,10 @@ class Bm25:
         self._is_empty = not any(tokens)
         self._index = bm25s.BM25(method="lucene", k1=k1, b=b)
         if not self._is_empty:
-            self._index.index(tokens, show_progress=False)
+            # A vocabulary in alphabetical order, since bm25s's own follows the hashes of the words.
+            vocabulary = {word: row for row, word in enumerate(sorted({word for words in tokens for word in words}))}
+            rows = [[vocabulary[word] for word in words] for words in tokens]
+            self._index.index((rows, vocabulary), show_progress=False)
 
     def retrieve(
         self, queries: Sequence[str], depth: int, progress: Callable[[int], None] = lambda advanced: None

@@ -155,13 +155,17 @@ class Experiment:
 
         def work(out: Path, progress: Progress) -> None:
             from rankdistill.index import build
+            from rankdistill.training.types import of_model
 
+            # A bare masked language model may be a dense student or SPLADE; as training sees it, so is it indexed.
+            is_dense = (self.recipe.train.type or of_model(model)) == "dense"
             build(
                 self.dataset,
                 model,
                 out,
                 part.factory,
                 part.shard_size,
+                kind="dense" if is_dense else None,
                 search_parameters=part.search_parameters,
                 command=self.command,
                 progress=progress,
