@@ -80,6 +80,11 @@ class MultiVectorTextEncoder:
             max_length=self._document_length or self._model.max_seq_length,
         )
 
+    @property
+    def query_spaces(self) -> tuple[MultiVectorSpace, ...]:
+        """The spaces that query vectors live in: the model's own."""
+        return (self.space,)
+
     @cached_property
     def fingerprint(self) -> Mapping[str, Any]:
         """Everything that the numbers depend on; JSON values."""
