@@ -26,11 +26,22 @@ def train(
         Path | None,
         typer.Option(help="With --store: folder in BEIR layout; its splits say which queries are held out."),
     ] = None,
+    type_: Annotated[
+        str | None,
+        typer.Option(
+            "--type",
+            help="With --store: dense, splade, splade-doc, inference-free, multi-vector or cross-encoder "
+            "(default: of the model).",
+        ),
+    ] = None,
+    new_head: Annotated[
+        bool, typer.Option("--new-head", help="Give an encoder without a vocabulary head a new one for sparse types.")
+    ] = False,
     keep_layers: Annotated[str | None, typer.Option(help="Train only these layers, such as 0,5.")] = None,
     loss: Annotated[
         str | None,
         typer.Option(
-            help="With --store: margin_mse (default), margin_mse_all, kl_div or contrastive; "
+            help="With --store: margin_mse (default), margin_mse_all, kl, splade_v3 or contrastive; "
             "with --embeddings: leaf (default), cosine, mi_alpha, affinity or nd."
         ),
     ] = None,
@@ -65,7 +76,19 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak learning rate (default 5e-5; with --embeddings 1e-4, static 1e-3).")
     ] = None,
-    scale: Annotated[str | None, typer.Option(help="Similarity to teacher unit: auto, learned or a number.")] = None,
+    scale: Annotated[
+        str | None, typer.Option(help="Similarity to teacher unit: auto, learned, fitted or a number.")
+    ] = None,
+    query_regulariser: Annotated[
+        str | None, typer.Option(help="Sparse queries through flops, l1, idf_flops, l0_flops or none (of the type).")
+    ] = None,
+    query_regulariser_weight: Annotated[
+        float | None, typer.Option(help="How sparse queries become (default of the type).")
+    ] = None,
+    document_regulariser: Annotated[str | None, typer.Option(help="The same for documents.")] = None,
+    document_regulariser_weight: Annotated[
+        float | None, typer.Option(help="How sparse documents become (default of the type).")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of sampling, order and dropout (default 13).")] = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Train even if a check of the scores fails.")] = False,
     config: Annotated[Path | None, typer.Option(help="YAML with these and all other settings.")] = None,
@@ -91,6 +114,12 @@ def train(
         "reference": reference,
     }
     of_scores: dict[str, object] = {
+        "type": type_,
+        "new_head": new_head or None,
+        "query_regulariser": query_regulariser,
+        "query_regulariser_weight": query_regulariser_weight,
+        "document_regulariser": document_regulariser,
+        "document_regulariser_weight": document_regulariser_weight,
         "negatives": negatives,
         "sampling": sampling,
         "scale": scale,

@@ -74,7 +74,9 @@ def _summarise(out: Path) -> None:
             console.err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     for name, count in log["view"].items():
         if count:
-            console.out.print(f"{name.replace('_', ' ')}: {count:,}", highlight=False)
+            parts = {"": count} if isinstance(count, int) else count
+            told = ", ".join(f"{part} {number:,}".lstrip() for part, number in parts.items())
+            console.out.print(f"{name.replace('_', ' ')}: {told}", highlight=False, markup=False)
     scores = {point["step"]: point["value"] for point in log["dev_ndcg_at_10"]}
     if scores:
         best = log["best_step"]
