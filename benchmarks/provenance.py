@@ -25,6 +25,7 @@ LIBRARIES = (
     "mteb",
     "beir",
     "bm25s",
+    "pyserini",
     "ir-measures",
     "pyarrow",
     "polars",
