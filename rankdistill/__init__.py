@@ -35,6 +35,7 @@ _HOME_OF = {
     "mine": "rankdistill.mining.candidates:build",
     "open_document_encoder": "rankdistill.bundles.opening:open_document_encoder",
     "open_query_encoder": "rankdistill.bundles.opening:open_query_encoder",
+    "rerank": "rankdistill.evaluation.rerank:rerank",
     "run_recipe": "rankdistill.recipe.run:run",
     "teach": "rankdistill.teachers.teach:teach",
     "train": "rankdistill.training.run:train",

