@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,7 +37,13 @@ def evaluate(
     document_model: Annotated[str | None, typer.Option(help="Encoder of the documents, with --query-model.")] = None,
     split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
     index: Annotated[
-        Path | None, typer.Option(help="Built index to search; it knows its model, so that --model may be left out.")
+        list[Path],
+        typer.Option(help="Built index to search; it knows its model, so --model may be left out; several are fused."),
+    ] = [],  # noqa: B006
+    fusion: Annotated[str | None, typer.Option(help="How several --index are fused: rrf, min_max or z_score.")] = None,
+    weights: Annotated[str | None, typer.Option(help="Of the fusion, one an index, as 0.7,0.3.")] = None,
+    fit_on: Annotated[
+        str | None, typer.Option(help="Split that the fusion's weights are fitted on; no test split.")
     ] = None,
     embeddings: Annotated[
         Path | None, typer.Option(help="Store of document vectors; what it holds is not encoded again.")
@@ -61,14 +67,16 @@ def evaluate(
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
 ) -> None:
     """Evaluate a model, a pair of models, an index, BM25, or a teacher re-ranking one, on a split of a BEIR folder."""
+    from rankdistill.cli.fusing import open_fused, parse_fusion, require_fusable
     from rankdistill.data import load
     from rankdistill.evaluation import evaluating
     from rankdistill.evaluation.rerank import Reranker
     from rankdistill.index.faiss import parse_search_parameters
 
+    method = parse_fusion(fusion, weights, fit_on)
+    require_fusable(max(1, len(index)), method, model or query_model)
     of_queries = _model_of_queries(model, query_model, document_model, index)
-    settings = {
-        "index": index,
+    settings: dict[str, Any] = {
         "document_model": document_model,
         "embeddings": embeddings,
         "unaligned": unaligned,
@@ -80,13 +88,18 @@ def evaluate(
     dataset = load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
     queries = dataset.queries(split)
+    fused: tuple[Retriever, Costs] | None = None
+    if method is not None:
+        fused = open_fused(dataset, index, method, (fit_on, split), name, settings)
+    else:
+        settings["index"] = index[0] if index else None
     with console.progress("texts") as bar:
         task = bar.add_task("evaluate", total=None)
 
         def advance(done: int) -> None:
             bar.advance(task, done)
 
-        system, costs = _first_stage(dataset, of_queries, name, advance, settings)
+        system, costs = fused or _first_stage(dataset, of_queries, name, advance, settings)
         if rerank is not None:
             from rankdistill import teachers
 
@@ -107,18 +120,23 @@ def evaluate(
 
 
 def _model_of_queries(
-    model: str | None, query_model: str | None, document_model: str | None, index: Path | None
+    model: str | None, query_model: str | None, document_model: str | None, index: Sequence[Path]
 ) -> str | None:
     from rankdistill.errors import ConfigError
 
-    of_documents = document_model is not None or index is not None
+    of_documents = document_model is not None or len(index) > 0
     if model is not None and query_model is None and document_model is None:
         return model
     if model is None and query_model is not None and of_documents:
         return query_model
-    if index is not None and (model, query_model, document_model) == (None, None, None):
+    if index and (model, query_model, document_model) == (None, None, None):
         return None
-    given = {"--model": model, "--query-model": query_model, "--document-model": document_model, "--index": index}
+    given = {
+        "--model": model,
+        "--query-model": query_model,
+        "--document-model": document_model,
+        "--index": index or None,
+    }
     raise ConfigError(
         expected="--model MODEL, --index INDEX, or --query-model MODEL with --document-model MODEL or --index INDEX",
         got=" ".join(flag for flag, value in given.items() if value is not None) or "none of them",

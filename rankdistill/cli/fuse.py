@@ -64,8 +64,8 @@ def _fit(
     fusion: Fusion, systems: int, fit_runs: Sequence[str], dataset: Dataset, fit_on: str | None, split: str
 ) -> Fusion:
     """Fit the weights, and print them."""
+    from rankdistill.cli.fusing import fit
     from rankdistill.errors import ConfigError
-    from rankdistill.evaluation.fused import fit_on as fit
     from rankdistill.evaluation.fused import require_no_test
 
     if fit_on is not None:
@@ -78,13 +78,7 @@ def _fit(
             consequence="nothing was fused",
             remedy="give one run on that split for each of --runs, in the same order",
         )
-    with console.progress("settings") as bar:
-        task = bar.add_task("fit", total=None)
-        fitted, quality = fit(parts, fusion, dataset, fit_on, split, progress=lambda done: bar.advance(task, done))
-        bar.remove_task(task)
-    shown = ",".join(f"{weight:g}" for weight in fitted.weights or ())
-    console.out.print(f"weights fitted on {fit_on}: {shown} (nDCG@10 {quality:.4f})", highlight=False)
-    return fitted
+    return fit(parts, fusion, dataset, fit_on, split)
 
 
 def _show(systems: Sequence[Retriever], dataset: Dataset, split: str) -> None:

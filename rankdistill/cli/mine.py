@@ -17,8 +17,8 @@ def mine(
     source: Annotated[
         list[str],
         typer.Option(
-            help="bm25, dense:MODEL, sparse:MODEL or multi-vector:MODEL; NAME=... where two are of one kind; may be "
-            "repeated."
+            help="bm25, dense:MODEL, sparse:MODEL, multi-vector:MODEL, lucene-bm25 or index:INDEX; NAME=... where two "
+            "are of one kind; may be repeated."
         ),
     ] = ["bm25"],  # noqa: B006 - typer's default, never changed
     depth: Annotated[int, typer.Option(help="How deep each source is asked.")] = 50,
@@ -42,8 +42,9 @@ def mine(
     """Retrieve candidate documents for the queries of a split; judged positives are always kept."""
     from rankdistill.cli.fusing import parse_fusion
     from rankdistill.data import load
+    from rankdistill.index.sources import KINDS
     from rankdistill.mining import candidates
-    from rankdistill.mining.sources import KINDS, named
+    from rankdistill.mining.sources import named
     from rankdistill.mining.window import parse_windows
 
     window, windows = parse_windows(ranks, sample, seed)

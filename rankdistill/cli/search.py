@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rankdistill.cli import console
 
+if TYPE_CHECKING:
+    from rankdistill.index import StoredIndex
+
 
 def search(
-    index: Annotated[Path, typer.Option(help="Folder written by `rankdistill index`.")],
+    index: Annotated[list[Path], typer.Option(help="Folder of `rankdistill index`; several are fused.")],
     query: Annotated[list[str], typer.Option(help="What to look for; may be repeated.")],
     k: Annotated[int, typer.Option(help="How many documents.")] = 10,
     model: Annotated[str | None, typer.Option(help="Query model or bundle; the index's own unless given.")] = None,
@@ -20,19 +24,34 @@ def search(
         list[str], typer.Option(help="Search parameter, NAME=VALUE, as efSearch=256; may be repeated.")
     ] = [],  # noqa: B006
     data: Annotated[Path | None, typer.Option(help="BEIR folder: shows whole texts.")] = None,
+    fusion: Annotated[str | None, typer.Option(help="How several indexes are fused: rrf, min_max or z_score.")] = None,
+    weights: Annotated[str | None, typer.Option(help="Of the fusion, one an index, as 0.7,0.3.")] = None,
 ) -> None:
-    """Search an index with text: ids, scores, and the beginnings of the documents where the index keeps them."""
+    """Search with text: ids, scores, and the beginnings of the documents where an index keeps them."""
+    from rankdistill.cli.fusing import parse_fusion, require_fusable
     from rankdistill.data import load as load_data
     from rankdistill.index import load
     from rankdistill.index.faiss import parse_search_parameters
+    from rankdistill.index.fused import search_fused
 
-    found = load(index, search_parameters=parse_search_parameters(parameter))
-    encoder = found.open_query_encoder(model, backend)
+    fused = parse_fusion(fusion, weights)
+    require_fusable(len(index), fused, model)
+    indexes = [load(one, search_parameters=parse_search_parameters(parameter)) for one in index]
+    encoders = [one.open_query_encoder(model, backend) for one in indexes]
+    if fused is None:
+        found = indexes[0].search_texts(query, k, encoders[0])
+    else:
+        found = search_fused(indexes, encoders, query, k, fused)
     contents = load_data(data, "lenient").contents if data else None
-    for text, hits in zip(query, found.search_texts(query, k, encoder), strict=True):
+    for text, hits in zip(query, found, strict=True):
         if len(query) > 1:
             console.out.print(f"# {text}", markup=False, highlight=False)
-        shown = contents if contents is not None else found.snippets([hit.doc_id for hit in hits])
+        shown = contents if contents is not None else _snippets(indexes, [hit.doc_id for hit in hits])
         for rank, hit in enumerate(hits, start=1):
             line = f"{rank:>3}  {hit.score:.4f}  {hit.doc_id}  {shown.get(hit.doc_id, '')}"
             console.out.print(" ".join(line.splitlines()).rstrip(), markup=False, highlight=False, soft_wrap=True)
+
+
+def _snippets(indexes: Sequence[StoredIndex], ids: Sequence[str]) -> Mapping[str, str]:
+    """Of the first index that keeps them."""
+    return next((found for index in indexes if (found := index.snippets(ids))), {})

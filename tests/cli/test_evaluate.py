@@ -10,8 +10,12 @@ import pytest
 
 from rankdistill import data
 from rankdistill.cli.evaluate import evaluate
-from rankdistill.errors import DataError, SpaceMismatchError
-from rankdistill.index import build
+from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
+from rankdistill.evaluation.fused import FusedRetriever
+from rankdistill.evaluation.measures import evaluate_run
+from rankdistill.evaluation.stored_run import StoredRun
+from rankdistill.fusion import Fusion
+from rankdistill.index import build, load
 from tests.cli.verb import run_verb
 
 
@@ -76,3 +80,41 @@ def test_bad_rows_stop_the_evaluation_unless_it_is_lenient(tiny_beir: Path, tmp_
 def test_an_unknown_split_names_the_splits_there_are(tiny_beir: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="dev, test, train"):
         run_verb(evaluate, "--data", tiny_beir, "--split", "tests", "--model", "bm25", "--out", tmp_path / "out")
+
+
+def test_several_indexes_are_fused_as_their_runs_are(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> None:
+    dataset = data.load(tiny_beir)
+    build(dataset, tiny_encoder, tmp_path / "dense", backend="torch")
+    build(dataset, None, tmp_path / "words", factory="bm25")
+    for name in ("dense", "words"):
+        run_verb(evaluate, "--data", tiny_beir, "--index", tmp_path / name, "--out", tmp_path / f"{name}-run")
+    parts = [StoredRun(tmp_path / f"{name}-run", dataset, "test") for name in ("dense", "words")]
+    both = ["--data", tiny_beir, "--index", tmp_path / "dense", "--index", tmp_path / "words"]
+    run_verb(evaluate, *both, "--fusion", "rrf", "--weights", "1,2", "--out", tmp_path / "fused")
+    run = FusedRetriever(parts, Fusion("rrf", (1.0, 2.0))).retrieve(dataset.queries("test"), 100)
+    expected = evaluate_run(run, dataset.qrels("test")).means
+    found = results(tmp_path / "fused")
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+    assert found["system"]["index_bytes"] == sum(load(tmp_path / name).size for name in ("dense", "words"))
+
+    fitting = ["--fusion", "z_score", "--fit-on", "dev", "--out", tmp_path / "fitted"]
+    assert "weights fitted on dev: " in run_verb(evaluate, *both, *fitting).stdout
+    assert results(tmp_path / "fitted")["signature"]["system"]["fusion"]["weights"] is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--fusion", "rrf", "--fit-on", "test"], "too good to be true"),
+        (["--fusion", "rrf", "--fit-on", "dev", "--weights", "1,1"], "or with neither"),
+        (["--fit-on", "dev"], "--fusion METHOD"),
+        ([], "--fusion rrf"),
+        (["--fusion", "rrf", "--model", "bm25"], "with its own"),
+    ],
+)
+def test_fusions_that_make_no_sense_are_refused(tiny_beir: Path, tmp_path: Path, words: list[str], said: str) -> None:
+    build(data.load(tiny_beir), None, tmp_path / "words", factory="bm25")
+    both = ["--data", tiny_beir, "--index", tmp_path / "words", "--index", tmp_path / "words"]
+    with pytest.raises(ConfigError, match=said):
+        run_verb(evaluate, *both, *words, "--out", tmp_path / "fused")
+    assert not (tmp_path / "fused").exists()

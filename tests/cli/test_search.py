@@ -50,3 +50,18 @@ def test_bad_input_is_an_error_of_ours(index: Path, tmp_path: Path) -> None:
         run_verb(search, "--index", tmp_path / "nowhere", "--query", "a")
     with pytest.raises(ConfigError, match="at least 1"):
         run_verb(search, "--index", index, "--query", "a", "--k", 0, "--backend", "torch")
+
+
+def test_several_indexes_are_fused(index: Path, tiny_beir: Path, tmp_path: Path) -> None:
+    build(data.load(tiny_beir), None, tmp_path / "words", factory="bm25")
+    text = data.load(tiny_beir).contents["d07"]
+    line = ["--index", index, "--index", tmp_path / "words", "--query", text, "--k", 3]
+    lines = run_verb(search, *line, "--fusion", "min_max", "--weights", "1,3").stdout.splitlines()
+    assert lines[0].split()[:3] == ["1", "1.0000", "d07"]
+    assert len(lines) == 3
+    with pytest.raises(ConfigError, match="--fusion rrf"):
+        run_verb(search, *line)
+    with pytest.raises(ConfigError, match="with its own"):
+        run_verb(search, *line, "--fusion", "rrf", "--model", "any")
+    with pytest.raises(ConfigError, match="several --index"):
+        run_verb(search, "--index", index, "--query", "a", "--fusion", "rrf")
