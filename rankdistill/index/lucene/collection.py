@@ -53,14 +53,16 @@ class Collection:
         Args:
             main: the class of Anserini that indexes.
             arguments: for it, besides input, output, threads.
-            folder: of the index; what is in it already is replaced when the new index is complete.
+            folder: of the index, which nobody else writes to; what is in it already is replaced when the new index is
+                complete, and what a killed process left is removed.
 
         Raises:
             OutputError: Java ran out of memory, was killed, or left a document out.
         """
         out = (folder or self._folder) / SUBFOLDER
         unfinished = files.temporary_of(out)
-        files.remove_folder(unfinished)
+        for stray in out.parent.glob(f"{files.TEMPORARY_PREFIX}*-{SUBFOLDER}"):
+            files.remove_folder(stray)
         paths = ["-input", str(self._folder / DOCUMENTS), "-index", str(unfinished)]
         command = [str(self._java.program), *jvm.options(self._java), "-cp", str(self._jar), main, *paths, *arguments]
         finished = subprocess.run(
@@ -98,7 +100,7 @@ def _failed(code: int, said: str, counts: Mapping[str, int]) -> OutputError:
     elif exception:
         reason = exception.group(0).strip()
     else:
-        reason = ", ".join(f"{name} {number:,}" for name, number in counts.items()) or said.strip() or "it said nothing"
+        reason = ", ".join(f"{name} {number:,}" for name, number in counts.items()) or _last_line(said)
     return OutputError(
         expected="the Java process to index every document",
         got=reason,
@@ -107,3 +109,7 @@ def _failed(code: int, said: str, counts: Mapping[str, int]) -> OutputError:
         if code < 0 or "OutOfMemoryError" in reason
         else "check the free space and the documents, then run the command again",
     )
+
+
+def _last_line(said: str) -> str:
+    return next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "it said nothing")

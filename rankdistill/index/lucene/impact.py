@@ -92,7 +92,6 @@ class LuceneImpactIndex:
             yield dict(zip(terms, whole.data[filled].tolist(), strict=True))
 
     def _searcher(self, classes: Classes, folder: str) -> Any:
-        classes("org.apache.lucene.search.IndexSearcher").setMaxClauseCount(max(1024, self.dimension))
         return classes("io.anserini.search.SimpleImpactSearcher")(folder)
 
 

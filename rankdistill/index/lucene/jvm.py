@@ -17,6 +17,9 @@ from rankdistill.index.lucene.java import REMEDY, Java, find
 HEAP = "-Xmx2g"
 """Lucene maps its files into memory, so that searching needs little heap; `_JAVA_OPTIONS=-Xmx8g` asks for more."""
 
+MOST_TERMS = 1 << 20
+"""Of a query; Lucene's own limit of 1,024 refuses long texts and learned weights."""
+
 VECTORS = "jdk.incubator.vector"
 """The module with which Lucene compares dense vectors faster. A runtime without it that is asked for it exits."""
 
@@ -68,6 +71,7 @@ def start() -> Callable[[str], Any]:
         from jnius import autoclass
 
         autoclass("java.util.logging.LogManager").getLogManager().reset()
+        autoclass("org.apache.lucene.search.IndexSearcher").setMaxClauseCount(MOST_TERMS)
     except (ImportError, OSError, SystemError) as error:
         raise MissingDependencyError(
             expected=f"{java} to start in this process",

@@ -30,8 +30,12 @@ def test_what_java_wrote_replaces_what_was_there(tmp_path: Path) -> None:
     made = _collection(tmp_path / "java", f"{COUNTS}; {WRITE}")
     (tmp_path / "lucene").mkdir()
     (tmp_path / "lucene" / "old").touch()
+    killed = tmp_path / ".tmp-host-1-lucene"
+    killed.mkdir()
+    (killed / "segments_1").touch()
     assert made.index("Main", [], tmp_path) == tmp_path / "lucene"
     assert [path.name for path in (tmp_path / "lucene").iterdir()] == ["segments_1"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["java", "lucene"]
 
 
 @pytest.mark.parametrize(
