@@ -1,0 +1,110 @@
+"""The prunings of one sparse model on one split, written to a folder and not measured twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rankdistill import files, manifest
+from rankdistill.data import Dataset
+from rankdistill.errors import DataError
+from rankdistill.evaluation.measures import TITLES
+from rankdistill.evaluation.report import Rows
+from rankdistill.evaluation.retrieve import Progress
+from rankdistill.evaluation.sparsity import FILE_NAME, Pruning, Sparsity, measure
+
+if TYPE_CHECKING:
+    from rankdistill.inference.sparse_encoder import SparseTextEncoder
+
+
+def measure_sparsity(
+    encoder: SparseTextEncoder,
+    dataset: Dataset,
+    split: str,
+    prunings: Sequence[Pruning],
+    out: Path,
+    *,
+    command: str = "",
+    progress: Progress = lambda done: None,
+) -> Sparsity:
+    """Encode the queries of `split` and all documents once, and write what each pruning costs and gives into `out`.
+
+    Args:
+        encoder: of both.
+        dataset: queries, documents and qrels.
+        split: of the qrels.
+        prunings: beside the whole vectors.
+        out: folder; if it already holds these very measurements, they are returned.
+        command: the command line, for the signature.
+        progress: called with the number of texts encoded or searches done since the last call.
+
+    Raises:
+        DataError: no such split.
+        StaleOutputError: `out` holds other measurements.
+    """
+    wanted = manifest.Manifest(
+        artefact="sparsity",
+        inputs={
+            "data": dataset.fingerprint,
+            "qrels": dataset.qrels_hash(split),
+            "model": manifest.digest(dict(encoder.fingerprint)),
+        },
+        parameters={"split": split, "prunings": [asdict(pruning) for pruning in prunings]},
+        versions=manifest.versions_of("ir-measures", "numpy", "scipy", "sentence-transformers", "torch"),
+        command=command,
+    )
+    if manifest.is_current(out, wanted):
+        return _read(out / FILE_NAME)
+    with files.exclusive(out):
+        queries, contents = dataset.queries(split), dataset.contents
+        rows = measure(
+            (list(queries), encoder.encode_queries(list(queries.values()), progress)),
+            (list(contents), encoder.encode_documents(list(contents.values()), progress)),
+            dataset.qrels(split),
+            prunings,
+            progress,
+        )
+        signature = {
+            "inputs": dict(wanted.inputs),
+            "model": dict(encoder.fingerprint),
+            "versions": dict(wanted.versions),
+            "command": command,
+        }
+        result = Sparsity(dataset.name, split, len(queries), len(contents), rows, signature)
+        result.write(out)
+        wanted.write(out)
+    return result
+
+
+def sparsity_rows(result: Sparsity) -> Rows:
+    """A pruning a row: its costs and measures."""
+    header = ["kept", "terms/query", "terms/document", "FLOPS", "index MB", "empty", *TITLES.values()]
+    rows = [
+        [
+            row.pruning,
+            f"{row.cost.query_terms:.1f}",
+            f"{row.cost.document_terms:.1f}",
+            f"{row.cost.flops:.3g}",
+            f"{row.cost.index_bytes / 1e6:.3g}",
+            str(row.cost.empty_documents),
+            *(f"{row.measures[name]:.4f}" for name in TITLES),
+        ]
+        for row in result.rows
+    ]
+    return header, rows
+
+
+def _read(path: Path) -> Sparsity:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(Sparsity).validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DataError(
+            expected="the measurements that the manifest beside it speaks of",
+            got=f"{path}: {str(error).splitlines()[0]}",
+            consequence="nothing was measured",
+            remedy="remove the folder and run the command again",
+        ) from error
