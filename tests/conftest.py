@@ -144,3 +144,16 @@ def tiny_multi_vector(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory)
     model = MultiVectorEncoder(modules=modules, prompts=prompts, device="cpu")
     model.save_pretrained(str(folder), create_model_card=False)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_splade(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tiny BERT with a random masked-language-model head, as a plain transformers folder."""
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
+
+    folder = tmp_path_factory.mktemp("tiny-splade")
+    torch.manual_seed(19)
+    BertForMaskedLM(BertConfig.from_pretrained(tiny_bert)).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(folder)
+    return str(folder)

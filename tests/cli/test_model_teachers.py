@@ -13,10 +13,10 @@ from rankdistill import data as datasets
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers import load
 from tests.cli.verb import Run
-from tests.teachers.conftest import tiny_causal_lm, tiny_splade
+from tests.teachers.conftest import tiny_causal_lm
 from tests.teachers.http_server import Reply, serving
 
-__all__ = ["tiny_causal_lm", "tiny_splade"]  # fixtures
+__all__ = ["tiny_causal_lm"]  # a fixture
 
 
 def _yaml(path: Path, **settings: Any) -> Path:

@@ -11,9 +11,8 @@ from sentence_transformers import SparseEncoder
 from rankdistill.cli.train import train
 from tests.cli.test_train import store
 from tests.cli.verb import Run, run_verb
-from tests.teachers.conftest import tiny_splade
 
-__all__ = ["store", "tiny_splade"]  # fixtures
+__all__ = ["store"]  # a fixture
 
 
 @pytest.fixture

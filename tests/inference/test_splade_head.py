@@ -9,9 +9,6 @@ import pytest
 
 from rankdistill.inference import splade_head
 from rankdistill.inference.splade_head import pool_before_activation
-from tests.teachers.conftest import tiny_splade
-
-__all__ = ["tiny_splade"]  # fixture
 
 TEXTS = ["the old river", "", "glass " * 90, "what is bread " * 5]
 

@@ -1,8 +1,7 @@
-"""Tiny random models of the kinds that only teachers load: causal language models, sparse encoders."""
+"""Tiny random models of the kinds that only teachers load: causal language models."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,17 +80,4 @@ def tiny_gpt2(tmp_path_factory: pytest.TempPathFactory) -> str:
     )
     GPT2LMHeadModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return str(folder)
-
-
-@pytest.fixture(scope="session")
-def tiny_splade(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The tiny BERT with a random masked-language-model head, as a plain transformers folder."""
-    import torch
-    from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
-
-    folder = tmp_path_factory.mktemp("tiny-splade")
-    torch.manual_seed(19)
-    BertForMaskedLM(BertConfig.from_pretrained(tiny_bert)).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(folder)
     return str(folder)

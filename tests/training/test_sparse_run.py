@@ -18,11 +18,8 @@ from rankdistill.inference.sparse_encoder import SparseTextEncoder
 from rankdistill.students.idf import idf
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train
-from tests.teachers.conftest import tiny_splade
 from tests.training.conftest import MemoryStore
 from tests.training.test_run import SMALL, log, stop_at
-
-__all__ = ["tiny_splade"]  # fixture
 
 SPARSE = ("splade", "splade-doc", "inference-free")
 
