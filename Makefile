@@ -6,7 +6,7 @@ DATA ?= $(wildcard ../shared/data)
 export RANKDISTILL_DATA ?= $(abspath $(DATA))
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: quickstart test test-all check bench clean
+.PHONY: quickstart test test-all lucene check bench clean
 
 $(VENV)/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +22,9 @@ test: $(VENV)/.installed
 
 test-all: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+lucene: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lucene]"
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
