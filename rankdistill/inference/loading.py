@@ -31,6 +31,9 @@ _NAMES: dict[ModelKind, str] = {
     "causal_lm": "a causal language model",
 }
 
+PAIR_HEAD = "pair_head.safetensors"
+"""Beside a dense model: a head that scores its vectors, see `rankdistill.inference.pair_head`."""
+
 _CAUSAL = ("ForCausalLM", "LMHeadModel")
 """How the classes of causal language models end."""
 

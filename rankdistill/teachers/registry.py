@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rankdistill.errors import ConfigError
 from rankdistill.inference.backends import is_calibrated
 from rankdistill.inference.calibration import Pairs
-from rankdistill.inference.loading import kind_of
+from rankdistill.inference.loading import PAIR_HEAD, kind_of
 from rankdistill.models import resolve
 from rankdistill.teachers import plain_yaml
 from rankdistill.teachers.base import PairTeacher
@@ -26,6 +26,7 @@ TEACHERS = {
     "table": "rankdistill.teachers.table",
     "sparse": "rankdistill.teachers.sparse",
     "multi_vector": "rankdistill.teachers.multi_vector",
+    "pair_head": "rankdistill.teachers.pair_head",
     "llm_pointwise": "rankdistill.teachers.llm_pointwise",
     "llm_listwise": "rankdistill.teachers.llm_listwise",
 }
@@ -96,10 +97,14 @@ def specify(ref: str, kind: str = "auto", backend: str = "auto", max_length: int
     """
     if Path(ref).suffix in YAML_SUFFIXES:
         return _from_yaml(Path(ref))
-    chosen = _KIND_OF_MODEL[kind_of(resolve(ref).path)] if kind == "auto" else kind
+    chosen = _kind_of(resolve(ref).path) if kind == "auto" else kind
     _module_of(chosen)
     settings = {"model": ref, "backend": backend, "max_length": max_length}
     return TeacherSpec(chosen, settings)
+
+
+def _kind_of(path: Path) -> str:
+    return "pair_head" if (path / PAIR_HEAD).is_file() else _KIND_OF_MODEL[kind_of(path)]
 
 
 def _module_of(kind: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sentence_transformers.base.evaluation import BaseEvaluator
 
 from rankdistill.data import Dataset
 from rankdistill.mining.bm25 import Bm25
@@ -15,8 +18,21 @@ DEPTH = 20
 """Documents a query."""
 
 
-def reranking(dataset: Dataset, split: str, max_queries: int, max_documents: int) -> Evaluation:
+def reranking(
+    dataset: Dataset,
+    split: str,
+    max_queries: int,
+    max_documents: int,
+    predictor: Callable[[Any], Any] = lambda model: model,
+) -> Evaluation:
     """Re-ranks the first documents of BM25 for the queries of a `sample`; the positives among them count alone.
+
+    Args:
+        dataset: whose split it is.
+        split: with qrels.
+        max_queries: of the sample.
+        max_documents: of the sample, as `dev.sample` has it.
+        predictor: student -> what has the `predict` of a `CrossEncoder`.
 
     Raises:
         DataError: no query of the split has a relevant document.
@@ -38,4 +54,20 @@ def reranking(dataset: Dataset, split: str, max_queries: int, max_documents: int
     evaluator = CrossEncoderRerankingEvaluator(
         samples, at_k=10, always_rerank_positives=False, name=NAME, write_csv=False
     )
-    return Evaluation(evaluator, f"{NAME}_ndcg@10")
+    return Evaluation(_Test(evaluator, predictor), f"{NAME}_ndcg@10")
+
+
+class _Test(BaseEvaluator):
+    """`evaluator` on what `predictor` makes of a student."""
+
+    def __init__(self, evaluator: BaseEvaluator, predictor: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.primary_metric = evaluator.primary_metric
+        self._evaluator, self._predictor = evaluator, predictor
+
+    def __call__(
+        self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
+    ) -> dict[str, float]:
+        """The measures by name."""
+        found: dict[str, float] = self._evaluator(self._predictor(model), output_path, epoch, steps)
+        return found

@@ -98,7 +98,7 @@ def train(
             kind, model, costs, dataset, store, found, config, dev_split, folder, progress
         )
         if processes.is_first():
-            artefact.save(out, model)
+            kind.save(model, out)
             artefact.finish(out, log, card.render(student, config.loss, log["steps"], kind.usage), wanted)
     return out
 

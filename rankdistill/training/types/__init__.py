@@ -21,6 +21,7 @@ TYPES: dict[TypeName, str] = {
     "inference-free": "rankdistill.training.types.inference_free",
     "multi-vector": "rankdistill.training.types.multi_vector",
     "cross-encoder": "rankdistill.training.types.cross_encoder",
+    "pair-head": "rankdistill.training.types.pair_head",
 }
 """Name -> module; imported when it is asked for, since each loads torch."""
 

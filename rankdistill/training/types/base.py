@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from transformers import TrainerCallback
 
 from rankdistill.data import Dataset
 from rankdistill.students.dense import is_bounded, similarity_of
-from rankdistill.training import columns, dev
+from rankdistill.training import artefact, columns, dev
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.types.batch import Collator, Penalty, Scorer, Side, Start
 from rankdistill.training.vector_scores import VectorScores
@@ -62,3 +63,7 @@ class StudentType(ABC):
     def callbacks(self, model: Any) -> Sequence[TrainerCallback]:
         """What the trainer calls besides."""
         return ()
+
+    def save(self, model: Any, out: Path) -> None:
+        """Write the trained model into `out`, for the plain library."""
+        artefact.save(out, model)
