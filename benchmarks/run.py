@@ -21,6 +21,7 @@ BENCHMARKS = {
     "encoding speed": ["speed.encode", "--data", "{data}/msmarco_mini"],
     "scoring speed": ["speed.score", "--data", "{data}/msmarco_mini"],
     "query latency": ["speed.query_latency", "--data", "{data}/msmarco_mini"],
+    "search speed": ["speed.search", "--data", "{data}/msmarco_mini"],
     "leaf": ["leaf", "--data", "{data}"],
     "leaf grid": ["leaf_grid", "--data", "{data}/scifact"],
     "leaf ann": ["leaf_ann", "--data", "{data}/msmarco_mini"],

@@ -28,5 +28,7 @@ def top_k(scores: NDArray[np.float32], k: int) -> Positions:
 
 def best_first(positions: Positions, scores: NDArray[np.float32]) -> tuple[Positions, NDArray[np.float32]]:
     """Order each row by falling score, equal scores by position."""
+    if (scores[:, 1:] < scores[:, :-1]).all():
+        return positions, scores
     order = np.lexsort((positions, -scores), axis=1)
     return np.take_along_axis(positions, order, axis=1), np.take_along_axis(scores, order, axis=1)
