@@ -9,7 +9,7 @@ from typing import Any
 from rankdistill.index.base import Ids, Scores
 from rankdistill.index.documents import read_ids, write_ids
 from rankdistill.index.lucene.folder import Classes, LuceneFolder
-from rankdistill.index.lucene.hits import search_batch
+from rankdistill.index.lucene.hits import search_all
 from rankdistill.index.vectors import check_ids, check_k
 
 _ARGUMENTS = ("-collection", "JsonCollection", "-generator", "DefaultLuceneDocumentGenerator", "-threads", "1")
@@ -47,7 +47,7 @@ class LuceneBm25Index:
         """See `Index.search`; the result has `min(k, documents)` columns."""
         check_k(k)
         searcher = self._lucene.opened()
-        return search_batch(searcher, texts, min(k, len(self.ids)), self._threads, self._lucene.subject)
+        return search_all(searcher, texts, min(k, len(self.ids)), self._threads, self._lucene.subject)
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,31 +11,27 @@ from rankdistill.index.base import NOTHING, Ids, Scores
 from rankdistill.index.lucene.jvm import java_errors
 
 
-def search_batch(searcher: Any, queries: Sequence[Any], width: int, threads: int, subject: str) -> tuple[Ids, Scores]:
-    """The hits of all `queries`, searched by `threads` threads of Java.
+def search_all(searcher: Any, queries: Sequence[Any], width: int, threads: int, subject: str) -> tuple[Ids, Scores]:
+    """The hits of all `queries`.
 
     Args:
-        searcher: one of Anserini's, with `batch_search`.
-        queries: Java objects, or texts.
+        searcher: one of Anserini's.
+        queries: Java objects, texts, or lists of floats, as the searcher takes them.
         width: hits a query at most.
-        threads: at least 1.
+        threads: of Java; with more than 1, the searcher needs `batch_search`, and all hits are held in Java at once.
         subject: what is searched, for errors.
     """
-    from jnius import autoclass
-
-    wanted, names = autoclass("java.util.ArrayList")(), autoclass("java.util.ArrayList")()
-    for number, query in enumerate(queries):
-        wanted.add(query)
-        names.add(str(number))
     with java_errors(subject):
+        if threads == 1:
+            return as_arrays((searcher.search(query, width) for query in queries), len(queries), width)
+        from jnius import autoclass
+
+        wanted, names = autoclass("java.util.ArrayList")(), autoclass("java.util.ArrayList")()
+        for number, query in enumerate(queries):
+            wanted.add(query)
+            names.add(str(number))
         found: Mapping[str, Any] = searcher.batch_search(wanted, names, width, threads)
         return as_arrays((found.get(str(number)) for number in range(len(queries))), len(queries), width)
-
-
-def search_each(search: Callable[[Any], Any], queries: Sequence[Any], width: int, subject: str) -> tuple[Ids, Scores]:
-    """The hits of `queries`, one after the other."""
-    with java_errors(subject):
-        return as_arrays((search(query) for query in queries), len(queries), width)
 
 
 def as_arrays(found: Iterable[Any], queries: int, width: int) -> tuple[Ids, Scores]:

@@ -11,7 +11,7 @@ import numpy as np
 from rankdistill.index.base import Ids, Scores, Vectors
 from rankdistill.index.documents import read_ids, write_ids
 from rankdistill.index.lucene.folder import Classes, LuceneFolder
-from rankdistill.index.lucene.hits import search_each
+from rankdistill.index.lucene.hits import search_all
 from rankdistill.index.vectors import check_new, check_queries, normalised, refused
 
 BUILD_PARAMETERS: Mapping[str, float] = {"M": 16, "efConstruction": 100}
@@ -76,9 +76,7 @@ class LuceneHnswIndex:
         width = min(k, len(self.ids))
         rows = normalised(np.asarray(vectors, np.float32))
         searcher = self._lucene.opened()
-        ids, scores = search_each(
-            lambda row: searcher.search(row.tolist(), width), list(rows), width, self._lucene.subject
-        )
+        ids, scores = search_all(searcher, rows.tolist(), width, 1, self._lucene.subject)
         cosines = 2 * scores - 1
         return ids, cosines if self.similarity == "cosine" else cosines * np.linalg.norm(vectors, axis=1)[:, None]
 

@@ -11,7 +11,7 @@ import numpy as np
 from rankdistill.index.base import Ids, Scores
 from rankdistill.index.documents import read_ids, write_ids
 from rankdistill.index.lucene.folder import Classes, LuceneFolder
-from rankdistill.index.lucene.hits import search_batch
+from rankdistill.index.lucene.hits import search_all
 from rankdistill.index.lucene.quantisation import FACTOR, quantise, require_factor
 from rankdistill.index.lucene.terms import lucene_terms, read_terms, write_terms
 from rankdistill.index.sparse.base import SparseVectors, check_new, check_queries
@@ -66,7 +66,7 @@ class LuceneImpactIndex:
         whole = quantise(vectors, self.factor, [f"query {number}" for number in range(vectors.shape[0])])
         searcher = self._lucene.opened()
         queries = [_java_map(weights) for weights in self._weights(whole)]
-        ids, scores = search_batch(searcher, queries, min(k, len(self.ids)), self._threads, self._lucene.subject)
+        ids, scores = search_all(searcher, queries, min(k, len(self.ids)), self._threads, self._lucene.subject)
         # Scores are whole numbers, of which Anserini lowers equal ones by 1e-6 a rank.
         return ids, (np.rint(scores.astype(np.float64)) / self.factor**2).astype(np.float32)
 
