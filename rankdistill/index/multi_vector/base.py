@@ -15,7 +15,6 @@ from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
 from rankdistill.index.arrays import write_array
 from rankdistill.index.vectors import check_ids, check_k, refused
 from rankdistill.inference.token_vectors import TokenVectors
-from rankdistill.inference.token_vectors import max_sim as max_sim
 
 SIMILARITIES = ("maxsim", "meanmaxsim")
 VECTORS_FILE, STARTS_FILE = "token_vectors.npy", "starts.npy"

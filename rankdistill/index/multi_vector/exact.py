@@ -14,12 +14,11 @@ from rankdistill.index.multi_vector.base import (
     check_new,
     check_queries,
     check_similarity,
-    max_sim,
     read_vectors,
     write_vectors,
 )
 from rankdistill.index.topk import top_k
-from rankdistill.inference.token_vectors import TokenVectors, joined, of_texts
+from rankdistill.inference.token_vectors import TokenVectors, joined, max_sim, of_texts
 
 QUERIES_AT_ONCE = 16
 TOKENS_AT_ONCE = 1 << 15

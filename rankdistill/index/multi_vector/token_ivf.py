@@ -17,12 +17,11 @@ from rankdistill.index.multi_vector.base import (
     check_new,
     check_queries,
     check_similarity,
-    max_sim,
     read_vectors,
     write_vectors,
 )
 from rankdistill.index.topk import best_first
-from rankdistill.inference.token_vectors import TokenVectors, joined, of_texts
+from rankdistill.inference.token_vectors import TokenVectors, joined, max_sim, of_texts
 from rankdistill.mining.top_k import top_indices
 
 INDEX_FILE = "tokens.faiss"

