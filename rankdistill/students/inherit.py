@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from rankdistill import files, manifest, models
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference.loading import quietly
-from rankdistill.students import dense
+from rankdistill.students import dense, sparse
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import SentenceTransformer, SparseEncoder
     from torch import nn
 
 LAYER_LISTS = ("encoder.layer", "encoder.layers", "transformer.layer", "layers")
@@ -23,13 +23,14 @@ LAYER_LISTS = ("encoder.layer", "encoder.layers", "transformer.layer", "layers")
 Models with a head for a task (sequence classification, masked tokens) hold the encoder one level deeper."""
 
 
-def inherit(model: str, keep_layers: Sequence[int], out: Path) -> Path:
+def inherit(model: str, keep_layers: Sequence[int], out: Path, with_head: bool = False) -> Path:
     """Write a sentence-transformers model with only the layers `keep_layers` of `model`; returns `out`.
 
     Args:
         model: path, hub id or `pypi:DISTRIBUTION` of the larger encoder.
         keep_layers: layers to keep, from 0, in ascending order.
         out: folder to write; a folder made from the same inputs is left as it is.
+        with_head: keep the head over the vocabulary too: the model is SPLADE, or a masked language model.
 
     Raises:
         ConfigError: a layer does not exist, comes twice, or is out of order.
@@ -39,13 +40,13 @@ def inherit(model: str, keep_layers: Sequence[int], out: Path) -> Path:
     wanted = manifest.Manifest(
         artefact="student",
         inputs={"model": models.resolve(model).weights_hash},
-        parameters={"keep_layers": list(keep_layers)},
+        parameters={"keep_layers": list(keep_layers)} | ({"with_head": True} if with_head else {}),
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=f"rankdistill.students.inherit.inherit({model!r}, {list(keep_layers)}, {str(out)!r})",
     )
     if manifest.is_current(out, wanted):
         return out
-    student = dense.load(model)
+    student = sparse.load(model) if with_head else dense.load(model)
     keep(student, keep_layers)
     with files.exclusive(out), files.output_errors(out), quietly():
         student.save_pretrained(str(out), create_model_card=False)
@@ -53,7 +54,7 @@ def inherit(model: str, keep_layers: Sequence[int], out: Path) -> Path:
     return out
 
 
-def keep(student: SentenceTransformer, keep_layers: Sequence[int]) -> None:
+def keep(student: SentenceTransformer | SparseEncoder, keep_layers: Sequence[int]) -> None:
     """Remove from `student`, in place, every encoder layer but `keep_layers`; its configuration follows.
 
     Raises:

@@ -16,6 +16,9 @@ LossName = Annotated[
     Literal["margin_mse", "margin_mse_all", "kl_div", "splade_v3", "contrastive"],
     BeforeValidator(lambda name: "kl_div" if name == "kl" else name),
 ]
+SPARSE_TYPES: tuple[TypeName, ...] = ("splade", "splade-doc", "inference-free")
+"""Types whose vectors are over a vocabulary."""
+
 RegulariserName = Literal["none", "flops", "l1", "idf_flops", "l0_flops"]
 RegulariserSchedule = Literal["quadratic", "linear"]
 QueryWeights = Literal["idf", "learned"]
@@ -44,7 +47,7 @@ class TrainConfig(RunSettings):
         "auto",
         description="Factor from the student's similarity to the teacher's unit: a number, `learned` (starts at the "
         "ratio of the teacher's to the student's margin deviation), `fitted` (stays at that ratio), or `auto`: learned "
-        "for bounded similarities, else 1.",
+        "for bounded similarities, fitted for term weights, else 1.",
     )
     scale_learning_rate: float = Field(1e-2, gt=0, description="Learning rate of a learned scale's logarithm.")
     contrastive_scale: float | None = Field(

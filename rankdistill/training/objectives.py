@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rankdistill.losses import contrastive, kl_div, margin_mse, splade_v3
 from rankdistill.training import columns
 from rankdistill.training.activity import Activity
-from rankdistill.training.config import TrainConfig
+from rankdistill.training.config import Scale, TrainConfig
 from rankdistill.training.embedding import Features
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.scale import ScoreScale, margin_ratio
@@ -123,9 +123,9 @@ def build(kind: StudentType, student: Any, config: TrainConfig, rows: TrainingRo
 def _build_scale(
     kind: StudentType, student: Any, scorer: Scorer, config: TrainConfig, rows: TrainingRows
 ) -> ScoreScale:
-    learned = config.scale == "learned" or (config.scale == "auto" and kind.is_bounded(student))
-    if not learned and config.scale != "fitted":
-        return ScoreScale(1.0 if config.scale == "auto" else float(config.scale), learned=False)
+    chosen = _automatic(kind, student) if config.scale == "auto" else config.scale
+    if not isinstance(chosen, str):
+        return ScoreScale(chosen, learned=False)
     collate = kind.collator(student, rows.text_columns, config)
 
     def score(some: list[dict[str, Any]]) -> Tensor:
@@ -133,4 +133,14 @@ def _build_scale(
             return scorer(student, columns.split(collate(some), rows.text_columns)).own
 
     student.eval()
-    return ScoreScale(margin_ratio(score, rows), learned=learned)
+    return ScoreScale(margin_ratio(score, rows), learned=chosen == "learned")
+
+
+def _automatic(kind: StudentType, student: Any) -> Scale:
+    """The scale of a student of this type where none is named.
+
+    A learned one would outgrow the regularisers of term weights: they shrink the weights, and it makes up for that.
+    """
+    if kind.is_bounded(student):
+        return "learned"
+    return "fitted" if kind.penalties else 1.0

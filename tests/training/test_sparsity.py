@@ -1,0 +1,103 @@
+"""Regularisers of a run, how they set in, and what is counted of sparse vectors."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from rankdistill.errors import ConfigError
+from rankdistill.losses import flops, idf_flops, l1
+from rankdistill.training import sparsity
+from rankdistill.training.activity import Activity, ActivityLog
+from rankdistill.training.config import TrainConfig
+from rankdistill.training.sparsity import RegulariserWarmUp, Sparsity
+from rankdistill.training.types.batch import Penalty, Scored
+
+DEFAULTS = {"query": Penalty("l1", 0.5), "document": Penalty("flops", 0.25)}
+
+
+def scored(queries: torch.Tensor | None, documents: torch.Tensor | None) -> Scored:
+    return Scored(torch.zeros(1, 2), None, queries, documents)
+
+
+def weights(seed: int, texts: int) -> torch.Tensor:
+    return torch.rand(texts, 7, generator=torch.Generator().manual_seed(seed)).sub(0.5).relu()
+
+
+@pytest.mark.parametrize(("schedule", "power"), [("quadratic", 2), ("linear", 1)])
+def test_the_share_rises_to_one_and_stays(schedule: str, power: int) -> None:
+    costs = Sparsity({}, {})
+    warm_up = RegulariserWarmUp(costs, 0.5, schedule)
+    shares = []
+    for step in range(10):
+        warm_up.on_step_begin(None, SimpleNamespace(global_step=step, max_steps=10), None)
+        shares.append(costs.share)
+    assert shares == pytest.approx([(step / 5) ** power for step in range(5)] + [1.0] * 5)
+
+
+def test_without_warm_up_the_whole_weight_counts_at_once() -> None:
+    costs = Sparsity({}, {}, share=0.0)
+    RegulariserWarmUp(costs, 0.0, "quadratic").on_step_begin(None, SimpleNamespace(global_step=0, max_steps=10), None)
+    assert costs.share == 1.0
+
+
+def test_the_type_s_own_regularisers_hold_where_none_is_named() -> None:
+    assert sparsity.penalties(TrainConfig(), DEFAULTS) == DEFAULTS
+    changed = TrainConfig(query_regulariser="none", document_regulariser="idf_flops", document_regulariser_weight=2.0)
+    assert sparsity.penalties(changed, DEFAULTS) == {"document": Penalty("idf_flops", 2.0)}
+    assert sparsity.penalties(TrainConfig(query_regulariser_weight=3.0), DEFAULTS)["query"] == Penalty("l1", 3.0)
+    assert "query" not in sparsity.penalties(TrainConfig(query_regulariser_weight=0.0), DEFAULTS)
+
+
+def test_a_regulariser_without_a_weight_is_refused() -> None:
+    with pytest.raises(ConfigError, match="document_regulariser_weight above 0"):
+        sparsity.penalties(TrainConfig(document_regulariser="l1", document_regulariser_weight=0.0), DEFAULTS)
+
+
+def test_penalties_are_the_regularisers_times_weight_and_share() -> None:
+    idf = torch.arange(7.0)
+    chosen = {"query": Penalty("l1", 0.5), "document": Penalty("idf_flops", 0.25)}
+    assert sparsity.needs_idf(chosen)
+    costs = sparsity.build(chosen, 200, idf)
+    costs.share = 0.1
+    queries, documents = weights(1, 3), weights(2, 6)
+    found = costs(scored(queries, documents))
+    torch.testing.assert_close(found["query_sparsity"], 0.05 * l1(queries))
+    torch.testing.assert_close(found["document_sparsity"], 0.025 * idf_flops(documents, idf))
+    assert costs(scored(None, None)) == {}
+
+
+def test_l0_flops_gets_its_threshold() -> None:
+    documents = weights(3, 4)
+    few, many = (sparsity.build({"document": Penalty("l0_flops", 1.0)}, limit, None) for limit in (0, 7))
+    torch.testing.assert_close(few(scored(None, documents))["document_sparsity"], flops(documents))
+    assert many(scored(None, documents))["document_sparsity"] == 0
+
+
+def test_counts_are_those_of_all_batches_since_the_last_time() -> None:
+    activity = Activity()
+    queries, documents = [weights(seed, 3) for seed in (1, 2)], [weights(seed, 6) for seed in (3, 4)]
+    for pair in zip(queries, documents, strict=True):
+        activity.observe(scored(*pair))
+    shares = [(torch.cat(side) > 0).numpy().mean(axis=0) for side in (queries, documents)]
+    found = activity.take()
+    assert found["query_terms"] == pytest.approx(shares[0].sum())
+    assert found["document_terms"] == pytest.approx(shares[1].sum())
+    assert found["flops"] == pytest.approx(np.dot(*shares))
+    assert activity.take() == {}
+
+
+def test_dense_vectors_are_not_counted_and_only_points_of_the_curve_are_told() -> None:
+    activity = Activity()
+    activity.observe(scored(None, None))
+    state = SimpleNamespace(log_history=[{"loss": 1.0}])
+    ActivityLog(activity).on_log(None, state, None, {"loss": 1.0})
+    assert state.log_history == [{"loss": 1.0}]
+    activity.observe(scored(weights(1, 2), weights(2, 2)))
+    ActivityLog(activity).on_log(None, state, None, {"eval_loss": 1.0})
+    assert state.log_history == [{"loss": 1.0}]
+    ActivityLog(activity).on_log(None, state, None, {"loss": 1.0})
+    assert state.log_history[0].keys() == {"loss", "query_terms", "document_terms", "flops"}
