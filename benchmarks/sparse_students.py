@@ -102,7 +102,8 @@ def main() -> None:
         systems[name], choices[name] = _chosen(dataset, store, name, given.steps, weights, given.work)
     found, evaluations = {}, {}
     for name, model in systems.items():
-        work = given.work / "systems" / f"{name}-{choices.get(name, {}).get('weight', 0)}"
+        label = BEFORE if name == BEFORE else Path(model).name
+        work = given.work / "systems" / f"{label}-{len(searched.doc_ids)}"
         found[name], evaluations[name] = _measure(searched, name, model, given.backends.split(","), work)
     content = {
         "documents": len(searched.doc_ids),
@@ -124,13 +125,17 @@ def _chosen(
         config = TrainConfig.model_validate(
             {**SETTINGS, **STUDENTS[name], **given, "document_regulariser_weight": weight, "steps": steps}
         )
-        out = work / "students" / f"{name}-{weight}"
+        out = _folder(work, name, weight, steps)
         train(dataset, store, START, out, config, dev_split=CHOICE)
         log = json.loads((out / "training_log.json").read_text(encoding="utf-8"))
         tried[weight] = {point["step"]: point for point in log["dev_ndcg_at_10"]}[log["best_step"]]
         print(name, "weight", weight, tried[weight], flush=True)
     best = max(tried, key=lambda weight: tried[weight]["value"])
-    return str(work / "students" / f"{name}-{best}"), {"weight": best, "tried": tried}
+    return str(_folder(work, name, best, steps)), {"weight": best, "tried": tried}
+
+
+def _folder(work: Path, name: str, weight: float, steps: int) -> Path:
+    return work / "students" / f"{name}-{weight}-{steps}"
 
 
 def _measure(
