@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rankdistill.index import load
 from rankdistill.recipe.run import plan, run
+from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.schema import Recipe
 from tests.recipe.recorder import Recorder
 
@@ -72,3 +74,30 @@ def test_an_interrupted_run_goes_on_with_the_step_it_was_in(recipe: Recipe) -> N
     second = Recorder()
     run(recipe, second)
     assert second.ran[0] == "scores"
+
+
+def test_a_sparse_student_is_indexed_as_such_beside_a_dense_one(recipe: Recipe, tiny_splade: str) -> None:
+    settings = recipe.model_dump()
+    settings["student"] = {"model": tiny_splade}
+    settings["variants"] = {"sparse": {"type": "splade", "loss": "kl"}, "dense": {"type": "dense"}}
+    sparse = Recipe.model_validate(settings)
+    (results,) = run(sparse, Recorder())
+    assert [system.name for system in results.systems[1:4]] == ["student before training", "sparse", "dense"]
+    experiment = Experiment(sparse)
+    kinds = [load(step.folder).kind.name for step in map(experiment.index, ("sparse", "dense"))]
+    assert kinds == ["sparse", "dense"]
+    assert load(experiment.initial_index.folder).kind.name == "sparse"
+
+
+@pytest.mark.parametrize(
+    ("variants", "message"),
+    [
+        ({"pairs": {"type": "cross-encoder"}}, "no index holds"),
+        ({"one": {"type": "splade"}, "two": {}}, "keep_layers"),
+    ],
+)
+def test_students_that_the_run_cannot_have_are_refused(
+    variants: dict[str, dict[str, str]], message: str, recipe: Recipe
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Recipe.model_validate(recipe.model_dump() | {"variants": variants})

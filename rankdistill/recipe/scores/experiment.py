@@ -16,6 +16,7 @@ from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.recipe.steps import Progress, Step, Workspace, present
+from rankdistill.training.config import SPARSE_TYPES, TypeName
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
@@ -100,7 +101,12 @@ class Experiment:
         part = self.recipe.student
         if part.keep_layers is None:
             return None
-        settings = {"model": models.resolve(part.model).weights_hash, "keep_layers": part.keep_layers}
+        settings: dict[str, Any] = {
+            "model": models.resolve(part.model).weights_hash,
+            "keep_layers": part.keep_layers,
+        }
+        if self.recipe.initial_type in SPARSE_TYPES:
+            settings["head"] = True
         return self.workspace.step("initial", "steps", settings, [], self._inherit)
 
     @property
@@ -140,7 +146,7 @@ class Experiment:
     def index(self, variant: str) -> Step:
         """Indexes the corpus with one trained student."""
         student = self.student(variant)
-        return self._index(slug(variant), str(student.folder), [student], {})
+        return self._index(slug(variant), str(student.folder), [student], {}, self.recipe.train_config(variant).type)
 
     @cached_property
     def initial_index(self) -> Step:
@@ -148,9 +154,15 @@ class Experiment:
         settings = {"model": models.resolve(self.recipe.student.model).weights_hash}
         if self.collection.step is None:
             settings["data"] = self.dataset.fingerprint
-        return self._index("initial", self.initial_model, [*self.collection.needs, *present(self.initial)], settings)
+        type_ = self.recipe.initial_type
+        if type_ is not None:
+            settings["type"] = type_
+        needs = [*self.collection.needs, *present(self.initial)]
+        return self._index("initial", self.initial_model, needs, settings, type_)
 
-    def _index(self, name: str, model: str, needs: list[Step], settings: Mapping[str, Any]) -> Step:
+    def _index(
+        self, name: str, model: str, needs: list[Step], settings: Mapping[str, Any], type_: TypeName | None
+    ) -> Step:
         part = self.recipe.index
 
         def work(out: Path, progress: Progress) -> None:
@@ -158,7 +170,7 @@ class Experiment:
             from rankdistill.training.types import of_model
 
             # A bare masked language model may be a dense student or SPLADE; as training sees it, so is it indexed.
-            is_dense = (self.recipe.train.type or of_model(model)) == "dense"
+            is_dense = (type_ or of_model(model)) == "dense"
             build(
                 self.dataset,
                 model,
@@ -253,4 +265,5 @@ class Experiment:
     def _inherit(self, out: Path, progress: Progress) -> None:
         from rankdistill.students.inherit import inherit
 
-        inherit(self.recipe.student.model, self.recipe.student.keep_layers or [], out)
+        part = self.recipe.student
+        inherit(part.model, part.keep_layers or [], out, with_head=self.recipe.initial_type in SPARSE_TYPES)

@@ -10,7 +10,10 @@ from pydantic import Field, model_validator
 from rankdistill.index.recipes import IndexRecipe
 from rankdistill.recipe.parts import Part, SourcePart, require_names
 from rankdistill.teachers.teaching.config import TeachConfig
-from rankdistill.training.config import TrainConfig
+from rankdistill.training.config import SPARSE_TYPES, TrainConfig, TypeName
+
+RERANKERS: tuple[TypeName, ...] = ("cross-encoder", "pair-head")
+"""Types of students that search in no index."""
 
 
 class DataPart(SourcePart):
@@ -87,14 +90,23 @@ class Recipe(Part):
         if not self.variants:
             raise ValueError("variants: name at least one student")
         require_names("variants", self.variants)
-        for name in self.variants:
-            self.train_config(name)
+        types = {name: self.train_config(name).type for name in self.variants}
+        for name, type_ in types.items():
+            if type_ in RERANKERS:
+                raise ValueError(f"variants: {name} scores pairs, which no index holds; train it by itself")
+        if self.student.keep_layers is not None and len({type_ in SPARSE_TYPES for type_ in types.values()}) > 1:
+            raise ValueError("student.keep_layers: one start for sparse and other types; give each a recipe of its own")
         return self
 
     @property
     def folder(self) -> Path:
         """Where the run writes."""
         return Path(self.out) if self.out else Path("runs") / self.name
+
+    @property
+    def initial_type(self) -> TypeName | None:
+        """What the student before training is used as: the type of the first student."""
+        return self.train_config(next(iter(self.variants))).type
 
     def train_config(self, variant: str) -> TrainConfig:
         """The training settings of one student: `train` with the variant's differences."""
