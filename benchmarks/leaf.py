@@ -56,7 +56,7 @@ def main() -> None:
     print(json.dumps(retained, indent=1))
     content = {
         "recipe": _without_sources(recipe),
-        "seconds": {step.name: Times(recipe.folder).of(step) for step in run.steps()},
+        "seconds_of_last_start": {step.name: Times(recipe.folder).of(step) for step in run.steps()},
         "retention": retained,
         "splits": {
             f"{results.data}/{results.split}": {
