@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -101,10 +102,20 @@ def _evaluator_of(model: Any) -> type[InformationRetrievalEvaluator]:
     from sentence_transformers.sparse_encoder.evaluation import SparseInformationRetrievalEvaluator
 
     if isinstance(model, SparseEncoder):
+        _use_up_notice()
         return SparseInformationRetrievalEvaluator
     if isinstance(model, MultiVectorEncoder):
         return MultiVectorInformationRetrievalEvaluator
     return InformationRetrievalEvaluator
+
+
+def _use_up_notice() -> None:
+    """Let torch say unheard, as it does once a process, that CSR tensors are in beta: the sparse test uses them."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.zeros(1, 1).to_sparse_csr()
 
 
 def _sparsity_of(model: Any) -> dict[str, str]:
