@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill.mining.exhaustive import search
-from rankdistill.mining.source import Hits, Progress
+from rankdistill.mining.sources.encoder_source import EncoderSource
 
 
 @dataclass(frozen=True)
-class DenseSource:
-    """Exact search with a dense model; scores are cosines or dot products, as the model says.
+class DenseSource(EncoderSource):
+    """Exact search with a dense model; scores are cosines or dot products, as the model says."""
 
-    Args:
-        model: a model reference.
-        max_length: tokens of a text that are read; None: the model's own limit.
-        name: what the `source` column says; two dense sources in one table need two names.
-    """
-
-    model: str
-    max_length: int | None = None
     name: str = "dense"
 
-    @property
-    def inputs(self) -> Mapping[str, str]:
-        """The hash of the model's weights."""
-        from rankdistill import models
-
-        return {"model": models.resolve(self.model).weights_hash}
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The length limit."""
-        return {"max_length": self.max_length}
-
-    def retrieve(self, contents: Mapping[str, str], queries: Sequence[str], depth: int, progress: Progress) -> Hits:
-        """Encode and compare all documents, a chunk at a time; see `Source.retrieve`."""
+    def scorer(self) -> DenseScorer:
+        """The encoder, loaded, with its comparison."""
         from rankdistill.inference import TextEncoder
 
-        scorer = DenseScorer(TextEncoder(self.model, max_length=self.max_length))
-        return search(scorer, contents, queries, depth, progress)
+        return DenseScorer(TextEncoder(self.model, max_length=self.max_length))
 
 
 class DenseEncoder(Protocol):

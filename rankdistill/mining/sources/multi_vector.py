@@ -2,55 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill.mining.exhaustive import search
-from rankdistill.mining.source import Hits, Progress
+from rankdistill.mining.sources.encoder_source import EncoderSource
 
 if TYPE_CHECKING:
     from rankdistill.inference.token_vectors import TokenVectors
 
 
 @dataclass(frozen=True)
-class MultiVectorSource:
+class MultiVectorSource(EncoderSource):
     """Exact MaxSim search with a late-interaction model; a vector a token, so it is slow on large collections.
 
     The score is `rankdistill.inference.token_vectors.max_sim`, as the model declares it. Documents of which the model
     keeps no token are left out.
-
-    Args:
-        model: a model reference.
-        max_length: tokens of a document that are read; None: the model's own limit.
-        name: what the `source` column says.
     """
 
-    model: str
-    max_length: int | None = None
     name: str = "multi-vector"
 
-    @property
-    def inputs(self) -> Mapping[str, str]:
-        """The hash of the model's weights."""
-        from rankdistill import models
-
-        return {"model": models.resolve(self.model).weights_hash}
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The length limit."""
-        return {"max_length": self.max_length}
-
-    def retrieve(self, contents: Mapping[str, str], queries: Sequence[str], depth: int, progress: Progress) -> Hits:
-        """Encode and compare all documents, a chunk at a time; see `Source.retrieve`."""
+    def scorer(self) -> MaxSimScorer:
+        """The encoder, loaded, with its comparison."""
         from rankdistill.inference.multi_vector_encoder import MultiVectorTextEncoder
 
-        scorer = MaxSimScorer(MultiVectorTextEncoder(self.model, max_length=self.max_length))
-        return search(scorer, contents, queries, depth, progress)
+        return MaxSimScorer(MultiVectorTextEncoder(self.model, max_length=self.max_length))
 
 
 class MultiVectorEncoder(Protocol):

@@ -2,54 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill.mining.exhaustive import NOT_FOUND, search
-from rankdistill.mining.source import Hits, Progress
+from rankdistill.mining.exhaustive import NOT_FOUND
+from rankdistill.mining.sources.encoder_source import EncoderSource
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
-class SparseSource:
+class SparseSource(EncoderSource):
     """Exact search with a sparse model (SPLADE and its kin); scores are dot products of term weights.
 
     Documents that share no term with the query are left out.
-
-    Args:
-        model: a model reference.
-        max_length: tokens of a text that are read; None: the model's own limit.
-        name: what the `source` column says.
     """
 
-    model: str
-    max_length: int | None = None
     name: str = "sparse"
 
-    @property
-    def inputs(self) -> Mapping[str, str]:
-        """The hash of the model's weights."""
-        from rankdistill import models
-
-        return {"model": models.resolve(self.model).weights_hash}
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """The length limit."""
-        return {"max_length": self.max_length}
-
-    def retrieve(self, contents: Mapping[str, str], queries: Sequence[str], depth: int, progress: Progress) -> Hits:
-        """Encode and compare all documents, a chunk at a time; see `Source.retrieve`."""
+    def scorer(self) -> SparseScorer:
+        """The encoder, loaded, with its comparison."""
         from rankdistill.inference.sparse_encoder import SparseTextEncoder
 
-        scorer = SparseScorer(SparseTextEncoder(self.model, max_length=self.max_length))
-        return search(scorer, contents, queries, depth, progress)
+        return SparseScorer(SparseTextEncoder(self.model, max_length=self.max_length))
 
 
 class SparseEncoder(Protocol):
