@@ -9,10 +9,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
 from rankdistill.fusion import METHODS
 from rankdistill.index.sources import KINDS
 from rankdistill.mining import candidates
+from rankdistill.recipe.scores.mining import MinePart
 from rankdistill.training.config import TrainConfig
 from tests.cli.verb import Run
 
@@ -58,9 +60,19 @@ def only_new_pairs_are_scored(folder: Path, said: str) -> None:
     assert f"{len(second & first)} of {len(second)} pairs have a score already" in said
 
 
+def blocks() -> list[str]:
+    return re.findall(r"^```yaml\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_the_part_of_a_recipe_is_valid_and_opens_the_sources_that_it_names() -> None:
+    part = MinePart.model_validate(yaml.safe_load(blocks()[0])["mine"])
+    assert [source.name for source in part.opened()] == ["bm25", "dense", "sparse"]
+    assert part.choice().windows["dense"].first == 5
+
+
 def test_every_source_method_and_setting_is_in_the_guide() -> None:
     text = GUIDE.read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `(\w[\w-]*)(?::\w+)?` \|", text, re.MULTILINE)) == {*KINDS, *METHODS}
-    settings = re.findall(r"^(\w+):", text.split("```yaml")[1].split("```")[0], re.MULTILINE)
+    settings = re.findall(r"^(\w+):", blocks()[1], re.MULTILINE)
     assert set(settings) < set(TrainConfig.model_fields)
     assert len(settings) == 7

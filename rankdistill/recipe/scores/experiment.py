@@ -66,11 +66,7 @@ class Experiment:
     @cached_property
     def candidates(self) -> Step:
         """Mines candidates for the training queries."""
-        settings: dict[str, Any] = self.recipe.mine.model_dump() | self.collection.split_identity(
-            self.recipe.data.train
-        )
-        if self.recipe.mine.model:
-            settings["model_hash"] = models.resolve(self.recipe.mine.model).weights_hash
+        settings = self.recipe.mine.decisive() | self.collection.split_identity(self.recipe.data.train)
         return self.workspace.step("candidates", "texts", settings, self.collection.needs, self._mine)
 
     @cached_property
@@ -205,18 +201,18 @@ class Experiment:
 
     def _mine(self, out: Path, progress: Progress) -> None:
         from rankdistill.mining import candidates
-        from rankdistill.mining.sources import named
-        from rankdistill.mining.window import Window, parse_ranks
 
         part = self.recipe.mine
-        first, last = parse_ranks(part.ranks) if part.ranks else (1, None)
+        choice = part.choice()
         candidates.build(
             out,
             self.dataset,
             self.recipe.data.train,
-            [named(source, part.model) for source in part.sources],
+            part.opened(),
             part.depth,
-            window=Window(first, last, part.sample, part.seed),
+            window=choice.window,
+            windows=choice.windows,
+            fusion=choice.fusion,
             limit_queries=part.limit_queries,
             command=self.command,
             progress=progress,

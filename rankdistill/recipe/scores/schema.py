@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from rankdistill.index.recipes import IndexRecipe
 from rankdistill.recipe.parts import Part, SourcePart, require_names
+from rankdistill.recipe.scores.mining import MinePart
 from rankdistill.teachers.teaching.config import TeachConfig
 from rankdistill.training.config import SPARSE_TYPES, TrainConfig, TypeName
 
@@ -22,18 +23,6 @@ class DataPart(SourcePart):
     train: str = Field("train", description="Split to mine, teach and train on.")
     dev: str | None = Field("dev", description="Split that every choice is made on (early stop); null: none.")
     test: list[str] = Field(["test"], min_length=1, description="Splits to report on; never used for a choice.")
-
-
-class MinePart(Part):
-    """Candidates for each query of the training split."""
-
-    sources: list[Literal["bm25", "dense"]] = Field(["bm25"], min_length=1, description="Where candidates come from.")
-    model: str | None = Field(None, description="Model of the source `dense`.")
-    depth: int = Field(50, ge=1, description="How deep each source is asked.")
-    ranks: str | None = Field(None, description="Keep ranks FIRST:LAST only.")
-    sample: int | None = Field(None, ge=1, description="Draw this many from the ranks, uniformly.")
-    seed: int = Field(0, ge=0, description="Seed of the draw.")
-    limit_queries: int | None = Field(None, ge=1, description="Mine this many queries, chosen by hash.")
 
 
 class TeacherPart(Part):

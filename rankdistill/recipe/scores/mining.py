@@ -1,0 +1,96 @@
+"""The candidates of a recipe: the flags of `rankdistill mine` as settings, read by what reads the flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from rankdistill import models
+from rankdistill.errors import ConfigError
+from rankdistill.fusion import Fusion
+from rankdistill.index.sources import KINDS
+from rankdistill.mining.choosing import Choice
+from rankdistill.mining.source import Source
+from rankdistill.mining.sources import named
+from rankdistill.mining.window import parse_windows
+from rankdistill.recipe.parts import Part
+
+
+class MinePart(Part):
+    """Candidates for each query of the training split."""
+
+    sources: list[str] = Field(
+        ["bm25"],
+        min_length=1,
+        description="Where candidates come from, as `mine --source` takes it: bm25, lucene-bm25, dense:MODEL, "
+        "sparse:MODEL, multi-vector:MODEL or index:INDEX, with NAME= before it where two are of one kind.",
+    )
+    model: str | None = Field(None, description="Model of sources written without one, as `dense`.")
+    max_length: int | None = Field(None, ge=8, description="Tokens that models read of a text; null: their own limit.")
+    depth: int = Field(50, ge=1, description="How deep each source is asked.")
+    ranks: str | list[str] | None = Field(
+        None, description="Keep ranks 'FIRST:LAST' only; or a list of such, and of 'NAME=FIRST:LAST' for one source."
+    )
+    sample: int | list[int | str] | None = Field(
+        None, description="Draw this many from the ranks, uniformly; or a list of such, and of NAME=N for one source."
+    )
+    seed: int = Field(0, ge=0, description="Seed of the draw.")
+    fusion: str | None = Field(None, description="rrf, min_max or z_score: let the fused list of the sources choose.")
+    weights: list[float] | None = Field(None, description="Of the fusion, one a source.")
+    limit_queries: int | None = Field(None, ge=1, description="Mine this many queries, chosen by hash.")
+
+    @field_validator("ranks", mode="before")
+    @classmethod
+    def _ranks_are_texts(cls, given: object) -> object:
+        if any(isinstance(one, int) for one in _listed(given)):
+            raise ValueError("write ranks in quotes, as '1:30': YAML takes 1:30 for a number of base 60")
+        return given
+
+    @model_validator(mode="after")
+    def _can_be_mined(self) -> Self:
+        if self.weights is not None and self.fusion is None:
+            raise ValueError("weights are of a fusion: name one, or leave them out")
+        try:
+            self.choice().require([source.name for source in self.opened()], self.depth)
+        except ConfigError as error:
+            raise ValueError(f"expected {error.expected}, got {error.got}") from error
+        return self
+
+    def opened(self) -> list[Source]:
+        """The sources; nothing is loaded yet."""
+        return [named(text, self.model, self.max_length, KINDS) for text in self.sources]
+
+    def choice(self) -> Choice:
+        """Which of the sources' documents become candidates."""
+        window, windows = parse_windows(_listed(self.ranks), list(map(str, _listed(self.sample))), self.seed)
+        weights = None if self.weights is None else tuple(self.weights)
+        return Choice(window, windows, None if self.fusion is None else Fusion(self.fusion, weights))
+
+    def decisive(self) -> dict[str, Any]:
+        """Everything that decides the candidates besides the data, as JSON values.
+
+        Raises:
+            DataError, ModelReferenceError: there is no such index or model.
+        """
+        found = {name: value for name, value in self.model_dump().items() if name not in _LATER or value is not None}
+        if self.model:
+            found["model_hash"] = models.resolve(self.model).weights_hash
+        inputs = self._inputs()
+        others = {name: content for name, content in inputs.items() if content != found.get("model_hash")}
+        return found | ({"inputs": others} if others else {})
+
+    def _inputs(self) -> Mapping[str, str]:
+        """Hashes of the models and indexes of the sources."""
+        return {f"{source.name}.{name}": content for source in self.opened() for name, content in source.inputs.items()}
+
+
+_LATER = ("max_length", "fusion", "weights")
+"""Settings that recipes did not always have: those that are not set leave the identity of a run as it was."""
+
+
+def _listed(given: Any) -> list[Any]:
+    if given is None:
+        return []
+    return list(given) if isinstance(given, list) else [given]
