@@ -12,7 +12,7 @@ from rankdistill.index.base import Ids, Scores
 from rankdistill.index.documents import read_ids, write_ids
 from rankdistill.index.lucene.folder import Classes, LuceneFolder
 from rankdistill.index.lucene.hits import search_all
-from rankdistill.index.lucene.quantisation import FACTOR, quantise, require_factor
+from rankdistill.index.lucene.quantisation import FACTOR, quantise, require_exact, require_factor
 from rankdistill.index.lucene.terms import lucene_terms, read_terms, write_terms
 from rankdistill.index.sparse.base import SparseVectors, check_new, check_queries
 
@@ -61,12 +61,17 @@ class LuceneImpactIndex:
         self.ids.extend(ids)
 
     def search(self, vectors: SparseVectors, k: int) -> tuple[Ids, Scores]:
-        """See `Index.search`; the result has `min(k, documents)` columns. Raises ConfigError as `add` does."""
+        """See `Index.search`; the result has `min(k, documents)` columns.
+
+        Raises:
+            ConfigError: a weight as in `add`, or a score so large that Lucene's arithmetic may round it.
+        """
         check_queries(vectors, self.dimension, k)
         whole = quantise(vectors, self.factor, [f"query {number}" for number in range(vectors.shape[0])])
         searcher = self._lucene.opened()
         queries = [_java_map(weights) for weights in self._weights(whole)]
         ids, scores = search_all(searcher, queries, min(k, len(self.ids)), self._threads, self._lucene.subject)
+        require_exact(scores, self.factor)
         # Scores are whole numbers, of which Anserini lowers equal ones by 1e-6 a rank.
         return ids, (np.rint(scores.astype(np.float64)) / self.factor**2).astype(np.float32)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rankdistill.errors import ConfigError
 from rankdistill.index.sparse.base import SparseVectors
@@ -14,8 +15,10 @@ FACTOR = 100.0
 """What weights are multiplied with unless told otherwise, as published SPLADE indexes do."""
 
 MAXIMUM = 2**16 - 1
-"""Largest whole weight. Anserini writes a term as often as its weight, so larger ones are a mistake in the factor.
-Scores are exact as long as they stay below 2^24, where Lucene's float32 still holds every whole number."""
+"""Largest whole weight. Anserini writes a term as often as its weight, so larger ones are a mistake in the factor."""
+
+INEXACT = 2**24
+"""From this score on Lucene's float32 lacks some whole numbers: two scores that differ may come out as one."""
 
 
 def quantise(vectors: SparseVectors, factor: float, names: Sequence[str]) -> Any:
@@ -47,6 +50,28 @@ def quantise(vectors: SparseVectors, factor: float, names: Sequence[str]) -> Any
     whole = csr_array((scaled.astype(np.int32), vectors.indices, vectors.indptr), shape=vectors.shape, copy=True)
     whole.eliminate_zeros()
     return whole
+
+
+def require_exact(scores: NDArray[np.float32], factor: float) -> None:
+    """Raise ConfigError unless every whole score that Lucene found is below `INEXACT`, and so all are exact.
+
+    The best of a query tells of all its documents: a sum that reaches `INEXACT` never comes back below it, since no
+    weight is below 0 and rounding keeps the order.
+
+    Args:
+        scores: Lucene's, `[queries, k]`; the best of each query must be among them.
+        factor: that the weights were multiplied with.
+    """
+    best = scores.max(axis=1, initial=0)
+    over = np.flatnonzero(best >= INEXACT)
+    if over.size:
+        fits = factor * np.sqrt(INEXACT / best.max()) * 0.9
+        raise ConfigError(
+            expected=f"scores below {INEXACT:,} in whole weights: up to there Lucene's float32 holds each of them",
+            got=f"{best[over[0]]:,.0f} for query {over[0]}",
+            consequence="documents could come in a wrong order, so nothing was returned",
+            remedy=f"build the index with a smaller quantisation factor than {factor:g}: --parameter factor={fits:.2g}",
+        )
 
 
 def require_factor(factor: float) -> None:

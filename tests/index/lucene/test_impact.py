@@ -102,6 +102,26 @@ def test_what_overflows_is_refused_and_adds_nothing(folder: Path, documents: Any
         LuceneImpactIndex.load(folder, TERMS, FACTOR).search(documents[:1] * 1e6, 3)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_scores_are_exact_up_to_where_float32_rounds_and_refused_from_there(threads: int) -> None:
+    """Documents a whole number apart: one that came out as its neighbour would stand in the wrong place."""
+    dense = np.full((64, 300), 250, np.float32)
+    dense[:, 0] = np.random.default_rng(2).permutation(64)
+    index = LuceneImpactIndex(300, 1.0, threads=threads)
+    index.add([f"d{row:02}" for row in range(64)], csr_array(dense))
+    query = np.full((1, 300), 224, np.float32)
+    query[0, :2] = 1, 100
+    top = 63 + 250 * (100 + 298 * 224)
+    assert 2**24 - 80_000 < top < 2**24
+    names, scores = index.search(csr_array(query), 64)
+    assert names[0].tolist() == [f"d{row:02}" for row in np.argsort(-dense[:, 0])]
+    assert scores[0].tolist() == [top - rank for rank in range(64)]
+    query[0, 1] += 300
+    for k in (1, 64):
+        with pytest.raises(ConfigError, match="smaller quantisation factor"):
+            index.search(csr_array(query), k)
+
+
 def test_a_damaged_index_is_an_error_of_ours(folder: Path, tmp_path: Path) -> None:
     for name in ("ids.parquet", "terms.parquet"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())

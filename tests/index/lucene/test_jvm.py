@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from rankdistill.index.lucene import jvm
 
 
-def test_an_interrupt_stays_pythons(lucene: None) -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Python's own handler of Ctrl-C, which a process that was started in the background does not have."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("lucene", "interruptible")
+def test_an_interrupt_stays_pythons() -> None:
     """A Java machine that handles signals would end the process without a word."""
     jvm.start()
     with pytest.raises(KeyboardInterrupt):

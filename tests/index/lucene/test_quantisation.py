@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from rankdistill.errors import ConfigError
-from rankdistill.index.lucene.quantisation import MAXIMUM, quantise, require_factor
+from rankdistill.index.lucene.quantisation import MAXIMUM, quantise, require_exact, require_factor
 
 
 def test_it_rounds_and_drops_what_becomes_0() -> None:
@@ -30,6 +30,17 @@ def test_a_weight_that_overflows_is_refused_with_its_row_and_the_largest_that_fi
 def test_a_weight_below_0_is_refused() -> None:
     with pytest.raises(ConfigError, match="cannot be negative"):
         quantise(csr_array(np.array([[-1.0]], np.float32)), 100, ["query 0"])
+
+
+def test_scores_that_float32_may_have_rounded_are_refused_with_a_factor_that_fits() -> None:
+    scores = np.array([[5, 3], [2**24 - 1, 1], [-np.inf, -np.inf]], np.float32)
+    require_exact(scores, 100)
+    require_exact(np.zeros((2, 0), np.float32), 100)
+    scores[1] = [2**26, 7]
+    with pytest.raises(ConfigError, match=r"scores below 16,777,216") as error:
+        require_exact(scores, 100)
+    assert error.value.got == "67,108,864 for query 1"
+    assert "smaller quantisation factor than 100: --parameter factor=45" in error.value.remedy
 
 
 @pytest.mark.parametrize("factor", [0, -1, float("nan"), float("inf")])
