@@ -12,8 +12,10 @@ from rankdistill.index.lucene import jvm
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Python's own handler of Ctrl-C, which a process that was started in the background does not have."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ctrl-C as in a terminal: a process that was started in the background ignores it."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
