@@ -30,7 +30,7 @@ def train(
         str | None,
         typer.Option(
             "--type",
-            help="With --store: dense, splade, splade-doc, inference-free, multi-vector or cross-encoder "
+            help="With --store: dense, splade, splade-doc, inference-free, multi-vector, cross-encoder or pair-head "
             "(default: of the model).",
         ),
     ] = None,
