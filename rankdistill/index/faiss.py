@@ -96,7 +96,9 @@ class FaissIndex:
         if width == 0 or len(vectors) == 0:
             return np.empty((len(vectors), width), object), np.empty((len(vectors), width), np.float32)
         scores, positions = self._index.search(self._prepared(vectors), width)
-        positions, scores = best_first(positions, np.where(positions < 0, -np.inf, scores).astype(np.float32))
+        if positions.min() < 0:
+            scores[positions < 0] = -np.inf
+        positions, scores = best_first(positions, scores)
         return named(positions, self.ids), scores
 
     def save(self, folder: Path) -> None:
