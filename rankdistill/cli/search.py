@@ -46,6 +46,8 @@ def search(
     for text, hits in zip(query, found, strict=True):
         if len(query) > 1:
             console.out.print(f"# {text}", markup=False, highlight=False)
+        if not hits:
+            console.err.print(f"nothing found for {text!r}", markup=False, highlight=False, soft_wrap=True)
         shown = contents if contents is not None else _snippets(indexes, [hit.doc_id for hit in hits])
         for rank, hit in enumerate(hits, start=1):
             line = f"{rank:>3}  {hit.score:.4f}  {hit.doc_id}  {shown.get(hit.doc_id, '')}"

@@ -56,8 +56,8 @@ def write_snippets(folder: Path, snippets: Mapping[str, str]) -> None:
 
 def read_snippets(folder: Path, ids: Iterable[str]) -> dict[str, str]:
     """The kept beginnings of the documents `ids`; empty where the index was built without them."""
-    path = folder / SNIPPETS_FILE
-    if not path.is_file():
+    path, wanted = folder / SNIPPETS_FILE, set(ids)
+    if not wanted or not path.is_file():
         return {}
-    found = pq.read_table(path, filters=[("doc_id", "in", set(ids))])
+    found = pq.read_table(path, filters=[("doc_id", "in", wanted)])
     return dict(zip(found.column("doc_id").to_pylist(), found.column("snippet").to_pylist(), strict=True))

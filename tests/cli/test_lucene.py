@@ -1,4 +1,4 @@
-"""Lucene indexes, as a user types it: every command of docs/lucene.md, and bad input."""
+"""Lucene indexes, as a user types it: every command of docs/lucene.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from rankdistill.index.lucene import java, jvm
 from tests.cli.verb import Run
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "lucene.md"
@@ -44,31 +43,3 @@ def test_the_commands_of_the_guide_run_one_after_the_other(
     assert "shard-00000/lucene/segments_1" in made["outputs"]
     found = json.loads((tmp_path / "RESULTS" / "results.json").read_text())
     assert found["ndcg_at_10"] > 0.2
-
-
-@pytest.mark.parametrize(
-    ("missing", "said"), [("java", "expected: Java 21 or newer"), ("jar", "expected: the library 'pyserini'")]
-)
-def test_without_java_or_pyserini_one_error_says_what_to_do(
-    rankdistill: Run, tiny_beir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str, said: str
-) -> None:
-    if missing == "java":
-        monkeypatch.setattr(java, "_homes", lambda: [])
-    else:
-        monkeypatch.setattr(java, "find", lambda: None)
-        monkeypatch.setattr(jvm, "find_spec", lambda name: None)
-    status, shown = rankdistill("index", "--data", tiny_beir, "--backend", "lucene-bm25", "--out", tmp_path / "index")
-    assert status == 1
-    assert said in shown
-    assert 'remedy: pip install "rankdistill[lucene]"' in shown
-    assert "Traceback" not in shown
-    assert not (tmp_path / "index" / "manifest.json").exists()
-
-
-@needs_lucene
-def test_weights_that_overflow_are_refused(rankdistill: Run, tiny_beir: Path, tiny_splade: str, tmp_path: Path) -> None:
-    line = ["--data", tiny_beir, "--model", tiny_splade, "--backend", "lucene", "--out", tmp_path / "index"]
-    status, shown = rankdistill("index", *line, "--parameter", "factor=1e9")
-    assert status == 1
-    assert "smaller quantisation factor" in shown
-    assert rankdistill("index", *line, "--parameter", "threads=2")[0] == 1

@@ -63,5 +63,6 @@ class LuceneFolder:
             if self._path is None:
                 self._path = self._collection.index(self._main, self._arguments)
             with jvm.java_errors(self.subject):
-                self._searcher = self._open(classes, self.subject)
+                # Java keeps the working directory that it was started in, whatever Python's is by now.
+                self._searcher = self._open(classes, str(self._path.absolute()))
         return self._searcher

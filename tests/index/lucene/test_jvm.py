@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from rankdistill.index.lucene import jvm
+from rankdistill.index.lucene.bm25 import LuceneBm25Index
 
 
 @pytest.fixture
@@ -30,3 +32,14 @@ def test_an_interrupt_stays_pythons() -> None:
 
 def test_it_is_started_once(lucene: None) -> None:
     assert jvm.start() is jvm.start()
+
+
+def test_paths_are_taken_from_where_python_is(lucene: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Java machine keeps the working directory of its start."""
+    jvm.start()
+    monkeypatch.chdir(tmp_path)
+    made = LuceneBm25Index()
+    made.add(["a"], ["a slow river"])
+    Path("here").mkdir()
+    made.save(Path("here"))
+    assert LuceneBm25Index.load(Path("here")).search(["river"], 1)[0].tolist() == [["a"]]
