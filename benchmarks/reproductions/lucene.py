@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.provenance import write_results
+from benchmarks.sparse_corpus import EncodedCorpus
 from rankdistill import index
 from rankdistill.data import load
 from rankdistill.evaluation import evaluating
@@ -51,14 +52,14 @@ def bm25(folder: Path, out: Path) -> dict[str, Any]:
 def impacts(folder: Path, model: str, out: Path) -> dict[str, Any]:
     """Search with every test query; how many rankings and how many scores are those of the exact product."""
     dataset, encoder = load(folder, "lenient"), SparseTextEncoder(model)
+    corpus = EncodedCorpus(encoder, out / "documents.npz")
     texts = list(dataset.queries("test").values())
-    index.build(dataset, model, out / "index", "lucene", encoder=encoder)
+    index.build(dataset, model, out / "index", "lucene", encoder=corpus)
     stored = index.load(out / "index")
     queries = encoder.encode_queries(texts)
-    documents = encoder.encode_documents([row.contents for row in dataset.documents()])
     ids, scores = stored.search(queries, DEPTH)
 
-    whole = quantise(documents, FACTOR, stored.ids).astype(np.int64).T.tocsr()
+    whole = quantise(corpus.vectors, FACTOR, stored.ids).astype(np.int64).T.tocsr()
     same_ranking = same_scores = 0
     for row, query in enumerate(quantise(queries, FACTOR, texts).astype(np.int64)):
         products = np.asarray((query.reshape(1, -1) @ whole).todense()).ravel()
