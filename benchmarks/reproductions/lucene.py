@@ -26,6 +26,7 @@ from rankdistill.evaluation.opening import open_retriever
 from rankdistill.index.base import NOTHING
 from rankdistill.index.lucene.quantisation import FACTOR, quantise
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
+from rankdistill.manifest import digest
 
 PUBLISHED = {"scifact": 0.679, "nfcorpus": 0.322}
 TOLERANCE = 0.005
@@ -52,7 +53,7 @@ def bm25(folder: Path, out: Path) -> dict[str, Any]:
 def impacts(folder: Path, model: str, out: Path) -> dict[str, Any]:
     """Search with every test query; how many rankings and how many scores are those of the exact product."""
     dataset, encoder = load(folder, "lenient"), SparseTextEncoder(model)
-    corpus = EncodedCorpus(encoder, out / "documents.npz")
+    corpus = EncodedCorpus(encoder, out / f"documents-{digest(encoder.fingerprint)[:12]}.npz")
     texts = list(dataset.queries("test").values())
     index.build(dataset, model, out / "index", "lucene", encoder=corpus)
     stored = index.load(out / "index")
