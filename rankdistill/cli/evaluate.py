@@ -55,7 +55,7 @@ def evaluate(
         str, typer.Option(help="Index made in memory: exact, seismic, lucene, or a FAISS factory string.")
     ] = "exact",
     parameter: Annotated[
-        list[str], typer.Option(help="Search parameter of --index, NAME=VALUE; may be repeated.")
+        list[str], typer.Option(help="Search parameter of --index, NAME=VALUE; INDEX:NAME=VALUE for one of several.")
     ] = [],  # noqa: B006
     rerank: Annotated[str | None, typer.Option(help="Teacher that re-ranks what the model finds.")] = None,
     rerank_depth: Annotated[int, typer.Option(help="Documents a query that the teacher scores.")] = 100,
@@ -68,10 +68,10 @@ def evaluate(
 ) -> None:
     """Evaluate a model, a pair of models, an index, BM25, or a teacher re-ranking one, on a split of a BEIR folder."""
     from rankdistill.cli.fusing import open_fused, parse_fusion, require_fusable
+    from rankdistill.cli.parameters import parameters_of
     from rankdistill.data import load
     from rankdistill.evaluation import evaluating
     from rankdistill.evaluation.rerank import Reranker
-    from rankdistill.index.faiss import parse_search_parameters
 
     method = parse_fusion(fusion, weights, fit_on)
     require_fusable(max(1, len(index)), method, model or query_model)
@@ -81,25 +81,26 @@ def evaluate(
         "embeddings": embeddings,
         "unaligned": unaligned,
         "factory": factory,
-        "search_parameters": parse_search_parameters(parameter),
         "max_length": max_length,
         "backend": backend,
     }
+    of_indexes = [
+        settings | {"index": one, "search_parameters": found}
+        for one, found in zip(index, parameters_of(parameter, index), strict=True)
+    ]
     dataset = load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
     queries = dataset.queries(split)
     fused: tuple[Retriever, Costs] | None = None
     if method is not None:
-        fused = open_fused(dataset, index, method, (fit_on, split), name, settings)
-    else:
-        settings["index"] = index[0] if index else None
+        fused = open_fused(dataset, of_indexes, method, (fit_on, split), name)
     with console.progress("texts") as bar:
         task = bar.add_task("evaluate", total=None)
 
         def advance(done: int) -> None:
             bar.advance(task, done)
 
-        system, costs = fused or _first_stage(dataset, of_queries, name, advance, settings)
+        system, costs = fused or _first_stage(dataset, of_queries, name, advance, next(iter(of_indexes), settings))
         if rerank is not None:
             from rankdistill import teachers
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill.cli import console
@@ -80,21 +79,19 @@ def require_fusable(indexes: int, fusion: Fusion | None, model: str | None) -> N
 
 def open_fused(
     dataset: Dataset,
-    indexes: Sequence[Path],
+    indexes: Sequence[Mapping[str, Any]],
     fusion: Fusion,
     splits: tuple[str | None, str],
     name: str | None,
-    settings: Mapping[str, Any],
 ) -> tuple[FusedRetriever, Costs]:
     """The system of several indexes, and what they and their models cost together.
 
     Args:
         dataset: the documents.
-        indexes: folders.
+        indexes: the settings of `open_retriever` for each.
         fusion: the method.
         splits: the one that weights are fitted on, or None, and the one that the system is judged on.
         name: what tables call it.
-        settings: of `open_retriever`.
     """
     from rankdistill.evaluation.evaluating import Costs
     from rankdistill.evaluation.footprint import footprint
@@ -102,7 +99,7 @@ def open_fused(
     from rankdistill.evaluation.opening import open_retriever
     from rankdistill.index import StoredIndex
 
-    parts = [open_retriever(dataset, index=index, **settings) for index in indexes]
+    parts = [open_retriever(dataset, **settings) for settings in indexes]
     fitted = fusion if splits[0] is None else fit(parts, fusion, dataset, splits[0], splits[1])
     stored = [part.index for part in parts if isinstance(part.index, StoredIndex)]
     sizes = [footprint(model) for model in dict.fromkeys(one.model for one in stored) if model is not None]

@@ -21,7 +21,8 @@ def search(
     model: Annotated[str | None, typer.Option(help="Query model or bundle; the index's own unless given.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the model.")] = "auto",
     parameter: Annotated[
-        list[str], typer.Option(help="Search parameter, NAME=VALUE, as efSearch=256; may be repeated.")
+        list[str],
+        typer.Option(help="Search parameter, NAME=VALUE, as efSearch=256; INDEX:NAME=VALUE for one of several."),
     ] = [],  # noqa: B006
     data: Annotated[Path | None, typer.Option(help="BEIR folder: shows whole texts.")] = None,
     fusion: Annotated[str | None, typer.Option(help="How several indexes are fused: rrf, min_max or z_score.")] = None,
@@ -29,14 +30,16 @@ def search(
 ) -> None:
     """Search with text: ids, scores, and the beginnings of the documents where an index keeps them."""
     from rankdistill.cli.fusing import parse_fusion, require_fusable
+    from rankdistill.cli.parameters import parameters_of
     from rankdistill.data import load as load_data
     from rankdistill.index import load
-    from rankdistill.index.faiss import parse_search_parameters
     from rankdistill.index.fused import search_fused
 
     fused = parse_fusion(fusion, weights)
     require_fusable(len(index), fused, model)
-    indexes = [load(one, search_parameters=parse_search_parameters(parameter)) for one in index]
+    indexes = [
+        load(one, search_parameters=found) for one, found in zip(index, parameters_of(parameter, index), strict=True)
+    ]
     encoders = [one.open_query_encoder(model, backend) for one in indexes]
     if fused is None:
         found = indexes[0].search_texts(query, k, encoders[0])
