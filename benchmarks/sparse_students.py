@@ -1,6 +1,6 @@
 """Sparse students of a two-layer SPLADE, before and after distillation, each in every sparse index.
 
-    python -m benchmarks.sparse_students --data DIR --store STORE --work WORK [--steps 300] [--weights 0.01]
+    python -m benchmarks.sparse_students --data DIR --store STORE --work WORK [--steps 400] [--weights 0.01]
 
 STORE is a score store of DIR's training queries with one teacher, such as the `scores` step of `benchmarks.main_job`
 (a taught cross-encoder). It is copied, and all-MiniLM-L6-v2 (cosine) scores its pairs too; the students learn from the
@@ -59,7 +59,7 @@ SETTINGS = {
     "batch_size": 16,
     "learning_rate": 1e-4,
     "max_document_length": 128,
-    "eval_steps": 100,
+    "eval_steps": 200,
     "dev_queries": CHOICE_QUERIES,
     "dev_documents": 4000,
 }
@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--weights", default="0.01", help="of the regularisers: W1,W2,...")
     parser.add_argument("--documents", type=int, help="of the collection that is searched (default all)")
     parser.add_argument("--backends", default=",".join(BACKENDS))
