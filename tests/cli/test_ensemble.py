@@ -81,6 +81,22 @@ def test_a_student_trains_on_an_ensemble_and_its_manifest_says_so(
     assert derivation["coverage"]["dropped"] == derivation["coverage"]["missing"]["beta-0"] > 0
 
 
+@pytest.mark.parametrize(("type_", "loss"), [("splade", "splade_v3"), ("inference-free", "kl")])
+def test_a_sparse_student_trains_on_an_ensemble(
+    type_: str, loss: str, words: list[object], tiny_beir: Path, tiny_splade: str, tmp_path: Path, rankdistill: Run
+) -> None:
+    out = tmp_path / "student"
+    run = ["train", "--data", tiny_beir, *words, "--missing", "impute", "--reference", "alpha", "--student"]
+    run += [tiny_splade, "--type", type_, "--loss", loss, "--steps", 2, "--batch-size", 2, "--out", out]
+    status, shown = rankdistill(*run)
+    assert (status, "student: " in shown) == (0, True), shown
+    parameters = json.loads((out / "manifest.json").read_text())["parameters"]
+    assert (parameters["type"], parameters["derivation"]["reference"]) == (type_, "alpha-0")
+    assert parameters["derivation"]["coverage"]["imputed"] > 0
+    assert rankdistill("index", "--data", tiny_beir, "--model", out, "--out", tmp_path / "index")[0] == 0
+    assert json.loads((tmp_path / "index/manifest.json").read_text())["parameters"]["kind"] == "sparse"
+
+
 def test_a_student_of_the_written_store_is_that_of_the_ensemble(
     words: list[object], tiny_beir: Path, tiny_encoder: str, tmp_path: Path
 ) -> None:
