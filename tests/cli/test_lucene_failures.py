@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -112,6 +117,33 @@ def test_a_java_that_is_killed_loses_nothing_and_the_same_command_goes_on(
     assert mended.ids == whole.ids
     encoder = whole.open_query_encoder()
     assert mended.search_texts(["river planet"], 40, encoder) == whole.search_texts(["river planet"], 40, encoder)
+
+
+@needs_lucene
+def test_a_whole_run_that_is_killed_while_java_writes_leaves_nothing_behind(
+    rankdistill: Run, tiny_beir: Path, tmp_path: Path
+) -> None:
+    begins = 'while [ "$1" != "-index" ]; do shift; done; mkdir -p "$2"; touch "$2/segments_1"; exec sleep 60'
+    slow = stand_in(tmp_path / "slow", "99", begins)
+    line = ["index", "--data", str(tiny_beir), "--backend", "lucene-bm25", "--out", str(tmp_path / "index")]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "rankdistill.cli.main", *line],
+        env={**os.environ, "JAVA_HOME": str(slow)},
+        start_new_session=True,
+    )
+    try:
+        while not (left := list(tmp_path.glob("index/**/segments_1"))):
+            assert run.poll() is None
+            time.sleep(0.05)
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    assert left[0].is_file()
+    status, shown = rankdistill(*line)
+    assert status == 0, shown
+    assert not left[0].parent.exists()
+    status, shown = rankdistill("search", "--index", tmp_path / "index", "--query", "river", "--k", 1)
+    assert (status, "river" in shown) == (0, True)
 
 
 @needs_lucene
