@@ -11,7 +11,7 @@ from rankdistill import manifest
 from rankdistill.data import Dataset
 from rankdistill.inference.loading import quietly
 from rankdistill.students.inherit import keep
-from rankdistill.training import artefact, card, checking, inputs, processes, rows, types, views
+from rankdistill.training import artefact, card, checking, inputs, processes, query_length, rows, types, views
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.inputs import Inputs, ScoreSource
 
@@ -90,6 +90,7 @@ def train(
         if folder is None:
             return out
         model = kind.load(batch.Start(student, config, partial(_documents, dataset)))
+        query_length.require_effect(config.max_query_length, kind.cuts_queries(model))
         if layers is not None:
             keep(model, layers)
         checked = checking.check(found, store.score_kinds(), config, kind.is_bounded(model))

@@ -82,3 +82,12 @@ def test_a_type_needs_scores(tmp_path: Path, rankdistill: Run) -> None:
     )
     assert status != 0
     assert "--type" in shown
+
+
+def test_a_limit_of_queries_that_no_model_reads_is_refused(
+    words: list[object], tmp_path: Path, rankdistill: Run
+) -> None:
+    (tmp_path / "train.yaml").write_text("max_query_length: 8\n")
+    status, shown = rankdistill("train", *words, "--type", "inference-free", "--config", tmp_path / "train.yaml")
+    assert (status, "max_query_length 8" in shown, "Traceback" in shown) == (1, True, False), shown
+    assert not (tmp_path / "student/manifest.json").exists()

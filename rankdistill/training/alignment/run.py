@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rankdistill import manifest, models, space
 from rankdistill.inference.loading import quietly
 from rankdistill.students import prepare
-from rankdistill.training import artefact, checkpoints, processes
+from rankdistill.training import artefact, checkpoints, processes, query_length
 from rankdistill.training.alignment import card, inputs, selection
 from rankdistill.training.alignment import config as settings
 from rankdistill.training.alignment.config import AlignConfig
@@ -94,6 +94,7 @@ def align(
 def _resolve(config: AlignConfig, student: str, keep_layers: Sequence[int] | None) -> AlignConfig:
     """The settings with the defaults of static students, and the layers, filled in."""
     if _is_static(student):
+        query_length.require_effect(config.max_query_length, False)
         config = config.for_static()
     if keep_layers is None:
         return config

@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 
 from rankdistill.data import Dataset
 from rankdistill.students.dense import is_bounded, similarity_of
-from rankdistill.training import artefact, columns, dev
+from rankdistill.training import artefact, columns, dev, query_length
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.types.batch import Collator, Penalty, Scorer, Side, Start
 from rankdistill.training.vector_scores import VectorScores
@@ -39,6 +39,10 @@ class StudentType(ABC):
     def is_bounded(self, model: Any) -> bool:
         """Whether its scores lie in a fixed range whatever the weights, so that a scale must reach the teacher's."""
         return is_bounded(model)
+
+    def cuts_queries(self, model: Any) -> bool:
+        """Whether `max_query_length` has an effect."""
+        return query_length.reaches(model)
 
     def collator(self, model: Any, names: Sequence[str], config: TrainConfig) -> Collator:
         """Tokenises the text columns `names` (query, positive, negatives) as the student will be used."""

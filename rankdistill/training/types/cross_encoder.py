@@ -38,6 +38,10 @@ print(model.predict(pairs))"""
         """Never: scores are logits."""
         return False
 
+    def cuts_queries(self, model: Any) -> bool:
+        """Never: a pair is cut as a whole."""
+        return False
+
     def collator(self, model: Any, names: Sequence[str], config: TrainConfig) -> Collator:
         """Pairs of the query and each document, cut together to `max_document_length`."""
         return PairCollator(model, config.max_document_length)

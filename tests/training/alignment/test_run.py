@@ -317,3 +317,12 @@ def test_the_steps_are_planned_and_counted(run: Run, tiny_embeddings: MemoryEmbe
     out = run(steps=None, epochs=0.5, held_out=0, planned=planned.append, progress=steps.append)
     assert planned == [round(2 * 0.5 * len(tiny_embeddings.rows) / 8)]
     assert sum(steps) == planned[0] == log(out)["steps"]
+
+
+@pytest.mark.parametrize("start", [prepare.STATIC, "a table"])
+def test_a_limit_of_queries_that_a_table_would_not_heed_is_refused(
+    run: Run, start: str, static_student: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="max_query_length"):
+        run(student=static_student if start == "a table" else start, max_query_length=8)
+    assert not (tmp_path / "student").exists()
