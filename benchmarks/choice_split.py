@@ -1,11 +1,10 @@
-"""A split to choose on: labelled training queries that no store scored, so that every other split only tests."""
+"""A split to choose on, of labelled training queries, so that every other split only tests."""
 
 from __future__ import annotations
 
 import hashlib
 import heapq
 import shutil
-from collections.abc import Collection
 from pathlib import Path
 
 from rankdistill import data
@@ -14,12 +13,10 @@ from rankdistill.data import Dataset
 CHOICE = "choice"
 
 
-def with_choice(dataset: Dataset, used: Collection[str], count: int, folder: Path) -> Dataset:
-    """A copy of the data in which `count` of the training queries that are not `used` are the split `choice`."""
+def with_choice(dataset: Dataset, count: int, folder: Path) -> Dataset:
+    """A copy of the data in which `count` of the training queries are the split `choice`."""
     qrels = dataset.qrels("train")
-    chosen = set(heapq.nsmallest(count, qrels.keys() - set(used), key=_hash))
-    if len(chosen) < count:
-        raise ValueError(f"{count} training queries to choose on are asked for, and {len(chosen)} are not in the store")
+    chosen = set(heapq.nsmallest(count, qrels, key=_hash))
     if not folder.is_dir():
         copy = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(copy, ignore_errors=True)

@@ -12,13 +12,15 @@ query, so that both students see margins of one scale. Interrupted, the same com
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ensemble_store import mrr, scored
+import polars as pl
+
 from benchmarks.provenance import write_results
-from rankdistill import data
+from rankdistill import data, teachers
 from rankdistill.data import Dataset
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.evaluation import comparing, report
@@ -27,6 +29,8 @@ from rankdistill.evaluation.opening import open_retriever
 from rankdistill.index import build
 from rankdistill.recipe import loading
 from rankdistill.recipe.scores.schema import Recipe
+from rankdistill.stores.reader import ScoreStore
+from rankdistill.stores.writer import ScoreWriter
 from rankdistill.training.run import train
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "msmarco_mini.yaml"
@@ -44,8 +48,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     given = parser.parse_args()
     dataset = data.load(given.data)
-    store = scored(dataset, given.store, given.work / "store", MORE_TEACHERS)
-    ranking = {teacher_id: mrr(store, teacher_id) for teacher_id in store.teacher_ids}
+    store = _scored(dataset, given.store, given.work / "store")
+    ranking = {teacher_id: _mrr(store, teacher_id) for teacher_id in store.teacher_ids}
     best = max(ranking, key=lambda teacher_id: ranking[teacher_id])
     print("MRR of the labelled positives among the candidates, training queries:", ranking, flush=True)
     ensemble = Ensemble(store, store.teacher_ids, "zscore", "error", reference=best)
@@ -60,6 +64,35 @@ def main() -> None:
     }
     content = {"teachers": ranking, "best": best, "ensemble": ensemble.fingerprint, "splits": splits}
     print(write_results("ensemble_student", content, given.data.name))
+
+
+def _scored(dataset: Dataset, given: Path, folder: Path) -> ScoreStore:
+    """A copy of the store with the other teachers' scores of the same candidates."""
+    if not folder.is_dir():
+        shutil.copytree(given, folder)
+    candidates = next((folder / "candidates").glob("*.parquet"))
+    for model, kind in MORE_TEACHERS.items():
+        writer = ScoreWriter(
+            folder,
+            queries=dataset.queries(None),
+            documents=dataset.contents,
+            candidates=candidates,
+            teacher=teachers.load(model, kind=kind),
+            dataset_fingerprint=dataset.fingerprint,
+            unit_size=1 << 20,
+        )
+        print(model, writer.run(), flush=True)
+    return ScoreStore(folder)
+
+
+def _mrr(store: ScoreStore, teacher_id: str) -> float:
+    """Mean reciprocal rank of each query's best-placed labelled positive among its candidates."""
+    positives = store.candidates().filter(pl.col("label") > 0).select("query_id", "doc_id").unique()
+    ranked = store.scores(teacher_id).with_columns(
+        pl.col("score").rank("max", descending=True).over("query_id").alias("rank")
+    )
+    found = ranked.join(positives, on=["query_id", "doc_id"]).group_by("query_id").agg(pl.col("rank").min())
+    return round(float((1 / found["rank"]).mean() or 0.0), 4)  # type: ignore[arg-type]
 
 
 def _evaluations(

@@ -19,18 +19,15 @@ from typing import Any
 
 import polars as pl
 
+from benchmarks.mined_store import mined
 from benchmarks.provenance import write_results
-from rankdistill import data, tables, teachers
-from rankdistill.data import Dataset
+from rankdistill import data, teachers
 from rankdistill.evaluation import comparing, report
 from rankdistill.evaluation.evaluating import evaluate
 from rankdistill.evaluation.opening import open_retriever
 from rankdistill.index import build
-from rankdistill.mining import candidates
 from rankdistill.mining.sources import named
-from rankdistill.mining.window import Window
 from rankdistill.stores.reader import ScoreStore
-from rankdistill.stores.writer import ScoreWriter
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train
 
@@ -71,16 +68,9 @@ def main() -> None:
     given = parser.parse_args()
     layers = [int(layer) for layer in given.keep_layers.split(",")]
     dataset = data.load(given.data, "lenient")
-    candidates.build(
-        given.work / "candidates",
-        dataset,
-        "train",
-        [named("bm25"), named("dense", given.student, SETTINGS["max_document_length"])],
-        given.depth,
-        window=Window(sample=given.sample),
-        limit_queries=given.queries,
-    )
-    store = _scored(dataset, given.teacher, given.work)
+    sources = [named("bm25"), named("dense", given.student, SETTINGS["max_document_length"])]
+    teacher = teachers.load(given.teacher)
+    store = mined(dataset, sources, teacher, given.work, given.queries, given.depth, given.sample)
     folders, negatives = {}, {}
     for name, choice in CHOICES.items():
         work = given.work / name.replace(", ", "-")
@@ -94,19 +84,6 @@ def main() -> None:
         print(name, negatives[name], flush=True)
     content = {"settings": SETTINGS, "choices": CHOICES, "hardness": _hardness(store), "negatives": negatives}
     print(write_results("negatives", {**content, **_compare(folders)}, given.data.name))
-
-
-def _scored(dataset: Dataset, teacher: str, work: Path) -> ScoreStore:
-    writer = ScoreWriter(
-        work / "store",
-        queries=dataset.queries(None),
-        documents=dataset.contents,
-        candidates=work / "candidates" / tables.CANDIDATES_FILE,
-        teacher=teachers.load(teacher),
-        dataset_fingerprint=dataset.fingerprint,
-    )
-    print(writer.run(), flush=True)
-    return ScoreStore(work / "store")
 
 
 def _hardness(store: ScoreStore) -> dict[str, dict[str, float]]:

