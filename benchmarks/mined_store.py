@@ -16,9 +16,19 @@ from rankdistill.teachers.base import PairTeacher
 
 
 def mined(
-    dataset: Dataset, sources: Sequence[Source], teacher: PairTeacher, work: Path, queries: int, depth: int, sample: int
+    dataset: Dataset,
+    sources: Sequence[Source],
+    teacher: PairTeacher,
+    work: Path,
+    queries: int,
+    depth: int,
+    sample: int,
+    unit_size: int = 4096,
 ) -> ScoreStore:
-    """The store of `queries` training queries with `sample` of each source's best `depth`; interrupted, it goes on."""
+    """The store of `queries` training queries with `sample` of each source's best `depth`; interrupted, it goes on.
+
+    `unit_size` pairs are scored at a time: an embedding teacher encodes a document once in each of them.
+    """
     candidates.build(
         work / "candidates", dataset, "train", sources, depth, window=Window(sample=sample), limit_queries=queries
     )
@@ -29,6 +39,7 @@ def mined(
         candidates=work / "candidates" / tables.CANDIDATES_FILE,
         teacher=teacher,
         dataset_fingerprint=dataset.fingerprint,
+        unit_size=unit_size,
     )
     print(writer.run(), flush=True)
     return ScoreStore(work / "store")

@@ -132,7 +132,8 @@ def _mined(dataset: Dataset, start: str, teacher: str, work: Path, queries: int)
     own = work / "systems" / BEFORE
     build(dataset, start, own / EXACT, EXACT, encoder=_corpus(start, own), snippet_length=0)
     sources = [named("bm25"), named(f"index:{own / EXACT}", kinds=KINDS)]
-    return mined(dataset, sources, teachers.load(teacher, kind="embedding"), work, queries, MINED_DEPTH, MINED_SAMPLE)
+    scorer = teachers.load(teacher, kind="embedding")
+    return mined(dataset, sources, scorer, work, queries, MINED_DEPTH, MINED_SAMPLE, unit_size=1 << 20)
 
 
 def _corpus(model: str, work: Path) -> EncodedCorpus:
