@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--student", default=STUDENT, help="to start from")
     parser.add_argument("--keep-layers", default=KEPT_LAYERS, help="of the student")
+    parser.add_argument("--skip", action="append", default=[], choices=list(CHOICES)[1:], help="a choice; repeatable")
     given = parser.parse_args()
     layers = [int(layer) for layer in given.keep_layers.split(",")]
     dataset = data.load(given.data, "lenient")
@@ -72,7 +73,8 @@ def main() -> None:
     teacher = teachers.load(given.teacher)
     store = mined(dataset, sources, teacher, given.work, given.queries, given.depth, given.sample)
     folders, negatives = {}, {}
-    for name, choice in CHOICES.items():
+    choices = {name: choice for name, choice in CHOICES.items() if name not in given.skip}
+    for name, choice in choices.items():
         work = given.work / name.replace(", ", "-")
         config = TrainConfig.model_validate({**SETTINGS, **choice, "steps": given.steps})
         student = train(dataset, store, given.student, work / "student", config, keep_layers=layers)
@@ -82,7 +84,7 @@ def main() -> None:
         evaluate(system, dataset, SPLIT, folders[name])
         negatives[name] = _view(student)
         print(name, negatives[name], flush=True)
-    content = {"settings": SETTINGS, "choices": CHOICES, "hardness": _hardness(store), "negatives": negatives}
+    content = {"settings": SETTINGS, "choices": choices, "hardness": _hardness(store), "negatives": negatives}
     print(write_results("negatives", {**content, **_compare(folders)}, given.data.name))
 
 
