@@ -1,4 +1,4 @@
-"""Candidates of several sources for training queries, scored by one teacher."""
+"""Candidates of several sources for training queries, scored by teachers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rankdistill.teachers.base import PairTeacher
 def mined(
     dataset: Dataset,
     sources: Sequence[Source],
-    teacher: PairTeacher,
+    teachers: Sequence[PairTeacher],
     work: Path,
     queries: int,
     depth: int,
@@ -32,14 +32,15 @@ def mined(
     candidates.build(
         work / "candidates", dataset, "train", sources, depth, window=Window(sample=sample), limit_queries=queries
     )
-    writer = ScoreWriter(
-        work / "store",
-        queries=dataset.queries(None),
-        documents=dataset.contents,
-        candidates=work / "candidates" / tables.CANDIDATES_FILE,
-        teacher=teacher,
-        dataset_fingerprint=dataset.fingerprint,
-        unit_size=unit_size,
-    )
-    print(writer.run(), flush=True)
+    for teacher in teachers:
+        writer = ScoreWriter(
+            work / "store",
+            queries=dataset.queries(None),
+            documents=dataset.contents,
+            candidates=work / "candidates" / tables.CANDIDATES_FILE,
+            teacher=teacher,
+            dataset_fingerprint=dataset.fingerprint,
+            unit_size=unit_size,
+        )
+        print(teacher.teacher_id, writer.run(), flush=True)
     return ScoreStore(work / "store")

@@ -71,7 +71,7 @@ def main() -> None:
     dataset = data.load(given.data, "lenient")
     sources = [named("bm25"), named("dense", given.student, SETTINGS["max_document_length"])]
     teacher = teachers.load(given.teacher)
-    store = mined(dataset, sources, teacher, given.work, given.queries, given.depth, given.sample)
+    store = mined(dataset, sources, [teacher], given.work, given.queries, given.depth, given.sample)
     folders, negatives = {}, {}
     choices = {name: choice for name, choice in CHOICES.items() if name not in given.skip}
     for name, choice in choices.items():

@@ -1,14 +1,18 @@
-"""A collection encoded once for several sparse indexes."""
+"""A collection encoded once, for several sparse indexes and for its model as a teacher."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from rankdistill.files import atomic_path
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
 from rankdistill.space import SparseSpace
+from rankdistill.teachers.base import ScoreKind, teacher_id
+from rankdistill.teachers.distinct import distinct
 
 
 class EncodedCorpus:
@@ -54,3 +58,36 @@ class EncodedCorpus:
             with atomic_path(self._path) as temporary, temporary.open("wb") as file:
                 save_npz(file, csr_matrix(found))
         return self.vectors
+
+
+class OwnScores:
+    """The sparse model as a teacher of pairs whose documents are encoded already.
+
+    Args:
+        corpus: once it was encoded.
+        contents: the texts of its documents, in order.
+    """
+
+    score_kind: ScoreKind = "dot"
+
+    def __init__(self, corpus: EncodedCorpus, contents: Iterable[str]) -> None:
+        self._corpus, self._rows = corpus, {text: row for row, text in enumerate(contents)}
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """That of the model as a teacher."""
+        return {"kind": "sparse", **self._corpus.fingerprint}
+
+    @property
+    def teacher_id(self) -> str:
+        """`sparse-<12 hex digits>`."""
+        return teacher_id("sparse", self.fingerprint)
+
+    def score(self, pairs: Sequence[tuple[str, str]], progress: Callable[[int], None] | None = None) -> np.ndarray:
+        """Dot products, float32[n]."""
+        queries, places = distinct([query for query, _ in pairs])
+        documents = self._corpus.vectors[[self._rows[document] for _, document in pairs]]
+        found = self._corpus.encoder.encode_queries(queries)[places].multiply(documents).sum(axis=1)
+        if progress is not None:
+            progress(len(pairs))
+        return np.asarray(found, np.float32)

@@ -3,10 +3,12 @@
     python -m benchmarks.sparse_students --data DIR --work WORK [--steps 400] [--weights 0.01]
 
 The model to start from is indexed, and what it finds for the training queries is mined beside BM25's documents: its own
-mistakes. all-MiniLM-L6-v2 scores both. A student is trained once for each of `--weights`, the weight of its
-regularisers; the weight and the checkpoint are chosen by nDCG@10 on labelled training queries that are kept apart, so
-that the test splits chose nothing. Differences are tested query by query. The documents of a system are encoded once,
-and the same vectors go into each index. Interrupted, the same command goes on.
+mistakes. all-MiniLM-L6-v2 scores both, and so does the model itself; the targets are the mean of both teachers'
+per-query z-scores, in cosines: the students learn what the better teacher adds to what they know. A student is trained
+once for each of `--weights`, the weight of its regularisers; the weight and the checkpoint are chosen by nDCG@10 on
+labelled training queries that are kept apart, so that the test splits chose nothing. Differences are tested query by
+query. The documents of a system are encoded once, and the same vectors go into each index. Interrupted, the same
+command goes on.
 """
 
 from __future__ import annotations
@@ -24,9 +26,10 @@ import numpy as np
 from benchmarks.choice_split import CHOICE, with_choice
 from benchmarks.mined_store import mined
 from benchmarks.provenance import write_results
-from benchmarks.sparse_corpus import EncodedCorpus
+from benchmarks.sparse_corpus import EncodedCorpus, OwnScores
 from rankdistill import data, teachers
 from rankdistill.data import Dataset
+from rankdistill.ensembles.source import Ensemble
 from rankdistill.evaluation import comparing, report
 from rankdistill.evaluation.ann import recall_of
 from rankdistill.evaluation.evaluating import evaluate
@@ -35,7 +38,6 @@ from rankdistill.index import StoredIndex, build, load
 from rankdistill.index.sources import KINDS
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
 from rankdistill.mining.sources import named
-from rankdistill.stores.reader import ScoreStore
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train
 
@@ -107,7 +109,7 @@ def main() -> None:
     parser.add_argument("--backends", default=",".join(BACKENDS))
     given = parser.parse_args()
     dataset = with_choice(data.load(given.data, "lenient"), CHOICE_QUERIES, given.work / "data")
-    store = _mined(dataset, given.start, given.teacher, given.work, given.queries)
+    store = _targets(dataset, given.start, given.teacher, given.work, given.queries)
     weights = [float(one) for one in given.weights.split(",")]
     systems, choices = {BEFORE: given.start}, {}
     for name in STUDENTS:
@@ -118,7 +120,7 @@ def main() -> None:
         found[name], evaluations[name] = _measure(dataset, name, model, given.backends.split(","), work)
     content = {
         "settings": SETTINGS | {"steps": given.steps},
-        "teacher": store.fingerprint(store.teacher()),
+        "targets": store.fingerprint,
         "choices": choices,
         "systems": found,
         "splits": {split: _compare({name: by_split[split] for name, by_split in evaluations.items()})
@@ -127,13 +129,16 @@ def main() -> None:
     print(write_results("sparse_students", content, given.data.name))
 
 
-def _mined(dataset: Dataset, start: str, teacher: str, work: Path, queries: int) -> ScoreStore:
-    """What BM25 and the model before training find for the training queries, scored."""
+def _targets(dataset: Dataset, start: str, teacher: str, work: Path, queries: int) -> Ensemble:
+    """What BM25 and the model before training find for the training queries, scored by the teacher and by itself."""
     own = work / "systems" / BEFORE
-    build(dataset, start, own / EXACT, EXACT, encoder=_corpus(start, own), snippet_length=0)
+    corpus = _corpus(start, own)
+    build(dataset, start, own / EXACT, EXACT, encoder=corpus, snippet_length=0)
     sources = [named("bm25"), named(f"index:{own / EXACT}", kinds=KINDS)]
-    scorer = teachers.load(teacher, kind="embedding")
-    return mined(dataset, sources, scorer, work, queries, MINED_DEPTH, MINED_SAMPLE, unit_size=1 << 20)
+    better = teachers.load(teacher, kind="embedding")
+    scorers = [better, OwnScores(corpus, dataset.contents.values())]
+    store = mined(dataset, sources, scorers, work, queries, MINED_DEPTH, MINED_SAMPLE, unit_size=1 << 20)
+    return Ensemble(store, store.teacher_ids, "zscore", "error", reference=better.teacher_id)
 
 
 def _corpus(model: str, work: Path) -> EncodedCorpus:
@@ -141,7 +146,7 @@ def _corpus(model: str, work: Path) -> EncodedCorpus:
 
 
 def _chosen(
-    dataset: Dataset, store: ScoreStore, start: str, name: str, steps: int, weights: Sequence[float], work: Path
+    dataset: Dataset, store: Ensemble, start: str, name: str, steps: int, weights: Sequence[float], work: Path
 ) -> tuple[str, dict[str, Any]]:
     """The student of the regularisers' weight that is best on the queries kept apart, and what every weight gave."""
     tried = {}
