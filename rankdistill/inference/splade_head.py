@@ -1,4 +1,4 @@
-"""SPLADE's maximum over tokens taken before its activation and a few tokens at a time: same numbers, little memory.
+"""SPLADE's maximum over tokens taken before its activation and one text at a time: same numbers, little memory.
 
 relu and log1p grow with their argument, so the largest logit of a vocabulary entry gives its largest activation. The
 logits of a batch (tokens x vocabulary) are the bulk of such a model's memory; here they never exist all at once.
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from rankdistill.inference.largest_logits import largest_logits
 
-CPU_TOKENS, GPU_TOKENS = 64, 4096
-"""Tokens whose logits exist at a time."""
+CPU_ENTRIES, GPU_ENTRIES = 2048, 1 << 20
+"""Vocabulary entries whose logits exist at a time: on a CPU as many as stay in its cache."""
 
 TOLERANCE = 1e-4
 
@@ -36,8 +36,8 @@ class MaxedLogits:
     def pool(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
         """Put `sentence_embedding`, float[batch, vocabulary], into `features`."""
         hidden, mask = features["token_embeddings"], features["attention_mask"].bool()
-        tokens = CPU_TOKENS if hidden.device.type == "cpu" else GPU_TOKENS
-        active = largest_logits(hidden, mask, self.projection, tokens).relu().log1p()
+        entries = CPU_ENTRIES if hidden.device.type == "cpu" else GPU_ENTRIES
+        active = largest_logits(hidden, mask, self.projection, entries).relu().log1p()
         features["sentence_embedding"] = active.log1p() if self.twice else active
         return features
 

@@ -1,4 +1,4 @@
-"""The benchmark of sparse students as a whole, at a tiny size: it ends, and a second start trains and encodes nothing."""
+"""The benchmark of sparse students as a whole, at a tiny size: it ends, and a second start encodes nothing again."""
 
 from __future__ import annotations
 

@@ -26,13 +26,13 @@ def _plain(hidden: Tensor, mask: Tensor, projection: nn.Linear) -> Tensor:
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("tokens", [1, 3, 100])
-def test_values_and_gradients_are_those_of_the_plain_computation(tokens: int, bias: bool) -> None:
+@pytest.mark.parametrize("entries", [1, 3, 100])
+def test_values_and_gradients_are_those_of_the_plain_computation(entries: int, bias: bool) -> None:
     hidden, mask, projection = _inputs(bias)
     inputs = [hidden, *projection.parameters()]
     expected = _plain(hidden, mask, projection)
     slopes = torch.autograd.grad(expected.relu().log1p().square().sum(), inputs)
-    found = largest_logits(hidden, mask, projection, tokens)
+    found = largest_logits(hidden, mask, projection, entries)
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(torch.autograd.grad(found.relu().log1p().square().sum(), inputs), slopes)
 

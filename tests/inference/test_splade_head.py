@@ -28,11 +28,11 @@ def _embeddings(model: Any) -> np.ndarray:
 
 
 @pytest.mark.parametrize("activation", ["relu", "log1p_relu"])
-@pytest.mark.parametrize("tokens", [1, 5, 1000])
+@pytest.mark.parametrize("entries", [1, 5, 1000])
 def test_embeddings_are_the_librarys(
-    activation: str, tokens: int, tiny_splade: str, monkeypatch: pytest.MonkeyPatch
+    activation: str, entries: int, tiny_splade: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(splade_head, "CPU_TOKENS", tokens)
+    monkeypatch.setattr(splade_head, "CPU_ENTRIES", entries)
     model = _model(tiny_splade, activation_function=activation)
     expected = _embeddings(model)
     assert pool_before_activation(model)
