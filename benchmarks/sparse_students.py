@@ -5,16 +5,15 @@
 The model to start from is indexed, and what it finds for the training queries is mined beside BM25's documents: its own
 mistakes. all-MiniLM-L6-v2 scores both, and so does the model itself; the targets are the mean of both teachers'
 per-query z-scores, in cosines: the students learn what the better teacher adds to what they know. A student is trained
-once for each of `--weights`, the weight of its regularisers; the weight and the checkpoint are chosen by nDCG@10 on
-labelled training queries that are kept apart, so that the test splits chose nothing. Differences are tested query by
-query. The documents of a system are encoded once, and the same vectors go into each index. Interrupted, the same
-command goes on.
+once for each of `--weights`, the weight of its regularisers, which is chosen by nDCG@10 on labelled training queries
+that are kept apart, among the documents that BM25 and the model before training find for them: the test splits chose
+nothing. Differences are tested query by query. The documents of a system are encoded once, and the same vectors go into
+each index. Interrupted, the same command goes on.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.choice_split import CHOICE, with_choice
+from benchmarks.choice_split import CHOICE, found_for, with_choice
 from benchmarks.mined_store import mined
 from benchmarks.provenance import write_results
 from benchmarks.sparse_corpus import EncodedCorpus, OwnScores
@@ -37,6 +36,7 @@ from rankdistill.evaluation.opening import open_retriever
 from rankdistill.index import StoredIndex, build, load
 from rankdistill.index.sources import KINDS
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
+from rankdistill.mining.source import Source
 from rankdistill.mining.sources import named
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train
@@ -60,21 +60,18 @@ STUDENTS: Mapping[str, tuple[Mapping[str, Any], float]] = {
 }
 """Name -> how its training differs from `SETTINGS`, and the unit of its loss, which `--weights` are multiplied with."""
 
-CHOICE_QUERIES = 300
 SETTINGS = {
     "negatives": 4,
     "batch_size": 16,
     "learning_rate": 1e-4,
     "max_document_length": 128,
-    "eval_steps": 200,
-    "dev_queries": CHOICE_QUERIES,
-    "dev_documents": 4000,
 }
 EXACT = "exact"
 BACKENDS = (EXACT, "seismic", "lucene")
 SPLITS = ("dl19", "dev")
+CHOICE_QUERIES = 300
 TIMED_QUERIES, DEPTH = 100, 10
-MINED_DEPTH, MINED_SAMPLE = 50, 7
+MINED_DEPTH, MINED_SAMPLE, CHOICE_DEPTH = 50, 7, 20
 
 
 @dataclass(frozen=True)
@@ -109,19 +106,28 @@ def main() -> None:
     parser.add_argument("--backends", default=",".join(BACKENDS))
     given = parser.parse_args()
     dataset = with_choice(data.load(given.data, "lenient"), CHOICE_QUERIES, given.work / "data")
-    store = _targets(dataset, given.start, given.teacher, given.work, given.queries)
+    own = given.work / "systems" / BEFORE
+    corpus = _corpus(given.start, own)
+    build(dataset, given.start, own / EXACT, EXACT, encoder=corpus, snippet_length=0)
+    sources = [named("bm25"), named(f"index:{own / EXACT}", kinds=KINDS)]
+    targets = _targets(dataset, corpus, sources, given.teacher, given.work, given.queries)
+    choice = found_for(dataset, sources, CHOICE_DEPTH, given.work / CHOICE)
     weights = [float(one) for one in given.weights.split(",")]
-    systems, choices = {BEFORE: given.start}, {}
+    systems = {BEFORE: given.start}
+    choices: dict[str, Any] = {BEFORE: _choice_ndcg(choice, given.start, own)}
     for name in STUDENTS:
-        systems[name], choices[name] = _chosen(dataset, store, given.start, name, given.steps, weights, given.work)
+        students = {one: _student(dataset, targets, given.start, name, one, given.steps, given.work) for one in weights}
+        tried = {weight: _choice_ndcg(choice, str(path), path.parent) for weight, path in students.items()}
+        systems[name], choices[name] = str(students[max(weights, key=lambda weight: tried[weight])]), tried
+        print(name, "on the queries kept apart:", tried, "before:", choices[BEFORE], flush=True)
     found, evaluations = {}, {}
     for name, model in systems.items():
-        work = given.work / "systems" / (BEFORE if name == BEFORE else Path(model).name)
+        work = own if name == BEFORE else Path(model).parent
         found[name], evaluations[name] = _measure(dataset, name, model, given.backends.split(","), work)
     content = {
         "settings": SETTINGS | {"steps": given.steps},
-        "targets": store.fingerprint,
-        "choices": choices,
+        "targets": targets.fingerprint,
+        "ndcg_at_10_of_choice": choices,
         "systems": found,
         "splits": {split: _compare({name: by_split[split] for name, by_split in evaluations.items()})
                    for split in SPLITS},
@@ -129,12 +135,10 @@ def main() -> None:
     print(write_results("sparse_students", content, given.data.name))
 
 
-def _targets(dataset: Dataset, start: str, teacher: str, work: Path, queries: int) -> Ensemble:
-    """What BM25 and the model before training find for the training queries, scored by the teacher and by itself."""
-    own = work / "systems" / BEFORE
-    corpus = _corpus(start, own)
-    build(dataset, start, own / EXACT, EXACT, encoder=corpus, snippet_length=0)
-    sources = [named("bm25"), named(f"index:{own / EXACT}", kinds=KINDS)]
+def _targets(
+    dataset: Dataset, corpus: EncodedCorpus, sources: Sequence[Source], teacher: str, work: Path, queries: int
+) -> Ensemble:
+    """What the sources find for the training queries, scored by the teacher and by the model before training."""
     better = teachers.load(teacher, kind="embedding")
     scorers = [better, OwnScores(corpus, dataset.contents.values())]
     store = mined(dataset, sources, scorers, work, queries, MINED_DEPTH, MINED_SAMPLE, unit_size=1 << 20)
@@ -145,28 +149,19 @@ def _corpus(model: str, work: Path) -> EncodedCorpus:
     return EncodedCorpus(SparseTextEncoder(model), work / "documents.npz")
 
 
-def _chosen(
-    dataset: Dataset, store: Ensemble, start: str, name: str, steps: int, weights: Sequence[float], work: Path
-) -> tuple[str, dict[str, Any]]:
-    """The student of the regularisers' weight that is best on the queries kept apart, and what every weight gave."""
-    tried = {}
+def _student(dataset: Dataset, targets: Ensemble, start: str, name: str, weight: float, steps: int, work: Path) -> Path:
     differing, unit = STUDENTS[name]
-    for weight in weights:
-        penalty = {"document_regulariser_weight": weight * unit}
-        if differing["type"] == "splade":
-            penalty["query_regulariser_weight"] = weight * unit
-        config = TrainConfig.model_validate({**SETTINGS, **differing, **penalty, "steps": steps})
-        out = _folder(work, name, weight, steps)
-        train(dataset, store, start, out, config, dev_split=CHOICE)
-        log = json.loads((out / "training_log.json").read_text(encoding="utf-8"))
-        tried[weight] = {point["step"]: point for point in log["dev_ndcg_at_10"]}[log["best_step"]]
-        print(name, "weight", weight, tried[weight], flush=True)
-    best = max(tried, key=lambda weight: tried[weight]["value"])
-    return str(_folder(work, name, best, steps)), {"weight": best, "tried": tried}
+    penalty = {"document_regulariser_weight": weight * unit}
+    if differing["type"] == "splade":
+        penalty["query_regulariser_weight"] = weight * unit
+    config = TrainConfig.model_validate({**SETTINGS, **differing, **penalty, "steps": steps})
+    print("training", name, "with weight", weight, flush=True)
+    return train(dataset, targets, start, work / "students" / f"{name}-{weight}-{steps}" / "student", config)
 
 
-def _folder(work: Path, name: str, weight: float, steps: int) -> Path:
-    return work / "students" / f"{name}-{weight}-{steps}"
+def _choice_ndcg(choice: Dataset, model: str, work: Path) -> float:
+    found = evaluate(open_retriever(choice, model), choice, CHOICE, work / f"evaluation-{CHOICE}")
+    return found.system.measures["ndcg_at_10"]
 
 
 def _measure(
