@@ -58,9 +58,10 @@ def impacts(folder: Path, model: str, out: Path) -> dict[str, Any]:
     index.build(dataset, model, out / "index", "lucene", encoder=corpus)
     stored = index.load(out / "index")
     queries = encoder.encode_queries(texts)
+    documents = corpus.encode_documents([row.contents for row in dataset.documents()])
     ids, scores = stored.search(queries, DEPTH)
 
-    whole = quantise(corpus.vectors, FACTOR, stored.ids).astype(np.int64).T.tocsr()
+    whole = quantise(documents, FACTOR, stored.ids).astype(np.int64).T.tocsr()
     same_ranking = same_scores = 0
     for row, query in enumerate(quantise(queries, FACTOR, texts).astype(np.int64)):
         products = np.asarray((query.reshape(1, -1) @ whole).todense()).ravel()
