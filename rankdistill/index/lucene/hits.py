@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,28 +10,40 @@ import numpy as np
 from rankdistill.index.base import NOTHING, Ids, Scores
 from rankdistill.index.lucene.jvm import java_errors
 
+AT_ONCE = 1000
+"""Queries whose hits Java holds at a time."""
 
-def search_all(searcher: Any, queries: Sequence[Any], width: int, threads: int, subject: str) -> tuple[Ids, Scores]:
+
+def search_all(
+    searcher: Any, queries: Sequence[Any], width: int, threads: int | None, subject: str
+) -> tuple[Ids, Scores]:
     """The hits of all `queries`.
 
     Args:
         searcher: one of Anserini's.
         queries: Java objects, texts, or lists of floats, as the searcher takes them.
         width: hits a query at most.
-        threads: of Java; with more than 1, the searcher needs `batch_search`, and all hits are held in Java at once.
+        threads: of Java, for searchers that have `batch_search`; None: this one has none.
         subject: what is searched, for errors.
     """
     with java_errors(subject):
-        if threads == 1:
-            return as_arrays((searcher.search(query, width) for query in queries), len(queries), width)
-        from jnius import autoclass
+        if threads is None or len(queries) == 1:
+            found: Iterable[Any] = (searcher.search(query, width) for query in queries)
+        else:
+            found = _in_batches(searcher, queries, width, threads)
+        return as_arrays(found, len(queries), width)
 
+
+def _in_batches(searcher: Any, queries: Sequence[Any], width: int, threads: int) -> Iterator[Any]:
+    from jnius import autoclass
+
+    for start in range(0, len(queries), AT_ONCE):
         wanted, names = autoclass("java.util.ArrayList")(), autoclass("java.util.ArrayList")()
-        for number, query in enumerate(queries):
+        for number, query in enumerate(queries[start : start + AT_ONCE]):
             wanted.add(query)
             names.add(str(number))
         found: Mapping[str, Any] = searcher.batch_search(wanted, names, width, threads)
-        return as_arrays((found.get(str(number)) for number in range(len(queries))), len(queries), width)
+        yield from (found.get(name) for name in map(str, range(wanted.size())))
 
 
 def as_arrays(found: Iterable[Any], queries: int, width: int) -> tuple[Ids, Scores]:

@@ -76,7 +76,7 @@ class LuceneHnswIndex:
         width = min(k, len(self.ids))
         rows = normalised(np.asarray(vectors, np.float32))
         searcher = self._lucene.opened()
-        ids, scores = search_all(searcher, rows.tolist(), width, 1, self._lucene.subject)
+        ids, scores = search_all(searcher, rows.tolist(), width, None, self._lucene.subject)
         cosines = 2 * scores - 1
         return ids, cosines if self.similarity == "cosine" else cosines * np.linalg.norm(vectors, axis=1)[:, None]
 
