@@ -10,16 +10,13 @@ import pytest
 import yaml
 
 from rankdistill.losses import ALIGNMENTS
+from tests.cli.guides import commands
 from tests.cli.verb import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "leaf.md"
 CHEAP = {"train": ["--steps", "2"], "bundle": ["--no-onnx"]}
 """What is added to a verb here, to be done in seconds; `bundle` with ONNX files has tests of its own."""
-
-
-def commands() -> list[str]:
-    return re.findall(r"^    (rankdistill .+)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_the_commands_of_the_leaf_guide_run_one_after_the_other(
@@ -30,8 +27,8 @@ def test_the_commands_of_the_leaf_guide_run_one_after_the_other(
         (tmp_path / f"{name}.txt").write_text(f"an old {kind} of stone\na slow {kind} of glass\n")
     small_recipe(tmp_path, tiny_encoder)
     stands_for = {"DIR": str(tiny_beir), "TEACHER": tiny_encoder, "0,5": "0,2"}
-    assert len(commands()) > 15
-    for line in commands():
+    assert len(commands(GUIDE)) > 15
+    for line in commands(GUIDE):
         verb, *words = shlex.split(line)[1:]
         words = [stands_for.get(word, word.replace("=DIR", f"={tiny_beir}")) for word in words]
         status, shown = rankdistill(verb, *words, *CHEAP.get(verb, []))

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tests.cli.guides import commands
 from tests.cli.verb import Run
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "lucene.md"
 
 needs_lucene = pytest.mark.skipif(find_spec("pyserini") is None, reason="pip install 'rankdistill[lucene]'")
-
-
-def commands() -> list[str]:
-    return re.findall(r"^    (rankdistill .+)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 @pytest.mark.slow
@@ -33,8 +29,8 @@ def test_the_commands_of_the_guide_run_one_after_the_other(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names = {"DIR": str(tiny_beir), "DENSE": tiny_encoder, "SPARSE": tiny_splade}
-    assert len(commands()) >= 5
-    for line in commands():
+    assert len(commands(GUIDE)) >= 5
+    for line in commands(GUIDE):
         words = [names.get(word, word) for word in shlex.split(line)]
         status, said = rankdistill(*words[1:])
         assert status == 0, f"{line}: {said}"

@@ -16,14 +16,11 @@ from rankdistill.index.sources import KINDS
 from rankdistill.mining import candidates
 from rankdistill.recipe.scores.mining import MinePart
 from rankdistill.training.config import TrainConfig
+from tests.cli.guides import commands
 from tests.cli.verb import Run
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "mining.md"
 CHEAP = {"train": ["--steps", "2", "--no-check"], "evaluate": ["--backend", "torch"]}
-
-
-def commands() -> list[str]:
-    return re.findall(r"^    (rankdistill .+)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_the_commands_of_the_mining_guide_run_one_after_the_other(
@@ -38,7 +35,7 @@ def test_the_commands_of_the_mining_guide_run_one_after_the_other(
     monkeypatch.chdir(tmp_path)
     names = {"DIR": str(tiny_beir), "MODEL": tiny_encoder, "TEACHER": tiny_cross_encoder, "SPARSE": tiny_splade}
     said = {}
-    for line in commands():
+    for line in commands(GUIDE):
         words = [re.sub(r"\b[A-Z]+$", lambda found: names.get(found[0], found[0]), word) for word in shlex.split(line)]
         verb, *rest = words[1:]
         status, said[line] = rankdistill(verb, *rest, *CHEAP.get(verb, []))

@@ -11,6 +11,7 @@ import pytest
 
 from rankdistill.index.multi_vector.backends import MULTI_VECTOR
 from rankdistill.training.config import TrainConfig
+from tests.cli.guides import commands
 from tests.cli.test_train import store
 from tests.cli.verb import Run
 
@@ -19,10 +20,6 @@ __all__ = ["store"]  # a fixture
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "multi_vector.md"
 CHEAP = {"train": ["--steps", "2", "--batch-size", "2"]}
 """What is added to a verb here, to be done in seconds."""
-
-
-def commands() -> list[str]:
-    return re.findall(r"^    (rankdistill .+)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_the_commands_run_one_after_the_other_and_then_the_program(
@@ -35,11 +32,11 @@ def test_the_commands_run_one_after_the_other_and_then_the_program(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names = {"DIR": str(tiny_beir), "STORE": str(store), "MODEL": tiny_encoder, "0,5": "0,2"}
-    for line in commands():
+    for line in commands(GUIDE):
         verb, *words = [names.get(word, word) for word in shlex.split(line)[1:]]
         status, shown = rankdistill(verb, *words, *CHEAP.get(verb, []))
         assert status == 0, f"{line}: {shown}"
-    assert {"train", "index", "search", "evaluate", "rerank"} == {line.split()[1] for line in commands()}
+    assert {"train", "index", "search", "evaluate", "rerank"} == {line.split()[1] for line in commands(GUIDE)}
 
     (program,) = re.findall(r"```python\n(.+?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     found: dict[str, Any] = {}

@@ -16,13 +16,15 @@ from rankdistill.index.sparse.backends import SPARSE
 from rankdistill.recipe import loading
 from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.training.config import SPARSE_TYPES, RegulariserName, TrainConfig
+from tests.cli.guides import commands
 from tests.cli.test_train import store
 from tests.cli.verb import Run
 
 __all__ = ["store"]  # a fixture
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXT = (ROOT / "docs" / "sparse.md").read_text(encoding="utf-8")
+GUIDE = ROOT / "docs" / "sparse.md"
+TEXT = GUIDE.read_text(encoding="utf-8")
 CHEAP = {"train": ["--steps", "2", "--batch-size", "2"]}
 """What is added to a verb here, to be done in seconds."""
 
@@ -31,9 +33,9 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.+?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 
 
-def commands() -> list[list[str]]:
+def runnable() -> list[list[str]]:
     """The commands in their order, without those of a library that is not installed here."""
-    found = [shlex.split(line)[1:] for line in re.findall(r"^    (rankdistill .+)$", TEXT, re.MULTILINE)]
+    found = [shlex.split(line)[1:] for line in commands(GUIDE)]
     return [words for words in found if find_spec("seismic") or "SEISMIC" not in words]
 
 
@@ -43,10 +45,10 @@ def test_the_commands_run_one_after_the_other_and_then_the_programs(
     monkeypatch.chdir(tmp_path)
     for name, folder in (("DIR", tiny_beir), ("STORE", store), ("MODEL", tiny_splade)):
         Path(name).symlink_to(folder)
-    for verb, *words in commands():
+    for verb, *words in runnable():
         status, shown = rankdistill(verb, *words, *CHEAP.get(verb, []))
         assert status == 0, f"{verb} {words}: {shown}"
-    assert {"train", "index", "search", "evaluate", "explain", "sparsity"} == {words[0] for words in commands()}
+    assert {"train", "index", "search", "evaluate", "explain", "sparsity"} == {words[0] for words in runnable()}
 
     training, searching = blocks("python")
     exec(training.replace("TrainConfig(", "TrainConfig(steps=2, batch_size=2, "), {})
