@@ -63,6 +63,11 @@ class FaissIndex:
             raise _refused(f"a FAISS factory string for vectors of length {dimension}", factory, error) from error
         self.set_search_parameters(search_parameters or {})
 
+    @property
+    def native(self) -> Any:
+        """The object of FAISS that is searched, for calls that this class does not have."""
+        return self._index
+
     def set_search_parameters(self, given: Mapping[str, float]) -> None:
         """Set `efSearch`, `nprobe`, ... for the searches to come."""
         for name, value in {**default_search(self.factory), **given}.items():
