@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.provenance import write_results
@@ -36,8 +37,8 @@ def main() -> None:
     sets = [word for override in overrides for word in ("--set", override)]
     subprocess.run([str(Path(sys.executable).parent / "rankdistill"), "run", str(RECIPE), *sets], check=True)
 
-    recipe = loading.expect(loading.load(RECIPE, overrides), Recipe)
-    experiment = Experiment(recipe)
+    experiment = of_recipe(overrides)
+    recipe = experiment.recipe
     splits = {}
     for split in recipe.data.test:
         folders = {name: step.folder for name, step in Systems(experiment).evaluations(split).items()}
@@ -59,6 +60,11 @@ def main() -> None:
         "splits": splits,
     }
     print(write_results("main_job", content, Path(given.data).name))
+
+
+def of_recipe(overrides: Sequence[str]) -> Experiment:
+    """The steps of the recipe with `overrides`, whose folders other benchmarks start from."""
+    return Experiment(loading.expect(loading.load(RECIPE, overrides), Recipe))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Run every benchmark, one after the other.
 
-    python -m benchmarks.run [--data DIR]
+    python -m benchmarks.run [--data DIR] [--work runs]
 
-DIR holds the data sets in BEIR layout; the environment variable RANKDISTILL_DATA is its default.
+DIR holds the data sets in BEIR layout; the environment variable RANKDISTILL_DATA is its default. Benchmarks that can be
+interrupted keep their work under `--work`. Some start from the teacher or the scores of the main job, which comes
+before them.
 """
 
 from __future__ import annotations
@@ -11,28 +13,45 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from benchmarks import main_job
+from rankdistill.recipe.steps import present
 
 ROOT = Path(__file__).resolve().parents[1]
 
+ON_MSMARCO = ["--data", "{data}/msmarco_mini"]
 BENCHMARKS = {
     "reproductions": ["reproductions.run", "--data", "{data}"],
     "dl19 pool": ["reproductions.dl19_pool", "--data", "{data}"],
-    "encoding speed": ["speed.encode", "--data", "{data}/msmarco_mini"],
-    "scoring speed": ["speed.score", "--data", "{data}/msmarco_mini"],
-    "query latency": ["speed.query_latency", "--data", "{data}/msmarco_mini"],
-    "search speed": ["speed.search", "--data", "{data}/msmarco_mini"],
+    "encoding speed": ["speed.encode", *ON_MSMARCO],
+    "scoring speed": ["speed.score", *ON_MSMARCO],
+    "query latency": ["speed.query_latency", *ON_MSMARCO],
+    "search speed": ["speed.search", *ON_MSMARCO],
     "leaf": ["leaf", "--data", "{data}"],
     "leaf grid": ["leaf_grid", "--data", "{data}/scifact"],
-    "leaf ann": ["leaf_ann", "--data", "{data}/msmarco_mini"],
-    "alignment speed": ["speed.align", "--data", "{data}/msmarco_mini"],
+    "leaf ann": ["leaf_ann", *ON_MSMARCO],
+    "alignment speed": ["speed.align", *ON_MSMARCO],
     "store memory": ["store.memory"],
     "embedding store": ["store.embeddings"],
     "gate": ["store.check"],
     "ensemble": ["store.ensemble"],
-    "kill": ["store.kill", "--data", "{data}/msmarco_mini"],
-    "kill writers": ["store.kill_writers", "--data", "{data}/msmarco_mini"],
-    "main job": ["main_job", "--data", "{data}/msmarco_mini"],
+    "kill": ["store.kill", *ON_MSMARCO],
+    "kill writers": ["store.kill_writers", *ON_MSMARCO],
+    "main job": ["main_job", *ON_MSMARCO],
+    "ensemble student": ["ensemble_student", *ON_MSMARCO, "--store", "{scores}", "--work", "{work}/ensemble"],
+    "negatives": ["negatives", *ON_MSMARCO, "--teacher", "{teacher}", "--work", "{work}/negatives"],
+    "sparse students": ["sparse_students", *ON_MSMARCO, "--work", "{work}/sparse_students"],
+    "multi-vector students": [
+        "multi_vector_students",
+        *ON_MSMARCO,
+        "--store",
+        "{scores}",
+        "--work",
+        "{work}/multi_vector",
+    ],
 }
 """Name -> script and arguments; a new benchmark is one line here."""
 
@@ -42,16 +61,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.environ.get("RANKDISTILL_DATA"))
     parser.add_argument("--only", choices=BENCHMARKS, action="append")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs")
     given = parser.parse_args()
     if not given.data or not Path(given.data).is_dir():
         parser.error("give --data DIR, or set RANKDISTILL_DATA, to the folder of the data sets")
     for name in given.only or BENCHMARKS:
-        script, *arguments = BENCHMARKS[name]
         print(f"== {name}", flush=True)
-        words = [argument.format(data=given.data) for argument in arguments]
+        script, *words = command(BENCHMARKS[name], given.data, given.work)
         done = subprocess.run([sys.executable, "-m", f"benchmarks.{script}", *words], cwd=ROOT, check=False)
         if done.returncode:
             sys.exit(f"{name} failed")
+
+
+def command(words: Sequence[str], data: str, work: Path) -> list[str]:
+    """The script and its arguments, with their places filled in."""
+    places: dict[str, Any] = {"data": data, "work": work}
+    if any("{teacher}" in word or "{scores}" in word for word in words):
+        experiment = main_job.of_recipe([f"data.source={data}/msmarco_mini"])
+        places |= {"teacher": present(experiment.teacher)[0].folder, "scores": experiment.scores.folder}
+    return [word.format(**places) for word in words]
 
 
 if __name__ == "__main__":
