@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from rankdistill.index.base import Index
+
+Bounds = Mapping[str, tuple[float, float]]
+"""Parameter -> its smallest and its largest value, both allowed."""
+
+BM25_BOUNDS = {"k1": (0, inf), "b": (0, 1)}
+"""Of every BM25: outside them a word more could lower a score, and Lucene refuses to search."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class Backend:
         build_parameters: the names that it takes.
         search_parameters: the names that it takes; None where it checks them itself.
         build_defaults: what the manifest keeps of `build_parameters` that are not given.
+        bounds: of the parameters whose back end would find nothing, or break off after encoding, outside them.
     """
 
     create: Callable[[IndexSettings, int], Index[Any]]
@@ -50,3 +58,4 @@ class Backend:
     build_parameters: tuple[str, ...] = ()
     search_parameters: tuple[str, ...] | None = ()
     build_defaults: Mapping[str, float] = field(default_factory=dict)
+    bounds: Bounds = field(default_factory=dict)

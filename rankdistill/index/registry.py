@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def build_parameters(settings: IndexSettings) -> Mapping[str, float]:
 
 
 def require_known(settings: IndexSettings) -> None:
-    """Raise ConfigError if the kind has no such back end, or the back end no such parameter."""
+    """Raise ConfigError if the kind has no such back end, or the back end no such parameter or not with that value."""
     backend = _backend(settings)
     given = {"search": settings.search_parameters, "build": settings.build_parameters}
     known = {"search": backend.search_parameters, "build": backend.build_parameters}
@@ -98,6 +99,21 @@ def require_known(settings: IndexSettings) -> None:
                 consequence="nothing was built or searched",
                 remedy="leave them out, or name one of those",
             )
+        for name, value in given[when].items():
+            smallest, largest = backend.bounds.get(name, (-inf, inf))
+            if not (isfinite(value) and smallest <= value <= largest):
+                raise ConfigError(
+                    expected=f"{name} of {settings.factory!r} {_between(smallest, largest)}",
+                    got=f"{value:g}",
+                    consequence="nothing was built or searched",
+                    remedy="give such a value, or leave it out",
+                )
+
+
+def _between(smallest: float, largest: float) -> str:
+    if isfinite(largest):
+        return f"from {smallest:g} to {largest:g}"
+    return f"of at least {smallest:g}" if isfinite(smallest) else "to be finite"
 
 
 def _backend(settings: IndexSettings) -> Backend:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rankdistill.errors import ConfigError
 from rankdistill.index import registry
 from rankdistill.index.base import Vectors
 from rankdistill.index.exact import ExactIndex
@@ -33,3 +34,38 @@ def test_a_back_end_agrees_with_the_oracle_before_and_after_saving(
 @pytest.mark.parametrize("factory", ["Flat", "HNSW8", "IVF4,Flat"])
 def test_a_factory_string_that_is_no_back_ends_name_is_faisss(factory: str) -> None:
     assert isinstance(registry.create(registry.IndexSettings(32, "dot", factory)), FaissIndex)
+
+
+@pytest.mark.parametrize(
+    ("kind", "factory", "when", "name", "value"),
+    [
+        ("text", "bm25", "build", "k1", -1.0),
+        ("text", "bm25", "build", "b", float("nan")),
+        ("text", "lucene-bm25", "build", "b", 3.0),
+        ("text", "lucene-bm25", "search", "threads", 0.0),
+        ("sparse", "lucene", "search", "threads", float("inf")),
+        ("sparse", "seismic", "build", "n_postings", -5.0),
+        ("sparse", "seismic", "build", "doc_cut", 0.0),
+        ("sparse", "seismic", "search", "query_cut", 0.0),
+        ("dense", "lucene", "build", "M", 600.0),
+        ("dense", "lucene", "search", "efSearch", 0.0),
+        ("multi_vector", "token-ivf", "search", "nprobe", 0.0),
+    ],
+)
+def test_a_value_with_which_nothing_would_be_found_is_refused_before_anything_is_encoded(
+    kind: str, factory: str, when: str, name: str, value: float
+) -> None:
+    given = {name: value}
+    settings = registry.IndexSettings(
+        8, "dot", factory, given if when == "search" else {}, given if when == "build" else {}, kind
+    )
+    with pytest.raises(ConfigError, match=name):
+        registry.require_known(settings)
+
+
+@pytest.mark.parametrize("kind", registry.BACKENDS)
+def test_defaults_lie_within_the_bounds(kind: str) -> None:
+    for name, backend in registry.BACKENDS[kind].items():
+        registry.require_known(
+            registry.IndexSettings(8, "dot", name, build_parameters=backend.build_defaults, kind=kind)
+        )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
-from rankdistill.index.backend import Backend, IndexSettings
+from rankdistill.index.backend import BM25_BOUNDS, Backend, IndexSettings
 from rankdistill.index.base import Index, Vectors
 from rankdistill.index.lucene import hnsw
 from rankdistill.index.lucene.bm25 import LuceneBm25Index
@@ -41,8 +42,15 @@ def _load_hnsw(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> 
     return hnsw.LuceneHnswIndex.load(folder, settings.dimension, settings.similarity, settings.search_parameters)
 
 
-IMPACT = Backend(_create_impact, _load_impact, ("factor",), ("threads",), {"factor": FACTOR})
-BM25 = Backend(_create_bm25, _load_bm25, ("k1", "b"), ("threads",), {"k1": 0.9, "b": 0.4})
+THREADS = {"threads": (1, inf)}
+
+IMPACT = Backend(_create_impact, _load_impact, ("factor",), ("threads",), {"factor": FACTOR}, THREADS)
+BM25 = Backend(_create_bm25, _load_bm25, ("k1", "b"), ("threads",), {"k1": 0.9, "b": 0.4}, BM25_BOUNDS | THREADS)
 HNSW = Backend(
-    _create_hnsw, _load_hnsw, tuple(hnsw.BUILD_PARAMETERS), tuple(hnsw.SEARCH_PARAMETERS), hnsw.BUILD_PARAMETERS
+    _create_hnsw,
+    _load_hnsw,
+    tuple(hnsw.BUILD_PARAMETERS),
+    tuple(hnsw.SEARCH_PARAMETERS),
+    hnsw.BUILD_PARAMETERS,
+    hnsw.BOUNDS,
 )

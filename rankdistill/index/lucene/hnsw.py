@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from rankdistill.index.vectors import check_new, check_queries, normalised, refu
 
 BUILD_PARAMETERS: Mapping[str, float] = {"M": 16, "efConstruction": 100}
 SEARCH_PARAMETERS: Mapping[str, float] = {"efSearch": 100}
+BOUNDS = {"M": (2, 512), "efConstruction": (1, 3200), "efSearch": (1, inf)}
+"""Lucene's own."""
+
 UNIT = 1e-3
 """How far from 1 the length of a vector may be where they are compared by dot product."""
 

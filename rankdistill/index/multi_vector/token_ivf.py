@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ BUILD_PARAMETERS: Mapping[str, float] = {"lists": 0}
 
 SEARCH_PARAMETERS: Mapping[str, float] = {"nprobe": 32, "neighbours": 128, "candidates": 512}
 """Lists that are read and tokens that are kept for each query token, and documents a query that are scored exactly."""
+
+BOUNDS = {"lists": (0, inf), "nprobe": (1, inf), "neighbours": (1, inf), "candidates": (1, inf)}
 
 
 class TokenIvfIndex:

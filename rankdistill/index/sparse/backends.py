@@ -10,7 +10,7 @@ from rankdistill.index.base import Index
 from rankdistill.index.lucene.backends import IMPACT
 from rankdistill.index.sparse.base import SparseVectors
 from rankdistill.index.sparse.exact import ExactSparseIndex
-from rankdistill.index.sparse.seismic import BUILD_PARAMETERS, SEARCH_PARAMETERS, SeismicIndex
+from rankdistill.index.sparse.seismic import BOUNDS, BUILD_PARAMETERS, SEARCH_PARAMETERS, SeismicIndex
 
 
 def _create_exact(settings: IndexSettings, threads: int) -> Index[SparseVectors]:
@@ -32,7 +32,7 @@ def _load_seismic(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) 
 SPARSE: Mapping[str, Backend] = {
     "exact": Backend(_create_exact, _load_exact),
     "seismic": Backend(
-        _create_seismic, _load_seismic, tuple(BUILD_PARAMETERS), tuple(SEARCH_PARAMETERS), BUILD_PARAMETERS
+        _create_seismic, _load_seismic, tuple(BUILD_PARAMETERS), tuple(SEARCH_PARAMETERS), BUILD_PARAMETERS, BOUNDS
     ),
     "lucene": IMPACT,
 }

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,18 @@ BUILD_PARAMETERS: Mapping[str, float] = {
 SEARCH_PARAMETERS: Mapping[str, float] = {"query_cut": 32, "heap_factor": 0.7}
 """How many of a query's heaviest terms choose the blocks, and how much better than a block's summary the k-th document
 must be for the block to be left out: the lower, the more is read."""
+
+BOUNDS = {
+    "n_postings": (1, inf),
+    "centroid_fraction": (0, 1),
+    "min_cluster_size": (1, inf),
+    "summary_energy": (0, 1),
+    "max_fraction": (1, inf),
+    "doc_cut": (1, inf),
+    "query_cut": (1, inf),
+    "heap_factor": (0, inf),
+}
+"""Outside them the library panics, or builds an index that finds nothing."""
 
 _WHOLE = {"n_postings", "min_cluster_size", "doc_cut", "query_cut"}
 

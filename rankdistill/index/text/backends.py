@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rankdistill.index.backend import Backend, IndexSettings
+from rankdistill.index.backend import BM25_BOUNDS, Backend, IndexSettings
 from rankdistill.index.base import Index
 from rankdistill.index.lucene.backends import BM25
 
@@ -23,7 +23,7 @@ def _load_bm25(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> 
 
 
 TEXT: Mapping[str, Backend] = {
-    "bm25": Backend(_create_bm25, _load_bm25, ("k1", "b"), build_defaults={"k1": 0.9, "b": 0.4}),
+    "bm25": Backend(_create_bm25, _load_bm25, ("k1", "b"), build_defaults={"k1": 0.9, "b": 0.4}, bounds=BM25_BOUNDS),
     "lucene-bm25": BM25,
 }
 """Name -> back end."""
