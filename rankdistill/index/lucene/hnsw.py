@@ -48,6 +48,7 @@ class LuceneHnswIndex:
         self.ids: list[str] = []
         build = {**BUILD_PARAMETERS, **build_parameters}
         self._depth = int({**SEARCH_PARAMETERS, **search_parameters}["efSearch"])
+        self._arguments: Any = None
         arguments = ["-collection", "JsonDenseVectorCollection", "-generator", "DenseVectorDocumentGenerator"]
         graph = ["-M", str(int(build["M"])), "-efC", str(int(build["efConstruction"]))]
         self._lucene = LuceneFolder(
@@ -75,11 +76,15 @@ class LuceneHnswIndex:
         self.ids.extend(ids)
 
     def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
-        """See `Index.search`; the result has `min(k, documents)` columns, equal scores in the order of the ids."""
+        """See `Index.search`; the result has `min(k, documents)` columns, equal scores in the order of the ids.
+
+        Lucene returns no more than `efSearch` documents, which is raised to their number where it is smaller.
+        """
         check_queries(vectors, self.dimension, k)
         width = min(k, len(self.ids))
         rows = normalised(np.asarray(vectors, np.float32))
         searcher = self._lucene.opened()
+        self._arguments.efSearch = max(self._depth, width)  # the searcher reads it at each query
         ids, scores = search_all(searcher, rows.tolist(), width, None, self._lucene.subject)
         cosines = 2 * scores - 1
         return ids, cosines if self.similarity == "cosine" else cosines * np.linalg.norm(vectors, axis=1)[:, None]
@@ -100,6 +105,6 @@ class LuceneHnswIndex:
         return index
 
     def _searcher(self, classes: Classes, folder: str) -> Any:
-        arguments = classes("io.anserini.search.HnswDenseSearcher$Args")()
-        arguments.index, arguments.efSearch, arguments.quiet = folder, self._depth, True
-        return classes("io.anserini.search.HnswDenseSearcher")(arguments)
+        self._arguments = classes("io.anserini.search.HnswDenseSearcher$Args")()
+        self._arguments.index, self._arguments.quiet = folder, True
+        return classes("io.anserini.search.HnswDenseSearcher")(self._arguments)

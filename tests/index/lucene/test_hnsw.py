@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from rankdistill.errors import DataError
+from rankdistill.index.base import NOTHING
 from rankdistill.index.exact import ExactIndex
 from rankdistill.index.lucene.hnsw import LuceneHnswIndex
 
@@ -43,6 +44,14 @@ def test_it_finds_nearly_what_exact_search_finds_with_the_same_scores(folder: Pa
     np.testing.assert_allclose(scores[same], cosines[same], atol=1e-5)
     _, dots = LuceneHnswIndex.load(folder, 16, "dot", {"efSearch": 200}).search(queries, 10)
     np.testing.assert_allclose(dots, scores * np.linalg.norm(queries, axis=1)[:, None], rtol=1e-4)
+
+
+def test_more_documents_than_ef_search_are_found_where_more_are_wanted(folder: Path, vectors: Any) -> None:
+    index = LuceneHnswIndex.load(folder, 16, "cosine", {"efSearch": 5})
+    few, _ = index.search(vectors[:3], 5)
+    many, _ = index.search(vectors[:3], 150)
+    assert many.shape == (3, 150) and (many != NOTHING).all()
+    assert (index.search(vectors[:3], 5)[0] == few).all()
 
 
 def test_a_dot_product_needs_unit_length(vectors: Any) -> None:
