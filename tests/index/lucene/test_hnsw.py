@@ -50,7 +50,8 @@ def test_more_documents_than_ef_search_are_found_where_more_are_wanted(folder: P
     index = LuceneHnswIndex.load(folder, 16, "cosine", {"efSearch": 5})
     few, _ = index.search(vectors[:3], 5)
     many, _ = index.search(vectors[:3], 150)
-    assert many.shape == (3, 150) and (many != NOTHING).all()
+    assert many.shape == (3, 150)
+    assert (many != NOTHING).all()
     assert (index.search(vectors[:3], 5)[0] == few).all()
 
 
