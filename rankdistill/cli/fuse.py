@@ -54,10 +54,10 @@ def fuse(
 
 
 def _open(runs: Sequence[str], dataset: Dataset, split: str) -> list[Retriever]:
-    from rankdistill.evaluation.stored_run import StoredRun
+    from rankdistill.cli.runs import open_run
 
     paths = [Path(path) for given in runs for path in given.split(",") if path]
-    return [StoredRun(path, dataset, split) for path in paths]
+    return [open_run(path, dataset, split) for path in paths]
 
 
 def _fit(

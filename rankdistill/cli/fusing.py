@@ -120,5 +120,8 @@ def fit(parts: Sequence[Retriever], fusion: Fusion, dataset: Dataset, split: str
         fitted, quality = fit_on(parts, fusion, dataset, split, tested, progress=lambda done: bar.advance(task, done))
         bar.remove_task(task)
     shown = ",".join(f"{weight:g}" for weight in fitted.weights or ())
-    console.out.print(f"weights fitted on {split}: {shown} (nDCG@10 {quality:.4f})", highlight=False)
+    console.out.print(
+        f"weights fitted on {split}: {shown} (nDCG@10 {quality:.4f}, {len(dataset.qrels(split)):,} queries)",
+        highlight=False,
+    )
     return fitted

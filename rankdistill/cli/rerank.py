@@ -29,6 +29,7 @@ def rerank(
 ) -> None:
     """Score the candidates of a run with a model, and evaluate the new order beside the old one."""
     from rankdistill import teachers
+    from rankdistill.cli.runs import open_run
     from rankdistill.cli.tables import show
     from rankdistill.data import load
     from rankdistill.evaluation import evaluating
@@ -36,11 +37,10 @@ def rerank(
     from rankdistill.evaluation.report import system_rows
     from rankdistill.evaluation.rerank import Reranker
     from rankdistill.evaluation.results import Results, System
-    from rankdistill.evaluation.stored_run import StoredRun
 
     dataset = load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
-    first = StoredRun(run, dataset, split)
+    first = open_run(run, dataset, split)
     queries, qrels = dataset.queries(split), dataset.qrels(split)
     scorer = teachers.load(model, kind, backend, max_length)
     with console.progress("pairs") as bar:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,11 @@ class StoredRun:
     def fingerprint(self) -> Mapping[str, Any]:
         """The hash of the run."""
         return {"run": files.hash_file(self.path)}
+
+    @property
+    def answered(self) -> Set[str]:
+        """The queries that it has documents for."""
+        return self._run.keys()
 
     def retrieve(self, queries: Mapping[str, str], k: int) -> Run:
         """The first `k` documents of each query; none for a query that the run does not answer."""

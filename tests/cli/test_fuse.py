@@ -41,6 +41,18 @@ def test_weights_are_fitted_on_dev(rankdistill: Run, runs: Path, tiny_beir: Path
     )  # fmt: skip
     assert status == 0, shown
     assert "weights fitted on dev: 0." in shown
+    assert f"{len(data.load(tiny_beir).queries('dev'))} queries)" in shown
+    assert "note:" not in shown
+
+
+def test_a_run_that_lacks_queries_is_told_of(rankdistill: Run, runs: Path, tiny_beir: Path) -> None:
+    lines = (runs / "first" / "run.trec").read_text().splitlines()
+    one = lines[0].split()[0]
+    (runs / "part.trec").write_text("".join(f"{line}\n" for line in lines if line.split()[0] == one))
+    queries = len(data.load(tiny_beir).queries("test"))
+    status, shown = rankdistill("fuse", "--runs", f"{runs / 'part.trec'},{runs / 'second'}", "--data", tiny_beir)
+    assert status == 0, shown
+    assert f"part.trec has no documents for {queries - 1} of {queries} queries of 'test'" in shown
 
 
 @pytest.mark.parametrize(
