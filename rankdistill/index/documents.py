@@ -37,7 +37,7 @@ def read_ids(folder: Path, expected: int | None) -> list[str]:
             expected=f"{expected} document ids, one a vector",
             got=f"{len(ids)} in {path}",
             consequence="the index was not loaded: documents would get wrong names",
-            remedy="build the index again",
+            remedy="remove the folder of the index, then build it again",
         )
     return ids
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rankdistill.index.arrays import write_array
+from rankdistill.index.arrays import read_array, write_array
 from rankdistill.index.base import Ids, Scores, Vectors
 from rankdistill.index.documents import named, read_ids, write_ids
 from rankdistill.index.topk import top_k
@@ -61,7 +61,7 @@ class ExactIndex:
     @classmethod
     def load(cls, folder: Path, similarity: str, mmap: bool = True) -> ExactIndex:
         """Read what `save` wrote; with `mmap`, vectors stay on disk until they are searched."""
-        vectors = np.load(folder / VECTORS_FILE, mmap_mode="r" if mmap else None)
+        vectors = read_array(folder / VECTORS_FILE, mmap)
         index = cls(vectors.shape[1], similarity)
         index._vectors = vectors
         index.ids = read_ids(folder, len(vectors))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from rankdistill import manifest
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.index import registry
+from rankdistill.index.arrays import damaged
 from rankdistill.index.base import NOTHING, Ids, Scores, Searcher
 from rankdistill.index.documents import read_snippets
 from rankdistill.index.kinds import DENSE, KINDS, TEXT, Kind, Queries
@@ -135,11 +136,12 @@ def load(
         search_parameters: `efSearch`, `nprobe`, ... on top of those that the index was built with.
 
     Raises:
-        DataError: the folder is absent, unfinished or no index, or of a kind that this version does not know.
+        DataError: the folder is absent, unfinished, damaged or no index, or of a kind that this version does not know.
         ConfigError: the back end has no such search parameter.
     """
     folder = Path(path)
     made = manifest.expect(folder, "index", "index")
+    _require_files(folder, made)
     space = _kind(made).space(**made.parameters["space"])
     settings = registry.IndexSettings(
         space.dimension,
@@ -154,6 +156,13 @@ def load(
         registry.load(shard, settings, mmap, gpu) for shard in sorted(folder.glob("shard-*"))
     ]
     return StoredIndex(folder, shards[0] if len(shards) == 1 else ShardedIndex(shards), made)
+
+
+def _require_files(folder: Path, made: manifest.Manifest) -> None:
+    """Raise DataError if a file is gone; without this, a shard that is gone would only mean fewer documents."""
+    gone = sorted(name for name in made.outputs if not (folder / name).is_file())
+    if gone:
+        raise damaged(f"the {len(made.outputs)} files of the index in {folder}", f"{len(gone)} are gone, as {gone[0]}")
 
 
 def _kind(made: manifest.Manifest) -> Kind:

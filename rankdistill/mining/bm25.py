@@ -110,5 +110,5 @@ def _unreadable(folder: Path, got: str) -> DataError:
         expected=f"a BM25 index in {folder}",
         got=got,
         consequence="the index was not loaded",
-        remedy="build the index again",
+        remedy="remove the folder of the index, then build it again",
     )

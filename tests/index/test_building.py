@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -133,6 +134,28 @@ def test_an_index_whose_ids_were_damaged_is_not_loaded(dataset: Dataset, tmp_pat
     damaged.write_bytes((tmp_path / "b" / "shard-00000" / "ids.parquet").read_bytes())
     with pytest.raises(DataError, match="wrong names"):
         load(tmp_path / "a")
+
+
+@pytest.mark.parametrize("backend", [("dense", "exact"), ("sparse", "exact"), ("multi_vector", "exact")])
+def test_an_array_that_was_cut_off_is_an_error_that_names_it(tmp_path: Path, backend: tuple[str, str]) -> None:
+    settings = registry.IndexSettings(
+        4, "dot" if backend[0] != "multi_vector" else "maxsim", backend[1], kind=backend[0]
+    )
+    registry.create(settings).save(tmp_path)
+    cut = sorted(tmp_path.glob("*.npy"))[0]
+    cut.write_bytes(cut.read_bytes()[:20])
+    with pytest.raises(DataError, match=cut.name):
+        registry.load(tmp_path, settings)
+    cut.unlink()
+    with pytest.raises(DataError, match=cut.name):
+        registry.load(tmp_path, settings)
+
+
+def test_a_shard_that_is_gone_does_not_pass_for_fewer_documents(dataset: Dataset, tmp_path: Path) -> None:
+    build(dataset, "fake", tmp_path / "index", shard_size=20, encoder=HashEncoder())
+    shutil.rmtree(tmp_path / "index" / "shard-00001")
+    with pytest.raises(DataError, match="are gone, as shard-00001"):
+        load(tmp_path / "index")
 
 
 def test_a_real_encoder_searches_as_sentence_transformers_does(

@@ -96,5 +96,7 @@ def java_errors(subject: str) -> Iterator[None]:
             expected=f"Lucene to search {subject}",
             got=str(error).removeprefix("JVM exception occurred: ").partition("\n")[0][:300],
             consequence="nothing was searched",
-            remedy="give Java more memory: export _JAVA_OPTIONS=-Xmx8g" if full else "build the index again",
+            remedy="give Java more memory: export _JAVA_OPTIONS=-Xmx8g"
+            if full
+            else "remove the folder of the index, then build it again",
         ) from error

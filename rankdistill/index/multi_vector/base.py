@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
-from rankdistill.index.arrays import write_array
+from rankdistill.index.arrays import read_array, write_array
 from rankdistill.index.vectors import check_ids, check_k, refused
 from rankdistill.inference.token_vectors import TokenVectors
 
@@ -70,5 +70,4 @@ def write_vectors(folder: Path, documents: TokenVectors) -> None:
 
 def read_vectors(folder: Path, mmap: bool) -> TokenVectors:
     """What `write_vectors` wrote; with `mmap`, vectors stay on disk until they are searched."""
-    vectors = np.load(folder / VECTORS_FILE, mmap_mode="r" if mmap else None)
-    return TokenVectors(vectors, np.load(folder / STARTS_FILE))
+    return TokenVectors(read_array(folder / VECTORS_FILE, mmap), read_array(folder / STARTS_FILE, False))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rankdistill.index.arrays import write_array
+from rankdistill.index.arrays import read_array, write_array
 from rankdistill.index.base import Ids, Scores
 from rankdistill.index.documents import named, read_ids, write_ids
 from rankdistill.index.sparse.base import SparseVectors, check_new, check_queries
@@ -73,8 +73,7 @@ class ExactSparseIndex:
         from scipy.sparse import csr_array
 
         weights, documents, starts = (
-            np.load(folder / name, mmap_mode="r" if mmap else None)
-            for name in (WEIGHTS_FILE, DOCUMENTS_FILE, STARTS_FILE)
+            read_array(folder / name, mmap) for name in (WEIGHTS_FILE, DOCUMENTS_FILE, STARTS_FILE)
         )
         index = cls(dimension)
         index.ids = read_ids(folder, None)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from rankdistill import _extras, files
-from rankdistill.errors import DataError
+from rankdistill.index.arrays import damaged
 from rankdistill.index.base import Ids, Scores
 from rankdistill.index.documents import named, read_ids, write_ids
 from rankdistill.index.sparse.base import SparseVectors, check_new, check_queries
@@ -135,12 +135,7 @@ class SeismicIndex:
             with _silent():
                 index._index = index._library.SeismicIndex.load(str(folder / INDEX_FILE))
         except OSError as error:
-            raise DataError(
-                expected=f"an index that Seismic can read: {folder / INDEX_FILE}",
-                got=str(error),
-                consequence="the index was not loaded",
-                remedy="build the index again",
-            ) from error
+            raise damaged(f"an index that Seismic can read: {folder / INDEX_FILE}", str(error)) from error
         return index
 
     def _built(self) -> Any:

@@ -80,5 +80,5 @@ def test_bad_input_is_an_error_of_ours(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="at least 1"):
         LuceneBm25Index.load(folder).search(["dog"], 0)
     (tmp_path / "ids.parquet").write_bytes((folder / "ids.parquet").read_bytes())
-    with pytest.raises(DataError, match="build the index again"):
+    with pytest.raises(DataError, match="then build it again"):
         LuceneBm25Index.load(tmp_path)

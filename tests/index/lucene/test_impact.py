@@ -126,7 +126,7 @@ def test_a_damaged_index_is_an_error_of_ours(folder: Path, tmp_path: Path) -> No
     for name in ("ids.parquet", "terms.parquet"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     (tmp_path / "lucene").mkdir()
-    with pytest.raises(DataError, match="build the index again"):
+    with pytest.raises(DataError, match="then build it again"):
         LuceneImpactIndex.load(tmp_path, TERMS, FACTOR)
 
 
