@@ -88,8 +88,9 @@ def load_encoder(reference: ModelReference, device: str | None, max_length: int 
     if kind != "encoder" and not is_bare_language_model:
         raise _wrong_kind(reference, "a model that embeds single texts", _NAMES[kind])
     _require_default_prompt(reference)
-    with quietly():
+    with _reading(reference):
         model = SentenceTransformer(str(reference.path), device=device, local_files_only=True)
+    _require_vocabulary(reference, model.tokenizer)
     if max_length is not None:
         _set_max_length(model, max_length)
     return model.eval()
@@ -130,8 +131,9 @@ def load_cross_encoder(reference: ModelReference, device: str | None, max_length
     if kind != "cross_encoder":
         expected, got = "a cross-encoder (a sequence-classification head)", f"{_NAMES[kind]} without such a head"
         raise _wrong_kind(reference, expected, got)
-    with quietly():
+    with _reading(reference):
         model = CrossEncoder(str(reference.path), device=device, max_length=max_length, local_files_only=True)
+    _require_vocabulary(reference, model.tokenizer)
     if model.num_labels != 1:
         raise _wrong_kind(reference, "a cross-encoder with one output", f"num_labels = {model.num_labels}")
     return model.eval()
@@ -149,8 +151,9 @@ def load_sparse_encoder(reference: ModelReference, device: str | None, max_lengt
     if kind != "sparse":
         expected = "a sparse encoder (a SparseEncoder, or a masked language model trained as SPLADE)"
         raise _wrong_kind(reference, expected, _NAMES[kind])
-    with quietly():
+    with _reading(reference):
         model = SparseEncoder(str(reference.path), device=device, local_files_only=True)
+    _require_vocabulary(reference, model.tokenizer)
     if max_length is not None:
         model.max_seq_length = max_length
     return model.eval()
@@ -171,8 +174,9 @@ def load_multi_vector_encoder(reference: ModelReference, device: str | None, max
     if kind != "multi_vector":
         expected = "a multi-vector encoder (a MultiVectorEncoder, a PyLate or a ColBERT model)"
         raise _wrong_kind(reference, expected, _NAMES[kind])
-    with quietly():
+    with _reading(reference):
         model = MultiVectorEncoder(str(reference.path), device=device, local_files_only=True)
+    _require_vocabulary(reference, model.tokenizer)
     if max_length is not None:
         model.max_seq_length = max_length
         if isinstance(model[0], Transformer) and model[0].document_length is not None:
@@ -191,12 +195,42 @@ def load_causal_lm(reference: ModelReference, device: str, dtype: str) -> tuple[
 
     if not any(name.endswith(_CAUSAL) for name in _architectures(reference.path)):
         raise _wrong_kind(reference, "a causal language model (...ForCausalLM)", _NAMES[kind_of(reference.path)])
-    with quietly():
+    with _reading(reference):
         tokenizer = AutoTokenizer.from_pretrained(str(reference.path), local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
             str(reference.path), dtype=getattr(torch, dtype), local_files_only=True
         )
+    _require_vocabulary(reference, tokenizer)
     return model.to(device).eval(), tokenizer
+
+
+@contextmanager
+def _reading(reference: ModelReference) -> Iterator[None]:
+    """Quietly; a file of the model that is damaged or gone raises ModelReferenceError."""
+    from safetensors import SafetensorError
+
+    try:
+        with quietly():
+            yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise _damaged(reference, str(error)) from error
+
+
+def _require_vocabulary(reference: ModelReference, tokenizer: Any) -> None:
+    """Raise ModelReferenceError if the tokeniser knows no word: transformers makes one where its files are gone."""
+    from transformers import PreTrainedTokenizerBase
+
+    if isinstance(tokenizer, PreTrainedTokenizerBase) and len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise _damaged(reference, f"a tokeniser of {len(tokenizer)} tokens, none of them a word")
+
+
+def _damaged(reference: ModelReference, got: str) -> ModelReferenceError:
+    return ModelReferenceError(
+        expected=f"a model whose files are all there and whole: {reference.name} ({reference.path})",
+        got=" ".join(got.split())[:300],
+        consequence="no model was loaded",
+        remedy="train, copy or fetch it again",
+    )
 
 
 def _require_default_prompt(reference: ModelReference) -> None:
@@ -230,4 +264,15 @@ def _has_modules(path: Path) -> bool:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelReferenceError(
+            expected=f"JSON in {path}",
+            got=str(error),
+            consequence="no model was loaded",
+            remedy="train, copy or fetch the model again",
+        ) from error
+    return found
