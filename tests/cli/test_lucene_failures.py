@@ -91,6 +91,24 @@ def test_without_java_a_built_index_is_not_searched_and_the_remedy_is_told(
 
 
 @needs_lucene
+def test_a_java_that_is_no_whole_runtime_is_told_in_a_line(impacts: Path, tmp_path: Path) -> None:
+    """It is asked for in a process of its own: a Java machine starts once in a process."""
+    hollow = stand_in(tmp_path / "hollow", "99", "exit 9")
+    words = ["search", "--index", str(impacts), "--query", "the river"]
+    told = subprocess.run(
+        [sys.executable, "-m", "rankdistill.cli.main", *words],
+        env={**os.environ, "JAVA_HOME": str(hollow)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 1
+    assert "MissingDependencyError" in told.stderr
+    assert "libjvm.so" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+@needs_lucene
 def test_a_java_that_is_killed_loses_nothing_and_the_same_command_goes_on(
     rankdistill: Run, tiny_beir: Path, model: Path, impacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

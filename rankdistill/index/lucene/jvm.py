@@ -72,10 +72,10 @@ def start() -> Callable[[str], Any]:
 
         autoclass("java.util.logging.LogManager").getLogManager().reset()
         autoclass("org.apache.lucene.search.IndexSearcher").setMaxClauseCount(MOST_TERMS)
-    except (ImportError, OSError, SystemError) as error:
+    except (ImportError, OSError, RuntimeError, SystemError) as error:
         raise MissingDependencyError(
             expected=f"{java} to start in this process",
-            got=str(error),
+            got=" ".join(str(error).split())[:300],
             consequence="nothing was searched",
             remedy=REMEDY,
         ) from error
