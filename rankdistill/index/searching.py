@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rankdistill import manifest
-from rankdistill.errors import ConfigError, DataError
+from rankdistill.errors import ConfigError, DataError, ModelReferenceError
 from rankdistill.index import registry
 from rankdistill.index.arrays import damaged
 from rankdistill.index.base import NOTHING, Ids, Scores, Searcher
@@ -82,6 +82,7 @@ class StoredIndex:
 
         Raises:
             ConfigError: a model for an index of texts.
+            ModelReferenceError: there is no such model; the index keeps a path as it was written when it was built.
         """
         if model is not None and self.kind is TEXT:
             raise ConfigError(
@@ -90,7 +91,17 @@ class StoredIndex:
                 consequence="nothing was searched",
                 remedy="leave the model out",
             )
-        return self.kind.open_queries(model or self.model, backend, max_length, self.space)
+        try:
+            return self.kind.open_queries(model or self.model, backend, max_length, self.space)
+        except ModelReferenceError as error:
+            if model is not None:
+                raise
+            raise ModelReferenceError(
+                expected=f"the model that {self.folder} was built with, under the name that it had then",
+                got=error.got,
+                consequence="nothing was searched",
+                remedy=f"name the model where it is now (--model), or search where the index was built; {error.remedy}",
+            ) from error
 
     def search(self, queries: Any, k: int) -> tuple[Ids, Scores]:
         """See `Searcher.search`."""

@@ -12,7 +12,14 @@ import pytest
 
 from rankdistill import data
 from rankdistill.data import Dataset
-from rankdistill.errors import ConfigError, DataError, OutputError, SpaceMismatchError, StaleOutputError
+from rankdistill.errors import (
+    ConfigError,
+    DataError,
+    ModelReferenceError,
+    OutputError,
+    SpaceMismatchError,
+    StaleOutputError,
+)
 from rankdistill.files import temporary_of
 from rankdistill.index import build, exact, faiss, load, registry
 from rankdistill.index.base import Vectors
@@ -112,6 +119,13 @@ def test_the_manifest_says_what_made_the_index(dataset: Dataset, tmp_path: Path)
     assert index.size == sum(
         path.stat().st_size for path in (tmp_path / "index").rglob("shard-*/*") if "snippets" not in path.name
     )
+
+
+def test_an_index_whose_model_has_moved_says_so(dataset: Dataset, tmp_path: Path) -> None:
+    build(dataset, str(tmp_path / "model"), tmp_path / "index", encoder=HashEncoder())
+    with pytest.raises(ModelReferenceError, match="under the name that it had then") as told:
+        load(tmp_path / "index").open_query_encoder()
+    assert "--model" in told.value.remedy
 
 
 def test_snippets_are_the_beginnings_of_the_texts(dataset: Dataset, tmp_path: Path) -> None:
