@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from logging import getLogger
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from rankdistill.data import Dataset
 from rankdistill.evaluation.measures import Run
 from rankdistill.evaluation.retrieve import Progress, Retriever
+
+logger = getLogger(__name__)
 
 
 class PairScorer(Protocol):
@@ -23,6 +26,15 @@ class PairScorer(Protocol):
 
     def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> NDArray[np.float32]:
         """float32 `[n]` for (query text, document text) pairs."""
+        ...
+
+
+@runtime_checkable
+class SelectiveScorer(PairScorer, Protocol):
+    """One that has no score for some pairs, such as those of a document without a token that it reads."""
+
+    def score_or_leave(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> NDArray[np.float32]:
+        """As `score`; minus infinity where there is no score."""
         ...
 
 
@@ -80,6 +92,8 @@ def rerank(
 ) -> Run:
     """Score the best `depth` documents of each query anew; the rest follow in their order.
 
+    Documents that the scorer has no score for come last, as if they were not found, and a warning is logged.
+
     Args:
         found: query id -> document id -> score, of a first stage.
         queries: query id -> text.
@@ -89,17 +103,24 @@ def rerank(
         progress: called with the number of pairs just scored.
 
     Returns:
-        The same documents; those below `depth` have scores smaller than the query's smallest by 1, 2, ...
+        The same documents; those without a new score have scores smaller than the query's smallest by 1, 2, ...
     """
     order = {query_id: sorted(scores, key=scores.__getitem__, reverse=True) for query_id, scores in found.items()}
     pairs = [(query_id, doc_id) for query_id, ids in order.items() for doc_id in ids[:depth]]
-    scores = scorer.score([(queries[query], contents[doc]) for query, doc in pairs], progress)
+    score = scorer.score_or_leave if isinstance(scorer, SelectiveScorer) else scorer.score
+    scores = score([(queries[query], contents[doc]) for query, doc in pairs], progress)
     run: dict[str, dict[str, float]] = {query_id: {} for query_id in order}
-    for (query_id, doc_id), score in zip(pairs, scores, strict=True):
-        run[query_id][doc_id] = float(score)
-    for query_id, ids in order.items():
+    left = {query_id: ids[depth:] for query_id, ids in order.items()}
+    for (query_id, doc_id), value in zip(pairs, scores, strict=True):
+        if np.isneginf(value):
+            left[query_id].append(doc_id)
+        else:
+            run[query_id][doc_id] = float(value)
+    if unscored := int(np.isneginf(scores).sum()):
+        logger.warning("%d of %d pairs have no token that the model scores: they rank last", unscored, len(pairs))
+    for query_id, ids in left.items():
         lowest = min(run[query_id].values(), default=0.0)
-        run[query_id] |= {doc_id: lowest - rank for rank, doc_id in enumerate(ids[depth:], start=1)}
+        run[query_id] |= {doc_id: lowest - rank for rank, doc_id in enumerate(ids, start=1)}
     return run
 
 

@@ -62,6 +62,10 @@ class MultiVectorTeacher:
 
     def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
         """MaxSim, float32[n]; TeacherError on NaN, and for a document or query of which the model scores no token."""
+        return check_scores(self.teacher_id, pairs, self.score_or_leave(pairs, progress))
+
+    def score_or_leave(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
+        """As `score`, but minus infinity for a document or query of which the model scores no token."""
         scores = np.empty(len(pairs), dtype=np.float32)
         if not len(pairs):
             return scores
@@ -74,12 +78,14 @@ class MultiVectorTeacher:
             scores[chunk.pairs] = self._similarities(queries_of, documents_of)
             if progress is not None:
                 progress(len(chunk.pairs))
-        return check_scores(self.teacher_id, pairs, scores)
+        scored = np.flatnonzero(~np.isneginf(scores)).tolist()
+        check_scores(self.teacher_id, [pairs[place] for place in scored], scores[scored])
+        return scores
 
     def _similarities(self, queries: list[Any], documents: list[Any]) -> np.ndarray:
-        """float32[n]; NaN where a side has no token, for which the library gives a made-up number."""
+        """float32[n]; minus infinity where a side has no token, for which the library gives a made-up number."""
         scored = [place for place, sides in enumerate(zip(queries, documents, strict=True)) if all(map(len, sides))]
-        scores = np.full(len(queries), np.nan, dtype=np.float32)
+        scores = np.full(len(queries), -np.inf, dtype=np.float32)
         if scored:
             found = self._encoder.similarity_pairwise(
                 [queries[place] for place in scored], [documents[place] for place in scored]

@@ -14,7 +14,7 @@ from rankdistill.data import Dataset
 from rankdistill.errors import DataError, SpaceMismatchError
 from rankdistill.evaluation.latency import measure_latency
 from rankdistill.evaluation.opening import open_retriever
-from rankdistill.evaluation.rerank import Reranker
+from rankdistill.evaluation.rerank import Reranker, rerank
 from rankdistill.evaluation.retrieve import Bm25Retriever
 from rankdistill.index import build
 from rankdistill.mining.bm25 import Bm25
@@ -35,6 +35,24 @@ class LengthTeacher:
         if progress is not None:
             progress(len(pairs))
         return np.array([len(document) for _, document in pairs], np.float32)
+
+
+class SelectiveTeacher(LengthTeacher):
+    """Has no score for documents that start with `none`."""
+
+    def score_or_leave(
+        self, pairs: Sequence[tuple[str, str]], progress: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
+        found = self.score(pairs, progress)
+        return np.where([document.startswith("none") for _, document in pairs], np.float32(-np.inf), found)
+
+
+def test_documents_without_a_score_come_last(caplog: pytest.LogCaptureFixture) -> None:
+    found = {"q": {"a": 4.0, "b": 3.0, "c": 2.0, "d": 1.0}, "r": {"a": 1.0}}
+    contents = {"a": "none at all", "b": "x", "c": "long", "d": "longest"}
+    run = rerank(found, {"q": "?", "r": "?"}, contents, SelectiveTeacher(), depth=3)
+    assert run == {"q": {"c": 4.0, "b": 1.0, "d": 0.0, "a": -1.0}, "r": {"a": -1.0}}
+    assert "2 of 4 pairs" in caplog.text
 
 
 def test_a_dense_run_equals_sentence_transformers(dataset: Dataset, tiny_encoder: str) -> None:

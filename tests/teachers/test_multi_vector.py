@@ -88,8 +88,11 @@ def test_a_document_of_which_no_token_is_scored_is_an_error(tiny_multi_vector: s
     model = _saved(tiny_multi_vector, tmp_path)
     (mask,) = tmp_path.glob("*MultiVectorMask/config.json")
     mask.write_text(json.dumps(json.loads(mask.read_text()) | {"keep_only_token_ids": [0]}))
-    with pytest.raises(TeacherError, match="NaN for query 'bread'"):
-        load(model).score([("bread", "the river")])
+    teacher = load(model)
+    assert isinstance(teacher, MultiVectorTeacher)
+    with pytest.raises(TeacherError, match="-inf for query 'bread'"):
+        teacher.score([("bread", "the river")])
+    assert np.isneginf(teacher.score_or_leave([("bread", "the river")])).all()
 
 
 @pytest.mark.parametrize("fixture", ["tiny_encoder", "tiny_cross_encoder", "tiny_splade", "tiny_causal_lm"])
