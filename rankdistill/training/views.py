@@ -240,5 +240,7 @@ def _nothing_left(report: ViewReport, negatives: int) -> DataError:
         expected=f"queries with a labelled positive and {negatives} negatives among their candidates",
         got=f"none; {reasons or 'no candidates'}",
         consequence="nothing was trained",
-        remedy="mine with the split's qrels, ask for fewer negatives, or set unlabelled to top",
+        remedy="loosen the filters of likely false negatives, or ask for fewer negatives"
+        if report.dropped_likely_false_negatives
+        else "mine with the split's qrels, ask for fewer negatives, or set unlabelled to top",
     )

@@ -193,6 +193,12 @@ def test_nothing_left_is_an_error_that_says_why() -> None:
         views.build(*frames([("q", "a", None, 1.0), ("q", "b", 0, 1.0)]), negatives=1)
 
 
+def test_filters_that_leave_nothing_are_named_as_the_reason() -> None:
+    rows = frames([("q", "a", 1, 1.0), ("q", "b", 0, 0.5)])
+    with pytest.raises(DataError, match="loosen the filters"):
+        views.build(*rows, negatives=1, filters=FalseNegativeFilters(max_score=0.1))
+
+
 def test_twelve_thousand_queries_with_fifty_candidates_take_seconds() -> None:
     queries, depth = 12_000, 50
     generator = np.random.default_rng(0)
