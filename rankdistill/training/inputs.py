@@ -49,12 +49,15 @@ class Inputs:
         scores: query_id, doc_id, score.
         candidates: query_id, doc_id, source, label.
         held_out_queries: queries in the store that were left out, because another split judges them.
+        queries_not_in_data: those that are trained on, but stand in no split and no text of the data: whether one of
+            its splits should hold them out cannot be told.
     """
 
     teacher_id: str
     scores: pl.DataFrame
     candidates: pl.DataFrame
     held_out_queries: int
+    queries_not_in_data: int
 
     def hashes(self) -> dict[str, str]:
         """Content hashes, whatever the order of the rows in the store."""
@@ -77,7 +80,8 @@ def read(dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | Non
     candidates, scores = store.candidates(), store.scores(teacher)
     left_out = candidates.filter(pl.col("query_id").is_in(held_out.implode()))["query_id"].n_unique()
     kept = candidates.filter(~pl.col("query_id").is_in(held_out.implode()))
-    return Inputs(teacher, scores.filter(~pl.col("query_id").is_in(held_out.implode())), kept, left_out)
+    foreign = len(set(kept["query_id"].unique()) - dataset.query_texts.keys())
+    return Inputs(teacher, scores.filter(~pl.col("query_id").is_in(held_out.implode())), kept, left_out, foreign)
 
 
 def hashes(dataset: Dataset, inputs: Inputs, student: str, dev_split: str | None, counted: bool) -> dict[str, str]:

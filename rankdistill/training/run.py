@@ -165,7 +165,8 @@ def _train(
     runner = trainer.build(kind, objective, model, drawn, steps, config, folder, evaluation, progress)
     with quietly():
         trainer.run(runner, objective, folder)
-    log = {"view": view.report.to_json() | {"held_out_queries": found.held_out_queries}}
+    counts = {"held_out_queries": found.held_out_queries, "queries_not_in_data": found.queries_not_in_data}
+    log = {"view": view.report.to_json() | counts}
     log |= {"precision": resolve_precision(config.precision)} | _describe(runner, objective)
     return log | {"dev_ndcg_at_10": _dev_points(runner, evaluation, before) if evaluation else []}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -54,6 +56,20 @@ def test_queries_of_other_splits_in_the_store_are_not_trained_on(words: list[obj
     output = run_verb(train, *words, "--steps", 1, "--batch-size", 2).stdout
     assert "held out queries: 6" in output
     assert json.loads((tmp_path / "student/training_log.json").read_text())["view"]["queries"] <= 12
+
+
+def test_a_store_of_queries_that_the_data_does_not_have_is_told_of(
+    words: list[object], tiny_beir: Path, tmp_path: Path
+) -> None:
+    """Whether they belong to a test split cannot be told."""
+    known = run_verb(train, *words, "--steps", 1, "--batch-size", 2).stdout
+    assert "not in data" not in known
+    other = tmp_path / "other"
+    shutil.copytree(tiny_beir, other)
+    for path in (other / "queries.jsonl", *(other / "qrels").iterdir()):
+        path.write_text(re.sub(r"\bq(?=\d\d\b)", "other", path.read_text()))
+    words[1], words[-1] = other, tmp_path / "foreign"
+    assert "queries not in data: " in run_verb(train, *words, "--steps", 1, "--batch-size", 2).stdout
 
 
 def test_every_flag_and_the_file_reach_the_run(words: list[object], tmp_path: Path) -> None:
