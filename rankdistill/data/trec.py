@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,6 +64,12 @@ def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
             for doc_id, label in labels.items()
         ),
     )
+
+
+def require_ids(ids: Iterable[str]) -> None:
+    """Raise DataError if one of `ids` could not stand in a run or in qrels: it holds white space."""
+    for one in ids:
+        _one_word(one)
 
 
 def _read(
@@ -137,5 +143,8 @@ def _one_word(text: str) -> str:
 
 def _unwritable(expected: str, got: str) -> DataError:
     return DataError(
-        expected=expected, got=got, consequence="the file was not written", remedy="change it, then write again"
+        expected=expected,
+        got=got,
+        consequence="no TREC file was written",
+        remedy="change it in the data, then run the command again",
     )

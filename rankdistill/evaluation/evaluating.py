@@ -67,7 +67,8 @@ def evaluate(
     Raises:
         StaleOutputError: `out` holds another evaluation.
         ConfigError: `depth` is below 100.
-        DataError: no such split, or a score is not finite.
+        DataError: no such split, a score is not finite, or an id that a run cannot hold; told before anything is
+            searched.
     """
     if depth < DEPTH:
         raise ConfigError(
@@ -83,6 +84,7 @@ def evaluate(
     })  # fmt: skip
     if manifest.is_current(out, wanted):
         return Evaluation.read(out)
+    trec.require_ids([*queries, *dataset.doc_ids])
     with files.exclusive(out):
         run = retriever.retrieve(queries, depth)
         evaluated = evaluate_run(run, qrels)

@@ -53,6 +53,16 @@ def test_another_system_or_split_does_not_overwrite(dataset: Dataset, tmp_path: 
         evaluate(FakeRetriever(dataset), dataset, "test", tmp_path)
 
 
+def test_an_id_that_a_run_cannot_hold_is_refused_before_anything_is_searched(tiny_beir: Path, tmp_path: Path) -> None:
+    corpus = tiny_beir / "corpus.jsonl"
+    corpus.write_text(corpus.read_text() + json.dumps({"_id": "d 40", "text": "glass"}) + "\n")
+    dataset = data.load(tiny_beir)
+    system = FakeRetriever(dataset)
+    with pytest.raises(DataError, match="'d 40'"):
+        evaluate(system, dataset, "dev", tmp_path / "out")
+    assert system.calls == []
+
+
 def test_the_same_evaluation_gives_the_same_bytes(dataset: Dataset, tmp_path: Path) -> None:
     for name in ("a", "b"):
         evaluate(FakeRetriever(dataset), dataset, "dev", tmp_path / name, through=("beir",))
