@@ -12,7 +12,7 @@ from rankdistill.index.base import Ids, Scores
 from rankdistill.index.documents import read_ids, write_ids
 from rankdistill.index.lucene.folder import Classes, LuceneFolder
 from rankdistill.index.lucene.hits import search_all
-from rankdistill.index.lucene.quantisation import FACTOR, quantise, require_exact, require_factor
+from rankdistill.index.lucene.quantisation import FACTOR, quantise, require_exact, require_factor, require_some
 from rankdistill.index.lucene.terms import lucene_terms, read_terms, write_terms
 from rankdistill.index.sparse.base import SparseVectors, check_new, check_queries
 
@@ -50,10 +50,11 @@ class LuceneImpactIndex:
         """See `Index.add`.
 
         Raises:
-            ConfigError: a weight below 0, or one that overflows.
+            ConfigError: a weight below 0, one that overflows, or a factor that leaves no weight.
         """
         check_new(ids, vectors, self.dimension, self.ids)
         whole = quantise(vectors, self.factor, [f"document {name!r}" for name in ids])
+        require_some(vectors, whole, self.factor)
         self._lucene.write(
             {"id": name, "contents": "", "vector": weights}
             for name, weights in zip(ids, self._weights(whole), strict=True)

@@ -74,6 +74,17 @@ def require_exact(scores: NDArray[np.float32], factor: float) -> None:
         )
 
 
+def require_some(vectors: SparseVectors, whole: Any, factor: float) -> None:
+    """Raise ConfigError if `vectors` have weights, but `whole`, what `quantise` made of them, has none."""
+    if vectors.nnz and not whole.nnz:
+        raise ConfigError(
+            expected=f"a weight of {0.5 / factor:g} or more, which {factor:g} times is not rounded to 0",
+            got=f"{vectors.data.max():.4g} at most",
+            consequence="no query would find a document, so nothing was built",
+            remedy=f"build the index with a larger quantisation factor: --parameter factor={FACTOR:g} is usual",
+        )
+
+
 def require_factor(factor: float) -> None:
     """Raise ConfigError unless `factor` is a finite number above 0."""
     if not (np.isfinite(factor) and factor > 0):

@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from rankdistill.errors import ConfigError
-from rankdistill.index.lucene.quantisation import MAXIMUM, quantise, require_exact, require_factor
+from rankdistill.index.lucene.quantisation import MAXIMUM, quantise, require_exact, require_factor, require_some
 
 
 def test_it_rounds_and_drops_what_becomes_0() -> None:
@@ -30,6 +30,15 @@ def test_a_weight_that_overflows_is_refused_with_its_row_and_the_largest_that_fi
 def test_a_weight_below_0_is_refused() -> None:
     with pytest.raises(ConfigError, match="cannot be negative"):
         quantise(csr_array(np.array([[-1.0]], np.float32)), 100, ["query 0"])
+
+
+def test_a_factor_that_leaves_no_weight_is_refused() -> None:
+    vectors = csr_array(np.array([[1.5, 0], [0, 0.4]], np.float32))
+    with pytest.raises(ConfigError, match=r"a weight of 5 or more"):
+        require_some(vectors, quantise(vectors, 0.1, "ab"), 0.1)
+    require_some(vectors, quantise(vectors, 1, "ab"), 1)
+    none = csr_array((2, 2), dtype=np.float32)
+    require_some(none, quantise(none, 0.1, "ab"), 0.1)
 
 
 def test_scores_that_float32_may_have_rounded_are_refused_with_a_factor_that_fits() -> None:
