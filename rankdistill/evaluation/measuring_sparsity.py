@@ -80,7 +80,7 @@ def measure_sparsity(
 
 def sparsity_rows(result: Sparsity) -> Rows:
     """A pruning a row: its costs and measures."""
-    header = ["kept", "terms/query", "terms/document", "FLOPS", "index MB", "empty", *TITLES.values()]
+    header = ["kept", "query terms", "document terms", "FLOPS", "index MB", "empty", *TITLES.values()]
     rows = [
         [
             row.pruning,
