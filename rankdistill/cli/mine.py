@@ -76,7 +76,7 @@ def mine(
 
 
 def _summarise(out: Path, queries: int) -> None:
-    """Print how many candidates and positives each source gave."""
+    """Print how many candidates and positives each source gave; a source that gave nothing else gets a note."""
     import polars as pl
 
     from rankdistill.mining import candidates
@@ -93,3 +93,9 @@ def _summarise(out: Path, queries: int) -> None:
             f"{positives:,} judged relevant, {unretrieved:,} of them not retrieved",
             highlight=False,
         )
+        if rows == positives:
+            console.err.print(
+                f"note: {source} gave no negative: its lists end before these ranks, or hold relevant documents alone",
+                highlight=False,
+                soft_wrap=True,
+            )

@@ -34,6 +34,12 @@ def test_the_line_of_the_manual_works_and_a_second_time_does_nothing(tiny_beir: 
     assert "up to date" in run(*arguments)
 
 
+def test_ranks_below_the_end_of_every_list_are_told_of(tiny_beir: Path, tmp_path: Path) -> None:
+    arguments = ("--data", tiny_beir, "--split", "train", "--source", "bm25", "--depth", 90)
+    assert "note: bm25 gave no negative" in run(*arguments, "--ranks", "80:90", "--out", tmp_path / "none")
+    assert "note:" not in run(*arguments, "--out", tmp_path / "all")
+
+
 def test_every_flag_reaches_the_table(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> None:
     out = tmp_path / "c"
     flags = ("--ranks", "2:9", "--sample", 3, "--seed", 5, "--limit-queries", 4, "--depth", 10)
