@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rankdistill.errors import DataError
+from rankdistill.errors import ConfigError, DataError
 from rankdistill.index.base import NOTHING
 from rankdistill.index.sparse.exact import ExactSparseIndex
 from tests.index.sparse.conftest import TERMS
 
 pytest.importorskip("seismic")
 
-from rankdistill.index.sparse.seismic import INDEX_FILE, SeismicIndex
+from rankdistill.index.sparse.seismic import INDEX_FILE, LARGEST_VOCABULARY, SeismicIndex
 
 
 @pytest.fixture
@@ -77,3 +77,9 @@ def test_bad_documents_and_damaged_files_are_errors_of_ours(
     (tmp_path / INDEX_FILE).write_bytes(b"damaged")
     with pytest.raises(DataError, match="Seismic can read"):
         SeismicIndex.load(tmp_path, TERMS, {})
+
+
+def test_a_vocabulary_that_the_library_cannot_number_is_refused_at_once() -> None:
+    SeismicIndex(LARGEST_VOCABULARY, {}, {})
+    with pytest.raises(ConfigError, match="65,536 terms"):
+        SeismicIndex(LARGEST_VOCABULARY + 1, {}, {})
