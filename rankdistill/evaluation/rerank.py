@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.data import Dataset
+from rankdistill.errors import DataError
 from rankdistill.evaluation.measures import Run
 from rankdistill.evaluation.retrieve import Progress, Retriever
 
@@ -104,11 +105,14 @@ def rerank(
 
     Returns:
         The same documents; those without a new score have scores smaller than the query's smallest by 1, 2, ...
+
+    Raises:
+        DataError: a query or a document of the first stage has no text.
     """
     order = {query_id: sorted(scores, key=scores.__getitem__, reverse=True) for query_id, scores in found.items()}
     pairs = [(query_id, doc_id) for query_id, ids in order.items() for doc_id in ids[:depth]]
     score = scorer.score_or_leave if isinstance(scorer, SelectiveScorer) else scorer.score
-    scores = score([(queries[query], contents[doc]) for query, doc in pairs], progress)
+    scores = score([_texts(queries, contents, *pair) for pair in pairs], progress)
     run: dict[str, dict[str, float]] = {query_id: {} for query_id in order}
     left = {query_id: ids[depth:] for query_id, ids in order.items()}
     for (query_id, doc_id), value in zip(pairs, scores, strict=True):
@@ -122,6 +126,17 @@ def rerank(
         lowest = min(run[query_id].values(), default=0.0)
         run[query_id] |= {doc_id: lowest - rank for rank, doc_id in enumerate(ids, start=1)}
     return run
+
+
+def _texts(queries: Mapping[str, str], contents: Mapping[str, str], query_id: str, doc_id: str) -> tuple[str, str]:
+    if query_id not in queries or doc_id not in contents:
+        raise DataError(
+            expected="a text for every query and every document that is to be scored",
+            got=f"document {doc_id!r} of query {query_id!r}, one of which has none",
+            consequence="nothing was re-ranked",
+            remedy="give the texts of the collection that the first stage searched",
+        )
+    return queries[query_id], contents[doc_id]
 
 
 def _best(found: Mapping[str, float], k: int) -> dict[str, float]:

@@ -55,6 +55,12 @@ def test_documents_without_a_score_come_last(caplog: pytest.LogCaptureFixture) -
     assert "2 of 4 pairs" in caplog.text
 
 
+@pytest.mark.parametrize(("queries", "contents"), [({"q": "?"}, {}), ({}, {"d": "x"})])
+def test_a_pair_without_its_texts_is_named(queries: dict[str, str], contents: dict[str, str]) -> None:
+    with pytest.raises(DataError, match="document 'd' of query 'q'"):
+        rerank({"q": {"d": 1.0}}, queries, contents, LengthTeacher())
+
+
 def test_a_dense_run_equals_sentence_transformers(dataset: Dataset, tiny_encoder: str) -> None:
     from sentence_transformers import SentenceTransformer
 
