@@ -161,11 +161,14 @@ def run(trainer: StudentTrainer, checkpoint: Path | None) -> None:
 
 
 def curve(trainer: StudentTrainer) -> list[dict[str, float]]:
-    """The points of the loss curve, with the parts of a loss that has parts; nothing that depends on the clock."""
+    """The points of the loss curve, with the parts of a loss that has parts; nothing that depends on the clock.
+
+    The parts are sorted: those of a checkpoint come back so, and a resumed run must write the same bytes.
+    """
     first = ("step", "loss", "learning_rate", "grad_norm")
     return [
         {name: entry[name] for name in first}
-        | {name: value for name, value in entry.items() if name not in (*first, "epoch")}
+        | {name: value for name, value in sorted(entry.items()) if name not in (*first, "epoch")}
         for entry in trainer.state.log_history
         if "loss" in entry
     ]
