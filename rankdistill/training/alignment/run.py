@@ -176,7 +176,7 @@ def _measured(runner: StudentTrainer, before: dict[str, float]) -> list[dict[str
     """The monitor's measures at each evaluation, the start included."""
     points = [{"step": 0, **before}] if before else []
     for entry in runner.state.log_history:
-        measures = {name.removeprefix("eval_"): value for name, value in entry.items() if name.startswith("eval_")}
-        if found := {name: value for name, value in measures.items() if name in before}:
+        # In the order of `before`: a checkpoint gives its entries back sorted.
+        if found := {name: entry[f"eval_{name}"] for name in before if f"eval_{name}" in entry}:
             points.append({"step": entry["step"], **found})
     return points

@@ -141,7 +141,7 @@ def test_an_interrupted_run_repeats_the_uninterrupted_one(run: Run, tiny_data: D
         run("broken", progress=stop_at(step), **given)
     assert manifest.read(whole.parent / "broken") is None
     resumed = run("broken", **given)
-    assert log(resumed) == log(whole)
+    assert (resumed / "training_log.json").read_bytes() == (whole / "training_log.json").read_bytes()
     assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
