@@ -20,11 +20,11 @@ def test_it_ends_and_repeats_nothing(
 ) -> None:
     shutil.copy(tiny_beir / "qrels/test.tsv", tiny_beir / "qrels/dl19.tsv")
     monkeypatch.setattr(provenance, "RESULTS", tmp_path)
-    monkeypatch.setattr(sparse_students, "CHOICE_QUERIES", 4)
+    monkeypatch.setattr(sparse_students, "CHOICE_QUERIES", 3)
     monkeypatch.setattr(sparse_students, "SETTINGS", {**sparse_students.SETTINGS, **SMALL})
     work = tmp_path / "work"
     words = ["--data", str(tiny_beir), "--work", str(work), "--start", tiny_splade, "--teacher", tiny_encoder]
-    words += ["--steps", "2", "--weights", "0.01,0.1", "--backends", "exact"]
+    words += ["--steps", "2", "--weights", "0.01,0.1", "--backends", "exact", "--queries", "6"]
     monkeypatch.setattr(sys, "argv", ["sparse_students", *words])
     sparse_students.main()
     made = [*work.rglob("*.safetensors"), *work.rglob("documents.npz")]
@@ -32,9 +32,10 @@ def test_it_ends_and_repeats_nothing(
     sparse_students.main()
     assert {path: path.stat().st_mtime_ns for path in written} == written
 
-    kept_apart = data.load(work / "data")
-    assert len(kept_apart.qrels("choice")) == 4
-    assert not kept_apart.qrels("choice").keys() & kept_apart.qrels("train").keys()
+    whole, split_up = data.load(tiny_beir), data.load(work / "data")
+    parts = {split: split_up.qrels(split) for split in ("train", "choice", "held-out")}
+    assert {split: len(qrels) for split, qrels in parts.items()} == {"train": 6, "choice": 3, "held-out": 3}
+    assert {query: labels for qrels in parts.values() for query, labels in qrels.items()} == whole.qrels("train")
     found = json.loads((tmp_path / "sparse_students.json").read_text())
     assert found["systems"].keys() == {sparse_students.BEFORE, *sparse_students.STUDENTS}
     for name in sparse_students.STUDENTS:
@@ -42,6 +43,6 @@ def test_it_ends_and_repeats_nothing(
         exact = found["systems"][name]["indexes"]["exact"]
         assert exact["recall_at_10"] == 1
         assert exact["bytes"] > 0
-        assert exact["ndcg_at_10"].keys() == {"dl19", "dev"}
+        assert exact["ndcg_at_10"].keys() == {"dl19", "dev", "held-out"}
     for split in found["splits"].values():
         assert {row["system"] for row in split["comparisons"]} == set(sparse_students.STUDENTS)
