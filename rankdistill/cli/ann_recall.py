@@ -19,7 +19,7 @@ def ann_recall(
     factory: Annotated[str, typer.Option(help="FAISS factory string: HNSW32, IVF256,Flat, ...")] = "HNSW32",
     search: Annotated[str, typer.Option(help="Parameter and its values: nprobe=1,4,16.")] = "efSearch=16,32,64,128,256",
     repeats: Annotated[int, typer.Option(help="Searches timed, the fastest counts; 0 times none.")] = 3,
-    max_length: Annotated[int | None, typer.Option(help="Tokens of a document; the teacher's own.")] = None,
+    max_length: Annotated[int | None, typer.Option(min=4, help="Tokens of a document; the teacher's own.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the models; auto takes the fastest exact one.")] = "auto",
     unaligned: Annotated[
         bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")

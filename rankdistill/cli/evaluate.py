@@ -59,7 +59,7 @@ def evaluate(
     ] = [],  # noqa: B006
     rerank: Annotated[str | None, typer.Option(help="Teacher that re-ranks what the model finds.")] = None,
     rerank_depth: Annotated[int, typer.Option(help="Documents a query that the teacher scores.")] = 100,
-    max_length: Annotated[int | None, typer.Option(help="Tokens a text; the model's own unless given.")] = None,
+    max_length: Annotated[int | None, typer.Option(min=4, help="Tokens a text; the model's own unless given.")] = None,
     through: Annotated[Through, typer.Option(help="Check the means with other tools too.")] = Through.ir_measures,
     latency: Annotated[int, typer.Option(help="Time this many queries one by one; 0 times none.")] = 0,
     name: Annotated[str | None, typer.Option(help="What tables call the system; the model unless given.")] = None,

@@ -23,7 +23,7 @@ def explain(
     side: Annotated[AsA, typer.Option("--as", help="What the text is.")] = AsA.document,
     query: Annotated[str | None, typer.Option(help="Show what the text shares with this query, by its score.")] = None,
     top: Annotated[int, typer.Option(help="Terms shown; 0 shows all.", min=0)] = 20,
-    max_length: Annotated[int | None, typer.Option(help="Tokens a text; the model's own unless given.")] = None,
+    max_length: Annotated[int | None, typer.Option(min=4, help="Tokens a text; the model's own unless given.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the model.")] = "auto",
 ) -> None:
     """Show the terms and weights that a sparse model gives a text, and which of them the text does not have itself."""

@@ -56,7 +56,7 @@ def fuse(
 def _open(runs: Sequence[str], dataset: Dataset, split: str) -> list[Retriever]:
     from rankdistill.cli.runs import open_run
 
-    paths = [Path(path) for given in runs for path in given.split(",") if path]
+    paths = [Path(path.strip()) for given in runs for path in given.split(",") if path.strip()]
     return [open_run(path, dataset, split) for path in paths]
 
 

@@ -25,7 +25,7 @@ def index(
         typer.Option(help="YAML such as indexes/hnsw32.yaml, instead of --factory, --shard-size, --search."),
     ] = None,
     shard_size: Annotated[int | None, typer.Option(help="Documents a shard; bounds the memory.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Tokens a text; the model's own unless given.")] = None,
+    max_length: Annotated[int | None, typer.Option(min=4, help="Tokens a text; the model's own unless given.")] = None,
     backend: Annotated[
         list[str],
         typer.Option(help="What searches: exact, seismic, lucene, bm25, ...; or what runs the model: auto, torch, ..."),

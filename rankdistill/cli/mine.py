@@ -23,7 +23,7 @@ def mine(
     ] = ["bm25"],  # noqa: B006 - typer's default, never changed
     depth: Annotated[int, typer.Option(help="How deep each source is asked.")] = 50,
     model: Annotated[str | None, typer.Option(help="Model of sources written without one, as `dense`.")] = None,
-    max_length: Annotated[int | None, typer.Option(help="Tokens that models read of a text.")] = None,
+    max_length: Annotated[int | None, typer.Option(min=4, help="Tokens that models read of a text.")] = None,
     ranks: Annotated[
         list[str],
         typer.Option(help="Keep ranks FIRST:LAST only, or of one source SOURCE=FIRST:LAST; positives are always kept."),

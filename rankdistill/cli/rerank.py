@@ -22,7 +22,9 @@ def rerank(
     depth: Annotated[int, typer.Option(help="Documents a query that are scored; the rest follow.", min=1)] = 100,
     kind: Annotated[str, typer.Option(help="Kind of the model; found from its configuration.")] = "auto",
     backend: Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")] = "auto",
-    max_length: Annotated[int | None, typer.Option(help="Tokens an input; the model's own unless given.")] = None,
+    max_length: Annotated[
+        int | None, typer.Option(min=4, help="Tokens an input; the model's own unless given.")
+    ] = None,
     latency: Annotated[int, typer.Option(help="Time this many queries one by one; 0 times none.")] = 0,
     name: Annotated[str | None, typer.Option(help="What tables call the system.")] = None,
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,

@@ -20,7 +20,7 @@ def robustness(
     precisions: Annotated[str, typer.Option(help="Of float32, int8, binary, binary-int8.")] = "float32,int8,binary",
     draws: Annotated[int, typer.Option(help="Random choices of dimensions beside each truncation.")] = 5,
     seed: Annotated[int, typer.Option(help="Of these choices.")] = 0,
-    max_length: Annotated[int | None, typer.Option(help="Tokens of a document; the teacher's own.")] = None,
+    max_length: Annotated[int | None, typer.Option(min=4, help="Tokens of a document; the teacher's own.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the models; auto takes the fastest exact one.")] = "auto",
     unaligned: Annotated[
         bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")

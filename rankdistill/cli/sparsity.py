@@ -21,7 +21,7 @@ def sparsity(
     document_terms: Annotated[str, typer.Option(help="Heaviest terms kept of a document, as 32,64,128.")] = "",
     query_terms: Annotated[str, typer.Option(help="Heaviest terms kept of a query, as 8,16.")] = "",
     thresholds: Annotated[str, typer.Option(help="Weights of documents below are left out, as 0.1,0.5.")] = "",
-    max_length: Annotated[int | None, typer.Option(help="Tokens a text; the model's own unless given.")] = None,
+    max_length: Annotated[int | None, typer.Option(min=4, help="Tokens a text; the model's own unless given.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the model.")] = "auto",
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
 ) -> None:

@@ -39,7 +39,7 @@ def run(
     console.show_reports(dataset.reports)
     scores = scores_of(store, teacher, teachers, dataset, **ensemble)
     with console.progress("steps") as bar:
-        task = bar.add_task("training", total=chosen.steps)
+        task = bar.add_task("training", total=None)
         train(
             dataset,
             scores,
@@ -50,6 +50,7 @@ def run(
             keep_layers=layers,
             dev_split=dev_split,
             teacher_id=teacher,
+            planned=lambda steps: bar.update(task, total=steps),
             progress=lambda done: bar.advance(task, done),
             command=console.command(),
         )

@@ -34,6 +34,7 @@ def train(
     keep_layers: Sequence[int] | None = None,
     dev_split: str | None = None,
     teacher_id: str | None = None,
+    planned: Progress | None = None,
     progress: Progress | None = None,
     command: str = "",
 ) -> Path:
@@ -53,6 +54,7 @@ def train(
         keep_layers: train only these layers of the student, from 0.
         dev_split: evaluate nDCG@10 on it while training, and keep the best checkpoint; None: keep the last.
         teacher_id: which teacher's scores; None where the store has one teacher.
+        planned: called once, with the number of steps there will be.
         progress: called with the number of steps just done.
         command: the command line, for the manifest.
 
@@ -96,7 +98,7 @@ def train(
         checked = checking.check(found, store.score_kinds(), config, kind.is_bounded(model))
         costs = _sparsity(model, penalties, config, dataset)
         log = {"type": name, "check": checked} | _train(
-            kind, model, costs, dataset, store, found, config, dev_split, folder, progress
+            kind, model, costs, dataset, store, found, config, dev_split, folder, planned, progress
         )
         if processes.is_first():
             kind.save(model, out)
@@ -132,6 +134,7 @@ def _train(
     config: TrainConfig,
     dev_split: str | None,
     folder: Path,
+    planned: Progress | None,
     progress: Progress | None,
 ) -> dict[str, Any]:
     """Train `model` in place; returns the log."""
@@ -150,6 +153,8 @@ def _train(
     )
     rows_a_step = config.batch_size * config.gradient_accumulation * processes.count()
     steps = config.steps or max(1, round(config.epochs * view.report.rows / rows_a_step))
+    if planned is not None:
+        planned(steps)
     drawn = rows.draw(
         view,
         store.query_texts(),

@@ -214,6 +214,7 @@ def _interrupted_status(store: Path) -> str:
         (["run"], 2, "recipe"),
         (["status", "absent.yaml"], 1, "absent.yaml"),
         (["evaluate", "--data", "absent", "--model", "bm25", "--out", "out"], 1, "absent"),
+        (["index", "--data", "absent", "--max-length", "0", "--out", "out"], 2, "max-length"),
         (["doctor"], 0, "torch"),
     ],
 )

@@ -28,7 +28,8 @@ def test_two_runs_become_one(rankdistill: Run, runs: Path, tiny_beir: Path) -> N
     status, shown = rankdistill("fuse", "--runs", two, "--method", "rrf", "--data", tiny_beir, "--split", "test")
     assert status == 0, shown
     assert "rrf of first + second" in shown
-    status, shown = rankdistill("fuse", "--runs", two, "--data", tiny_beir, "--out", runs / "fused")
+    spaced = two.replace(",", " , ")
+    status, shown = rankdistill("fuse", "--runs", spaced, "--data", tiny_beir, "--out", runs / "fused")
     assert status == 0, shown
     assert json.loads((runs / "fused" / "results.json").read_text())["system"]["name"] == "rrf of first + second"
     assert (runs / "fused" / "run.trec").is_file()

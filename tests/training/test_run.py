@@ -128,8 +128,10 @@ def test_progress_counts_every_step_once_over_both_parts(run: Run) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(progress=stop_at(6))
     steps: list[int] = []
-    run(progress=steps.append)
+    planned: list[int] = []
+    run(planned=planned.append, progress=steps.append)
     assert steps == [4, 1, 1, 1, 1]
+    assert planned == [sum(steps)]
 
 
 def test_a_finished_run_is_not_run_again_and_other_inputs_are_refused(run: Run, tiny_store: MemoryStore) -> None:
