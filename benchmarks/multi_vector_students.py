@@ -52,15 +52,17 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--set", action="append", default=[], help="of the recipe, such as train.batch_size=8")
+    parser.add_argument("--splits", help="of the recipe's test splits; all unless given")
     given = parser.parse_args()
     dataset = data.load(given.data, "lenient")
     overrides = [f"data.source={given.data}", f"train.steps={given.steps}", *given.set]
     recipe = loading.expect(loading.load(RECIPE, overrides), Recipe)
+    names = given.splits.split(",") if given.splits else recipe.data.test
     students = _students(dataset, given.store, given.work, recipe)
     indexes = _indexes(dataset, students, given.work)
-    splits = {split: _split(dataset, split, students, indexes, given.work) for split in recipe.data.test}
+    splits = {split: _split(dataset, split, students, indexes, given.work) for split in names}
     exact, approximate = (indexes[f"{MULTI_VECTOR}, {backend}"] for backend in (EXACT, APPROXIMATE))
-    recall = {split: _recall(dataset.queries(split), exact, approximate) for split in recipe.data.test}
+    recall = {split: _recall(dataset.queries(split), exact, approximate) for split in names}
     print(f"recall@{K} of {APPROXIMATE} against exact MaxSim:", recall)
     content = {
         "train": recipe.train_config("margin-mse").decisive(),
