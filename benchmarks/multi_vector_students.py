@@ -1,13 +1,15 @@
 """A multi-vector student beside the bi-encoder of the same size and training, a cross-encoder and a pair head.
 
-    python -m benchmarks.multi_vector_students --data DIR --store STORE --work WORK [--steps 400] [--set KEY=VALUE]
+    python -m benchmarks.multi_vector_students --data DIR --store STORE --work WORK [--teacher TEACHER] [--steps 400]
 
-STORE is a score store of DIR's training queries, such as the `scores` step of `benchmarks.main_job` (a taught
-cross-encoder). The first three students start from the same two layers of the same encoder and see the same rows for
-as many steps; the pair head is trained likewise, over the vectors of the bi-encoder. Settings are those of
-recipes/msmarco_mini.yaml, but for `--set`, and nothing is chosen on the test splits. Each is evaluated as a first stage
-where it can be one, and re-ranking what BM25 finds and what the bi-encoder finds. The pair head scores the vectors that
-the index of the bi-encoder holds. Interrupted, the same command goes on.
+STORE is a score store of DIR's training queries, such as the `scores` step of `benchmarks.main_job`, and TEACHER the
+cross-encoder that made it, its `teacher` step. The bi-encoder and the multi-vector student start from the same two
+layers of the same encoder; the cross-encoder starts from those of TEACHER, or of the encoder where none is given, since
+it must learn to compare two texts from scratch then. All see the same rows for as many steps; the pair head is trained
+likewise, over the vectors of the bi-encoder. Settings are those of recipes/msmarco_mini.yaml, but for `--set`, and
+nothing is chosen on the test splits. Each is evaluated as a first stage where it can be one, and re-ranking what BM25
+finds and what the bi-encoder finds. The pair head scores the vectors that the index of the bi-encoder holds.
+Interrupted, the same command goes on.
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--teacher", help="cross-encoder whose layers the cross-encoder student starts from")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--set", action="append", default=[], help="of the recipe, such as train.batch_size=8")
     parser.add_argument("--splits", help="of the recipe's test splits; all unless given")
@@ -58,7 +61,7 @@ def main() -> None:
     overrides = [f"data.source={given.data}", f"train.steps={given.steps}", *given.set]
     recipe = loading.expect(loading.load(RECIPE, overrides), Recipe)
     names = given.splits.split(",") if given.splits else recipe.data.test
-    students = _students(dataset, given.store, given.work, recipe)
+    students = _students(dataset, given.store, given.work, recipe, given.teacher)
     indexes = _indexes(dataset, students, given.work)
     splits = {split: _split(dataset, split, students, indexes, given.work) for split in names}
     exact, approximate = (indexes[f"{MULTI_VECTOR}, {backend}"] for backend in (EXACT, APPROXIMATE))
@@ -74,7 +77,7 @@ def main() -> None:
     print(write_results("multi_vector_students", content, given.data.name))
 
 
-def _students(dataset: Dataset, store: Path, work: Path, recipe: Recipe) -> dict[str, Path]:
+def _students(dataset: Dataset, store: Path, work: Path, recipe: Recipe, teacher: str | None) -> dict[str, Path]:
     """By type; the pair head starts from the trained bi-encoder, whose vectors stay."""
     students: dict[str, Path] = {}
     for kind in (BI_ENCODER, MULTI_VECTOR, CROSS_ENCODER, PAIR_HEAD):
@@ -82,6 +85,8 @@ def _students(dataset: Dataset, store: Path, work: Path, recipe: Recipe) -> dict
         start, layers = recipe.student.model, recipe.student.keep_layers
         if kind == PAIR_HEAD:
             start, layers = str(students[BI_ENCODER]), None
+        if kind == CROSS_ENCODER and teacher is not None:
+            start = teacher
         config = recipe.train_config("margin-mse").model_copy(update={"type": kind})
         out = work / "students" / kind
         students[kind] = train(
