@@ -5,8 +5,9 @@
 STORE is a score store of DIR's training queries, such as the `scores` step of `benchmarks.main_job`, and TEACHER the
 cross-encoder that made it, its `teacher` step. The bi-encoder and the multi-vector student start from the same two
 layers of the same encoder; the cross-encoder starts from those of TEACHER, or of the encoder where none is given, since
-it must learn to compare two texts from scratch then. All see the same rows for as many steps; the pair head is trained
-likewise, over the vectors of the bi-encoder. Settings are those of recipes/msmarco_mini.yaml, but for `--set`, and
+it must learn to compare two texts from scratch then. All see the same rows for as many steps; but for the pair head,
+which is trained over the vectors of the bi-encoder: it sees as many other rows, because the bi-encoder has learned its
+own by heart. Settings are those of recipes/msmarco_mini.yaml, but for `--set`, and
 nothing is chosen on the test splits. Each is evaluated as a first stage where it can be one, and re-ranking what BM25
 finds and what the bi-encoder finds. The pair head scores the vectors that the index of the bi-encoder holds.
 Interrupted, the same command goes on.
@@ -87,7 +88,9 @@ def _students(dataset: Dataset, store: Path, work: Path, recipe: Recipe, teacher
             start, layers = str(students[BI_ENCODER]), None
         if kind == CROSS_ENCODER and teacher is not None:
             start = teacher
-        config = recipe.train_config("margin-mse").model_copy(update={"type": kind})
+        config = recipe.train_config("margin-mse")
+        seed = config.seed + 1 if kind == PAIR_HEAD else config.seed
+        config = config.model_copy(update={"type": kind, "seed": seed})
         out = work / "students" / kind
         students[kind] = train(
             dataset, ScoreStore(store), start, out, config, split=recipe.data.train, keep_layers=layers
