@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 from rankdistill import data
 from rankdistill.data import Dataset
+from rankdistill.data.beir import QRELS
+from rankdistill.data.writer import write_qrels
 from rankdistill.mining.candidates import sample_queries
 
 TRAIN, CHOICE, HELD_OUT = "train", "choice", "held-out"
@@ -26,14 +27,6 @@ def kept_apart(dataset: Dataset, trained: int, choice: int, folder: Path) -> Dat
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(dataset.path, copy)
         for split, queries in ((TRAIN, train), (CHOICE, others[:choice]), (HELD_OUT, others[choice:])):
-            lines = _lines({query_id: qrels[query_id] for query_id in queries})
-            (copy / "qrels" / f"{split}.tsv").write_text(lines, encoding="utf-8")
+            write_qrels(copy / QRELS / f"{split}.tsv", {query_id: qrels[query_id] for query_id in queries})
         copy.rename(folder)
     return data.load(folder, "lenient")
-
-
-def _lines(qrels: Mapping[str, Mapping[str, int]]) -> str:
-    rows = [
-        f"{query_id}\t{doc_id}\t{label}\n" for query_id, labels in qrels.items() for doc_id, label in labels.items()
-    ]
-    return "".join(["query-id\tcorpus-id\tscore\n", *rows])

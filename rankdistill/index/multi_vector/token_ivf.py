@@ -36,6 +36,7 @@ SEARCH_PARAMETERS: Mapping[str, float] = {"nprobe": 32, "neighbours": 128, "cand
 """Lists that are read and tokens that are kept for each query token, and documents a query that are scored exactly."""
 
 BOUNDS = {"lists": (0, inf), "nprobe": (1, inf), "neighbours": (1, inf), "candidates": (1, inf)}
+"""Outside them nothing is found, or FAISS stops."""
 
 
 class TokenIvfIndex:
