@@ -41,6 +41,13 @@ def test_flat_equals_exact(vectors: Vectors, queries: Vectors, ids: list[str], o
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
+def test_the_native_object_is_the_one_that_is_searched(vectors: Vectors, ids: list[str], tmp_path: Path) -> None:
+    built("HNSW32", vectors, ids).save(tmp_path)
+    loaded = FaissIndex.load(tmp_path, "cosine", "HNSW32", {"efSearch": 77})
+    assert loaded.native.ntotal == len(ids)
+    assert loaded.native.hnsw.efSearch == 77
+
+
 def test_flat_orders_equal_scores_by_insertion(ids: list[str]) -> None:
     same = np.ones((50, 32), np.float32)
     assert list(built("Flat", same, ids[:50]).search(same[:1], 50)[0][0]) == ids[:50]
