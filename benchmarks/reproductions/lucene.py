@@ -3,8 +3,8 @@
     python -m benchmarks.reproductions.lucene --data DIR [--model MODEL] [--impacts NAME,...] [--out DIR]
 
 BM25 (k1 = .9, b = .4) over title and text as one field, nDCG@10 as in Anserini's regressions "BEIR (v1.0.0), flat".
-Impacts: every test query of both data sets is searched for with the weights of MODEL, and the ranking and the scores are
-held against the product of the quantised weights in whole numbers.
+Impacts: every test query of both data sets is searched for with the weights of MODEL, and the ranking and the scores
+are held against the product of the quantised weights in whole numbers.
 """
 
 from __future__ import annotations
