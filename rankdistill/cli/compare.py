@@ -11,8 +11,14 @@ from rankdistill.cli import console
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders written by `rankdistill evaluate`.")],
-    baseline: Annotated[Path, typer.Option(help="The one that the others are tested against.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Folders written by `rankdistill evaluate`; NAME=FOLDER,FOLDER,... for a system that was trained "
+            "several times, alike but for the seed."
+        ),
+    ],
+    baseline: Annotated[str, typer.Option(help="The one that the others are tested against, in the same form.")],
     out: Annotated[Path, typer.Option(help="Folder for results.json and report.html.")],
     title: Annotated[str, typer.Option(help="Heading of the report.")] = "Comparison",
     measure: Annotated[str, typer.Option(help="Which differences to print, and what to plot.")] = "ndcg_at_10",
@@ -23,7 +29,9 @@ def compare(
     from rankdistill.evaluation import comparing, report
     from rankdistill.evaluation.measures import TITLES
 
-    results = comparing.compare(runs, baseline, title=title, command=console.command(), seed=seed)
+    systems = [comparing.parse_system(words) for words in runs]
+    against = comparing.parse_system(baseline)
+    results = comparing.compare(systems, against, title=title, command=console.command(), seed=seed)
     report.require_measure(results, measure)
     results.write(out)
     report.write_html(results, out / "report.html", measure)

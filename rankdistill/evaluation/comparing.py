@@ -4,71 +4,138 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from rankdistill.errors import DataError
+from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.evaluating import read_per_query
 from rankdistill.evaluation.measures import MEASURES
-from rankdistill.evaluation.results import Comparison, Evaluation, Results
-from rankdistill.evaluation.significance import PERMUTATIONS, bootstrap_interval, holm, randomisation_test
+from rankdistill.evaluation.results import Comparison, Evaluation, Results, System
+from rankdistill.evaluation.significance import PERMUTATIONS, holm, randomisation_test, trainings_interval
 
 MUST_AGREE = ("data_hash", "qrels_hash", "split", "depth")
 """The parts of the signature without which a paired comparison means nothing."""
 
+TEST = (
+    f"paired randomisation over queries, {PERMUTATIONS} permutations, two-sided, Holm-corrected over systems; "
+    "a query's value is the mean over a system's trainings; intervals resample queries and trainings"
+)
+"""What is tested, and what is resampled."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One system that was trained several times, alike but for the seed.
+
+    Args:
+        name: what the tables call it.
+        folders: what `rankdistill evaluate` wrote for each training.
+    """
+
+    name: str
+    folders: tuple[Path, ...]
+
+
+def parse_system(words: str) -> Path | Trained:
+    """`FOLDER`, or `NAME=FOLDER,FOLDER,...`: the evaluations of one system's trainings.
+
+    A folder whose own name holds `=` is meant where it is there.
+    """
+    name, given, folders = words.partition("=")
+    if not given or Path(words).is_dir():
+        return Path(words)
+    paths = tuple(Path(folder) for folder in folders.split(",") if folder)
+    if not name or not paths or len({*paths}) < len(paths):
+        raise ConfigError(
+            expected="NAME=FOLDER,FOLDER,...: a name, and the evaluation of each training, each once",
+            got=repr(words),
+            consequence="nothing was compared",
+            remedy="give --baseline and the others as folders, or in this form",
+        )
+    return Trained(name, paths)
+
 
 def compare(
-    folders: Sequence[Path], baseline: Path, *, title: str = "Comparison", command: str = "", seed: int = 0
+    systems: Sequence[Path | Trained],
+    baseline: Path | Trained,
+    *,
+    title: str = "Comparison",
+    command: str = "",
+    seed: int = 0,
 ) -> Results:
-    """Compare what `rankdistill evaluate` wrote into `folders` with what it wrote into `baseline`.
+    """Compare systems with a baseline, each given by what `rankdistill evaluate` wrote.
+
+    Args:
+        systems: the folder of each, or its name and the folders of its trainings: then its measures are the means over
+            them, and what is tested is the mean that a query has over them.
+        baseline: likewise.
+        title: of the report.
+        command: the command line, for the signature.
+        seed: of the permutations and resamples.
 
     Raises:
         DataError: a folder holds no evaluation, or the evaluations are of different data, split or depth.
     """
-    every = list(dict.fromkeys([baseline, *folders]))
+    every = list(dict.fromkeys([baseline, *systems]))
     if len(every) < 2:
         raise DataError(
             expected="at least two evaluations, one of them the baseline",
-            got=f"only {baseline}",
+            got=f"only {baseline if isinstance(baseline, Path) else baseline.name}",
             consequence="nothing was compared",
             remedy="give the folder of another `rankdistill evaluate`",
         )
-    evaluations = [Evaluation.read(folder) for folder in every]
-    _require_same_queries(every, evaluations)
+    groups = [one.folders if isinstance(one, Trained) else (one,) for one in every]
+    folders = [folder for group in groups for folder in group]
+    evaluations = {folder: Evaluation.read(folder) for folder in folders}
+    _require_same_queries(folders, [evaluations[folder] for folder in folders])
     names = _unique_names(every, evaluations)
-    per_query = {name: read_per_query(folder) for name, folder in zip(names, every, strict=True)}
-    signature = evaluations[0].signature
+    per_query = {name: [read_per_query(folder) for folder in group] for name, group in zip(names, groups, strict=True)}
+    first = evaluations[folders[0]]
+    signature = first.signature
     return Results(
         title=title,
         data=signature["data"],
         split=signature["split"],
-        queries=evaluations[0].queries,
+        queries=first.queries,
         systems=[
-            found.system.model_copy(update={"name": name, "per_query": None})
-            for name, found in zip(names, evaluations, strict=True)
+            _averaged(name, [evaluations[folder].system for folder in group], per_query[name], seed)
+            for name, group in zip(names, groups, strict=True)
         ],
         comparisons=compare_per_query(per_query, names[0], seed=seed),
         signature={
             **{key: signature[key] for key in MUST_AGREE},
             "measures": signature["measures"],
-            "test": f"paired randomisation, {PERMUTATIONS} permutations, two-sided, Holm-corrected over systems",
+            "test": TEST,
             "seed": seed,
             "command": command,
-            "systems": {name: found.signature for name, found in zip(names, evaluations, strict=True)},
+            "systems": {
+                name: _signature([evaluations[folder] for folder in group])
+                for name, group in zip(names, groups, strict=True)
+            },
         },
     )
 
 
+PerQuery = pl.DataFrame | Sequence[pl.DataFrame]
+"""`query_id` and one column a measure; one table, or one for each training of the system."""
+
+
 def compare_per_query(
-    per_query: Mapping[str, pl.DataFrame], baseline: str, seed: int = 0, measures: Iterable[str] = MEASURES
+    per_query: Mapping[str, PerQuery], baseline: str, seed: int = 0, measures: Iterable[str] = MEASURES
 ) -> list[Comparison]:
     """Each system minus the baseline, in each of `measures`: randomisation test, bootstrap interval, Holm's correction.
 
-    The family that Holm's correction runs over is the systems compared with the baseline in one measure.
+    The test permutes over queries the mean that each has over a system's trainings; the interval draws queries and
+    trainings. The family that Holm's correction runs over is the systems compared with the baseline in one measure.
 
     Args:
-        per_query: system -> `query_id` and one column a measure, for the same queries.
+        per_query: system -> its values, for the same queries.
         baseline: the system that the others are compared with.
         seed: of the permutations and resamples.
         measures: keys of `MEASURES`.
@@ -76,29 +143,73 @@ def compare_per_query(
     Raises:
         DataError: the systems have different queries.
     """
-    reference = per_query[baseline].sort("query_id")
-    others = {name: table.sort("query_id") for name, table in per_query.items() if name != baseline}
-    for name, table in others.items():
-        if not table.get_column("query_id").equals(reference.get_column("query_id")):
-            raise _unlike(baseline, name, "the queries differ")
+    tables = {
+        name: [table.sort("query_id") for table in ([found] if isinstance(found, pl.DataFrame) else found)]
+        for name, found in per_query.items()
+    }
+    reference = tables.pop(baseline)
+    for name, trainings in {baseline: reference, **tables}.items():
+        for table in trainings:
+            if not table.get_column("query_id").equals(reference[0].get_column("query_id")):
+                raise _unlike(baseline, name, "the queries differ")
     found = []
     for measure in measures:
-        base = reference.get_column(measure).to_numpy()
-        values = {name: table.get_column(measure).to_numpy() for name, table in others.items()}
-        p_values = [randomisation_test(value, base, seed=seed) for value in values.values()]
+        base = _values(reference, measure)
+        values = {name: _values(trainings, measure) for name, trainings in tables.items()}
+        p_values = [randomisation_test(value.mean(axis=0), base.mean(axis=0), seed=seed) for value in values.values()]
         for (name, value), p_value, p_holm in zip(values.items(), p_values, holm(p_values), strict=True):
             found.append(
                 Comparison(
                     baseline=baseline,
                     system=name,
                     measure=measure,
-                    difference=float((value - base).mean()),
-                    interval=bootstrap_interval(value - base, seed=seed),
+                    difference=float((value.mean(axis=0) - base.mean(axis=0)).mean()),
+                    interval=trainings_interval(value, base, seed=seed),
                     p_value=p_value,
                     p_holm=p_holm,
+                    by_training=_by_training(value, base),
                 )
             )
     return found
+
+
+def _values(trainings: Sequence[pl.DataFrame], measure: str) -> NDArray[np.float64]:
+    """The values of one measure, [trainings, queries]."""
+    return np.stack([table.get_column(measure).to_numpy() for table in trainings])
+
+
+def _by_training(value: NDArray[np.float64], base: NDArray[np.float64]) -> list[float]:
+    """Each training against the baseline's of the same place where there are as many, else against their mean."""
+    if len(value) == len(base) == 1:
+        return []
+    against = base if len(base) == len(value) else base.mean(axis=0, keepdims=True)
+    return [float(difference) for difference in (value - against).mean(axis=1)]
+
+
+def _averaged(name: str, trainings: Sequence[System], per_query: Sequence[pl.DataFrame], seed: int) -> System:
+    """The system, its measures averaged over its trainings; costs are those of the first."""
+    if len(trainings) == 1:
+        return trainings[0].model_copy(update={"name": name, "per_query": None})
+    measures = {key: [one.measures[key] for one in trainings] for key in trainings[0].measures}
+    values = {key: _values(per_query, key) for key in measures}
+    return trainings[0].model_copy(
+        update={
+            "name": name,
+            "per_query": None,
+            "measures": {key: fmean(found) for key, found in measures.items()},
+            "intervals": {
+                key: trainings_interval(table, np.zeros_like(table[:1]), seed=seed) for key, table in values.items()
+            },
+            "trainings": len(trainings),
+            "deviations": {key: stdev(found) for key, found in measures.items()},
+        }
+    )
+
+
+def _signature(evaluations: Sequence[Evaluation]) -> Any:
+    """Of the one evaluation, or of each training's."""
+    found = [evaluation.signature for evaluation in evaluations]
+    return found[0] if len(found) == 1 else found
 
 
 def _require_same_queries(folders: Sequence[Path], evaluations: Sequence[Evaluation]) -> None:
@@ -110,11 +221,12 @@ def _require_same_queries(folders: Sequence[Path], evaluations: Sequence[Evaluat
                 raise _unlike(str(folders[0]), str(folder), difference)
 
 
-def _unique_names(folders: Sequence[Path], evaluations: Sequence[Evaluation]) -> list[str]:
-    count = Counter(found.system.name for found in evaluations)
+def _unique_names(systems: Sequence[Path | Trained], evaluations: Mapping[Path, Evaluation]) -> list[str]:
+    names = [one.name if isinstance(one, Trained) else evaluations[one].system.name for one in systems]
+    count = Counter(names)
     return [
-        found.system.name if count[found.system.name] == 1 else f"{found.system.name} ({folder.name})"
-        for folder, found in zip(folders, evaluations, strict=True)
+        name if count[name] == 1 or isinstance(one, Trained) else f"{name} ({one.name})"
+        for name, one in zip(names, systems, strict=True)
     ]
 
 

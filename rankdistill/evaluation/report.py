@@ -33,10 +33,12 @@ def system_rows(results: Results, intervals: bool = False) -> Rows:
     """A system a row: its measures, with intervals if wanted, and then those costs that at least one system has."""
     measures = list(results.systems[0].measures)
     costs = {label: read for label, read in COSTS.items() if any(read(system) for system in results.systems)}
-    header = ["system", *(TITLES[measure] for measure in measures), *costs]
+    several = any(system.trainings > 1 for system in results.systems)
+    header = ["system", *(["trainings"] if several else []), *(TITLES[measure] for measure in measures), *costs]
     rows = [
         [
             system.name,
+            *([str(system.trainings)] if several else []),
             *(_mean(system, measure, intervals) for measure in measures),
             *(_number(read(system)) for read in costs.values()),
         ]
@@ -52,18 +54,20 @@ def comparison_rows(results: Results, measure: str) -> Rows:
 
 def comparison_table(comparisons: Iterable[Comparison], measure: str) -> Rows:
     """The same from comparisons alone."""
-    header = ["system", "difference", "95% interval", "p", "p (Holm)", "verdict"]
+    chosen = [found for found in comparisons if found.measure == measure]
+    several = any(found.by_training for found in chosen)
+    header = ["system", "difference", *(["by training"] if several else []), "95% interval", "p", "p (Holm)", "verdict"]
     rows = [
         [
             found.system,
             f"{found.difference:+.4f}",
+            *([" ".join(f"{one:+.4f}" for one in found.by_training) or "-"] if several else []),
             f"{found.interval[0]:+.3f} .. {found.interval[1]:+.3f}",
             _p_value(found.p_value),
             _p_value(found.p_holm),
             verdict(found),
         ]
-        for found in comparisons
-        if found.measure == measure
+        for found in chosen
     ]
     return header, rows
 
@@ -120,6 +124,8 @@ def _comparison_tables(results: Results) -> dict[str, Rows]:
 
 def _mean(system: System, measure: str, interval: bool) -> str:
     value = f"{system.measures[measure]:.4f}"
+    if measure in system.deviations:
+        value += f" ±{system.deviations[measure]:.4f}"
     if not interval or measure not in system.intervals:
         return value
     low, high = system.intervals[measure]

@@ -39,6 +39,8 @@ class System(_Record):
         model_bytes: size of the weights.
         index_bytes: size of the index on disk, or of the vectors where the index was in memory only.
         parameters: number of weights.
+        trainings: how many trainings, alike but for their seed, `measures` are the means of.
+        deviations: measure -> standard deviation of the means of those trainings; empty for one.
         teacher_seconds: time spent on teacher scores to train it.
         teacher_pairs: how many teacher scores it was trained on.
     """
@@ -51,6 +53,8 @@ class System(_Record):
     model_bytes: int | None = None
     index_bytes: int | None = None
     parameters: int | None = None
+    trainings: int = 1
+    deviations: dict[str, float] = Field(default_factory=dict)
     teacher_seconds: float | None = None
     teacher_pairs: int | None = None
 
@@ -60,8 +64,11 @@ class Comparison(_Record):
 
     Args:
         difference: of the means; above 0 the system is better.
-        interval: 95% bootstrap interval of the difference over queries.
-        p_value: two-sided paired randomisation test.
+        interval: 95% bootstrap interval of the difference, over queries and, where a system was trained several times,
+            over its trainings.
+        p_value: two-sided paired randomisation test over queries. It holds the trainings as they are: what it shows is
+            shown for these trainings, and `interval` and `by_training` say how far another seed may lie.
+        by_training: the difference for each training of the system, in order; empty where both were trained once.
         p_holm: Holm-corrected over the systems compared to this baseline in this measure.
     """
 
@@ -72,6 +79,7 @@ class Comparison(_Record):
     interval: tuple[float, float]
     p_value: float
     p_holm: float
+    by_training: list[float] = Field(default_factory=list)
 
     def significant(self, level: float = 0.05) -> bool:
         """Whether the corrected p-value is below `level`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,6 +31,42 @@ class SourcePart(Part):
     )
     limit: int | None = Field(None, ge=100, description="pydocs only: how many documents.")
     lenient: bool = Field(False, description="Drop bad rows with a report, instead of stopping.")
+
+
+SEEDS = (
+    "Train each student once with each of these seeds: measures are then means over the trainings, and reports say how "
+    "far they lie apart; null: once, with train.seed."
+)
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a student.
+
+    Args:
+        variant: the student's name in the recipe.
+        seed: of the training; None: the one in its settings.
+    """
+
+    variant: str
+    seed: int | None
+
+
+def trainings(variants: Iterable[str], seeds: Sequence[int] | None) -> dict[str, Training]:
+    """Name -> training. With several seeds a training is named for both, so that each has a folder."""
+    if seeds is None or len(seeds) == 1:
+        return {variant: Training(variant, seeds[0] if seeds else None) for variant in variants}
+    return {f"{variant} seed {seed}": Training(variant, seed) for variant in variants for seed in seeds}
+
+
+def require_seeds(seeds: Sequence[int] | None, has_seed: Mapping[str, bool]) -> None:
+    """Raise ValueError if a seed stands twice, or a student, of those that `has_seed` tells, names one as well."""
+    if seeds is None:
+        return
+    if len({*seeds}) < len(seeds):
+        raise ValueError("seeds: each once")
+    for name in (name for name, named in has_seed.items() if named):
+        raise ValueError(f"seeds: {name} names a seed of its own; leave one of the two out")
 
 
 def require_names(what: str, names: Iterable[str]) -> None:

@@ -81,3 +81,24 @@ def test_an_interrupted_run_goes_on_with_the_step_it_was_in(recipe: LeafRecipe) 
     second = Recorder()
     run(recipe, second)
     assert second.ran[0] == "student-two-layers"
+
+
+def test_seeds_train_each_student_several_times_and_the_triangle_has_their_means(recipe: LeafRecipe) -> None:
+    seeded = LeafRecipe.model_validate(recipe.model_dump() | {"seeds": [13, 14]})
+    recorder = Recorder()
+    (results,) = run(seeded, recorder)
+    assert [(system.name, system.trainings) for system in results.systems] == [
+        ("teacher", 1),
+        ("two layers", 2),
+        ("two layers asymmetric", 2),
+        ("static", 2),
+        ("static asymmetric", 2),
+    ]
+    assert {"student-two-layers-seed-13", "student-two-layers-seed-14"} <= {*recorder.ran}
+    assert [name for name in recorder.ran if name.startswith("bundle")] == [
+        "bundle-two-layers-seed-13",
+        "bundle-static-seed-13",
+    ]
+    measured = {system.name: system.measures["ndcg_at_10"] for system in results.systems}
+    found = {one.student: one for one in triangle.read(seeded.folder)}
+    assert found["two layers"].asymmetric == measured["two layers asymmetric"]

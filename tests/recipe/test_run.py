@@ -101,3 +101,49 @@ def test_students_that_the_run_cannot_have_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         Recipe.model_validate(recipe.model_dump() | {"variants": variants})
+
+
+def test_seeds_train_each_student_several_times_and_report_it_once(recipe: Recipe) -> None:
+    seeded = Recipe.model_validate(recipe.model_dump() | {"seeds": [13, 14]})
+    assert list(seeded.trainings) == [
+        "distilled seed 13",
+        "distilled seed 14",
+        "contrastive seed 13",
+        "contrastive seed 14",
+    ]
+    assert [seeded.train_config(name).seed for name in seeded.trainings] == [13, 14, 13, 14]
+    assert seeded.train_config("contrastive seed 14").loss == "contrastive"
+    (results,) = run(seeded, Recorder())
+    assert [(system.name, system.trainings) for system in results.systems] == [
+        ("BM25", 1),
+        ("student before training", 1),
+        ("distilled", 2),
+        ("contrastive", 2),
+        ("teacher re-ranking BM25's 5", 1),
+    ]
+    assert all(system.teacher_pairs for system in results.systems[2:4])
+    made = Experiment(seeded)
+    hashes = {name: json.loads((made.student(name).folder / "manifest.json").read_text()) for name in seeded.trainings}
+    assert len({str(found["outputs"]) for found in hashes.values()}) == 4
+    again = Recorder()
+    run(seeded, again)
+    assert again.ran == []
+
+
+def test_one_seed_names_no_training_and_the_default_trains_the_same(recipe: Recipe) -> None:
+    once = Recipe.model_validate(recipe.model_dump() | {"seeds": [recipe.train.seed]})
+    assert list(once.trainings) == list(recipe.trainings) == ["distilled", "contrastive"]
+    assert once.train_config("distilled") == recipe.train_config("distilled")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": [13, 13]}, "each once"),
+        ({"seeds": []}, "at least 1"),
+        ({"seeds": [13, 14], "variants": {"a": {"seed": 3}}}, "a seed of its own"),
+    ],
+)
+def test_seeds_that_contradict_are_refused(recipe: Recipe, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Recipe.model_validate(recipe.model_dump() | changes)

@@ -44,19 +44,27 @@ class LeafExperiment:
         """Every step up to the indexes, each after those it needs."""
         steps = [step for collection in self.collections.values() for step in collection.needs]
         steps.append(self.embeddings)
-        for name in self.recipe.students:
+        for name in self.recipe.trainings:
             steps.append(self.student(name))
-            if self.recipe.bundle.make:
-                steps.append(self.bundle(name))
+        if self.recipe.bundle.make:
+            steps += [self.bundle(name) for name in self.bundled]
         for collection in self.tested:
             steps.append(self.teacher_index(collection))
-            steps += [self.student_index(collection, name) for name in self.recipe.students]
+            steps += [self.student_index(collection, name) for name in self.recipe.trainings]
         return steps
 
     @property
     def tested(self) -> list[str]:
         """Names of the collections with a test split."""
         return list(dict.fromkeys(name for name, _ in self.recipe.tests))
+
+    @property
+    def bundled(self) -> list[str]:
+        """The trainings that become bundles: the first of each student."""
+        first: dict[str, str] = {}
+        for name, training in self.recipe.trainings.items():
+            first.setdefault(training.variant, name)
+        return list(first.values())
 
     @property
     def embedded(self) -> list[Collection]:
@@ -90,8 +98,8 @@ class LeafExperiment:
         return self.workspace.step("embeddings", "texts", settings, needs, self._embed)
 
     def student(self, name: str) -> Step:
-        """Trains one student."""
-        part = self.recipe.students[name]
+        """Trains one student, of those in `LeafRecipe.trainings`."""
+        part = self.recipe.students[self.recipe.trainings[name].variant]
         config = self.recipe.train_config(name)
         watched = {data: self.collections[data] for data, one in self.recipe.data.items() if one.dev}
         settings = {

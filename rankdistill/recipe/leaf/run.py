@@ -54,10 +54,10 @@ class LeafRun:
     def _report(self, data: str, split: str) -> Results:
         from rankdistill.evaluation import comparing, report
 
-        evaluations = Systems(self.experiment).evaluations(data, split)
+        evaluations = Systems(self.experiment).evaluated(data, split)
         results = comparing.compare(
-            [step.folder for step in evaluations.values()],
-            evaluations[TEACHER].folder,
+            list(evaluations.values()),
+            evaluations[TEACHER],
             title=f"{self.recipe.name}, {data}, {split}",
             command=self.command,
         )

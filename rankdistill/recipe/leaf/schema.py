@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from rankdistill.index.recipes import IndexRecipe
-from rankdistill.recipe.parts import Part, SourcePart, require_names
+from rankdistill.recipe.parts import SEEDS, Part, SourcePart, Training, require_names, require_seeds, trainings
 from rankdistill.training.alignment.config import AlignConfig
 
 STATIC = "static"
@@ -83,6 +83,7 @@ class LeafRecipe(Part):
     students: dict[str, LeafStudentPart] = Field(
         {"student": LeafStudentPart.model_validate({})}, description="Students by name."
     )
+    seeds: list[int] | None = Field(None, min_length=1, description=SEEDS)
     bundle: BundlePart = BundlePart.model_validate({})
     index: IndexRecipe = IndexRecipe.model_validate({})
     evaluate: LeafEvaluatePart = LeafEvaluatePart.model_validate({})
@@ -90,14 +91,16 @@ class LeafRecipe(Part):
     @model_validator(mode="after")
     def _is_whole(self) -> LeafRecipe:
         require_names("data", self.data)
-        require_names("students", ["teacher", *self.students, *(f"{name} asymmetric" for name in self.students)])
+        names = dict.fromkeys([*self.students, *self.trainings])
+        require_names("students", ["teacher", *names, *(f"{name} asymmetric" for name in names)])
+        require_seeds(self.seeds, {name: "seed" in part.train for name, part in self.students.items()})
         if not self.students:
             raise ValueError("students: name at least one student")
         if not any(part.embed for part in self.data.values()) and not self.texts.files:
             raise ValueError("data: embed at least one collection, or name texts.files")
         if not any(part.test for part in self.data.values()):
             raise ValueError("data: name at least one test split")
-        for name in self.students:
+        for name in self.trainings:
             self.train_config(name)
         return self
 
@@ -111,13 +114,21 @@ class LeafRecipe(Part):
         """Every (collection, split) that is reported on, in the recipe's order."""
         return [(name, split) for name, part in self.data.items() for split in part.test]
 
-    def train_config(self, student: str) -> AlignConfig:
-        """The training settings of one student: `train` with the student's differences.
+    @property
+    def trainings(self) -> dict[str, Training]:
+        """Name -> each training: one a student, or one a student and seed."""
+        return trainings(self.students, self.seeds)
+
+    def train_config(self, training: str) -> AlignConfig:
+        """The settings of one training, or of a student with the seed of `train`.
 
         Only what was given counts as given, so that the defaults of static students stay theirs.
         """
-        part = self.students[student]
+        found = self.trainings.get(training) or Training(training, None)
+        part = self.students[found.variant]
         settings = self.train.model_dump(exclude_unset=True) | part.train
+        if found.seed is not None:
+            settings |= {"seed": found.seed}
         if part.keep_layers is not None:
             settings["preparation"] = settings.get("preparation", {}) | {"keep_layers": part.keep_layers}
         return AlignConfig.model_validate(settings)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from rankdistill.recipe.leaf.experiment import LeafExperiment
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.steps import Progress, Step
+from rankdistill.recipe.trained import gathered
 
 if TYPE_CHECKING:
+    from rankdistill.evaluation.comparing import Trained
     from rankdistill.evaluation.evaluating import Costs
 
 TEACHER = "teacher"
@@ -45,7 +47,7 @@ class Systems:
         made = self.experiment
         documents = made.teacher_index(data)
         yield System(TEACHER, made.recipe.teacher.model, documents)
-        for name in made.recipe.students:
+        for name in made.recipe.trainings:
             student = made.student(name)
             yield System(name, str(student.folder), made.student_index(data, name))
             yield System(asymmetric(name), str(student.folder), documents, (student,))
@@ -53,6 +55,12 @@ class Systems:
     def evaluations(self, data: str, split: str) -> dict[str, Step]:
         """System -> the step that evaluates it on a split of a collection; the teacher first."""
         return {system.name: self._evaluation(system, data, split) for system in self.of(data)}
+
+    def evaluated(self, data: str, split: str) -> dict[str, Path | Trained]:
+        """System -> its evaluation on a split, or those of its trainings, for `comparing.compare`."""
+        folders = {name: step.folder for name, step in self.evaluations(data, split).items()}
+        standard = {name: one.variant for name, one in self.experiment.recipe.trainings.items()}
+        return gathered(folders, standard | {asymmetric(name): asymmetric(one) for name, one in standard.items()})
 
     def _evaluation(self, system: System, data: str, split: str) -> Step:
         made = self.experiment

@@ -44,8 +44,8 @@ class Experiment:
         """Every step up to the indexes, each after those it needs."""
         steps = [*self.collection.needs, self.candidates, *present(self.teacher), self.scores, *present(self.initial)]
         steps.append(self.initial_index)
-        for variant in self.recipe.variants:
-            steps += [self.student(variant), self.index(variant)]
+        for training in self.recipe.trainings:
+            steps += [self.student(training), self.index(training)]
         return steps
 
     @cached_property
@@ -110,9 +110,9 @@ class Experiment:
         """Reference of the student before training."""
         return str(self.initial.folder) if self.initial else self.recipe.student.model
 
-    def student(self, variant: str) -> Step:
-        """Trains one student."""
-        config = self.recipe.train_config(variant)
+    def student(self, training: str) -> Step:
+        """Trains one student, of those in `Recipe.trainings`."""
+        config = self.recipe.train_config(training)
         settings: dict[str, Any] = {
             "train": config.decisive(),
             "student": models.resolve(self.recipe.student.model).weights_hash,
@@ -137,12 +137,12 @@ class Experiment:
                 command=self.command,
             )
 
-        return self.workspace.step(f"student-{slug(variant)}", "steps", settings, needs, work, lambda: config.steps)
+        return self.workspace.step(f"student-{slug(training)}", "steps", settings, needs, work, lambda: config.steps)
 
-    def index(self, variant: str) -> Step:
+    def index(self, training: str) -> Step:
         """Indexes the corpus with one trained student."""
-        student = self.student(variant)
-        return self._index(slug(variant), str(student.folder), [student], {}, self.recipe.train_config(variant).type)
+        student = self.student(training)
+        return self._index(slug(training), str(student.folder), [student], {}, self.recipe.train_config(training).type)
 
     @cached_property
     def initial_index(self) -> Step:

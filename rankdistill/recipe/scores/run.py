@@ -48,10 +48,10 @@ class ScoresRun:
     def _report(self, split: str) -> Results:
         from rankdistill.evaluation import comparing, report
 
-        evaluations = Systems(self.experiment).evaluations(split)
+        evaluations = Systems(self.experiment).evaluated(split)
         results = comparing.compare(
-            [step.folder for step in evaluations.values()],
-            evaluations[INITIAL].folder,
+            list(evaluations.values()),
+            evaluations[INITIAL],
             title=f"{self.recipe.name}, {split}",
             command=self.command,
         )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from rankdistill.index.recipes import IndexRecipe
-from rankdistill.recipe.parts import Part, SourcePart, require_names
+from rankdistill.recipe.parts import SEEDS, Part, SourcePart, Training, require_names, require_seeds, trainings
 from rankdistill.recipe.scores.mining import MinePart
 from rankdistill.teachers.teaching.config import TeachConfig
 from rankdistill.training.config import SPARSE_TYPES, TrainConfig, TypeName
@@ -71,6 +71,7 @@ class Recipe(Part):
     variants: dict[str, dict[str, Any]] = Field(
         {"student": {}}, description="Students by name, each with the settings in which it differs from `train`."
     )
+    seeds: list[int] | None = Field(None, min_length=1, description=SEEDS)
     index: IndexRecipe = IndexRecipe.model_validate({})
     evaluate: EvaluatePart = EvaluatePart.model_validate({})
 
@@ -78,7 +79,8 @@ class Recipe(Part):
     def _variants_are_valid(self) -> Recipe:
         if not self.variants:
             raise ValueError("variants: name at least one student")
-        require_names("variants", self.variants)
+        require_names("variants", self.trainings)
+        require_seeds(self.seeds, {name: "seed" in settings for name, settings in self.variants.items()})
         types = {name: self.train_config(name).type for name in self.variants}
         for name, type_ in types.items():
             if type_ in RERANKERS:
@@ -97,6 +99,13 @@ class Recipe(Part):
         """What the student before training is used as: the type of the first student."""
         return self.train_config(next(iter(self.variants))).type
 
-    def train_config(self, variant: str) -> TrainConfig:
-        """The training settings of one student: `train` with the variant's differences."""
-        return TrainConfig.model_validate(self.train.model_dump() | self.variants[variant])
+    @property
+    def trainings(self) -> dict[str, Training]:
+        """Name -> each training: one a variant, or one a variant and seed."""
+        return trainings(self.variants, self.seeds)
+
+    def train_config(self, training: str) -> TrainConfig:
+        """The settings of one training, or of a variant with the seed of `train`."""
+        found = self.trainings.get(training) or Training(training, None)
+        settings = self.train.model_dump() | self.variants[found.variant]
+        return TrainConfig.model_validate(settings if found.seed is None else settings | {"seed": found.seed})

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.steps import Progress, Step
+from rankdistill.recipe.trained import gathered
 
 if TYPE_CHECKING:
+    from rankdistill.evaluation.comparing import Trained
     from rankdistill.evaluation.evaluating import Costs
     from rankdistill.evaluation.retrieve import Retriever
 
@@ -39,11 +42,16 @@ class Systems:
             BM25: self._evaluation(BM25, split, data, {}),
             INITIAL: self._evaluation(INITIAL, split, [made.initial_index], {}),
         }
-        for variant in made.recipe.variants:
-            systems[variant] = self._evaluation(variant, split, [made.student(variant), made.index(variant)], {})
+        for training in made.recipe.trainings:
+            systems[training] = self._evaluation(training, split, [made.student(training), made.index(training)], {})
         depth = {"rerank_depth": made.recipe.evaluate.rerank_depth}
         systems[TEACHER] = self._evaluation(TEACHER, split, [*data, made.scores], depth)
         return systems
+
+    def evaluated(self, split: str) -> dict[str, Path | Trained]:
+        """System -> its evaluation on `split`, or those of its trainings, for `comparing.compare`."""
+        folders = {name: step.folder for name, step in self.evaluations(split).items()}
+        return gathered(folders, {name: one.variant for name, one in self.experiment.recipe.trainings.items()})
 
     def retriever(self, name: str, progress: Progress) -> Retriever:
         """The system called `name`, ready to be evaluated."""
@@ -99,6 +107,6 @@ class Systems:
     def _model(self, name: str) -> str | None:
         """Reference of the model that the system called `name` runs; None for BM25."""
         made = self.experiment
-        if name in made.recipe.variants:
+        if name in made.recipe.trainings:
             return str(made.student(name).folder)
         return {TEACHER: made.teacher_model, INITIAL: made.initial_model}.get(name)
