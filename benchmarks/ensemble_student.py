@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from rankdistill import data, teachers
 from rankdistill.data import Dataset
 from rankdistill.ensembles.source import Ensemble
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=300)
-    given = parser.parse_args()
+    given = parse(parser)
     dataset = data.load(given.data)
     store = _scored(dataset, given.store, given.work / "store")
     ranking = {teacher_id: _mrr(store, teacher_id) for teacher_id in store.teacher_ids}

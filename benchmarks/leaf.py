@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from rankdistill.evaluation import report
 from rankdistill.recipe import loading
 from rankdistill.recipe.leaf.run import LeafRun
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--set", action="append", default=[])
-    given = parser.parse_args()
+    given = parse(parser)
     sources = loading.expect(loading.load(RECIPE, []), LeafRecipe).data
     overrides = [*(f"data.{name}.source={given.data / part.source}" for name, part in sources.items()), *given.set]
     sets = [word for override in overrides for word in ("--set", override)]

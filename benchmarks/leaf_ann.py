@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.leaf_students import add_arguments, students_of
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from rankdistill.data import load
 from rankdistill.evaluation.ann import AnnRecall, parse_effort, recall_curves
 from rankdistill.evaluation.ann_report import curve_rows, needed_rows
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--max-length", type=int)
     parser.add_argument("--factory", action="append", choices=INDEXES)
     add_arguments(parser)
-    given = parser.parse_args()
+    given = parse(parser)
 
     dataset = load(given.data, "lenient")
     teacher = TextEncoder(given.teacher, max_length=given.max_length)

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.leaf_students import add_arguments, students_of
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from rankdistill.data import load
 from rankdistill.evaluation.embedded import Pairing
 from rankdistill.evaluation.precisions import PRECISIONS
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--max-length", type=int)
     add_arguments(parser)
-    given = parser.parse_args()
+    given = parse(parser)
 
     dataset = load(given.data, "lenient")
     teacher = TextEncoder(given.teacher, max_length=given.max_length)

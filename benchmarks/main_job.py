@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from rankdistill.evaluation import comparing, report
 from rankdistill.recipe import loading
 from rankdistill.recipe.scores.experiment import Experiment
@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
     parser.add_argument("--set", action="append", default=[])
-    given = parser.parse_args()
+    given = parse(parser)
     overrides = [f"data.source={given.data}", *given.set]
     sets = [word for override in overrides for word in ("--set", override)]
     subprocess.run([str(Path(sys.executable).parent / "rankdistill"), "run", str(RECIPE), *sets], check=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.held_vectors import HeldPairs, HeldTokens
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from rankdistill import data, teachers
 from rankdistill.data import Dataset
 from rankdistill.evaluation import comparing, report
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--set", action="append", default=[], help="of the recipe, such as train.batch_size=8")
     parser.add_argument("--splits", help="of the recipe's test splits; all unless given")
-    given = parser.parse_args()
+    given = parse(parser)
     dataset = data.load(given.data, "lenient")
     overrides = [f"data.source={given.data}", f"train.steps={given.steps}", *given.set]
     recipe = loading.expect(loading.load(RECIPE, overrides), Recipe)

@@ -20,7 +20,7 @@ from typing import Any
 import polars as pl
 
 from benchmarks.mined_store import mined
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from rankdistill import data, teachers
 from rankdistill.evaluation import comparing, report
 from rankdistill.evaluation.evaluating import evaluate
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--student", default=STUDENT, help="to start from")
     parser.add_argument("--keep-layers", default=KEPT_LAYERS, help="of the student")
     parser.add_argument("--skip", action="append", default=[], choices=list(CHOICES)[1:], help="a choice; repeatable")
-    given = parser.parse_args()
+    given = parse(parser)
     layers = [int(layer) for layer in given.keep_layers.split(",")]
     dataset = data.load(given.data, "lenient")
     sources = [named("bm25"), named("dense", given.student, SETTINGS["max_document_length"])]

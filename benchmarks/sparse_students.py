@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.apart import CHOICE, HELD_OUT, kept_apart
 from benchmarks.mined_store import mined
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from benchmarks.sparse_corpus import EncodedCorpus, OwnScores
 from rankdistill import data, teachers
 from rankdistill.data import Dataset
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--start", default=START, help="model that the students start from")
     parser.add_argument("--teacher", default=TEACHER, help="embedding model")
     parser.add_argument("--backends", default=",".join(BACKENDS))
-    given = parser.parse_args()
+    given = parse(parser)
     dataset = kept_apart(data.load(given.data, "lenient"), given.queries, CHOICE_QUERIES, given.work / "data")
     own = given.work / "systems" / BEFORE
     corpus = _corpus(given.start, own)

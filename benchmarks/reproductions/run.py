@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 
 HERE = Path(__file__).resolve().parent
 CASES_FILE = HERE / "published.yaml"
@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=os.environ.get("RANKDISTILL_DATA"), help="has scifact/, nfcorpus/")
     parser.add_argument("--out", type=Path, default=Path("runs/reproductions"))
-    arguments = parser.parse_args()
+    arguments = parse(parser)
     if arguments.data is None:
         parser.error("give --data, or set RANKDISTILL_DATA")
     cases = yaml.safe_load(CASES_FILE.read_text(encoding="utf-8"))

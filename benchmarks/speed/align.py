@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from benchmarks.speed.race import race, sample_texts
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--query-share", type=float, default=0.3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    given = parse(parser)
 
     import torch
 

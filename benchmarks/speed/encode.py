@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from benchmarks.speed.judged import judged_pairs
 from benchmarks.speed.race import best_batch_size, ceiling, default_choice, describe, race, sample_texts, table
 from benchmarks.speed.score import BACKENDS
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--backends", nargs="+", default=BACKENDS)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    given = parse(parser)
 
     import torch
     from sentence_transformers import SentenceTransformer

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.leaf_students import add_arguments, students_of
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from benchmarks.speed.race import sample_texts
 
 Encode = Callable[[Sequence[str]], np.ndarray]
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--backends", nargs="+", default=BACKENDS)
     parser.add_argument("--seed", type=int, default=0)
     add_arguments(parser)
-    given = parser.parse_args()
+    given = parse(parser)
 
     import torch
 

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from benchmarks.speed.judged import JudgedPairs, judged_pairs
 from benchmarks.speed.race import best_batch_size, ceiling, default_choice, describe, race, table
 
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--backends", nargs="+", default=BACKENDS)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    given = parse(parser)
     judged = judged_pairs(given.data, given.split, given.judged, given.seed)
     with tempfile.TemporaryDirectory() as folder:
         content = _race(given, given.model or _random_head(Path(folder), given.seed), judged)

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from rankdistill import data
 from rankdistill.index import registry
 from rankdistill.index.base import NOTHING, Searcher
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--k", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", choices=CONTESTS, action="append")
-    given = parser.parse_args()
+    given = parse(parser)
     rows: list[dict[str, Any]] = []
     for name in given.only or CONTESTS:
         with tempfile.TemporaryDirectory() as folder:

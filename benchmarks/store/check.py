@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 
 DEPTH, SHARD, DOCUMENTS = 50, 8192, 200_000
 LIMIT_MIB = 1536
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--teachers", type=int, default=3)
     parser.add_argument("--work", type=Path, default=Path("runs/check"))
     parser.add_argument("--child", action="store_true")
-    given = parser.parse_args()
+    given = parse(parser)
     if given.child:
         print(json.dumps(_measure(given.work)))
         return

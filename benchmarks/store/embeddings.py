@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 
 BATCH = 32
 BATCHES = 5_000
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--dimension", type=int, default=384)
     parser.add_argument("--work", type=Path, default=Path("runs/embeddings"))
     parser.add_argument("--child", type=int)
-    given = parser.parse_args()
+    given = parse(parser)
     if given.child:
         print(json.dumps(_measure(given.child, given.dimension, given.work)))
         return

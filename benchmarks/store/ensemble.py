@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 
 TEACHERS = ("alpha", "beta", "gamma")
 DEPTH = 100
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--work", type=Path, default=Path("runs/ensemble"))
     parser.add_argument("--child", choices=WAYS)
-    given = parser.parse_args()
+    given = parse(parser)
     if given.child:
         print(json.dumps(_measure(WAYS[given.child], given.work)))
         return

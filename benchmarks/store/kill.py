@@ -15,13 +15,13 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from benchmarks.store.killing import command, hashes, parser, prepare, shards
 
 
 def main() -> None:
     """Run the trials; exits with 1 if one store differs."""
-    given = parser(__doc__, "runs/kill", kills=10, unit_size=512).parse_args()
+    given = parse(parser(__doc__, "runs/kill", kills=10, unit_size=512))
     seconds = prepare(given)
     whole = hashes(given.work / "whole")
 

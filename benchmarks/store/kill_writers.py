@@ -24,7 +24,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 from benchmarks.store.killing import command, hashes, parser, prepare, shards
 
 WRITERS = 3
@@ -66,7 +66,7 @@ def main() -> None:
     options = parser(__doc__, "runs/kill_writers", kills=20, unit_size=128)
     options.add_argument("--ray-kills", type=int, default=20)
     options.set_defaults(queries=100)
-    given = options.parse_args()
+    given = parse(options)
     trials = Trials(given, prepare(given))
     stores: list[Path] = []
     for kind, wanted, trial in (("local", given.kills, _local), ("ray", given.ray_kills, _ray)):

@@ -18,7 +18,7 @@ import time
 import zlib
 from pathlib import Path
 
-from benchmarks.provenance import write_results
+from benchmarks.provenance import parse, write_results
 
 DOCUMENTS = 20_000
 QUERIES = 20_000
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--work", type=Path, default=Path("runs/memory"))
     parser.add_argument("--child", type=int)
-    given = parser.parse_args()
+    given = parse(parser)
     if given.child:
         print(json.dumps(_measure(given.child, given.work)))
         return
