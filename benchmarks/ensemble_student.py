@@ -1,4 +1,4 @@
-"""A student trained on a calibrated ensemble against the same student trained on the best single teacher.
+"""Students trained on a calibrated ensemble against the same ones trained on the best single teacher.
 
     python -m benchmarks.ensemble_student --data DIR --store STORE --work WORK [--steps 300]
 
@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from benchmarks import seeds
 from benchmarks.provenance import parse, write_results
 from rankdistill import data, teachers
 from rankdistill.data import Dataset
 from rankdistill.ensembles.source import Ensemble
-from rankdistill.evaluation import comparing, report
 from rankdistill.evaluation.evaluating import evaluate
 from rankdistill.evaluation.opening import open_retriever
 from rankdistill.index import build
@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=300)
+    seeds.add_argument(parser)
     given = parse(parser)
     dataset = data.load(given.data)
     store = _scored(dataset, given.store, given.work / "store")
@@ -53,15 +54,15 @@ def main() -> None:
     best = max(ranking, key=lambda teacher_id: ranking[teacher_id])
     print("MRR of the labelled positives among the candidates, training queries:", ranking, flush=True)
     ensemble = Ensemble(store, store.teacher_ids, "zscore", "error", reference=best)
-    students = {SINGLE: (store, best), ENSEMBLE: (ensemble, None)}
-    folders = {
-        name: list(_evaluations(dataset, given.work / name.replace(" ", "-"), name, source, teacher_id, given.steps))
-        for name, (source, teacher_id) in students.items()
+    students: dict[str, tuple[Any, str | None]] = {SINGLE: (store, best), ENSEMBLE: (ensemble, None)}
+    made = {
+        name: [list(_evaluations(dataset, given.work, name, source, given.steps, seed)) for seed in given.seeds]
+        for name, source in students.items()
     }
-    splits = {
-        split: _compare({name: found[place] for name, found in folders.items()})
-        for place, split in enumerate(TEST_SPLITS)
-    }
+    splits = {}
+    for place, split in enumerate(TEST_SPLITS):
+        systems = {name: seeds.trained(name, [one[place] for one in trainings]) for name, trainings in made.items()}
+        splits[split] = seeds.compared(systems, SINGLE)
     content = {"teachers": ranking, "best": best, "ensemble": ensemble.fingerprint, "splits": splits}
     print(write_results("ensemble_student", content, given.data.name))
 
@@ -96,17 +97,18 @@ def _mrr(store: ScoreStore, teacher_id: str) -> float:
 
 
 def _evaluations(
-    dataset: Dataset, folder: Path, name: str, source: Any, teacher_id: str | None, steps: int
+    dataset: Dataset, work: Path, name: str, source: tuple[Any, str | None], steps: int, seed: int
 ) -> Iterator[Path]:
     """Train and index a student; yield the folder of its evaluation on each test split."""
+    folder = work / f"{name.replace(' ', '-')}-seed-{seed}"
     recipe = loading.expect(loading.load(RECIPE, [f"data.source={dataset.path}", f"train.steps={steps}"]), Recipe)
-    config = recipe.train_config("margin-mse")
+    store, teacher_id = source
     student = train(
         dataset,
-        source,
+        store,
         recipe.student.model,
         folder / "student",
-        config,
+        recipe.train_config("margin-mse").model_copy(update={"seed": seed}),
         split=recipe.data.train,
         keep_layers=recipe.student.keep_layers,
         teacher_id=teacher_id,
@@ -116,19 +118,6 @@ def _evaluations(
         out = folder / f"evaluation-{split}"
         evaluate(open_retriever(dataset, str(student), folder / "index", name=name), dataset, split, out)
         yield out
-
-
-def _compare(folders: Mapping[str, Path]) -> dict[str, Any]:
-    results = comparing.compare(list(folders.values()), folders[SINGLE])
-    print(f"\n{results.split}, {results.queries} queries")
-    for system in results.systems:
-        print(f"  {system.name:22} nDCG@10 {system.measures['ndcg_at_10']:.4f}")
-    for row in report.comparison_rows(results, "ndcg_at_10")[1]:
-        print("  ", *row)
-    return {
-        "systems": [system.model_dump(exclude={"latency_ms", "per_query"}) for system in results.systems],
-        "comparisons": [found.model_dump() for found in results.comparisons],
-    }
 
 
 if __name__ == "__main__":

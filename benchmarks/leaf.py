@@ -66,7 +66,7 @@ def main() -> None:
             }
             for results in every
         },
-        "training": {name: _log(run, name) for name in recipe.students},
+        "training": {name: _log(run, name) for name in recipe.trainings},
     }
     print(write_results("leaf", content, ", ".join(recipe.data)))
 

@@ -3,7 +3,8 @@
     python -m benchmarks.main_job --data DIR [--set train.steps=100]
 
 Writes benchmarks/results/main_job.json: every system's measures with intervals, and paired, Holm-corrected comparisons
-with the student before training, with the contrastive student, and with BM25.
+with the student before training, with the contrastive student, and with BM25. Each student is trained once with each of
+the recipe's seeds; the teacher is taught once.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def main() -> None:
     recipe = experiment.recipe
     splits = {}
     for split in recipe.data.test:
-        folders = {name: step.folder for name, step in Systems(experiment).evaluations(split).items()}
-        compared = {baseline: comparing.compare(list(folders.values()), folders[baseline]) for baseline in BASELINES}
+        found = Systems(experiment).evaluated(split)
+        compared = {baseline: comparing.compare(list(found.values()), found[baseline]) for baseline in BASELINES}
         for baseline, results in compared.items():
             print(f"\n{split}, against {baseline}")
             for row in report.comparison_rows(results, "ndcg_at_10")[1]:
@@ -51,7 +52,8 @@ def main() -> None:
         splits[split] = {
             "queries": first.queries,
             "systems": [system.model_dump(exclude={"latency_ms", "per_query"}) for system in first.systems],
-            "comparisons": [found.model_dump() for results in compared.values() for found in results.comparisons],
+            "comparisons": [one.model_dump() for results in compared.values() for one in results.comparisons],
+            "test": first.signature["test"],
         }
     seconds = {step.name: Times(experiment.root).of(step) for step in all_steps(experiment)}
     content = {

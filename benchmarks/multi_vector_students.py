@@ -3,9 +3,9 @@
     python -m benchmarks.multi_vector_students --data DIR --store STORE --work WORK [--teacher TEACHER] [--steps 400]
 
 STORE is a score store of DIR's training queries, such as the `scores` step of `benchmarks.main_job`, and TEACHER the
-cross-encoder that made it, its `teacher` step. The bi-encoder and the multi-vector student start from the same two
-layers of the same encoder; the cross-encoder starts from those of TEACHER, or of the encoder where none is given, since
-it must learn to compare two texts from scratch then. All see the same rows for as many steps; but for the pair head,
+cross-encoder that made it, its `teacher` step. Each student is trained once a seed. The bi-encoder and the multi-vector
+student start from the same two layers of the same encoder; the cross-encoder starts from those of TEACHER, or of the
+encoder where none is given, since it must learn to compare two texts from scratch then. All see the same rows for as many steps; but for the pair head,
 which is trained over the vectors of the bi-encoder: it sees as many other rows, because the bi-encoder has learned its
 own by heart. Settings are those of recipes/msmarco_mini.yaml, but for `--set`, and nothing is chosen on the test
 splits. Each is evaluated as a first stage where it can be one, and re-ranking what BM25 finds and what the bi-encoder
@@ -17,13 +17,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
+from benchmarks import seeds
 from benchmarks.held_vectors import HeldPairs, HeldTokens
 from benchmarks.provenance import parse, write_results
 from rankdistill import data, teachers
 from rankdistill.data import Dataset
-from rankdistill.evaluation import comparing, report
 from rankdistill.evaluation.evaluating import Costs, evaluate
 from rankdistill.evaluation.footprint import footprint
 from rankdistill.evaluation.opening import open_retriever
@@ -42,6 +41,9 @@ EXACT, APPROXIMATE = "exact", "token-ivf"
 INDEXES = ((BI_ENCODER, EXACT), (MULTI_VECTOR, EXACT), (MULTI_VECTOR, APPROXIMATE))
 RERANKERS = (MULTI_VECTOR, CROSS_ENCODER, PAIR_HEAD)
 BASELINE = f"{BI_ENCODER}, {EXACT}"
+OTHER_ROWS = 1000
+"""Added to the seed of the pair head, so that it is trained on other rows than any encoder."""
+
 LATENCY_QUERIES = 40
 K = 100
 
@@ -55,29 +57,42 @@ def main() -> None:
     parser.add_argument("--teacher", help="cross-encoder whose layers the cross-encoder student starts from")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--set", action="append", default=[], help="of the recipe, such as train.batch_size=8")
+    seeds.add_argument(parser)
     parser.add_argument("--splits", help="of the recipe's test splits; all unless given")
     given = parse(parser)
     dataset = data.load(given.data, "lenient")
     overrides = [f"data.source={given.data}", f"train.steps={given.steps}", *given.set]
     recipe = loading.expect(loading.load(RECIPE, overrides), Recipe)
     names = given.splits.split(",") if given.splits else recipe.data.test
-    students = _students(dataset, given.store, given.work, recipe, given.teacher)
-    indexes = _indexes(dataset, students, given.work)
-    splits = {split: _split(dataset, split, students, indexes, given.work) for split in names}
-    exact, approximate = (indexes[f"{MULTI_VECTOR}, {backend}"] for backend in (EXACT, APPROXIMATE))
-    recall = {split: _recall(dataset.queries(split), exact, approximate) for split in names}
-    print(f"recall@{K} of {APPROXIMATE} against exact MaxSim:", recall)
+    folders: dict[str, dict[str, list[Path]]] = {split: {} for split in names}
+    recalls: dict[str, list[float]] = {split: [] for split in names}
+    for seed in given.seeds:
+        work = given.work / f"seed-{seed}"
+        students = _students(dataset, given.store, work, recipe, given.teacher, seed)
+        indexes = _indexes(dataset, students, work)
+        exact, approximate = (indexes[f"{MULTI_VECTOR}, {backend}"] for backend in (EXACT, APPROXIMATE))
+        for split in names:
+            for name, folder in _evaluated(dataset, split, students, indexes, work):
+                folders[split].setdefault(name, []).append(folder)
+            recalls[split].append(_recall(dataset.queries(split), exact, approximate))
+            print(f"seed {seed}, {split}: recall@{K} of {APPROXIMATE} against exact MaxSim {recalls[split][-1]}")
+    splits = {
+        split: seeds.compared({name: seeds.trained(name, paths) for name, paths in found.items()}, BASELINE)
+        for split, found in folders.items()
+    }
     content = {
         "train": recipe.train_config("margin-mse").decisive(),
         "student": recipe.student.model_dump(),
         "documents": len(dataset.doc_ids),
         "splits": splits,
-        f"recall_at_{K}_of_{APPROXIMATE}": recall,
+        f"recall_at_{K}_of_{APPROXIMATE}": recalls,
     }
     print(write_results("multi_vector_students", content, given.data.name))
 
 
-def _students(dataset: Dataset, store: Path, work: Path, recipe: Recipe, teacher: str | None) -> dict[str, Path]:
+def _students(
+    dataset: Dataset, store: Path, work: Path, recipe: Recipe, teacher: str | None, seed: int
+) -> dict[str, Path]:
     """By type; the pair head starts from the trained bi-encoder, whose vectors stay."""
     students: dict[str, Path] = {}
     for kind in (BI_ENCODER, MULTI_VECTOR, CROSS_ENCODER, PAIR_HEAD):
@@ -87,9 +102,8 @@ def _students(dataset: Dataset, store: Path, work: Path, recipe: Recipe, teacher
             start, layers = str(students[BI_ENCODER]), None
         if kind == CROSS_ENCODER and teacher is not None:
             start = teacher
-        config = recipe.train_config("margin-mse")
-        seed = config.seed + 1 if kind == PAIR_HEAD else config.seed
-        config = config.model_copy(update={"type": kind, "seed": seed})
+        own = seed + OTHER_ROWS if kind == PAIR_HEAD else seed
+        config = recipe.train_config("margin-mse").model_copy(update={"type": kind, "seed": own})
         out = work / "students" / kind
         students[kind] = train(
             dataset, ScoreStore(store), start, out, config, split=recipe.data.train, keep_layers=layers
@@ -130,27 +144,15 @@ def _systems(
             yield Reranker(dataset, first, scorer, name, K), Costs(size.model_bytes, None, size.parameters)
 
 
-def _split(
+def _evaluated(
     dataset: Dataset, split: str, students: Mapping[str, Path], indexes: Mapping[str, Path], work: Path
-) -> dict[str, Any]:
-    folders = {}
+) -> Iterator[tuple[str, Path]]:
+    """Each system and the folder of its evaluation; its latency is that of this machine at this moment."""
     for system, costs in _systems(dataset, students, indexes):
         out = work / "evaluations" / split / system.name.replace(", ", "-").replace(" ", "-")
         print("evaluating", system.name, "on", split, flush=True)
         evaluate(system, dataset, split, out, costs=costs, latency_queries=LATENCY_QUERIES)
-        folders[system.name] = out
-    results = comparing.compare(list(folders.values()), folders[BASELINE])
-    print(f"\n{split}, {results.queries} queries")
-    for found in results.systems:
-        milliseconds = found.latency_ms.p50 if found.latency_ms else float("nan")
-        size = (found.index_bytes or 0) / 1e6
-        print(f"  {found.name:24} nDCG@10 {found.measures['ndcg_at_10']:.4f} {milliseconds:8.1f} ms {size:8.1f} MB")
-    for row in report.comparison_rows(results, "ndcg_at_10")[1]:
-        print("  ", *row)
-    return {
-        "systems": [found.model_dump(exclude={"per_query"}) for found in results.systems],
-        "comparisons": [test.model_dump() for test in results.comparisons],
-    }
+        yield system.name, out
 
 
 def _recall(queries: Mapping[str, str], exact: Path, approximate: Path) -> float:

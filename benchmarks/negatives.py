@@ -3,10 +3,10 @@
     python -m benchmarks.negatives --data DIR --teacher TEACHER --work WORK [--queries 4000] [--steps 300]
 
 TEACHER scores candidates of BM25 and of a dense model (the student before training) for the same training queries, once
-each; the `teacher` step of `benchmarks.main_job` makes a suitable one. Then a student is trained for each choice among
-them, on as many negatives a row and as many steps. Everything is judged on `dev`, query by query against BM25's
-negatives alone: choosing negatives is a choice, and no test query takes part in it. Interrupted, the same command goes
-on.
+each; the `teacher` step of `benchmarks.main_job` makes a suitable one. Then students are trained for each choice among
+them, one a seed, on as many negatives a row and as many steps. Everything is judged on `dev`, query by query against
+BM25's negatives alone: choosing negatives is a choice, and no test query takes part in it. Interrupted, the same
+command goes on.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from typing import Any
 
 import polars as pl
 
+from benchmarks import seeds
 from benchmarks.mined_store import mined
 from benchmarks.provenance import parse, write_results
 from rankdistill import data, teachers
-from rankdistill.evaluation import comparing, report
+from rankdistill.evaluation.comparing import Trained
 from rankdistill.evaluation.evaluating import evaluate
 from rankdistill.evaluation.opening import open_retriever
 from rankdistill.index import build
@@ -65,6 +66,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--student", default=STUDENT, help="to start from")
     parser.add_argument("--keep-layers", default=KEPT_LAYERS, help="of the student")
+    seeds.add_argument(parser)
     parser.add_argument("--skip", action="append", default=[], choices=list(CHOICES)[1:], help="a choice; repeatable")
     given = parse(parser)
     layers = [int(layer) for layer in given.keep_layers.split(",")]
@@ -72,20 +74,23 @@ def main() -> None:
     sources = [named("bm25"), named("dense", given.student, SETTINGS["max_document_length"])]
     teacher = teachers.load(given.teacher)
     store = mined(dataset, sources, [teacher], given.work, given.queries, given.depth, given.sample)
-    folders, negatives = {}, {}
+    systems: dict[str, Path | Trained] = {}
+    negatives: dict[str, Any] = {}
     choices = {name: choice for name, choice in CHOICES.items() if name not in given.skip}
     for name, choice in choices.items():
-        work = given.work / name.replace(", ", "-")
-        config = TrainConfig.model_validate({**SETTINGS, **choice, "steps": given.steps})
-        student = train(dataset, store, given.student, work / "student", config, keep_layers=layers)
-        build(dataset, str(student), work / "index", snippet_length=0)
-        folders[name] = work / f"evaluation-{SPLIT}"
-        system = open_retriever(dataset, index=work / "index", name=name)
-        evaluate(system, dataset, SPLIT, folders[name])
-        negatives[name] = _view(student)
-        print(name, negatives[name], flush=True)
+        folders = []
+        for seed in given.seeds:
+            work = given.work / name.replace(", ", "-") / f"seed-{seed}"
+            config = TrainConfig.model_validate({**SETTINGS, **choice, "steps": given.steps, "seed": seed})
+            student = train(dataset, store, given.student, work / "student", config, keep_layers=layers)
+            build(dataset, str(student), work / "index", snippet_length=0)
+            folders.append(work / f"evaluation-{SPLIT}")
+            evaluate(open_retriever(dataset, index=work / "index", name=name), dataset, SPLIT, folders[-1])
+            negatives[name] = _view(student)
+            print(name, "seed", seed, negatives[name], flush=True)
+        systems[name] = seeds.trained(name, folders)
     content = {"settings": SETTINGS, "choices": choices, "hardness": _hardness(store), "negatives": negatives}
-    print(write_results("negatives", {**content, **_compare(folders)}, given.data.name))
+    print(write_results("negatives", {**content, **seeds.compared(systems, BASELINE)}, given.data.name))
 
 
 def _hardness(store: ScoreStore) -> dict[str, dict[str, float]]:
@@ -102,21 +107,6 @@ def _hardness(store: ScoreStore) -> dict[str, dict[str, float]]:
 def _view(student: Path) -> dict[str, Any]:
     view = json.loads((student / "training_log.json").read_text(encoding="utf-8"))["view"]
     return {name: view[name] for name in ("rows", "negatives_by_source", "dropped_likely_false_negatives")}
-
-
-def _compare(folders: Mapping[str, Path]) -> dict[str, Any]:
-    results = comparing.compare(list(folders.values()), folders[BASELINE])
-    print(f"\n{results.split}, {results.queries} queries")
-    for system in results.systems:
-        print(f"  {system.name:30} nDCG@10 {system.measures['ndcg_at_10']:.4f}")
-    for row in report.comparison_rows(results, "ndcg_at_10")[1]:
-        print("  ", *row)
-    return {
-        "split": results.split,
-        "queries": results.queries,
-        "systems": [system.model_dump(exclude={"latency_ms", "per_query"}) for system in results.systems],
-        "comparisons": [found.model_dump() for found in results.comparisons],
-    }
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@
 The model to start from is indexed, and what it finds for `--queries` of the training queries is mined beside BM25's
 documents: its own mistakes. all-MiniLM-L6-v2 scores both, and so does the model itself; the targets are the mean of
 both teachers' per-query z-scores, in cosines: the students learn what the better teacher adds to what they know. The
-other training queries are kept apart. Some are the split `choice`: a student is trained once for each of `--weights`,
-the weight of its regularisers, and the one with the best nDCG@10 there is kept. The rest are the split `held-out`, on
-which the systems are tested, query by query, as on the collection's own test splits. The documents of a system are
-encoded once, and the same vectors go into each index. Interrupted, the same command goes on.
+other training queries are kept apart. Some are the split `choice`: a student is trained once, with the first seed, for
+each of `--weights`, the weight of its regularisers, and the weight with the best nDCG@10 there is kept; students with
+the other seeds have that weight too. The rest are the split `held-out`, on which the systems are tested, query by
+query, as on the collection's own test splits. The documents of a system are encoded once, and the same vectors go into
+each index; indexes but the exact one are of the first seed's. Interrupted, the same command goes on.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import seeds
 from benchmarks.apart import CHOICE, HELD_OUT, kept_apart
 from benchmarks.mined_store import mined
 from benchmarks.provenance import parse, write_results
@@ -29,7 +31,6 @@ from benchmarks.sparse_corpus import EncodedCorpus, OwnScores
 from rankdistill import data, teachers
 from rankdistill.data import Dataset
 from rankdistill.ensembles.source import Ensemble
-from rankdistill.evaluation import comparing, report
 from rankdistill.evaluation.ann import recall_of
 from rankdistill.evaluation.evaluating import evaluate
 from rankdistill.evaluation.opening import open_retriever
@@ -106,6 +107,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=6000, help="of the training split")
     parser.add_argument("--start", default=START, help="model that the students start from")
     parser.add_argument("--teacher", default=TEACHER, help="embedding model")
+    seeds.add_argument(parser)
     parser.add_argument("--backends", default=",".join(BACKENDS))
     given = parse(parser)
     dataset = kept_apart(data.load(given.data, "lenient"), given.queries, CHOICE_QUERIES, given.work / "data")
@@ -115,25 +117,43 @@ def main() -> None:
     sources = [named("bm25"), named(f"index:{own / EXACT}", kinds=KINDS)]
     targets = _targets(dataset, corpus, sources, given.teacher, given.work, given.queries)
     weights = [float(one) for one in given.weights.split(",")]
-    systems = {BEFORE: given.start}
     choices: dict[str, Any] = {BEFORE: _choice_ndcg(dataset, given.start, own)}
+    found: dict[str, Any] = {}
+    evaluations: dict[str, list[dict[str, Path]]] = {}
+    backends = given.backends.split(",")
+    found[BEFORE], folders = _measure(dataset, BEFORE, given.start, backends, own)
+    evaluations[BEFORE] = [folders]
     for name in STUDENTS:
-        students = {one: _student(dataset, targets, given.start, name, one, given.steps, given.work) for one in weights}
-        tried = {weight: _choice_ndcg(dataset, str(path), path.parent) for weight, path in students.items()}
-        systems[name], choices[name] = str(students[max(weights, key=lambda weight: tried[weight])]), tried
+
+        def student(weight: float, seed: int, name: str = name) -> Path:
+            return _student(dataset, targets, given.start, name, weight, given.steps, seed, given.work)
+
+        paths = {weight: student(weight, given.seeds[0]) for weight in weights}
+        tried = {weight: _choice_ndcg(dataset, str(path), path.parent) for weight, path in paths.items()}
+        weight, choices[name] = max(weights, key=lambda weight: tried[weight]), tried
         print(name, "on the split choice:", tried, "before:", choices[BEFORE], flush=True)
-    found, evaluations = {}, {}
-    for name, model in systems.items():
-        work = own if name == BEFORE else Path(model).parent
-        found[name], evaluations[name] = _measure(dataset, name, model, given.backends.split(","), work)
+        found[name], evaluations[name] = {}, []
+        for place, seed in enumerate(given.seeds):
+            path = student(weight, seed)
+            made, folders = _measure(dataset, name, str(path), backends if place == 0 else [EXACT], path.parent)
+            found[name] = found[name] or made
+            evaluations[name].append(folders)
     content = {
         "settings": SETTINGS | {"steps": given.steps},
         "targets": targets.fingerprint,
         "ndcg_at_10_of_choice": choices,
         "systems": found,
-        "splits": {split: _compare({name: by_split[split] for name, by_split in evaluations.items()})
-                   for split in SPLITS},
-    }  # fmt: skip
+        "splits": {
+            split: seeds.compared(
+                {
+                    name: seeds.trained(name, [one[split] for one in trainings])
+                    for name, trainings in evaluations.items()
+                },
+                BEFORE,
+            )
+            for split in SPLITS
+        },
+    }
     print(write_results("sparse_students", content, given.data.name))
 
 
@@ -151,14 +171,16 @@ def _corpus(model: str, work: Path) -> EncodedCorpus:
     return EncodedCorpus(SparseTextEncoder(model), work / "documents.npz")
 
 
-def _student(dataset: Dataset, targets: Ensemble, start: str, name: str, weight: float, steps: int, work: Path) -> Path:
+def _student(
+    dataset: Dataset, targets: Ensemble, start: str, name: str, weight: float, steps: int, seed: int, work: Path
+) -> Path:
     differing, unit = STUDENTS[name]
     penalty = {"document_regulariser_weight": weight * unit}
     if differing["type"] == "splade":
         penalty["query_regulariser_weight"] = weight * unit
-    config = TrainConfig.model_validate({**SETTINGS, **differing, **penalty, "steps": steps})
-    print("training", name, "with weight", weight, flush=True)
-    return train(dataset, targets, start, work / "students" / f"{name}-{weight}-{steps}" / "student", config)
+    config = TrainConfig.model_validate({**SETTINGS, **differing, **penalty, "steps": steps, "seed": seed})
+    print("training", name, "with weight", weight, "and seed", seed, flush=True)
+    return train(dataset, targets, start, work / "students" / f"{name}-{weight}-{steps}-{seed}" / "student", config)
 
 
 def _choice_ndcg(dataset: Dataset, model: str, work: Path) -> float:
@@ -228,19 +250,6 @@ def _sparsity(queries: Any, documents: Any) -> dict[str, float]:
         "query_terms": float(shares[0].sum()),
         "document_terms": float(shares[1].sum()),
         "flops": float(shares[0] @ shares[1]),
-    }
-
-
-def _compare(folders: Mapping[str, Path]) -> dict[str, Any]:
-    """Every system's measures on a split, and paired tests against the model before training."""
-    results = comparing.compare(list(folders.values()), folders[BEFORE])
-    print(f"\n{results.split}, {results.queries} queries, against the model before training")
-    for row in report.comparison_rows(results, "ndcg_at_10")[1]:
-        print("  ", *row)
-    return {
-        "queries": results.queries,
-        "systems": [system.model_dump(exclude={"latency_ms", "per_query"}) for system in results.systems],
-        "comparisons": [found.model_dump() for found in results.comparisons],
     }
 
 

@@ -17,18 +17,20 @@ def test_it_ends_and_goes_on_where_it_was_stopped(
 ) -> None:
     monkeypatch.setattr(provenance, "RESULTS", tmp_path)
     words = ["--data", tiny_beir, "--teacher", tiny_cross_encoder, "--work", tmp_path / "work", "--steps", 2]
+    words += ["--seeds", "13,14"]
     words += ["--student", tiny_encoder, "--keep-layers", "0,2", "--queries", 10, "--depth", 20]
     monkeypatch.setattr(sys, "argv", ["negatives", *map(str, words)])
     with monkeypatch.context() as stopping:
         stopping.setattr(negatives, "build", stop)
         with pytest.raises(KeyboardInterrupt):
             negatives.main()
-    trained = tmp_path / "work" / negatives.BASELINE / "student" / "model.safetensors"
+    trained = tmp_path / "work" / negatives.BASELINE / "seed-13" / "student" / "model.safetensors"
     written = trained.stat().st_mtime_ns
     negatives.main()
     assert trained.stat().st_mtime_ns == written
     found = json.loads((tmp_path / "negatives.json").read_text())
     assert {system["name"] for system in found["systems"]} == set(negatives.CHOICES)
+    assert {system["trainings"] for system in found["systems"]} == {2}
     assert len({row["system"] for row in found["comparisons"]}) == len(negatives.CHOICES) - 1
     assert found["hardness"].keys() == {"bm25", "dense"}
     seen = {name: set(choice["negatives_by_source"]) for name, choice in found["negatives"].items()}

@@ -24,7 +24,7 @@ def test_it_ends_and_repeats_nothing(
     monkeypatch.setattr(sparse_students, "SETTINGS", {**sparse_students.SETTINGS, **SMALL})
     work = tmp_path / "work"
     words = ["--data", str(tiny_beir), "--work", str(work), "--start", tiny_splade, "--teacher", tiny_encoder]
-    words += ["--steps", "2", "--weights", "0.01,0.1", "--backends", "exact", "--queries", "6"]
+    words += ["--steps", "2", "--weights", "0.01,0.1", "--backends", "exact", "--queries", "6", "--seeds", "13,14"]
     monkeypatch.setattr(sys, "argv", ["sparse_students", *words])
     sparse_students.main()
     made = [*work.rglob("*.safetensors"), *work.rglob("documents.npz")]
@@ -45,4 +45,5 @@ def test_it_ends_and_repeats_nothing(
         assert exact["bytes"] > 0
         assert exact["ndcg_at_10"].keys() == {"dl19", "dev", "held-out"}
     for split in found["splits"].values():
+        assert [system["trainings"] for system in split["systems"]] == [1, 2, 2, 2]
         assert {row["system"] for row in split["comparisons"]} == set(sparse_students.STUDENTS)
