@@ -1,10 +1,11 @@
 """The main job on a collection: recipes/msmarco_mini.yaml, with each pair of systems that matters tested.
 
     python -m benchmarks.main_job --data DIR [--set train.steps=100]
+    python -m benchmarks.main_job --recipe quickstart --set "seeds=[13, 14, 15]"
 
-Writes benchmarks/results/main_job.json: every system's measures with intervals, and paired, Holm-corrected comparisons
-with the student before training, with the contrastive student, and with BM25. Each student is trained once with each of
-the recipe's seeds; the teacher is taught once.
+Writes benchmarks/results/main_job.json, or that of the other recipe's name: every system's measures with intervals, and
+paired, Holm-corrected comparisons with the student before training, with the contrastive student, and with BM25. Each
+student is trained once with each of the recipe's seeds; the teacher is taught once.
 """
 
 from __future__ import annotations
@@ -24,26 +25,36 @@ from rankdistill.recipe.scores.systems import BM25, INITIAL, Systems, all_steps
 from rankdistill.recipe.steps import Times
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPE = ROOT / "recipes" / "msmarco_mini.yaml"
+RECIPES = ROOT / "recipes"
+RECIPE = RECIPES / "msmarco_mini.yaml"
 BASELINES = (INITIAL, "contrastive", BM25)
+"""Those of them that a recipe has."""
 
 
 def main() -> None:
     """Run the recipe (what is done is not done again) and compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True)
+    parser.add_argument("--data", help="instead of the recipe's data; the main job needs it")
+    parser.add_argument("--recipe", default=RECIPE.stem, help="of recipes/, of the kind that learns from scores")
     parser.add_argument("--set", action="append", default=[])
     given = parse(parser)
-    overrides = [f"data.source={given.data}", *given.set]
+    path = RECIPES / f"{given.recipe}.yaml"
+    if not path.is_file() or (path == RECIPE and not given.data):
+        parser.error(f"give --data DIR, or another recipe than {path.name}; there are {_names()}")
+    overrides = [*([f"data.source={given.data}"] if given.data else []), *given.set]
     sets = [word for override in overrides for word in ("--set", override)]
-    subprocess.run([str(Path(sys.executable).parent / "rankdistill"), "run", str(RECIPE), *sets], check=True)
+    subprocess.run([str(Path(sys.executable).parent / "rankdistill"), "run", str(path), *sets], check=True)
 
-    experiment = of_recipe(overrides)
+    experiment = of_recipe(overrides, path)
     recipe = experiment.recipe
     splits = {}
     for split in recipe.data.test:
         found = Systems(experiment).evaluated(split)
-        compared = {baseline: comparing.compare(list(found.values()), found[baseline]) for baseline in BASELINES}
+        compared = {
+            baseline: comparing.compare(list(found.values()), found[baseline])
+            for baseline in BASELINES
+            if baseline in found
+        }
         for baseline, results in compared.items():
             print(f"\n{split}, against {baseline}")
             for row in report.comparison_rows(results, "ndcg_at_10")[1]:
@@ -61,12 +72,17 @@ def main() -> None:
         "seconds": seconds,
         "splits": splits,
     }
-    print(write_results("main_job", content, Path(given.data).name))
+    name = "main_job" if path == RECIPE else path.stem
+    print(write_results(name, content, Path(recipe.data.source).name))
 
 
-def of_recipe(overrides: Sequence[str]) -> Experiment:
+def of_recipe(overrides: Sequence[str], path: Path = RECIPE) -> Experiment:
     """The steps of the recipe with `overrides`, whose folders other benchmarks start from."""
-    return Experiment(loading.expect(loading.load(RECIPE, overrides), Recipe))
+    return Experiment(loading.expect(loading.load(path, overrides), Recipe))
+
+
+def _names() -> str:
+    return ", ".join(path.stem for path in sorted(RECIPES.glob("*.yaml")))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@
 STORE is a score store of DIR's training queries, such as the `scores` step of `benchmarks.main_job`, and TEACHER the
 cross-encoder that made it, its `teacher` step. Each student is trained once a seed. The bi-encoder and the multi-vector
 student start from the same two layers of the same encoder; the cross-encoder starts from those of TEACHER, or of the
-encoder where none is given, since it must learn to compare two texts from scratch then. All see the same rows for as many steps; but for the pair head,
-which is trained over the vectors of the bi-encoder: it sees as many other rows, because the bi-encoder has learned its
-own by heart. Settings are those of recipes/msmarco_mini.yaml, but for `--set`, and nothing is chosen on the test
-splits. Each is evaluated as a first stage where it can be one, and re-ranking what BM25 finds and what the bi-encoder
-finds. The pair head scores the vectors that the index of the bi-encoder holds. Interrupted, the same command goes on.
+encoder where none is given, since it must learn to compare two texts from scratch then. All see the same rows for as
+many steps; but for the pair head, which is trained over the vectors of the bi-encoder: it sees as many other rows,
+because the bi-encoder has learned its own by heart. Settings are those of recipes/msmarco_mini.yaml, but for `--set`,
+and nothing is chosen on the test splits. Each is evaluated as a first stage where it can be one, and re-ranking what
+BM25 finds and what the bi-encoder finds. The pair head scores the vectors that the index of the bi-encoder holds.
+Interrupted, the same command goes on.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ BENCHMARKS = {
     "kill": ["store.kill", *ON_MSMARCO],
     "kill writers": ["store.kill_writers", *ON_MSMARCO],
     "main job": ["main_job", *ON_MSMARCO],
+    "quickstart": ["main_job", "--recipe", "quickstart", "--set", "seeds=[13, 14, 15]"],
     "ensemble student": ["ensemble_student", *ON_MSMARCO, "--store", "{scores}", "--work", "{work}/ensemble"],
     "negatives": ["negatives", *ON_MSMARCO, "--teacher", "{teacher}", "--work", "{work}/negatives"],
     "sparse students": ["sparse_students", *ON_MSMARCO, "--work", "{work}/sparse_students"],
