@@ -43,3 +43,20 @@ def test_bad_input_is_an_error_of_ours_and_writes_nothing(evaluated: tuple[Path,
     with pytest.raises(ConfigError, match="measure"):
         run_verb(compare, second, "--baseline", first, "--out", tmp_path / "out", "--measure", "ndcg")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_system_trained_several_times_is_named_with_its_evaluations(
+    evaluated: tuple[Path, Path], tiny_beir: Path, tmp_path: Path
+) -> None:
+    first, second = evaluated
+    evaluate(Bm25Retriever(data.load(tiny_beir), "base"), data.load(tiny_beir), "train", tmp_path / "base")
+    out = tmp_path / "out"
+    shown = run_verb(compare, f"both={first},{second}", "--baseline", tmp_path / "base", "--out", out)
+    assert "by training" in shown.stdout
+    found = json.loads((out / "results.json").read_text())
+    assert [(system["name"], system["trainings"]) for system in found["systems"]] == [("base", 1), ("both", 2)]
+    assert {len(one["by_training"]) for one in found["comparisons"]} == {2}
+    assert "over queries" in found["signature"]["test"]
+    assert "±" in (out / "report.html").read_text()
+    with pytest.raises(ConfigError, match="NAME=FOLDER"):
+        run_verb(compare, "both=", "--baseline", first, "--out", tmp_path / "none")
