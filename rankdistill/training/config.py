@@ -134,6 +134,11 @@ class TrainConfig(RunSettings):
             self.max_negative_score, self.min_margin, self.max_negative_share, self.max_negative_percentile
         )
 
+    @property
+    def contrasts(self) -> bool:
+        """Whether the loss has a contrastive term."""
+        return self.loss == "contrastive" or self.contrastive_weight > 0
+
     def decisive(self) -> dict[str, Any]:
         """The settings that decide the student, as JSON values: all but `check`, which decides whether there is one."""
         return self.model_dump(exclude={"check"})

@@ -32,6 +32,9 @@ class StudentType(ABC):
     penalties: ClassVar[Mapping[Side, Penalty]] = {}
     """The regularisers where the settings name none; empty for types whose vectors are over no vocabulary."""
 
+    in_batch: ClassVar[bool] = True
+    """Whether a contrastive term compares a query with other rows' documents too."""
+
     @abstractmethod
     def load(self, start: Start) -> Any:
         """The model, on the CPU; ModelReferenceError where `start.reference` cannot become such a student."""
