@@ -22,7 +22,11 @@ from rankdistill.training.types.base import StudentType
 from rankdistill.training.types.batch import LABELLED, Candidates, Scorer
 from rankdistill.training.vector_scores import own_documents
 
-BOUNDED_CONTRASTIVE_SCALE = 20.0
+COSINE_CONTRASTIVE_SCALE = 20.0
+"""Inverse temperature for scores in [-1, 1]. Other scores take 1, MaxSim among them: it sums over a query's tokens.
+
+Both are the defaults of sentence-transformers' MultipleNegativesRankingLoss, dense and multi-vector.
+"""
 
 Distillation = Callable[[Tensor, Tensor], Tensor]
 """(student scores, teacher scores), both [batch, docs] -> loss."""
@@ -108,7 +112,6 @@ def build(kind: StudentType, student: Any, config: TrainConfig, rows: TrainingRo
     Raises:
         ConfigError: the tokeniser pads on the left, or no scale can be taken from the data.
     """
-    bounded = kind.is_bounded(student)
     distillation = OBJECTIVES[config.loss](config)
     contrastive_weight = config.contrastive_weight if distillation else 1.0
     scorer = kind.scorer(student, contrastive_weight > 0)
@@ -118,7 +121,7 @@ def build(kind: StudentType, student: Any, config: TrainConfig, rows: TrainingRo
         distillation=distillation,
         scale=_build_scale(kind, student, scorer, config, rows) if distillation else ScoreScale(1.0, learned=False),
         contrastive_weight=contrastive_weight,
-        contrastive_scale=config.contrastive_scale or (BOUNDED_CONTRASTIVE_SCALE if bounded else 1.0),
+        contrastive_scale=config.contrastive_scale or (COSINE_CONTRASTIVE_SCALE if kind.is_cosine(student) else 1.0),
         sparsity=sparsity,
     )
 

@@ -90,6 +90,8 @@ def train(
         "teacher_id": found.teacher_id,
         "keep_layers": layers,
     }
+    if weights := sparsity.unnamed_weights(config, penalties):
+        choices["regulariser_weights"] = weights
     if derivation := store.derivation(found.teacher_id):
         choices["derivation"] = dict(derivation)
     wanted = manifest.Manifest(
@@ -109,7 +111,7 @@ def train(
         query_length.require_effect(config.max_query_length, kind.cuts_queries(model))
         if layers is not None:
             keep(model, layers)
-        checked = checking.check(found, store.score_kinds(), config, kind.is_bounded(model))
+        checked = checking.check(found, store.score_kinds(), config, kind.is_cosine(model))
         costs = _sparsity(model, penalties, config, dataset)
         log = {"type": name, "check": checked} | _train(
             kind, model, costs, dataset, store, found, known, config, dev_split, folder, planned, progress
