@@ -15,6 +15,7 @@ import torch
 from rankdistill import manifest
 from rankdistill.data import Dataset, load
 from rankdistill.data.positives import gather
+from rankdistill.losses import contrastive
 from rankdistill.training import columns, known_positives, objectives, rows, types, views
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.labelling import LabellingCollator
@@ -25,7 +26,7 @@ from rankdistill.training.types import TYPES
 from rankdistill.training.types.batch import Start
 from rankdistill.training.vector_scores import in_batch_targets
 from tests.training.conftest import MemoryStore
-from tests.training.test_run import SMALL, log
+from tests.training.test_run import SMALL, log, stop_at
 from tests.training.test_views import negatives_of
 
 STARTS = {
@@ -176,8 +177,6 @@ def test_a_declared_positive_is_no_negative_of_its_row_under_another_id(
         queries={query_id: f"another question {query_id}" for query_id in tiny_store.queries},
     )
     known = known_of(tiny_data, foreign)
-    # the data set's queries have these ids, so its labels hold; of others nothing is known
-    assert known.pairs.height > 0
     unknown = replace(known, positives=gather(tiny_data, {}, {}))
     view = views.build(foreign.scores(), foreign.candidates(), 2, unlabelled="top", known=unknown)
     assert view.report.declared_positives == foreign.candidates()["query_id"].n_unique()
@@ -201,8 +200,9 @@ Run = Callable[..., Path]
 @pytest.fixture
 def run(tiny_data: Dataset, tiny_store: MemoryStore, tiny_encoder: str, tmp_path: Path) -> Run:
     def start(name: str, store: MemoryStore = tiny_store, **given: Any) -> Path:
+        options = {key: given.pop(key) for key in list(given) if key not in TrainConfig.model_fields}
         settings = {**SMALL, "steps": 4, **given}
-        return train(tiny_data, store, tiny_encoder, tmp_path / name, TrainConfig(**settings))
+        return train(tiny_data, store, tiny_encoder, tmp_path / name, TrainConfig(**settings), **options)
 
     return start
 
@@ -254,3 +254,25 @@ def test_nfcorpus_has_no_labelled_positive_in_a_denominator(real_data: Path) -> 
         unmasked.append((is_positive & ~known).any(axis=1))
     assert np.mean(unmasked) == 0
     assert np.mean(unmasked_before) > 0.6
+
+
+def test_a_run_hands_the_labels_to_every_step_and_resumes_to_the_same_bytes(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+
+    def watched(scores: Any, positives: Any, excluded: Any) -> Any:
+        counts.append(int(excluded.sum()))
+        return contrastive(scores, positives, excluded=excluded)
+
+    settings = {"loss": "contrastive", "steps": 12}
+    whole = run("whole", **settings)
+    monkeypatch.setattr(objectives, "contrastive", watched)
+    with pytest.raises(KeyboardInterrupt):
+        run("broken", **settings, progress=stop_at(6))
+    resumed = run("broken", **settings)
+    assert log(resumed) == log(whole)
+    assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    # stopped in step 6, gone on from the checkpoint of step 4
+    assert len(counts) == 6 + 8
+    assert sum(counts) > 0
