@@ -83,11 +83,11 @@ def train(
         str | None, typer.Option(help="Sparse queries through flops, l1, idf_flops, l0_flops or none (of the type).")
     ] = None,
     query_regulariser_weight: Annotated[
-        float | None, typer.Option(help="How sparse queries become (default of the type).")
+        float | None, typer.Option(help="How sparse queries become (default of the loss).")
     ] = None,
     document_regulariser: Annotated[str | None, typer.Option(help="The same for documents.")] = None,
     document_regulariser_weight: Annotated[
-        float | None, typer.Option(help="How sparse documents become (default of the type).")
+        float | None, typer.Option(help="How sparse documents become (default of the loss).")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of sampling, order and dropout (default 13).")] = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Train even if a check of the scores fails.")] = False,

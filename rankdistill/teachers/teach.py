@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import polars as pl
 
 from rankdistill import files, manifest
 from rankdistill.data import Dataset
+from rankdistill.data.positives import gather
 from rankdistill.inference.loading import kind_of, quietly
 from rankdistill.manifest import Manifest
 from rankdistill.mining import candidates as mined
@@ -76,11 +77,11 @@ def teach(
     """
     reference = resolve(base)
     wanted = _wanted(dataset, split, candidates, reference, config, dev, command)
+    positives, known = _positives(dataset, split, candidates)
+    wanted = replace(wanted, inputs={**wanted.inputs, **known})
     with files.exclusive(out):
         if manifest.is_current(out, wanted):
             return False
-        table = pl.DataFrame(mined.read(candidates))
-        positives = groups.positives(dataset.queries(split), dataset.qrels(split), table, dataset.contents)
         folder = out / CHECKPOINTS / wanted.identity[:16]
         trainer = _trainer(dataset, positives, reference, config, dev, folder, progress)
         before = trainer.evaluate() if dev is not None else None
@@ -119,6 +120,17 @@ def _wanted(
         versions=manifest.versions_of("sentence-transformers", "torch", "transformers"),
         command=command,
     )
+
+
+def _positives(dataset: Dataset, split: str, candidates: Path) -> tuple[list[groups.Positive], dict[str, str]]:
+    """The positives, and the hash of what other splits and equal texts say of their negatives, where it matters."""
+    table = pl.DataFrame(mined.read(candidates))
+    queries, qrels, contents = dataset.queries(split), dataset.qrels(split), dataset.contents
+    labelled = table.filter(pl.col("label") > 0).select("query_id", "doc_id").unique()
+    known = gather(dataset, queries, contents, labelled.iter_rows())
+    found = groups.positives(queries, qrels, table, contents, known)
+    same = found == groups.positives(queries, qrels, table, contents)
+    return found, {} if same else {"known_positives": known.content_hash}
 
 
 def _hash_candidates(folder: Path) -> str:

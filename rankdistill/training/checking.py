@@ -13,7 +13,7 @@ from rankdistill.training.inputs import Inputs
 REMEDY = "see `rankdistill check STORE --report check.html`; --no-check (check: warn) trains on them all the same"
 
 
-def check(found: Inputs, kinds: Mapping[str, str], config: TrainConfig, bounded: bool) -> dict[str, Any]:
+def check(found: Inputs, kinds: Mapping[str, str], config: TrainConfig, cosine: bool) -> dict[str, Any]:
     """The gate's answer for the training log: mode, status, and each check's status and finding.
 
     Nothing is checked where `config.check` is `off`, nor for a loss that reads no teacher score.
@@ -22,7 +22,7 @@ def check(found: Inputs, kinds: Mapping[str, str], config: TrainConfig, bounded:
         found: the scores and candidates that will be trained on.
         kinds: teacher id -> what it scores in.
         config: of the run.
-        bounded: whether the student's similarity lies in [-1, 1].
+        cosine: whether the student's similarity lies in [-1, 1].
 
     Raises:
         GateError: a check failed, and `config.check` is `refuse`.
@@ -30,7 +30,7 @@ def check(found: Inputs, kinds: Mapping[str, str], config: TrainConfig, bounded:
     if config.check == "off" or config.loss == "contrastive":
         return {"mode": "off"}
     subject = of_frames("the store", found.candidates, found.scores, found.teacher_id, kinds)
-    report = examine(subject, "cosine" if bounded else "dot")
+    report = examine(subject, "cosine" if cosine else "dot")
     if config.check == "refuse":
         report.require(remedy=REMEDY)
     verdicts = {

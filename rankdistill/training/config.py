@@ -51,7 +51,10 @@ class TrainConfig(RunSettings):
     )
     scale_learning_rate: float = Field(1e-2, gt=0, description="Learning rate of a learned scale's logarithm.")
     contrastive_scale: float | None = Field(
-        None, gt=0, description="Inverse temperature of contrastive terms; None: 20 for bounded similarities, else 1."
+        None,
+        gt=0,
+        description="Inverse temperature of contrastive terms; None: 20 for scores in [-1, 1] (cosine, MeanMaxSim), "
+        "else 1.",
     )
     student_temperature: float = Field(1.0, gt=0, description="Softmax temperature of the student in KL terms.")
     teacher_temperature: float = Field(1.0, gt=0, description="Softmax temperature of the teacher in KL terms.")
@@ -59,11 +62,18 @@ class TrainConfig(RunSettings):
     query_regulariser: RegulariserName | None = Field(
         None, description="What makes the term weights of queries sparse; None: the type's own choice."
     )
-    query_regulariser_weight: float | None = Field(None, ge=0, description="Its weight; None: the type's own.")
+    query_regulariser_weight: float | None = Field(
+        None, ge=0, description="Its weight; None: that of the loss (Margin-MSE .1, KL .005, contrastive .0003)."
+    )
     document_regulariser: RegulariserName | None = Field(
         None, description="What makes the term weights of documents sparse; None: the type's own choice."
     )
-    document_regulariser_weight: float | None = Field(None, ge=0, description="Its weight; None: the type's own.")
+    document_regulariser_weight: float | None = Field(
+        None,
+        ge=0,
+        description="Its weight; None: that of the loss (Margin-MSE .08, KL .005, contrastive .0001; 16 times that for "
+        "idf_flops).",
+    )
     regulariser_threshold: int = Field(200, ge=0, description="Active terms up to which l0_flops leaves a text alone.")
     regulariser_warmup: float = Field(
         1 / 3, ge=0, le=1, description="Share of the steps in which the regularisers' weights rise from 0."
@@ -133,6 +143,11 @@ class TrainConfig(RunSettings):
         return FalseNegativeFilters(
             self.max_negative_score, self.min_margin, self.max_negative_share, self.max_negative_percentile
         )
+
+    @property
+    def contrasts(self) -> bool:
+        """Whether the loss has a contrastive term."""
+        return self.loss == "contrastive" or self.contrastive_weight > 0
 
     def decisive(self) -> dict[str, Any]:
         """The settings that decide the student, as JSON values: all but `check`, which decides whether there is one."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rankdistill.losses import contrastive, kl_div, margin_mse, splade_v3
@@ -19,9 +19,14 @@ from rankdistill.training.rows import TrainingRows
 from rankdistill.training.scale import ScoreScale, margin_ratio
 from rankdistill.training.sparsity import Sparsity
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.types.batch import Scorer
+from rankdistill.training.types.batch import LABELLED, Candidates, Scorer
+from rankdistill.training.vector_scores import own_documents
 
-BOUNDED_CONTRASTIVE_SCALE = 20.0
+COSINE_CONTRASTIVE_SCALE = 20.0
+"""Inverse temperature for scores in [-1, 1]. Other scores take 1, MaxSim among them: it sums over a query's tokens.
+
+Both are the defaults of sentence-transformers' MultipleNegativesRankingLoss, dense and multi-vector.
+"""
 
 Distillation = Callable[[Tensor, Tensor], Tensor]
 """(student scores, teacher scores), both [batch, docs] -> loss."""
@@ -85,7 +90,8 @@ class Objective(nn.Module):
         self, sentence_features: Sequence[Features], labels: Float[Tensor, "batch docs"]
     ) -> Float[Tensor, ""] | dict[str, Float[Tensor, ""]]:
         """The loss of a batch; its parts by name, which the trainer sums and logs, where sparsity is among them."""
-        scored = self.scorer(self.model, sentence_features)
+        known, features = _take_labelled(sentence_features)
+        scored = self.scorer(self.model, features)
         with torch.autocast(scored.own.device.type, enabled=False):
             loss = scored.own.new_zeros(())
             if self.distillation is not None:
@@ -93,7 +99,8 @@ class Objective(nn.Module):
             if scored.candidates is not None:
                 found = scored.candidates
                 scores = self.contrastive_scale * found.scores
-                loss = loss + self.contrastive_weight * contrastive(scores, found.positives, excluded=found.excluded)
+                excluded = _excluded(found, known)
+                loss = loss + self.contrastive_weight * contrastive(scores, found.positives, excluded=excluded)
             penalties = self.sparsity(scored)
         self.activity.observe(scored)
         return {"ranking": loss} | penalties if penalties else loss
@@ -105,7 +112,6 @@ def build(kind: StudentType, student: Any, config: TrainConfig, rows: TrainingRo
     Raises:
         ConfigError: the tokeniser pads on the left, or no scale can be taken from the data.
     """
-    bounded = kind.is_bounded(student)
     distillation = OBJECTIVES[config.loss](config)
     contrastive_weight = config.contrastive_weight if distillation else 1.0
     scorer = kind.scorer(student, contrastive_weight > 0)
@@ -115,9 +121,25 @@ def build(kind: StudentType, student: Any, config: TrainConfig, rows: TrainingRo
         distillation=distillation,
         scale=_build_scale(kind, student, scorer, config, rows) if distillation else ScoreScale(1.0, learned=False),
         contrastive_weight=contrastive_weight,
-        contrastive_scale=config.contrastive_scale or (BOUNDED_CONTRASTIVE_SCALE if bounded else 1.0),
+        contrastive_scale=config.contrastive_scale or (COSINE_CONTRASTIVE_SCALE if kind.is_cosine(student) else 1.0),
         sparsity=sparsity,
     )
+
+
+def _take_labelled(columns: Sequence[Features]) -> tuple[Tensor | None, list[Features]]:
+    """What the first column holds besides, [batch, batch * docs] or None, and the columns without it."""
+    first, *others = columns
+    return first.get(LABELLED), [{name: value for name, value in first.items() if name != LABELLED}, *others]
+
+
+def _excluded(found: Candidates, known: Bool[Tensor, "batch all"] | None) -> Bool[Tensor, "batch candidates"] | None:
+    """The candidates that are no negatives: those that the type excludes, and those `known`, but for the positive."""
+    if known is None:
+        return found.excluded
+    if found.scores.shape != known.shape:
+        known = own_documents(known)
+    known = known.scatter(1, found.positives[:, None], False)
+    return known if found.excluded is None else known | found.excluded
 
 
 def _build_scale(

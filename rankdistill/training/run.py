@@ -11,9 +11,21 @@ from rankdistill import manifest
 from rankdistill.data import Dataset
 from rankdistill.inference.loading import quietly
 from rankdistill.students.inherit import keep
-from rankdistill.training import artefact, card, checking, inputs, processes, query_length, rows, types, views
+from rankdistill.training import (
+    artefact,
+    card,
+    checking,
+    inputs,
+    known_positives,
+    processes,
+    query_length,
+    rows,
+    types,
+    views,
+)
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.inputs import Inputs, ScoreSource
+from rankdistill.training.known_positives import KnownPositives
 
 if TYPE_CHECKING:
     from rankdistill.training.objectives import Objective
@@ -69,6 +81,7 @@ def train(
     kind = types.get(name)
     penalties = sparsity.penalties(config, kind.penalties)
     found = inputs.read(dataset, store, split, teacher_id)
+    known = known_positives.read(dataset, found.candidates, store.query_texts(), store.document_texts())
     layers = list(keep_layers) if keep_layers is not None else None
     choices: dict[str, Any] = {
         "type": name,
@@ -77,13 +90,16 @@ def train(
         "teacher_id": found.teacher_id,
         "keep_layers": layers,
     }
+    if weights := sparsity.unnamed_weights(config, penalties):
+        choices["regulariser_weights"] = weights
     if derivation := store.derivation(found.teacher_id):
         choices["derivation"] = dict(derivation)
     wanted = manifest.Manifest(
         artefact="student",
         inputs=inputs.hashes(
             dataset, found, student, dev_split, kind.reads_documents(config) or sparsity.needs_idf(penalties)
-        ),
+        )
+        | known.hashes(kind.in_batch and config.contrasts, config.unlabelled == "top"),
         parameters=config.decisive() | choices | {"processes": processes.count()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
@@ -95,10 +111,10 @@ def train(
         query_length.require_effect(config.max_query_length, kind.cuts_queries(model))
         if layers is not None:
             keep(model, layers)
-        checked = checking.check(found, store.score_kinds(), config, kind.is_bounded(model))
+        checked = checking.check(found, store.score_kinds(), config, kind.is_cosine(model))
         costs = _sparsity(model, penalties, config, dataset)
         log = {"type": name, "check": checked} | _train(
-            kind, model, costs, dataset, store, found, config, dev_split, folder, planned, progress
+            kind, model, costs, dataset, store, found, known, config, dev_split, folder, planned, progress
         )
         if processes.is_first():
             kind.save(model, out)
@@ -131,6 +147,7 @@ def _train(
     dataset: Dataset,
     store: ScoreSource,
     found: Inputs,
+    known: KnownPositives,
     config: TrainConfig,
     dev_split: str | None,
     folder: Path,
@@ -150,6 +167,7 @@ def _train(
         missing=config.missing,
         filters=config.filters,
         sources=config.negative_sources,
+        known=known,
     )
     rows_a_step = config.batch_size * config.gradient_accumulation * processes.count()
     steps = config.steps or max(1, round(config.epochs * view.report.rows / rows_a_step))
@@ -167,7 +185,7 @@ def _train(
     evaluation = kind.evaluation(model, dataset, dev_split, config) if dev_split else None
     before = evaluation.evaluator(model) if evaluation else {}
     objective = objectives.build(kind, model, config, drawn, costs)
-    runner = trainer.build(kind, objective, model, drawn, steps, config, folder, evaluation, progress)
+    runner = trainer.build(kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress)
     with quietly():
         trainer.run(runner, objective, folder)
     counts = {"held_out_queries": found.held_out_queries, "queries_not_in_data": found.queries_not_in_data}

@@ -12,11 +12,33 @@ from transformers import TrainerCallback
 
 from rankdistill.errors import ConfigError
 from rankdistill.losses import REGULARISERS
-from rankdistill.training.config import TrainConfig
+from rankdistill.training.config import RegulariserName, TrainConfig
 from rankdistill.training.types.batch import Penalty, Scored, Side
 
 Regulariser = Callable[[Tensor], Tensor]
 """Term weights, [texts, vocabulary] -> penalty."""
+
+
+_MARGINS: Mapping[Side, float] = {"query": 0.1, "document": 0.08}
+
+FLOPS_WEIGHTS: Mapping[str, Mapping[Side, float]] = {
+    "margin_mse": _MARGINS,
+    "margin_mse_all": _MARGINS,
+    "kl_div": {"query": 0.005, "document": 0.005},
+    "contrastive": {"query": 0.0003, "document": 0.0001},
+}
+"""Loss -> weight of FLOPS beside it, where none is named: losses differ in size, so one weight cannot suit them all.
+
+Source: the configurations in github.com/naver/splade for DistilMarginMSE (the lighter of its two), KlDiv and
+InBatchPairwiseNLL. They hold for a teacher that scores in logits.
+"""
+
+IDF_FLOPS_FACTOR = 16.0
+"""How much more `idf_flops` weighs than FLOPS: divided by `1 + idf` twice, it is about a tenth as large.
+
+Source: .08 for inference-free students beside KL divergence in the configurations of Shen et al. 2025, arXiv
+2504.14839, against naver/splade's .005.
+"""
 
 
 @dataclass
@@ -60,8 +82,29 @@ class RegulariserWarmUp(TrainerCallback):
         self.sparsity.share = min(1.0, state.global_step / steps) ** self.power if steps else 1.0
 
 
-def penalties(config: TrainConfig, defaults: Mapping[Side, Penalty]) -> dict[Side, Penalty]:
+def default_weight(config: TrainConfig, side: Side, name: RegulariserName) -> float:
+    """The weight of a regulariser that has none by name: FLOPS' beside the loss, of a sum of losses the same sum.
+
+    `l1` and `l0_flops` take that of FLOPS, as naver/splade does for `l1` of queries beside KL; `idf_flops` takes more.
+    """
+    parts = {config.loss: 1.0}
+    if config.loss == "splade_v3":
+        parts = {"kl_div": config.kl_weight, "margin_mse": config.margin_weight}
+    if config.loss != "contrastive":
+        parts["contrastive"] = config.contrastive_weight
+    weight = sum(share * FLOPS_WEIGHTS[part][side] for part, share in parts.items())
+    return weight * IDF_FLOPS_FACTOR if name == "idf_flops" else weight
+
+
+def unnamed_weights(config: TrainConfig, chosen: Mapping[Side, Penalty]) -> dict[str, float]:
+    """Side -> weight, of the penalties whose weight is that of the loss."""
+    return {side: one.weight for side, one in chosen.items() if getattr(config, f"{side}_regulariser_weight") is None}
+
+
+def penalties(config: TrainConfig, defaults: Mapping[Side, RegulariserName]) -> dict[Side, Penalty]:
     """The regularisers of a run by side: those of `config`, where it names none those of the type.
+
+    A weight that is not named is `default_weight`.
 
     Raises:
         ConfigError: `config` names one for a type that has no vectors over a vocabulary, or one without a weight.
@@ -71,10 +114,12 @@ def penalties(config: TrainConfig, defaults: Mapping[Side, Penalty]) -> dict[Sid
         name, weight = getattr(config, f"{side}_regulariser"), getattr(config, f"{side}_regulariser_weight")
         if not defaults and (weight or name not in (None, "none")):
             raise _nothing_to_regularise(side, name or "a weight")
-        default = defaults.get(side, Penalty("none", 0.0))
-        name = name or default.name
-        weight = default.weight if weight is None else weight
-        if name == "none" or (weight == 0 and name == default.name):
+        default = defaults.get(side, "none")
+        name = name or default
+        if name == "none":
+            continue
+        weight = default_weight(config, side, name) if weight is None else weight
+        if weight == 0 and name == default:
             continue
         if weight == 0:
             raise ConfigError(

@@ -9,9 +9,11 @@ import torch
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
+from rankdistill.data.positives import Positives
 from rankdistill.training import checkpoints, student_trainer
 from rankdistill.training.activity import ActivityLog
 from rankdistill.training.config import TrainConfig
+from rankdistill.training.labelling import LabellingCollator
 from rankdistill.training.objectives import Objective
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.sparsity import RegulariserWarmUp
@@ -35,13 +37,14 @@ def build(
     objective: Objective,
     student: Any,
     rows: TrainingRows,
+    positives: Positives,
     steps: int,
     config: TrainConfig,
     folder: Path,
     evaluation: Evaluation | None,
     progress: Progress | None,
 ) -> StudentTrainer:
-    """The trainer of a run whose checkpoints go to `folder`."""
+    """The trainer of a run whose checkpoints go to `folder`; `positives` are no negatives of a contrastive term."""
     learned = objective.scale.log_ratio.requires_grad
     rates = Rates(
         peak=config.learning_rate,
@@ -50,11 +53,14 @@ def build(
         of_parameter={**kind.rates(config), **({"log_ratio": config.scale_learning_rate} if learned else {})},
     )
     warm_up = RegulariserWarmUp(objective.sparsity, config.regulariser_warmup, config.regulariser_schedule)
+    collator = kind.collator(student, rows.text_columns, config)
+    if objective.contrastive_weight > 0:
+        collator = LabellingCollator(collator, positives)
     return student_trainer.build(
         student,
         objective,
         rows,
-        kind.collator(student, rows.text_columns, config),
+        collator,
         steps,
         rates,
         config,

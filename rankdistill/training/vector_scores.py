@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from rankdistill.training.embedding import Features, embed, embed_sorted, same_text, stack_columns
@@ -49,8 +49,8 @@ class VectorScores:
         return queries @ documents.T
 
 
-def own_documents(in_batch: Float[Tensor, "batch all"]) -> Float[Tensor, "batch docs"]:
-    """Of the scores of each query with the whole batch's documents (row by row), those of its own."""
+def own_documents(in_batch: Shaped[Tensor, "batch all"]) -> Shaped[Tensor, "batch docs"]:
+    """Of what is said of each query with the whole batch's documents (row by row), that of its own."""
     batch = in_batch.shape[0]
     blocks = in_batch.unflatten(1, (batch, -1))
     return blocks.diagonal(dim1=0, dim2=1).T

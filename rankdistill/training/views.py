@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rankdistill.errors import ConfigError, DataError, StoreError
 from rankdistill.training.config import FewNegatives, Missing, Unlabelled
 from rankdistill.training.false_negatives import NO_FILTER, FalseNegativeFilters
+from rankdistill.training.known_positives import KnownPositives
 
 PAIR = ["query_id", "doc_id"]
 
@@ -40,6 +41,7 @@ class ViewReport:
     dropped_pairs_without_score: int
     dropped_likely_false_negatives: int
     dropped_of_other_sources: int = 0
+    dropped_known_positives: int = 0
     negatives_by_source: Mapping[str, int] = field(default_factory=dict)
     dropped_by_filter: Mapping[str, int] = field(default_factory=dict)
 
@@ -88,11 +90,13 @@ def build(
     missing: Missing = "error",
     filters: FalseNegativeFilters = NO_FILTER,
     sources: Sequence[str] | None = None,
+    known: KnownPositives | None = None,
 ) -> View:
     """Join candidates with one teacher's scores and split them into positives and negatives.
 
     A document with a label above 0 is a positive of its query and never a negative; several positives make several
-    rows. A document that several sources proposed counts once, with its highest label.
+    rows. A document that several sources proposed counts once, with its highest label. What is `known` to be no
+    negative of the query, and what has the text of the row's own positive, is no negative either.
 
     Args:
         scores: query_id, doc_id, score (raw, float32) of one teacher.
@@ -103,6 +107,7 @@ def build(
         missing: a candidate without a score: `error`, or `drop` the pair and count it.
         filters: negatives that are dropped as likely false.
         sources: only what one of these proposed is a negative; None: of all sources.
+        known: what the labels of all splits, and the texts, say of the candidates; None: nothing.
 
     Raises:
         StoreError: scores are missing, not finite, or there are two for one pair.
@@ -125,7 +130,8 @@ def build(
         .join(others, on="query_id")
         .sort("row", "doc_id")
     )
-    table = every.filter(pl.col("proposed") & pl.lit(wanted, pl.UInt64) != 0)
+    possible = every if known is None else _without_known(every, known)
+    table = possible.filter(pl.col("proposed") & pl.lit(wanted, pl.UInt64) != 0)
     kept, dropped_by_filter = filters.apply(table, rows["score"])
     counts = np.bincount(kept["row"].to_numpy(), minlength=rows.height)
     enough = counts >= (negatives if few_negatives == "skip" else 1)
@@ -137,7 +143,8 @@ def build(
         skipped_rows_with_few_negatives=int((~enough).sum()),
         dropped_pairs_without_score=lacking,
         dropped_likely_false_negatives=table.height - kept.height,
-        dropped_of_other_sources=every.height - table.height,
+        dropped_of_other_sources=possible.height - table.height,
+        dropped_known_positives=every.height - possible.height,
         negatives_by_source=_count_sources(kept, names),
         dropped_by_filter=dropped_by_filter,
     )
@@ -145,6 +152,15 @@ def build(
         raise _nothing_left(report, negatives)
     trained = kept.filter(pl.Series(enough[kept["row"].to_numpy()]))
     return _encode(rows.filter(pl.Series(enough)), trained, names, report)
+
+
+def _without_known(every: pl.DataFrame, known: KnownPositives) -> pl.DataFrame:
+    """The rows of `every` (query_id, positive, doc_id) whose document may be a negative."""
+    own = known.texts.rename({"doc_id": "positive", "document_text": "positive_text"})
+    unlabelled = every.join(known.pairs, on=PAIR, how="anti")
+    compared = unlabelled.join(known.texts, on="doc_id", how="left").join(own, on="positive", how="left")
+    differs = compared.filter((pl.col("document_text") != pl.col("positive_text")).fill_null(True))
+    return differs.select(every.columns).sort("row", "doc_id")
 
 
 def _mask(names: list[str], chosen: Sequence[str] | None) -> int:

@@ -47,6 +47,23 @@ def test_regularisers_reach_the_run(words: list[object], tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("loss", "query", "document"),
+    [("margin_mse", 0.1, 0.08), ("kl", 0.005, 0.005), ("contrastive", 0.0003, 0.0001), ("splade_v3", 0.01, 0.009)],
+)
+def test_a_weight_that_is_not_named_is_that_of_the_loss(
+    loss: str, query: float, document: float, words: list[object], tmp_path: Path
+) -> None:
+    run_verb(train, *words, "--type", "splade", "--loss", loss)
+    found = parameters(tmp_path)["regulariser_weights"]
+    assert found == {"query": pytest.approx(query), "document": pytest.approx(document)}
+    words[words.index("--out") + 1] = tmp_path / "named" / "student"
+    run_verb(train, *words, "--type", "splade", "--loss", loss, "--query-regulariser-weight", 0.5)
+    named = parameters(tmp_path / "named")
+    assert named["query_regulariser_weight"] == 0.5
+    assert named["regulariser_weights"] == {"document": pytest.approx(document)}
+
+
+@pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--type", "sparse"], "'inference-free'"),

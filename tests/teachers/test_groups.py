@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 
+from rankdistill.data.positives import Positives, hashes
 from rankdistill.errors import DataError
 from rankdistill.teachers.teaching.groups import draw, positives
 
@@ -25,6 +27,13 @@ def test_labelled_positives_and_copies_of_their_text_are_no_negatives() -> None:
         ("river", ("glass", "stone")),
         ("bread", ("glass", "stone")),
     ]
+
+
+def test_what_else_is_known_to_be_no_negative_is_none() -> None:
+    candidates = _candidates([(query_id, doc_id) for query_id in QUERIES for doc_id in "abcdee"])
+    known = Positives(hashes(["what is a river"]), hashes(["glass"]), np.array([0]))
+    found = positives(QUERIES, QRELS, candidates, CONTENTS, known)
+    assert [row.negatives for row in found] == [("stone",), ("stone",), ("river", "river", "bread", "glass", "stone")]
 
 
 def test_candidates_without_a_negative_are_an_error() -> None:

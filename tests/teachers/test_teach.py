@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from rankdistill import data
@@ -89,3 +90,17 @@ def test_a_resumed_run_gives_the_same_weights_and_log(
     assert resumed[0] == 4 * CONFIG.batch_size, "it goes on from the checkpoint of step 4"
     assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     assert (parts / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
+
+
+def test_labels_of_other_splits_keep_negatives_out_and_are_named_only_then(
+    tiny_beir: Path, tiny_encoder: str, candidates: dict[str, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "teacher"
+    teach(data.load(tiny_beir), "train", candidates["train"], tiny_encoder, out, CONFIG)
+    assert "known_positives" not in json.loads((out / "manifest.json").read_text())["inputs"]
+    table = pl.read_parquet(candidates["train"] / "candidates.parquet")
+    query_id, doc_id = table.filter(pl.col("label").is_null()).select("query_id", "doc_id").row(0)
+    with (tiny_beir / "qrels" / "dev.tsv").open("a") as qrels:
+        qrels.write(f"{query_id}\t{doc_id}\t1\n")
+    with pytest.raises(StaleOutputError, match="known_positives"):
+        teach(data.load(tiny_beir), "train", candidates["train"], tiny_encoder, out, CONFIG)

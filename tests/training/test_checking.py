@@ -33,7 +33,7 @@ def read(dataset: Dataset, store: MemoryStore) -> inputs.Inputs:
 
 
 def test_too_little_data_is_not_refused(tiny_data: Dataset, tiny_store: MemoryStore) -> None:
-    log = check(read(tiny_data, tiny_store), KINDS, TrainConfig(), bounded=True)
+    log = check(read(tiny_data, tiny_store), KINDS, TrainConfig(), cosine=True)
     assert log["mode"] == "refuse"
     assert log["verdicts"]["positives"]["status"] == "unknown"
     assert log["verdicts"]["finite"] == {"status": "pass", "finding": "all 117 scores are finite"}
@@ -42,14 +42,14 @@ def test_too_little_data_is_not_refused(tiny_data: Dataset, tiny_store: MemorySt
 def test_broken_scores_are_refused_unless_told(tiny_data: Dataset, squashed: MemoryStore) -> None:
     found = read(tiny_data, squashed)
     with pytest.raises(GateError, match="--no-check"):
-        check(found, KINDS, TrainConfig(), bounded=True)
-    log = check(found, KINDS, TrainConfig(check="warn"), bounded=True)
+        check(found, KINDS, TrainConfig(), cosine=True)
+    log = check(found, KINDS, TrainConfig(check="warn"), cosine=True)
     assert (log["status"], log["verdicts"]["saturation"]["status"]) == ("fail", "fail")
-    assert check(found, KINDS, TrainConfig(check="off"), bounded=True) == {"mode": "off"}
+    assert check(found, KINDS, TrainConfig(check="off"), cosine=True) == {"mode": "off"}
 
 
 def test_a_loss_that_reads_no_teacher_score_is_not_checked(tiny_data: Dataset, squashed: MemoryStore) -> None:
-    assert check(read(tiny_data, squashed), KINDS, TrainConfig(loss="contrastive"), bounded=True) == {"mode": "off"}
+    assert check(read(tiny_data, squashed), KINDS, TrainConfig(loss="contrastive"), cosine=True) == {"mode": "off"}
 
 
 def test_a_refused_run_leaves_no_student_and_a_told_one_does(

@@ -14,9 +14,10 @@ import torch
 from rankdistill.data import Dataset
 from rankdistill.errors import ModelReferenceError
 from rankdistill.students import multi_vector
-from rankdistill.training import columns
+from rankdistill.training import columns, objectives, types
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train
+from rankdistill.training.sparsity import Sparsity
 from rankdistill.training.token_scores import TokenScores, max_sim
 from tests.training.conftest import MemoryStore
 from tests.training.test_run import SMALL, log, stop_at
@@ -71,6 +72,28 @@ def test_scores_in_training_are_those_of_the_model_in_use(
         torch.testing.assert_close(scored.candidates.scores, table, rtol=1e-4, atol=1e-4)
         assert scored.candidates.positives.tolist() == [0, 3, 6, 9]
         assert scored.candidates.excluded[0, 5] == scored.candidates.excluded[0, 2]
+
+
+@pytest.mark.parametrize(("similarity", "scale"), [("maxsim", 1.0), ("meanmaxsim", 20.0)])
+def test_contrastive_is_the_library_s_own_at_the_scale_of_the_similarity(
+    tiny_multi_vector: str, similarity: str, scale: float
+) -> None:
+    """MaxSim sums over the query's tokens: only its mean is as narrow as a cosine."""
+    from sentence_transformers.multi_vector_encoder.losses import MultiVectorMultipleNegativesRankingLoss
+    from sentence_transformers.multi_vector_encoder.scoring import colbert_scores, mean_colbert_scores
+
+    student = multi_vector.load(tiny_multi_vector).eval()
+    student.similarity_fn_name = similarity
+    kind = types.get("multi-vector")
+    objective = objectives.build(kind, student, TrainConfig(loss="contrastive"), None, Sparsity({}, {}))
+    features = columns.split(columns.text_collator(student, TEXTS, TrainConfig(negatives=2))(ROWS), TEXTS)
+    compare = mean_colbert_scores if similarity == "meanmaxsim" else colbert_scores
+    defaults = {} if similarity == "maxsim" else {"scale": scale}
+    theirs = MultiVectorMultipleNegativesRankingLoss(student, similarity_fct=compare, **defaults)
+    with torch.no_grad():
+        found, expected = objective(features, torch.zeros(4, 3)), theirs(features)
+    assert objective.contrastive_scale == scale
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_max_sim_is_the_sum_of_the_best() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from rankdistill.losses import flops, idf_flops, l1
 from rankdistill.training import sparsity
 from rankdistill.training.activity import Activity, ActivityLog
 from rankdistill.training.config import TrainConfig
+from rankdistill.training.objectives import OBJECTIVES
 from rankdistill.training.sparsity import RegulariserWarmUp, Sparsity
 from rankdistill.training.types.batch import Penalty, Scored
 
-DEFAULTS = {"query": Penalty("l1", 0.5), "document": Penalty("flops", 0.25)}
+DEFAULTS = {"query": "l1", "document": "flops"}
 
 
 def scored(queries: torch.Tensor | None, documents: torch.Tensor | None) -> Scored:
@@ -45,7 +47,7 @@ def test_without_warm_up_the_whole_weight_counts_at_once() -> None:
 
 
 def test_the_type_s_own_regularisers_hold_where_none_is_named() -> None:
-    assert sparsity.penalties(TrainConfig(), DEFAULTS) == DEFAULTS
+    assert {side: one.name for side, one in sparsity.penalties(TrainConfig(), DEFAULTS).items()} == DEFAULTS
     changed = TrainConfig(query_regulariser="none", document_regulariser="idf_flops", document_regulariser_weight=2.0)
     assert sparsity.penalties(changed, DEFAULTS) == {"document": Penalty("idf_flops", 2.0)}
     assert sparsity.penalties(TrainConfig(query_regulariser_weight=3.0), DEFAULTS)["query"] == Penalty("l1", 3.0)
@@ -55,6 +57,36 @@ def test_the_type_s_own_regularisers_hold_where_none_is_named() -> None:
 def test_a_regulariser_without_a_weight_is_refused() -> None:
     with pytest.raises(ConfigError, match="document_regulariser_weight above 0"):
         sparsity.penalties(TrainConfig(document_regulariser="l1", document_regulariser_weight=0.0), DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "query", "document"),
+    [
+        ({"loss": "margin_mse"}, 0.1, 0.08),
+        ({"loss": "margin_mse_all"}, 0.1, 0.08),
+        ({"loss": "kl_div"}, 0.005, 0.005),
+        ({"loss": "contrastive"}, 0.0003, 0.0001),
+        ({"loss": "contrastive", "contrastive_weight": 9.0}, 0.0003, 0.0001),
+        ({"loss": "splade_v3"}, 0.005 + 0.05 * 0.1, 0.005 + 0.05 * 0.08),
+        ({"loss": "splade_v3", "kl_weight": 0.5, "margin_weight": 2.0}, 0.0025 + 0.2, 0.0025 + 0.16),
+        ({"loss": "kl_div", "contrastive_weight": 0.1}, 0.005 + 0.00003, 0.005 + 0.00001),
+    ],
+)
+def test_a_weight_that_is_not_named_is_that_of_the_loss(settings: Any, query: float, document: float) -> None:
+    config = TrainConfig(**settings)
+    for name in ("flops", "l1", "l0_flops", "idf_flops"):
+        factor = 16 if name == "idf_flops" else 1
+        found = sparsity.penalties(config, {"query": name, "document": name})
+        assert {side: one.weight for side, one in found.items()} == {
+            "query": pytest.approx(factor * query), "document": pytest.approx(factor * document),
+        }  # fmt: skip
+    named = TrainConfig(**settings, query_regulariser_weight=3.0)
+    assert sparsity.penalties(named, DEFAULTS)["query"].weight == 3.0
+    assert sparsity.unnamed_weights(named, sparsity.penalties(named, DEFAULTS)).keys() == {"document"}
+
+
+def test_every_loss_has_a_weight() -> None:
+    assert sparsity.FLOPS_WEIGHTS.keys() | {"splade_v3"} == OBJECTIVES.keys()
 
 
 def test_penalties_are_the_regularisers_times_weight_and_share() -> None:

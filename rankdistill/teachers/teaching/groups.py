@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from rankdistill.data.positives import Positives as Known
 from rankdistill.errors import DataError
 
 
@@ -18,7 +19,8 @@ class Positive:
     Args:
         query: the query's text.
         document: the positive's contents.
-        negatives: contents of candidates; none is labelled relevant or has the text of a relevant document.
+        negatives: contents of candidates; none is labelled relevant or has the text of a relevant document, by the
+            split or by what else is known.
     """
 
     query: str
@@ -31,6 +33,7 @@ def positives(
     qrels: Mapping[str, Mapping[str, int]],
     candidates: pl.DataFrame,
     contents: Mapping[str, str],
+    known: Known | None = None,
 ) -> list[Positive]:
     """Every labelled positive that has a candidate negative, in the order of query and document ids.
 
@@ -39,6 +42,7 @@ def positives(
         qrels: query id -> document id -> label; above 0 is relevant.
         candidates: query_id, doc_id, label, one row a source.
         contents: document id -> contents.
+        known: what else is no negative, such as labels of other splits; None: nothing.
 
     Raises:
         DataError: no positive has a negative.
@@ -53,11 +57,15 @@ def positives(
     for query_id in sorted(queries):
         relevant = sorted(doc_id for doc_id, label in qrels.get(query_id, {}).items() if label > 0)
         texts = {contents[doc_id] for doc_id in relevant}
-        negatives = tuple(
+        others = [
             contents[doc_id]
             for doc_id in proposed.get(query_id, [])
             if doc_id not in relevant and contents[doc_id] not in texts
-        )
+        ]
+        if known is not None:
+            (held,) = known.mask([queries[query_id]], others)
+            others = [text for text, is_held in zip(others, held, strict=True) if not is_held]
+        negatives = tuple(others)
         if negatives:
             found += [Positive(queries[query_id], contents[doc_id], negatives) for doc_id in relevant]
     if not found:

@@ -12,8 +12,8 @@ from transformers import TrainerCallback
 from rankdistill.data import Dataset
 from rankdistill.students.dense import is_bounded, similarity_of
 from rankdistill.training import artefact, columns, dev, query_length
-from rankdistill.training.config import TrainConfig
-from rankdistill.training.types.batch import Collator, Penalty, Scorer, Side, Start
+from rankdistill.training.config import RegulariserName, TrainConfig
+from rankdistill.training.types.batch import Collator, Scorer, Side, Start
 from rankdistill.training.vector_scores import VectorScores
 
 if TYPE_CHECKING:
@@ -29,8 +29,11 @@ class StudentType(ABC):
     usage: ClassVar[str]
     """How a program uses such a student: Python, for its card."""
 
-    penalties: ClassVar[Mapping[Side, Penalty]] = {}
+    penalties: ClassVar[Mapping[Side, RegulariserName]] = {}
     """The regularisers where the settings name none; empty for types whose vectors are over no vocabulary."""
+
+    in_batch: ClassVar[bool] = True
+    """Whether a contrastive term compares a query with other rows' documents too."""
 
     @abstractmethod
     def load(self, start: Start) -> Any:
@@ -39,6 +42,10 @@ class StudentType(ABC):
     def is_bounded(self, model: Any) -> bool:
         """Whether its scores lie in a fixed range whatever the weights, so that a scale must reach the teacher's."""
         return is_bounded(model)
+
+    def is_cosine(self, model: Any) -> bool:
+        """Whether its scores lie in [-1, 1]: far narrower than logits, whatever the text."""
+        return self.is_bounded(model)
 
     def cuts_queries(self, model: Any) -> bool:
         """Whether `max_query_length` has an effect."""

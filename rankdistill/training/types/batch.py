@@ -14,6 +14,9 @@ from rankdistill.training.embedding import Features
 
 Side = Literal["query", "document"]
 
+LABELLED = "labelled"
+"""What a batch's first column may hold beside its tokens; see `labelling.LabellingCollator`."""
+
 Collator = Callable[[list[dict[str, Any]]], dict[str, Any]]
 """Rows of texts and labels -> `<column>_input_ids`, `<column>_attention_mask`, ... and `label`."""
 
@@ -37,10 +40,13 @@ class Start:
 class Candidates:
     """What a contrastive term compares: each query with candidates of which one is its positive.
 
+    Candidates are the documents of the whole batch, row by row, or a query's own. What labels say about them is
+    excluded by the objective, for every type.
+
     Args:
-        scores: of the student.
+        scores: of the student; [batch, batch * docs] or [batch, docs].
         positives: the column of each query's positive.
-        excluded: candidates that are no negatives of the row.
+        excluded: candidates that the student reads as the row's positive, and so are no negatives.
     """
 
     scores: Float[Tensor, "batch candidates"]

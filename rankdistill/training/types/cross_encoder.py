@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rankdistill.data import Dataset
 from rankdistill.students import cross_encoder
@@ -29,6 +29,8 @@ class CrossEncoder(StudentType):
 model = CrossEncoder("PATH_OF_THIS_FOLDER")
 pairs = [("what is distillation?", "Distillation trains a small model to score as a large one does.")]
 print(model.predict(pairs))"""
+
+    in_batch: ClassVar[bool] = False
 
     def load(self, start: Start) -> Any:
         """The model of `students.cross_encoder.load`."""

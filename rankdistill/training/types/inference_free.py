@@ -11,9 +11,9 @@ from transformers import TrainerCallback
 from rankdistill.inference.splade_head import pool_before_activation
 from rankdistill.students import sparse
 from rankdistill.students.idf import idf
-from rankdistill.training.config import TrainConfig
+from rankdistill.training.config import RegulariserName, TrainConfig
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.types.batch import Penalty, Side, Start
+from rankdistill.training.types.batch import Side, Start
 from rankdistill.training.types.splade import Splade
 
 
@@ -24,7 +24,7 @@ class InferenceFree(StudentType):
     """
 
     usage = Splade.usage
-    penalties: ClassVar[Mapping[Side, Penalty]] = {"document": Penalty("idf_flops", 0.01)}
+    penalties: ClassVar[Mapping[Side, RegulariserName]] = {"document": "idf_flops"}
 
     def load(self, start: Start) -> Any:
         """A `SparseEncoder` with two routes; one that has token weights already keeps them."""

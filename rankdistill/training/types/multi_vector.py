@@ -33,6 +33,10 @@ print(model.similarity(queries, documents))"""
         """By the number of query tokens, where vectors have unit length."""
         return multi_vector.is_normalised(model)
 
+    def is_cosine(self, model: Any) -> bool:
+        """Where the mean is taken over the query's tokens, not the sum: MaxSim grows with their number."""
+        return self.is_bounded(model) and model.similarity_fn_name == "meanmaxsim"
+
     def scorer(self, model: Any, contrastive: bool) -> Scorer:
         """MaxSim."""
         return TokenScores(model.similarity_fn_name == "meanmaxsim", pad_token(model), contrastive)

@@ -39,6 +39,8 @@ class PairHead(StudentType):
 scorer = load_teacher("PATH_OF_THIS_FOLDER")
 print(scorer.score([("what is distillation?", "Distillation trains a small model to score as a large one does.")]))"""
 
+    in_batch: ClassVar[bool] = False
+
     def load(self, start: Start) -> Any:
         """The dense model of `students.dense.load`, frozen, with a new head, or the one beside it."""
         model = dense.load(start.reference)

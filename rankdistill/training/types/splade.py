@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from rankdistill.errors import ModelReferenceError
 from rankdistill.inference.splade_head import pool_before_activation
 from rankdistill.students import sparse
+from rankdistill.training.config import RegulariserName
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.types.batch import Penalty, Side, Start
+from rankdistill.training.types.batch import Side, Start
 
 
 class Splade(StudentType):
@@ -22,7 +23,7 @@ queries = model.encode_query(["what is distillation?"])
 documents = model.encode_document(["Distillation trains a small model to score as a large one does."])
 print(model.similarity(queries, documents), model.decode(queries, top_k=10))"""
 
-    penalties: ClassVar[Mapping[Side, Penalty]] = {"query": Penalty("flops", 0.01), "document": Penalty("flops", 0.01)}
+    penalties: ClassVar[Mapping[Side, RegulariserName]] = {"query": "flops", "document": "flops"}
 
     def load(self, start: Start) -> Any:
         """A `SparseEncoder` without routes."""

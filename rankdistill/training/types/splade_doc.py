@@ -9,8 +9,9 @@ import numpy as np
 
 from rankdistill.inference.splade_head import pool_before_activation
 from rankdistill.students import sparse
+from rankdistill.training.config import RegulariserName
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.types.batch import Penalty, Side, Start
+from rankdistill.training.types.batch import Side, Start
 from rankdistill.training.types.splade import Splade, plain
 
 
@@ -21,7 +22,7 @@ class SpladeDoc(StudentType):
     """
 
     usage = Splade.usage
-    penalties: ClassVar[Mapping[Side, Penalty]] = {"document": Penalty("flops", 0.01)}
+    penalties: ClassVar[Mapping[Side, RegulariserName]] = {"document": "flops"}
 
     def load(self, start: Start) -> Any:
         """A `SparseEncoder` whose queries weigh every token 1."""

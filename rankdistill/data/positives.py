@@ -1,0 +1,145 @@
+"""Which documents are no negatives of a query, by their texts: ids say too little, since a text may have several."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankdistill.data.beir import Dataset
+
+TEXT_BYTES = 8
+"""Of a text's hash: two of a million texts share one with probability 3e-8, and a negative would be lost by it."""
+
+
+@dataclass(frozen=True)
+class Positives:
+    """Pairs of a query's and a document's text that are never query and negative.
+
+    Texts are hashes and pairs are places in their sorted arrays, so a pair takes 8 bytes, and is found by bisection.
+
+    Args:
+        queries: sorted `hashes` of the queries' texts.
+        documents: sorted `hashes` of the documents' texts.
+        pairs: sorted, `place of the query * len(documents) + place of the document`.
+    """
+
+    queries: NDArray[np.uint64]
+    documents: NDArray[np.uint64]
+    pairs: NDArray[np.int64]
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 (hex) of all pairs."""
+        digest = hashlib.sha256()
+        for part in (self.queries, self.documents, self.pairs):
+            digest.update(len(part).to_bytes(8, "little") + part.astype(part.dtype.newbyteorder("<")).tobytes())
+        return digest.hexdigest()
+
+    def mask(self, queries: Sequence[str], documents: Sequence[str]) -> NDArray[np.bool_]:
+        """[queries, documents]: which of these texts are no negatives of which of these queries."""
+        rows, columns = _places(self.queries, hashes(queries)), _places(self.documents, hashes(documents))
+        distinct_rows, row_of = np.unique(rows, return_inverse=True)
+        distinct_columns, column_of = np.unique(columns, return_inverse=True)
+        size = len(self.documents)
+        first = np.searchsorted(self.pairs, distinct_rows * size)
+        counts = np.where(distinct_rows < 0, 0, np.searchsorted(self.pairs, (distinct_rows + 1) * size) - first)
+        row = np.repeat(np.arange(len(distinct_rows)), counts)
+        within = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+        wanted = self.pairs[first[row] + within] - distinct_rows[row] * size
+        column = np.searchsorted(distinct_columns, wanted)
+        there = column < len(distinct_columns)
+        there[there] = distinct_columns[column[there]] == wanted[there]
+        found = np.zeros((len(distinct_rows), len(distinct_columns)), dtype=bool)
+        found[row[there], column[there]] = True
+        return found[row_of][:, column_of]
+
+    def include(self, queries: NDArray[np.uint64], documents: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """[pairs]: which pairs of texts, given as `hashes`, are among these."""
+        rows, columns = _places(self.queries, queries), _places(self.documents, documents)
+        known = (rows >= 0) & (columns >= 0)
+        return known & (_places(self.pairs, rows * len(self.documents) + columns) >= 0)
+
+
+def hashes(texts: Iterable[str]) -> NDArray[np.uint64]:
+    """BLAKE2b of each text (UTF-8), 8 bytes; texts are equal where the store's content keys of them are."""
+    return np.frombuffer(b"".join(map(_hash, texts)), dtype="<u8").astype(np.uint64)
+
+
+def gather(
+    dataset: Dataset, queries: Mapping[str, str], documents: Mapping[str, str], labelled: Iterable[tuple[str, str]] = ()
+) -> Positives:
+    """All that is known to be no negative of `queries`.
+
+    These are the texts of the documents that a split of the data set labels above 0 for the query or for another one of
+    the same text; those of `labelled`; the document of the query's own id; and a document that says what the query
+    says. Of documents that neither `documents` nor the corpus has, nothing is known.
+
+    Args:
+        dataset: whose splits are read, all of them.
+        queries: id -> text.
+        documents: id -> text; where an id is missing, the corpus is read.
+        labelled: query id and document id of more positives, such as a candidate table's own.
+    """
+    text_of = _same_queries(dataset, queries)
+    named: dict[str, set[str]] = {text: set() for text in queries.values()}
+    for split in dataset.splits:
+        for query_id, labels in dataset.judgements[split].items():
+            if query_id in text_of:
+                named[text_of[query_id]].update(doc_id for doc_id, label in labels.items() if label > 0)
+    for query_id, doc_id in labelled:
+        if query_id in text_of:
+            named[text_of[query_id]].add(doc_id)
+    for query_id, text in text_of.items():
+        named[text].add(query_id)
+    hash_of = _document_hashes(dataset, documents, set(chain.from_iterable(named.values())))
+    query_hashes = hashes(named)
+    of_query = [
+        np.array([own, *(hash_of[doc_id] for doc_id in doc_ids if doc_id in hash_of)], dtype=np.uint64)
+        for own, doc_ids in zip(query_hashes.tolist(), named.values(), strict=True)
+    ]
+    return _of_hashes(query_hashes, of_query)
+
+
+def _same_queries(dataset: Dataset, queries: Mapping[str, str]) -> dict[str, str]:
+    """Id -> text of `queries`, and of the data set's queries that say the same."""
+    texts = set(queries.values())
+    return {query_id: text for query_id, text in dataset.query_texts.items() if text in texts} | dict(queries)
+
+
+def _document_hashes(dataset: Dataset, documents: Mapping[str, str], wanted: set[str]) -> dict[str, int]:
+    """Document id -> hash of its text, of those of `wanted` that there are; the corpus is read only if it has to be."""
+    here = sorted(wanted & documents.keys())
+    found = dict(zip(here, hashes(documents[doc_id] for doc_id in here).tolist(), strict=True))
+    absent = {doc_id for doc_id in wanted - documents.keys() if doc_id in dataset.document_lines}
+    if absent:
+        for document in dataset.documents():
+            if document.doc_id in absent:
+                found[document.doc_id] = int.from_bytes(_hash(document.contents), "little")
+    return found
+
+
+def _of_hashes(queries: NDArray[np.uint64], of_query: Sequence[NDArray[np.uint64]]) -> Positives:
+    counts = [len(documents) for documents in of_query]
+    flat = np.concatenate(of_query) if of_query else np.empty(0, dtype=np.uint64)
+    distinct_queries, row = np.unique(queries, return_inverse=True)
+    distinct, column = np.unique(flat, return_inverse=True)
+    pairs = np.repeat(row.astype(np.int64), counts) * len(distinct) + column
+    return Positives(distinct_queries, distinct, np.unique(pairs))
+
+
+def _places(ordered: NDArray[Any], values: NDArray[Any]) -> NDArray[np.int64]:
+    """Where in `ordered` (sorted) each value is; -1: nowhere."""
+    if not len(ordered):
+        return np.full(len(values), -1)
+    place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    return np.where(ordered[place] == values, place, -1)
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=TEXT_BYTES).digest()

@@ -1,0 +1,35 @@
+"""Batches that know which of their documents are no negatives of which of their queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from rankdistill.data.positives import Positives
+from rankdistill.training.types.batch import LABELLED, Collator
+
+
+@dataclass(frozen=True)
+class LabellingCollator:
+    """Adds to a batch which documents of all its rows are no negatives of which queries.
+
+    They go with the first column, [batch, batch * docs], row by row as in `Candidates`; the objective takes them out.
+
+    Args:
+        collate: makes the batch.
+        positives: by text.
+    """
+
+    collate: Collator
+    positives: Positives
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """The batch with `<first column>_labelled`."""
+        batch = self.collate(rows)
+        documents = [text for row in rows for name, text in row.items() if name not in ("query", "label")]
+        known = self.positives.mask([row["query"] for row in rows], documents)
+        first = next(name for name in batch if name.endswith("_input_ids")).removesuffix("input_ids")
+        return batch | {first + LABELLED: torch.from_numpy(np.ascontiguousarray(known))}
