@@ -88,6 +88,7 @@ def _summarise(out: Path) -> None:
     from rankdistill.training.artefact import LOG_FILE
 
     log = json.loads((out / LOG_FILE).read_text(encoding="utf-8"))
+    console.note_clipping(log, "to heed them, raise max_gradient_norm in --config")
     for name, count in log["texts"].items():
         if count:
             console.out.print(f"{name.replace('_', ' ')}: {count:,}", highlight=False)

@@ -177,13 +177,15 @@ def _train(
 
 
 def _describe(runner: StudentTrainer, objective: Objective) -> dict[str, Any]:
-    """Steps, scale and loss curve; nothing that depends on the clock."""
+    """Steps, scale, the teacher's unit and loss curve; nothing that depends on the clock."""
     from rankdistill.training import student_trainer
 
     return {
         "steps": runner.state.global_step,
         "best_step": runner.state.best_global_step,
         "scale": {"initial": objective.scale.initial, "final": objective.scale.value},
+        "margin_unit": objective.unit,
+        "clipped_steps": runner.clipping.share,
         "loss": student_trainer.curve(runner),
     }
 

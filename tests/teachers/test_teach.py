@@ -46,6 +46,7 @@ def test_the_teacher_is_a_plain_cross_encoder_with_identity_activation(
     np.testing.assert_allclose(load(str(out), backend="torch").score(pairs), model.predict(pairs), atol=1e-5)
     log = json.loads((out / LOG_FILE).read_text())
     assert [entry["step"] for entry in log["dev_ndcg@10"]] == [0, 2, 4, 6, 8]
+    assert 0 < log["clipped_steps"] <= 1
     assert not (out / CHECKPOINTS).exists()
 
 

@@ -157,6 +157,7 @@ def _train(
         "precision": resolve_precision(config.precision),
         "steps": runner.state.global_step,
         "best_step": runner.state.best_global_step if best else runner.state.global_step,
+        "clipped_steps": runner.clipping.share,
         "loss": student_trainer.curve(runner),
         "monitor": _measured(runner, before),
     }

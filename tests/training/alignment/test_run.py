@@ -132,6 +132,12 @@ def test_the_loss_curve_is_that_of_a_plain_loop(run: Run, tiny_embeddings: Memor
     assert curve == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("limit", [0.1, 1e6])
+def test_the_log_tells_the_share_of_clipped_steps(run: Run, limit: float) -> None:
+    told = log(run(log_steps=1, max_gradient_norm=limit))
+    assert told["clipped_steps"] == np.mean([point["grad_norm"] > limit for point in told["loss"]])
+
+
 @pytest.mark.parametrize("step", [3, 21])
 def test_an_interrupted_run_repeats_the_uninterrupted_one(run: Run, tiny_data: Dataset, step: int) -> None:
     """Also past the first pass (21 steps of 8 are more than the store's texts), with mixup, and a restarted cycle."""
