@@ -146,10 +146,12 @@ class TrainConfig(RunSettings):
     def decisive(self) -> dict[str, Any]:
         """The settings that decide the student, as JSON values: all but `check`, which decides whether there is one.
 
-        Students whose loss was computed in the teacher's unit itself have no `margin_unit`, and are not these.
+        Students whose loss was computed in the teacher's unit itself have no `margin_unit`, those that were saved with
+        other lengths than they were trained with no `lengths`, and are not these.
         """
         unit = {"margin_unit": "deviation"} if self.loss in MARGIN_LOSSES else {}
-        return self.model_dump(exclude={"check"}) | unit
+        keeps = self.max_document_length or (self.max_query_length and self.type == "multi-vector")
+        return self.model_dump(exclude={"check"}) | unit | ({"lengths": "saved"} if keeps else {})
 
 
 def read(path: Path | None, **overrides: object) -> TrainConfig:

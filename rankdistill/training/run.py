@@ -11,7 +11,7 @@ from rankdistill import manifest
 from rankdistill.data import Dataset
 from rankdistill.inference.loading import quietly
 from rankdistill.students.inherit import keep
-from rankdistill.training import artefact, card, checking, inputs, processes, query_length, rows, types, views
+from rankdistill.training import artefact, card, checking, inputs, lengths, processes, query_length, rows, types, views
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.inputs import Inputs, ScoreSource
 
@@ -84,7 +84,7 @@ def train(
         inputs=inputs.hashes(
             dataset, found, student, dev_split, kind.reads_documents(config) or sparsity.needs_idf(penalties)
         ),
-        parameters=config.decisive() | choices | {"processes": processes.count()},
+        parameters=config.model_copy(update={"type": name}).decisive() | choices | {"processes": processes.count()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
     )
@@ -93,6 +93,7 @@ def train(
             return out
         model = kind.load(batch.Start(student, config, partial(_documents, dataset)))
         query_length.require_effect(config.max_query_length, kind.cuts_queries(model))
+        lengths.keep(model, config)
         if layers is not None:
             keep(model, layers)
         checked = checking.check(found, store.score_kinds(), config, kind.is_bounded(model))
@@ -100,7 +101,9 @@ def train(
         log = {"type": name, "check": checked} | _train(
             kind, model, costs, dataset, store, found, config, dev_split, folder, planned, progress
         )
+        log["lengths"] = lengths.told(model, config)
         if processes.is_first():
+            lengths.settle(model, config)
             kind.save(model, out)
             artefact.finish(out, log, card.render(student, config.loss, log["steps"], kind.usage), wanted)
     return out
