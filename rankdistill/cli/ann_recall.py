@@ -27,6 +27,7 @@ def ann_recall(
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
 ) -> None:
     """Measure recall@10 against exact search, nDCG@10 and time, for student and teacher queries on one index."""
+    from rankdistill.cli.lengths import note_longer
     from rankdistill.cli.tables import show
     from rankdistill.data import load
     from rankdistill.evaluation import ann_report, measuring
@@ -37,6 +38,8 @@ def ann_recall(
     dataset = load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
     dataset.queries(split)
+    for one in (query_model, document_model):
+        note_longer(one, max_length)
     towers = open_towers(query_model, document_model, backend=backend, max_length=max_length, unaligned=unaligned)
     with console.progress("steps") as bar:
         task = bar.add_task("measure", total=None)

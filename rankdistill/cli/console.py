@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -30,6 +30,9 @@ out = Console()
 
 err = Console(stderr=True)
 """Progress, notes and errors go to standard error."""
+
+OFTEN = 0.5
+"""A share of clipped steps above which a note says so."""
 
 
 class RateColumn(ProgressColumn):
@@ -87,6 +90,19 @@ def show_reports(reports: list[str], most: int = 10) -> None:
             err.print(f"  {report}", markup=False, highlight=False, soft_wrap=True)
         if len(reports) > most:
             err.print(f"  and {len(reports) - most:,} more", highlight=False)
+
+
+def note_clipping(log: Mapping[str, Any], remedy: str) -> None:
+    """A note on standard error where a training log tells that more than half of its steps were clipped.
+
+    Args:
+        log: of the run; those of older runs do not tell.
+        remedy: what can be done.
+    """
+    share = log.get("clipped_steps", 0.0)
+    if share > OFTEN:
+        line = f"note: gradients were clipped in {share:.0%} of the steps, so their sizes had little say; {remedy}"
+        err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

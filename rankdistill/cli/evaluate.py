@@ -68,11 +68,14 @@ def evaluate(
 ) -> None:
     """Evaluate a model, a pair of models, an index, BM25, or a teacher re-ranking one, on a split of a BEIR folder."""
     from rankdistill.cli.fusing import open_fused, parse_fusion, require_fusable
+    from rankdistill.cli.lengths import note_longer
     from rankdistill.cli.parameters import parameters_of
     from rankdistill.data import load
     from rankdistill.evaluation import evaluating
     from rankdistill.evaluation.rerank import Reranker
 
+    for one in dict.fromkeys((model, query_model, document_model)):
+        note_longer(one, max_length)
     method = parse_fusion(fusion, weights, fit_on)
     require_fusable(max(1, len(index)), method, model or query_model)
     of_queries = _model_of_queries(model, query_model, document_model, index)

@@ -27,6 +27,7 @@ def explain(
     backend: Annotated[str, typer.Option(help="What runs the model.")] = "auto",
 ) -> None:
     """Show the terms and weights that a sparse model gives a text, and which of them the text does not have itself."""
+    from rankdistill.cli.lengths import note_longer
     from rankdistill.cli.tables import show
     from rankdistill.errors import ConfigError
     from rankdistill.evaluation.explaining import explain as explained
@@ -39,6 +40,7 @@ def explain(
             consequence="nothing was explained",
             remedy="leave one of the two out",
         )
+    note_longer(model, max_length)
     encoder = SparseTextEncoder(model, backend, max_length)
     for one in text:
         terms = explained(encoder, one, side.value, query)

@@ -51,11 +51,13 @@ def index(
     """Encode a corpus, or take its words, and build an index that searches it."""
     from rankdistill import executors
     from rankdistill.cli.backends import split_backends
+    from rankdistill.cli.lengths import note_longer
     from rankdistill.data import load
     from rankdistill.index import build, recipes
     from rankdistill.index import load as load_index
     from rankdistill.index.faiss import parse_search_parameters
 
+    note_longer(model, max_length)
     runner = executors.create(executor, workers)
     searching, running = split_backends(backend)
     if recipe is not None:

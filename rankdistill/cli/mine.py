@@ -41,6 +41,7 @@ def mine(
 ) -> None:
     """Retrieve candidate documents for the queries of a split; judged positives are always kept."""
     from rankdistill.cli.fusing import parse_fusion
+    from rankdistill.cli.lengths import note_longer
     from rankdistill.data import load
     from rankdistill.index.sources import KINDS
     from rankdistill.mining import candidates
@@ -49,6 +50,8 @@ def mine(
 
     window, windows = parse_windows(ranks, sample, seed)
     sources = [named(text, model, max_length, KINDS) for text in source]
+    for one in dict.fromkeys(getattr(one, "model", None) for one in sources):
+        note_longer(one, max_length)
     fused = parse_fusion(fusion, weights)
     dataset = load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)

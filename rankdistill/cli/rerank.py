@@ -31,6 +31,7 @@ def rerank(
 ) -> None:
     """Score the candidates of a run with a model, and evaluate the new order beside the old one."""
     from rankdistill import teachers
+    from rankdistill.cli.lengths import note_longer
     from rankdistill.cli.runs import open_run
     from rankdistill.cli.tables import show
     from rankdistill.data import load
@@ -44,6 +45,7 @@ def rerank(
     console.show_reports(dataset.reports)
     first = open_run(run, dataset, split)
     queries, qrels = dataset.queries(split), dataset.qrels(split)
+    note_longer(model, max_length)
     scorer = teachers.load(model, kind, backend, max_length)
     with console.progress("pairs") as bar:
         task = bar.add_task("rerank", total=None)

@@ -28,6 +28,7 @@ def robustness(
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
 ) -> None:
     """Measure nDCG@10 over truncated dimensions x precision, beside random truncation."""
+    from rankdistill.cli.lengths import note_longer
     from rankdistill.cli.tables import show
     from rankdistill.data import load
     from rankdistill.evaluation import measuring, robustness_report
@@ -38,6 +39,8 @@ def robustness(
     dataset = load(data, "lenient" if lenient else "strict")
     console.show_reports(dataset.reports)
     dataset.queries(split)
+    for one in (query_model, document_model):
+        note_longer(one, max_length)
     towers = open_towers(query_model, document_model, backend=backend, max_length=max_length, unaligned=unaligned)
     settings = parse_settings(dimensions, precisions, draws, seed, towers.dimension)
     with console.progress("steps") as bar:

@@ -55,6 +55,7 @@ def open_writer(
     """Load data and teacher; bad rows that were dropped are listed on standard error."""
     from rankdistill import data as datasets
     from rankdistill import manifest, tables, teachers
+    from rankdistill.cli.lengths import note_longer
     from rankdistill.evaluation.measures import ndcg_at_10
     from rankdistill.stores.calibration import calibration_pairs
     from rankdistill.stores.fidelity import FidelityCheck
@@ -69,6 +70,7 @@ def open_writer(
     spec = teachers.specify(teacher, kind=kind, backend=backend, max_length=max_length).with_calibration(
         lambda: calibration_pairs(Layout(store), table, queries, documents)
     )
+    note_longer(spec.settings.get("model"), spec.settings.get("max_length"))
     return ScoreWriter(
         store,
         queries=queries,

@@ -75,7 +75,9 @@ def _summarise(out: Path, made: bool) -> None:
 
     if not made:
         console.err.print(f"{out} is up to date", highlight=False, soft_wrap=True)
-    figures = json.loads((out / LOG_FILE).read_text(encoding="utf-8"))[METRIC]
+    log = json.loads((out / LOG_FILE).read_text(encoding="utf-8"))
+    console.note_clipping(log, "a lower learning rate or a larger batch may help")
+    figures = log[METRIC]
     if figures:
         console.out.print(
             f"dev nDCG@10 {figures[0]['value']:.4f} before, {figures[-1]['value']:.4f} after", highlight=False

@@ -78,20 +78,24 @@ def run(
             bar.remove_task(task)
     if not done:
         console.err.print(f"{out} is up to date", highlight=False, soft_wrap=True)
-    _summarise(out)
+    _summarise(out, chosen.max_document_length)
 
 
-def _summarise(out: Path) -> None:
-    """Print what the log tells."""
+def _summarise(out: Path, limit: int | None) -> None:
+    """Print what the log tells; `limit` is the length of documents that was asked for."""
     import json
 
     from rankdistill.training.artefact import LOG_FILE
 
     log = json.loads((out / LOG_FILE).read_text(encoding="utf-8"))
+    console.note_clipping(log, "to heed them, raise max_gradient_norm in --config")
     for name, count in log["texts"].items():
         if count:
             console.out.print(f"{name.replace('_', ' ')}: {count:,}", highlight=False)
     cut = log["truncation"]
+    if limit is not None and cut["limits"]["document"] is None:
+        line = f"note: max_document_length {limit} had no effect: a table of token vectors reads whole texts"
+        console.err.print(line, style="yellow", highlight=False, soft_wrap=True)
     if cut["over_long"]:
         line = f"over-long texts, read to the student's limit: {cut['over_long']:,} of {cut['examined']:,} examined"
         console.out.print(line, highlight=False)

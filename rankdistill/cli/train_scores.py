@@ -73,6 +73,7 @@ def _summarise(out: Path) -> None:
         if verdict["status"] in ("warn", "fail"):
             line = f"{verdict['status']}: {name}: {verdict['finding']}"
             console.err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    console.note_clipping(log, "to heed them, raise max_gradient_norm in --config")
     for name, count in log["view"].items():
         if count:
             parts = {"": count} if isinstance(count, int) else count

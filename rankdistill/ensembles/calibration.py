@@ -1,8 +1,8 @@
 """Calibrations: what makes the scores of different teachers comparable before they are averaged.
 
 Each is a pure function of polars expressions, applied to one teacher's scores over the pairs that this teacher has,
-before any join. A query whose scores are all equal (or that has one document) tells nothing about order: it gets the
-neutral value named below, never NaN.
+before any join. A query whose scores are all equal (or that has one document) tells nothing about order: from those
+that look at one query it gets the neutral value named below, never NaN.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RRF_K = 60
 """The constant of reciprocal rank fusion (Cormack et al. 2009, 10.1145/1571941.1572114)."""
 
 CLIP = (0.01, 0.99)
-"""The percentiles that `percentile` clips to (CADET, arXiv 2505.19274)."""
+"""The shares of a teacher's scores whose quantiles `percentile` clips to (CADET, arXiv 2505.19274)."""
 
 MIDDLE = 0.5
 """What a calibration to 0..1 gives where all scores are equal."""
@@ -38,6 +38,9 @@ class Moments:
 
 STANDARD = Moments(pl.lit(0.0), pl.lit(1.0))
 
+Bounds = tuple[float, float]
+"""The quantiles `CLIP` of all scores of a teacher in the store, in its unit."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -47,11 +50,13 @@ class Context:
         query: which rows belong together.
         reference: the reference teacher's moments, over the query or the store.
         own: the teacher's own moments over the store.
+        bounds: the teacher's, where the calibration is over them.
     """
 
     query: pl.Expr
     reference: Moments = STANDARD
     own: Moments = STANDARD
+    bounds: Bounds = (0.0, 0.0)
 
 
 Function = Callable[[pl.Expr, Context], pl.Expr]
@@ -82,9 +87,12 @@ def minmax(score: pl.Expr, context: Context) -> pl.Expr:
 
 
 def percentile(score: pl.Expr, context: Context) -> pl.Expr:
-    """`minmax` of the scores clipped to the query's 1st to 99th percentile (linear interpolation), as in CADET."""
-    low, high = (score.quantile(share, "linear").over(context.query) for share in CLIP)
-    return pl.when(high > low).then((score.clip(low, high) - low) / (high - low)).otherwise(MIDDLE)
+    """`(clip(s) - low) / (high - low)`, low and high the 1st and 99th percentile of all scores of the teacher: 0 to 1.
+
+    So queries keep what they differ in, as in CADET; 0.5 where both percentiles are equal.
+    """
+    low, high = context.bounds
+    return pl.when(pl.lit(high > low)).then((score.clip(low, high) - low) / (high - low)).otherwise(MIDDLE)
 
 
 def rank(score: pl.Expr, context: Context) -> pl.Expr:
@@ -107,18 +115,20 @@ class Calibration:
         apply: (score in float64, context) -> calibrated score.
         unit: the outcome's unit, for people.
         reference: over what the reference teacher's moments are taken; `none`: it needs no reference.
+        bounded: whether it looks at the teacher's percentiles over the store.
     """
 
     apply: Function
     unit: str
     reference: Scope = "none"
+    bounded: bool = False
 
 
 CALIBRATIONS: Mapping[str, Calibration] = {
     "none": Calibration(keep, "the teachers' own unit"),
     "zscore": Calibration(to_reference, "standard deviations of the teacher's scores of the query"),
     "minmax": Calibration(minmax, "share of the teacher's range of scores of the query"),
-    "percentile": Calibration(percentile, "share of the range between two percentiles of the query"),
+    "percentile": Calibration(percentile, "share of the range between two percentiles of the teacher", bounded=True),
     "rank": Calibration(rank, "share of the query's documents that score lower"),
     "rrf": Calibration(rrf, "reciprocal rank"),
     "affine": Calibration(to_reference, "the reference teacher's unit", "query"),

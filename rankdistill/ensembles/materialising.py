@@ -70,8 +70,8 @@ def write(
             | {
                 "name": name,
                 "score_kind": ensemble.score_kind,
-                "coverage": coverage.to_json(),
             }
+            | ensemble.counted(coverage)
             | _keying(ensemble)
         )
         files.write_text(layout.teacher(teacher_id), json.dumps(teacher, indent=1, sort_keys=True) + "\n")

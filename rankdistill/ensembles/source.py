@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from rankdistill.ensembles import calibration, combining, ranges
-from rankdistill.ensembles.calibration import STANDARD, Context, Moments
+from rankdistill.ensembles import calibration, combining, quantiles, ranges
+from rankdistill.ensembles.calibration import CLIP, STANDARD, Bounds, Context, Moments
 from rankdistill.ensembles.combining import PAIR, Coverage
 from rankdistill.errors import ConfigError, StoreError
 from rankdistill.stores.kinds import CALIBRATED
@@ -78,6 +78,7 @@ class Ensemble:
         self.members = _distinct([store.teacher(name) for name in teachers])
         self.weights = dict(zip(self.members, combining.scaled(weights, len(self.members)), strict=True))
         self.reference = None if reference is None else store.teacher(reference)
+        self._bounds: dict[str, Bounds] = {}
         if self.calibration.reference != "none" and self.reference is None:
             raise ConfigError(
                 expected=f"a reference teacher, whose mean and deviation {calibrate} maps to",
@@ -98,7 +99,7 @@ class Ensemble:
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """Everything that defines the scores besides the members' own: members, weights, calibration, policy."""
-        return {
+        found = {
             "kind": KIND,
             "members": {name: self.store.fingerprint(name) for name in self.members},
             "weights": self.weights,
@@ -106,6 +107,7 @@ class Ensemble:
             "missing": self.missing,
             "reference": self.reference,
         }
+        return found | ({"percentiles": {"of": "store", "shares": list(CLIP)}} if self.calibration.bounded else {})
 
     @cached_property
     def teacher_id(self) -> str:
@@ -127,12 +129,20 @@ class Ensemble:
     def without(self, member: str) -> Ensemble:
         """The same ensemble of the other members, their weights scaled up."""
         others = [name for name in self.members if name != member]
-        weights = [self.weights[name] for name in others]
-        return Ensemble(self.store, others, self.calibrate, self.missing, weights, self.reference)
+        return self._like(others, [self.weights[name] for name in others])
 
     def weighing(self, weights: Sequence[float]) -> Ensemble:
         """The same ensemble with other weights."""
-        return Ensemble(self.store, self.members, self.calibrate, self.missing, weights, self.reference)
+        return self._like(self.members, weights)
+
+    @property
+    def bounds(self) -> dict[str, Bounds]:
+        """Member -> the percentiles that its scores are clipped to, for a calibration over them; else none.
+
+        They are of all scores that the store has of the member, whatever the queries, those that are evaluated on too;
+        no label is looked at. Two numbers a teacher, exact, from two passes over its scores in bounded memory.
+        """
+        return {name: self._bounds_of(name) for name in self.members} if self.calibration.bounded else {}
 
     def pieces(self, queries: Collection[str] | None = None, rows: int = ranges.RANGE_ROWS) -> Iterator[Piece]:
         """The calibrated members, joined, range by range, sorted by query_id, doc_id over all pieces.
@@ -229,7 +239,12 @@ class Ensemble:
 
     def derivation(self, teacher_id: str | None = None) -> Mapping[str, Any]:
         """What the scores were made from: the fingerprint, and the counts of missing scores."""
-        return self.fingerprint | self.store.derivation() | {"coverage": self.coverage.to_json()}
+        return self.fingerprint | self.store.derivation() | self.counted(self.coverage)
+
+    def counted(self, coverage: Coverage) -> dict[str, Any]:
+        """What reading all scores tells besides: the counts of missing ones, and the percentiles clipped to."""
+        bounds = {name: list(found) for name, found in self.bounds.items()}
+        return {"coverage": coverage.to_json()} | ({"bounds": bounds} if bounds else {})
 
     @cached_property
     def _all(self) -> tuple[pl.DataFrame, Coverage]:
@@ -256,7 +271,20 @@ class Ensemble:
             target = self._store_moments(self.reference)
             return {name: Context(query, target, self._store_moments(name)) for name in self.members}
         target = Moments(pl.col("mean"), pl.col("deviation")) if scope == "query" else STANDARD
-        return {name: Context(query, target) for name in self.members}
+        bounds = self.bounds
+        return {name: Context(query, target, bounds=bounds.get(name, (0.0, 0.0))) for name in self.members}
+
+    def _like(self, members: Sequence[str], weights: Sequence[float]) -> Ensemble:
+        found = Ensemble(self.store, members, self.calibrate, self.missing, weights, self.reference)
+        found._bounds = self._bounds
+        return found
+
+    def _bounds_of(self, name: str) -> Bounds:
+        if name not in self._bounds:
+            shards = self.store.shards(name)
+            low, high = quantiles.quantiles(lambda: quantiles.scores_of(name, shards), CLIP)
+            self._bounds[name] = low, high
+        return self._bounds[name]
 
     def _store_moments(self, name: str) -> Moments:
         score = pl.col("score").cast(pl.Float64)

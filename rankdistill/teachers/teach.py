@@ -185,6 +185,8 @@ def _run(trainer: TeacherTrainer, folder: Path, resume: bool) -> None:
     from rankdistill.teachers.teaching.trainer import last_checkpoint
 
     checkpoint = last_checkpoint(folder) if resume else None
+    if checkpoint is not None:
+        trainer.clipping.resume(checkpoint)
     with files.output_errors(folder), quietly():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
 
@@ -198,6 +200,7 @@ def _log(trainer: TeacherTrainer, positives: int, before: dict[str, float] | Non
         "positives": positives,
         "steps": trainer.state.global_step,
         "bf16": trainer.args.bf16,
+        "clipped_steps": trainer.clipping.share,
         "loss": [{"step": entry["step"], "loss": entry["loss"]} for entry in history if "loss" in entry],
         reranking.METRIC: start
         + [{"step": entry["step"], "value": entry[metric]} for entry in history if metric in entry and entry["step"]],

@@ -31,6 +31,10 @@ Schedule = Literal["linear", "cosine", "constant"]
 Scale = Literal["auto", "learned", "fitted"] | Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+MARGIN_LOSSES: frozenset[LossName] = frozenset({"margin_mse", "margin_mse_all", "splade_v3"})
+"""Losses that compare margins in the teacher's unit: they are computed in units of the teacher's margin deviation."""
+
+
 class TrainConfig(RunSettings):
     """Settings of a training run on stored scores; the same settings, data and student give the same student."""
 
@@ -47,7 +51,8 @@ class TrainConfig(RunSettings):
         "auto",
         description="Factor from the student's similarity to the teacher's unit: a number, `learned` (starts at the "
         "ratio of the teacher's to the student's margin deviation), `fitted` (stays at that ratio), or `auto`: learned "
-        "for bounded similarities, fitted for term weights, else 1.",
+        "for bounded similarities, fitted for term weights, else with Margin-MSE fitted to student margins that "
+        "deviate by 1 or more, and 1 with a KL divergence.",
     )
     scale_learning_rate: float = Field(1e-2, gt=0, description="Learning rate of a learned scale's logarithm.")
     contrastive_scale: float | None = Field(
@@ -56,8 +61,12 @@ class TrainConfig(RunSettings):
         description="Inverse temperature of contrastive terms; None: 20 for scores in [-1, 1] (cosine, MeanMaxSim), "
         "else 1.",
     )
-    student_temperature: float = Field(1.0, gt=0, description="Softmax temperature of the student in KL terms.")
-    teacher_temperature: float = Field(1.0, gt=0, description="Softmax temperature of the teacher in KL terms.")
+    student_temperature: float = Field(
+        1.0, gt=0, description="Softmax temperature of the student in KL terms, in the teacher's unit."
+    )
+    teacher_temperature: float = Field(
+        1.0, gt=0, description="Softmax temperature of the teacher in KL terms, in its unit."
+    )
 
     query_regulariser: RegulariserName | None = Field(
         None, description="What makes the term weights of queries sparse; None: the type's own choice."
@@ -150,8 +159,14 @@ class TrainConfig(RunSettings):
         return self.loss == "contrastive" or self.contrastive_weight > 0
 
     def decisive(self) -> dict[str, Any]:
-        """The settings that decide the student, as JSON values: all but `check`, which decides whether there is one."""
-        return self.model_dump(exclude={"check"})
+        """The settings that decide the student, as JSON values: all but `check`, which decides whether there is one.
+
+        Students whose loss was computed in the teacher's unit itself have no `margin_unit`, those that were saved with
+        other lengths than they were trained with no `lengths`, and are not these.
+        """
+        unit = {"margin_unit": "deviation"} if self.loss in MARGIN_LOSSES else {}
+        keeps = self.max_document_length or (self.max_query_length and self.type == "multi-vector")
+        return self.model_dump(exclude={"check"}) | unit | ({"lengths": "saved"} if keeps else {})
 
 
 def read(path: Path | None, **overrides: object) -> TrainConfig:

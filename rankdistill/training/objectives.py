@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from rankdistill.losses import contrastive, kl_div, margin_mse, splade_v3
 from rankdistill.training import columns
 from rankdistill.training.activity import Activity
-from rankdistill.training.config import Scale, TrainConfig
+from rankdistill.training.config import MARGIN_LOSSES, LossName, Scale, TrainConfig
 from rankdistill.training.embedding import Features
 from rankdistill.training.rows import TrainingRows
-from rankdistill.training.scale import ScoreScale, margin_ratio
+from rankdistill.training.scale import ScoreScale, margin_deviations, margin_ratio, margin_unit
 from rankdistill.training.sparsity import Sparsity
 from rankdistill.training.types.base import StudentType
 from rankdistill.training.types.batch import LABELLED, Candidates, Scorer
@@ -54,13 +54,22 @@ OBJECTIVES: dict[str, Callable[[TrainConfig], Distillation | None]] = {
 class Objective(nn.Module):
     """A module that sentence-transformers' trainer calls with the token columns and labels of a batch.
 
-    loss = distillation(scale * s, t) + contrastive_weight * contrastive(contrastive_scale * s_candidates) + sparsity
+    loss = (distillation(scale * s, t) + sparsity) / unit^2
+           + contrastive_weight * contrastive(contrastive_scale * s_candidates)
+
+    Squared margins in logits are of the order of 10 to 100, those of probabilities below 1: clipped to one norm, each
+    would be another run. So losses that compare margins count them in `unit`, the teacher's margin deviation:
+    `MarginMSE(scale * s, t) / unit^2 = MarginMSE(scale * s / unit, t / unit)`. What is published beside such a loss,
+    in the teacher's unit as well (the weights of regularisers, the mix of SPLADE-v3), keeps its meaning, as all of it
+    is divided by the same number, which AdamW does not see and clipping does. The contrastive term has no unit, and
+    its weight is beside a loss that is about 1 at the start. A KL divergence has none either, but its temperatures do.
 
     Args:
         model: the student.
         scorer: its scores of a batch.
         distillation: the loss on teacher scores, or None.
         scale: from the student's similarity to the teacher's unit.
+        unit: what the distillation loss counts margins in, in the teacher's unit; 1 where it compares none.
         contrastive_weight: of the contrastive term; 0: none.
         contrastive_scale: inverse temperature of the contrastive term.
         sparsity: what its term weights cost.
@@ -72,6 +81,7 @@ class Objective(nn.Module):
         scorer: Scorer,
         distillation: Distillation | None,
         scale: ScoreScale,
+        unit: float,
         contrastive_weight: float,
         contrastive_scale: float,
         sparsity: Sparsity,
@@ -81,6 +91,7 @@ class Objective(nn.Module):
         self.scorer = scorer
         self.distillation = distillation
         self.scale = scale
+        self.unit = unit
         self.contrastive_weight = contrastive_weight
         self.contrastive_scale = contrastive_scale
         self.sparsity = sparsity
@@ -95,13 +106,13 @@ class Objective(nn.Module):
         with torch.autocast(scored.own.device.type, enabled=False):
             loss = scored.own.new_zeros(())
             if self.distillation is not None:
-                loss = loss + self.distillation(self.scale(scored.own), labels.float())
+                loss = loss + self.distillation(self.scale(scored.own), labels.float()) / self.unit**2
             if scored.candidates is not None:
                 found = scored.candidates
                 scores = self.contrastive_scale * found.scores
                 excluded = _excluded(found, known)
                 loss = loss + self.contrastive_weight * contrastive(scores, found.positives, excluded=excluded)
-            penalties = self.sparsity(scored)
+            penalties = {name: penalty / self.unit**2 for name, penalty in self.sparsity(scored).items()}
         self.activity.observe(scored)
         return {"ranking": loss} | penalties if penalties else loss
 
@@ -120,6 +131,7 @@ def build(kind: StudentType, student: Any, config: TrainConfig, rows: TrainingRo
         scorer=scorer,
         distillation=distillation,
         scale=_build_scale(kind, student, scorer, config, rows) if distillation else ScoreScale(1.0, learned=False),
+        unit=margin_unit(rows) if config.loss in MARGIN_LOSSES else 1.0,
         contrastive_weight=contrastive_weight,
         contrastive_scale=config.contrastive_scale or (COSINE_CONTRASTIVE_SCALE if kind.is_cosine(student) else 1.0),
         sparsity=sparsity,
@@ -145,7 +157,7 @@ def _excluded(found: Candidates, known: Bool[Tensor, "batch all"] | None) -> Boo
 def _build_scale(
     kind: StudentType, student: Any, scorer: Scorer, config: TrainConfig, rows: TrainingRows
 ) -> ScoreScale:
-    chosen = _automatic(kind, student) if config.scale == "auto" else config.scale
+    chosen = _automatic(kind, student, config.loss) if config.scale == "auto" else config.scale
     if not isinstance(chosen, str):
         return ScoreScale(chosen, learned=False)
     collate = kind.collator(student, rows.text_columns, config)
@@ -155,14 +167,22 @@ def _build_scale(
             return scorer(student, columns.split(collate(some), rows.text_columns)).own
 
     student.eval()
+    if chosen == "spread":
+        deviation, _ = margin_deviations(score, rows)
+        return ScoreScale(margin_unit(rows) / max(1.0, deviation), learned=False)
     return ScoreScale(margin_ratio(score, rows), learned=chosen == "learned")
 
 
-def _automatic(kind: StudentType, student: Any) -> Scale:
+def _automatic(kind: StudentType, student: Any, loss: LossName) -> Scale | Literal["spread"]:
     """The scale of a student of this type where none is named.
 
     A learned one would outgrow the regularisers of term weights: they shrink the weights, and it makes up for that.
+    Scores without bounds keep their spread, unless it is below 1 (`spread`): to divide by that of a new head, whose
+    scores are nearly equal, would make its noise large. Beside a temperature, which is in the teacher's unit, the
+    scores stay in that unit.
     """
     if kind.is_bounded(student):
         return "learned"
-    return "fitted" if kind.penalties else 1.0
+    if kind.penalties:
+        return "fitted"
+    return "spread" if loss in ("margin_mse", "margin_mse_all") else 1.0

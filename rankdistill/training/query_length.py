@@ -1,4 +1,4 @@
-"""Whether a limit of the query's tokens has any effect: token tables read whole queries, cross-encoders cut pairs."""
+"""Whether a limit of a text's tokens has any effect: token tables read whole queries, cross-encoders cut pairs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 from rankdistill.errors import ConfigError
 
 
-def reaches(student: Any) -> bool:
-    """Whether `student` cuts queries at a given length; a token table does not."""
+def reaches(student: Any, task: str = "query") -> bool:
+    """Whether `student` cuts texts of that task (`query` or `document`) at a given length; a token table does not."""
     from sentence_transformers.base.modules import Router
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding
 
     route = student
     if isinstance(student[0], Router):
-        route = dict(student[0].sub_modules.items()).get("query", [])
+        route = dict(student[0].sub_modules.items()).get(task, [])
     return not any(isinstance(module, StaticEmbedding | SparseStaticEmbedding) for module in route)
 
 

@@ -17,6 +17,7 @@ from rankdistill.training import (
     checking,
     inputs,
     known_positives,
+    lengths,
     processes,
     query_length,
     rows,
@@ -100,7 +101,7 @@ def train(
             dataset, found, student, dev_split, kind.reads_documents(config) or sparsity.needs_idf(penalties)
         )
         | known.hashes(kind.in_batch and config.contrasts, config.unlabelled == "top"),
-        parameters=config.decisive() | choices | {"processes": processes.count()},
+        parameters=config.model_copy(update={"type": name}).decisive() | choices | {"processes": processes.count()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
     )
@@ -109,6 +110,7 @@ def train(
             return out
         model = kind.load(batch.Start(student, config, partial(_documents, dataset)))
         query_length.require_effect(config.max_query_length, kind.cuts_queries(model))
+        lengths.keep(model, config)
         if layers is not None:
             keep(model, layers)
         checked = checking.check(found, store.score_kinds(), config, kind.is_cosine(model))
@@ -116,7 +118,9 @@ def train(
         log = {"type": name, "check": checked} | _train(
             kind, model, costs, dataset, store, found, known, config, dev_split, folder, planned, progress
         )
+        log["lengths"] = lengths.told(model, config)
         if processes.is_first():
+            lengths.settle(model, config)
             kind.save(model, out)
             artefact.finish(out, log, card.render(student, config.loss, log["steps"], kind.usage), wanted)
     return out
@@ -195,13 +199,15 @@ def _train(
 
 
 def _describe(runner: StudentTrainer, objective: Objective) -> dict[str, Any]:
-    """Steps, scale and loss curve; nothing that depends on the clock."""
+    """Steps, scale, the teacher's unit and loss curve; nothing that depends on the clock."""
     from rankdistill.training import student_trainer
 
     return {
         "steps": runner.state.global_step,
         "best_step": runner.state.best_global_step,
         "scale": {"initial": objective.scale.initial, "final": objective.scale.value},
+        "margin_unit": objective.unit,
+        "clipped_steps": runner.clipping.share,
         "loss": student_trainer.curve(runner),
     }
 

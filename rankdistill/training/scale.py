@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -14,6 +15,13 @@ from rankdistill.training.rows import TrainingRows
 
 SAMPLED_ROWS = 64
 ROWS_AT_ONCE = 16
+"""Rows that the student scores for its margins, and how many at a time."""
+
+UNIT_ROWS = 10_000
+"""Rows whose teacher margins give the unit; no model is asked."""
+
+SMALLEST_SHARE = 1e-6
+"""A deviation below this share of the margins' size is rounding."""
 
 
 class ScoreScale(nn.Module):
@@ -44,6 +52,33 @@ class ScoreScale(nn.Module):
         return scores * (self.initial * self.log_ratio.exp())
 
 
+def margin_unit(rows: TrainingRows) -> float:
+    """Standard deviation of the teacher's margins (positive minus negative) on the first rows, in the teacher's unit.
+
+    The rows come in seeded order. Where all margins are equal, as those of labels may be, it is their size; 1 where
+    there are none.
+    """
+    scores = rows.scores[:UNIT_ROWS].astype(np.float64)
+    margins = scores[:, :1] - scores[:, 1:]
+    deviation, size = float(margins.std()), float(np.sqrt(np.square(margins).mean()))
+    return deviation if deviation > SMALLEST_SHARE * size else size or 1.0
+
+
+def margin_deviations(score: Callable[[list[dict[str, Any]]], Tensor], rows: TrainingRows) -> tuple[float, float]:
+    """Standard deviations of the student's and of the teacher's margins, each in its unit, on the first rows.
+
+    Args:
+        score: the student's scores of some rows, [rows, docs], the positive first.
+        rows: of the run.
+    """
+    count = min(SAMPLED_ROWS, len(rows))
+    chunks = [range(start, min(start + ROWS_AT_ONCE, count)) for start in range(0, count, ROWS_AT_ONCE)]
+    scores = torch.cat([score([rows[index] for index in chunk]).float().cpu() for chunk in chunks])
+    teacher = torch.from_numpy(rows.scores[:count])
+    student_spread, teacher_spread = (float((values[:, :1] - values[:, 1:]).std()) for values in (scores, teacher))
+    return student_spread, teacher_spread
+
+
 def margin_ratio(score: Callable[[list[dict[str, Any]]], Tensor], rows: TrainingRows) -> float:
     """Standard deviation of the teacher's margins over that of the student's, on the first rows.
 
@@ -54,11 +89,7 @@ def margin_ratio(score: Callable[[list[dict[str, Any]]], Tensor], rows: Training
     Raises:
         ConfigError: one of them is zero: all margins are equal.
     """
-    count = min(SAMPLED_ROWS, len(rows))
-    chunks = [range(start, min(start + ROWS_AT_ONCE, count)) for start in range(0, count, ROWS_AT_ONCE)]
-    scores = torch.cat([score([rows[index] for index in chunk]).float().cpu() for chunk in chunks])
-    teacher = torch.from_numpy(rows.scores[:count])
-    student_spread, teacher_spread = (float((values[:, :1] - values[:, 1:]).std()) for values in (scores, teacher))
+    student_spread, teacher_spread = margin_deviations(score, rows)
     if not (student_spread > 0 and teacher_spread > 0):
         raise ConfigError(
             expected="teacher and student margins that differ from row to row",

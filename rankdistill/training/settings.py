@@ -32,11 +32,14 @@ class RunSettings(BaseModel):
     max_query_length: int | None = Field(
         None,
         ge=4,
-        description="Query tokens in training; None: the model's limit. Refused where it would have no effect: token "
-        "tables read whole queries, cross-encoders cut pairs.",
+        description="Query tokens in training; None: the model's limit, or max_document_length. Refused where it "
+        "would have no effect: token tables read whole queries, cross-encoders cut pairs.",
     )
     max_document_length: int | None = Field(
-        None, ge=4, description="Document tokens in training (a pair's, of cross-encoders); None: the model's limit."
+        None,
+        ge=4,
+        description="Document tokens in training (a pair's, of cross-encoders), and of the saved student in use; None: "
+        "the model's limit.",
     )
 
     eval_steps: int = Field(100, ge=1, description="Steps between evaluations and checkpoints.")

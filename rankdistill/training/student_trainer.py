@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
+from rankdistill.teachers.teaching.clipping import ClippingCount
 from rankdistill.training import checkpoints
 from rankdistill.training.precision import resolve_precision
 from rankdistill.training.settings import RunSettings
@@ -64,6 +65,8 @@ class StudentTrainer(SentenceTransformerTrainer):
     def __init__(self, *args: Any, rates: Rates, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.rates = rates
+        self.clipping = ClippingCount(self.args.max_grad_norm)
+        self.clipping.watch(self)
 
     def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """The rows in order: shuffling was done when they were drawn."""
@@ -157,6 +160,7 @@ def run(trainer: StudentTrainer, checkpoint: Path | None) -> None:
         if isinstance(callback, EarlyStoppingCallback):
             saved = checkpoints.callback_state(checkpoint, EarlyStoppingCallback.__name__)
             callback.early_stopping_patience_counter = saved["early_stopping_patience_counter"]
+    trainer.clipping.resume(checkpoint)
     trainer.train(resume_from_checkpoint=str(checkpoint))
 
 

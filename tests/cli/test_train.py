@@ -52,6 +52,15 @@ def test_the_line_of_the_manual_works_and_a_second_time_does_nothing(words: list
     assert "up to date" in run_verb(train, *words).stderr
 
 
+def test_a_run_whose_steps_are_mostly_clipped_says_so(words: list[object], tmp_path: Path) -> None:
+    (tmp_path / "train.yaml").write_text("max_gradient_norm: 1.0e-6\n")
+    short = [*words, "--steps", 2, "--batch-size", 2, "--config", tmp_path / "train.yaml"]
+    assert "clipped in 100% of the steps" in run_verb(train, *short).stderr
+    assert "clipped in 100% of the steps" in run_verb(train, *short).stderr, "a finished run says it too"
+    (tmp_path / "train.yaml").write_text("max_gradient_norm: 1.0e+6\n")
+    assert "clipped" not in run_verb(train, *short, "--out", tmp_path / "other").stderr
+
+
 def test_queries_of_other_splits_in_the_store_are_not_trained_on(words: list[object], tmp_path: Path) -> None:
     output = run_verb(train, *words, "--steps", 1, "--batch-size", 2).stdout
     assert "held out queries: 6" in output

@@ -51,6 +51,13 @@ def test_a_static_student(words: list[object], tmp_path: Path) -> None:
     assert SentenceTransformer(str(tmp_path / "student"), device="cpu").encode("river").shape == (32,)
 
 
+def test_a_static_student_says_that_a_length_has_no_effect(words: list[object], tmp_path: Path) -> None:
+    words[words.index("--student") + 1] = "static"
+    (tmp_path / "train.yaml").write_text("max_document_length: 12\n")
+    shown = run_verb(train, *words, "--config", tmp_path / "train.yaml").stderr
+    assert "max_document_length 12 had no effect" in shown
+
+
 def test_dev_splits_choose_the_step(words: list[object], tiny_beir: Path, tmp_path: Path) -> None:
     words += ["--dev-data", tiny_beir, "--dev-split", "dev", "--cycles", 2, "--seed", 4, "--batch-size", 4]
     assert "tiny/dev/asymmetric_ndcg_at_10" in run_verb(train, *words).stdout

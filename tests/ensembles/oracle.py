@@ -22,10 +22,6 @@ def minmax(values: np.ndarray) -> np.ndarray:
     return (values - values.min()) / spread if spread else np.full(len(values), 0.5)
 
 
-def percentile(values: np.ndarray) -> np.ndarray:
-    return minmax(np.clip(values, *np.percentile(values, [1, 99])))
-
-
 def rank(values: np.ndarray) -> np.ndarray:
     lower = np.array([(values < one).sum() + ((values == one).sum() - 1) / 2 for one in values])
     return lower / (len(values) - 1) if len(values) > 1 else np.array([0.5])
@@ -40,15 +36,22 @@ PER_QUERY: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": lambda values: values,
     "zscore": zscore,
     "minmax": minmax,
-    "percentile": percentile,
     "rank": rank,
     "rrf": rrf,
 }
 
 
+def percentile(values: np.ndarray, of_the_teacher: np.ndarray) -> np.ndarray:
+    low, high = np.percentile(of_the_teacher, [1, 99])
+    return (np.clip(values, low, high) - low) / (high - low) if high > low else np.full(len(values), 0.5)
+
+
 def calibrated(scores: Pairs, name: str) -> Rows:
-    """Each query's scores through `PER_QUERY[name]`."""
+    """Each query's scores through `PER_QUERY[name]`, or all scores through `percentile`."""
     found: Rows = {}
+    if name == "percentile":
+        values = np.array([np.float32(score) for score in scores.values()], np.float64)
+        return dict(zip(scores, percentile(values, values).tolist(), strict=True))
     for query in {query for query, _ in scores}:
         pairs = [pair for pair in scores if pair[0] == query]
         values = PER_QUERY[name](np.array([np.float32(scores[pair]) for pair in pairs], np.float64))

@@ -8,7 +8,7 @@ import pytest
 
 from rankdistill.ensembles.calibration import CALIBRATIONS, Context, Moments, named
 from rankdistill.errors import ConfigError
-from tests.ensembles.oracle import PER_QUERY
+from tests.ensembles.oracle import PER_QUERY, percentile
 
 QUERY = Context(pl.col("query_id"), Moments(pl.lit(3.0), pl.lit(2.0)), Moments(pl.lit(1.0), pl.lit(4.0)))
 
@@ -16,7 +16,8 @@ QUERY = Context(pl.col("query_id"), Moments(pl.lit(3.0), pl.lit(2.0)), Moments(p
 def calibrate(name: str, queries: dict[str, list[float]]) -> dict[str, list[float]]:
     rows = [(query, score) for query, scores in queries.items() for score in scores]
     frame = pl.DataFrame(rows, schema={"query_id": pl.String, "score": pl.Float64}, orient="row")
-    context = QUERY if name.startswith("affine") else Context(pl.col("query_id"))
+    low, high = np.percentile(frame["score"].to_numpy(), [1, 99]).tolist()
+    context = QUERY if name.startswith("affine") else Context(pl.col("query_id"), bounds=(low, high))
     out = frame.with_columns(out=CALIBRATIONS[name].apply(pl.col("score"), context))
     return {query: out.filter(pl.col("query_id") == query)["out"].to_list() for query in queries}
 
@@ -70,6 +71,15 @@ def test_percentile_is_not_moved_by_an_outlier() -> None:
         calibrate("percentile", {"q": [*scores, 1.1]})["q"],
     )
     assert far[:150] == pytest.approx(near[:150], abs=0.02)
+
+
+def test_percentile_clips_and_scales_over_all_queries() -> None:
+    generator = np.random.default_rng(1)
+    queries = {f"q{size}": (generator.normal(size=size) * 7 + size).tolist() for size in (1, 2, 3, 50, 200)}
+    everything = np.concatenate(list(queries.values()))
+    found = calibrate("percentile", queries)
+    for query, scores in queries.items():
+        assert found[query] == pytest.approx(percentile(np.array(scores), everything).tolist(), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["zscore", "minmax", "percentile", "rank", "rrf"])

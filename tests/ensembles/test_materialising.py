@@ -71,6 +71,14 @@ def test_manifest_and_fingerprint_tell_members_weights_and_counts(store: ScoreSt
     assert all(files.hash_file(tmp_path / "out" / name) == value for name, value in found.outputs.items())
 
 
+def test_the_percentiles_that_scores_were_clipped_to_are_told(store: ScoreStore, tmp_path: Path) -> None:
+    ensemble = Ensemble(store, ["a", "b"], "percentile", "intersect")
+    materialising.write(ensemble, tmp_path / "out")
+    fingerprint = ScoreStore(tmp_path / "out").fingerprint(ensemble.teacher_id)
+    assert fingerprint["bounds"] == {name: list(bounds) for name, bounds in ensemble.bounds.items()}
+    assert fingerprint["percentiles"] == {"of": "store", "shares": [0.01, 0.99]}
+
+
 def test_intersect_leaves_the_candidates_out_that_it_dropped(store: ScoreStore, tmp_path: Path) -> None:
     materialising.write(Ensemble(store, ["a", "b"], missing="intersect"), tmp_path / "out")
     candidates = ScoreStore(tmp_path / "out").candidates()

@@ -46,7 +46,7 @@ def expect(found: Rows, wanted: Rows) -> None:
 
 
 @pytest.mark.parametrize("missing", ["intersect", "impute"])
-@pytest.mark.parametrize("calibrate", PER_QUERY)
+@pytest.mark.parametrize("calibrate", [*PER_QUERY, "percentile"])
 def test_it_equals_plain_python(store: ScoreStore, calibrate: str, missing: str) -> None:
     ensemble = Ensemble(store, ["a", "b", "c"], calibrate, missing, WEIGHTS)
     members = [calibrated(scores, calibrate) for scores in TEACHERS.values()]
@@ -125,6 +125,25 @@ def test_affine_over_the_store_uses_the_moments_of_all_pairs(store: ScoreStore) 
     expect(found, wanted)
 
 
+def test_percentiles_are_of_all_scores_of_the_teacher_and_stand_in_the_derivation(store: ScoreStore) -> None:
+    ensemble = Ensemble(store, ["a", "b"], "percentile", "impute")
+    bounds = {f"{name}-0": np.percentile(np.float32(list(TEACHERS[name].values())), [1, 99]) for name in "ab"}
+    assert ensemble.bounds.keys() == bounds.keys()
+    for name, wanted in bounds.items():
+        assert ensemble.bounds[name] == pytest.approx(wanted.tolist(), rel=1e-6)
+        assert ensemble.derivation()["bounds"][name] == list(ensemble.bounds[name])
+    assert ensemble.without("b-0").bounds == {"a-0": ensemble.bounds["a-0"]}
+    assert "bounds" not in Ensemble(store, ["a", "b"], "minmax", "impute").derivation()
+
+
+def test_a_query_of_easy_documents_alone_stays_below_one_of_good_ones(tmp_path: Path) -> None:
+    """Per query both would fill the range from 0 to 1."""
+    scores = {(query, f"d{doc}"): base + doc for query, base in (("good", 100.0), ("poor", 0.0)) for doc in range(5)}
+    found = as_dict(Ensemble(write_store(tmp_path, {"a": scores}), ["a"], "percentile").scores())
+    assert max(found["poor", f"d{doc}"] for doc in range(5)) < 0.1
+    assert min(found["good", f"d{doc}"] for doc in range(5)) > 0.9
+
+
 def test_a_reference_rescales_the_mean_of_other_calibrations_query_by_query(store: ScoreStore) -> None:
     plain = as_dict(Ensemble(store, ["a", "b"], "minmax", "impute").scores())
     scaled = as_dict(Ensemble(store, ["a", "b"], "minmax", "impute", reference="c").scores())
@@ -174,6 +193,12 @@ def test_its_id_tells_members_weights_calibration_and_policy(store: ScoreStore) 
     ]
     assert len(set(ids)) == len(ids)
     assert Ensemble(store, ["a-0", "b"], "zscore", weights=[4, 4]).teacher_id == ids[0]
+    assert [name for name in CALIBRATIONS if _told_percentiles(store, name)] == ["percentile"]
+
+
+def _told_percentiles(store: ScoreStore, calibrate: str) -> bool:
+    """Whether its identity is another one since they are of the whole store."""
+    return "percentiles" in Ensemble(store, ["a", "b"], calibrate, reference="a").fingerprint
 
 
 def test_it_reads_as_a_store_of_one_teacher(store: ScoreStore) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from tokenizers import Tokenizer
 
 from rankdistill import data
 from rankdistill.errors import StaleOutputError
@@ -45,8 +46,12 @@ def test_the_teacher_is_a_plain_cross_encoder_with_identity_activation(
     assert isinstance(model.activation_fn, torch.nn.Identity)
     pairs = [("what is the old river 3", "river 3 the river is deep"), ("bread", "the engine is small")]
     np.testing.assert_allclose(load(str(out), backend="torch").score(pairs), model.predict(pairs), atol=1e-5)
+    assert model.max_seq_length == CONFIG.max_length, "it reads in use what it read in training"
+    assert json.loads((out / "tokenizer_config.json").read_text())["model_max_length"] == CONFIG.max_length
+    assert Tokenizer.from_file(str(out / "tokenizer.json")).truncation["max_length"] == CONFIG.max_length
     log = json.loads((out / LOG_FILE).read_text())
     assert [entry["step"] for entry in log["dev_ndcg@10"]] == [0, 2, 4, 6, 8]
+    assert 0 < log["clipped_steps"] <= 1
     assert not (out / CHECKPOINTS).exists()
 
 

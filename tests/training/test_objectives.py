@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
@@ -15,12 +16,13 @@ from sentence_transformers.sentence_transformer.losses import (
 from torch import Tensor
 
 from rankdistill.errors import ConfigError
-from rankdistill.losses import LOSSES
+from rankdistill.losses import LOSSES, margin_mse, splade_v3
 from rankdistill.students import dense
 from rankdistill.training import objectives, rows, views
 from rankdistill.training.config import LossName, TrainConfig
 from rankdistill.training.embedding import embed, embed_sorted, stack_columns
 from rankdistill.training.objectives import OBJECTIVES, Objective
+from rankdistill.training.scale import margin_unit
 from rankdistill.training.sparsity import Sparsity
 from rankdistill.training.types.dense import TYPE
 from rankdistill.training.vector_scores import in_batch_targets, own_documents
@@ -73,7 +75,8 @@ def test_margin_mse_equals_sentence_transformers_for_a_dot_student(
 ) -> None:
     student.similarity_fn_name = "dot"
     ours = build(student, drawn, loss="margin_mse", scale=1.0)(features(student), TEACHER)
-    torch.testing.assert_close(ours, MarginMSELoss(student)(features(student), TEACHER), rtol=1e-4, atol=1e-5)
+    reference = MarginMSELoss(student)(features(student), TEACHER)
+    torch.testing.assert_close(ours, reference / margin_unit(drawn) ** 2, rtol=1e-4, atol=1e-5)
 
 
 def test_kl_div_equals_sentence_transformers_for_a_dot_student(
@@ -151,10 +154,46 @@ def test_a_cosine_student_learns_a_scale_that_starts_at_the_ratio_of_margin_devi
     assert scale.log_ratio.requires_grad
 
 
-def test_a_dot_student_without_normalisation_has_no_scale(tiny_bert: Any, drawn: rows.TrainingRows) -> None:
-    scale = build(dense.load(str(tiny_bert), similarity="dot"), drawn).scale
+@pytest.mark.parametrize("loss", ["kl_div", "splade_v3"])
+def test_a_dot_student_without_normalisation_has_no_scale_beside_a_temperature(
+    loss: str, tiny_bert: Any, drawn: rows.TrainingRows
+) -> None:
+    scale = build(dense.load(str(tiny_bert), similarity="dot"), drawn, loss=loss).scale
     assert scale.value == 1.0
     assert not scale.log_ratio.requires_grad
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e-3])
+def test_a_dot_student_without_normalisation_keeps_its_spread_or_gets_one_of_1(
+    factor: float, tiny_bert: Any, drawn: rows.TrainingRows
+) -> None:
+    student = dense.load(str(tiny_bert), similarity="dot")
+    student[0].auto_model.encoder.layer[-1].output.LayerNorm.weight.data *= factor
+    student[0].auto_model.encoder.layer[-1].output.LayerNorm.bias.data *= factor
+    scale = build(student, drawn).scale
+    texts = [drawn[index] for index in range(64)]
+    vectors = {name: student.encode([row[name] for row in texts]) for name in drawn.text_columns}
+    own = [(vectors["query"] * vectors[name]).sum(axis=1) for name in drawn.text_columns[1:]]
+    deviation = np.concatenate([own[0] - own[1], own[0] - own[2]]).std(ddof=1)
+    assert (deviation > 1) == (factor == 1.0)
+    assert scale.value == pytest.approx(margin_unit(drawn) / max(1.0, deviation), rel=1e-3)
+    assert not scale.log_ratio.requires_grad
+
+
+def test_regularisers_keep_their_weight_beside_margins_in_the_teachers_unit(
+    student: SentenceTransformer, drawn: rows.TrainingRows
+) -> None:
+    def parts(loss: str) -> tuple[Tensor, Tensor]:
+        objective = build(student, drawn, loss=loss, scale=10.0)
+        objective.sparsity = lambda scored: {"query_sparsity": torch.tensor(0.5)}
+        found = objective(features(student), TEACHER)
+        return found["ranking"], found["query_sparsity"]
+
+    scored = 10 * build(student, drawn, loss="contrastive").scorer(student, features(student)).own
+    for loss, published in (("margin_mse", margin_mse(scored, TEACHER)), ("splade_v3", splade_v3(scored, TEACHER))):
+        ranking, penalty = parts(loss)
+        torch.testing.assert_close(ranking / penalty, published / 0.5)
+    torch.testing.assert_close(parts("kl_div")[1], torch.tensor(0.5))
 
 
 def test_a_given_scale_is_kept(student: SentenceTransformer, drawn: rows.TrainingRows) -> None:

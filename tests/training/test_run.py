@@ -95,6 +95,15 @@ def test_the_same_inputs_give_the_same_bytes(run: Run) -> None:
             assert path.read_bytes() == (other / path.relative_to(one)).read_bytes(), path.name
 
 
+@pytest.mark.parametrize("limit", [0.5, 4.0, 1e6])
+def test_the_log_tells_the_share_of_clipped_steps(run: Run, limit: float) -> None:
+    told = log(run(log_steps=1, max_gradient_norm=limit))
+    norms = np.array([point["grad_norm"] for point in told["loss"]])
+    assert len(norms) == told["steps"]
+    assert told["clipped_steps"] == np.mean(norms > limit)
+    assert (told["clipped_steps"] == 0) == (limit == 1e6)
+
+
 @pytest.mark.parametrize("step", [3, 13])
 def test_an_interrupted_run_repeats_the_uninterrupted_one_also_past_the_first_pass(run: Run, step: int) -> None:
     whole = run("whole", steps=TWO_PASSES, dev_split="dev", patience=9)

@@ -99,11 +99,13 @@ class LeafExperiment:
 
     def student(self, name: str) -> Step:
         """Trains one student, of those in `LeafRecipe.trainings`."""
+        from rankdistill.training.alignment.run import is_static
+
         part = self.recipe.students[self.recipe.trainings[name].variant]
         config = self.recipe.train_config(name)
         watched = {data: self.collections[data] for data, one in self.recipe.data.items() if one.dev}
         settings = {
-            "train": config.decisive(),
+            "train": config.decisive(not is_static(part.model)),
             "student": STATIC if part.model == STATIC else models.resolve(part.model).weights_hash,
             "dev": {data: found.split_identity(self.recipe.data[data].dev or "") for data, found in watched.items()},
         }

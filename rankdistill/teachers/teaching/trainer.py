@@ -15,6 +15,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from rankdistill.inference.precision import bf16_is_faster
 from rankdistill.teachers.teaching import objective
+from rankdistill.teachers.teaching.clipping import ClippingCount
 from rankdistill.teachers.teaching.config import TeachConfig
 
 Progress = Callable[[int], None]
@@ -23,6 +24,11 @@ Progress = Callable[[int], None]
 
 class TeacherTrainer(CrossEncoderTrainer):
     """Reads the groups in the order they were drawn in, and keeps no automatic model card, which would ask the hub."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.clipping = ClippingCount(self.args.max_grad_norm)
+        self.clipping.watch(self)
 
     def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """The groups in order: shuffling was done when they were drawn."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -92,6 +92,17 @@ class AlignConfig(RunSettings):
     def limits(self) -> dict[str, int | None]:
         """Kind of text -> tokens at most in training; None: the student's own limit."""
         return {"query": self.max_query_length, "document": self.max_document_length}
+
+    def decisive(self, cuts: bool = True) -> dict[str, Any]:
+        """The settings that decide the student, as JSON values.
+
+        Students that were saved with another length than they were trained with have no `lengths`, and are not these.
+
+        Args:
+            cuts: whether the student cuts texts; a token table does not.
+        """
+        saved = {"lengths": "saved"} if cuts and self.max_document_length else {}
+        return super().decisive() | saved
 
     def for_static(self) -> AlignConfig:
         """The same settings with the defaults of static students for those that were not given."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rankdistill import manifest, models, space
 from rankdistill.inference.loading import quietly
 from rankdistill.students import prepare
-from rankdistill.training import artefact, checkpoints, processes, query_length
+from rankdistill.training import artefact, checkpoints, lengths, processes, query_length
 from rankdistill.training.alignment import card, inputs, selection
 from rankdistill.training.alignment import config as settings
 from rankdistill.training.alignment.config import AlignConfig
@@ -71,7 +71,8 @@ def align(
     wanted = manifest.Manifest(
         artefact="student",
         inputs=inputs.hashes(embeddings, student, dev),
-        parameters=chosen.decisive() | {"dev": [one.name for one in dev], "processes": processes.count()},
+        parameters=chosen.decisive(not is_static(student))
+        | {"dev": [one.name for one in dev], "processes": processes.count()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
     )
@@ -83,8 +84,11 @@ def align(
         read = max(chosen.preparation.sample, chosen.preparation.static.texts)
         shown = selection.SelectedEmbeddings(embeddings, selected.thinned(read))
         model = prepare.prepare(student, chosen.preparation, embeddings.space, shown, dropout=chosen.dropout)
+        if not is_static(student):
+            lengths.keep(model, chosen)
         log = _train(model, embeddings, selected, dev, chosen, folder, planned, progress)
         if processes.is_first():
+            lengths.settle(model, chosen)
             artefact.save(out, model)
             space.write(out, embeddings.space)
             artefact.finish(out, log, card.render(student, embeddings.reference, chosen.loss, log["steps"]), wanted)
@@ -93,7 +97,7 @@ def align(
 
 def _resolve(config: AlignConfig, student: str, keep_layers: Sequence[int] | None) -> AlignConfig:
     """The settings with the defaults of static students, and the layers, filled in."""
-    if _is_static(student):
+    if is_static(student):
         query_length.require_effect(config.max_query_length, False)
         config = config.for_static()
     if keep_layers is None:
@@ -102,7 +106,7 @@ def _resolve(config: AlignConfig, student: str, keep_layers: Sequence[int] | Non
     return config.model_copy(update={"preparation": preparation})
 
 
-def _is_static(student: str) -> bool:
+def is_static(student: str) -> bool:
     """Whether training starts from a token table: a new one, or a folder that holds one."""
     if student == prepare.STATIC:
         return True
@@ -157,6 +161,7 @@ def _train(
         "precision": resolve_precision(config.precision),
         "steps": runner.state.global_step,
         "best_step": runner.state.best_global_step if best else runner.state.global_step,
+        "clipped_steps": runner.clipping.share,
         "loss": student_trainer.curve(runner),
         "monitor": _measured(runner, before),
     }

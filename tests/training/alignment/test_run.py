@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import signal
 import subprocess
@@ -16,17 +17,20 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize
+from tokenizers import Tokenizer
 
 from rankdistill import manifest, space
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, LossInputError, StaleOutputError, StoreError
+from rankdistill.inference import TextEncoder
 from rankdistill.students import dense, prepare
 from rankdistill.students.settings import StudentSettings
 from rankdistill.training.alignment import config as settings
 from rankdistill.training.alignment import monitor, objective, selection
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev
-from rankdistill.training.alignment.run import align
+from rankdistill.training.alignment.run import align, is_static
+from rankdistill.training.settings import RunSettings
 from tests.training.alignment.conftest import MemoryEmbeddings
 from tests.training.test_run import log, stop_at
 
@@ -130,6 +134,12 @@ def test_the_loss_curve_is_that_of_a_plain_loop(run: Run, tiny_embeddings: Memor
         optimiser.step()
         expected.append(loss.item())
     assert curve == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("limit", [0.1, 1e6])
+def test_the_log_tells_the_share_of_clipped_steps(run: Run, limit: float) -> None:
+    told = log(run(log_steps=1, max_gradient_norm=limit))
+    assert told["clipped_steps"] == np.mean([point["grad_norm"] > limit for point in told["loss"]])
 
 
 @pytest.mark.parametrize("step", [3, 21])
@@ -246,6 +256,28 @@ def test_over_long_texts_are_counted(run: Run, tiny_embeddings: MemoryEmbeddings
     shorter = log(run("shorter", embeddings=long, held_out=0, max_document_length=8))["truncation"]
     assert shorter["over_long"] > 3
     assert shorter["limits"]["document"] == 8
+
+
+def test_the_student_keeps_the_length_that_it_was_trained_with(run: Run) -> None:
+    out = run(max_document_length=12, max_query_length=8)
+    student = SentenceTransformer(str(out), device="cpu")
+    assert student.max_seq_length == 12
+    assert json.loads((out / "sentence_bert_config.json").read_text())["max_seq_length"] == 12
+    assert Tokenizer.from_file(str(out / "tokenizer.json")).truncation["max_length"] == 12
+    assert log(out)["truncation"]["limits"] == {"query": 8, "document": 12}
+    np.testing.assert_allclose(
+        TextEncoder(str(out)).encode(["river " * 50]), student.encode(["river " * 50]), atol=1e-5
+    )
+    with pytest.raises(ConfigError, match="one tower has one length"):
+        run("other", max_document_length=12, max_query_length=13)
+
+
+def test_a_length_makes_another_student_but_of_a_table_which_has_none(static_student: str, tiny_encoder: str) -> None:
+    config = settings.read(None, max_document_length=12)
+    assert [is_static(start) for start in (prepare.STATIC, static_student, tiny_encoder)] == [True, True, False]
+    assert "lengths" in config.decisive()
+    assert config.decisive(cuts=False) == RunSettings.decisive(config)
+    assert settings.read(None).decisive() == RunSettings.decisive(settings.read(None))
 
 
 def test_a_static_student_is_trained_too(run: Run, tiny_embeddings: MemoryEmbeddings, tiny_data: Dataset) -> None:

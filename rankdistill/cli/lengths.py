@@ -1,0 +1,50 @@
+"""A note where a model of ours reads more of a text than it was trained with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rankdistill import manifest
+from rankdistill.cli import console
+from rankdistill.errors import DataError
+
+_SETTING = {"student": "max_document_length", "teacher": "max_length"}
+"""Artefact -> the parameter of its manifest that says how long its texts, or pairs, were in training."""
+
+
+def note_longer(model: str | None, max_length: int | None) -> None:
+    """Say on standard error that `model` is used with longer texts than it was trained with, where it is.
+
+    Args:
+        model: as the user named it; only a folder tells how it was trained.
+        max_length: tokens that were asked for; None: what its files say, which did not tell it of older students.
+    """
+    folder = Path(model or "")
+    if model is None or not folder.is_dir() or (made := _made(folder)) is None:
+        return
+    trained = made.parameters.get(_SETTING.get(made.artefact, ""))
+    used = _declared(folder) if max_length is None else max_length
+    if trained is not None and used is not None and used > trained:
+        line = f"note: {model} was trained with {trained} tokens of a text, and is used with {used}"
+        remedy = "" if max_length is not None else f"; --max-length {trained} uses it as it was trained"
+        console.err.print(line + remedy, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _made(folder: Path) -> manifest.Manifest | None:
+    try:
+        return manifest.read(folder)
+    except DataError:  # a file of that name that is none of ours
+        return None
+
+
+def _declared(folder: Path) -> int | None:
+    path = folder / "tokenizer_config.json"
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    limit = config.get("model_max_length")
+    return int(limit) if isinstance(limit, int | float) and limit < _NO_LIMIT else None
+
+
+_NO_LIMIT = 10**9
+"""Transformers writes 10^30 for tokenisers without a maximum."""
