@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -93,12 +94,13 @@ def test_no_labelled_positive_is_in_a_denominator(
     positives = gather(tiny_data, {query: query for query in LABELLED}, documents, labelled)
     plain = kind.collator(model, names, config)
     marked = LabellingCollator(plain, positives)(batch)
-    objective = objectives.build(kind, model, config, None, Sparsity({}, {}))
+    rows: Any = SimpleNamespace(scores=teacher)
+    objective = objectives.build(kind, model, config, rows, Sparsity({}, {}))
     with torch.no_grad():
         scored = objective.scorer(model, columns.split(plain(batch), names))
         found = objective(columns.split(marked, names), marked["label"])
     distilled = objective.distillation(scored.own, torch.from_numpy(teacher)) if objective.distillation else 0.0
-    term = (float(found) - float(distilled)) / objective.contrastive_weight
+    term = (float(found) - float(distilled) / objective.unit**2) / objective.contrastive_weight
     wanted = expected_loss(scored.candidates.scores.numpy(), objective.contrastive_scale, kind.in_batch)
     assert term == pytest.approx(wanted, rel=1e-3, abs=1e-5)
 
