@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -72,19 +72,25 @@ def hashes(texts: Iterable[str]) -> NDArray[np.uint64]:
 
 
 def gather(
-    dataset: Dataset, queries: Mapping[str, str], documents: Mapping[str, str], labelled: Iterable[tuple[str, str]] = ()
+    dataset: Dataset,
+    queries: Mapping[str, str],
+    documents: Mapping[str, str],
+    labelled: Iterable[tuple[str, str]] = (),
+    own: Collection[str] | None = None,
 ) -> Positives:
     """All that is known to be no negative of `queries`.
 
     These are the texts of the documents that a split of the data set labels above 0 for the query or for another one of
-    the same text; those of `labelled`; the document of the query's own id; and a document that says what the query
-    says. Of documents that neither `documents` nor the corpus has, nothing is known.
+    the same text; those of `labelled`; the document of the query's own id, where that is the query itself; and a
+    document that says what the query says. Of documents that neither `documents` nor the corpus has, nothing is known.
 
     Args:
         dataset: whose splits are read, all of them.
         queries: id -> text.
         documents: id -> text; where an id is missing, the corpus is read.
         labelled: query id and document id of more positives, such as a candidate table's own.
+        own: ids of the queries that are themselves the document of their id; None: as the data set has it. In
+            collections numbered from 1 on both sides equal ids mean nothing.
     """
     text_of = _same_queries(dataset, queries)
     named: dict[str, set[str]] = {text: set() for text in queries.values()}
@@ -95,8 +101,9 @@ def gather(
     for query_id, doc_id in labelled:
         if query_id in text_of:
             named[text_of[query_id]].add(doc_id)
-    for query_id, text in text_of.items():
-        named[text].add(query_id)
+    themselves = getattr(dataset, "own_documents", ()) if own is None else own
+    for query_id in text_of.keys() & set(themselves):
+        named[text_of[query_id]].add(query_id)
     hash_of = _document_hashes(dataset, documents, set(chain.from_iterable(named.values())))
     query_hashes = hashes(named)
     of_query = [

@@ -52,7 +52,16 @@ def found(dataset: Dataset, trained: list[str], held: list[str]) -> Positives:
         dataset,
         {query_id: dataset.query_texts[query_id] for query_id in trained},
         {doc_id: dataset.contents[doc_id] for doc_id in held},
+        own={"q3"},
     )
+
+
+def test_equal_ids_mean_nothing_unless_the_query_is_that_document(repeated: Dataset) -> None:
+    """As in collections that number queries and documents from 1."""
+    query = {"q3": repeated.query_texts["q3"]}
+    for own, expected in ((set(), False), ({"q3"}, True), ({"q4"}, False)):
+        positives = gather(repeated, query, repeated.contents, own=own)
+        assert positives.mask([query["q3"]], [repeated.contents["q3"]]).tolist() == [[expected]]
 
 
 @pytest.mark.parametrize("held", [0, 7, 40])
