@@ -92,17 +92,19 @@ def show_reports(reports: list[str], most: int = 10) -> None:
             err.print(f"  and {len(reports) - most:,} more", highlight=False)
 
 
-def note_clipping(log: Mapping[str, Any], remedy: str) -> None:
+def note_clipping(log: Mapping[str, Any], remedy: str, step: str = "") -> None:
     """A note on standard error where a training log tells that more than half of its steps were clipped.
 
     Args:
         log: of the run; those of older runs do not tell.
         remedy: what can be done.
+        step: of a recipe, whose log it is.
     """
     share = log.get("clipped_steps", 0.0)
     if share > OFTEN:
-        line = f"note: gradients were clipped in {share:.0%} of the steps, so their sizes had little say; {remedy}"
-        err.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        who = f"{step}: " if step else ""
+        line = f"gradients were clipped in {share:.0%} of the steps, so their sizes had little say; {remedy}"
+        err.print(f"note: {who}{line}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from rankdistill.cli import console
 
 if TYPE_CHECKING:
     from rankdistill.evaluation.results import Results
+    from rankdistill.recipe.steps import Progress, Step
 
 
 def run(
@@ -29,13 +30,32 @@ def run(
     if recipe is None:
         raise typer.BadParameter("name a recipe, such as recipes/quickstart.yaml")
     experiment = loading.load(recipe, set_ or [])
+    ran: list[Step] = []
     with console.steps() as on_step:
         from rankdistill.recipe.parts import REPORT_FILE
         from rankdistill.recipe.run import run as run_recipe
 
-        every = run_recipe(experiment, on_step, console.command())
+        def begin(step: Step) -> Progress:
+            ran.append(step)
+            return on_step(step)
+
+        every = run_recipe(experiment, begin, console.command())
+    _note_clipping(ran)
     console.out.print(f"{experiment.folder / REPORT_FILE}", highlight=False, soft_wrap=True)
     _show(every)
+
+
+def _note_clipping(ran: list[Step]) -> None:
+    """Of the steps that were run just now, the trainings whose gradients were mostly clipped."""
+    import json
+
+    from rankdistill.training.artefact import LOG_FILE
+
+    for step in ran:
+        path = step.folder / LOG_FILE
+        if path.is_file():
+            log = json.loads(path.read_text(encoding="utf-8"))
+            console.note_clipping(log, "see clipped_steps in its training_log.json", step.name)
 
 
 def _show(every: list[Results]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sentence_transformers import CrossEncoder, MultiVectorEncoder, SentenceTransformer, SparseEncoder
+from sentence_transformers.base.modules import Router
 from tokenizers import Tokenizer
 
 from rankdistill import load_teacher
@@ -18,6 +19,8 @@ from rankdistill.inference.encoder import TextEncoder
 from rankdistill.inference.multi_vector_encoder import MultiVectorTextEncoder
 from rankdistill.inference.pair_scorer import PairScorer
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
+from rankdistill.students import dense
+from rankdistill.training import lengths
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train
 from tests.training.conftest import MemoryStore
@@ -145,3 +148,28 @@ def test_only_a_student_with_a_length_is_another() -> None:
         }.items()
     }
     assert told == {"none": False, "documents": True, "queries": False, "queries of many vectors": True}
+
+
+def routed(queries: SentenceTransformer, documents: SentenceTransformer) -> SentenceTransformer:
+    return SentenceTransformer(modules=[Router.for_query_document([*queries], [*documents])], device="cpu")
+
+
+def test_towers_of_their_own_keep_a_length_each(tiny_encoder: str, tmp_path: Path) -> None:
+    student = routed(dense.load(tiny_encoder), dense.load(tiny_encoder))
+    config = TrainConfig(max_document_length=LENGTH, max_query_length=LENGTH + 8)
+    lengths.keep(student, config)
+    lengths.settle(student, config)
+    student.save_pretrained(str(tmp_path), create_model_card=False)
+    found = SentenceTransformer(str(tmp_path), device="cpu")[0].sub_modules
+    assert [found[task][0].max_seq_length for task in ("query", "document")] == [LENGTH + 8, LENGTH]
+    assert lengths.told(student, config) == {"query": LENGTH + 8, "document": LENGTH}
+
+
+def test_a_table_beside_a_document_tower_still_reads_whole_queries(tiny_encoder: str, static_student: str) -> None:
+    student = routed(SentenceTransformer(static_student, device="cpu"), dense.load(tiny_encoder))
+    config = TrainConfig(max_document_length=LENGTH)
+    lengths.keep(student, config)
+    lengths.settle(student, config)
+    assert student[0].sub_modules["document"][0].max_seq_length == LENGTH
+    assert student[0].sub_modules["query"][0].tokenizer.truncation is None
+    assert lengths.told(student, config) == {"query": None, "document": LENGTH}
