@@ -19,6 +19,9 @@ LossName = Annotated[
 SPARSE_TYPES: tuple[TypeName, ...] = ("splade", "splade-doc", "inference-free")
 """Types whose vectors are over a vocabulary."""
 
+SCORE_PAIRS: tuple[TypeName, ...] = ("cross-encoder", "pair-head")
+"""Types that score a query with documents of its own only."""
+
 RegulariserName = Literal["none", "flops", "l1", "idf_flops", "l0_flops"]
 RegulariserSchedule = Literal["quadratic", "linear"]
 QueryWeights = Literal["idf", "learned"]
@@ -162,11 +165,19 @@ class TrainConfig(RunSettings):
         """The settings that decide the student, as JSON values: all but `check`, which decides whether there is one.
 
         Students whose loss was computed in the teacher's unit itself have no `margin_unit`, those that were saved with
-        other lengths than they were trained with no `lengths`, and are not these.
+        other lengths than they were trained with no `lengths`, those that had labelled positives among their negatives
+        no `negatives_in_batch`, those that had one regulariser weight for every loss no `regulariser_weights`, and are
+        not these.
         """
         unit = {"margin_unit": "deviation"} if self.loss in MARGIN_LOSSES else {}
         keeps = self.max_document_length or (self.max_query_length and self.type == "multi-vector")
-        return self.model_dump(exclude={"check"}) | unit | ({"lengths": "saved"} if keeps else {})
+        found = self.model_dump(exclude={"check"}) | unit | ({"lengths": "saved"} if keeps else {})
+        if self.contrasts and self.type not in SCORE_PAIRS:
+            found["negatives_in_batch"] = "unlabelled"
+        weights = (self.query_regulariser_weight, self.document_regulariser_weight)
+        if self.type in SPARSE_TYPES and None in weights:
+            found["regulariser_weights"] = "of the loss"
+        return found
 
 
 def read(path: Path | None, **overrides: object) -> TrainConfig:

@@ -126,15 +126,16 @@ def build(kind: StudentType, student: Any, config: TrainConfig, rows: TrainingRo
     distillation = OBJECTIVES[config.loss](config)
     contrastive_weight = config.contrastive_weight if distillation else 1.0
     scorer = kind.scorer(student, contrastive_weight > 0)
+    unit = margin_unit(rows) if config.loss in MARGIN_LOSSES else 1.0
     return Objective(
         model=student,
         scorer=scorer,
         distillation=distillation,
         scale=_build_scale(kind, student, scorer, config, rows) if distillation else ScoreScale(1.0, learned=False),
-        unit=margin_unit(rows) if config.loss in MARGIN_LOSSES else 1.0,
+        unit=unit,
         contrastive_weight=contrastive_weight,
         contrastive_scale=config.contrastive_scale or (COSINE_CONTRASTIVE_SCALE if kind.is_cosine(student) else 1.0),
-        sparsity=sparsity,
+        sparsity=sparsity.beside(unit),
     )
 
 

@@ -141,7 +141,8 @@ def _sparsity(model: Any, penalties: Mapping[Side, Penalty], config: TrainConfig
     frequencies = None
     if sparsity.needs_idf(penalties):
         frequencies = torch.from_numpy(idf(model.tokenizer, _documents(dataset), vocabulary_size(model)))
-    return sparsity.build(penalties, config.regulariser_threshold, frequencies)
+    unnamed = sparsity.unnamed_weights(config, penalties)
+    return sparsity.build(penalties, config.regulariser_threshold, frequencies, unnamed)
 
 
 def _train(

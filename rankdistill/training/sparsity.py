@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, get_args
 
@@ -30,7 +30,7 @@ FLOPS_WEIGHTS: Mapping[str, Mapping[Side, float]] = {
 """Loss -> weight of FLOPS beside it, where none is named: losses differ in size, so one weight cannot suit them all.
 
 Source: the configurations in github.com/naver/splade for DistilMarginMSE (the lighter of its two), KlDiv and
-InBatchPairwiseNLL. They hold for a teacher that scores in logits.
+InBatchPairwiseNLL. They hold for a teacher that scores in logits; see `Sparsity.beside`.
 """
 
 IDF_FLOPS_FACTOR = 16.0
@@ -49,11 +49,24 @@ class Sparsity:
         regularisers: side -> penalty of its term weights, before the weight.
         weights: side -> weight at the end of the warm-up.
         share: of the weights, now.
+        unnamed: sides whose weight was not named.
     """
 
     regularisers: Mapping[Side, Regulariser]
     weights: Mapping[Side, float]
     share: float = 1.0
+    unnamed: frozenset[Side] = frozenset()
+
+    def beside(self, unit: float) -> Sparsity:
+        """The same beside margins that deviate by `unit`, in the teacher's unit.
+
+        The weights that are taken where none is named hold for logits. Margins of cosines or probabilities deviate by
+        far less than 1, squared ones all the more, and the same weights would leave such a student no terms. So below 1
+        they are multiplied by `unit^2`. What was named stays as it is.
+        """
+        factor = min(1.0, unit) ** 2
+        weights = {side: weight * factor if side in self.unnamed else weight for side, weight in self.weights.items()}
+        return replace(self, weights=weights)
 
     def __call__(self, scored: Scored) -> dict[str, Tensor]:
         """The weighted penalties, by side; empty where nothing is regularised."""
@@ -96,7 +109,7 @@ def default_weight(config: TrainConfig, side: Side, name: RegulariserName) -> fl
     return weight * IDF_FLOPS_FACTOR if name == "idf_flops" else weight
 
 
-def unnamed_weights(config: TrainConfig, chosen: Mapping[Side, Penalty]) -> dict[str, float]:
+def unnamed_weights(config: TrainConfig, chosen: Mapping[Side, Penalty]) -> dict[Side, float]:
     """Side -> weight, of the penalties whose weight is that of the loss."""
     return {side: one.weight for side, one in chosen.items() if getattr(config, f"{side}_regulariser_weight") is None}
 
@@ -132,18 +145,20 @@ def penalties(config: TrainConfig, defaults: Mapping[Side, RegulariserName]) -> 
     return chosen
 
 
-def build(chosen: Mapping[Side, Penalty], threshold: int, idf: Tensor | None) -> Sparsity:
+def build(chosen: Mapping[Side, Penalty], threshold: int, idf: Tensor | None, unnamed: Iterable[Side] = ()) -> Sparsity:
     """The sparsity of a run.
 
     Args:
         chosen: see `penalties`.
         threshold: of `l0_flops`, active terms.
         idf: [vocabulary], where `idf_flops` is chosen.
+        unnamed: sides whose weight was not named.
     """
     options: dict[str, dict[str, Any]] = {"idf_flops": {"idf": idf}, "l0_flops": {"threshold": threshold}}
     return Sparsity(
         {side: partial(REGULARISERS[one.name], **options.get(one.name, {})) for side, one in chosen.items()},
         {side: one.weight for side, one in chosen.items()},
+        unnamed=frozenset(unnamed),
     )
 
 

@@ -133,3 +133,38 @@ def test_dense_vectors_are_not_counted_and_only_points_of_the_curve_are_told() -
     assert state.log_history == [{"loss": 1.0}]
     ActivityLog(activity).on_log(None, state, None, {"loss": 1.0})
     assert state.log_history[0].keys() == {"loss", "query_terms", "document_terms", "flops"}
+
+
+def test_weights_that_were_not_named_follow_small_margins_and_named_ones_stay() -> None:
+    config = TrainConfig(type="splade", document_regulariser_weight=0.3)
+    chosen = sparsity.penalties(config, {"query": "flops", "document": "flops"})
+    made = sparsity.build(chosen, 200, None, sparsity.unnamed_weights(config, chosen))
+    assert made.beside(0.2).weights == {"query": pytest.approx(0.1 * 0.04), "document": 0.3}
+    assert made.beside(7.0).weights == {"query": 0.1, "document": 0.3}
+    assert made.beside(0.2).beside(1.0).unnamed == {"query"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({"loss": "kl_div"}, set()),
+        ({"loss": "contrastive"}, {"negatives_in_batch"}),
+        ({"loss": "kl_div", "contrastive_weight": 0.1}, {"negatives_in_batch"}),
+        ({"loss": "contrastive", "type": "cross-encoder"}, set()),
+        ({"loss": "kl_div", "type": "splade"}, {"regulariser_weights"}),
+        ({"loss": "kl_div", "type": "inference-free", "document_regulariser_weight": 1.0}, {"regulariser_weights"}),
+        (
+            {
+                "loss": "kl_div",
+                "type": "splade",
+                "document_regulariser_weight": 1.0,
+                "query_regulariser_weight": 1.0,
+            },
+            set(),
+        ),
+    ],
+)
+def test_students_of_other_mathematics_are_others(settings: Any, names: set[str]) -> None:
+    """What a recipe's step is named for: the settings, and what their meaning was changed by."""
+    config = TrainConfig.model_validate(settings)
+    assert config.decisive().keys() - TrainConfig.model_fields.keys() == names

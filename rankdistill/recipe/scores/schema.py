@@ -11,10 +11,7 @@ from rankdistill.index.recipes import IndexRecipe
 from rankdistill.recipe.parts import SEEDS, Part, SourcePart, Training, require_names, require_seeds, trainings
 from rankdistill.recipe.scores.mining import MinePart
 from rankdistill.teachers.teaching.config import TeachConfig
-from rankdistill.training.config import SPARSE_TYPES, TrainConfig, TypeName
-
-RERANKERS: tuple[TypeName, ...] = ("cross-encoder", "pair-head")
-"""Types of students that search in no index."""
+from rankdistill.training.config import SCORE_PAIRS, SPARSE_TYPES, TrainConfig, TypeName
 
 
 class DataPart(SourcePart):
@@ -83,7 +80,7 @@ class Recipe(Part):
         require_seeds(self.seeds, {name: "seed" in settings for name, settings in self.variants.items()})
         types = {name: self.train_config(name).type for name in self.variants}
         for name, type_ in types.items():
-            if type_ in RERANKERS:
+            if type_ in SCORE_PAIRS:
                 raise ValueError(f"variants: {name} scores pairs, which no index holds; train it by itself")
         if self.student.keep_layers is not None and len({type_ in SPARSE_TYPES for type_ in types.values()}) > 1:
             raise ValueError("student.keep_layers: one start for sparse and other types; give each a recipe of its own")
