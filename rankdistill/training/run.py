@@ -95,7 +95,8 @@ def train(
         query_length.require_effect(config.max_query_length, kind.cuts_queries(model))
         if layers is not None:
             keep(model, layers)
-        checked = checking.check(found, store.score_kinds(), config, kind.is_bounded(model))
+        own_names = store.own_names(found.teacher_id)
+        checked = checking.check(found, store.score_kinds(), config, kind.is_bounded(model), own_names)
         costs = _sparsity(model, penalties, config, dataset)
         log = {"type": name, "check": checked} | _train(
             kind, model, costs, dataset, store, found, config, dev_split, folder, planned, progress
