@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 from rankdistill.errors import ConfigError
 from rankdistill.training.config import TrainConfig
@@ -19,7 +20,18 @@ QUERY = "query"
 
 
 def text_collator(student: Any, columns: Sequence[str], config: TrainConfig) -> Collator:
-    """Tokenises each column with the prompt and the length that its texts will be encoded with."""
+    """Tokenises each column with the prompt and the length that its texts will be encoded with.
+
+    Raises:
+        ConfigError: documents are to be cut, and the student is a token table, which reads whole texts.
+    """
+    if config.max_document_length is not None and isinstance(student[0], StaticEmbedding):
+        raise ConfigError(
+            expected="no max_document_length: a static student reads whole texts",
+            got=f"max_document_length {config.max_document_length}",
+            consequence="nothing was trained: the setting would have no effect",
+            remedy="leave it out",
+        )
     tasks = {column: "query" if column == QUERY else "document" for column in columns}
     limits = {"query": config.max_query_length, "document": config.max_document_length}
     prompts = {column: prompt_of(student, task) for column, task in tasks.items()}
@@ -65,12 +77,16 @@ def split(batch: dict[str, Any], columns: Sequence[str]) -> list[Features]:
 
 
 def pad_token(student: Any) -> int:
-    """The token that the student's tokeniser pads with, on the right.
+    """The token that the student's tokeniser pads with, on the right; any for a token table, which pads nothing.
 
     Raises:
         ConfigError: it pads on the left.
     """
+    from transformers import PreTrainedTokenizerBase
+
     tokenizer = student.tokenizer
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        return 0
     if tokenizer.padding_side != "right":
         raise ConfigError(
             expected="a student whose tokeniser pads on the right",
