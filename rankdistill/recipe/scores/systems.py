@@ -55,12 +55,13 @@ class Systems:
 
         made = self.experiment
         if name == BM25:
-            return Bm25Retriever(made.dataset, BM25, **self._words)
+            return Bm25Retriever(made.dataset, BM25, tokenizer=made.recipe.mine.tokenizer)
         if name == TEACHER:
             depth = made.recipe.evaluate.rerank_depth
             title = f"teacher re-ranking BM25's {depth}"
             teacher = teachers.load(made.teacher_model, **made.teacher_settings())
-            return Reranker(made.dataset, Bm25Retriever(made.dataset, **self._words), teacher, title, depth, progress)
+            first = Bm25Retriever(made.dataset, tokenizer=made.recipe.mine.tokenizer)
+            return Reranker(made.dataset, first, teacher, title, depth, progress)
         index = made.initial_index if name == INITIAL else made.index(name)
         return open_retriever(made.dataset, self._model(name), index.folder, name=name, progress=progress)
 
