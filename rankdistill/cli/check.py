@@ -29,6 +29,9 @@ def check(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="BEIR folder whose qrels label what the store does not.")] = None,
     student: Annotated[str, typer.Option(help="Similarity that the advice is for: cosine or dot.")] = "cosine",
+    loss: Annotated[
+        str | None, typer.Option(help="Loss that will be trained with: what its training refuses fails here too.")
+    ] = None,
     strict: Annotated[bool, typer.Option(help="A warning is a failure too.")] = False,
 ) -> None:
     """Check stored teacher scores before training on them; ends with 1 if a check fails."""
@@ -37,7 +40,9 @@ def check(
     from rankdistill.gate.run import examine
     from rankdistill.gate.subject import of_store
     from rankdistill.stores.reader import ScoreStore
+    from rankdistill.training import config
 
+    loss = None if loss is None else config.read(None, loss=loss).loss
     dataset = datasets.load(data) if data is not None else None
     subject = of_store(ScoreStore(store), teacher or (), dataset)
     with console.progress("rows") as bar:
@@ -45,6 +50,7 @@ def check(
         found = examine(
             subject,
             student,
+            loss,
             on_rows=lambda rows: bar.update(task, total=rows),
             progress=lambda rows: bar.advance(task, rows),
         )

@@ -82,6 +82,12 @@ def command(leave_out: tuple[str, ...] = ()) -> str:
     return shlex.join(words)
 
 
+def note(text: str | None) -> None:
+    """Something to know on standard error; None: there is nothing."""
+    if text is not None:
+        err.print(f"note: {text}", highlight=False, soft_wrap=True, markup=False)
+
+
 def show_reports(reports: list[str], most: int = 10) -> None:
     """Print the rows that lenient reading left out, the first `most` of them, on standard error."""
     if reports:

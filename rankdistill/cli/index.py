@@ -34,7 +34,8 @@ def index(
         list[str], typer.Option(help="Search parameter to keep as default, NAME=VALUE; may be repeated.")
     ] = [],  # noqa: B006
     parameter: Annotated[
-        list[str], typer.Option(help="Parameter of building, NAME=VALUE, as k1=1.2 of bm25; may be repeated.")
+        list[str],
+        typer.Option(help="Parameter of building, NAME=VALUE, as k1=1.2 or tokenizer=cjk of bm25; may be repeated."),
     ] = [],  # noqa: B006
     snippets: Annotated[int, typer.Option(help="Characters of each document to keep for showing; 0 keeps none.")] = 200,
     threads: Annotated[
@@ -52,10 +53,12 @@ def index(
     from rankdistill import executors
     from rankdistill.cli.backends import split_backends
     from rankdistill.cli.lengths import note_longer
+    from rankdistill.cli.parameters import parse_build_parameters
     from rankdistill.data import load
     from rankdistill.index import build, recipes
     from rankdistill.index import load as load_index
     from rankdistill.index.faiss import parse_search_parameters
+    from rankdistill.mining.tokenisers import DEFAULT, script_note
 
     note_longer(model, max_length)
     runner = executors.create(executor, workers)
@@ -68,7 +71,7 @@ def index(
                 "factory": searching or factory,
                 "shard_size": shard_size,
                 "search_parameters": parse_search_parameters(search),
-                "build_parameters": parse_search_parameters(parameter),
+                "build_parameters": parse_build_parameters(parameter),
             }
         )
     dataset = load(data, "lenient" if lenient else "strict")
@@ -95,6 +98,9 @@ def index(
             bar.remove_task(task)
     if not made:
         console.err.print(f"{out} is up to date", highlight=False, soft_wrap=True)
+    if chosen.factory == "bm25":
+        tokenizer = str(chosen.build_parameters.get("tokenizer", DEFAULT))
+        console.note(script_note(tokenizer, dataset.contents.values()))
     found = load_index(out)
     console.out.print(
         f"{out}: {len(found.ids):,} documents, {found.size / 1e6:,.1f} MB, {chosen.factory}",

@@ -17,8 +17,8 @@ def mine(
     source: Annotated[
         list[str],
         typer.Option(
-            help="bm25, dense:MODEL, sparse:MODEL, multi-vector:MODEL, lucene-bm25 or index:INDEX; NAME=... where two "
-            "are of one kind; may be repeated."
+            help="bm25[:TOKENIZER] (english, german, ..., words, cjk), dense:MODEL, sparse:MODEL, multi-vector:MODEL, "
+            "lucene-bm25[:LANGUAGE] or index:INDEX; NAME=... where two are of one kind; may be repeated."
         ),
     ] = ["bm25"],  # noqa: B006 - typer's default, never changed
     depth: Annotated[int, typer.Option(help="How deep each source is asked.")] = 50,
@@ -45,7 +45,8 @@ def mine(
     from rankdistill.data import load
     from rankdistill.index.sources import KINDS
     from rankdistill.mining import candidates
-    from rankdistill.mining.sources import named
+    from rankdistill.mining.sources import Bm25Source, named
+    from rankdistill.mining.tokenisers import script_note
     from rankdistill.mining.window import parse_windows
 
     window, windows = parse_windows(ranks, sample, seed)
@@ -75,11 +76,14 @@ def mine(
             bar.remove_task(task)
     if not made:
         console.err.print(f"{out} is up to date", highlight=False, soft_wrap=True)
+    for known in sources:
+        if isinstance(known, Bm25Source):
+            console.note(script_note(known.tokenizer, dataset.contents.values()))
     _summarise(out, len(queries))
 
 
 def _summarise(out: Path, queries: int) -> None:
-    """Print how many candidates and positives each source gave; a source that gave nothing else gets a note."""
+    """Print how many candidates and positives each source gave; what gave nothing else, or nothing, gets a note."""
     import polars as pl
 
     from rankdistill.mining import candidates
@@ -89,16 +93,20 @@ def _summarise(out: Path, queries: int) -> None:
         rows=pl.len(),
         positives=(pl.col("label") > 0).sum(),
         unretrieved=pl.col("rank").is_null().sum(),
+        answered=pl.col("query_id").filter(pl.col("rank").is_not_null()).n_unique(),
     )
-    for source, rows, positives, unretrieved in counts.sort("source").iter_rows():
+    for source, rows, positives, unretrieved, answered in counts.sort("source").iter_rows():
         console.out.print(
             f"{source}: {rows:,} candidates of {queries:,} queries; "
             f"{positives:,} judged relevant, {unretrieved:,} of them not retrieved",
             highlight=False,
         )
+        if answered < queries:
+            console.note(
+                f"{source} gave nothing for {queries - answered:,} of {queries:,} queries: none of their words is in "
+                "the collection, or their lists end before these ranks"
+            )
         if rows == positives:
-            console.err.print(
-                f"note: {source} gave no negative: its lists end before these ranks, or hold relevant documents alone",
-                highlight=False,
-                soft_wrap=True,
+            console.note(
+                f"{source} gave no negative: its lists end before these ranks, or hold relevant documents alone"
             )

@@ -1,4 +1,4 @@
-"""`--parameter` of verbs that search indexes: for the only one, or addressed to one of several."""
+"""`--parameter` of verbs: of building an index; of searching the only one, or addressed to one of several."""
 
 from __future__ import annotations
 
@@ -30,3 +30,21 @@ def parameters_of(given: Sequence[str], indexes: Sequence[Path]) -> list[dict[st
         for place in meant:
             of_index[place] |= parsed
     return of_index
+
+
+def parse_build_parameters(given: Sequence[str]) -> dict[str, float | str]:
+    """`NAME=VALUE` settings as typed; a value that is no number is a name, as `tokenizer=cjk`.
+
+    Raises:
+        ConfigError: one is not of that form.
+    """
+    from rankdistill.index.faiss import parse_search_parameters
+
+    found: dict[str, float | str] = {}
+    for setting in given:
+        name, equals, value = setting.partition("=")
+        if name == "" or equals == "" or not value.isidentifier() or value.lower() in ("nan", "inf", "infinity"):
+            found |= parse_search_parameters([setting])
+        else:
+            found[name] = value
+    return found

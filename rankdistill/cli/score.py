@@ -44,7 +44,7 @@ def score(
         float,
         typer.Option(
             help="Spearman correlation with float32 that a back end in less precision must reach over sampled pairs "
-            "before the run; 0: no check.",
+            "before the run (within a query, five times its distance from 1 is allowed); 0: no check.",
             min=0.0,
             max=1.0,
         ),
@@ -72,6 +72,8 @@ def score(
 
 
 def _run(writer: ScoreWriter, folder: Path, executor: Executor, share: Share) -> None:
+    from rankdistill.stores.fidelity import of_record, read_fidelity
+    from rankdistill.stores.layout import Layout
     from rankdistill.teachers import MeteredTeacher
 
     started = time.perf_counter()
@@ -94,6 +96,8 @@ def _run(writer: ScoreWriter, folder: Path, executor: Executor, share: Share) ->
         finally:
             if isinstance(writer.teacher, MeteredTeacher) and not executor.remote:
                 err.print(writer.teacher.spent(), markup=False, highlight=False, soft_wrap=True)
+    if (record := read_fidelity(Layout(folder), writer.teacher.teacher_id)) is not None:
+        err.print(f"{writer.teacher.teacher_id}: {of_record(record).shown}", highlight=False, soft_wrap=True)
     seconds = time.perf_counter() - started
     text = f"{folder}: {done.scored:,} pairs scored, {done.reused:,} reused, {seconds:,.0f} s"
     out.print(text, highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ from rankdistill.ensembles import calibration, combining, quantiles, ranges
 from rankdistill.ensembles.calibration import CLIP, STANDARD, Bounds, Context, Moments
 from rankdistill.ensembles.combining import PAIR, Coverage
 from rankdistill.errors import ConfigError, StoreError
-from rankdistill.stores.kinds import CALIBRATED
+from rankdistill.stores.kinds import CALIBRATED, own_names
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.base import teacher_id
 
@@ -236,6 +236,10 @@ class Ensemble:
     def score_kinds(self) -> dict[str, str]:
         """What the store's teachers score in, and the ensemble."""
         return self.store.score_kinds() | {self.teacher_id: self.score_kind}
+
+    def own_names(self, teacher_id: str) -> frozenset[str]:
+        """The names under which the ensemble's own ranking, or a member's, may stand among the candidates."""
+        return own_names(teacher_id, self.fingerprint)
 
     def derivation(self, teacher_id: str | None = None) -> Mapping[str, Any]:
         """What the scores were made from: the fingerprint, and the counts of missing scores."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rankdistill.data import Dataset
 from rankdistill.evaluation.measures import Run
+from rankdistill.mining.sources.bm25 import DEFAULT
 
 if TYPE_CHECKING:
     from rankdistill.mining.bm25 import Bm25
@@ -35,20 +36,34 @@ class Retriever(Protocol):
 
 
 class Bm25Retriever:
-    """BM25 with the settings of published baselines, see `rankdistill.mining.bm25`."""
+    """BM25, see `rankdistill.mining.bm25`; with the settings of published baselines unless told otherwise.
 
-    def __init__(self, dataset: Dataset, name: str = "BM25", k1: float = 0.9, b: float = 0.4) -> None:
-        self.name = name
+    Args:
+        dataset: what is searched.
+        name: what tables call it.
+        k1: saturation of term frequency.
+        b: length normalisation.
+        tokenizer: what a word is, a name in `rankdistill.mining.tokenisers`.
+    """
+
+    def __init__(
+        self, dataset: Dataset, name: str = "BM25", k1: float = 0.9, b: float = 0.4, tokenizer: str = DEFAULT
+    ) -> None:
+        self.name, self.tokenizer = name, tokenizer
+        self.unanswered: set[str] = set()
+        """Queries so far of which no document has a word."""
         self._dataset, self._k1, self._b = dataset, k1, b
 
     @property
     def fingerprint(self) -> Mapping[str, Any]:
-        """The two parameters of BM25."""
-        return {"bm25": {"k1": self._k1, "b": self._b}}
+        """The two parameters of BM25, and its tokeniser where that is not the usual one."""
+        other = {} if self.tokenizer == DEFAULT else {"tokenizer": self.tokenizer}
+        return {"bm25": {"k1": self._k1, "b": self._b} | other}
 
     def retrieve(self, queries: Mapping[str, str], k: int) -> Run:
         """Scores are BM25's; documents without a query word are not returned."""
         ids, scores = self._bm25.retrieve(list(queries.values()), k)
+        self.unanswered |= {query_id for query_id, found in zip(queries, ids, strict=True) if not found}
         return {
             query_id: dict(zip(found, map(float, values), strict=True))
             for query_id, found, values in zip(queries, ids, scores, strict=True)
@@ -58,4 +73,4 @@ class Bm25Retriever:
     def _bm25(self) -> Bm25:
         from rankdistill.mining.bm25 import Bm25
 
-        return Bm25(self._dataset.contents, k1=self._k1, b=self._b)
+        return Bm25(self._dataset.contents, self._k1, self._b, self.tokenizer)

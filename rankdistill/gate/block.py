@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from rankdistill.gate.outline import Outline
+from rankdistill.gate.outline import Outline, Range
 from rankdistill.gate.segments import Floats, Segments
 from rankdistill.gate.subject import Subject
 
@@ -23,13 +23,13 @@ class Ranked:
 
     Args:
         segments: the queries.
-        scores: the teacher's.
+        levels: the teacher's scores, in steps of their resolution.
         ranks: the source's, from 1.
         positive: which pairs are labelled relevant.
     """
 
     segments: Segments
-    scores: Floats
+    levels: Floats
     ranks: Floats
     positive: NDArray[np.bool_]
 
@@ -42,11 +42,13 @@ class Block:
         raw: query_id, doc_id, score (and key), as stored.
         labels: query_id, doc_id, label (null: unlabelled), each candidate pair once.
         sources: query_id, doc_id, source, rank of the candidates that have a rank.
+        range: the span of the teacher's scores, over all queries.
     """
 
     raw: pl.DataFrame = field(repr=False)
     labels: pl.DataFrame = field(repr=False)
     sources: pl.DataFrame = field(repr=False)
+    range: Range
 
     @cached_property
     def scored(self) -> pl.DataFrame:
@@ -66,9 +68,14 @@ class Block:
         return self.scored["score"].to_numpy()
 
     @cached_property
+    def levels(self) -> Floats:
+        """The scores in steps of their resolution: what speaks of order reads these, so that noise is a tie."""
+        return self.range.levels(self.scores)
+
+    @cached_property
     def ranks(self) -> Floats:
         """The teacher's rank of each row of `scored` within its query, from 1."""
-        return self.segments.ranks(self.scores)
+        return self.segments.ranks(self.levels)
 
     @cached_property
     def positive(self) -> NDArray[np.bool_]:
@@ -88,7 +95,7 @@ class Block:
         for (source,), rows in joined.group_by("source", maintain_order=True):
             found[str(source)] = Ranked(
                 Segments(rows["query_id"].rle().struct.field("len").to_numpy()),
-                rows["score"].to_numpy(),
+                self.range.levels(rows["score"].to_numpy()),
                 rows["rank"].cast(pl.Float64).to_numpy(),
                 (rows["label"].fill_null(0) > 0).to_numpy(),
             )
@@ -108,7 +115,9 @@ def blocks(subject: Subject, found: Outline) -> Iterator[tuple[int, Mapping[str,
         yield (
             rows,
             {
-                teacher.teacher_id: Block(teacher.rows.filter(inside).collect(), labels, sources)
+                teacher.teacher_id: Block(
+                    teacher.rows.filter(inside).collect(), labels, sources, found.ranges[teacher.teacher_id]
+                )
                 for teacher in subject.teachers
             },
         )

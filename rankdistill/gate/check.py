@@ -27,6 +27,8 @@ class About:
         kinds: id or name of every teacher that may have proposed candidates -> what it scores in.
         sampled: ids of the queries on which teachers are compared.
         first_ranks: source -> the best rank of its candidates that are no positives.
+        own_names: the names under which the teacher's own ranking may stand among the candidates.
+        loss: what will be trained with, by its name in `training.config`; None: nothing is said.
     """
 
     teacher_id: str
@@ -38,6 +40,8 @@ class About:
     kinds: Mapping[str, str]
     sampled: pl.Series
     first_ranks: Mapping[str, int]
+    own_names: frozenset[str]
+    loss: str | None = None
 
 
 class Check(Protocol):

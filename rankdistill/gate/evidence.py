@@ -1,4 +1,4 @@
-"""How sure a mean over queries is."""
+"""How sure a mean over queries is: what varies is which queries there are; their documents and labels stay."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Mean:
         return self.queries >= ENOUGH_QUERIES
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]" if np.isfinite(self.low) else f"{self.value:.3f}"
 
 
 def mean_of(values: NDArray[np.floating]) -> Mean:

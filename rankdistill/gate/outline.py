@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from rankdistill.gate.subject import Scores, Subject
 
@@ -15,6 +16,12 @@ BLOCK_ROWS = 400_000
 
 SAMPLED_QUERIES = 1000
 """Queries on which teachers are compared with each other."""
+
+STEP = float(np.finfo(np.float32).eps) / 2
+"""Share of the largest magnitude that float32 cannot divide there."""
+
+LEAST_MARGIN = float(np.sqrt(np.finfo(np.float32).tiny))
+"""A margin below it has a square that float32 takes for 0 (or for a denormal): about 1.1e-19."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,21 @@ class Range:
     minimum: float
     maximum: float
     deviation: float
+
+    @property
+    def resolution(self) -> float:
+        """Scores that lie no further apart are equal: a step of float32 at the largest of them, or no margin at all."""
+        largest = max(abs(self.minimum), abs(self.maximum))
+        return max(STEP * largest, LEAST_MARGIN) if np.isfinite(largest) else LEAST_MARGIN
+
+    @property
+    def usable_deviation(self) -> float:
+        """The deviation; 0 where it is below the resolution."""
+        return self.deviation if self.deviation > self.resolution else 0.0
+
+    def levels(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The scores in whole steps of the resolution: equal where they cannot be told apart."""
+        return np.round(scores / self.resolution)
 
 
 @dataclass(frozen=True)

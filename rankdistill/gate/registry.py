@@ -17,6 +17,7 @@ from rankdistill.gate.checks.resolution import Resolution
 from rankdistill.gate.checks.saturation import Saturation
 from rankdistill.gate.checks.scale import Scale
 from rankdistill.gate.checks.spread import Spread
+from rankdistill.gate.checks.unit import Unit
 
 CHECKS: dict[str, Callable[[About], Check]] = {
     "finite": Finite,
@@ -31,4 +32,5 @@ CHECKS: dict[str, Callable[[About], Check]] = {
     "agreement": Agreement,
     "false_negatives": FalseNegatives,
     "scale": Scale,
+    "unit": Unit,
 }

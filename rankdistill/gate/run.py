@@ -22,6 +22,7 @@ Progress = Callable[[int], None]
 def examine(
     subject: Subject,
     student: str = "cosine",
+    loss: str | None = None,
     on_rows: Callable[[int], None] | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -30,6 +31,7 @@ def examine(
     Args:
         subject: candidates and scores.
         student: similarity that the recommended scale and temperature are for, `cosine` or `dot`.
+        loss: what will be trained with, by its name in `training.config`; None: nothing is said.
         on_rows: called once with the number of rows that will be read.
         progress: called with the number of rows just read.
 
@@ -48,7 +50,7 @@ def examine(
         found = outline(subject)
         if on_rows:
             on_rows(found.rows)
-        checks = {teacher_id: _checks(about) for teacher_id, about in _abouts(subject, found, student).items()}
+        checks = {teacher_id: _checks(about) for teacher_id, about in _abouts(subject, found, student, loss).items()}
         for rows, pieces in blocks(subject, found):
             for teacher_id, block in pieces.items():
                 for check in checks[teacher_id]:
@@ -74,7 +76,7 @@ def examine(
     return Report(subject.title, student, reports)
 
 
-def _abouts(subject: Subject, found: Outline, student: str) -> dict[str, About]:
+def _abouts(subject: Subject, found: Outline, student: str, loss: str | None) -> dict[str, About]:
     names = {teacher.teacher_id: teacher.name for teacher in subject.teachers}
     return {
         teacher.teacher_id: About(
@@ -87,6 +89,8 @@ def _abouts(subject: Subject, found: Outline, student: str) -> dict[str, About]:
             subject.kinds,
             found.sampled,
             found.first_ranks,
+            teacher.own_names,
+            loss,
         )
         for teacher in subject.teachers
     }

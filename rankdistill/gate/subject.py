@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -24,12 +24,14 @@ class Scores:
         name: what people call the teacher.
         score_kind: see `ScoreStore.score_kinds`.
         rows: query_id, doc_id, score, and `key` where there are content keys.
+        own_names: the names under which its own ranking may stand among the candidates; see `stores.kinds.own_names`.
     """
 
     teacher_id: str
     name: str
     score_kind: str
     rows: pl.LazyFrame
+    own_names: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,19 @@ def of_store(store: ScoreStore, teachers: Sequence[str] = (), dataset: Dataset |
     return Subject(
         title=str(store.path),
         candidates=_with_all_columns(store.scan_candidates()),
-        teachers=[Scores(one, _name(store, one), kinds[one], store.scan(one)) for one in chosen],
+        teachers=[Scores(one, _name(store, one), kinds[one], store.scan(one), store.own_names(one)) for one in chosen],
         kinds=kinds,
         labels=_labels(dataset) if dataset is not None else None,
     )
 
 
 def of_frames(
-    title: str, candidates: pl.DataFrame, scores: pl.DataFrame, teacher_id: str, kinds: Mapping[str, str]
+    title: str,
+    candidates: pl.DataFrame,
+    scores: pl.DataFrame,
+    teacher_id: str,
+    kinds: Mapping[str, str],
+    own_names: Collection[str] = (),
 ) -> Subject:
     """One teacher's scores in memory, as training reads them.
 
@@ -93,9 +100,10 @@ def of_frames(
         scores: query_id, doc_id, score.
         teacher_id: whose.
         kinds: id or name of a teacher -> what it scores in.
+        own_names: the names under which its own ranking may stand among the candidates, besides its id.
     """
     kind = kinds.get(teacher_id, UNKNOWN)
-    teacher = Scores(teacher_id, teacher_id, kind, scores.lazy())
+    teacher = Scores(teacher_id, teacher_id, kind, scores.lazy(), frozenset({teacher_id, *own_names}))
     return Subject(title, _with_all_columns(candidates.lazy()), [teacher], kinds)
 
 

@@ -13,6 +13,8 @@ from rankdistill.index.base import Index
 Bounds = Mapping[str, tuple[float, float]]
 """Parameter -> its smallest and its largest value, both allowed."""
 
+Names = Mapping[str, Callable[[str], None]]
+
 BM25_BOUNDS = {"k1": (0, inf), "b": (0, 1)}
 """Of every BM25: outside them a word more could lower a score, and Lucene refuses to search."""
 
@@ -35,7 +37,7 @@ class IndexSettings:
     similarity: str
     factory: str = "exact"
     search_parameters: Mapping[str, float] = field(default_factory=dict)
-    build_parameters: Mapping[str, float] = field(default_factory=dict)
+    build_parameters: Mapping[str, Any] = field(default_factory=dict)
     kind: str = "dense"
     vocabulary: Sequence[str] = ()
 
@@ -50,6 +52,7 @@ class Backend:
         build_parameters: the names that it takes.
         search_parameters: the names that it takes; None where it checks them itself.
         build_defaults: what the manifest keeps of `build_parameters` that are not given.
+        names: parameter of building whose value is a name -> what raises ConfigError for one that there is not.
         bounds: of the parameters whose back end would find nothing, or break off after encoding, outside them.
     """
 
@@ -59,3 +62,4 @@ class Backend:
     search_parameters: tuple[str, ...] | None = ()
     build_defaults: Mapping[str, float] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=dict)
+    names: Names = field(default_factory=dict)

@@ -32,7 +32,7 @@ class BuildSettings:
     factory: str
     shard_size: int | None
     search_parameters: Mapping[str, float]
-    build_parameters: Mapping[str, float]
+    build_parameters: Mapping[str, Any]
     snippet_length: int
     threads: int
 
@@ -74,7 +74,7 @@ def build(
     *,
     kind: str | None = None,
     search_parameters: Mapping[str, float] | None = None,
-    build_parameters: Mapping[str, float] | None = None,
+    build_parameters: Mapping[str, Any] | None = None,
     snippet_length: int = 200,
     threads: int = 1,
     max_length: int | None = None,
@@ -97,7 +97,7 @@ def build(
         shard_size: documents a shard; None makes one shard. Memory holds one shard's texts and vectors.
         kind: a name in `kinds.KINDS`; told by the back end and the model unless given.
         search_parameters: kept as the index's defaults: FAISS's `efSearch`, `nprobe`, Seismic's `query_cut`, ...
-        build_parameters: of the back end: `k1` and `b` of BM25, ...
+        build_parameters: of the back end: `k1`, `b` and `tokenizer` of BM25, ...
         snippet_length: how many characters of each document to keep for showing results; 0 keeps none.
         threads: of adding to FAISS. With more than 1, an HNSW graph differs from run to run.
         max_length: tokens a text; None takes the model's own.

@@ -16,7 +16,9 @@ class IndexRecipe(BaseModel):
 
     factory: str = Field("exact", description="A back end, or a FAISS factory string such as HNSW32.")
     search_parameters: dict[str, float] = Field(default_factory=dict, description="Such as efSearch or nprobe.")
-    build_parameters: dict[str, float] = Field(default_factory=dict, description="Of the back end, such as k1 or b.")
+    build_parameters: dict[str, float | str] = Field(
+        default_factory=dict, description="Of the back end, such as k1 or tokenizer."
+    )
     shard_size: int | None = Field(None, ge=1, description="Documents a shard; null: one shard.")
 
 

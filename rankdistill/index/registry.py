@@ -80,7 +80,7 @@ def load(folder: Path, settings: IndexSettings, mmap: bool = True, gpu: bool = F
     return _backend(settings).load(folder, settings, mmap, gpu)
 
 
-def build_parameters(settings: IndexSettings) -> Mapping[str, float]:
+def build_parameters(settings: IndexSettings) -> Mapping[str, Any]:
     """Those of `settings`, and what the back end takes for those that are not given."""
     return {**_backend(settings).build_defaults, **settings.build_parameters}
 
@@ -100,6 +100,16 @@ def require_known(settings: IndexSettings) -> None:
                 remedy="leave them out, or name one of those",
             )
         for name, value in given[when].items():
+            if name in backend.names:
+                backend.names[name](str(value))
+                continue
+            if not isinstance(value, int | float):
+                raise ConfigError(
+                    expected=f"a number for {name} of {settings.factory!r}",
+                    got=repr(value),
+                    consequence="nothing was built or searched",
+                    remedy="give a number, or leave it out",
+                )
             smallest, largest = backend.bounds.get(name, (-inf, inf))
             if not (isfinite(value) and smallest <= value <= largest):
                 raise ConfigError(

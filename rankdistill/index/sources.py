@@ -69,9 +69,21 @@ class IndexSource:
 
 @dataclass(frozen=True)
 class LuceneBm25Source:
-    """BM25 as Anserini runs it (k1 = 0.9, b = 0.4), see `rankdistill.index.lucene.bm25`."""
+    """BM25 as Anserini runs it (k1 = 0.9, b = 0.4), see `rankdistill.index.lucene.bm25`.
+
+    Args:
+        name: what the `source` column says.
+        language: whose analyser takes the texts apart; "": English.
+
+    Raises:
+        ConfigError: Anserini has none of that language.
+    """
 
     name: str = LUCENE_BM25
+    language: str = ""
+
+    def __post_init__(self) -> None:
+        registry.require_known(self._settings)
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -81,7 +93,7 @@ class LuceneBm25Source:
     @property
     def parameters(self) -> Mapping[str, Any]:
         """Those of the index."""
-        return dict(registry.build_parameters(_LUCENE))
+        return dict(registry.build_parameters(self._settings))
 
     def retrieve(self, contents: Mapping[str, str], queries: Sequence[str], depth: int, progress: Progress) -> Hits:
         """Index `contents`, then search.
@@ -89,22 +101,25 @@ class LuceneBm25Source:
         Raises:
             MissingDependencyError: there is no Pyserini, or no Java that is new enough.
         """
-        index = registry.create(_LUCENE)
+        index = registry.create(self._settings)
         index.add(list(contents), list(contents.values()))
         progress(len(contents))
         hits = _hits(*index.search(list(queries), depth))
         progress(len(queries))
         return hits
 
+    @property
+    def _settings(self) -> registry.IndexSettings:
+        other = {"language": self.language} if self.language else {}
+        return registry.IndexSettings(0, "bm25", LUCENE_BM25, build_parameters=other, kind="text")
+
 
 KINDS: Mapping[str, SourceKind] = {
     **sources.KINDS,
-    LUCENE_BM25: SourceKind(lambda argument, max_length, name: LuceneBm25Source(name)),
+    LUCENE_BM25: SourceKind(lambda argument, max_length, name: LuceneBm25Source(name, argument), "LANGUAGE", True),
     "index": SourceKind(IndexSource, "INDEX"),
 }
 """Every kind of source, those without an index too."""
-
-_LUCENE = registry.IndexSettings(0, "bm25", LUCENE_BM25, kind="text")
 
 
 def _hits(ids: Ids, scores: Scores) -> Hits:

@@ -48,8 +48,9 @@ class Fidelity:
     Args:
         pairs: how many.
         queries: how many distinct ones.
-        spearman: rank correlation over all pairs.
-        spearman_per_query: mean of the rank correlations within each query of two or more pairs; 1 if there is none.
+        spearman: rank correlation over all pairs, pooled: much of it is that queries differ.
+        spearman_per_query: mean of the rank correlations within each query of two or more pairs, which is what students
+            learn from; 1 if there is none.
         max_difference: largest absolute difference, in the scores' unit.
         mean_difference: mean absolute difference.
         ndcg_change: nDCG@10 of the back end's ranking of the sample less that of float32's; None without labels.
@@ -69,6 +70,15 @@ class Fidelity:
         return {
             name: round(value, _DIGITS) if isinstance(value, float) else value for name, value in asdict(self).items()
         }
+
+    @property
+    def shown(self) -> str:
+        """Both correlations, for people; pooled pairs differ by their queries, so the first is the kinder one."""
+        text = (
+            f"Spearman with float32 {self.spearman:.4f} over {self.pairs:,} pairs, "
+            f"{self.spearman_per_query:.4f} within a query (mean; {self.queries:,} queries)"
+        )
+        return text if self.ndcg_change is None else f"{text}, nDCG@10 {self.ndcg_change:+.4f}"
 
     def require(self, least: float, backend: str) -> None:
         """Stop a back end that drifts.

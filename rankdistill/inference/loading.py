@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rankdistill.errors import ModelReferenceError
+from rankdistill.inference.padding import give_padding, give_padding_to_pairs
 from rankdistill.models import ModelReference
 
 ModelKind = Literal["encoder", "cross_encoder", "sparse", "multi_vector", "causal_lm"]
@@ -22,6 +23,19 @@ _DECLARED: dict[str, ModelKind] = {
     "ColBERT": "multi_vector",
 }
 """`model_type` in config_sentence_transformers.json (the last one is PyLate's) -> kind."""
+
+_PYLATE_SETTINGS = frozenset(
+    {
+        "query_prefix",
+        "document_prefix",
+        "query_length",
+        "document_length",
+        "attend_to_expansion_tokens",
+        "do_query_expansion",
+        "skiplist_words",
+    }
+)
+"""What PyLate alone writes into config_sentence_transformers.json; it did so before it wrote a `model_type`."""
 
 _NAMES: dict[ModelKind, str] = {
     "encoder": "an encoder",
@@ -62,14 +76,18 @@ def kind_of(path: Path) -> ModelKind:
     """What `path` holds, from its configuration alone.
 
     A masked language model without sentence-transformers modules counts as sparse (SPLADE: `SparseEncoder` reads such a
-    folder as it is), a causal one as a language model.
+    folder as it is), a causal one as a language model. PyLate's early models declare no type: their settings, modules
+    or similarity tell.
     """
     architectures = _architectures(path)
     if any(name.endswith("ForSequenceClassification") for name in architectures):
         return "cross_encoder"
-    declared = _json(path / "config_sentence_transformers.json").get("model_type")
+    settings = _json(path / "config_sentence_transformers.json")
+    declared = settings.get("model_type")
     if declared in _DECLARED:
         return _DECLARED[declared]
+    if declared is None and _is_of_pylate(path, settings):
+        return "multi_vector"
     if any(name == "HF_ColBERT" or name.endswith("ForRetrieval") for name in architectures):
         return "multi_vector"
     if _has_modules(path):
@@ -134,6 +152,7 @@ def load_cross_encoder(reference: ModelReference, device: str | None, max_length
     with _reading(reference):
         model = CrossEncoder(str(reference.path), device=device, max_length=max_length, local_files_only=True)
     _require_vocabulary(reference, model.tokenizer)
+    give_padding_to_pairs(model)
     if model.num_labels != 1:
         raise _wrong_kind(reference, "a cross-encoder with one output", f"num_labels = {model.num_labels}")
     return model.eval()
@@ -217,11 +236,15 @@ def _reading(reference: ModelReference) -> Iterator[None]:
 
 
 def _require_vocabulary(reference: ModelReference, tokenizer: Any) -> None:
-    """Raise ModelReferenceError if the tokeniser knows no word: transformers makes one where its files are gone."""
+    """Raise ModelReferenceError if the tokeniser knows no word: transformers makes one where its files are gone.
+
+    One that has words and no padding token is given one, see `rankdistill.inference.padding`.
+    """
     from transformers import PreTrainedTokenizerBase
 
     if isinstance(tokenizer, PreTrainedTokenizerBase) and len(tokenizer) <= len(tokenizer.all_special_ids):
         raise _damaged(reference, f"a tokeniser of {len(tokenizer)} tokens, none of them a word")
+    give_padding(tokenizer)
 
 
 def _damaged(reference: ModelReference, got: str) -> ModelReferenceError:
@@ -263,11 +286,23 @@ def _has_modules(path: Path) -> bool:
     return (path / "modules.json").is_file()
 
 
+def _is_of_pylate(path: Path, settings: dict[str, Any]) -> bool:
+    """Whether a model of no declared type was saved by PyLate."""
+    if _PYLATE_SETTINGS & settings.keys() or "maxsim" in str(settings.get("similarity_fn_name")).lower():
+        return True
+    return any(str(module.get("type")).startswith("pylate.") for module in _read_json(path / "modules.json") or [])
+
+
 def _json(path: Path) -> dict[str, Any]:
+    return _read_json(path) or {}
+
+
+def _read_json(path: Path) -> Any:
+    """What the file holds; None if there is no such file."""
     if not path.is_file():
-        return {}
+        return None
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelReferenceError(
             expected=f"JSON in {path}",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import bm25s
 import numpy as np
-import Stemmer
 from numpy.typing import NDArray
 
 from rankdistill import files
 from rankdistill.errors import DataError
+from rankdistill.mining import tokenisers
 from rankdistill.mining.top_k import top_indices
 
 VOCABULARY_FILE = "vocab.index.json"
@@ -19,7 +19,7 @@ VOCABULARY_FILE = "vocab.index.json"
 
 
 class Bm25:
-    """A BM25 index in memory: bm25s (method `lucene`), Snowball English stems, English stop words, one thread.
+    """A BM25 index in memory: bm25s (method `lucene`), one thread; English stems and stop words unless told otherwise.
 
     `score(q, d) = sum over query tokens t of ln(1 + (N - n_t + .5) / (n_t + .5)) * f / (f + k1 (1 - b + b |d| / avg))`,
     with `f` the count of t in d, `n_t` the documents with t, `|d|` the tokens of d (Lucene's variant as in Kamphuis et
@@ -29,11 +29,18 @@ class Bm25:
         contents: doc_id -> text (title and text joined by a space).
         k1: saturation of term frequency; 0.9 as in Anserini.
         b: length normalisation; 0.4 as in Anserini.
+        tokenizer: what a word is, a name in `tokenisers.names()`.
+
+    Raises:
+        ConfigError: no such tokeniser.
     """
 
-    def __init__(self, contents: Mapping[str, str], k1: float = 0.9, b: float = 0.4) -> None:
+    def __init__(
+        self, contents: Mapping[str, str], k1: float = 0.9, b: float = 0.4, tokenizer: str = tokenisers.DEFAULT
+    ) -> None:
         self._doc_ids = list(contents)
-        tokens = _tokenise(list(contents.values()))
+        self._tokenise = tokenisers.named(tokenizer)
+        tokens = self._tokenise(list(contents.values()))
         self._is_empty = not any(tokens)
         self._index = bm25s.BM25(method="lucene", k1=k1, b=b)
         if not self._is_empty:
@@ -56,7 +63,7 @@ class Bm25:
             progress: called with 1 after each query.
         """
         ids, scores = [], []
-        for tokens in _tokenise(list(queries)):
+        for tokens in self._tokenise(list(queries)):
             found = self._scores(tokens)
             matching = np.flatnonzero(found > 0)
             best = matching[top_indices(found[matching], depth)]
@@ -72,13 +79,13 @@ class Bm25:
                 self._index.save(folder, vocab_name=VOCABULARY_FILE, show_progress=False)
 
     @classmethod
-    def load(cls, folder: Path, doc_ids: Sequence[str]) -> Bm25:
-        """Read what `save` wrote of documents with these ids.
+    def load(cls, folder: Path, doc_ids: Sequence[str], tokenizer: str = tokenisers.DEFAULT) -> Bm25:
+        """Read what `save` wrote of documents with these ids, taken apart by this tokeniser.
 
         Raises:
             DataError: a file is absent or damaged, or of another number of documents.
         """
-        index = cls({})
+        index = cls({}, tokenizer=tokenizer)
         index._doc_ids = list(doc_ids)
         index._is_empty = not (folder / VOCABULARY_FILE).is_file()
         if index._is_empty:
@@ -98,11 +105,6 @@ class Bm25:
         if not known:
             return np.zeros(len(self._doc_ids), dtype=np.float32)
         return self._index.get_scores_from_ids(known)
-
-
-def _tokenise(texts: list[str]) -> list[list[str]]:
-    stemmer = Stemmer.Stemmer("english")
-    return bm25s.tokenize(texts, stopwords="en", stemmer=stemmer, return_ids=False, show_progress=False)
 
 
 def _unreadable(folder: Path, got: str) -> DataError:

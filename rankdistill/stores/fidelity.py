@@ -71,9 +71,13 @@ class FidelityCheck:
             texts = texts_of(sample, queries, documents)
             found = compare(sample, exact().score(texts), teacher.score(texts), self.measure)
             record = {"candidates": candidates_hash, **found.record}
-        figures = {name: value for name, value in record.items() if name != "candidates"}
-        Fidelity(**figures).require(self.least, teacher.teacher_id)
+        of_record(record).require(self.least, teacher.teacher_id)
         return record
+
+
+def of_record(record: Record) -> Fidelity:
+    """The figures of a record."""
+    return Fidelity(**{name: value for name, value in record.items() if name != "candidates"})
 
 
 def keep_fidelity(layout: Layout, teacher_id: str, record: Record) -> None:

@@ -13,7 +13,7 @@ from rankdistill import locations, manifest, tables
 from rankdistill.data import Dataset
 from rankdistill.errors import StoreError
 from rankdistill.stores import keying
-from rankdistill.stores.kinds import LOOKED_AT, are_ranks, score_kind_of
+from rankdistill.stores.kinds import LOOKED_AT, own_names, shown_kind_of
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.shards import inspect
 from rankdistill.stores.texts import read_texts
@@ -53,15 +53,19 @@ class ScoreStore:
     def score_kinds(self) -> dict[str, str]:
         """Id, and name where there is one, of each teacher -> what its scores are in.
 
-        It is what the fingerprint tells (see `kinds.score_kind_of`), but `rank` where the scores show it.
+        It is what the fingerprint tells, but `rank` where the scores of a table show it; see `kinds.shown_kind_of`.
         """
         found: dict[str, str] = {}
         for known in self.teacher_ids:
             fingerprint = self._read_fingerprint(known)
             first = self.scan(known).select("query_id", "score").head(LOOKED_AT).collect()
-            kind = "rank" if are_ranks(first) else score_kind_of(fingerprint)
+            kind = shown_kind_of(fingerprint, first)
             found |= {known: kind, str(fingerprint.get("name") or known): kind}
         return found
+
+    def own_names(self, teacher_id: str) -> frozenset[str]:
+        """The names under which the teacher's own ranking may stand among the candidates; see `kinds.own_names`."""
+        return own_names(teacher_id, self._read_fingerprint(teacher_id))
 
     def scan(self, teacher_id: str | None = None) -> pl.LazyFrame:
         """One teacher's scores (query_id, doc_id, teacher_id, score, key), as a lazy frame.

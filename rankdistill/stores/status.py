@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rankdistill import locations, manifest, tables
+from rankdistill.stores.fidelity import of_record, read_fidelity
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.plan import read_plan
 
@@ -30,3 +31,5 @@ def describe(folder: Path) -> Iterator[str]:
         if plan is not None:
             line += f", {plan.items(plan.left(layout.scores(teacher_id))):,} pairs to score"
         yield line
+        if (record := read_fidelity(layout, teacher_id)) is not None:
+            yield f"    {of_record(record).shown}"

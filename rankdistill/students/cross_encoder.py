@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rankdistill import models
 from rankdistill.errors import ModelReferenceError
 from rankdistill.inference.loading import kind_of, quietly
+from rankdistill.inference.padding import give_padding_to_pairs
 from rankdistill.students.multi_vector import folder_of_transformer
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def load(reference: str, dropout: float | None = None, seed: int = 0) -> CrossEn
     if student.num_labels != 1:
         raise _reads_no_pairs(reference, f"a head with {student.num_labels} outputs")
     student.model_card_data.local_files_only = True
+    give_padding_to_pairs(student)
     return student
 
 

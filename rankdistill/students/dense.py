@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from rankdistill import models
 from rankdistill.errors import ModelReferenceError
 from rankdistill.inference.loading import quietly
+from rankdistill.inference.padding import give_padding
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -52,6 +53,7 @@ def load(
     if max_length is not None:
         student.max_seq_length = max_length
     student.model_card_data.local_files_only = True
+    give_padding(student.tokenizer)
     return student
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rankdistill import models
 from rankdistill.errors import ModelReferenceError
 from rankdistill.inference.loading import kind_of, quietly
+from rankdistill.inference.padding import give_padding
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
@@ -42,6 +43,7 @@ def load(reference: str, dropout: float | None = None, dimension: int = 128, see
     except (OSError, ValueError, KeyError) as error:
         raise _no_tokens(reference, str(error).splitlines()[0]) from error
     student.model_card_data.local_files_only = True
+    give_padding(student.tokenizer)
     return student
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rankdistill import models
 from rankdistill.errors import ModelReferenceError
 from rankdistill.inference.loading import kind_of, quietly
+from rankdistill.inference.padding import give_padding
 
 if TYPE_CHECKING:
     from sentence_transformers import SparseEncoder
@@ -42,6 +43,7 @@ def load(reference: str, dropout: float | None = None, new_head: bool = False, s
     except (OSError, ValueError, KeyError) as error:
         raise _no_vocabulary(reference, str(error).splitlines()[0]) from error
     student.model_card_data.local_files_only = True
+    give_padding(student.tokenizer)
     _require_fitting(student, reference)
     return student
 

@@ -15,6 +15,7 @@ from rankdistill import files, manifest
 from rankdistill.data import Dataset
 from rankdistill.data.positives import gather
 from rankdistill.inference.loading import kind_of, quietly
+from rankdistill.inference.padding import give_padding_to_pairs
 from rankdistill.manifest import Manifest
 from rankdistill.mining import candidates as mined
 from rankdistill.models import ModelReference, dropout_settings, resolve
@@ -176,6 +177,7 @@ def _new_model(base: ModelReference, config: TeachConfig) -> Any:
             config_kwargs=dropout_settings(base, config.dropout),
             **head,
         )
+    give_padding_to_pairs(model)
     if reads_first_token(model):
         keep_first_token(model)
     return model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from rankdistill.gate.run import examine
@@ -13,7 +13,9 @@ from rankdistill.training.inputs import Inputs
 REMEDY = "see `rankdistill check STORE --report check.html`; --no-check (check: warn) trains on them all the same"
 
 
-def check(found: Inputs, kinds: Mapping[str, str], config: TrainConfig, cosine: bool) -> dict[str, Any]:
+def check(
+    found: Inputs, kinds: Mapping[str, str], config: TrainConfig, cosine: bool, own_names: Collection[str] = ()
+) -> dict[str, Any]:
     """The gate's answer for the training log: mode, status, and each check's status and finding.
 
     Nothing is checked where `config.check` is `off`, nor for a loss that reads no teacher score.
@@ -23,14 +25,15 @@ def check(found: Inputs, kinds: Mapping[str, str], config: TrainConfig, cosine: 
         kinds: teacher id -> what it scores in.
         config: of the run.
         cosine: whether the student's similarity lies in [-1, 1].
+        own_names: the names under which the teacher's own ranking may stand among the candidates.
 
     Raises:
         GateError: a check failed, and `config.check` is `refuse`.
     """
     if config.check == "off" or config.loss == "contrastive":
         return {"mode": "off"}
-    subject = of_frames("the store", found.candidates, found.scores, found.teacher_id, kinds)
-    report = examine(subject, "cosine" if cosine else "dot")
+    subject = of_frames("the store", found.candidates, found.scores, found.teacher_id, kinds, own_names)
+    report = examine(subject, "cosine" if cosine else "dot", _loss(config))
     if config.check == "refuse":
         report.require(remedy=REMEDY)
     verdicts = {
@@ -39,3 +42,8 @@ def check(found: Inputs, kinds: Mapping[str, str], config: TrainConfig, cosine: 
         for verdict in teacher.verdicts
     }
     return {"mode": config.check, "status": str(report.status), "verdicts": verdicts}
+
+
+def _loss(config: TrainConfig) -> str:
+    """The loss as it reads the scores: without its margins, splade_v3 is a KL divergence."""
+    return "kl_div" if config.loss == "splade_v3" and not config.margin_weight else config.loss

@@ -65,12 +65,16 @@ def split(batch: dict[str, Any], columns: Sequence[str]) -> list[Features]:
 
 
 def pad_token(student: Any) -> int:
-    """The token that the student's tokeniser pads with, on the right.
+    """The token that the student's tokeniser pads with, on the right; any for a token table, which pads nothing.
 
     Raises:
         ConfigError: it pads on the left.
     """
+    from transformers import PreTrainedTokenizerBase
+
     tokenizer = student.tokenizer
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        return 0
     if tokenizer.padding_side != "right":
         raise ConfigError(
             expected="a student whose tokeniser pads on the right",

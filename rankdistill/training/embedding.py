@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import pad
+from torch.nn.utils.rnn import pad_sequence
 
 CPU_GROUP, GPU_GROUP = 16, 128
 """Texts of similar length a forward pass."""
@@ -53,6 +54,10 @@ def in_length_groups(features: Features, forward: Callable[[Features], Tensor]) 
 
 def stack_columns(columns: Sequence[Features], pad_token_id: int) -> dict[str, Any]:
     """Join token columns of `batch` texts each into one of `len(columns) * batch`, row by row: [row 0's texts, ...]."""
+    if "offsets" in columns[0]:
+        bags = [bag for row in zip(*(_bags(column) for column in columns), strict=True) for bag in row]
+        sizes = torch.tensor([0, *(len(bag) for bag in bags[:-1])], device=bags[0].device)
+        return dict(columns[0]) | {"input_ids": torch.cat(bags), "offsets": sizes.cumsum(0)}
     width = max(column["input_ids"].shape[1] for column in columns)
 
     def widen(column: Features, name: str) -> Tensor:
@@ -67,7 +72,17 @@ def stack_columns(columns: Sequence[Features], pad_token_id: int) -> dict[str, A
 
 def same_text(features: Features) -> Int[Tensor, " texts"]:
     """A number for each text, equal for texts of equal tokens."""
-    return features["input_ids"].unique(dim=0, return_inverse=True)[1]
+    tokens = features["input_ids"]
+    if "attention_mask" in features:
+        tokens = tokens.masked_fill(features["attention_mask"] == 0, -1)  # a text may end in the padding token itself
+    if "offsets" in features:
+        tokens = pad_sequence(list(_bags(features)), batch_first=True, padding_value=-1)
+    return tokens.unique(dim=0, return_inverse=True)[1]
+
+
+def _bags(features: Features) -> Sequence[Int[Tensor, " tokens"]]:
+    """The tokens of each text of a static model."""
+    return features["input_ids"].tensor_split(features["offsets"][1:].cpu())
 
 
 def _map_tokens(features: Features, change: Any) -> dict[str, Any]:

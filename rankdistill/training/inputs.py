@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +26,9 @@ class ScoreSource(Protocol):
 
     def score_kinds(self) -> Mapping[str, str]:
         """Teacher id -> what it scores in; see `stores.kinds.score_kind_of`."""
+
+    def own_names(self, teacher_id: str) -> Collection[str]:
+        """The names under which the teacher's own ranking may stand among the candidates; see `stores.kinds`."""
 
     def derivation(self, teacher_id: str | None = None) -> Mapping[str, Any]:
         """What the scores were made from, where they are not as a teacher gave them; goes into the manifest."""

@@ -76,6 +76,18 @@ def test_labels_of_a_data_set(tiny_beir: Path, tmp_path: Path) -> None:
     assert next(one for one in verdicts if one["check"] == "positives")["numbers"]["queries"] == 12
 
 
+def test_what_a_loss_cannot_train_on_fails_where_it_is_named(tmp_path: Path) -> None:
+    candidates = made_candidates()
+    ranks = made_scores(candidates).with_columns(score=pl.col("score").rank().over("query_id").cast(pl.Float32) - 12)
+    write_store(tmp_path / "store", candidates, {"permutations": ("rank", ranks)})
+    assert "scores in rank" in run_verb(check, tmp_path / "store").stdout
+    run_verb(check, tmp_path / "store", "--loss", "kl")
+    with pytest.raises(GateError, match="unit: scores in rank, for the loss margin_mse"):
+        run_verb(check, tmp_path / "store", "--loss", "margin_mse")
+    with pytest.raises(ConfigError, match="loss"):
+        run_verb(check, tmp_path / "store", "--loss", "hinge")
+
+
 @pytest.mark.parametrize(
     ("words", "error", "message"),
     [

@@ -85,7 +85,12 @@ def test_a_back_end_in_less_precision_is_checked_before_anything_is_written(
     assert "BackendFidelityError" in text
     assert "auto is exact" in text
     assert not (tmp_path / "store").exists()
-    assert rankdistill("score", *fast, "--min-fidelity", 0.5)[0] == 0
+    status, text = rankdistill("score", *fast, "--min-fidelity", 0.5)
+    assert status == 0
+    assert "within a query" in text
+    held = " ".join(rankdistill("status", tmp_path / "store")[1].split())
+    assert "over 120 pairs" in held
+    assert "within a query" in held
     (record,) = manifest.expect(tmp_path / "store", "scores", "score").parameters["fidelity"].values()
     assert record["pairs"] == 120
     assert record["spearman"] > 0.9

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 from rankdistill.gate.registry import CHECKS
+from rankdistill.gate.run import examine
+from rankdistill.gate.subject import of_store
 from rankdistill.gate.verdict import Report, Status, Verdict
 from rankdistill.stores.reader import ScoreStore
+from rankdistill.training.config import LossName
 from tests.gate.conftest import check, made_candidates, made_scores, of_check, write_store
 
+LOSS_NAMES = get_args(LossName)[0]
 SIGMOID = 1 / (1 + (-pl.col("score")).exp())
 
 
@@ -290,3 +296,137 @@ def test_the_recommended_scale_is_the_ratio_of_deviations(bench: Bench) -> None:
     temperature, scale = found.numbers["teacher_temperature"], found.numbers["recommended_scale"]
     assert found.numbers["similarity_temperature"] == pytest.approx(temperature / scale)  # type: ignore[operator]
     assert sum(found.histograms[0].counts) == len(margins)
+
+
+def with_gains(bench: Bench, gains: np.ndarray) -> pl.DataFrame:
+    """Scores that put the positive `gain` places (of 11) further to the front than the source, query by query."""
+    queries = bench.candidates["query_id"].unique().sort()
+    moved = bench.candidates.join(pl.DataFrame({"query_id": queries, "gain": gains}), on="query_id")
+    step = pl.when(pl.col("label") == 1).then(pl.col("gain") + 0.5 * pl.col("gain").sign()).otherwise(0.0)
+    factor = 1 + pl.col("query_id").str.slice(1).cast(pl.Float64)  # so that they are no ranks
+    return moved.select("query_id", "doc_id", score=factor * (step - pl.col("rank")))
+
+
+def middle(bench: Bench) -> None:
+    """Candidates whose positive stands at the sixth of twelve ranks."""
+    bench.candidates = bench.candidates.with_columns(label=pl.when(pl.col("rank") == 6).then(1).cast(pl.Int32))
+
+
+@pytest.mark.parametrize(
+    ("mean", "status"), [(0, Status.WARN), (-1, Status.FAIL), (1, Status.PASS)], ids=["contains 0", "below", "above"]
+)
+def test_the_gain_refuses_only_where_the_whole_interval_is_at_0_or_below(
+    bench: Bench, mean: int, status: Status
+) -> None:
+    middle(bench)
+    gains = mean + np.random.default_rng(0).permutation(np.tile([-2, 0, 2], 20))
+    found = bench.verdict("gain", with_gains(bench, gains))
+    # Student's interval as scipy computes it, of differences that are known: one place of eleven is 1/11.
+    low, high = stats.t.interval(0.99, 59, loc=gains.mean() / 11, scale=stats.sem(gains / 11))
+    assert found.numbers["gain_low"] == pytest.approx(low)
+    assert found.numbers["gain_high"] == pytest.approx(high)
+    assert (low > 0, high <= 0) == (status == Status.PASS, status == Status.FAIL)
+    assert found.status == status
+    assert "99% interval over 60 queries" in found.finding
+    if status == Status.WARN:
+        assert "not shown to be better" in found.meaning
+
+
+def test_a_small_gain_that_is_not_shown_is_not_refused(bench: Bench) -> None:
+    """An interval like [-.008, .018] does not prove that there is no gain."""
+    middle(bench)
+    gains = np.zeros(60)
+    gains[:8] = [1, 1, 1, 1, 1, -1, -1, -1]
+    found = bench.verdict("gain", with_gains(bench, gains))
+    assert -0.02 < found.numbers["gain_low"] < 0 < found.numbers["gain_high"] < 0.02  # type: ignore[operator]
+    assert found.status != Status.FAIL
+
+
+def test_no_gain_can_show_where_the_source_is_perfect(bench: Bench) -> None:
+    bench.candidates = bench.candidates.with_columns(
+        label=pl.when((pl.col("rank") == 1) & (pl.col("query_id") < "q040")).then(1).cast(pl.Int32)
+    )
+    found = bench.verdict("gain", made_scores(bench.candidates, gap=100.0))
+    assert (found.status, found.numbers["gain_high"]) == (Status.UNKNOWN, 0)
+    assert bench.verdict("gain", made_scores(bench.candidates, gap=1.0)).status == Status.FAIL
+
+
+@pytest.mark.parametrize("queries", [1, 2, 19])
+def test_few_queries_decide_nothing_of_how_a_teacher_ranks(tmp_path: Path, queries: int) -> None:
+    bench = Bench(tmp_path)
+    bench.candidates = made_candidates(queries=queries)
+    inverted = made_scores(bench.candidates, gap=-9.0)
+    same = bench.candidates.select("query_id", "doc_id", score=-pl.col("rank").cast(pl.Float32))
+    report = bench.report(inverted, same, kinds=("logit", "rank"))
+    for teacher in report.teachers:
+        statuses = {verdict.check: verdict for verdict in teacher.verdicts}
+        for name in ("positives", "gain", "order", "agreement"):
+            assert statuses[name].status == Status.UNKNOWN, (teacher.name, name)
+            assert "inf" not in statuses[name].finding
+
+
+def test_two_scores_are_too_few_to_speak_of_ties(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.candidates = made_candidates(queries=1, depth=2)
+    tied = bench.candidates.select("query_id", "doc_id", score=pl.lit(1.5, pl.Float32))
+    assert bench.verdict("resolution", tied).status == Status.UNKNOWN
+
+
+def test_probabilities_that_underflowed_have_no_order(bench: Bench) -> None:
+    report = bench.report(bench.with_score(pl.col("score").abs() * 1e-31), kinds=("unknown",))
+    assert report.teachers[0].score_kind == "unknown"
+    assert of_check(report, "saturation").numbers["share_of_queries_with_equal_scores"] == 1
+    assert of_check(report, "saturation").status == Status.FAIL
+    assert "no order" in of_check(report, "saturation").meaning
+    assert of_check(report, "positives").numbers["concordance"] == 0.5
+    assert of_check(report, "resolution").numbers["share_of_tied_neighbours"] == 1
+    assert of_check(report, "spread").numbers["recommended_temperature"] is None
+    assert of_check(report, "scale").status == Status.UNKNOWN
+
+
+def test_what_is_nothing_beside_the_largest_score_is_a_tie(bench: Bench) -> None:
+    half = pl.col("query_id") < "q030"
+    report = bench.report(bench.with_score(pl.when(half).then(pl.col("score").abs() * 1e-31).otherwise("score")))
+    assert of_check(report, "saturation").numbers["share_of_queries_with_equal_scores"] == 0.5
+    small = bench.report(bench.with_score(pl.col("score") * 1e-6))
+    assert of_check(small, "saturation").numbers["share_of_queries_with_equal_scores"] == 0
+    assert of_check(small, "positives").numbers["concordance"] == pytest.approx(
+        of_check(bench.report(bench.good), "positives").numbers["concordance"]
+    )
+
+
+@pytest.mark.parametrize("kind", ["rank", "unknown"])
+def test_a_permutation_that_moves_the_same_places_in_every_query_did_not_read(bench: Bench, kind: str) -> None:
+    moved = (pl.col("rank") + 3) % 12
+    found = bench.verdict("order", bench.candidates.select("query_id", "doc_id", score=-moved.cast(pl.Float32)), kind)
+    assert (found.status, found.numbers["share_moved_alike"]) == (Status.FAIL, 1)
+    assert "does not depend on the texts" in found.meaning
+
+
+def test_margins_of_ranks_have_no_unit(bench: Bench) -> None:
+    ranks = bench.good.with_columns(score=pl.col("score").rank("ordinal").over("query_id").cast(pl.Float32) - 12)
+    store = write_store(bench.folder / "ranks", bench.candidates, {"permutations": ("rank", ranks)})
+    found = {loss: of_check(examine(of_store(store), loss=loss), "unit") for loss in (None, *get_args(LOSS_NAMES))}
+    assert {loss: verdict.status for loss, verdict in found.items()} == {
+        None: Status.WARN,
+        "margin_mse": Status.FAIL,
+        "margin_mse_all": Status.FAIL,
+        "splade_v3": Status.FAIL,
+        "kl_div": Status.PASS,
+        "contrastive": Status.PASS,
+    }
+    assert "kl" in found["margin_mse"].remedy
+    assert "--calibrate" in found["margin_mse"].remedy
+    assert "scale" not in of_check(check(store), "scale").finding
+    assert bench.verdict("unit", bench.good).status == Status.PASS
+
+
+def test_fused_runs_and_calibrated_scores_are_no_sigmoids(bench: Bench) -> None:
+    one, other = (made_scores(bench.candidates, seed=seed) for seed in (3, 4))
+    place = pl.col("score").rank(descending=True).over("query_id")
+    reciprocal = [rows.with_columns(score=1 / (60 + place))["score"] for rows in (one, other)]
+    fused = one.with_columns(score=(reciprocal[0] + reciprocal[1]).cast(pl.Float32) / 2)
+    found = bench.verdict("saturation", fused, "unknown")
+    assert (found.status, found.numbers["share_near_0_or_1"]) == (Status.PASS, 1)
+    ends = one.with_columns(score=((place - 1) / 11).round(0).cast(pl.Float32))
+    assert bench.verdict("saturation", ends, "calibrated").status == Status.PASS

@@ -50,10 +50,14 @@ def test_no_check_fails_a_good_teacher(report: Report, name: str) -> None:
 
 @pytest.mark.parametrize("name", BAD)
 def test_rerankers_that_did_nothing_fail_for_what_they_did_not_do(report: Report, name: str) -> None:
-    failed = {verdict.check for verdict in named(report, name).of_status(Status.FAIL)}
-    assert "gain" in failed
-    assert of_check(named(report, name), "gain").numbers["source"] == "BM25"
-    assert ("order" in failed) == (name == "vicuna-7b-v1.5__on__BM25")  # the 13B model swapped neighbours
+    teacher = named(report, name)
+    assert [verdict.check for verdict in teacher.of_status(Status.FAIL)] == ["order"]
+    # The 13B model moved the same places in 35 of 43 queries; the other left 29 as they were.
+    assert ("move the same places" in of_check(teacher, "order").finding) == (name == "vicuna-13b-v1.5__on__BM25")
+    # Neither is shown to be no better than BM25: the intervals of their gains contain 0.
+    gain = of_check(teacher, "gain")
+    assert (gain.status, gain.numbers["source"]) == (Status.WARN, "BM25")
+    assert gain.numbers["gain_low"] < 0 < gain.numbers["gain_high"]  # type: ignore[operator]
 
 
 def test_what_is_wrong_with_some_of_the_good_ones_is_told(report: Report) -> None:

@@ -26,6 +26,7 @@ def test_the_figures_are_those_of_scipy(scores: tuple[np.ndarray, np.ndarray]) -
     within = [spearmanr(reference[start : start + 8], other[start : start + 8]).statistic for start in range(0, 40, 8)]
     assert found.spearman == pytest.approx(spearmanr(reference, other).statistic)
     assert found.spearman_per_query == pytest.approx(np.mean(within))
+    assert f"{found.spearman:.4f} over 40 pairs, {found.spearman_per_query:.4f} within a query" in found.shown
     assert found.max_difference == pytest.approx(np.abs(reference - other).max())
     assert found.mean_difference == pytest.approx(np.abs(reference - other).mean())
     assert (found.pairs, found.queries, found.ndcg_change) == (40, 5, None)

@@ -30,12 +30,12 @@ def test_a_source_is_written_as_name_kind_and_argument() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("splade", "bm25, dense:MODEL, sparse:MODEL, multi-vector:MODEL"),
+        ("splade", r"bm25\[:TOKENIZER\], dense:MODEL, sparse:MODEL, multi-vector:MODEL"),
         ("", "a source"),
         ("=bm25", "a source"),
         ("dense:", "a source"),
         ("dense", "--model"),
-        ("bm25:k1", "bm25 alone"),
+        ("bm25:k1", "a tokeniser: english"),
     ],
 )
 def test_what_is_no_source_is_refused(text: str, said: str) -> None:

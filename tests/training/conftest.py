@@ -31,6 +31,9 @@ class MemoryStore:
     def score_kinds(self) -> Mapping[str, str]:
         return {"teacher": "logit"}
 
+    def own_names(self, teacher_id: str) -> tuple[str, ...]:
+        return (teacher_id,)
+
     def derivation(self, teacher_id: str | None = None) -> Mapping[str, object]:
         return {}
 

@@ -66,11 +66,12 @@ class Agreement:
                 "agreement",
                 Status.WARN,
                 finding,
-                "no other teacher agrees with this one, so one side is wrong",
+                f"none of the {len(named)} teachers compared agrees with this one, so at least one side is wrong",
                 "look at the checks `positives` and `gain` of each; leave the worse out of an ensemble",
                 numbers,
             )
         return Verdict("agreement", Status.PASS, finding, numbers=numbers)
 
     def _sample(self, block: Block) -> pl.DataFrame:
-        return block.scored.filter(pl.col("query_id").is_in(self.sampled)).select(*PAIR, "score")
+        levels = block.scored.select(*PAIR, score=pl.Series(block.levels))
+        return levels.filter(pl.col("query_id").is_in(self.sampled))

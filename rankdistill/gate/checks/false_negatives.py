@@ -34,10 +34,11 @@ class FalseNegatives:
         if not block.positive.any():
             return
         best = segments.max(np.where(block.positive, block.scores, -np.inf))
+        highest = segments.max(np.where(block.positive, block.levels, -np.inf))
         known = np.isfinite(best)
         counted = block.unlabelled & segments.spread(known)
         gap = np.where(counted, block.scores - segments.spread(best), -np.inf)
-        above = gap > 0
+        above = counted & (block.levels > segments.spread(highest))
         self.unlabelled += int(counted.sum())
         self.above += int(above.sum())
         self.near += int((counted & (block.scores > RELATIVE * segments.spread(best))).sum())
@@ -71,7 +72,7 @@ class FalseNegatives:
                 "false_negatives",
                 Status.WARN,
                 finding,
-                "some are relevant and would be taught as negatives, unless the teacher errs (see `positives`)",
+                "those that are relevant would be taught as negatives; or the teacher errs (see `positives`)",
                 "train with min_margin: 0 (or more), which drops negatives above their positive, or mine deeper ranks",
                 numbers,
                 examples=examples,

@@ -10,16 +10,14 @@ from rankdistill.gate.block import Block
 from rankdistill.gate.check import About
 from rankdistill.gate.concordance import concordance
 from rankdistill.gate.counter import Counter
-from rankdistill.gate.evidence import mean_of
+from rankdistill.gate.evidence import LEVEL, mean_of
 from rankdistill.gate.verdict import Status, Verdict
 
 CHANCE = 0.5
 """Concordance of a random order."""
 
 USELESS = 0.55
-"""A teacher whose concordance is surely below this is no better than chance for any practical purpose."""
-
-WORTHLESS = "the student would learn to rank relevant documents at random, or last"
+"""A teacher that is not shown to be above chance, and is surely below this, has nothing to teach that is worth it."""
 
 
 class Positives:
@@ -35,7 +33,7 @@ class Positives:
     def update(self, block: Block, peers: Mapping[str, Block]) -> None:
         """Ranks of the positives in the queries that have other candidates too."""
         segments = block.segments
-        found = concordance(segments, block.scores, block.positive)
+        found = concordance(segments, block.levels, block.positive)
         judged = np.isfinite(found)
         inside = segments.spread(judged) & block.positive
         ranks, sizes = block.ranks[inside], segments.spread(segments.sizes)[inside]
@@ -47,7 +45,7 @@ class Positives:
         self.counter.add((ranks - 1) / (sizes - 1))
 
     def verdict(self) -> Verdict:
-        """Surely not above chance fails; too few queries decide nothing."""
+        """Surely below chance fails, and so does what is not shown to be above it but surely next to it."""
         mean = mean_of(np.concatenate(self.concordance)) if self.concordance else mean_of(np.empty(0))
         if not mean.queries:
             return Verdict("positives", Status.UNKNOWN, "no query has a labelled positive and another scored candidate")
@@ -67,7 +65,7 @@ class Positives:
             f"positives above other candidates in {mean} of the comparisons (chance: {CHANCE}); median rank "
             f"{numbers['median_rank']:g}, {numbers['share_at_rank_1']:.0%} at rank 1, "
             f"{numbers['share_in_lower_half']:.0%} in the lower half, MRR {numbers['mrr']:.3f}; "
-            f"{mean.queries:,} queries"
+            f"{LEVEL:.0%} interval over {mean.queries:,} queries"
         )
         status, meaning, remedy = _judge(mean.enough, mean.low, mean.high)
         return Verdict("positives", status, finding, meaning, remedy, numbers, [self.counter.histogram()])
@@ -79,15 +77,20 @@ def _judge(enough: bool, low: float, high: float) -> tuple[Status, str, str]:
     if high < CHANCE:
         return (
             Status.FAIL,
-            WORTHLESS,
+            "the student would learn to rank relevant documents below the others",
             "look whether a higher score means more relevant (negate distances, ranks), then at the ids",
         )
     if low > CHANCE:
         return Status.PASS, "", ""
     remedy = "check that ids, texts and the prompt are the right ones, or take another teacher"
     if high < USELESS:
-        return Status.FAIL, WORTHLESS, remedy
-    return Status.WARN, "nothing shows that the teacher ranks better than chance", remedy
+        return (
+            Status.FAIL,
+            f"not shown to be above chance, and surely less than {USELESS - CHANCE:.2g} above it: the student would "
+            "learn next to nothing of what is relevant",
+            remedy,
+        )
+    return Status.WARN, "not shown to be better than chance", remedy
 
 
 def _finite(value: float) -> float | None:

@@ -19,6 +19,9 @@ ENOUGH_ROWS = 2000
 TIED_SHARE = 0.1
 """Share of neighbours in a query's order with equal scores that is worth a warning."""
 
+ENOUGH_NEIGHBOURS = 20
+"""Pairs of neighbours from which that share means something."""
+
 
 class Resolution:
     """Rounded scores (int8, two decimals) cannot tell near documents apart."""
@@ -34,10 +37,10 @@ class Resolution:
         self.rows += len(scores)
         if len(self.values) <= FEW_VALUES:
             self.values = np.union1d(self.values, scores)[: FEW_VALUES + 1]
-        order = np.lexsort((scores, segments.number))
+        order = np.lexsort((block.levels, segments.number))
         same_query = np.diff(segments.number[order]) == 0
         self.neighbours += int(same_query.sum())
-        self.tied += int((same_query & (np.diff(scores[order]) == 0)).sum())
+        self.tied += int((same_query & (np.diff(block.levels[order]) == 0)).sum())
 
     def verdict(self) -> Verdict:
         """Few values or many ties warn; ranks have few values by nature."""
@@ -47,13 +50,15 @@ class Resolution:
         numbers = {"distinct_values": distinct, "share_of_tied_neighbours": tied}
         finding = f"{known} distinct values; {tied:.1%} of neighbours in a query's order are tied"
         few = distinct <= FEW_VALUES and self.rows >= ENOUGH_ROWS and self.kind != "rank"
-        if tied > TIED_SHARE or few:
+        if few or (tied > TIED_SHARE and self.neighbours >= ENOUGH_NEIGHBOURS):
             return Verdict(
                 "resolution",
                 Status.WARN,
                 finding,
-                "the scores were rounded: near documents cannot be told apart",
-                "keep the scores in float32, with all their digits",
+                "near documents cannot be told apart: the scores were rounded or underflowed, or texts are repeated",
+                "keep the scores in float32, with all their digits, and before any softmax or sigmoid",
                 numbers,
             )
+        if tied > TIED_SHARE:
+            return Verdict("resolution", Status.UNKNOWN, finding, "too few scores to judge by", numbers=numbers)
         return Verdict("resolution", Status.PASS, finding, numbers=numbers)

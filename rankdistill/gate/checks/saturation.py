@@ -8,6 +8,7 @@ from rankdistill.gate.block import Block
 from rankdistill.gate.check import About
 from rankdistill.gate.counter import Counter
 from rankdistill.gate.verdict import Numbers, Status, Verdict
+from rankdistill.stores.kinds import CALIBRATED, RANK
 
 END = 0.02
 """A score in [0, 1] is saturated if it lies this near to 0 or 1: the logit is beyond +-3.9."""
@@ -20,6 +21,12 @@ ENOUGH_SATURATED, ENOUGH_ROWS = 100, 1000
 
 FLAT_SHARE = 0.1
 """Share of queries with one and the same score for all documents that is worth a warning; half of them fail."""
+
+SURE = 0.5
+"""Scores of no known unit that never exceed this, such as sums of reciprocal ranks, do not look like a sigmoid's."""
+
+BOUNDED_BY_NATURE = ("cosine", RANK, CALIBRATED)
+"""Kinds whose scores may lie within [0, 1] without having been squashed."""
 
 LOGITS = (
     "score again with the identity activation (`rankdistill score` does), or turn p into log(p / (1 - p)) first; "
@@ -42,7 +49,7 @@ class Saturation:
         self.ends += int(((abs(scores) <= END) | (abs(scores - 1) <= END)).sum())
         several = segments.sizes > 1
         self.queries += int(several.sum())
-        self.flat += int(((segments.max(scores) == segments.min(scores)) & several).sum())
+        self.flat += int(((segments.max(block.levels) == segments.min(block.levels)) & several).sum())
         self.counter.add(scores)
 
     def verdict(self) -> Verdict:
@@ -76,11 +83,11 @@ class Saturation:
         if not flat > FLAT_SHARE:
             return None
         status = Status.FAIL if flat > 0.5 else Status.WARN
-        finding = f"in {flat:.0%} of {self.queries:,} queries all documents have the same score"
+        finding = f"in {flat:.0%} of {self.queries:,} queries all documents have the same score (in float32 steps)"
         return status, finding, "there is no order to learn from", "look at the teacher and at what it was given"
 
     def _squashed(self, inside: bool, ends: float) -> tuple[Status, str, str, str] | None:
-        if not inside or self.kind in ("cosine", "rank"):
+        if not inside or self.kind in BOUNDED_BY_NATURE:
             return None
         meaning = "margins are squashed where the teacher is sure; Margin-MSE learns next to nothing from them"
         saturated = ends >= SATURATED_SHARE
@@ -91,6 +98,6 @@ class Saturation:
         if self.kind == "logit":
             enough = self.rows >= (ENOUGH_SATURATED if saturated else ENOUGH_ROWS)
             return Status.FAIL if enough else Status.WARN, f"said to be logits, but {note}", meaning, LOGITS
-        if saturated and self.rows >= ENOUGH_SATURATED:
+        if saturated and self.rows >= ENOUGH_SATURATED and self.range.maximum > SURE:
             return Status.FAIL, f"{note}, as a sigmoid gives them", meaning, LOGITS
         return None

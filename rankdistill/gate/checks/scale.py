@@ -11,6 +11,7 @@ from rankdistill.gate.check import About
 from rankdistill.gate.counter import Counter
 from rankdistill.gate.temperature import TemperatureSearch
 from rankdistill.gate.verdict import Status, Verdict
+from rankdistill.stores.kinds import RANK
 
 COSINE_MARGIN = 0.13
 """Deviation of a cosine student's margins, typically.
@@ -29,8 +30,9 @@ class Scale:
     """
 
     def __init__(self, about: About) -> None:
-        self.student = about.student
-        self.search = TemperatureSearch(about.range.deviation)
+        self.student, self.resolution = about.student, about.range.resolution
+        self.is_rank = about.score_kind == RANK
+        self.search = TemperatureSearch(about.range.usable_deviation)
         width = about.range.maximum - about.range.minimum
         self.counter = Counter("margins (mean positive minus each other candidate)", -width, width)
         self.count, self.total, self.squares = 0, 0.0, 0.0
@@ -55,7 +57,7 @@ class Scale:
     def verdict(self) -> Verdict:
         """The advice; a teacher without any spread gets none."""
         mean, deviation = self._margins()
-        if not deviation > 0:
+        if not deviation > self.resolution:
             return Verdict("scale", Status.UNKNOWN, "the scores of a query do not vary")
         scale = deviation / COSINE_MARGIN if self.student == "cosine" else 1.0
         temperature = self.search.temperature()
@@ -64,23 +66,28 @@ class Scale:
             "margins": self.count,
             "margin_mean": mean,
             "margin_deviation": deviation,
-            "recommended_scale": scale,
+            "recommended_scale": None if self.is_rank else scale,
             "teacher_temperature": temperature,
             "similarity_temperature": student_temperature,
         }
-        advice = f"scale {scale:.3g} for a {self.student} student"
+        advice = [] if self.is_rank else [f"scale {scale:.3g} for a {self.student} student"]
         if student_temperature:
-            advice += f"; for kl_div a temperature of {student_temperature:.3g} on its similarity"
+            advice.append(f"for kl_div a temperature of {student_temperature:.3g} on its similarity")
         of_what = "margins" if self.count else "margins between random candidates (no labels)"
         return Verdict(
             "scale",
             Status.PASS,
-            f"{of_what} deviate by {deviation:.3g}: {advice}",
-            f"scale = margin deviation / {COSINE_MARGIN} (a cosine student's)" if self.student == "cosine" else "",
-            "`scale: auto` measures it on the student itself",
+            f"{of_what} deviate by {deviation:.3g}: {'; '.join(advice) or 'no advice'}",
+            *self._explained(),
             numbers,
             [self.counter.histogram()] if self.count else [],
         )
+
+    def _explained(self) -> tuple[str, str]:
+        if self.is_rank:
+            return "", ""
+        meaning = f"scale = margin deviation / {COSINE_MARGIN} (a cosine student's)"
+        return meaning if self.student == "cosine" else "", "`scale: auto` measures it on the student itself"
 
     def _margins(self) -> tuple[float | None, float]:
         if not self.count:

@@ -25,7 +25,7 @@ class Spread:
     """
 
     def __init__(self, about: About) -> None:
-        self.search = TemperatureSearch(about.range.deviation)
+        self.search = TemperatureSearch(about.range.usable_deviation)
         self.rows = self.underflow = self.negligible = self.queries = 0
         self.entropy = self.effective = 0.0
 

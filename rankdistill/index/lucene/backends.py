@@ -9,7 +9,7 @@ from pathlib import Path
 from rankdistill.index.backend import BM25_BOUNDS, Backend, IndexSettings
 from rankdistill.index.base import Index, Vectors
 from rankdistill.index.lucene import hnsw
-from rankdistill.index.lucene.bm25 import LuceneBm25Index
+from rankdistill.index.lucene.bm25 import LuceneBm25Index, require_language
 from rankdistill.index.lucene.impact import LuceneImpactIndex
 from rankdistill.index.lucene.quantisation import FACTOR
 from rankdistill.index.sparse.base import SparseVectors
@@ -45,7 +45,15 @@ def _load_hnsw(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> 
 THREADS = {"threads": (1, inf)}
 
 IMPACT = Backend(_create_impact, _load_impact, ("factor",), ("threads",), {"factor": FACTOR}, THREADS)
-BM25 = Backend(_create_bm25, _load_bm25, ("k1", "b"), ("threads",), {"k1": 0.9, "b": 0.4}, BM25_BOUNDS | THREADS)
+BM25 = Backend(
+    _create_bm25,
+    _load_bm25,
+    ("k1", "b", "language"),
+    ("threads",),
+    {"k1": 0.9, "b": 0.4},
+    BM25_BOUNDS | THREADS,
+    {"language": require_language},
+)
 HNSW = Backend(
     _create_hnsw,
     _load_hnsw,

@@ -22,8 +22,21 @@ def _load_bm25(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> 
     return Bm25Index.load(folder, **settings.build_parameters)
 
 
+def _require_tokenizer(name: str) -> None:
+    from rankdistill.mining import tokenisers
+
+    tokenisers.named(name)
+
+
 TEXT: Mapping[str, Backend] = {
-    "bm25": Backend(_create_bm25, _load_bm25, ("k1", "b"), build_defaults={"k1": 0.9, "b": 0.4}, bounds=BM25_BOUNDS),
+    "bm25": Backend(
+        _create_bm25,
+        _load_bm25,
+        ("k1", "b", "tokenizer"),
+        build_defaults={"k1": 0.9, "b": 0.4},
+        bounds=BM25_BOUNDS,
+        names={"tokenizer": _require_tokenizer},
+    ),
     "lucene-bm25": BM25,
 }
 """Name -> back end."""

@@ -11,6 +11,7 @@ from rankdistill.index.base import NOTHING, Ids, Scores
 from rankdistill.index.documents import read_ids, write_ids
 from rankdistill.index.vectors import check_ids, check_k
 from rankdistill.mining.bm25 import Bm25
+from rankdistill.mining.sources.bm25 import DEFAULT
 
 
 class Bm25Index:
@@ -21,11 +22,12 @@ class Bm25Index:
     Args:
         k1: saturation of term frequency.
         b: length normalisation.
+        tokenizer: what a word is, a name in `rankdistill.mining.tokenisers`.
     """
 
-    def __init__(self, k1: float = 0.9, b: float = 0.4) -> None:
+    def __init__(self, k1: float = 0.9, b: float = 0.4, tokenizer: str = DEFAULT) -> None:
         self.ids: list[str] = []
-        self._k1, self._b = k1, b
+        self._k1, self._b, self._tokenizer = k1, b, tokenizer
         self._texts: list[str] = []
         self._index: Bm25 | None = None
 
@@ -52,18 +54,18 @@ class Bm25Index:
         write_ids(folder, self.ids)
 
     @classmethod
-    def load(cls, folder: Path, k1: float = 0.9, b: float = 0.4) -> Bm25Index:
+    def load(cls, folder: Path, k1: float = 0.9, b: float = 0.4, tokenizer: str = DEFAULT) -> Bm25Index:
         """Read what `save` wrote.
 
         Raises:
             DataError: a file is absent or damaged.
         """
-        index = cls(k1, b)
+        index = cls(k1, b, tokenizer)
         index.ids = read_ids(folder, None)
-        index._index = Bm25.load(folder, index.ids)
+        index._index = Bm25.load(folder, index.ids, tokenizer)
         return index
 
     def _built(self) -> Bm25:
         if self._index is None:
-            self._index = Bm25(dict(zip(self.ids, self._texts, strict=True)), self._k1, self._b)
+            self._index = Bm25(dict(zip(self.ids, self._texts, strict=True)), self._k1, self._b, self._tokenizer)
         return self._index

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rankdistill.errors import ConfigError
 from rankdistill.mining.source import Source
-from rankdistill.mining.sources.bm25 import Bm25Source
+from rankdistill.mining.sources.bm25 import DEFAULT, Bm25Source
 from rankdistill.mining.sources.dense import DenseSource
 from rankdistill.mining.sources.multi_vector import MultiVectorSource
 from rankdistill.mining.sources.sparse import SparseSource
@@ -21,14 +21,18 @@ class SourceKind:
     Args:
         create: `(argument, max_length, name)` -> the source.
         argument: what stands behind the colon, as `MODEL`; None: nothing does.
+        optional: whether it may be left out; `create` gets "" then.
     """
 
     create: Callable[[str, int | None, str], Source]
     argument: str | None = None
+    optional: bool = False
 
 
 KINDS: Mapping[str, SourceKind] = {
-    "bm25": SourceKind(lambda argument, max_length, name: Bm25Source(name=name)),
+    "bm25": SourceKind(
+        lambda argument, max_length, name: Bm25Source(name=name, tokenizer=argument or DEFAULT), "TOKENIZER", True
+    ),
     "dense": SourceKind(DenseSource, "MODEL"),
     "sparse": SourceKind(SparseSource, "MODEL"),
     "multi-vector": SourceKind(MultiVectorSource, "MODEL"),
@@ -55,7 +59,7 @@ def named(
     written = _WRITTEN.fullmatch(text)
     kind = kinds.get(written["kind"]) if written else None
     if written is None or kind is None:
-        shown = (name if one.argument is None else f"{name}:{one.argument}" for name, one in kinds.items())
+        shown = (_shown(name, one) for name, one in kinds.items())
         raise ConfigError(
             expected=f"a source: {', '.join(shown)}, with NAME= before it where two are of one kind",
             got=repr(text),
@@ -63,7 +67,7 @@ def named(
             remedy="name one of those",
         )
     argument = written["argument"] or (model if kind.argument == "MODEL" else None)
-    if (argument is None) != (kind.argument is None):
+    if (argument is None) != (kind.argument is None) and not (argument is None and kind.optional):
         needed = f"{written['kind']}:{kind.argument}" if kind.argument else f"{written['kind']} alone"
         raise ConfigError(
             expected=f"the source {needed}",
@@ -72,3 +76,9 @@ def named(
             remedy="write it so" + (", or add --model MODEL" if kind.argument == "MODEL" else ""),
         )
     return kind.create(argument or "", max_length, written["name"] or written["kind"])
+
+
+def _shown(name: str, kind: SourceKind) -> str:
+    if kind.argument is None:
+        return name
+    return f"{name}[:{kind.argument}]" if kind.optional else f"{name}:{kind.argument}"

@@ -13,7 +13,8 @@ from rankdistill.fusion import Fusion
 from rankdistill.index.sources import KINDS
 from rankdistill.mining.choosing import Choice
 from rankdistill.mining.source import Source
-from rankdistill.mining.sources import named
+from rankdistill.mining.sources import Bm25Source, named
+from rankdistill.mining.sources.bm25 import DEFAULT
 from rankdistill.mining.window import parse_windows
 from rankdistill.recipe.parts import Part
 
@@ -24,8 +25,9 @@ class MinePart(Part):
     sources: list[str] = Field(
         ["bm25"],
         min_length=1,
-        description="Where candidates come from, as `mine --source` takes it: bm25, lucene-bm25, dense:MODEL, "
-        "sparse:MODEL, multi-vector:MODEL or index:INDEX, with NAME= before it where two are of one kind.",
+        description="Where candidates come from, as `mine --source` takes it: bm25[:TOKENIZER], "
+        "lucene-bm25[:LANGUAGE], dense:MODEL, sparse:MODEL, multi-vector:MODEL or index:INDEX, with NAME= before it "
+        "where two are of one kind. The BM25 that is evaluated has the tokeniser of the first bm25 here.",
     )
     model: str | None = Field(None, description="Model of sources written without one, as `dense`.")
     max_length: int | None = Field(None, ge=8, description="Tokens that models read of a text; null: their own limit.")
@@ -61,6 +63,11 @@ class MinePart(Part):
     def opened(self) -> list[Source]:
         """The sources; nothing is loaded yet."""
         return [named(text, self.model, self.max_length, KINDS) for text in self.sources]
+
+    @property
+    def tokenizer(self) -> str:
+        """What BM25 takes for a word: as its first source here does."""
+        return next((source.tokenizer for source in self.opened() if isinstance(source, Bm25Source)), DEFAULT)
 
     def choice(self) -> Choice:
         """Which of the sources' documents become candidates."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rankdistill.mining.sources.bm25 import DEFAULT
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.steps import Progress, Step
@@ -39,12 +40,12 @@ class Systems:
         made = self.experiment
         data = made.collection.needs
         systems = {
-            BM25: self._evaluation(BM25, split, data, {}),
+            BM25: self._evaluation(BM25, split, data, self._words),
             INITIAL: self._evaluation(INITIAL, split, [made.initial_index], {}),
         }
         for training in made.recipe.trainings:
             systems[training] = self._evaluation(training, split, [made.student(training), made.index(training)], {})
-        depth = {"rerank_depth": made.recipe.evaluate.rerank_depth}
+        depth = {"rerank_depth": made.recipe.evaluate.rerank_depth, **self._words}
         systems[TEACHER] = self._evaluation(TEACHER, split, [*data, made.scores], depth)
         return systems
 
@@ -62,14 +63,21 @@ class Systems:
 
         made = self.experiment
         if name == BM25:
-            return Bm25Retriever(made.dataset, BM25)
+            return Bm25Retriever(made.dataset, BM25, tokenizer=made.recipe.mine.tokenizer)
         if name == TEACHER:
             depth = made.recipe.evaluate.rerank_depth
             title = f"teacher re-ranking BM25's {depth}"
             teacher = teachers.load(made.teacher_model, **made.teacher_settings())
-            return Reranker(made.dataset, Bm25Retriever(made.dataset), teacher, title, depth, progress)
+            first = Bm25Retriever(made.dataset, tokenizer=made.recipe.mine.tokenizer)
+            return Reranker(made.dataset, first, teacher, title, depth, progress)
         index = made.initial_index if name == INITIAL else made.index(name)
         return open_retriever(made.dataset, self._model(name), index.folder, name=name, progress=progress)
+
+    @property
+    def _words(self) -> dict[str, str]:
+        """The tokeniser of BM25, where it is not the usual one."""
+        tokenizer = self.experiment.recipe.mine.tokenizer
+        return {} if tokenizer == DEFAULT else {"tokenizer": tokenizer}
 
     def _evaluation(self, name: str, split: str, needs: list[Step], settings: Mapping[str, Any]) -> Step:
         made = self.experiment

@@ -82,3 +82,19 @@ def test_bad_input_is_an_error_of_ours(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "ids.parquet").write_bytes((folder / "ids.parquet").read_bytes())
     with pytest.raises(DataError, match="then build it again"):
         LuceneBm25Index.load(tmp_path)
+
+
+def test_another_language_is_taken_apart_by_its_analyser_and_kept(tmp_path: Path) -> None:
+    texts = {"d1": "\u7ea2\u8272\u7684\u6cb3\u6d41\u5728\u5317\u65b9", "d2": "\u73bb\u7483\u5c0f\u63d0\u7434"}
+    made = LuceneBm25Index(language="zh")
+    made.add(list(texts), list(texts.values()))
+    made.save(tmp_path)
+    for index in (made, LuceneBm25Index.load(tmp_path, language="zh")):
+        ids, _ = index.search(["\u6cb3\u6d41", "\u63d0\u7434", "\u8272\u5317"], 2)
+        assert ids.tolist() == [
+            ["d1", NOTHING],
+            ["d2", NOTHING],
+            [NOTHING, NOTHING],
+        ]  # no pair of neighbours: not found
+    with pytest.raises(ConfigError, match="zh"):
+        LuceneBm25Index(language="klingon")
