@@ -1,8 +1,8 @@
 """The document that has the query's own id, and when rankings leave it out.
 
 In ArguAna and Quora the query is itself a document of the collection, under the same id: it is the best match of
-itself and judged nowhere. beir's `EvaluateRetrieval.evaluate` leaves such a document out by default, mteb does in the tasks that
-have `ignore_identical_ids`. In other collections, numbered from 1 on both sides, equal ids mean nothing.
+itself and judged nowhere. beir's `EvaluateRetrieval.evaluate` leaves such a document out by default, mteb does in the
+tasks that have `ignore_identical_ids`. In other collections, numbered from 1 on both sides, equal ids mean nothing.
 
 What decides, the first that says something:
 
@@ -49,7 +49,7 @@ _HUB_OWNERS = frozenset({"beir", "mteb"})
 
 
 def known_rule(reference: str) -> bool | None:
-    """True if the collection of this name, as `data fetch` takes it, is known to leave such documents out; else None."""
+    """True if the collection of this name, as `data fetch` takes it, is known to leave them out; None otherwise."""
     prefix, _, name = reference.partition(":")
     first, _, rest = name.partition("/")
     known = {

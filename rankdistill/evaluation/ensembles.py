@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from rankdistill.data.identical_ids import without_own
 from rankdistill.ensembles import fitting
 from rankdistill.ensembles.combining import Coverage
 from rankdistill.ensembles.source import Ensemble, Piece
-from rankdistill.data.identical_ids import without_own
 from rankdistill.errors import DataError
 from rankdistill.evaluation.comparing import compare_per_query
 from rankdistill.evaluation.evaluating import mean_intervals

@@ -32,8 +32,8 @@ class SourcePart(Part):
     lenient: bool = Field(False, description="Drop bad rows with a report, instead of stopping.")
     ignore_identical_ids: bool | None = Field(
         None,
-        description="Leave the document that has the query's own id out of rankings and candidates, or keep it; null: as "
-        "the collection's meta.json says, and where that says nothing, out if it has the query's text.",
+        description="Leave the document that has the query's own id out of rankings and candidates, or keep it; null: "
+        "as the collection's meta.json says, and where that says nothing, out if it has the query's text.",
     )
 
 
