@@ -25,7 +25,7 @@ from rankdistill.evaluation.retrieve import Bm25Retriever, Retriever
 from rankdistill.evaluation.stored_run import StoredRun
 from rankdistill.fusion import Fusion
 from rankdistill.manifest import digest
-from tests.evaluation import arguana
+from tests import arguana
 from tests.evaluation.fakes import FakeRetriever
 
 TREC_NAMES = {"ndcg_at_10": "ndcg_cut_10", "recall_at_100": "recall_100", "map_at_100": "map_cut_100"}
