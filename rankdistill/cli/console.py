@@ -113,6 +113,12 @@ def note_clipping(log: Mapping[str, Any], remedy: str, step: str = "") -> None:
         err.print(f"note: {who}{line}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
+def show_notes(notes: list[str]) -> None:
+    """Print what a user must know of an input that is used all the same, a line each, on standard error."""
+    for note in notes:
+        err.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def steps() -> Iterator[Callable[[Step], Callable[[int], None]]]:
     """A function for `recipe.run.run` that gives each step a line of its own with count, rate and time so far."""

@@ -67,15 +67,12 @@ def parse_rows(
         yield number, row
 
 
-def parse_qrels(
-    path: Path, query_ids: Set[str], doc_ids: Set[str], bad: BadRows, digest: "hashlib._Hash"
-) -> dict[str, dict[str, int]]:
-    """The judgements of one split whose query and document exist. Updates `digest` with all bytes.
+def parse_qrels(path: Path, query_ids: Set[str], bad: BadRows, digest: "hashlib._Hash") -> dict[str, dict[str, int]]:
+    """The judgements of one split whose query exists; its documents may not. Updates `digest` with all bytes.
 
     Args:
         path: a tab-separated file with the header `query-id corpus-id score`.
         query_ids: the queries there are.
-        doc_ids: the documents there are.
         bad: takes the rows that cannot be used; a wrong header makes the whole file one bad row.
         digest: hash of the file's content.
     """
@@ -93,7 +90,7 @@ def parse_qrels(
             continue
         rows += 1
         try:
-            row = _parse_qrel(line, query_ids, doc_ids)
+            row = _parse_qrel(line, query_ids)
             if row.doc_id in judged.get(row.query_id, {}):
                 raise RowError(f"query {row.query_id!r} and document {row.doc_id!r} were judged above already")
         except RowError as error:
@@ -105,7 +102,7 @@ def parse_qrels(
     return judged
 
 
-def _parse_qrel(line: bytes, query_ids: Set[str], doc_ids: Set[str]) -> Qrel:
+def _parse_qrel(line: bytes, query_ids: Set[str]) -> Qrel:
     columns = line.rstrip(b"\r\n").split(b"\t")
     if len(columns) != len(QRELS_HEADER):
         raise RowError(f"{len(columns)} columns, not {len(QRELS_HEADER)} separated by tabs")
@@ -114,8 +111,6 @@ def _parse_qrel(line: bytes, query_ids: Set[str], doc_ids: Set[str]) -> Qrel:
     qrel = Qrel(columns[0].decode(errors="replace"), columns[1].decode(errors="replace"), int(columns[2]))
     if qrel.query_id not in query_ids:
         raise RowError(f"unknown query {qrel.query_id!r}")
-    if qrel.doc_id not in doc_ids:
-        raise RowError(f"unknown document {qrel.doc_id!r}")
     return qrel
 
 

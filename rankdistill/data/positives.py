@@ -101,7 +101,7 @@ def gather(
     for query_id, doc_id in labelled:
         if query_id in text_of:
             named[text_of[query_id]].add(doc_id)
-    themselves = getattr(dataset, "own_documents", ()) if own is None else own
+    themselves = dataset.own_documents if own is None else own
     for query_id in text_of.keys() & set(themselves):
         named[text_of[query_id]].add(query_id)
     hash_of = _document_hashes(dataset, documents, set(chain.from_iterable(named.values())))

@@ -13,6 +13,7 @@ import polars as pl
 
 from rankdistill import files, manifest
 from rankdistill.data import Dataset
+from rankdistill.data.identical_ids import without_own
 from rankdistill.data.positives import gather
 from rankdistill.inference.loading import kind_of, quietly
 from rankdistill.inference.padding import give_padding_to_pairs
@@ -125,7 +126,7 @@ def _wanted(
 
 def _positives(dataset: Dataset, split: str, candidates: Path) -> tuple[list[groups.Positive], dict[str, str]]:
     """The positives, and the hash of what other splits and equal texts say of their negatives, where it matters."""
-    table = pl.DataFrame(mined.read(candidates))
+    table = without_own(pl.DataFrame(mined.read(candidates)), dataset.own_documents)
     queries, qrels, contents = dataset.queries(split), dataset.qrels(split), dataset.contents
     labelled = table.filter(pl.col("label") > 0).select("query_id", "doc_id").unique()
     known = gather(dataset, queries, contents, labelled.iter_rows())

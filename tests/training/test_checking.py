@@ -25,6 +25,7 @@ from rankdistill.training.checking import check
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.config import read as read_config
 from rankdistill.training.run import train
+from tests import arguana
 from tests.beir_folder import beir_folder
 from tests.training.conftest import MemoryStore
 
@@ -141,3 +142,21 @@ def test_splade_v3_without_margins_reads_ranks(permutations: Path) -> None:
     config = TrainConfig(loss="splade_v3", margin_weight=0)
     names = store.own_names(found.teacher_id)
     assert check(found, store.score_kinds(), config, False, names)["verdicts"]["unit"]["status"] == "pass"
+
+
+def test_the_querys_own_document_is_no_negative(tmp_path: Path) -> None:
+    """A store that others filled may hold it, scored highest of all."""
+    folder = arguana.write(tmp_path / "arguana")
+    dataset, kept = load(folder), load(folder, ignore_identical_ids=False)
+    pairs = [("pro00", "pro00", 9.0, None), ("pro00", "con00", 5.0, 1), ("pro00", "pro01", 1.0, None)]
+    rows = pl.DataFrame(pairs, ["query_id", "doc_id", "score", "label"], orient="row")
+    store = MemoryStore(
+        rows.select("query_id", "doc_id", "score"),
+        rows.select("query_id", "doc_id", pl.lit("s").alias("source"), pl.col("label").cast(pl.Int32)),
+        dataset.queries(),
+        dataset.contents,
+    )
+    found, every = (inputs.read(one, store, "test", None) for one in (dataset, kept))
+    assert found.candidates["doc_id"].to_list() == found.scores["doc_id"].to_list() == ["con00", "pro01"]
+    assert every.candidates["doc_id"].to_list() == ["pro00", "con00", "pro01"]
+    assert found.hashes() != every.hashes()
