@@ -1,4 +1,7 @@
-"""Loading sentence-transformers models from this disk, quietly, and telling what a folder holds."""
+"""Loading sentence-transformers models from this disk, quietly, and telling what a folder holds.
+
+None reads more of a text than it has positions for: see `rankdistill.inference.positions` for the rule.
+"""
 
 from __future__ import annotations
 
@@ -80,8 +83,15 @@ def kind_of(path: Path) -> ModelKind:
 
 
 def load_encoder(reference: ModelReference, device: str | None, max_length: int | None) -> Any:
-    """The `SentenceTransformer` of `reference`, in evaluation mode; `max_length` replaces its own maximum."""
+    """The `SentenceTransformer` of `reference`, in evaluation mode; `max_length` replaces its own maximum.
+
+    Raises:
+        ModelReferenceError: another kind of model, or a damaged one.
+        ConfigError: `max_length` is beyond the model's positions.
+    """
     from sentence_transformers import SentenceTransformer
+
+    from rankdistill.inference import positions
 
     kind = kind_of(reference.path)
     is_bare_language_model = kind in {"sparse", "causal_lm"} and not _has_modules(reference.path)
@@ -90,6 +100,7 @@ def load_encoder(reference: ModelReference, device: str | None, max_length: int 
     _require_default_prompt(reference)
     with _reading(reference):
         model = SentenceTransformer(str(reference.path), device=device, local_files_only=True)
+        positions.cut(model, max_length, reference.name)
     _require_vocabulary(reference, model.tokenizer)
     if max_length is not None:
         _set_max_length(model, max_length)
@@ -124,8 +135,11 @@ def load_cross_encoder(reference: ModelReference, device: str | None, max_length
 
     Raises:
         ModelReferenceError: the folder has no trained head, or one with several outputs.
+        ConfigError: `max_length` is beyond the model's positions.
     """
     from sentence_transformers import CrossEncoder
+
+    from rankdistill.inference import positions
 
     kind = kind_of(reference.path)
     if kind != "cross_encoder":
@@ -133,6 +147,7 @@ def load_cross_encoder(reference: ModelReference, device: str | None, max_length
         raise _wrong_kind(reference, expected, got)
     with _reading(reference):
         model = CrossEncoder(str(reference.path), device=device, max_length=max_length, local_files_only=True)
+        positions.cut(model, max_length, reference.name)
     _require_vocabulary(reference, model.tokenizer)
     if model.num_labels != 1:
         raise _wrong_kind(reference, "a cross-encoder with one output", f"num_labels = {model.num_labels}")
@@ -144,8 +159,11 @@ def load_sparse_encoder(reference: ModelReference, device: str | None, max_lengt
 
     Raises:
         ModelReferenceError: another kind of model, which the library would give an untrained sparse layer.
+        ConfigError: `max_length` is beyond the model's positions.
     """
     from sentence_transformers import SparseEncoder
+
+    from rankdistill.inference import positions
 
     kind = kind_of(reference.path)
     if kind != "sparse":
@@ -153,6 +171,7 @@ def load_sparse_encoder(reference: ModelReference, device: str | None, max_lengt
         raise _wrong_kind(reference, expected, _NAMES[kind])
     with _reading(reference):
         model = SparseEncoder(str(reference.path), device=device, local_files_only=True)
+        positions.cut(model, max_length, reference.name)
     _require_vocabulary(reference, model.tokenizer)
     if max_length is not None:
         model.max_seq_length = max_length
@@ -166,9 +185,12 @@ def load_multi_vector_encoder(reference: ModelReference, device: str | None, max
 
     Raises:
         ModelReferenceError: another kind of model, which the library would give an untrained projection.
+        ConfigError: `max_length` is beyond the model's positions.
     """
     from sentence_transformers import MultiVectorEncoder
     from sentence_transformers.base.modules import Transformer
+
+    from rankdistill.inference import positions
 
     kind = kind_of(reference.path)
     if kind != "multi_vector":
@@ -176,6 +198,7 @@ def load_multi_vector_encoder(reference: ModelReference, device: str | None, max
         raise _wrong_kind(reference, expected, _NAMES[kind])
     with _reading(reference):
         model = MultiVectorEncoder(str(reference.path), device=device, local_files_only=True)
+        positions.cut(model, max_length, reference.name)
     _require_vocabulary(reference, model.tokenizer)
     if max_length is not None:
         model.max_seq_length = max_length
