@@ -77,9 +77,9 @@ def require(limit: int | None, named: Mapping[str, int | None], name: str) -> No
     for setting, length in named.items():
         if limit is not None and length is not None and length > limit:
             raise ConfigError(
-                expected=f"{setting} of at most {limit} tokens: so many positions {name} has",
+                expected=f"{setting} of at most {limit}: {name} has positions for so many tokens",
                 got=str(length),
-                consequence="nothing was run: what a model gives for a text beyond its positions is not that text's",
+                consequence="nothing was run: what a model gives beyond its positions is no number of that text",
                 remedy=f"give {limit} or fewer, or leave it out: texts are then cut where the model ends",
             )
 
@@ -124,14 +124,15 @@ def _equal_tokens(base: Any) -> dict[str, torch.Tensor]:
 
 @contextmanager
 def _as_it_was(model: Any) -> Iterator[None]:
-    """In evaluation mode within the block, so that no random number is drawn; then every module as it was."""
+    """In evaluation mode within the block; then every module, and the generator of random numbers, as it was."""
     training = [module for module in model.modules() if module.training]
     attention = getattr(model, "attention_type", None)
     model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
-        if attention is not None and model.attention_type != attention:  # BigBird's changes with a short text
-            model.set_attention_type(attention)
+    with torch.random.fork_rng(devices=[]):
+        try:
+            yield
+        finally:
+            for module in training:
+                module.training = True
+            if attention is not None and model.attention_type != attention:  # BigBird's changes with a short text
+                model.set_attention_type(attention)
