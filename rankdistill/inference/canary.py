@@ -13,8 +13,8 @@ import numpy as np
 from rankdistill.errors import BackendError
 from rankdistill.inference.framing import Features
 
-TOLERANCE = 1e-3
-"""Largest difference from the known output, relative to the largest number in it: it is the same text each time."""
+TOLERANCE, SMALLEST = 1e-3, 1e-2
+"""Largest difference from the known output, relative to the largest number in it, or to this one if that is larger."""
 
 EVERY = 64
 """Rows after which a run ends with a canary."""
@@ -51,11 +51,11 @@ class Canary:
         self._rows += rows
         if width <= self._widest or not self._tells:
             return run(features)
-        before = self._sing(run)
+        before = self._known_output(run)
         output = run(features)
         is_another = not all(np.array_equal(features[name], self.features[name]) for name in features)
         if is_another and np.array_equal(output, before):
-            raise self._silenced(f"the output of the text before for one of {width} tokens")
+            raise self._wrong(f"the output of the text before for one of {width} tokens")
         self._widest = width
         return output
 
@@ -66,20 +66,20 @@ class Canary:
             BackendError: the canary's output is not the known one.
         """
         if self._rows >= EVERY and self._tells:
-            self._sing(run)
+            self._known_output(run)
             self._rows = 0
 
     @property
     def _tells(self) -> bool:
         return not np.array_equal(self.known, self.other)
 
-    def _sing(self, run: Callable[[Features], np.ndarray]) -> np.ndarray:
+    def _known_output(self, run: Callable[[Features], np.ndarray]) -> np.ndarray:
         found = run(self.features)
-        if not np.abs(found - self.known).max() <= TOLERANCE * np.abs(self.known).max():
-            raise self._silenced("another output than before for a text of known output")
+        if not np.abs(found - self.known).max() <= TOLERANCE * max(SMALLEST, np.abs(self.known).max()):
+            raise self._wrong("another output than before for a text of known output")
         return found
 
-    def _silenced(self, got: str) -> BackendError:
+    def _wrong(self, got: str) -> BackendError:
         return BackendError(
             expected="each text's own output",
             got=f"back end {self.backend}: {got}",
