@@ -74,6 +74,10 @@ class TeacherError(RankdistillError):
     """A teacher gave scores that must not be stored (NaN, infinite, wrong count)."""
 
 
+class BackendError(TeacherError):
+    """A back end fails, or gives numbers that are not those of the texts it was given."""
+
+
 class BackendFidelityError(TeacherError):
     """A fast back end's scores are too far from float32's to be distilled from."""
 

@@ -23,7 +23,9 @@ def teach(
     steps: Annotated[int | None, typer.Option(help="Optimiser steps, instead of epochs.")] = None,
     batch_size: Annotated[int, typer.Option(help="Positives, with their negatives, a step.")] = 16,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 7e-5,
-    max_length: Annotated[int, typer.Option(min=4, help="Tokens of a pair.")] = 256,
+    max_length: Annotated[
+        int | None, typer.Option(min=4, help="Tokens of a pair; 256 or the base's positions unless given.")
+    ] = None,
     dev_split: Annotated[str, typer.Option(help="Split of the dev candidates.")] = "dev",
     dev_candidates: Annotated[Path | None, typer.Option(help="Re-ranked on the way, for nDCG@10.")] = None,
     dev_queries: Annotated[int, typer.Option(help="Queries of the dev split at most.")] = 100,

@@ -11,6 +11,7 @@ import numpy as np
 from rankdistill.inference.batching import by_token_budget
 from rankdistill.inference.loading import load_causal_lm
 from rankdistill.inference.precision import pick_device
+from rankdistill.inference.rows import require
 from rankdistill.models import resolve
 
 if TYPE_CHECKING:
@@ -30,21 +31,30 @@ class CausalLM:
         model: a model reference.
         dtype: of the weights and of the computation, `float32` or `bfloat16`.
         device: a torch device; None takes the GPU where there is one.
+        max_length: tokens that are to be read at most, to be checked; the caller cuts.
 
     Raises:
         ModelReferenceError: no causal language model.
+        ConfigError: `max_length` is beyond the model's table of positions.
     """
 
-    def __init__(self, model: str, dtype: str = "float32", device: str | None = None) -> None:
+    def __init__(
+        self, model: str, dtype: str = "float32", device: str | None = None, max_length: int | None = None
+    ) -> None:
+        from rankdistill.inference import positions
+
         self.reference, self.dtype, self.device = resolve(model), dtype, pick_device(device)
         self._model, self.tokenizer = load_causal_lm(self.reference, self.device, dtype)
         self._takes = set(inspect.signature(self._model.forward).parameters)
+        self._positions = positions.positions_of(self._model)
+        positions.require(self._positions, {"max_length": max_length}, self.reference.name)
 
     @property
     def context(self) -> int:
-        """Tokens that the model can read at most."""
-        positions = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
-        return min(self.tokenizer.model_max_length, positions or _UNLIMITED, _UNLIMITED)
+        """Tokens that the model can read at most: what its table of positions, its configuration and tokeniser say."""
+        declared = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
+        limits = (self.tokenizer.model_max_length, declared, self._positions)
+        return min(limit or _UNLIMITED for limit in (*limits, _UNLIMITED))
 
     @property
     def start(self) -> list[int]:
@@ -79,6 +89,7 @@ class CausalLM:
         for batch in by_token_budget(lengths, budget):
             with torch.inference_mode():
                 found = self._model(**self._padded([rows[number] for number in batch])).logits[:, -1]
+            require(found, len(batch), "torch")
             logits[batch] = found[:, list(tokens)].float().cpu().numpy()
             if progress is not None:
                 progress(len(batch))

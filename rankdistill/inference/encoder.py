@@ -10,6 +10,7 @@ import numpy as np
 
 from rankdistill import space
 from rankdistill.errors import ConfigError
+from rankdistill.inference import rows
 from rankdistill.inference.backends import backend_fingerprint, is_exact
 from rankdistill.inference.calibration import Pairs, documentation_pairs
 from rankdistill.inference.fast_model import Progress, accelerate
@@ -186,6 +187,7 @@ class TextEncoder:
             if found is not None:
                 return found[:, : self._model.truncate_dim]
         embeddings = original(list(texts), prompt=prompt, convert_to_numpy=True, show_progress_bar=False)
+        rows.require(embeddings, len(texts), "sentence-transformers")
         if progress is not None:
             progress(len(texts))
         return embeddings.astype(np.float32, copy=False)

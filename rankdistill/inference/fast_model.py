@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from rankdistill.errors import RankdistillError
+from rankdistill.inference import rows
 from rankdistill.inference.backends import Backend, TokenModel, choose, is_exact, open_backend
 from rankdistill.inference.batching import by_token_budget
 from rankdistill.inference.calibration import Pairs, hash_of, rows_of
+from rankdistill.inference.canary import Canary
 from rankdistill.inference.framing import UNLIMITED, Features, FramedInputs, Framing
 from rankdistill.inference.template import detect
 
@@ -36,17 +39,23 @@ class FastModel:
         model: the original model; its `preprocess` is what framing is checked against.
         framing: the tokeniser's behaviour as data.
         backend: runs the padded batches.
+        backend_name: what messages call it.
+        canary: watches them; None where nothing does.
     """
 
     model: Any
     framing: Framing
     backend: Backend
     backend_name: str
+    canary: Canary | None = None
 
     def run(self, columns: Sequence[Sequence[str]], progress: Progress | None = None) -> np.ndarray | None:
         """float32[n, outputs] for the texts (one column) or pairs (two), in their order.
 
         None where the tokeniser frames these very texts in another way than its template says.
+
+        Raises:
+            BackendError: the back end fails, or gives what is not the output of these texts.
         """
         outputs = []
         for start in range(0, len(columns[0]), SLAB):
@@ -55,27 +64,46 @@ class FastModel:
             if not self._framed_as_original(framed, slab):
                 return None
             outputs.append(self._run_framed(framed, progress))
+        if self.canary is not None:
+            self.canary.finish(self.outputs)
         return np.concatenate(outputs)
+
+    def outputs(self, features: Features) -> np.ndarray:
+        """float32[rows, outputs] of one batch.
+
+        Raises:
+            BackendError: the back end fails, or gives another number of rows.
+        """
+        texts, runner = len(features["input_ids"]), f"back end {self.backend_name}"
+        try:
+            found = self.backend.run(features)
+        except RankdistillError:
+            raise
+        except Exception as error:  # each library raises its own kinds
+            raise rows.failed(texts, runner, " ".join(f"{type(error).__name__}: {error}".split())[:300]) from error
+        rows.require(found, texts, runner)
+        return found
 
     def _run_framed(self, framed: FramedInputs, progress: Progress | None) -> np.ndarray:
         lengths = framed.lengths
         result: np.ndarray | None = None
-        for rows in by_token_budget(lengths, self.backend.token_budget):
-            output = self.backend.run(framed.batch(rows))
+        for selected in by_token_budget(lengths, self.backend.token_budget):
+            batch = framed.batch(selected)
+            output = self.outputs(batch) if self.canary is None else self.canary.watched(self.outputs, batch)
             if result is None:
                 result = np.empty((len(lengths), output.shape[1]), dtype=np.float32)
-            result[rows] = output
+            result[selected] = output
             if progress is not None:
-                progress(len(rows))
+                progress(len(selected))
         assert result is not None, "a slab is never empty"
         return result
 
     def _framed_as_original(self, framed: FramedInputs, columns: Sequence[Sequence[str]]) -> bool:
         """Compare a few rows, the longest among them, with the original model's own preprocessing."""
         longest = int(np.argmax(framed.lengths))
-        rows = np.unique(np.array([0, len(columns[0]) // 2, len(columns[0]) - 1, longest]))
-        ours = framed.batch(rows)
-        theirs = _original_features(self.model, columns, rows)
+        some = np.unique(np.array([0, len(columns[0]) // 2, len(columns[0]) - 1, longest]))
+        ours = framed.batch(some)
+        theirs = _original_features(self.model, columns, some)
         return ours.keys() == theirs.keys() and all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
@@ -115,7 +143,7 @@ def accelerate(
         fast = FastModel(model, framing, open_backend(name, token_model, device), name)
         found = fast.run(columns)
         if found is not None and _same_numbers(found, expected, is_exact(name)):
-            return fast
+            return replace(fast, canary=_canary(fast, columns))
         logger.warning("back end %s does not give the original model's numbers and was left out", name)
     if shortened:
         first_token.keep_all_tokens(model)
@@ -161,14 +189,22 @@ def framing_of(model: Any, texts: int) -> Framing | None:
     return Framing(tokenizer, template, min(transformer.max_seq_length or UNLIMITED, UNLIMITED), names)
 
 
+def _canary(fast: FastModel, columns: Sequence[Sequence[str]]) -> Canary:
+    """The first of the probes, each alone in its batch."""
+    framed = fast.framing.apply(columns)
+    features = [framed.batch(np.array([row])) for row in range(2)]
+    known, other = (fast.outputs(one).copy() for one in features)
+    return Canary(features[0], known, other, fast.backend_name)
+
+
 def probe_columns(texts: int) -> list[list[str]]:
     """A few short texts (`texts` = 1) or pairs (2)."""
     return [list(_PROBES)] if texts == 1 else [list(_PROBES), list(reversed(_PROBES))]
 
 
-def _original_features(model: Any, columns: Sequence[Sequence[str]], rows: np.ndarray) -> Features:
-    """What the model's own preprocessing makes of the rows, in the order of a graph's arguments."""
-    chosen = [[column[row] for row in rows] for column in columns]
+def _original_features(model: Any, columns: Sequence[Sequence[str]], selected: np.ndarray) -> Features:
+    """What the model's own preprocessing makes of the rows `selected`, in the order of a graph's arguments."""
+    chosen = [[column[row] for row in selected] for column in columns]
     found = model.preprocess(chosen[0] if len(columns) == 1 else list(zip(*chosen, strict=True)))
     order = ("input_ids", "attention_mask", "token_type_ids")
     arrays = {name: value.numpy() for name, value in found.items() if name not in {"modality", "prompt_length"}}

@@ -1,4 +1,7 @@
-"""Loading sentence-transformers models from this disk, quietly, and telling what a folder holds."""
+"""Loading sentence-transformers models from this disk, quietly, and telling what a folder holds.
+
+None reads more of a text than it has positions for: see `rankdistill.inference.positions` for the rule.
+"""
 
 from __future__ import annotations
 
@@ -98,8 +101,15 @@ def kind_of(path: Path) -> ModelKind:
 
 
 def load_encoder(reference: ModelReference, device: str | None, max_length: int | None) -> Any:
-    """The `SentenceTransformer` of `reference`, in evaluation mode; `max_length` replaces its own maximum."""
+    """The `SentenceTransformer` of `reference`, in evaluation mode; `max_length` replaces its own maximum.
+
+    Raises:
+        ModelReferenceError: another kind of model, or a damaged one.
+        ConfigError: `max_length` is beyond the model's positions.
+    """
     from sentence_transformers import SentenceTransformer
+
+    from rankdistill.inference import positions
 
     kind = kind_of(reference.path)
     is_bare_language_model = kind in {"sparse", "causal_lm"} and not _has_modules(reference.path)
@@ -108,6 +118,7 @@ def load_encoder(reference: ModelReference, device: str | None, max_length: int 
     _require_default_prompt(reference)
     with _reading(reference):
         model = SentenceTransformer(str(reference.path), device=device, local_files_only=True)
+        positions.cut(model, max_length, reference.name)
     _require_vocabulary(reference, model.tokenizer)
     if max_length is not None:
         _set_max_length(model, max_length)
@@ -142,8 +153,11 @@ def load_cross_encoder(reference: ModelReference, device: str | None, max_length
 
     Raises:
         ModelReferenceError: the folder has no trained head, or one with several outputs.
+        ConfigError: `max_length` is beyond the model's positions.
     """
     from sentence_transformers import CrossEncoder
+
+    from rankdistill.inference import positions
 
     kind = kind_of(reference.path)
     if kind != "cross_encoder":
@@ -151,6 +165,7 @@ def load_cross_encoder(reference: ModelReference, device: str | None, max_length
         raise _wrong_kind(reference, expected, got)
     with _reading(reference):
         model = CrossEncoder(str(reference.path), device=device, max_length=max_length, local_files_only=True)
+        positions.cut(model, max_length, reference.name)
     _require_vocabulary(reference, model.tokenizer)
     give_padding_to_pairs(model)
     if model.num_labels != 1:
@@ -163,8 +178,11 @@ def load_sparse_encoder(reference: ModelReference, device: str | None, max_lengt
 
     Raises:
         ModelReferenceError: another kind of model, which the library would give an untrained sparse layer.
+        ConfigError: `max_length` is beyond the model's positions.
     """
     from sentence_transformers import SparseEncoder
+
+    from rankdistill.inference import positions
 
     kind = kind_of(reference.path)
     if kind != "sparse":
@@ -172,6 +190,7 @@ def load_sparse_encoder(reference: ModelReference, device: str | None, max_lengt
         raise _wrong_kind(reference, expected, _NAMES[kind])
     with _reading(reference):
         model = SparseEncoder(str(reference.path), device=device, local_files_only=True)
+        positions.cut(model, max_length, reference.name)
     _require_vocabulary(reference, model.tokenizer)
     if max_length is not None:
         model.max_seq_length = max_length
@@ -185,9 +204,12 @@ def load_multi_vector_encoder(reference: ModelReference, device: str | None, max
 
     Raises:
         ModelReferenceError: another kind of model, which the library would give an untrained projection.
+        ConfigError: `max_length` is beyond the model's positions.
     """
     from sentence_transformers import MultiVectorEncoder
     from sentence_transformers.base.modules import Transformer
+
+    from rankdistill.inference import positions
 
     kind = kind_of(reference.path)
     if kind != "multi_vector":
@@ -195,6 +217,7 @@ def load_multi_vector_encoder(reference: ModelReference, device: str | None, max
         raise _wrong_kind(reference, expected, _NAMES[kind])
     with _reading(reference):
         model = MultiVectorEncoder(str(reference.path), device=device, local_files_only=True)
+        positions.cut(model, max_length, reference.name)
     _require_vocabulary(reference, model.tokenizer)
     if max_length is not None:
         model.max_seq_length = max_length

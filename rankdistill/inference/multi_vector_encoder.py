@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from rankdistill.errors import ConfigError
+from rankdistill.inference import rows
 from rankdistill.inference.loading import load_multi_vector_encoder
 from rankdistill.inference.precision import autocast, pick_device
 from rankdistill.inference.token_vectors import TokenVectors, joined, of_texts
@@ -110,13 +111,11 @@ class MultiVectorTextEncoder:
 
     def query_tensors(self, texts: Sequence[str]) -> list[Any]:
         """A tensor [tokens, dimension] for each query, on the model's device."""
-        with autocast(self.device, self.dtype):
-            return self._model.encode_query(list(texts), show_progress_bar=False)
+        return self._tensors(self._model.encode_query, texts)
 
     def document_tensors(self, texts: Sequence[str]) -> list[Any]:
         """A tensor [tokens, dimension] for each document, on the model's device."""
-        with autocast(self.device, self.dtype):
-            return self._model.encode_document(list(texts), show_progress_bar=False)
+        return self._tensors(self._model.encode_document, texts)
 
     def similarity_pairwise(self, queries: list[Any], documents: list[Any]) -> Any:
         """The score of each query with the document at its place, float32 tensor [n]; both must have tokens."""
@@ -124,6 +123,12 @@ class MultiVectorTextEncoder:
 
         with torch.inference_mode():
             return self._model.similarity_pairwise(queries, documents).float()
+
+    def _tensors(self, encode: Callable[..., list[Any]], texts: Sequence[str]) -> list[Any]:
+        with autocast(self.device, self.dtype):
+            found = encode(list(texts), show_progress_bar=False)
+        rows.require(found, len(texts), "sentence-transformers")
+        return found
 
     def _encode(
         self, encode: Callable[[Sequence[str]], list[Any]], texts: Sequence[str], progress: Progress | None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rankdistill.inference import rows
 from rankdistill.inference.backends import backend_fingerprint, is_exact
 from rankdistill.inference.calibration import Pairs, documentation_pairs
 from rankdistill.inference.fast_model import Progress, accelerate
@@ -93,6 +94,7 @@ class PairScorer:
         scores = self._model.predict(
             [tuple(pair) for pair in pairs], activation_fn=torch.nn.Identity(), show_progress_bar=False
         )
+        rows.require(scores, len(pairs), "sentence-transformers")
         if progress is not None:
             progress(len(pairs))
         return np.asarray(scores, dtype=np.float32)

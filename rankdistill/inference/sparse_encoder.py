@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankdistill.errors import ConfigError
+from rankdistill.inference import rows
 from rankdistill.inference.loading import load_sparse_encoder
 from rankdistill.inference.precision import autocast, pick_device
 from rankdistill.inference.token_weights import TokenWeights, open_token_weights
@@ -150,6 +151,7 @@ class SparseTextEncoder:
             block = list(texts[start : start + ENCODED_AT_ONCE])
             with autocast(self.device, self.dtype):
                 found = encode(block, convert_to_sparse_tensor=True, save_to_cpu=True, show_progress_bar=False)
+            rows.require(found, len(block), "sentence-transformers")
             found = found.coalesce()
             blocks.append(
                 csr_array((found.values().float().numpy(), found.indices().numpy()), shape=tuple(found.shape))

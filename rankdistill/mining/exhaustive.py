@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from rankdistill.errors import BackendError
 from rankdistill.mining.source import Hits, Progress
 from rankdistill.mining.top_k import top_indices
 
@@ -59,6 +60,9 @@ def search(
         queries: the query texts.
         depth: most documents for one query; fewer come back where the scorer leaves documents out.
         progress: called with the number of texts just encoded.
+
+    Raises:
+        BackendError: a score is NaN or infinite.
     """
     doc_ids = list(contents)
     depth = min(depth, len(doc_ids))
@@ -72,11 +76,24 @@ def search(
         positions = np.arange(start, start + len(chunk))
         for first in range(0, len(queries), scorer.queries_at_once):
             block = slice(first, first + scorer.queries_at_once)
-            _merge(best_scores[block], best_documents[block], scorer.scores(encoded, block, documents), positions)
+            scores = _numbers(scorer.scores(encoded, block, documents))
+            _merge(best_scores[block], best_documents[block], scores, positions)
         progress(len(chunk))
     found = [row > NOT_FOUND for row in best_scores]
     ids = [[doc_ids[place] for place in row[kept]] for row, kept in zip(best_documents, found, strict=True)]
     return ids, [row[kept] for row, kept in zip(best_scores, found, strict=True)]
+
+
+def _numbers(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    bad = np.isnan(scores) | np.isposinf(scores)
+    if bad.any():
+        raise BackendError(
+            expected="finite scores",
+            got=f"{np.count_nonzero(bad)} of {scores.size} that are NaN or infinite",
+            consequence="these documents would be missing or first for no reason, so nothing was mined",
+            remedy="look at the model's weights",
+        )
+    return scores
 
 
 def _merge(

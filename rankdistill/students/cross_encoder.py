@@ -27,6 +27,8 @@ def load(reference: str, dropout: float | None = None, seed: int = 0) -> CrossEn
     Raises:
         ModelReferenceError: nothing there that reads pairs, or a cross-encoder with several outputs.
     """
+    from rankdistill.inference import positions
+
     found = models.resolve(reference)
     settings = {} if dropout is None else models.dropout_settings(found, dropout)
     kind = kind_of(found.path)
@@ -35,6 +37,7 @@ def load(reference: str, dropout: float | None = None, seed: int = 0) -> CrossEn
     try:
         with quietly():
             student = _load(found.path, settings, seed, has_head=kind == "cross_encoder")
+            positions.cut(student, None, found.name)
     except (OSError, ValueError, KeyError) as error:
         raise _reads_no_pairs(reference, str(error).splitlines()[0]) from error
     if student.num_labels != 1:

@@ -35,12 +35,16 @@ def load(
 
     Raises:
         ModelReferenceError: nothing there that loads as a text encoder.
+        ConfigError: `max_length` is beyond the model's positions.
     """
+    from rankdistill.inference import positions
+
     found = models.resolve(reference)
     settings = {} if dropout is None else models.dropout_settings(found, dropout)
     try:
         with quietly():
             student = _from_folder(found.path, pooling, settings)
+            positions.cut(student, max_length, found.name)
     except (OSError, ValueError, KeyError) as error:
         raise ModelReferenceError(
             expected="a sentence-transformers model or a transformers text encoder",

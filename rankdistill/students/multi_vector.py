@@ -29,6 +29,8 @@ def load(reference: str, dropout: float | None = None, dimension: int = 128, see
     Raises:
         ModelReferenceError: nothing there of which token vectors can be taken.
     """
+    from rankdistill.inference import positions
+
     found = models.resolve(reference)
     settings = {} if dropout is None else models.dropout_settings(found, dropout)
     kind = kind_of(found.path)
@@ -40,6 +42,7 @@ def load(reference: str, dropout: float | None = None, dimension: int = 128, see
                 student = _load(found.path, settings)
             else:
                 student = _with_projection(found.path, settings, dimension, seed)
+            positions.cut(student, None, found.name)
     except (OSError, ValueError, KeyError) as error:
         raise _no_tokens(reference, str(error).splitlines()[0]) from error
     student.model_card_data.local_files_only = True

@@ -32,6 +32,8 @@ def load(reference: str, dropout: float | None = None, new_head: bool = False, s
     Raises:
         ModelReferenceError: no such model, a dense one without `new_head`, or a head that does not fit the tokeniser.
     """
+    from rankdistill.inference import positions
+
     found = models.resolve(reference)
     settings = {} if dropout is None else models.dropout_settings(found, dropout)
     kind = kind_of(found.path)
@@ -40,6 +42,7 @@ def load(reference: str, dropout: float | None = None, new_head: bool = False, s
     try:
         with quietly():
             student = _with_new_head(found.path, settings, seed) if kind == "encoder" else _load(found.path, settings)
+            positions.cut(student, None, found.name)
     except (OSError, ValueError, KeyError) as error:
         raise _no_vocabulary(reference, str(error).splitlines()[0]) from error
     student.model_card_data.local_files_only = True

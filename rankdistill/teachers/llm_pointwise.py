@@ -50,13 +50,15 @@ class PointwiseLlmTeacher:
 
     Raises:
         ModelReferenceError: no causal language model.
-        ConfigError: an answer is not one token, the template lacks a place, or the tokeniser does not know its tokens.
+        ConfigError: an answer is not one token, the template lacks a place, the tokeniser does not know its tokens, or
+            `max_length` is beyond the model's positions.
     """
 
     def __init__(self, settings: Settings) -> None:
         builtin = TEMPLATES.get(settings.template)
         self._prompt = PointwisePrompt(builtin.text if builtin else settings.template, settings.instruction)
-        self._settings, self._lm = settings, CausalLM(settings.model, settings.dtype)
+        self._settings = settings
+        self._lm = CausalLM(settings.model, settings.dtype, max_length=settings.max_length)
         for special in builtin.specials if builtin else ():
             self._token(special, "template")
         self._answers = [self._token(settings.yes, "yes"), self._token(settings.no, "no")]

@@ -28,6 +28,7 @@ class LocalChat:
 
     Raises:
         ModelReferenceError: no causal language model.
+        ConfigError: `max_length` is beyond the model's positions.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class LocalChat:
         template_settings: Mapping[str, Any],
         batch_size: int,
     ) -> None:
-        self._lm = CausalLM(model, dtype)
+        self._lm = CausalLM(model, dtype, max_length=max_length)
         room = max(1, self._lm.context - max_new_tokens)
         self._max_length, self._max_new_tokens = min(max_length or room, room), max_new_tokens
         self._template_settings, self._batch_size = dict(template_settings), batch_size

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,7 @@ def teach(
 
     Raises:
         DataError: no such split, or candidates without negatives for it.
+        ConfigError: `config.max_length` is beyond the base's positions.
         StaleOutputError: `out` holds a teacher made from other inputs or settings.
     """
     reference = resolve(base)
@@ -117,7 +118,7 @@ def _wanted(
     return Manifest(
         artefact=ARTEFACT,
         inputs=inputs,
-        parameters=asdict(config)
+        parameters=config.decisive()
         | {"split": split, "dev_split": dev.split if dev is not None else None, "activation": "identity"},
         versions=manifest.versions_of("sentence-transformers", "torch", "transformers"),
         command=command,
@@ -165,6 +166,7 @@ def _new_model(base: ModelReference, config: TeachConfig) -> Any:
     import torch
     from sentence_transformers import CrossEncoder
 
+    from rankdistill.inference import positions
     from rankdistill.inference.first_token import keep_first_token, reads_first_token
 
     head = {} if kind_of(base.path) == "cross_encoder" else {"num_labels": 1}
@@ -172,12 +174,13 @@ def _new_model(base: ModelReference, config: TeachConfig) -> Any:
         torch.manual_seed(config.seed)
         model = CrossEncoder(
             str(base.path),
-            max_length=config.max_length,
+            max_length=config.length,
             activation_fn=torch.nn.Identity(),
             local_files_only=True,
             config_kwargs=dropout_settings(base, config.dropout),
             **head,
         )
+        positions.cut(model, config.max_length, base.name)
     give_padding_to_pairs(model)
     if reads_first_token(model):
         keep_first_token(model)

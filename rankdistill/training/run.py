@@ -73,8 +73,10 @@ def train(
 
     Raises:
         GateError: the scores are broken, and `config.check` is `refuse`; see `rankdistill.gate`.
+        ConfigError: texts longer than the student's positions are asked for.
         RankdistillError: inputs that cannot be trained on; see `views.build`, `dense.load`, `manifest.is_current`.
     """
+    from rankdistill.inference import positions
     from rankdistill.training import sparsity
     from rankdistill.training.types import batch
 
@@ -110,6 +112,8 @@ def train(
             return out
         model = kind.load(batch.Start(student, config, partial(_documents, dataset)))
         query_length.require_effect(config.max_query_length, kind.cuts_queries(model))
+        named = {"max_query_length": config.max_query_length, "max_document_length": config.max_document_length}
+        positions.require(positions.limit_of(model), named, student)
         lengths.keep(model, config)
         if layers is not None:
             keep(model, layers)

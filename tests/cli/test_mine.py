@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from rankdistill.cli.mine import mine
+from rankdistill.data import load
 from rankdistill.errors import ConfigError, DataError, RankdistillError
 from rankdistill.mining import candidates
 
@@ -98,3 +100,48 @@ def test_wrong_flags_are_errors_of_ours_and_write_nothing(
     with pytest.raises(error):
         run("--data", tiny_beir, "--out", tmp_path / "c", *flags)
     assert not (tmp_path / "c/candidates.parquet").exists()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_texts_beyond_the_positions_are_cut_there_and_a_longer_length_is_refused(
+    tiny_beir: Path, tiny_encoder: str, tmp_path: Path, threads: int
+) -> None:
+    """On one thread OpenVINO gave such texts the previous text's vector: two about stones came first for a river."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.util import semantic_search
+
+    lines = (tiny_beir / "corpus.jsonl").read_text(encoding="utf-8")
+    for number, words in enumerate(("stone glass ", "sweet engine ", "iron planet ")):
+        lines += json.dumps({"_id": f"long{number}", "title": "", "text": words * 90}) + "\n"
+    (tiny_beir / "corpus.jsonl").write_text(lines, encoding="utf-8")
+    given = ("--data", tiny_beir, "--split", "test", "--source", f"dense:{tiny_encoder}", "--depth", 43)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with pytest.raises(ConfigError, match=r"max_length of at most 64[\s\S]*got: 1024"):
+            run(*given, "--max-length", 1024, "--out", tmp_path / "refused")
+        assert not (tmp_path / "refused" / "candidates.parquet").exists()
+        run(*given, "--out", tmp_path / "c")
+    finally:
+        torch.set_num_threads(before)
+    found = pl.DataFrame(candidates.read(tmp_path / "c")).filter(pl.col("rank").is_not_null())
+    data = load(tiny_beir)
+    original = SentenceTransformer(tiny_encoder, device="cpu")
+    original.max_seq_length = 64
+    doc_ids, queries = list(data.contents), data.queries("test")
+    hits = semantic_search(
+        original.encode(list(queries.values()), convert_to_tensor=True),
+        original.encode(list(data.contents.values()), convert_to_tensor=True),
+        top_k=43,
+    )
+    expected = {
+        (query_id, doc_ids[int(hit["corpus_id"])]): hit["score"]
+        for query_id, row in zip(queries, hits, strict=True)
+        for hit in row
+    }
+    scores = found.select("query_id", "doc_id", "source_score").rows()
+    assert {doc_id for _, doc_id, _ in scores} >= {"long0", "long1", "long2"}
+    assert [score for _, _, score in scores] == pytest.approx(
+        [expected[query_id, doc_id] for query_id, doc_id, _ in scores], abs=1e-5
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rankdistill import manifest
+from rankdistill.inference.backends.torch_runtime import TorchBackend
 from tests.cli.verb import Run
 from tests.stores.test_writer import contents
 
@@ -107,3 +110,24 @@ def test_ray_makes_the_store_that_the_local_executor_makes(
     status, text = rankdistill("score", *words, tmp_path / "store", "--executor", "ray", "--workers", 2)
     assert status == 0, text
     assert contents(tmp_path / "store") == contents(tmp_path / "whole")
+
+
+def test_outputs_that_are_not_the_pairs_own_are_an_error_and_nothing_is_stored(
+    rankdistill: Run, words: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A back end that keeps its last output for a batch that it fails on, without an error."""
+    own, last = TorchBackend.run, {}
+
+    def silent(self: TorchBackend, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        if features["input_ids"].shape[1] < 20 or not last:
+            last[0] = own(self, features)
+        return last[0]
+
+    monkeypatch.setattr(TorchBackend, "run", silent)
+    status, text = rankdistill("score", *words, tmp_path / "store")
+    assert status == 1
+    assert "back end torch" in text
+    assert "Traceback" not in text
+    assert not list((tmp_path / "store" / "scores").rglob("*.parquet"))
+    monkeypatch.undo()
+    assert rankdistill("score", *words, tmp_path / "store")[0] == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from rankdistill import PairScorer, manifest
 from rankdistill.cli.main import build_app
 from rankdistill.errors import ConfigError, DataError
 
@@ -36,3 +37,17 @@ def test_wrong_settings_and_inputs_are_refused(tiny_beir: Path, tiny_encoder: st
     with pytest.raises(DataError, match="rankdistill mine"):
         _run("teach", *flags)
     assert not (tmp_path / "teacher" / "manifest.json").exists()
+
+
+def test_a_length_beyond_the_positions_of_the_base_is_refused_and_the_default_is_cut(
+    tiny_beir: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    _run("mine", "--data", tiny_beir, "--split", "train", "--depth", 10, "--out", tmp_path / "train")
+    flags = ["--data", tiny_beir, "--candidates", tmp_path / "train", "--base", tiny_encoder, "--out", tmp_path / "t"]
+    flags += ["--steps", 1, "--batch-size", 4, "--negatives", 2, "--no-bf16"]
+    with pytest.raises(ConfigError, match=r"max_length of at most 64[\s\S]*got: 65"):
+        _run("teach", *flags, "--max-length", 65)
+    assert not (tmp_path / "t" / "manifest.json").exists()
+    _run("teach", *flags)
+    assert PairScorer(str(tmp_path / "t"), "torch").max_length == 64
+    assert manifest.read(tmp_path / "t").parameters["max_length"] == 256

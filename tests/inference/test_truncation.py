@@ -28,3 +28,12 @@ def test_a_prompt_that_is_given_replaces_the_own_one(tiny_encoder: str) -> None:
         given = encode(["deep river"], prompt="the ")
         assert np.allclose(given, encode(["the deep river"]), atol=1e-6)
         assert not np.allclose(given, encode(["deep river"]), atol=1e-3)
+
+
+def test_a_static_model_that_cuts_says_so(static_student: str) -> None:
+    whole, short = TextEncoder(static_student), TextEncoder(static_student, max_length=3)
+    texts = ["river", "the deep river", "the deep old river", ""]
+    assert whole.is_cut(texts).tolist() == [False] * 4
+    assert short.is_cut(texts).tolist() == [False, False, True, False]
+    assert short.is_cut(texts, "what ").tolist() == [False, True, True, False]
+    assert np.allclose(short.encode(texts[2:3]), whole.encode(["the deep old"]), atol=1e-6)

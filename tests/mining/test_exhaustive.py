@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from rankdistill.errors import BackendError
 from rankdistill.mining.exhaustive import search
 from rankdistill.mining.sources.dense import DenseScorer
 
@@ -74,3 +76,18 @@ def test_progress_counts_queries_and_documents() -> None:
     steps: list[int] = []
     search(DenseScorer(FakeEncoder("dot")), CONTENTS, QUERIES, 5, steps.append)
     assert sum(steps) == len(CONTENTS) + len(QUERIES)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_score_that_is_no_number_is_an_error(bad: float) -> None:
+    """NaN is above nothing: such documents used to be missing from the lists without a word."""
+    scorer = DenseScorer(FakeEncoder("dot"))
+
+    class Broken(DenseScorer):
+        def scores(self, *given: Any) -> NDArray[np.float32]:
+            found = scorer.scores(*given)
+            found[0, 3] = bad
+            return found
+
+    with pytest.raises(BackendError, match="1 of 700"):
+        search(Broken(FakeEncoder("dot")), CONTENTS, QUERIES, 5, lambda done: None)

@@ -175,3 +175,12 @@ def test_a_reranker_saved_by_sentence_transformers_is_a_cross_encoder(tiny_causa
         np.testing.assert_allclose(teacher.score(PAIRS), expected, atol=1e-4)
         ids.add(teacher.teacher_id)
     assert len(ids) == 2
+
+
+def test_learned_positions_end_and_no_longer_prompt_is_asked_for(tiny_gpt2: str, tiny_causal_lm: str) -> None:
+    """GPT-2 has 512 positions; Qwen's are rotary, and its configuration and tokeniser name the limit."""
+    assert _teacher(tiny_gpt2, template="plain", max_length=512).max_length == 512
+    for kind in ("llm_pointwise", "llm_listwise"):
+        with pytest.raises(ConfigError, match=r"max_length of at most 512[\s\S]*got: 513"):
+            TeacherSpec(kind, {"model": tiny_gpt2, "max_length": 513}).load()
+    assert _teacher(tiny_causal_lm, max_length=5000).max_length == 512

@@ -70,3 +70,13 @@ def test_what_is_refused_would_have_done_nothing(static_student: str) -> None:
         for limit in (LIMIT, None)
     )
     assert limited.tolist() == whole.tolist()
+
+
+@pytest.mark.parametrize("setting", ["max_query_length", "max_document_length"])
+def test_a_length_beyond_the_students_positions_is_refused(
+    setting: str, tiny_data: Dataset, tiny_store: MemoryStore, tiny_encoder: str, tmp_path: Path
+) -> None:
+    config = TrainConfig(**SMALL, steps=2, type="dense", **{setting: 65})
+    with pytest.raises(ConfigError, match=rf"{setting} of at most 64[\s\S]*got: 65"):
+        train(tiny_data, tiny_store, tiny_encoder, tmp_path / "student", config)
+    assert not (tmp_path / "student" / "manifest.json").exists()

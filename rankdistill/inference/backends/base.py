@@ -20,7 +20,11 @@ class Backend(Protocol):
         ...
 
     def run(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The model's output as float32; `features` are int64[rows, longest]."""
+        """The model's output, float32[rows, outputs], in an array that no later call writes to.
+
+        `features` are int64[rows, longest]. Where it cannot be computed an exception is raised: never is anything else
+        returned in its place.
+        """
         ...
 
 

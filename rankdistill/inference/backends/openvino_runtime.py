@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rankdistill._extras import require
+from rankdistill.errors import BackendError
 from rankdistill.inference.backends.base import TokenModel
 from rankdistill.inference.backends.tracing import quiet_tracing, tensors_of
 from rankdistill.inference.export_cache import exported
@@ -19,17 +20,37 @@ FILE_NAME = "model.xml"
 LIBRARIES = ("openvino", "torch", "transformers")
 """Whose versions a converted model depends on."""
 
+_UNWRITTEN = np.uint32(0x7FC0DEAD)
+"""The bits of a NaN that no computation gives."""
+
 
 @dataclass(frozen=True)
 class OpenVinoBackend:
-    """Runs a compiled model through one request."""
+    """Runs a compiled model through one request.
+
+    On one thread the CPU plugin loses the error of an operator that does not fit its inputs: `infer` returns as if it
+    had run, and the request's output is still that of the call before. So that output is overwritten before each call.
+    """
 
     request: Any
     token_budget: int = BUDGET
 
     def run(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The model's output as float32."""
-        return self.request.infer(dict(features), share_inputs=True)[0]
+        """The model's output as float32.
+
+        Raises:
+            BackendError: there is none.
+        """
+        self.request.get_output_tensor(0).data.view(np.uint32).fill(_UNWRITTEN)
+        output = self.request.infer(dict(features), share_inputs=True)[0]
+        if (output.view(np.uint32) == _UNWRITTEN).any():
+            raise BackendError(
+                expected=f"an output for {' x '.join(map(str, features['input_ids'].shape))} tokens from OpenVINO",
+                got="none, and no error",
+                consequence="none of this run's numbers was kept",
+                remedy="take the torch back end (--backend torch): it says what the model cannot do with these texts",
+            )
+        return output
 
 
 def convert(model: TokenModel) -> Any:

@@ -6,7 +6,7 @@ Evaluation is in `rankdistill.recipe.scores.systems`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +77,7 @@ class Experiment:
         if part.model:
             return None
         settings = {
-            "teach": asdict(part.teach),
+            "teach": part.teach.decisive(),
             "base": models.resolve(part.base).weights_hash,
         } | self.collection.split_identity(self.recipe.data.train)
         return self.workspace.step("teacher", "steps", settings, [self.candidates], self._teach)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from rankdistill.errors import ConfigError
 
 Loss = Literal["bce", "ranknet"]
+
+LENGTH = 256
+"""Tokens of a pair where the settings name no length."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class TeachConfig:
         warmup: share of the steps that the learning rate rises.
         weight_decay: of AdamW.
         dropout: rate everywhere in the model; above 0 it slows training on CPU, see benchmarks/LOG.md.
-        max_length: tokens of a pair at most, special tokens included.
+        max_length: tokens of a pair at most, special tokens included; None takes `LENGTH`, or as many as the base has
+            positions for.
         bf16: bfloat16 autocast; None takes it where it is faster than float32.
         seed: of the head's weights, the draw and dropout.
         dev_queries: queries of the dev split that are evaluated at most.
@@ -41,7 +45,7 @@ class TeachConfig:
     warmup: float = 0.1
     weight_decay: float = 0.01
     dropout: float = 0.0
-    max_length: int = 256
+    max_length: int | None = None
     bf16: bool | None = None
     seed: int = 13
     dev_queries: int = 100
@@ -54,7 +58,16 @@ class TeachConfig:
         _expect(self.steps is None or self.steps > 0, "steps above 0", self.steps)
         _expect(0 <= self.warmup < 1, "warmup from 0 to below 1, a share of the steps", self.warmup)
         _expect(0 <= self.dropout < 1, "dropout from 0 to below 1", self.dropout)
-        _expect(self.max_length >= 8, "max_length of at least 8 tokens", self.max_length)
+        _expect(self.max_length is None or self.max_length >= 8, "max_length of at least 8 tokens", self.max_length)
+
+    @property
+    def length(self) -> int:
+        """Tokens of a pair at most, where the base has as many positions."""
+        return LENGTH if self.max_length is None else self.max_length
+
+    def decisive(self) -> dict[str, Any]:
+        """The settings by name, as manifests and steps hold them."""
+        return asdict(self) | {"max_length": self.length}
 
 
 def _expect(condition: bool, expected: str, got: object) -> None:

@@ -62,10 +62,13 @@ def align(
 
     Raises:
         StoreError: the store has nothing to train on.
-        ConfigError: a student that cannot reach the teacher's dimension or normalisation; a test split.
+        ConfigError: a student that cannot reach the teacher's dimension or normalisation; texts longer than its
+            positions are asked for; a test split.
         LossInputError: a vector became NaN, or the objective cannot be computed on such vectors.
         StaleOutputError: `out` was made from other inputs, another teacher or other settings.
     """
+    from rankdistill.inference import positions
+
     require_usable(dev, allow_test)
     chosen = _resolve(config or settings.read(None), student, keep_layers)
     wanted = manifest.Manifest(
@@ -84,6 +87,8 @@ def align(
         read = max(chosen.preparation.sample, chosen.preparation.static.texts)
         shown = selection.SelectedEmbeddings(embeddings, selected.thinned(read))
         model = prepare.prepare(student, chosen.preparation, embeddings.space, shown, dropout=chosen.dropout)
+        named = {f"max_{kind}_length": limit for kind, limit in chosen.limits.items()}
+        positions.require(positions.limit_of(model), named, student)
         if not is_static(student):
             lengths.keep(model, chosen)
         log = _train(model, embeddings, selected, dev, chosen, folder, planned, progress)

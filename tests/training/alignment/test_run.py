@@ -358,3 +358,11 @@ def test_a_limit_of_queries_that_a_table_would_not_heed_is_refused(
     with pytest.raises(ConfigError, match="max_query_length"):
         run(student=static_student if start == "a table" else start, max_query_length=8)
     assert not (tmp_path / "student").exists()
+
+
+def test_a_length_beyond_the_students_positions_is_refused(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"max_document_length of at most 64[\s\S]*got: 65"):
+        run("longer", max_document_length=65)
+    with pytest.raises(ConfigError, match=r"max_length of at most 64[\s\S]*got: 65"):
+        run("longer", preparation={"max_length": 65})
+    assert not (tmp_path / "longer" / "manifest.json").exists()
