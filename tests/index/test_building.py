@@ -192,7 +192,8 @@ def test_a_real_encoder_searches_as_sentence_transformers_does(
 def test_a_full_disk_is_an_error_that_says_so_and_leaves_no_file(tmp_path: Path, factory: str, file: str) -> None:
     """By themselves FAISS raises RuntimeError, and np.save an OSError without the reason."""
     index = registry.create(registry.IndexSettings(64, "dot", factory))
-    index.add([f"d{row}" for row in range(2000)], np.ones((2000, 64), np.float32))
+    vectors = np.random.default_rng(0).normal(size=(2000, 64)).astype(np.float32)
+    index.add([f"d{row}" for row in range(2000)], vectors)
     temporary_of(tmp_path / file).symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left on device"):
         index.save(tmp_path)

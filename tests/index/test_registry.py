@@ -9,6 +9,7 @@ import pytest
 from rankdistill.errors import ConfigError
 from rankdistill.index import registry
 from rankdistill.index.base import Vectors
+from rankdistill.index.distinct import DistinctIndex
 from rankdistill.index.exact import ExactIndex
 from rankdistill.index.faiss import FaissIndex
 
@@ -33,7 +34,9 @@ def test_a_back_end_agrees_with_the_oracle_before_and_after_saving(
 
 @pytest.mark.parametrize("factory", ["Flat", "HNSW8", "IVF4,Flat"])
 def test_a_factory_string_that_is_no_back_ends_name_is_faisss(factory: str) -> None:
-    assert isinstance(registry.create(registry.IndexSettings(32, "dot", factory)), FaissIndex)
+    made = registry.create(registry.IndexSettings(32, "dot", factory))
+    assert isinstance(made, DistinctIndex)
+    assert isinstance(made.index, FaissIndex)
 
 
 @pytest.mark.parametrize(
