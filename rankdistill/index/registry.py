@@ -64,6 +64,10 @@ BACKENDS: Mapping[str, Mapping[str, Backend]] = {
 """Kind of what is searched -> the back ends by name: how an index is made, how it is read."""
 
 
+USUAL_DIMENSIONS = (384, 768, 1024, 512, 256, 128, 96, 64, 32, 312, 16, 8)
+"""Lengths of vectors with which a FAISS factory string is tried while the model's is not known."""
+
+
 def names() -> list[str]:
     """The back ends of all kinds."""
     return sorted({name for known in BACKENDS.values() for name in known})
@@ -85,6 +89,29 @@ def create(settings: IndexSettings, threads: int = 1) -> Index[Any]:
     made = backend.create(settings, threads)
     # Those that have `distinct` are `Positional`.
     return made if backend.distinct is None else DistinctIndex(cast(Positional, made), backend.distinct(settings))
+
+
+def require_factory(factory: str, search_parameters: Mapping[str, float]) -> None:
+    """Raise unless `factory` names a back end, or a FAISS index of vectors of some usual length.
+
+    For when the model is not there yet: whether its vectors have that length is told by `require_usable`.
+
+    Raises:
+        ConfigError: neither, or it lacks one of the search parameters.
+        MissingDependencyError: it is FAISS's, which is not installed.
+    """
+    if factory in names():
+        return
+    refused: ConfigError | None = None
+    for dimension in USUAL_DIMENSIONS:
+        try:
+            create(IndexSettings(dimension, "dot", factory, search_parameters))
+        except ConfigError as error:
+            refused = refused or error
+        else:
+            return
+    if refused is not None:
+        raise refused
 
 
 def require_usable(settings: IndexSettings, texts: Callable[[], int]) -> None:
