@@ -72,3 +72,16 @@ def test_defaults_lie_within_the_bounds(kind: str) -> None:
         registry.require_known(
             registry.IndexSettings(8, "dot", name, build_parameters=backend.build_defaults, kind=kind)
         )
+
+
+@pytest.mark.parametrize("factory", ["exact", "lucene", "seismic", "bm25", "HNSW32", "IVF256,PQ48np", "L2norm,PQ96"])
+def test_a_factory_of_some_usual_dimension_passes(factory: str) -> None:
+    registry.require_factory(factory, {})
+
+
+@pytest.mark.parametrize(
+    ("factory", "search"), [("HNWS32", {}), ("BFlat", {}), ("IMI2x8,Flat", {}), ("Flat", {"nprobe": 4.0})]
+)
+def test_a_factory_that_nothing_understands_is_refused_without_a_model(factory: str, search: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=r"factory string|search parameter"):
+        registry.require_factory(factory, search)

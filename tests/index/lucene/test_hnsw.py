@@ -69,9 +69,8 @@ def test_copies_are_one_document_of_lucene_and_are_found_in_insertion_order(vect
     np.random.default_rng(3).shuffle(rows)
     ids = [f"d{number}" for number in range(len(rows))]
     settings = registry.IndexSettings(16, "cosine", "lucene", {"efSearch": 200})
-    oracle, index = ExactIndex(16, "cosine"), registry.create(settings)
-    for one in (oracle, index):
-        one.add(ids, vectors[rows])
+    index = registry.create(settings)
+    index.add(ids, vectors[rows])
     index.save(tmp_path)
     loaded = registry.load(tmp_path, settings)
     assert isinstance(loaded, DistinctIndex)
@@ -79,6 +78,12 @@ def test_copies_are_one_document_of_lucene_and_are_found_in_insertion_order(vect
     assert loaded.ids == ids
     queries = vectors[:20] + np.float32(0.1)
     names, scores = loaded.search(queries, 20)
-    wanted, cosines = oracle.search(queries, 20)
-    assert (names == wanted).mean() > 0.95
-    np.testing.assert_allclose(scores[names == wanted], cosines[names == wanted], atol=1e-5)
+    # In float64: float32 products of equal vectors may differ in their last bits, and then `exact` breaks no tie.
+    documents, wanted = (
+        given / np.linalg.norm(given, axis=1, keepdims=True)
+        for given in (vectors[rows].astype(float), queries.astype(float))
+    )
+    cosines = (wanted @ documents.T).round(10)
+    best = np.argsort(-cosines, axis=1, kind="stable")[:, :20]
+    assert (names == np.array(ids, object)[best]).mean() > 0.99
+    np.testing.assert_allclose(scores, np.take_along_axis(cosines, best, axis=1), atol=1e-5)
