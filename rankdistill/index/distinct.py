@@ -145,7 +145,12 @@ class DistinctIndex:
         members, starts = self._grouped()
         positions = np.full((len(rows), width), -1, np.int64)
         best = np.full((len(rows), width), -np.inf, np.float32)
-        for query in range(len(rows)):
+        at = np.maximum(rows, 0)
+        single = (rows < 0) | (starts[at + 1] - starts[at] == 1)
+        plain = single.all(axis=1)  # most queries, where few documents are copies
+        positions[plain, : rows.shape[1]] = np.where(rows < 0, -1, members[starts[at]])[plain]
+        best[plain, : rows.shape[1]] = scores[plain]
+        for query in np.flatnonzero(~plain):
             found = rows[query] >= 0
             held, values = rows[query][found], scores[query][found]
             sizes = np.minimum(starts[held + 1] - starts[held], width)
