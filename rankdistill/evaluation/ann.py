@@ -15,20 +15,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from rankdistill import files
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.embedded import Judged, Pairing
 from rankdistill.evaluation.measures import Qrels
-from rankdistill.index.base import Ids, Scores, Vectors
+from rankdistill.index.base import NOTHING, Ids, Index, Scores, Vectors
+from rankdistill.index.distinct import DistinctIndex
 from rankdistill.index.exact import ExactIndex
 from rankdistill.index.faiss import FaissIndex
+from rankdistill.index.vectors import distinct_rows, normalised
 
 FILE_NAME = "ann.json"
 DEPTH = 10
 TARGETS = (0.95, 0.99)
 """Recalls for which the effort needed is looked for."""
+
+ROUNDING = 1e-6
+"""By how much of itself the k-th score may be missed: exact search is in float32."""
+
+ExactScores = Callable[[Vectors, Ids], NDArray[np.float64]]
+"""`(queries, ids found for them)` -> their exact scores, minus infinity where the id is `NOTHING`."""
 
 Progress = Callable[[int], None]
 """Called with the number of searches just finished."""
@@ -53,7 +62,8 @@ class Point:
 
     Args:
         value: of the parameter.
-        recall: share of the 10 documents of exact search, with the same query vectors, that were found; mean.
+        recall: share of the 10 documents of exact search, with the same query vectors, that were found, or others with
+            scores as high; mean.
         ndcg_at_10: of what was found.
         milliseconds: a query, searched on one thread in one batch, without encoding; None where it was not timed.
     """
@@ -183,48 +193,83 @@ def recall_curves(
             remedy="pair the query vectors with one and the same documents",
         )
     approximate = open_index(documents.dimension, similarity, factory, effort)
-    approximate.add(documents.ids, documents.vectors)
+    searched = DistinctIndex(approximate, distinct_rows(documents.dimension, similarity))
+    searched.add(documents.ids, documents.vectors)
     oracle = ExactIndex(documents.dimension, similarity)
     oracle.add(documents.ids, documents.vectors)
+    exact = exact_scores(documents.ids, documents.vectors, similarity)
     judged = Judged(qrels, own)
-    return tuple(_curve(pairing, oracle, approximate, judged, effort, repeats, progress) for pairing in pairings)
+    return tuple(
+        _curve(pairing, oracle, approximate, searched, exact, judged, effort, repeats, progress) for pairing in pairings
+    )
 
 
 def _curve(
     pairing: Pairing,
     oracle: ExactIndex,
     approximate: FaissIndex,
+    searched: Index[Vectors],
+    exact: ExactScores,
     judged: Judged,
     effort: Effort,
     repeats: int,
     progress: Progress,
 ) -> Curve:
     queries, depth = pairing.queries, judged.depth(DEPTH)
-    exact = oracle.search(queries.vectors, depth)
-    truth = exact[0][:, :DEPTH]
+    truth = oracle.search(queries.vectors, depth)
+    wanted = exact(queries.vectors, truth[0][:, :DEPTH])
 
     @cache
     def found(value: int) -> tuple[Ids, Scores]:
         approximate.set_search_parameters({effort.name: value})
-        return approximate.search(queries.vectors, depth)
+        return searched.search(queries.vectors, depth)
 
     def recall(value: int) -> float:
-        return recall_of(found(value)[0][:, :DEPTH], truth)
+        return share_of_best(exact(queries.vectors, found(value)[0][:, :DEPTH]), wanted)
 
     def point(value: int) -> Point:
         ndcg = judged.ndcg_at_10(queries.ids, *found(value))
-        taken = _milliseconds(approximate, queries.vectors, repeats)
+        taken = _milliseconds(searched, queries.vectors, repeats)
         progress(1)
         return Point(value, recall(value), ndcg, taken)
 
     points = tuple(point(value) for value in effort.values)
     needed = {str(target): least(recall, effort.values[-1], target) for target in TARGETS}
-    return Curve(pairing.name, judged.ndcg_at_10(queries.ids, *exact), points, needed)
+    return Curve(pairing.name, judged.ndcg_at_10(queries.ids, *truth), points, needed)
+
+
+def exact_scores(ids: Sequence[str], vectors: Vectors, similarity: str) -> ExactScores:
+    """Scores documents for queries in float64, so that equal vectors have equal scores wherever they stand."""
+    places = {doc_id: place for place, doc_id in enumerate(ids)}
+
+    def prepared(given: Vectors) -> Vectors:
+        return normalised(given) if similarity == "cosine" else given
+
+    def scored(queries: Vectors, found: Ids) -> NDArray[np.float64]:
+        scores = np.full(found.shape, -np.inf)
+        for row, (query, names) in enumerate(zip(prepared(queries), found, strict=True)):
+            there = np.flatnonzero(names != NOTHING)
+            rows = prepared(vectors[[places[name] for name in names[there]]]).astype(np.float64)
+            scores[row, there] = np.einsum("nd,d->n", rows, query.astype(np.float64))
+        return scores
+
+    return scored
 
 
 def recall_of(found: Ids, truth: Ids) -> float:
     """Share of each row of `truth` that is in the same row of `found`; mean over the rows."""
     return float(np.mean([len(set(row) & set(wanted)) / len(wanted) for row, wanted in zip(found, truth, strict=True)]))
+
+
+def share_of_best(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
+    """Share of the best k that was found; of several documents with the k-th score, one is as good as another.
+
+    Args:
+        found: exact scores of what was found, `[queries, k]`.
+        wanted: those of what exact search finds.
+    """
+    last = wanted.min(axis=1, keepdims=True)
+    return float(np.mean(found >= last - ROUNDING * np.abs(last)))
 
 
 def least(recall: Callable[[int], float], largest: int, target: float) -> int | None:
@@ -242,7 +287,7 @@ def least(recall: Callable[[int], float], largest: int, target: float) -> int | 
     return high
 
 
-def _milliseconds(index: FaissIndex, queries: Vectors, repeats: int) -> float | None:
+def _milliseconds(index: Index[Vectors], queries: Vectors, repeats: int) -> float | None:
     """The fastest of `repeats` searches for all queries on one thread, divided among them."""
     seconds = []
     with threadpool_limits(1):

@@ -25,6 +25,10 @@ class MemoryIndex:
         encoder: of the documents.
         factory: a back end of the encoder's kind, or a FAISS factory string.
         progress: called with the number of documents just encoded.
+
+    Raises:
+        ConfigError: the factory cannot be used with this encoder or so few documents.
+        MissingDependencyError: the back end's library is not installed.
     """
 
     def __init__(
@@ -32,6 +36,7 @@ class MemoryIndex:
     ) -> None:
         self.encoder, self.factory = encoder, factory
         self._dataset, self._progress = dataset, progress
+        registry.require_usable(self._settings, lambda: len(set(dataset.contents.values())))
 
     @property
     def space(self) -> Any:
@@ -53,13 +58,14 @@ class MemoryIndex:
     @cached_property
     def searcher(self) -> Searcher[Any]:
         """The index, made now."""
-        settings = registry.IndexSettings(
-            self.space.dimension, self.space.similarity, self.factory, kind=self.kind.name
-        )
-        made = registry.create(settings)
+        made = registry.create(self._settings)
         contents = self._dataset.contents
-        made.add(list(contents), self.kind.encode(self.encoder, list(contents.values()), self._progress))
+        made.add(list(contents), self.kind.encode_each(self.encoder, list(contents.values()), self._progress))
         return made
+
+    @property
+    def _settings(self) -> registry.IndexSettings:
+        return registry.IndexSettings(self.space.dimension, self.space.similarity, self.factory, kind=self.kind.name)
 
 
 class IndexedRetriever:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.index.base import Index
+from rankdistill.index.distinct import Rows
 
 Bounds = Mapping[str, tuple[float, float]]
 """Parameter -> its smallest and its largest value, both allowed."""
@@ -53,6 +54,8 @@ class Backend:
         search_parameters: the names that it takes; None where it checks them itself.
         build_defaults: what the manifest keeps of `build_parameters` that are not given.
         names: parameter of building whose value is a name -> what raises ConfigError for one that there is not.
+        distinct: of an approximate back end, which then gets each distinct vector once: `(settings)` -> how its vectors
+            are told apart.
         bounds: of the parameters whose back end would find nothing, or break off after encoding, outside them.
     """
 
@@ -63,3 +66,4 @@ class Backend:
     build_defaults: Mapping[str, float] = field(default_factory=dict)
     bounds: Bounds = field(default_factory=dict)
     names: Names = field(default_factory=dict)
+    distinct: Callable[[IndexSettings], Rows] | None = None

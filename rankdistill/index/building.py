@@ -15,7 +15,7 @@ from rankdistill.executors.base import Executor
 from rankdistill.index import registry
 from rankdistill.index.documents import write_snippets
 from rankdistill.index.elsewhere import Blocks, Elsewhere, EncoderSpec
-from rankdistill.index.encoding import Progress
+from rankdistill.index.encoding import Progress, distinct_texts
 from rankdistill.index.kinds import DENSE, KINDS, Documents, Kind, of_model, of_space
 from rankdistill.records import Document
 from rankdistill.space import AnySpace
@@ -113,7 +113,8 @@ def build(
     Raises:
         StaleOutputError: `out` holds another index.
         DataError: the corpus is empty.
-        ConfigError: a setting that is unknown, or that the kind of index does not have.
+        ConfigError: a setting that is unknown, or that the kind of index does not have; a FAISS factory string that the
+            vectors' length does not suit, or that needs more distinct texts a shard to train on. Nothing is encoded.
     """
     chosen = _kind(model, factory, kind, encoder)
     settings = BuildSettings(
@@ -131,6 +132,7 @@ def build(
     wanted = _manifest(dataset, model, encoder, settings, max_length, command)
     if manifest.is_current(out, wanted):
         return False
+    registry.require_usable(settings.index(encoder.space), lambda: _distinct_texts(dataset, shard_size))
     with files.exclusive(out):
         files.remove_temporaries(out)
         elsewhere = None
@@ -154,6 +156,15 @@ def _kind(model: str | None, factory: str, name: str | None, encoder: Documents 
     if name is not None:
         return KINDS[name]
     return of_model(model, factory) if encoder is None else of_space(encoder.space)
+
+
+def _distinct_texts(dataset: Dataset, shard_size: int | None) -> int:
+    """How many distinct texts the shard with the fewest has; each has at most one vector."""
+    remaining, fewest = iter(dataset.documents()), None
+    while shard := [row.contents for row in islice(remaining, shard_size)]:
+        found = len(set(shard))
+        fewest = found if fewest is None else min(fewest, found)
+    return fewest or 0
 
 
 def _require_encodable(kind: Kind, executor: Executor | None) -> None:
@@ -222,7 +233,7 @@ class _Builder:
         """Build every shard that is not there yet; the number of shards."""
         if self.elsewhere is not None:
             missing = (
-                (number, [row.contents for row in documents])
+                (number, distinct_texts([row.contents for row in documents])[0])
                 for number, documents in self._shards(dataset)
                 if not manifest.is_current(self.out / shard_name(number), self._wanted(documents))
             )
@@ -261,9 +272,12 @@ class _Builder:
 
     def _vectors(self, number: int, documents: list[Document]) -> Any:
         """What the index is given."""
-        if self.elsewhere is not None:
-            return self.elsewhere.blocks.shard(number, len(documents))
-        return KINDS[self.settings.kind].encode(self.encoder, [row.contents for row in documents], self.progress)
+        kind, texts = KINDS[self.settings.kind], [row.contents for row in documents]
+        if self.elsewhere is None:
+            return kind.encode_each(self.encoder, texts, self.progress)
+        distinct, places = distinct_texts(texts)
+        encoded = self.elsewhere.blocks.shard(number, len(distinct))
+        return kind.repeated(encoded, len(distinct), places, self.progress)
 
 
 def _hashes(root: Path, paths: Iterable[Path]) -> dict[str, str]:

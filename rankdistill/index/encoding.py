@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from rankdistill.index.base import Vectors
+from rankdistill.index.topk import Positions
 from rankdistill.space import Space
 
 ENCODED_AT_ONCE = 8192
@@ -46,6 +47,16 @@ class QueryEncoder(Protocol):
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """float32 `[n, dimension]`."""
         ...
+
+
+def distinct_texts(texts: Sequence[str]) -> tuple[list[str], Positions]:
+    """Each text once, in the order of first appearance; and where each of `texts` stands among these.
+
+    Encoded once, a text has one vector: in two batches its last bits may differ.
+    """
+    places: dict[str, int] = {}
+    rows = np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int64, len(texts))
+    return list(places), rows
 
 
 def encode(encoder: DocumentEncoder, texts: Sequence[str], progress: Progress) -> Vectors:

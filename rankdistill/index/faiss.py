@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,26 @@ from rankdistill._extras import require
 from rankdistill.errors import ConfigError, MissingDependencyError, OutputError
 from rankdistill.index.base import Ids, Scores, Vectors
 from rankdistill.index.documents import named, read_ids, write_ids
-from rankdistill.index.topk import best_first
+from rankdistill.index.topk import Positions, best_first
 from rankdistill.index.vectors import check_new, check_queries, normalised
 
 INDEX_FILE = "index.faiss"
-DEFAULT_SEARCH: Mapping[str, Mapping[str, float]] = {"HNSW": {"efSearch": 128}, "IVF": {"nprobe": 32}}
-"""Search parameters by the beginning of the factory string; FAISS's own (16 and 1) find too little."""
+DEFAULT_SEARCH: Mapping[str, Mapping[str, float]] = {
+    "HNSW": {"efSearch": 128},
+    "IVF": {"nprobe": 32},
+    "(IVF": {"quantizer_nprobe": 32},
+}
+"""Search parameters by what the factory string has in it, before or behind whatever else; FAISS's own (16 and 1) find
+too little."""
+
+BOUNDS = {name: (1, inf) for name in ("efSearch", "nprobe", "quantizer_efSearch", "quantizer_nprobe", "k_factor")}
+"""Outside them nothing is found, or FAISS stops in the midst of a search."""
+
+_NAMES = {"k_factor": "k_factor_rf"}
+"""Search parameters that `ParameterSpace` calls by another name."""
+
+_BUILDING = {"efConstruction", "verbose"}
+"""What `ParameterSpace` sets, but no search reads."""
 
 
 class FaissIndex:
@@ -34,7 +49,8 @@ class FaissIndex:
         dimension: length of a vector.
         similarity: `cosine` or `dot`.
         factory: FAISS factory string.
-        search_parameters: `efSearch`, `nprobe`, ... on top of `DEFAULT_SEARCH`.
+        search_parameters: `efSearch`, `nprobe`, `k_factor`, ... on top of `DEFAULT_SEARCH`; they reach the index behind
+            a transform, an `IDMap` or a `Refine`, and the quantizer of an IVF.
         threads: of `add` and training. HNSW graphs depend on the order in which threads link documents: only 1 gives
             the same bytes each time.
 
@@ -65,14 +81,16 @@ class FaissIndex:
 
     @property
     def native(self) -> Any:
-        """The object of FAISS that is searched, for calls that this class does not have."""
+        """The object of FAISS that is searched, for calls that this class does not have; its row `i` is `ids[i]`."""
         return self._index
 
     def set_search_parameters(self, given: Mapping[str, float]) -> None:
-        """Set `efSearch`, `nprobe`, ... for the searches to come."""
+        """Set `efSearch`, `nprobe`, ... for the searches to come; raises ConfigError for one that the index lacks."""
         for name, value in {**default_search(self.factory), **given}.items():
             try:
-                self._faiss.ParameterSpace().set_index_parameter(self._index, name, value)
+                if name in _BUILDING:
+                    raise RuntimeError("searches do not read it")
+                self._faiss.ParameterSpace().set_index_parameter(self._index, _NAMES.get(name, name), value)
             except RuntimeError as error:
                 raise _refused(f"a search parameter of {self.factory}", f"{name}={value}", error) from error
 
@@ -89,22 +107,26 @@ class FaissIndex:
         try:
             if not self._index.is_trained:
                 self._train(prepared)
-            self._index.add(prepared)
+            self._append(prepared)
         finally:
             self._faiss.omp_set_num_threads(before)
         self.ids.extend(ids)
 
     def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
+        positions, scores = self.find(vectors, k)
+        return named(positions, self.ids), scores
+
+    def find(self, vectors: Vectors, k: int) -> tuple[Positions, Scores]:
+        """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
         width = min(k, len(self.ids))
         if width == 0 or len(vectors) == 0:
-            return np.empty((len(vectors), width), object), np.empty((len(vectors), width), np.float32)
+            return np.empty((len(vectors), width), np.int64), np.empty((len(vectors), width), np.float32)
         scores, positions = self._index.search(self._prepared(vectors), width)
         if positions.min() < 0:
             scores[positions < 0] = -np.inf
-        positions, scores = best_first(positions, scores)
-        return named(positions, self.ids), scores
+        return best_first(positions, scores)
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""
@@ -145,6 +167,26 @@ class FaissIndex:
             index._index = _on_gpu(faiss, stored)
         return index
 
+    @property
+    def least_to_train(self) -> int:
+        """How many vectors the first `add` must bring; 0 without a training stage."""
+        return _least_to_train(self._faiss, self._index)
+
+    def require_trainable(self, texts: int) -> None:
+        """Raise ConfigError if `texts` distinct texts are too few to train on."""
+        if texts < self.least_to_train:
+            wanted = f"enough vectors to train {self.factory}, at least {self.least_to_train} that differ"
+            raise _refused(wanted, f"{texts} vectors", RuntimeError("there are no more distinct texts in a shard"))
+
+    def _append(self, vectors: Vectors) -> None:
+        try:
+            if "IDMap" in self.factory:
+                self._index.add_with_ids(vectors, np.arange(len(self.ids), len(self.ids) + len(vectors)))
+            else:
+                self._index.add(vectors)
+        except RuntimeError as error:
+            raise _refused(f"{self.factory} to take vectors", f"{len(vectors)} vectors", error) from error
+
     def _train(self, vectors: Vectors) -> None:
         try:
             self._index.train(vectors)
@@ -159,7 +201,32 @@ class FaissIndex:
 
 def default_search(factory: str) -> Mapping[str, float]:
     """The search parameters of an index of this factory string where none are given."""
-    return next((found for kind, found in DEFAULT_SEARCH.items() if factory.startswith(kind)), {})
+    return {name: value for part, found in DEFAULT_SEARCH.items() if part in factory for name, value in found.items()}
+
+
+def _least_to_train(faiss: Any, index: Any) -> int:
+    """Vectors that FAISS's training stops without: one a centroid, of every layer."""
+    index = faiss.downcast_index(index)
+    if index.is_trained:
+        return 0
+    if isinstance(index, faiss.IndexPreTransform):
+        chain = [faiss.downcast_VectorTransform(index.chain.at(place)) for place in range(index.chain.size())]
+        rotations = [256 for transform in chain if isinstance(transform, faiss.OPQMatrix)]
+        return max([1, *rotations, _least_to_train(faiss, index.index)])
+    if isinstance(index, faiss.IndexIDMap):
+        return _least_to_train(faiss, index.index)
+    if isinstance(index, faiss.IndexRefine):
+        return max(_least_to_train(faiss, part) for part in (index.base_index, index.refine_index))
+    found = [1]
+    if isinstance(index, faiss.IndexIVF) and isinstance(
+        faiss.downcast_index(index.quantizer), (faiss.IndexFlat, faiss.IndexHNSW, faiss.IndexIVF)
+    ):
+        found.append(index.nlist)
+    if isinstance(index, faiss.IndexHNSW):
+        found.append(_least_to_train(faiss, index.storage))
+    if hasattr(index, "pq"):
+        found.append(index.pq.ksub)
+    return max(int(least) for least in found)
 
 
 def parse_search_parameters(given: Sequence[str]) -> dict[str, float]:
@@ -210,7 +277,7 @@ def _has(distribution: str) -> bool:
 
 def _mapping_flag(faiss: Any, factory: str) -> int:
     """Inverted lists and flat codes are mapped by two mechanisms that exclude each other."""
-    return int(faiss.IO_FLAG_MMAP if factory.startswith("IVF") else faiss.IO_FLAG_MMAP_IFC)
+    return int(faiss.IO_FLAG_MMAP if "IVF" in factory else faiss.IO_FLAG_MMAP_IFC)
 
 
 def _on_gpu(faiss: Any, index: Any) -> Any:

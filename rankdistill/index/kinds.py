@@ -10,7 +10,9 @@ from rankdistill import bundles, space
 from rankdistill.errors import ConfigError
 from rankdistill.index import encoding, registry
 from rankdistill.index.encoding import Progress
+from rankdistill.index.multi_vector.base import texts_at
 from rankdistill.index.text.encoder import PlainTexts
+from rankdistill.index.topk import Positions
 from rankdistill.space import AnySpace, MultiVectorSpace, Space, SparseSpace, TextSpace
 
 
@@ -63,7 +65,8 @@ class Kind:
         space: class of its spaces.
         open_documents: `(model, backend, max_length)` -> the encoder of documents; the model is None for texts.
         open_queries: `(model, backend, max_length, space of the documents or None)` -> the encoder of queries.
-        encode: `(encoder, texts, progress)` -> what `Index.add` takes, for one shard.
+        encode: `(encoder, texts, progress)` -> what `Index.add` takes, for distinct texts of one shard.
+        some: `(what encode gives, places)` -> those rows, as often as they are named; None where texts stay texts.
         require: `(space of the documents, spaces of the queries, unaligned)`; raises SpaceMismatchError unless the one
             may be searched with the other. With `unaligned`, only what can be told without trust is checked.
         sharded: whether documents of different shards have scores that can be compared.
@@ -78,6 +81,22 @@ class Kind:
     require: Callable[[Any, Sequence[Any], bool], None]
     sharded: bool = True
     vocabulary: Callable[[Any], Sequence[str]] = lambda encoder: ()
+    some: Callable[[Any, Positions], Any] | None = lambda vectors, places: vectors[places]
+
+    def encode_each(self, encoder: Documents, texts: Sequence[str], progress: Progress) -> Any:
+        """What `Index.add` takes, for the texts of one shard: each is encoded once, however often it stands there."""
+        if self.some is None:
+            return self.encode(encoder, texts, progress)
+        distinct, places = encoding.distinct_texts(texts)
+        encoded = self.encode(encoder, distinct, progress)
+        return self.repeated(encoded, len(distinct), places, progress)
+
+    def repeated(self, encoded: Any, distinct: int, places: Positions, progress: Progress) -> Any:
+        """The rows at `places` of `encoded`, which has `distinct` rows."""
+        if self.some is None or distinct == len(places):
+            return encoded
+        progress(len(places) - distinct)
+        return self.some(encoded, places)
 
 
 def of_space(found: AnySpace) -> Kind:
@@ -197,8 +216,9 @@ MULTI_VECTOR = Kind(
     _open_multi_vector_queries,
     _encode_at_once,
     _require_multi_vector,
+    some=texts_at,
 )
-TEXT = Kind("text", TextSpace, _texts, _texts, _encode_at_once, _require_nothing, sharded=False)
+TEXT = Kind("text", TextSpace, _texts, _texts, _encode_at_once, _require_nothing, sharded=False, some=None)
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (DENSE, SPARSE, MULTI_VECTOR, TEXT)}
 """Add a kind here, its back ends in `registry.BACKENDS`."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rankdistill.errors import ConfigError
+from rankdistill.index import faiss
 from rankdistill.index.backend import Backend, IndexSettings
 from rankdistill.index.base import Index, Vectors
+from rankdistill.index.distinct import DistinctIndex, Positional
 from rankdistill.index.exact import ExactIndex
 from rankdistill.index.faiss import FaissIndex
 from rankdistill.index.lucene.backends import HNSW
 from rankdistill.index.multi_vector.backends import MULTI_VECTOR
 from rankdistill.index.sparse.backends import SPARSE
 from rankdistill.index.text.backends import TEXT
+from rankdistill.index.vectors import distinct_rows
 
 __all__ = ["BACKENDS", "IndexSettings", "create", "kinds_of", "load", "require_known"]
 
@@ -42,7 +45,13 @@ def _load_faiss(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) ->
 
 DENSE: Mapping[str, Backend] = {
     "exact": Backend(_create_exact, _load_exact),
-    "faiss": Backend(_create_faiss, _load_faiss, search_parameters=None),
+    "faiss": Backend(
+        _create_faiss,
+        _load_faiss,
+        search_parameters=None,
+        bounds=faiss.BOUNDS,
+        distinct=lambda settings: distinct_rows(settings.dimension, settings.similarity),
+    ),
     "lucene": HNSW,
 }
 
@@ -53,6 +62,10 @@ BACKENDS: Mapping[str, Mapping[str, Backend]] = {
     "text": TEXT,
 }
 """Kind of what is searched -> the back ends by name: how an index is made, how it is read."""
+
+
+USUAL_DIMENSIONS = (384, 768, 1024, 512, 256, 128, 96, 64, 32, 312, 16, 8)
+"""Lengths of vectors with which a FAISS factory string is tried while the model's is not known."""
 
 
 def names() -> list[str]:
@@ -72,12 +85,59 @@ def create(settings: IndexSettings, threads: int = 1) -> Index[Any]:
         ConfigError: the kind has no such back end, or the back end no such parameter.
     """
     require_known(settings)
-    return _backend(settings).create(settings, threads)
+    backend = _backend(settings)
+    made = backend.create(settings, threads)
+    # Those that have `distinct` are `Positional`.
+    return made if backend.distinct is None else DistinctIndex(cast(Positional, made), backend.distinct(settings))
+
+
+def require_factory(factory: str, search_parameters: Mapping[str, float]) -> None:
+    """Raise unless `factory` names a back end, or a FAISS index of vectors of some usual length.
+
+    For when the model is not there yet: whether its vectors have that length is told by `require_usable`.
+
+    Raises:
+        ConfigError: neither, or it lacks one of the search parameters.
+        MissingDependencyError: it is FAISS's, which is not installed.
+    """
+    if factory in names():
+        return
+    refused: ConfigError | None = None
+    for dimension in USUAL_DIMENSIONS:
+        try:
+            create(IndexSettings(dimension, "dot", factory, search_parameters))
+        except ConfigError as error:
+            refused = refused or error
+        else:
+            return
+    if refused is not None:
+        raise refused
+
+
+def require_usable(settings: IndexSettings, texts: Callable[[], int]) -> None:
+    """Raise unless an index of these settings can be made and trained; told before anything is encoded.
+
+    Args:
+        settings: of the index.
+        texts: how many distinct texts it will hold, or the smallest of its shards; asked only where one is trained.
+
+    Raises:
+        ConfigError: an unknown back end or parameter, a factory string that FAISS does not take for this dimension, or
+            fewer texts than it is trained on.
+        MissingDependencyError: the back end's library is not installed.
+    """
+    made = create(settings)
+    if isinstance(made, DistinctIndex) and isinstance(made.index, FaissIndex) and made.index.least_to_train > 1:
+        made.index.require_trainable(texts())
 
 
 def load(folder: Path, settings: IndexSettings, mmap: bool = True, gpu: bool = False) -> Index[Any]:
     """The index that was saved into `folder`."""
-    return _backend(settings).load(folder, settings, mmap, gpu)
+    backend = _backend(settings)
+    made = backend.load(folder, settings, mmap, gpu)
+    if backend.distinct is None:
+        return made
+    return DistinctIndex.load(folder, cast(Positional, made), backend.distinct(settings))
 
 
 def build_parameters(settings: IndexSettings) -> Mapping[str, Any]:

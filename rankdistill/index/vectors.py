@@ -8,6 +8,9 @@ import numpy as np
 
 from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
 from rankdistill.index.base import NOTHING, Vectors
+from rankdistill.index.distinct import Digests, Rows, digests_of
+
+_DIGESTED_AT_ONCE = 8192
 
 
 def check_new(ids: Sequence[str], vectors: Vectors, dimension: int, known: Iterable[str]) -> None:
@@ -18,6 +21,24 @@ def check_new(ids: Sequence[str], vectors: Vectors, dimension: int, known: Itera
     if bad.size:
         raise refused("finite vectors", f"NaN or infinity in the vector of document {ids[bad[0]]!r}")
     check_ids(ids, known)
+
+
+def distinct_rows(dimension: int, similarity: str) -> Rows:
+    """How dense vectors are told apart: by their bytes as they are compared, so that -0 is 0."""
+
+    def digests(vectors: Vectors) -> Digests:
+        def block(start: int) -> Vectors:
+            part = np.asarray(vectors[start : start + _DIGESTED_AT_ONCE], np.float32)
+            return np.ascontiguousarray((normalised(part) if similarity == "cosine" else part) + np.float32(0))
+
+        blocks = (block(start) for start in range(0, len(vectors), _DIGESTED_AT_ONCE))
+        return digests_of((row,) for part in blocks for row in part)
+
+    return Rows(
+        lambda ids, vectors, known: check_new(ids, vectors, dimension, known),
+        digests,
+        lambda vectors, places: vectors[places],
+    )
 
 
 def check_ids(ids: Sequence[str], known: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from rankdistill import files
+from rankdistill.index import registry
 from rankdistill.recipe.leaf.run import LeafRun
 from rankdistill.recipe.leaf.schema import LeafRecipe
 from rankdistill.recipe.scores.run import ScoresRun
@@ -51,9 +52,11 @@ def run(recipe: Recipe | LeafRecipe, on_step: Callable[[Step], Progress], comman
         embeddings, with their teacher.
 
     Raises:
+        ConfigError: an index factory that nothing understands, before anything is done.
         LockedError: another process runs in the same folder.
         RankdistillError: whatever a step raises.
     """
+    registry.require_factory(recipe.index.factory, recipe.index.search_parameters)
     planned = plan(recipe, command)
     with files.exclusive(recipe.folder):
         execute(planned.steps(), on_step)

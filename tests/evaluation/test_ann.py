@@ -16,12 +16,15 @@ from rankdistill.evaluation.ann import (
     Curve,
     Effort,
     Point,
+    exact_scores,
     least,
     parse_effort,
     recall_curves,
     recall_of,
+    share_of_best,
 )
 from rankdistill.evaluation.ann_report import curve_rows, needed_rows, write_report
+from rankdistill.index.base import NOTHING
 from tests.evaluation.test_report import Page
 from tests.evaluation.vectors import pairings, qrels_of
 
@@ -127,3 +130,15 @@ def test_what_is_written_can_be_read_and_the_page_is_whole(result: AnnRecall, tm
     assert page.open == []
     assert "tiny & small" in page.text
     assert (tmp_path / "ann.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_document_with_the_same_score_is_as_good_as_another() -> None:
+    """Of 30 copies, exact search returns ten and an index perhaps ten others."""
+    vectors = np.eye(4, dtype=np.float32)[[0] * 30 + [1, 2]]
+    scores = exact_scores([f"d{row}" for row in range(32)], vectors, "dot")
+    query = np.array([[1, 0.5, 0, 0]], np.float32)
+    truth = np.array([[f"d{row}" for row in range(10)]], object)
+    others = np.array([[*(f"d{row}" for row in range(20, 28)), "d30", NOTHING]], object)
+    wanted = scores(query, truth)
+    assert share_of_best(wanted, wanted) == 1
+    assert share_of_best(scores(query, others), wanted) == pytest.approx(0.8)

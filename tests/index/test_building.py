@@ -20,6 +20,7 @@ from rankdistill.errors import (
     SpaceMismatchError,
     StaleOutputError,
 )
+from rankdistill.evaluation.indexed import MemoryIndex
 from rankdistill.files import temporary_of
 from rankdistill.index import build, exact, faiss, load, registry
 from rankdistill.index.base import Vectors
@@ -192,8 +193,55 @@ def test_a_real_encoder_searches_as_sentence_transformers_does(
 def test_a_full_disk_is_an_error_that_says_so_and_leaves_no_file(tmp_path: Path, factory: str, file: str) -> None:
     """By themselves FAISS raises RuntimeError, and np.save an OSError without the reason."""
     index = registry.create(registry.IndexSettings(64, "dot", factory))
-    index.add([f"d{row}" for row in range(2000)], np.ones((2000, 64), np.float32))
+    vectors = np.random.default_rng(0).normal(size=(2000, 64)).astype(np.float32)
+    index.add([f"d{row}" for row in range(2000)], vectors)
     temporary_of(tmp_path / file).symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left on device"):
         index.save(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("factory", ["exact", "HNSW8"])
+def test_a_text_that_stands_often_is_encoded_once(tmp_path: Path, factory: str) -> None:
+    folder = write_beir(tmp_path / "data", {f"d{number}": f"text {number % 5}" for number in range(23)})
+    encoder, done = HashEncoder(), list[int]()
+    build(data.load(folder), "fake", tmp_path / "index", factory, 20, encoder=encoder, progress=done.append)
+    assert (encoder.encoded, sum(done)) == (5 + 3, 23)
+    found = load(tmp_path / "index").search_texts(["text 1"], 5, encoder)[0]
+    assert [hit.doc_id for hit in found] == ["d1", "d6", "d11", "d16", "d21"]
+    assert len({hit.score for hit in found}) == 1
+
+
+@pytest.mark.parametrize(
+    ("factory", "shard_size"),
+    [("nonsense", None), ("PQ7", None), ("IVF41,Flat", None), ("L2norm,IVF30,Flat", 35), ("PQ8", None), ("BFlat", None),
+     ("IMI2x4,Flat", None), ("ITQ16,LSH", None)],
+)  # fmt: skip
+def test_a_factory_that_cannot_be_used_is_refused_before_anything_is_encoded(
+    dataset: Dataset, tmp_path: Path, factory: str, shard_size: int | None
+) -> None:
+    encoder = HashEncoder()
+    with pytest.raises(ConfigError, match=r"factory string|enough vectors to train"):
+        build(dataset, "fake", tmp_path / "index", factory, shard_size, encoder=encoder)
+    if shard_size is None:
+        with pytest.raises(ConfigError, match=r"factory string|enough vectors to train"):
+            MemoryIndex(dataset, encoder, factory)
+    assert encoder.encoded == 0
+
+
+def test_copies_do_not_count_as_vectors_to_train_on(tmp_path: Path) -> None:
+    folder = write_beir(tmp_path / "data", {f"d{number}": f"text {number % 5}" for number in range(50)})
+    encoder = HashEncoder()
+    with pytest.raises(ConfigError, match=r"at least 6 that differ(.|\n)*5 vectors"):
+        build(data.load(folder), "fake", tmp_path / "index", "IVF6,Flat", encoder=encoder)
+    assert encoder.encoded == 0
+
+
+def write_beir(folder: Path, documents: dict[str, str]) -> Path:
+    """A data set of these documents, with one query."""
+    (folder / "qrels").mkdir(parents=True)
+    rows = [json.dumps({"_id": doc_id, "title": "", "text": text}) for doc_id, text in documents.items()]
+    (folder / "corpus.jsonl").write_text("\n".join(rows) + "\n")
+    (folder / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "text"}) + "\n")
+    (folder / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\nq\t{next(iter(documents))}\t1\n")
+    return folder

@@ -89,7 +89,82 @@ def test_faiss_defaults_are_not_used_for_the_search(vectors: Vectors, ids: list[
     assert built("IVF64,Flat", vectors, ids)._index.nprobe == 32
 
 
-@pytest.mark.parametrize("factory", ["Flat", "HNSW16", "IVF4,PQ16x4", "SQ8"])
+BEHIND = [
+    "IVF64,Flat", "L2norm,IVF64,Flat", "RR32,IVF64,Flat", "PCAR32,IVF64,Flat", "IDMap,IVF64,Flat",
+    "IDMap2,RR32,IVF64,Flat", "Pad64,IVF64,Flat", "IVF64,Flat,RFlat", "IVF64_HNSW32,Flat", "L2norm,IVF64(HNSW32),Flat",
+    "HNSW16", "RR32,HNSW16", "L2norm,HNSW16", "IDMap,HNSW16", "PCAR32,HNSW16,SQ8", "HNSW16,Flat,RFlat",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("factory", BEHIND)
+def test_defaults_reach_an_index_behind_whatever_stands_before(
+    vectors: Vectors, queries: Vectors, ids: list[str], oracle: ExactIndex, factory: str, tmp_path: Path
+) -> None:
+    library = faiss.import_faiss()
+    index = built(factory, vectors, ids)
+    truth = oracle.search(queries, 10)[0]
+    index.save(tmp_path)
+    for searched in (index, FaissIndex.load(tmp_path, "cosine", factory)):
+        assert recall(searched.search(queries, 10)[0], truth) > (0.85 if "IVF" in factory else 0.95)
+    given = built(factory, vectors, ids, search_parameters={"nprobe": 64} if "IVF" in factory else {"efSearch": 1000})
+    assert recall(given.search(queries, 10)[0], truth) > (0.99 if "PCA" not in factory else 0.94)
+    if "IVF" in factory:
+        ivf = library.extract_index_ivf(_inner(library, index.native))
+        assert ivf.nprobe == 32
+        if "HNSW" in factory:
+            assert library.downcast_index(ivf.quantizer).hnsw.efSearch == 128
+
+
+def _inner(library: Any, index: Any) -> Any:
+    """What is behind `IDMap` and `Refine`."""
+    index = library.downcast_index(index)
+    if isinstance(index, library.IndexIDMap):
+        return _inner(library, index.index)
+    return _inner(library, index.base_index) if isinstance(index, library.IndexRefine) else index
+
+
+def test_a_refined_index_takes_k_factor(vectors: Vectors, queries: Vectors, ids: list[str], oracle: ExactIndex) -> None:
+    truth = oracle.search(queries, 10)[0]
+    index = built("L2norm,PQ8x4,RFlat", vectors, ids)
+    one = recall(index.search(queries, 10)[0], truth)
+    index.set_search_parameters({"k_factor": 100})
+    assert recall(index.search(queries, 10)[0], truth) == 1.0 > one
+
+
+@pytest.mark.parametrize(
+    ("factory", "parameter"),
+    [("L2norm,Flat", "nprobe"), ("RR32,HNSW16", "nprobe"), ("L2norm,IVF8,Flat", "efSearch"), ("HNSW16", "k_factor"),
+     ("HNSW16", "efConstruction"), ("IDMap,IVF8,Flat", "ef_search")],
+)  # fmt: skip
+def test_a_parameter_that_the_index_does_not_have_is_refused_behind_a_prefix_too(factory: str, parameter: str) -> None:
+    with pytest.raises(ConfigError, match=parameter):
+        FaissIndex(32, "dot", factory, {parameter: 40})
+
+
+@pytest.mark.parametrize(
+    ("factory", "least"),
+    [("Flat", 0), ("HNSW16", 0), ("IVF16,Flat", 16), ("L2norm,IVF16,Flat", 16), ("IDMap,IVF16,Flat", 16),
+     ("PQ8x4", 16), ("IVF32,PQ8x4", 32), ("IVF4,PQ8x4fs", 16), ("HNSW16_PQ8x4", 16), ("IVF32,PQ8x4,RFlat", 32),
+     ("OPQ8,PQ8x4", 256), ("IVF20_HNSW8,Flat", 20), ("PCAR16,IVF24,Flat", 24), ("PQ8x4,Refine(PQ8x5)", 32)],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore")
+def test_what_training_needs_at_least_is_known_beforehand(
+    vectors: Vectors, ids: list[str], factory: str, least: int
+) -> None:
+    index = FaissIndex(32, "cosine", factory)
+    assert index.least_to_train == least
+    if least:
+        with pytest.raises(ConfigError, match="enough vectors to train"):
+            index.require_trainable(least - 1)
+        index.require_trainable(least)
+        with pytest.raises(ConfigError, match="enough vectors to train"):
+            index.add(ids[: least - 1], vectors[: least - 1])
+        index = FaissIndex(32, "cosine", factory)
+        index.add(ids[:least], vectors[:least])
+        assert len(index.ids) == least
+
+
+@pytest.mark.parametrize("factory", ["Flat", "HNSW16", "IVF4,PQ16x4", "SQ8", "L2norm,IVF8,Flat"])
 @pytest.mark.parametrize("mmap", [True, False])
 def test_save_and_load_give_the_same_answers(
     vectors: Vectors, queries: Vectors, ids: list[str], tmp_path: Path, factory: str, mmap: bool
@@ -101,7 +176,7 @@ def test_save_and_load_give_the_same_answers(
         assert (old == new).all()
 
 
-@pytest.mark.parametrize("factory", ["Flat", "HNSW16", "IVF8,Flat"])
+@pytest.mark.parametrize("factory", ["Flat", "HNSW16", "IVF8,Flat", "L2norm,IVF8,Flat"])
 def test_mmap_maps_the_file(vectors: Vectors, ids: list[str], tmp_path: Path, factory: str) -> None:
     built(factory, vectors, ids).save(tmp_path)
     loaded = FaissIndex.load(tmp_path, "cosine", factory, mmap=True)

@@ -9,6 +9,7 @@ import pytest
 from rankdistill.errors import ConfigError
 from rankdistill.index import registry
 from rankdistill.index.base import Vectors
+from rankdistill.index.distinct import DistinctIndex
 from rankdistill.index.exact import ExactIndex
 from rankdistill.index.faiss import FaissIndex
 
@@ -33,7 +34,9 @@ def test_a_back_end_agrees_with_the_oracle_before_and_after_saving(
 
 @pytest.mark.parametrize("factory", ["Flat", "HNSW8", "IVF4,Flat"])
 def test_a_factory_string_that_is_no_back_ends_name_is_faisss(factory: str) -> None:
-    assert isinstance(registry.create(registry.IndexSettings(32, "dot", factory)), FaissIndex)
+    made = registry.create(registry.IndexSettings(32, "dot", factory))
+    assert isinstance(made, DistinctIndex)
+    assert isinstance(made.index, FaissIndex)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +72,16 @@ def test_defaults_lie_within_the_bounds(kind: str) -> None:
         registry.require_known(
             registry.IndexSettings(8, "dot", name, build_parameters=backend.build_defaults, kind=kind)
         )
+
+
+@pytest.mark.parametrize("factory", ["exact", "lucene", "seismic", "bm25", "HNSW32", "IVF256,PQ48np", "L2norm,PQ96"])
+def test_a_factory_of_some_usual_dimension_passes(factory: str) -> None:
+    registry.require_factory(factory, {})
+
+
+@pytest.mark.parametrize(
+    ("factory", "search"), [("HNWS32", {}), ("BFlat", {}), ("IMI2x8,Flat", {}), ("Flat", {"nprobe": 4.0})]
+)
+def test_a_factory_that_nothing_understands_is_refused_without_a_model(factory: str, search: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=r"factory string|search parameter"):
+        registry.require_factory(factory, search)

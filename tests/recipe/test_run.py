@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from rankdistill.errors import ConfigError
 from rankdistill.index import load
+from rankdistill.index.recipes import IndexRecipe
 from rankdistill.recipe.run import plan, run
 from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.schema import Recipe
@@ -62,6 +64,14 @@ def test_a_whole_run_reports_every_system_and_is_not_done_twice(recipe: Recipe) 
     assert "candidates" not in third.ran
     assert "scores" not in third.ran
     assert {"student-distilled", "index-distilled", "evaluate-test-distilled"} <= set(third.ran)
+
+
+def test_an_index_that_nothing_can_build_is_refused_before_the_first_step(recipe: Recipe) -> None:
+    recorder = Recorder()
+    with pytest.raises(ConfigError, match="HNWS"):
+        run(recipe.model_copy(update={"index": IndexRecipe(factory="HNWS32")}), recorder)
+    assert recorder.ran == []
+    assert not recipe.folder.exists()
 
 
 def test_an_interrupted_run_goes_on_with_the_step_it_was_in(recipe: Recipe) -> None:

@@ -13,6 +13,7 @@ from rankdistill.index.lucene.bm25 import LuceneBm25Index, require_language
 from rankdistill.index.lucene.impact import LuceneImpactIndex
 from rankdistill.index.lucene.quantisation import FACTOR
 from rankdistill.index.sparse.base import SparseVectors
+from rankdistill.index.vectors import distinct_rows
 
 
 def _create_impact(settings: IndexSettings, threads: int) -> Index[SparseVectors]:
@@ -61,4 +62,5 @@ HNSW = Backend(
     tuple(hnsw.SEARCH_PARAMETERS),
     hnsw.BUILD_PARAMETERS,
     hnsw.BOUNDS,
+    lambda settings: distinct_rows(settings.dimension, settings.similarity),
 )

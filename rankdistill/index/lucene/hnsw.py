@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from rankdistill.index.base import Ids, Scores, Vectors
-from rankdistill.index.documents import read_ids, write_ids
+from rankdistill.index.documents import named, read_ids, write_ids
 from rankdistill.index.lucene.folder import Classes, LuceneFolder
 from rankdistill.index.lucene.hits import search_all
+from rankdistill.index.topk import Positions, best_first
 from rankdistill.index.vectors import check_new, check_queries, normalised, refused
 
 BUILD_PARAMETERS: Mapping[str, float] = {"M": 16, "efConstruction": 100}
@@ -49,6 +50,7 @@ class LuceneHnswIndex:
         build = {**BUILD_PARAMETERS, **build_parameters}
         self._depth = int({**SEARCH_PARAMETERS, **search_parameters}["efSearch"])
         self._arguments: Any = None
+        self._places: dict[str, int] = {}
         arguments = ["-collection", "JsonDenseVectorCollection", "-generator", "DenseVectorDocumentGenerator"]
         graph = ["-M", str(int(build["M"])), "-efC", str(int(build["efConstruction"]))]
         self._lucene = LuceneFolder(
@@ -76,18 +78,28 @@ class LuceneHnswIndex:
         self.ids.extend(ids)
 
     def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
-        """See `Index.search`; the result has `min(k, documents)` columns, equal scores in the order of the ids.
+        """See `Index.search`; the result has `min(k, documents)` columns.
 
         Lucene returns no more than `efSearch` documents, which is raised to their number where it is smaller.
         """
+        positions, scores = self.find(vectors, k)
+        return named(positions, self.ids), scores
+
+    def find(self, vectors: Vectors, k: int) -> tuple[Positions, Scores]:
+        """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
         width = min(k, len(self.ids))
         rows = normalised(np.asarray(vectors, np.float32))
         searcher = self._lucene.opened()
         self._arguments.efSearch = max(self._depth, width)  # the searcher reads it at each query
         ids, scores = search_all(searcher, rows.tolist(), width, None, self._lucene.subject)
-        cosines = 2 * scores - 1
-        return ids, cosines if self.similarity == "cosine" else cosines * np.linalg.norm(vectors, axis=1)[:, None]
+        if len(self._places) != len(self.ids):
+            self._places = {name: place for place, name in enumerate(self.ids)}
+        places = [self._places.get(name, -1) for name in ids.ravel().tolist()]
+        scores = 2 * scores - 1
+        if self.similarity != "cosine":
+            scores = scores * np.linalg.norm(vectors, axis=1)[:, None]
+        return best_first(np.array(places, np.int64).reshape(ids.shape), scores)
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""

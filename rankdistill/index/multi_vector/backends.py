@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rankdistill.index.backend import Backend, IndexSettings
 from rankdistill.index.base import Index
+from rankdistill.index.multi_vector.base import distinct_rows
 from rankdistill.index.multi_vector.exact import ExactMaxSimIndex
 from rankdistill.index.multi_vector.token_ivf import BOUNDS, BUILD_PARAMETERS, SEARCH_PARAMETERS, TokenIvfIndex
 from rankdistill.inference.token_vectors import TokenVectors
@@ -33,7 +34,12 @@ def _load_token_ivf(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool
 MULTI_VECTOR: Mapping[str, Backend] = {
     "exact": Backend(_create_exact, _load_exact),
     "token-ivf": Backend(
-        _create_token_ivf, _load_token_ivf, tuple(BUILD_PARAMETERS), tuple(SEARCH_PARAMETERS), bounds=BOUNDS
+        _create_token_ivf,
+        _load_token_ivf,
+        tuple(BUILD_PARAMETERS),
+        tuple(SEARCH_PARAMETERS),
+        bounds=BOUNDS,
+        distinct=lambda settings: distinct_rows(settings.dimension),
     ),
 }
 """Name -> back end."""

@@ -13,8 +13,10 @@ import numpy as np
 
 from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
 from rankdistill.index.arrays import read_array, write_array
+from rankdistill.index.distinct import Digests, Rows, digests_of
+from rankdistill.index.topk import Positions
 from rankdistill.index.vectors import check_ids, check_k, refused
-from rankdistill.inference.token_vectors import TokenVectors
+from rankdistill.inference.token_vectors import TokenVectors, of_texts
 
 SIMILARITIES = ("maxsim", "meanmaxsim")
 VECTORS_FILE, STARTS_FILE = "token_vectors.npy", "starts.npy"
@@ -41,6 +43,25 @@ def check_new(ids: Sequence[str], documents: TokenVectors, dimension: int, known
         text = int(np.searchsorted(documents.starts, bad[0], side="right")) - 1
         raise refused("finite vectors", f"NaN or infinity in a token of document {ids[text]!r}")
     check_ids(ids, known)
+
+
+def distinct_rows(dimension: int) -> Rows:
+    """How texts' token vectors are told apart: by the bytes of all tokens, in order, -0 taken for 0."""
+
+    def digests(documents: TokenVectors) -> Digests:
+        each = (documents[place] for place in range(len(documents)))
+        return digests_of((np.ascontiguousarray(one, np.float32) + np.float32(0),) for one in each)
+
+    return Rows(
+        lambda ids, documents, known: check_new(ids, documents, dimension, known),
+        digests,
+        texts_at,
+    )
+
+
+def texts_at(documents: TokenVectors, places: Positions) -> TokenVectors:
+    """The token vectors of the texts at `places`, as often as they stand there; copied."""
+    return of_texts([documents[place] for place in places.tolist()], documents.dimension)
 
 
 def check_queries(queries: TokenVectors, dimension: int, k: int) -> None:

@@ -21,7 +21,7 @@ from rankdistill.index.multi_vector.base import (
     read_vectors,
     write_vectors,
 )
-from rankdistill.index.topk import best_first
+from rankdistill.index.topk import Positions, best_first
 from rankdistill.inference.token_vectors import TokenVectors, joined, max_sim, of_texts
 from rankdistill.mining.top_k import top_indices
 
@@ -85,6 +85,11 @@ class TokenIvfIndex:
 
     def search(self, vectors: TokenVectors, k: int) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
+        positions, best = self.find(vectors, k)
+        return named(positions, self.ids), best
+
+    def find(self, vectors: TokenVectors, k: int) -> tuple[Positions, Scores]:
+        """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
         width = min(k, len(self.ids))
         positions = np.full((len(vectors), width), -1, np.int64)
@@ -99,7 +104,7 @@ class TokenIvfIndex:
             ordered, values = best_first(found[None], scores)
             kept = min(width, len(found))
             positions[row, :kept], best[row, :kept] = ordered[0, :kept], values[0, :kept]
-        return named(positions, self.ids), best
+        return positions, best
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from rankdistill.index.backend import Backend, IndexSettings
 from rankdistill.index.base import Index
 from rankdistill.index.lucene.backends import IMPACT
-from rankdistill.index.sparse.base import SparseVectors
+from rankdistill.index.sparse.base import SparseVectors, distinct_rows
 from rankdistill.index.sparse.exact import ExactSparseIndex
 from rankdistill.index.sparse.seismic import BOUNDS, BUILD_PARAMETERS, SEARCH_PARAMETERS, SeismicIndex
 
@@ -32,7 +32,13 @@ def _load_seismic(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) 
 SPARSE: Mapping[str, Backend] = {
     "exact": Backend(_create_exact, _load_exact),
     "seismic": Backend(
-        _create_seismic, _load_seismic, tuple(BUILD_PARAMETERS), tuple(SEARCH_PARAMETERS), BUILD_PARAMETERS, BOUNDS
+        _create_seismic,
+        _load_seismic,
+        tuple(BUILD_PARAMETERS),
+        tuple(SEARCH_PARAMETERS),
+        BUILD_PARAMETERS,
+        BOUNDS,
+        lambda settings: distinct_rows(settings.dimension),
     ),
     "lucene": IMPACT,
 }

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rankdistill.errors import DataError, SpaceMismatchError
+from rankdistill.index.distinct import Digests, Rows, digests_of
 from rankdistill.index.vectors import check_ids, check_k, refused
 
 SparseVectors: TypeAlias = Any
@@ -29,6 +30,24 @@ def check_new(ids: Sequence[str], vectors: SparseVectors, dimension: int, known:
         row = int(np.searchsorted(vectors.indptr, bad[0], side="right")) - 1
         raise refused("finite weights", f"NaN or infinity in the vector of document {ids[row]!r}")
     check_ids(ids, known)
+
+
+def distinct_rows(dimension: int) -> Rows:
+    """How sparse vectors are told apart: by their terms and weights, without the terms of weight 0."""
+
+    def digests(vectors: SparseVectors) -> Digests:
+        whole = vectors.astype(np.float32, copy=True)
+        whole.sum_duplicates()
+        whole.eliminate_zeros()
+        terms, weights = whole.indices.astype(np.int64), whole.data
+        rows = (slice(*whole.indptr[row : row + 2]) for row in range(whole.shape[0]))
+        return digests_of((terms[row], weights[row]) for row in rows)
+
+    return Rows(
+        lambda ids, vectors, known: check_new(ids, vectors, dimension, known),
+        digests,
+        lambda vectors, places: vectors[places],
+    )
 
 
 def check_queries(vectors: SparseVectors, dimension: int, k: int) -> None:

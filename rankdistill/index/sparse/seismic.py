@@ -23,7 +23,7 @@ from rankdistill.index.arrays import damaged
 from rankdistill.index.base import Ids, Scores
 from rankdistill.index.documents import named, read_ids, write_ids
 from rankdistill.index.sparse.base import SparseVectors, check_new, check_queries
-from rankdistill.index.topk import best_first
+from rankdistill.index.topk import Positions, best_first
 from rankdistill.index.vectors import refused
 
 INDEX_FILE = "seismic.index.seismic"
@@ -115,6 +115,11 @@ class SeismicIndex:
 
     def search(self, vectors: SparseVectors, k: int) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
+        positions, best = self.find(vectors, k)
+        return named(positions, self.ids), best
+
+    def find(self, vectors: SparseVectors, k: int) -> tuple[Positions, Scores]:
+        """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
         width = min(k, len(self.ids))
         positions = np.full((vectors.shape[0], width), -1, np.int64)
@@ -125,7 +130,7 @@ class SeismicIndex:
                 positions[int(row), column], scores[int(row), column] = int(position), score
         empty = positions < 0
         ordered, best = best_first(np.where(empty, np.iinfo(np.int64).max, positions), scores)
-        return named(np.where(np.isneginf(best), -1, ordered), self.ids), best
+        return np.where(np.isneginf(best), -1, ordered), best
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from rankdistill.errors import DataError
+from rankdistill.index import registry
 from rankdistill.index.base import NOTHING
+from rankdistill.index.distinct import DistinctIndex
 from rankdistill.index.exact import ExactIndex
 from rankdistill.index.lucene.hnsw import LuceneHnswIndex
 
@@ -60,3 +62,28 @@ def test_a_dot_product_needs_unit_length(vectors: Any) -> None:
     with pytest.raises(DataError, match="unit length"):
         index.add([f"d{row}" for row in range(250)], vectors)
     assert index.ids == []
+
+
+def test_copies_are_one_document_of_lucene_and_are_found_in_insertion_order(vectors: Any, tmp_path: Path) -> None:
+    rows = np.concatenate([np.arange(249), np.full(400, 5)])
+    np.random.default_rng(3).shuffle(rows)
+    ids = [f"d{number}" for number in range(len(rows))]
+    settings = registry.IndexSettings(16, "cosine", "lucene", {"efSearch": 200})
+    index = registry.create(settings)
+    index.add(ids, vectors[rows])
+    index.save(tmp_path)
+    loaded = registry.load(tmp_path, settings)
+    assert isinstance(loaded, DistinctIndex)
+    assert len(loaded.index.ids) == 249
+    assert loaded.ids == ids
+    queries = vectors[:20] + np.float32(0.1)
+    names, scores = loaded.search(queries, 20)
+    # In float64: float32 products of equal vectors may differ in their last bits, and then `exact` breaks no tie.
+    documents, wanted = (
+        given / np.linalg.norm(given, axis=1, keepdims=True)
+        for given in (vectors[rows].astype(float), queries.astype(float))
+    )
+    cosines = (wanted @ documents.T).round(10)
+    best = np.argsort(-cosines, axis=1, kind="stable")[:, :20]
+    assert (names == np.array(ids, object)[best]).mean() > 0.99
+    np.testing.assert_allclose(scores, np.take_along_axis(cosines, best, axis=1), atol=1e-5)
