@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rankdistill.data import lines
+from rankdistill.data import json_lines, lines
 from rankdistill.data.bad_rows import BadRows, Mode
+from rankdistill.data.values import whole
 from rankdistill.data.writer import write_lines
 from rankdistill.formats.rows import RowError, get, identifier, sequence, text
 
@@ -62,12 +63,14 @@ def read(path: Path, mode: Mode = "strict") -> tuple[list[Turn], list[str]]:
     bad, turns, has_history = BadRows(mode), [], False
     seen: set[str] = set()
     for number, line in lines.numbered(found):
+        if not line.strip():
+            continue
         try:
-            record = json.loads(line)
+            record = json_lines.parse_object(line)
             turn = _parse(record)
             if turn.turn_id in seen:
                 raise RowError(f"duplicate id {turn.turn_id!r}")
-        except ValueError as error:
+        except RowError as error:
             bad.add(found, number, str(error))
             continue
         has_history = has_history or "history" in record
@@ -96,9 +99,12 @@ def _parse(record: Any) -> Turn:
     turn_id = identifier(get(record, "_id"))
     utterance = text(record.get("text") or record.get("utterance"), "the utterance")
     history = sequence(record.get("history") or [], "'history'")
-    return Turn(
-        turn_id, utterance, tuple(map(_message, history)), dict(_rewrites(record)), record.get("metadata") or {}
-    )
+    metadata = record.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise RowError(f"'metadata' is {metadata!r:.80}, not an object")
+    if "turn" in metadata:
+        whole(metadata["turn"], "'turn' of 'metadata'")
+    return Turn(turn_id, utterance, tuple(map(_message, history)), dict(_rewrites(record)), metadata)
 
 
 def _message(value: Any) -> Message:

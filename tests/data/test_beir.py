@@ -114,7 +114,7 @@ def test_a_unicode_line_separator_inside_a_text_ends_no_row(folder: Path) -> Non
         ("corpus.jsonl", "[1]", 4, "a JSON list, not an object"),
         ("corpus.jsonl", {"text": "no id"}, 4, "missing '_id'"),
         ("corpus.jsonl", {"_id": "d9"}, 4, "missing 'text'"),
-        ("corpus.jsonl", {"_id": 9, "text": "t"}, 4, "'_id' is 9, not a string"),
+        ("corpus.jsonl", {"_id": 9.5, "text": "t"}, 4, "the '_id' 9.5 is neither text nor a whole number"),
         ("corpus.jsonl", {"_id": " ", "text": "t"}, 4, "empty '_id'"),
         ("corpus.jsonl", {"_id": "d1", "text": "t"}, 4, "duplicate id 'd1', first in line 1"),
         ("corpus.jsonl", {"_id": "d9", "text": " "}, 4, "empty text (and no title) in document 'd9'"),

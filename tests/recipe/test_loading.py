@@ -54,7 +54,7 @@ def test_overrides_reach_nested_settings(tmp_path: Path) -> None:
         ("name: r\nmine: {sources: [spalde]}\n", [], "mine: .*sparse:MODEL.*'spalde'"),
         ("name: r\nmine: {sources: [dense]}\n", [], "dense:MODEL"),
         ("name: r\nmine: {sources: [bm25, bm25]}\n", [], "its own name"),
-        ("name: r\nmine: {ranks: 1:30}\n", [], "mine.ranks: .*quotes"),
+        ("name: r\nmine: {ranks: 90}\n", [], "mine.ranks: .*quotes"),
         ("name: r\nmine: {ranks: ['dense=1:30']}\n", [], "ranks and samples of what chooses"),
         ("name: r\nmine: {ranks: '1:60'}\n", [], "ranks within the depth 50"),
         ("name: r\nmine: {sample: 0}\n", [], "sample of at least 1"),

@@ -1,0 +1,31 @@
+"""The columns of a line of text, between tabs or white space."""
+
+from __future__ import annotations
+
+from rankdistill.data.lines import MARK
+from rankdistill.data.values import RowError
+
+
+def split(line: bytes, separator: str | None = None) -> list[str]:
+    """The columns of a line; none for a blank one.
+
+    Args:
+        line: as `lines.numbered` gives it.
+        separator: between columns; None: spaces and tabs, as many as there are. White space of other alphabets (a
+            no-break space, U+2028) separates nothing, as in trec_eval.
+
+    Raises:
+        RowError: broken UTF-8, or a column in quotes, which are no part of such files.
+    """
+    line = line.removeprefix(MARK)  # files that begin with one may have been joined
+    if not line.strip():
+        return []
+    parts = line.split() if separator is None else line.rstrip(b"\r\n").split(separator.encode())
+    try:
+        columns = [part.decode() for part in parts]
+    except UnicodeDecodeError as error:
+        raise RowError(f"broken UTF-8: {error.reason}") from error
+    for column in columns:
+        if column[:1] == column[-1:] == '"' and len(column) > 1:
+            raise RowError(f"the column {column:.80} stands in quotes, which would become part of it")
+    return columns
