@@ -1,8 +1,8 @@
 """YAML whose values are what a reader of the file takes them for; every settings file comes through here.
 
 PyYAML follows YAML 1.1, in which `yes` is true, 5_5 is 55, 010 is 8 and 1:30 is 90, and of a key that stands there
-twice the last counts. Here only `true` and `false` are booleans (the answers `yes` and `no` of a language model stay texts),
-1e-5 is a number, dates and 1:30 are texts, and other numbers that are not plain are refused, as are doubled keys.
+twice the last counts. Here only `true` and `false` are booleans (the answers `yes` and `no` of a language model stay
+texts), 1e-5 is a number, dates and 1:30 are texts; other numbers that are not plain are refused, as are doubled keys.
 """
 
 from __future__ import annotations

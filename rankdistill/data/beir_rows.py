@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from rankdistill.data import lines, values
 from rankdistill.data.bad_rows import BadRows
-from rankdistill.data.columns import split
+from rankdistill.data.columns import refuse_quotes, split
 from rankdistill.data.json_lines import parse_object
 from rankdistill.data.values import RowError, identifier
 from rankdistill.records import Document, Qrel, Query
@@ -115,12 +115,15 @@ def parse_qrels(
 
 
 def _parse_qrel(line: bytes, query_ids: Set[str], doc_ids: Set[str]) -> Qrel:
-    columns = split(line, "\t")
+    columns = split(line, "\t", quotes=True)
     if len(columns) != len(QRELS_HEADER):
         raise RowError(f"{len(columns)} columns, not {len(QRELS_HEADER)} separated by tabs")
     # tools take -1 and -2 for marks of their own and write beside their tables
     label = max(0, values.label(columns[2], "score"))
     qrel = Qrel(identifier(columns[0], "query id"), identifier(columns[1], "document id"), label)
+    for identifier_, known in ((qrel.query_id, query_ids), (qrel.doc_id, doc_ids)):
+        if identifier_ not in known:
+            refuse_quotes(identifier_)
     if qrel.query_id not in query_ids:
         raise RowError(f"unknown query {qrel.query_id!r}")
     if qrel.doc_id not in doc_ids:

@@ -85,7 +85,7 @@ def label(value: Any, name: str = "label") -> int:
 
 
 def number(value: Any, name: str = "score") -> float:
-    """A finite number, from a number or from plain decimal digits (with point, exponent); RowError for anything else."""
+    """A finite number, from a number or plain decimal digits (with point, exponent); RowError for another value."""
     if isinstance(value, str):
         written = value.strip(_BLANKS)
         if not _NUMBER.fullmatch(written) and not _NOT_FINITE.fullmatch(written):

@@ -47,7 +47,7 @@ def _parts(source: Source) -> list[Path]:
 
 
 def _read(source: Source) -> Iterator[Row]:
-    rows = read_columns(source, 3, " ".join(QRELS_HEADER))
+    rows = read_columns(source, 3, " ".join(QRELS_HEADER), quotes=True)  # `load` has seen to them
     return source.parse(((line, columns) for line, columns in rows if line > 1), _parse)
 
 

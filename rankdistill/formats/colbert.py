@@ -1,7 +1,7 @@
 """ColBERTv2's training examples: `[qid, [pid, score], ...]`, one JSON list a line.
 
-Flat lines are read too: `[qid, pid, score, pid, score, ...]`, and `[qid, positive, negative, ...]` without scores. Which
-of the two holds for the whole file: one score that is written with a point or an exponent says that there are scores.
+Flat lines are read too: `[qid, pid, score, pid, score, ...]`, and `[qid, positive, negative, ...]` without scores. The
+whole file is one or the other: a single number with a point or an exponent says that there are scores.
 Which document is the positive is not kept where there are scores; written lines start with the positives.
 """
 

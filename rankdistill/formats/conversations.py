@@ -18,6 +18,7 @@ from rankdistill.data import json_lines, lines
 from rankdistill.data.bad_rows import BadRows, Mode
 from rankdistill.data.values import whole
 from rankdistill.data.writer import write_lines
+from rankdistill.errors import DataError
 from rankdistill.formats.rows import RowError, get, identifier, sequence, text
 
 ROLES = ("user", "system")
@@ -77,7 +78,19 @@ def read(path: Path, mode: Mode = "strict") -> tuple[list[Turn], list[str]]:
         seen.add(turn.turn_id)
         turns.append(turn)
     bad.finish(f"turns of conversations in {found}")
+    if not turns and not bad.reports:
+        raise nothing(found)
     return turns if has_history else with_history(turns), bad.reports
+
+
+def nothing(path: Path) -> DataError:
+    """The error about a file without a turn."""
+    return DataError(
+        expected=f"turns of conversations in {path}",
+        got="an empty file",
+        consequence="nothing was used",
+        remedy="give the right file",
+    )
 
 
 def write(path: Path, turns: Iterable[Turn]) -> None:

@@ -15,7 +15,7 @@ from rankdistill.data import json_lines, lines
 from rankdistill.data.bad_rows import BadRows, Mode
 from rankdistill.data.values import whole
 from rankdistill.errors import ConfigError, DataError
-from rankdistill.formats.conversations import Message, Turn, with_history
+from rankdistill.formats.conversations import Message, Turn, nothing, with_history
 from rankdistill.formats.rows import RowError, get, identifier, sequence, text
 
 HUMAN, AUTOMATIC = "rewrite", "auto_rewrite"
@@ -53,6 +53,8 @@ def read(path: Path, layout: str, mode: Mode = "strict") -> tuple[list[Turn], li
             bad.add(path, number, str(error))
     bad.finish(f"conversations in the layout {layout} in {path}")
     found = list(turns.values())
+    if not found and not bad.reports:
+        raise nothing(path)
     return with_history(found) if layout == "topiocqa" else found, bad.reports
 
 

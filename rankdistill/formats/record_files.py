@@ -46,7 +46,9 @@ def read_records(path: Path, source: Source) -> Iterator[tuple[int, Any]]:
         yield line_number, value
 
 
-def read_columns(source: Source, count: int, layout: str, separator: str | None = "\t") -> Iterator[tuple[int, Any]]:
+def read_columns(
+    source: Source, count: int, layout: str, separator: str | None = "\t", quotes: bool = False
+) -> Iterator[tuple[int, Any]]:
     """(line, columns) of each text line with `count` columns; others are rejected.
 
     Args:
@@ -54,10 +56,11 @@ def read_columns(source: Source, count: int, layout: str, separator: str | None 
         count: how many columns a line must have.
         layout: their names, for the message.
         separator: between columns; None: any white space.
+        quotes: a column may stand in quotes, which are part of it.
     """
     for line_number, line in lines.numbered(source.path):
         try:
-            columns = split(line, separator)
+            columns = split(line, separator, quotes)
         except RowError as error:
             source.reject(line_number, str(error))
             continue
