@@ -15,6 +15,10 @@ from rankdistill.errors import DataError
 Rows = Iterable[Mapping[str, Any]]
 
 
+IDS = {"_id", "id", *QRELS_HEADER[:2]}
+"""Columns of ids."""
+
+
 class Tables(NamedTuple):
     """The tables of a hub data set, each split name -> rows."""
 
@@ -28,8 +32,23 @@ def download(name: str) -> Tables:
     datasets = require("datasets", "fetching a data set from the hub")
     configurations = datasets.get_dataset_config_names(name)
     own = next((held for held in ("default", "qrels") if held in configurations), None)
-    qrels = datasets.load_dataset(name, own) if own else datasets.load_dataset(f"{name}-qrels")
-    return Tables(datasets.load_dataset(name, "corpus"), datasets.load_dataset(name, "queries"), qrels)
+    qrels = _load(datasets, name, own) if own else _load(datasets, f"{name}-qrels")
+    return Tables(_load(datasets, name, "corpus"), _load(datasets, name, "queries"), qrels)
+
+
+def _load(datasets: Any, *names: str) -> Any:
+    """The tables of one configuration; ids of CSV files as they are written, not as the numbers that they look like."""
+    found = datasets.load_dataset(*names)
+    as_numbers = {
+        column
+        for table in found.values()
+        if getattr(table.info, "builder_name", None) == "csv"
+        for column in IDS & set(table.column_names)
+        if "string" not in str(table.features[column].dtype)
+    }
+    if not as_numbers:
+        return found
+    return datasets.load_dataset(*names, converters=dict.fromkeys(sorted(as_numbers), str), keep_default_na=False)
 
 
 def convert(tables: Tables) -> Collection:

@@ -99,7 +99,7 @@ def number(value: Any, name: str = "score") -> float:
     else:
         raise RowError(f"the {name} {value!r:.80} is no number")
     if not math.isfinite(found):
-        raise RowError(f"the {name} {found!r} is not finite")
+        raise RowError(f"the {name} {value!r:.80} is not finite")
     return found
 
 

@@ -98,6 +98,25 @@ def test_labels_of_the_hub_that_are_whole_are_read_however_they_are_stored(rankd
     assert load(tmp_path / "fetched").qrels("test") == {"q1": {"d1": 1}, "q2": {"d2": 2}}
 
 
+@pytest.mark.usefixtures("cached")
+def test_ids_in_csv_files_of_the_hub_stay_as_they_are_written(rankdistill: Run, tmp_path: Path) -> None:
+    hub = published(tmp_path / "tables", "1", "1")
+    for name in ("qrels", "corpus", "queries"):
+        (hub / f"{name}.jsonl").unlink()
+    (hub / "README.md").write_text(
+        "---\nconfigs:\n"
+        "- config_name: default\n  data_files: [{split: test, path: qrels.csv}]\n"
+        "- config_name: corpus\n  data_files: [{split: corpus, path: corpus.csv}]\n"
+        "- config_name: queries\n  data_files: [{split: queries, path: queries.csv}]\n---\n"
+    )
+    (hub / "corpus.csv").write_text("_id,title,text\n007,,red river\n7,,a violin\n", encoding="utf-8-sig")
+    (hub / "queries.csv").write_text("_id,text\n01,river\n2,violin\n", encoding="utf-8-sig")
+    (hub / "qrels.csv").write_text("query-id,corpus-id,score\n01,007,1\n2,7,2\n", encoding="utf-8-sig")
+    status, shown = rankdistill("data", "fetch", f"hf:{hub}", "--out", tmp_path / "fetched")
+    assert status == 0, shown
+    assert load(tmp_path / "fetched").qrels("test") == {"01": {"007": 1}, "2": {"7": 2}}
+
+
 @pytest.mark.parametrize("lenient", [False, True])
 @pytest.mark.parametrize(
     ("corpus", "queries"),

@@ -178,7 +178,7 @@ def test_without_a_score_column_the_rank_counts(imported: Import, tmp_path: Path
     [
         ("hofstatter", "1.0\t2.0\tq\tp\n", "a.jsonl:2: 4 columns, not 5"),
         ("hofstatter", "x\t2.0\tq\tp\tn\n", "a.jsonl:2: the score 'x' is no number"),
-        ("hofstatter", "nan\t2.0\tq\tp\tn\n", "a.jsonl:2: the score nan is not finite"),
+        ("hofstatter", "nan\t2.0\tq\tp\tn\n", "a.jsonl:2: the score 'nan' is not finite"),
         ("hofstatter", "1e39\t2.0\tq\tp\tn\n", "a.jsonl:2: the score 1e+39 is not finite"),
         ("hofstatter", "1\t2.0\tq\t\tn\n", "a.jsonl:2: an empty id"),
         ("run-tsv", "q d one 1.0\n", "the rank 'one' is no integer"),
