@@ -21,9 +21,11 @@ def split(line: bytes, separator: str | None = None, quotes: bool = False) -> li
     line = line.removeprefix(MARK)  # files that begin with one may have been joined
     if not line.strip():
         return []
-    parts = line.split() if separator is None else line.rstrip(b"\r\n").split(separator.encode())
     try:
-        columns = [part.decode() for part in parts]
+        if separator is None:
+            columns = [part.decode() for part in line.split()]
+        else:
+            columns = line.decode().rstrip("\r\n").split(separator)
     except UnicodeDecodeError as error:
         raise RowError(f"broken UTF-8: {error.reason}") from error
     for column in () if quotes else columns:
