@@ -18,6 +18,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from rankdistill import files
+from rankdistill.data.values import whole
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.embedded import Pairing, run_of
 from rankdistill.evaluation.measures import Qrels, ndcg_at_10
@@ -124,7 +125,7 @@ def parse_effort(given: str) -> Effort:
     """
     name, _, listed = given.partition("=")
     try:
-        values = tuple(sorted({int(value) for value in listed.split(",")}))
+        values = tuple(sorted({whole(value, name) for value in listed.split(",")}))
     except ValueError:
         values = ()
     if not name or not values or values[0] < 1:
