@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.collection import IdenticalIds, open_collection
 
 
 def ann_recall(
@@ -25,17 +26,16 @@ def ann_recall(
         bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")
     ] = False,
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
+    ignore_identical_ids: IdenticalIds = None,
 ) -> None:
     """Measure recall@10 against exact search, nDCG@10 and time, for student and teacher queries on one index."""
     from rankdistill.cli.tables import show
-    from rankdistill.data import load
     from rankdistill.evaluation import ann_report, measuring
     from rankdistill.evaluation.ann import parse_effort
     from rankdistill.evaluation.towers import open_towers
 
     effort = parse_effort(search)
-    dataset = load(data, "lenient" if lenient else "strict")
-    console.show_reports(dataset.reports)
+    dataset = open_collection(data, split, lenient, ignore_identical_ids)
     dataset.queries(split)
     towers = open_towers(query_model, document_model, backend=backend, max_length=max_length, unaligned=unaligned)
     with console.progress("steps") as bar:

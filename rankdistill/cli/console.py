@@ -89,6 +89,12 @@ def show_reports(reports: list[str], most: int = 10) -> None:
             err.print(f"  and {len(reports) - most:,} more", highlight=False)
 
 
+def show_notes(notes: list[str]) -> None:
+    """Print what a user must know of an input that is used all the same, a line each, on standard error."""
+    for note in notes:
+        err.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def steps() -> Iterator[Callable[[Step], Callable[[int], None]]]:
     """A function for `recipe.run.run` that gives each step a line of its own with count, rate and time so far."""

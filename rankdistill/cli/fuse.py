@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.collection import IdenticalIds, open_collection
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 def fuse(
     runs: Annotated[
-        list[str], typer.Option(help="Folders of `rankdistill evaluate` or TREC run files: A,B; may be repeated.")
+        list[str],
+        typer.Option(help="Folders of `rankdistill evaluate`, TREC or Parquet run files: A,B; may be repeated."),
     ],
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
     split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
@@ -29,19 +31,18 @@ def fuse(
     fit_runs: Annotated[
         list[str], typer.Option(help="Runs of the same systems, in the same order, on the split of --fit-on.")
     ] = [],  # noqa: B006
-    out: Annotated[Path | None, typer.Option(help="Folder for results.json, per_query.parquet and run.trec.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for results.json, per_query.parquet and the run.")] = None,
     name: Annotated[str | None, typer.Option(help="What tables call the fused system.")] = None,
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
+    ignore_identical_ids: IdenticalIds = None,
 ) -> None:
     """Fuse runs and evaluate the result beside them; weights are given, or fitted on runs of a dev split."""
     from rankdistill.cli.fusing import parse_weights
-    from rankdistill.data import load
     from rankdistill.evaluation import evaluating
     from rankdistill.evaluation.fused import FusedRetriever
     from rankdistill.fusion import Fusion
 
-    dataset = load(data, "lenient" if lenient else "strict")
-    console.show_reports(dataset.reports)
+    dataset = open_collection(data, split, lenient, ignore_identical_ids)
     fusion = Fusion(method, parse_weights(weights), rrf_k)
     parts = _open(runs, dataset, split)
     fusion.require_systems(len(parts))
@@ -87,8 +88,12 @@ def _show(systems: Sequence[Retriever], dataset: Dataset, split: str) -> None:
     from rankdistill.evaluation.measures import evaluate_run
     from rankdistill.evaluation.report import system_rows
     from rankdistill.evaluation.results import Results, System
+    from rankdistill.evaluation.retrieve import answer
 
     queries, qrels = dataset.queries(split), dataset.qrels(split)
-    rows = [System(name=one.name, measures=evaluate_run(one.retrieve(queries, DEPTH), qrels).means) for one in systems]
+    rows = []
+    for one in systems:
+        means = evaluate_run(answer(one, dataset, queries, DEPTH), qrels).means
+        rows.append(System(name=one.name, measures=means))
     found = Results(title="", data=dataset.name, split=split, queries=len(qrels), systems=rows)
     show(f"{dataset.name}, {split}, {len(qrels)} queries", *system_rows(found))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.collection import IdenticalIds, open_collection
 
 
 def mine(
@@ -38,10 +39,10 @@ def mine(
     weights: Annotated[str | None, typer.Option(help="Of the fusion, one a source, as 0.7,0.3.")] = None,
     limit_queries: Annotated[int | None, typer.Option(help="Mine this many queries, chosen by hash.")] = None,
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
+    ignore_identical_ids: IdenticalIds = None,
 ) -> None:
     """Retrieve candidate documents for the queries of a split; judged positives are always kept."""
     from rankdistill.cli.fusing import parse_fusion
-    from rankdistill.data import load
     from rankdistill.index.sources import KINDS
     from rankdistill.mining import candidates
     from rankdistill.mining.sources import named
@@ -50,8 +51,7 @@ def mine(
     window, windows = parse_windows(ranks, sample, seed)
     sources = [named(text, model, max_length, KINDS) for text in source]
     fused = parse_fusion(fusion, weights)
-    dataset = load(data, "lenient" if lenient else "strict")
-    console.show_reports(dataset.reports)
+    dataset = open_collection(data, split, lenient, ignore_identical_ids)
     queries = candidates.sample_queries(dataset.queries(split), limit_queries)
     with console.progress("texts") as bar:
         task = bar.add_task("mine", total=len(sources) * (len(dataset.doc_ids) + len(queries)))

@@ -8,16 +8,19 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.collection import IdenticalIds, open_collection
 
 
 def rerank(
-    run: Annotated[Path, typer.Option(help="Candidates: folder of `rankdistill evaluate`, or a TREC run file.")],
+    run: Annotated[
+        Path, typer.Option(help="Candidates: folder of `rankdistill evaluate`, a TREC or a Parquet run file.")
+    ],
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
     model: Annotated[
         str,
         typer.Option(help="What scores: a cross-encoder, multi-vector, sparse or dense model, a pair head; or a YAML."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for results.json, per_query.parquet and run.trec.")],
+    out: Annotated[Path, typer.Option(help="Folder for results.json, per_query.parquet and the run.")],
     split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
     depth: Annotated[int, typer.Option(help="Documents a query that are scored; the rest follow.", min=1)] = 100,
     kind: Annotated[str, typer.Option(help="Kind of the model; found from its configuration.")] = "auto",
@@ -28,20 +31,19 @@ def rerank(
     latency: Annotated[int, typer.Option(help="Time this many queries one by one; 0 times none.")] = 0,
     name: Annotated[str | None, typer.Option(help="What tables call the system.")] = None,
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
+    ignore_identical_ids: IdenticalIds = None,
 ) -> None:
     """Score the candidates of a run with a model, and evaluate the new order beside the old one."""
     from rankdistill import teachers
     from rankdistill.cli.runs import open_run
     from rankdistill.cli.tables import show
-    from rankdistill.data import load
     from rankdistill.evaluation import evaluating
     from rankdistill.evaluation.measures import evaluate_run
     from rankdistill.evaluation.report import system_rows
     from rankdistill.evaluation.rerank import Reranker
     from rankdistill.evaluation.results import Results, System
 
-    dataset = load(data, "lenient" if lenient else "strict")
-    console.show_reports(dataset.reports)
+    dataset = open_collection(data, split, lenient, ignore_identical_ids)
     first = open_run(run, dataset, split)
     queries, qrels = dataset.queries(split), dataset.qrels(split)
     scorer = teachers.load(model, kind, backend, max_length)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.collection import IdenticalIds, open_collection
 
 
 def robustness(
@@ -26,17 +27,16 @@ def robustness(
         bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")
     ] = False,
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
+    ignore_identical_ids: IdenticalIds = None,
 ) -> None:
     """Measure nDCG@10 over truncated dimensions x precision, beside random truncation."""
     from rankdistill.cli.tables import show
-    from rankdistill.data import load
     from rankdistill.evaluation import measuring, robustness_report
     from rankdistill.evaluation.measures import TITLES
     from rankdistill.evaluation.robustness import parse_settings
     from rankdistill.evaluation.towers import open_towers
 
-    dataset = load(data, "lenient" if lenient else "strict")
-    console.show_reports(dataset.reports)
+    dataset = open_collection(data, split, lenient, ignore_identical_ids)
     dataset.queries(split)
     towers = open_towers(query_model, document_model, backend=backend, max_length=max_length, unaligned=unaligned)
     settings = parse_settings(dimensions, precisions, draws, seed, towers.dimension)

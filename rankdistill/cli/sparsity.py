@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.collection import IdenticalIds, open_collection
 
 Number = TypeVar("Number", int, float)
 
@@ -24,10 +25,10 @@ def sparsity(
     max_length: Annotated[int | None, typer.Option(min=4, help="Tokens a text; the model's own unless given.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the model.")] = "auto",
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
+    ignore_identical_ids: IdenticalIds = None,
 ) -> None:
     """Measure active terms, FLOPS and index size of a sparse model, whole and pruned, beside the quality."""
     from rankdistill.cli.tables import show
-    from rankdistill.data import load
     from rankdistill.evaluation.measuring_sparsity import measure_sparsity, sparsity_rows
     from rankdistill.evaluation.sparsity import Pruning
     from rankdistill.inference.sparse_encoder import SparseTextEncoder
@@ -37,8 +38,7 @@ def sparsity(
         *(Pruning(query_terms=terms) for terms in _numbers(query_terms, int)),
         *(Pruning(threshold=threshold) for threshold in _numbers(thresholds, float)),
     ]
-    dataset = load(data, "lenient" if lenient else "strict")
-    console.show_reports(dataset.reports)
+    dataset = open_collection(data, split, lenient, ignore_identical_ids)
     total = len(dataset.queries(split)) + len(dataset.doc_ids) + len(prunings) + 1
     encoder = SparseTextEncoder(model, backend, max_length)
     with console.progress("steps") as bar:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.collection import IdenticalIds, open_collection
 
 
 def teach(
@@ -28,9 +29,9 @@ def teach(
     dev_queries: Annotated[int, typer.Option(help="Queries of the dev split at most.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed of the head, the draw and dropout.")] = 13,
     bf16: Annotated[bool | None, typer.Option(help="bfloat16 autocast; left out: where it is faster.")] = None,
+    ignore_identical_ids: IdenticalIds = None,
 ) -> None:
     """Fine-tune a cross-encoder on relevance labels and mined negatives; run again to go on after an interruption."""
-    from rankdistill.data import load
     from rankdistill.teachers.teach import Dev, steps_of, teach
     from rankdistill.teachers.teaching.config import TeachConfig
 
@@ -46,7 +47,7 @@ def teach(
         seed=seed,
         dev_queries=dev_queries,
     )
-    dataset = load(data)
+    dataset = open_collection(data, split, ignore_identical_ids=ignore_identical_ids)
     labelled = sum(label > 0 for labels in dataset.qrels(split).values() for label in labels.values())
     with console.progress("queries") as bar:
         task = bar.add_task("teach", total=steps_of(config, labelled) * batch_size)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rankdistill.cli.collection import IdenticalIds
 from rankdistill.cli.locations import place
 
 
@@ -93,6 +94,7 @@ def train(
     no_check: Annotated[bool, typer.Option("--no-check", help="Train even if a check of the scores fails.")] = False,
     config: Annotated[Path | None, typer.Option(help="YAML with these and all other settings.")] = None,
     lenient: Annotated[bool, typer.Option(help="Drop bad rows of the data, with a report.")] = False,
+    ignore_identical_ids: IdenticalIds = None,
 ) -> None:
     """Train a student on teacher scores (--store), or align it to teacher vectors (--embeddings).
 
@@ -137,7 +139,7 @@ def train(
         from rankdistill.cli import train_embeddings
 
         settings |= {"cycles": cycles}
-        dev = train_embeddings.dev_sets(dev_data or [], dev_split or [], lenient)
+        dev = train_embeddings.dev_sets(dev_data or [], dev_split or [], lenient, ignore_identical_ids)
         train_embeddings.run(embeddings, student, out, config, settings, layers, dev, allow_test)
         return
     _refuse("--store", {"dev_data": dev_data, "allow_test": allow_test or None, "cycles": cycles})
@@ -157,6 +159,7 @@ def train(
         teachers=teachers,
         ensemble=ensemble,
         lenient=lenient,
+        ignore_identical_ids=ignore_identical_ids,
     )
 
 

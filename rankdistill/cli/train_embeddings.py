@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill.cli import console
+from rankdistill.cli.collection import open_collection
 
 if TYPE_CHECKING:
     from rankdistill.training.alignment.dev_sets import Dev
 
 
-def dev_sets(folders: Sequence[Path], splits: Sequence[str], lenient: bool) -> list[Dev]:
+def dev_sets(
+    folders: Sequence[Path], splits: Sequence[str], lenient: bool, ignore_identical_ids: bool | None
+) -> list[Dev]:
     """The dev splits of `--dev-data` and `--dev-split`: one split for all folders, or one each.
 
     Raises:
         ConfigError: another number of splits than of folders.
         DataError: a folder is no data set, or has no such split.
     """
-    from rankdistill import data
     from rankdistill.errors import ConfigError
     from rankdistill.training.alignment.dev_sets import Dev
 
@@ -34,10 +36,7 @@ def dev_sets(folders: Sequence[Path], splits: Sequence[str], lenient: bool) -> l
     for folder, split in zip(
         folders, splits if len(splits) == len(folders) else list(splits) * len(folders), strict=True
     ):
-        dataset = data.load(folder, "lenient" if lenient else "strict")
-        console.show_reports(dataset.reports)
-        dataset.qrels(split)
-        found.append(Dev(dataset, split))
+        found.append(Dev(open_collection(folder, split, lenient, ignore_identical_ids), split))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rankdistill.cli import console
+from rankdistill.cli.collection import open_collection
 
 
 def run(
@@ -22,6 +23,7 @@ def run(
     teachers: str | None,
     ensemble: dict[str, str | None],
     lenient: bool,
+    ignore_identical_ids: bool | None,
 ) -> None:
     """Train, with a bar, and print what came of it; settings that are None are the file's, or the defaults."""
     from rankdistill.training import config as reading
@@ -30,13 +32,11 @@ def run(
 
     from transformers.utils.logging import disable_progress_bar
 
-    from rankdistill import data as datasets
     from rankdistill.cli.ensembles import scores_of
     from rankdistill.training.run import train
 
     disable_progress_bar()
-    dataset = datasets.load(data, "lenient" if lenient else "strict")
-    console.show_reports(dataset.reports)
+    dataset = open_collection(data, dev_split, lenient, ignore_identical_ids)
     scores = scores_of(store, teacher, teachers, dataset, **ensemble)
     with console.progress("steps") as bar:
         task = bar.add_task("training", total=None)

@@ -9,13 +9,16 @@ from functools import cached_property
 from pathlib import Path
 
 from rankdistill import manifest
-from rankdistill.data import lines
+from rankdistill.data import identical_ids, lines, meta
 from rankdistill.data.bad_rows import BadRows, Mode
 from rankdistill.data.beir_rows import parse_document, parse_qrels, parse_query, parse_rows
 from rankdistill.errors import DataError
 from rankdistill.records import Document
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels"
+
+LEFT_OUT, DANGLING = "own_documents_left_out", "dangling_judgements"
+"""In manifests and signatures: see `Dataset.left_out` and `Dataset.dangling`; absent where they are 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,8 @@ class Dataset:
         fingerprint: SHA-256 (hex) of what corpus and queries say; compressing the files does not change it.
         qrels_hashes: split -> SHA-256 (hex) of its qrels, likewise.
         reports: `file:line: problem` of each row left out; empty unless read leniently.
+        ignore_identical_ids: whether rankings leave out the document that has the query's own id; None: the texts
+            decide. See `rankdistill.data.identical_ids`.
     """
 
     path: Path
@@ -41,6 +46,7 @@ class Dataset:
     fingerprint: str
     qrels_hashes: Mapping[str, str] = field(repr=False)
     reports: list[str] = field(repr=False)
+    ignore_identical_ids: bool | None = None
 
     @property
     def name(self) -> str:
@@ -83,12 +89,84 @@ class Dataset:
         return {query_id: text for query_id, text in self.query_texts.items() if query_id in judged}
 
     def qrels(self, split: str) -> dict[str, dict[str, int]]:
-        """query_id -> doc_id -> label of `split`; a label above 0 is relevant.
+        """query_id -> doc_id -> label of `split`; a label above 0 is relevant. The corpus may lack some (`dangling`).
 
         Raises:
             DataError: no such split.
         """
         return {query_id: dict(labels) for query_id, labels in self._judged(split).items()}
+
+    @cached_property
+    def own_documents(self) -> frozenset[str]:
+        """The queries of whose rankings, candidates and negatives the document of the same id is left out.
+
+        `rankdistill.data.identical_ids` says which.
+        """
+        if self.ignore_identical_ids is None:
+            return identical_ids.of_same_text(self._identical, self.documents()) if self._identical else frozenset()
+        return frozenset(self._identical) if self.ignore_identical_ids else frozenset()
+
+    def left_out(self, split: str) -> int:
+        """How many queries of `split` have the document of their own id left out.
+
+        Raises:
+            DataError: no such split.
+        """
+        return len(self.own_documents & self._judged(split).keys())
+
+    def dangling(self, split: str) -> int:
+        """How many judgements of `split` name documents that the corpus lacks.
+
+        Such a document is relevant, if its label says so, and never found: it counts in the ideal ranking and in
+        recall, as trec_eval, beir and mteb count it. It is no row of candidates or training data.
+
+        Raises:
+            DataError: no such split.
+        """
+        return sum(doc_id not in self.document_lines for judged in self._judged(split).values() for doc_id in judged)
+
+    def decisive(self, split: str) -> dict[str, int]:
+        """What decides measures on `split` beside texts and qrels, for the identities of what is measured.
+
+        Empty where no document is left out and no judged one is absent, so that what was measured stays valid.
+
+        Raises:
+            DataError: no such split.
+        """
+        found = {LEFT_OUT: self.left_out(split), DANGLING: self.dangling(split)}
+        return {name: count for name, count in found.items() if count}
+
+    def notes(self, split: str) -> list[str]:
+        """What a user must know of the judgements of `split` and of documents with a query's own id, a line each.
+
+        Raises:
+            DataError: no such split.
+        """
+        judged, found = self._judged(split), []
+        if dangling := self.dangling(split):
+            total = sum(map(len, judged.values()))
+            found.append(
+                f"{dangling:,} of {total:,} judgements of {split!r} name documents that the corpus lacks: those are "
+                "relevant (or not) as judged, never found, and no candidates"
+            )
+        if self.ignore_identical_ids is None:
+            left_out, shared = self.left_out(split), len(self._identical.keys() & judged.keys())
+            if left_out:
+                found.append(
+                    f"{left_out:,} queries of {split!r} stand in the corpus, under their own id: that document is left "
+                    "out for them, as beir and mteb do; --keep-identical-ids keeps it"
+                )
+            if shared > left_out:
+                found.append(
+                    f"{shared - left_out:,} queries of {split!r} have the id of a document of another text, which is "
+                    "kept: --ignore-identical-ids leaves it out, as beir does; --keep-identical-ids says it is right"
+                )
+        return found
+
+    @cached_property
+    def _identical(self) -> dict[str, str]:
+        """The queries that have the id of a document; query_id -> text."""
+        return {query_id: text for query_id, text in self.query_texts.items() if query_id in self.document_lines}
 
     def qrels_hash(self, split: str) -> str:
         """SHA-256 (hex) of the content of the split's qrels.
@@ -110,19 +188,24 @@ class Dataset:
         return self.judgements[split]
 
 
-def load(path: str | Path, mode: Mode = "strict") -> Dataset:
+def load(path: str | Path, mode: Mode = "strict", ignore_identical_ids: bool | None = None) -> Dataset:
     """Check a BEIR folder and open it. One pass over each file; the corpus text is not kept.
 
-    A document may have an empty text if it has a title. A folder without qrels is a data set without splits.
+    A document may have an empty text if it has a title. A folder without qrels is a data set without splits. Judgements
+    of documents that the corpus lacks are kept, see `Dataset.dangling`; those of queries that the folder lacks are bad
+    rows, since nothing can be searched for them: trec_eval and mteb average over the queries that were answered, and
+    beir's loader stops.
 
     Args:
         path: the folder.
         mode: `strict` raises if any row is bad; `lenient` leaves bad rows out and lists them in `Dataset.reports`.
+        ignore_identical_ids: whether rankings leave out the document that has the query's own id; None: what the folder
+            says, see `rankdistill.data.identical_ids`.
 
     Raises:
         DataError: a folder or file is missing or unreadable, nothing usable is in it, or (strict) rows are bad:
             broken JSON, missing or duplicate ids, empty texts, a wrong qrels header, scores that are no integers,
-            judgements of unknown queries or documents, empty qrels.
+            judgements of unknown queries, empty qrels, a broken `meta.json`.
     """
     folder = Path(path)
     corpus_path, queries_path = _required(folder, CORPUS), _required(folder, QUERIES)
@@ -140,6 +223,9 @@ def load(path: str | Path, mode: Mode = "strict") -> Dataset:
         if judged:
             judgements[split], hashes[split] = judged, digest.hexdigest()
     bad.finish(f"a BEIR folder without bad rows at {folder}")
+    said = meta.read(folder).ignore_identical_ids
+    if said is None and not query_texts.keys().isdisjoint(document_lines.keys()):
+        said = _known_rule(folder)
     return Dataset(
         path=folder,
         corpus_path=corpus_path,
@@ -149,7 +235,14 @@ def load(path: str | Path, mode: Mode = "strict") -> Dataset:
         fingerprint=content.hexdigest(),
         qrels_hashes=hashes,
         reports=bad.reports,
+        ignore_identical_ids=said if ignore_identical_ids is None else ignore_identical_ids,
     )
+
+
+def _known_rule(folder: Path) -> bool | None:
+    """What the name of its source says of documents that have the query's own id."""
+    made = manifest.read(folder)
+    return identical_ids.known_rule(str(made.parameters.get("source", ""))) if made else None
 
 
 def _required(folder: Path, name: str) -> Path:

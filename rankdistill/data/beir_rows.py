@@ -80,12 +80,12 @@ def parse_rows(
 def parse_qrels(
     path: Path, query_ids: Set[str], doc_ids: Set[str], bad: BadRows, digest: "hashlib._Hash"
 ) -> dict[str, dict[str, int]]:
-    """The judgements of one split whose query and document exist. Updates `digest` with all bytes.
+    """The judgements of one split whose query exists; its documents may not. Updates `digest` with all bytes.
 
     Args:
         path: a tab-separated file with the header `query-id corpus-id score`.
         query_ids: the queries there are.
-        doc_ids: the documents there are.
+        doc_ids: the documents there are, of which some have ids in quotes.
         bad: takes the rows that cannot be used; a wrong header makes the whole file one bad row.
         digest: hash of the file's content.
     """
@@ -126,6 +126,4 @@ def _parse_qrel(line: bytes, query_ids: Set[str], doc_ids: Set[str]) -> Qrel:
             refuse_quotes(identifier_)
     if qrel.query_id not in query_ids:
         raise RowError(f"unknown query {qrel.query_id!r}")
-    if qrel.doc_id not in doc_ids:
-        raise RowError(f"unknown document {qrel.doc_id!r}")
     return qrel

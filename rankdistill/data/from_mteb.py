@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from rankdistill._extras import require
 from rankdistill.data import catalogue_rows
 from rankdistill.data.merging import merge
+from rankdistill.data.meta import Meta
 from rankdistill.data.writer import Collection
 from rankdistill.errors import DataError
 
 
-def download(name: str) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
-    """The data of the MTEB task `name`: subset -> split -> `corpus`, `queries`, `relevant_docs`.
+class TaskData(NamedTuple):
+    """What a task holds.
+
+    Args:
+        data: subset -> split -> `corpus`, `queries`, `relevant_docs`.
+        ignore_identical_ids: whether it leaves out the document that has the query's own id.
+    """
+
+    data: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    ignore_identical_ids: bool
+
+
+def download(name: str) -> TaskData:
+    """The data of the MTEB task `name`.
 
     Raises:
         DataError: there is no such task, or it is no retrieval task.
@@ -27,16 +40,21 @@ def download(name: str) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
         raise _unusable("an MTEB retrieval task", f"{name!r} is of type {task.metadata.type}")
     task.load_data()
     task.convert_v1_dataset_format_to_v2(num_proc=None)
-    return task.dataset
+    return TaskData(task.dataset, bool(task.ignore_identical_ids))
 
 
-def convert(data: Mapping[str, Mapping[str, Mapping[str, Any]]], subset: str | None = None) -> Collection:
+def convert(
+    data: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    subset: str | None = None,
+    ignore_identical_ids: bool | None = None,
+) -> Collection:
     """The collection in one subset of a task's data, with the task's own splits.
 
     Args:
-        data: as `download` returns it; `corpus` rows have `id`, `text` and perhaps `title`, `queries` rows `id` and
+        data: as in `TaskData`; `corpus` rows have `id`, `text` and perhaps `title`, `queries` rows `id` and
             `text`, `relevant_docs` is query_id -> doc_id -> label.
         subset: which one; None: the only one.
+        ignore_identical_ids: what the task says, for the folder's `meta.json`.
 
     Raises:
         DataError: no such subset, an id or a label is unfit, or two splits hold different texts under one id.
@@ -53,7 +71,7 @@ def convert(data: Mapping[str, Mapping[str, Mapping[str, Any]]], subset: str | N
         row for name, split in splits.items() for row in catalogue_rows.queries(split["queries"], f"queries {name}")
     )
     qrels = {name: catalogue_rows.judgements(_judged(split), f"qrels {name}") for name, split in splits.items()}
-    return Collection(merge(documents), merge(queries), qrels)
+    return Collection(merge(documents), merge(queries), qrels, Meta(ignore_identical_ids))
 
 
 def _judged(split: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:

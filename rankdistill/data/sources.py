@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from rankdistill import files, manifest
+from rankdistill.data.identical_ids import known_rule
+from rankdistill.data.meta import Meta
 from rankdistill.data.writer import ARTEFACT, Collection, write_beir
 from rankdistill.errors import ConfigError, DataError, RankdistillError
 
@@ -14,7 +17,8 @@ def _mteb(name: str) -> Collection:
     from rankdistill.data import from_mteb
 
     task, _, subset = name.partition("/")
-    return from_mteb.convert(from_mteb.download(task), subset or None)
+    found = from_mteb.download(task)
+    return from_mteb.convert(found.data, subset or None, found.ignore_identical_ids)
 
 
 def _hub(name: str) -> Collection:
@@ -72,7 +76,7 @@ def fetch(reference: str, out: Path, compress: bool = False, command: str = "") 
 
 def _reach(prefix: str, name: str) -> Collection:
     try:
-        return SOURCES[prefix](name)
+        found = SOURCES[prefix](name)
     except RankdistillError:
         raise
     except Exception as error:  # each client raises its own kinds; each means that the data is not to be had
@@ -84,3 +88,4 @@ def _reach(prefix: str, name: str) -> Collection:
             remedy="check the name and the network; offline, give a BEIR folder or make one with "
             "`rankdistill data pydocs`",
         ) from error
+    return found if found.meta != Meta() else replace(found, meta=Meta(known_rule(f"{prefix}:{name}")))

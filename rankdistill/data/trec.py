@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -68,10 +68,9 @@ def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
     )
 
 
-def require_ids(ids: Iterable[str]) -> None:
-    """Raise DataError if one of `ids` could not stand in a run or in qrels: it holds white space."""
-    for one in ids:
-        _one_word(one)
+def is_writable(identifier: str) -> bool:
+    """Whether this id could stand in a run or in qrels: it holds no white space."""
+    return values.is_word(identifier)
 
 
 def _read(
@@ -129,7 +128,7 @@ def _run_lines(run: Mapping[str, Mapping[str, float]], tag: str) -> Iterator[str
 
 
 def _one_word(text: str) -> str:
-    if not values.is_word(text):
+    if not is_writable(text):
         raise _unwritable("an id or tag without white space, which separates the columns", repr(text))
     return text
 

@@ -6,13 +6,15 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from rankdistill import files, manifest
 from rankdistill.data.beir import CORPUS, QRELS, QUERIES
 from rankdistill.data.beir_rows import QRELS_HEADER
+from rankdistill.data.meta import FILE_NAME as META
+from rankdistill.data.meta import Meta
 from rankdistill.errors import OutputError
 from rankdistill.records import Document, Query
 
@@ -27,11 +29,13 @@ class Collection:
         documents: the corpus; read once, so it may be a stream.
         queries: the queries; likewise.
         qrels: split -> query_id -> doc_id -> label.
+        meta: what goes into `meta.json`; without anything to say there is no such file.
     """
 
     documents: Iterable[Document]
     queries: Iterable[Query]
     qrels: Mapping[str, Mapping[str, Mapping[str, int]]]
+    meta: Meta = field(default_factory=Meta)
 
 
 def write_beir(out: Path, collection: Collection, made_by: manifest.Manifest, compress: bool = False) -> None:
@@ -57,6 +61,9 @@ def write_beir(out: Path, collection: Collection, made_by: manifest.Manifest, co
         path = out / QRELS / f"{split}.tsv"
         write_qrels(path, judged)
         written.append(path)
+    if collection.meta != Meta():
+        files.write_text(out / META, collection.meta.text)
+        written.append(out / META)
     outputs = {path.relative_to(out).as_posix(): files.hash_file(path) for path in written}
     manifest.Manifest(
         artefact=ARTEFACT,
@@ -81,7 +88,7 @@ def write_lines(path: Path, rows: Iterable[str]) -> None:
 
 
 def _require_free(out: Path) -> None:
-    held = [name for name in (CORPUS, f"{CORPUS}.gz", QUERIES, f"{QUERIES}.gz", QRELS) if (out / name).exists()]
+    held = [name for name in (CORPUS, f"{CORPUS}.gz", QUERIES, f"{QUERIES}.gz", QRELS, META) if (out / name).exists()]
     if held:
         raise OutputError(
             expected=f"a folder without a collection: {out}",

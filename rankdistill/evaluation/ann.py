@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 from rankdistill import files
 from rankdistill.data.values import whole
 from rankdistill.errors import ConfigError
-from rankdistill.evaluation.embedded import Pairing, run_of
-from rankdistill.evaluation.measures import Qrels, ndcg_at_10
+from rankdistill.evaluation.embedded import Judged, Pairing
+from rankdistill.evaluation.measures import Qrels
 from rankdistill.index.base import Ids, Scores, Vectors
 from rankdistill.index.exact import ExactIndex
 from rankdistill.index.faiss import FaissIndex
@@ -156,6 +156,7 @@ def recall_curves(
     effort: Effort,
     repeats: int = 3,
     progress: Progress = lambda done: None,
+    own: Set[str] = frozenset(),
 ) -> tuple[Curve, ...]:
     """Recall@10 against exact search and nDCG@10 of each pairing at each value of the parameter.
 
@@ -167,6 +168,7 @@ def recall_curves(
         effort: what is varied.
         repeats: searches that the fastest is taken of for the milliseconds; 0 times none.
         progress: called after each search.
+        own: queries of which the document of the same id is left out of nDCG@10; recall is that of the index.
 
     Raises:
         ConfigError: FAISS does not take the factory string or the parameter; the pairings have different documents.
@@ -185,38 +187,40 @@ def recall_curves(
     approximate.add(documents.ids, documents.vectors)
     oracle = ExactIndex(documents.dimension, similarity)
     oracle.add(documents.ids, documents.vectors)
-    return tuple(_curve(pairing, oracle, approximate, qrels, effort, repeats, progress) for pairing in pairings)
+    judged = Judged(qrels, own)
+    return tuple(_curve(pairing, oracle, approximate, judged, effort, repeats, progress) for pairing in pairings)
 
 
 def _curve(
     pairing: Pairing,
     oracle: ExactIndex,
     approximate: FaissIndex,
-    qrels: Qrels,
+    judged: Judged,
     effort: Effort,
     repeats: int,
     progress: Progress,
 ) -> Curve:
-    queries = pairing.queries
-    truth, scores = oracle.search(queries.vectors, DEPTH)
+    queries, depth = pairing.queries, judged.depth(DEPTH)
+    exact = oracle.search(queries.vectors, depth)
+    truth = exact[0][:, :DEPTH]
 
     @cache
     def found(value: int) -> tuple[Ids, Scores]:
         approximate.set_search_parameters({effort.name: value})
-        return approximate.search(queries.vectors, DEPTH)
+        return approximate.search(queries.vectors, depth)
 
     def recall(value: int) -> float:
-        return recall_of(found(value)[0], truth)
+        return recall_of(found(value)[0][:, :DEPTH], truth)
 
     def point(value: int) -> Point:
-        ndcg = ndcg_at_10(run_of(queries.ids, *found(value)), qrels)
+        ndcg = judged.ndcg_at_10(queries.ids, *found(value))
         taken = _milliseconds(approximate, queries.vectors, repeats)
         progress(1)
         return Point(value, recall(value), ndcg, taken)
 
     points = tuple(point(value) for value in effort.values)
     needed = {str(target): least(recall, effort.values[-1], target) for target in TARGETS}
-    return Curve(pairing.name, ndcg_at_10(run_of(queries.ids, truth, scores), qrels), points, needed)
+    return Curve(pairing.name, judged.ndcg_at_10(queries.ids, *exact), points, needed)
 
 
 def recall_of(found: Ids, truth: Ids) -> float:

@@ -6,11 +6,16 @@ from rankdistill._extras import require
 from rankdistill.evaluation.measures import Qrels, Run, ranked
 
 
-def evaluate_through_beir(run: Run, qrels: Qrels) -> dict[str, float]:
+def evaluate_through_beir(run: Run, qrels: Qrels, ignore_identical_ids: bool = False) -> dict[str, float]:
     """The means as beir's `EvaluateRetrieval` computes them (rounded to 5 digits).
 
-    beir by default removes documents whose id equals the query's, which mteb does not: here they stay. It also averages
-    over the queries that the run answers: here the run answers all queries of `qrels`, some of them with nothing.
+    beir averages over the queries that the run answers: here the run answers all queries of `qrels`, some of them with
+    nothing.
+
+    Args:
+        run: the system's.
+        qrels: query_id -> doc_id -> label.
+        ignore_identical_ids: let beir remove documents whose id equals the query's, which is its own default.
 
     Raises:
         MissingDependencyError: beir is not installed.
@@ -19,7 +24,9 @@ def evaluate_through_beir(run: Run, qrels: Qrels) -> dict[str, float]:
     order = ranked(run)
     complete = {query_id: order.get(query_id, {}) for query_id in qrels}
     labels = {query_id: dict(judged) for query_id, judged in qrels.items()}
-    ndcg, mean_precision, recall, _ = evaluation.evaluate(labels, complete, [10, 100], ignore_identical_ids=False)
+    ndcg, mean_precision, recall, _ = evaluation.evaluate(
+        labels, complete, [10, 100], ignore_identical_ids=ignore_identical_ids
+    )
     reciprocal_rank = evaluation.evaluate_custom(labels, complete, [10], metric="mrr")
     return {
         "ndcg_at_10": ndcg["NDCG@10"],

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import polars as pl
 
+from rankdistill.data.beir import DANGLING, LEFT_OUT
 from rankdistill.errors import DataError
 from rankdistill.evaluation.evaluating import read_per_query
 from rankdistill.evaluation.measures import MEASURES
 from rankdistill.evaluation.results import Comparison, Evaluation, Results
 from rankdistill.evaluation.significance import PERMUTATIONS, bootstrap_interval, holm, randomisation_test
 
-MUST_AGREE = ("data_hash", "qrels_hash", "split", "depth")
+MUST_AGREE = ("data_hash", "qrels_hash", "split", "depth", LEFT_OUT, DANGLING)
 """The parts of the signature without which a paired comparison means nothing."""
 
 
@@ -50,7 +51,7 @@ def compare(
         ],
         comparisons=compare_per_query(per_query, names[0], seed=seed),
         signature={
-            **{key: signature[key] for key in MUST_AGREE},
+            **{key: signature[key] for key in MUST_AGREE if key in signature},
             "measures": signature["measures"],
             "test": f"paired randomisation, {PERMUTATIONS} permutations, two-sided, Holm-corrected over systems",
             "seed": seed,
@@ -120,7 +121,7 @@ def _unique_names(folders: Sequence[Path], evaluations: Sequence[Evaluation]) ->
 
 def _unlike(first: str, second: str, difference: str) -> DataError:
     return DataError(
-        expected="evaluations of the same data, split and depth",
+        expected="evaluations of the same data, split and depth, by one rule on documents of the queries' own ids",
         got=f"{first} and {second}: {difference}",
         consequence="nothing was compared: the test pairs the values of each query",
         remedy="evaluate both on the same --data and --split",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
 
 from rankdistill.errors import DataError, SpaceMismatchError
-from rankdistill.evaluation.measures import Run
+from rankdistill.evaluation.measures import Qrels, Run, ndcg_at_10
 from rankdistill.index.base import NOTHING, Ids, Scores, Vectors
 from rankdistill.index.vectors import normalised
 
@@ -83,12 +83,40 @@ class Pairing:
         return self.queries.dimension
 
 
-def run_of(query_ids: list[str], found: Ids, scores: Scores) -> Run:
-    """The run of a search: `found` and `scores` are `[queries, k]`."""
+def run_of(query_ids: list[str], found: Ids, scores: Scores, own: Set[str] = frozenset()) -> Run:
+    """The run of a search: `found` and `scores` are `[queries, k]`.
+
+    For the queries of `own` the document of their own id is left out.
+    """
     rows: Mapping[str, tuple[np.ndarray, np.ndarray]] = dict(
         zip(query_ids, zip(found, scores, strict=True), strict=True)
     )
     return {
-        query_id: {doc_id: float(score) for doc_id, score in zip(*row, strict=True) if doc_id != NOTHING}
+        query_id: {
+            doc_id: float(score)
+            for doc_id, score in zip(*row, strict=True)
+            if doc_id != NOTHING and not (doc_id == query_id and query_id in own)
+        }
         for query_id, row in rows.items()
     }
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What rankings of some queries are measured against.
+
+    Args:
+        qrels: query_id -> doc_id -> label.
+        own: queries of which the document of the same id is left out.
+    """
+
+    qrels: Qrels
+    own: Set[str] = frozenset()
+
+    def depth(self, wanted: int) -> int:
+        """How many documents must be searched for so that `wanted` are left of each query."""
+        return wanted if self.own.isdisjoint(self.qrels) else wanted + 1
+
+    def ndcg_at_10(self, query_ids: list[str], found: Ids, scores: Scores) -> float:
+        """Mean nDCG@10 of a search of `depth(10)` documents; arguments as of `run_of`."""
+        return ndcg_at_10(run_of(query_ids, found, scores, self.own), self.qrels)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import polars as pl
 
+from rankdistill.data.identical_ids import without_own
 from rankdistill.ensembles import fitting
 from rankdistill.ensembles.combining import Coverage
 from rankdistill.ensembles.source import Ensemble, Piece
@@ -55,7 +56,9 @@ class Quality:
     fit: Fit | None = None
 
 
-def assess(ensemble: Ensemble, qrels: Qrels, *, fit: bool = False, seed: int = 0) -> Quality:
+def assess(
+    ensemble: Ensemble, qrels: Qrels, *, fit: bool = False, seed: int = 0, own: Set[str] = frozenset()
+) -> Quality:
     """Evaluate an ensemble and its parts on `qrels`.
 
     Each teacher ranks all documents that it scored, as a published figure of it would. Where the policy `intersect`
@@ -67,15 +70,16 @@ def assess(ensemble: Ensemble, qrels: Qrels, *, fit: bool = False, seed: int = 0
         qrels: query_id -> doc_id -> label. Queries that no teacher scored are left out.
         fit: fit weights too.
         seed: of the permutations and resamples.
+        own: queries of which the document of the same id is left out, as `Dataset.own_documents`.
 
     Raises:
         DataError: no teacher scored a judged query; or there are too few to fit on.
         StoreError: see `Ensemble.pieces`.
     """
     names = ensemble.names
-    alone = {name: _raw(ensemble.store, name, qrels.keys()) for name in ensemble.members}
+    alone = {name: without_own(_raw(ensemble.store, name, qrels.keys()), own) for name in ensemble.members}
     judged = _judged(alone.values(), qrels)
-    pieces = list(ensemble.pieces(judged.keys()))
+    pieces = [replace(piece, members=without_own(piece.members, own)) for piece in ensemble.pieces(list(judged.keys()))]
     coverage = sum((piece.coverage for piece in pieces), Coverage.nothing(ensemble.members))
     combined = pl.concat([ensemble.combine(piece) for piece in pieces])
     runs = {ENSEMBLE: combined} | {names[name]: scores for name, scores in alone.items()}
@@ -83,7 +87,8 @@ def assess(ensemble: Ensemble, qrels: Qrels, *, fit: bool = False, seed: int = 0
         same = {name: scores.join(combined, on=["query_id", "doc_id"], how="semi") for name, scores in alone.items()}
         runs |= {f"{names[name]} on the same pairs": scores for name, scores in same.items()}
     if len(ensemble.members) > 1:
-        runs |= {f"without {names[name]}": _read(ensemble.without(name), judged.keys()) for name in ensemble.members}
+        others = {name: _read(ensemble.without(name), judged.keys()) for name in ensemble.members}
+        runs |= {f"without {names[name]}": without_own(scores, own) for name, scores in others.items()}
     found = None
     if fit:
         found, held_out = cross_validated(ensemble, pieces, judged)

@@ -10,17 +10,18 @@ from typing import Any, Literal
 import polars as pl
 
 from rankdistill import files, manifest, tables
-from rankdistill.data import Dataset, trec
+from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
+from rankdistill.evaluation import run_files
 from rankdistill.evaluation.beir import evaluate_through_beir
 from rankdistill.evaluation.latency import measure_latency
-from rankdistill.evaluation.measures import MEASURES, Evaluated, Run, evaluate_run
+from rankdistill.evaluation.measures import MEASURES, Evaluated, evaluate_run
 from rankdistill.evaluation.mteb import evaluate_through_mteb
 from rankdistill.evaluation.results import Evaluation, System
-from rankdistill.evaluation.retrieve import Retriever
+from rankdistill.evaluation.retrieve import Retriever, answer
 from rankdistill.evaluation.significance import bootstrap_interval
 
-RUN_FILE, PER_QUERY_FILE, MTEB_FOLDER = "run.trec", "per_query.parquet", "mteb"
+PER_QUERY_FILE, MTEB_FOLDER = "per_query.parquet", "mteb"
 DEPTH = 100
 """Documents a query; the deepest measure, recall at 100, needs as many."""
 
@@ -51,7 +52,11 @@ def evaluate(
     costs: Costs = Costs(),
     command: str = "",
 ) -> Evaluation:
-    """Evaluate `retriever` on `split` and write `results.json`, `per_query.parquet` and `run.trec` into `out`.
+    """Evaluate `retriever` on `split` and write `results.json`, `per_query.parquet` and the run into `out`.
+
+    The run is a TREC file, `run.trec`; where ids hold white space, which that cannot have, `run.parquet`. The document
+    that has the query's own id is left out where the data set says so (`rankdistill.data.identical_ids`), by the tools
+    of `through` too; judgements of documents that the corpus lacks count (`Dataset.dangling`).
 
     Args:
         retriever: the system.
@@ -67,8 +72,7 @@ def evaluate(
     Raises:
         StaleOutputError: `out` holds another evaluation.
         ConfigError: `depth` is below 100.
-        DataError: no such split, a score is not finite, or an id that a run cannot hold; told before anything is
-            searched.
+        DataError: no such split, or a score is not finite.
     """
     if depth < DEPTH:
         raise ConfigError(
@@ -80,19 +84,18 @@ def evaluate(
     queries, qrels = dataset.queries(split), dataset.qrels(split)
     wanted = _manifest(retriever, dataset, split, command, {
         "split": split, "depth": depth, "through": sorted(through), "latency_queries": latency_queries,
-        "name": retriever.name, "costs": asdict(costs),
+        "name": retriever.name, "costs": asdict(costs), **dataset.decisive(split),
     })  # fmt: skip
     if manifest.is_current(out, wanted):
         return Evaluation.read(out)
-    trec.require_ids([*queries, *dataset.doc_ids])
     with files.exclusive(out):
-        run = retriever.retrieve(queries, depth)
+        run = answer(retriever, dataset, queries, depth)
         evaluated = evaluate_run(run, qrels)
         others: dict[str, dict[str, float]] = {}
         if "mteb" in through:
             others["mteb"] = evaluate_through_mteb(retriever, dataset, split, out / MTEB_FOLDER, depth)
         if "beir" in through:
-            others["beir"] = evaluate_through_beir(run, qrels)
+            others["beir"] = evaluate_through_beir(run, qrels, bool(dataset.ignore_identical_ids))
         latency = measure_latency(retriever, queries, count=latency_queries) if latency_queries else None
         evaluation = Evaluation(
             system=System(
@@ -107,7 +110,10 @@ def evaluate(
             through=others,
             signature=_signature(retriever, dataset, wanted),
         )
-        _write(out, run, evaluated, evaluation, wanted)
+        run_files.write(out, run, [*queries, *dataset.doc_ids])
+        tables.write_parquet(out / PER_QUERY_FILE, evaluated.per_query.to_arrow())
+        evaluation.write(out)
+        wanted.write(out)
     return evaluation
 
 
@@ -150,11 +156,5 @@ def _signature(retriever: Retriever, dataset: Dataset, made: manifest.Manifest) 
         "measures": MEASURES,
         "versions": dict(made.versions),
         "command": made.command,
+        **dataset.decisive(made.parameters["split"]),
     }
-
-
-def _write(out: Path, run: Run, evaluated: Evaluated, evaluation: Evaluation, wanted: manifest.Manifest) -> None:
-    trec.write_run(out / RUN_FILE, run, tag="rankdistill")
-    tables.write_parquet(out / PER_QUERY_FILE, evaluated.per_query.to_arrow())
-    evaluation.write(out)
-    wanted.write(out)

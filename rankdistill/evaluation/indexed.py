@@ -12,7 +12,7 @@ from rankdistill.data import Dataset
 from rankdistill.errors import DataError
 from rankdistill.evaluation.embedded import run_of
 from rankdistill.evaluation.measures import Run
-from rankdistill.evaluation.retrieve import Progress
+from rankdistill.evaluation.retrieve import Progress, search_others
 from rankdistill.index import Searcher, StoredIndex, registry
 from rankdistill.index.kinds import DENSE, Documents, Kind, Queries, of_space
 
@@ -81,6 +81,7 @@ class IndexedRetriever:
         self, dataset: Dataset, encoder: Queries, name: str, index: StoredIndex | MemoryIndex, unaligned: bool = False
     ) -> None:
         self.name, self.index, self._encoder = name, index, encoder
+        self._dataset = dataset
         index.kind.require(index.space, encoder.query_spaces, unaligned)
         if isinstance(index, StoredIndex):
             _require_documents(index, dataset)
@@ -106,7 +107,10 @@ class IndexedRetriever:
         return self.index.size
 
     def retrieve(self, queries: Mapping[str, str], k: int) -> Run:
-        """Encode the queries and search; scores are the index's."""
+        """Encode the queries and search; scores are the index's. `Dataset.own_documents` are not returned."""
+        return search_others(self._search, queries, k, self._dataset.own_documents)
+
+    def _search(self, queries: Mapping[str, str], k: int) -> Run:
         found = self.index.searcher.search(self._encoder.encode_queries(list(queries.values())), k)
         return run_of(list(queries), *found)
 

@@ -40,12 +40,19 @@ class Evaluated:
         return {name: float(columns.get_column(name).to_numpy().mean()) for name in columns.columns}
 
 
-def evaluate_run(run: Run, qrels: Qrels) -> Evaluated:
+def evaluate_run(run: Run, qrels: Qrels, ignore_identical_ids: bool = False) -> Evaluated:
     """Evaluate `run` on every query of `qrels`.
 
     A query that the run does not answer counts 0; queries of the run without qrels are left out. Documents without a
-    judgement count as not relevant. Equal scores are ordered as trec_eval does, see `ranked`. A document with the
-    query's own id is kept (mteb's default, not beir's).
+    judgement count as not relevant; relevant ones that no corpus holds count in the ideal ranking and in recall. Equal
+    scores are ordered as trec_eval does, see `ranked`.
+
+    Args:
+        run: the system's.
+        qrels: query_id -> doc_id -> label.
+        ignore_identical_ids: leave out documents that have the query's own id: beir's default, and in mteb a property
+            of the task. `evaluating.evaluate` needs no such word: its runs follow the data set, see
+            `rankdistill.data.identical_ids`.
 
     Raises:
         DataError: there are no qrels, or a score is not finite.
@@ -55,7 +62,15 @@ def evaluate_run(run: Run, qrels: Qrels) -> Evaluated:
     if not qrels:
         raise DataError(expected="qrels to evaluate on", got="none", consequence="nothing was evaluated", remedy="")
     wanted = {ir_measures.parse_measure(name): key for key, name in MEASURES.items()}
-    answered = ranked({query_id: scores for query_id, scores in run.items() if query_id in qrels})
+    answered = ranked(
+        {
+            query_id: {
+                doc_id: score for doc_id, score in scores.items() if not (ignore_identical_ids and doc_id == query_id)
+            }
+            for query_id, scores in run.items()
+            if query_id in qrels
+        }
+    )
     values = {query_id: dict.fromkeys(MEASURES, 0.0) for query_id in sorted(qrels)}
     for metric in ir_measures.iter_calc(list(wanted), _for_tools(qrels), answered):
         values[metric.query_id][wanted[metric.measure]] = float(metric.value)

@@ -57,7 +57,9 @@ def measure_robustness(
             split=split,
             queries=len(pairings[0].queries.ids),
             documents=len(pairings[0].documents.ids),
-            systems=robustness.grid(pairings, towers.similarity, dataset.qrels(split), settings, progress),
+            systems=robustness.grid(
+                pairings, towers.similarity, dataset.qrels(split), settings, progress, dataset.own_documents
+            ),
             signature=_signature(wanted, towers),
         )
         result.write(out)
@@ -105,7 +107,14 @@ def measure_ann_recall(
     with files.exclusive(out):
         pairings = towers.searchers(dataset, split, progress)
         curves = ann.recall_curves(
-            pairings, towers.similarity, dataset.qrels(split), factory, effort, repeats, progress
+            pairings,
+            towers.similarity,
+            dataset.qrels(split),
+            factory,
+            effort,
+            repeats,
+            progress,
+            dataset.own_documents,
         )
         result = AnnRecall(
             data=dataset.name,
@@ -133,7 +142,7 @@ def _manifest(
             "qrels": dataset.qrels_hash(split),
             "towers": manifest.digest(dict(towers.fingerprints)),
         },
-        parameters={"split": split, **parameters},
+        parameters={"split": split, **parameters, **dataset.decisive(split)},
         versions=manifest.versions_of(*LIBRARIES),
         command=command,
     )

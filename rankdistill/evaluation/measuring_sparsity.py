@@ -51,7 +51,7 @@ def measure_sparsity(
             "qrels": dataset.qrels_hash(split),
             "model": manifest.digest(dict(encoder.fingerprint)),
         },
-        parameters={"split": split, "prunings": [asdict(pruning) for pruning in prunings]},
+        parameters={"split": split, "prunings": [asdict(pruning) for pruning in prunings], **dataset.decisive(split)},
         versions=manifest.versions_of("ir-measures", "numpy", "scipy", "sentence-transformers", "torch"),
         command=command,
     )
@@ -65,6 +65,7 @@ def measure_sparsity(
             dataset.qrels(split),
             prunings,
             progress,
+            dataset.own_documents,
         )
         signature = {
             "inputs": dict(wanted.inputs),

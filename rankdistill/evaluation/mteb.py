@@ -44,7 +44,7 @@ def evaluate_through_mteb(
     from rankdistill.evaluation.mteb_task import RetrieverSearch, local_task
 
     result = mteb.evaluate(
-        RetrieverSearch(retriever, *model_identity(retriever)),
+        RetrieverSearch(retriever, dataset, *model_identity(retriever)),
         local_task(dataset, split, depth),
         cache=mteb.ResultCache(folder),
         co2_tracker=False,

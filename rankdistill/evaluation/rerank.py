@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError
 from rankdistill.evaluation.measures import Run
-from rankdistill.evaluation.retrieve import Progress, Retriever
+from rankdistill.evaluation.retrieve import Progress, Retriever, answer
 
 logger = getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Reranker:
 
     def retrieve(self, queries: Mapping[str, str], k: int) -> Run:
         """Scores are the teacher's; below `depth`, smaller than the query's smallest by 1, 2, ..."""
-        first = self._first.retrieve(queries, max(k, self._depth))
+        first = answer(self._first, self._dataset, queries, max(k, self._depth))
         run = rerank(first, queries, self._dataset.contents, self._teacher, self._depth, self._progress)
         return {query_id: _best(found, k) for query_id, found in run.items()}
 

@@ -115,6 +115,13 @@ class Evaluation(_Record):
     through: dict[str, dict[str, float]] = Field(default_factory=dict)
     signature: dict[str, Any] = Field(default_factory=dict)
 
+    def differences(self) -> dict[str, float]:
+        """Tool -> how far its means are from ours, which count rounded to 5 digits here as theirs are."""
+        return {
+            tool: max(abs(value - round(self.system.measures[name], 5)) for name, value in values.items())
+            for tool, values in self.through.items()
+        }
+
     def write(self, folder: Path) -> None:
         """Write `results.json` into `folder`."""
         _write(folder, {**self.system.measures, **self.model_dump(mode="json")})
@@ -137,6 +144,23 @@ class Evaluation(_Record):
                 consequence="nothing was compared",
                 remedy="evaluate the model first, and give its --out folder",
             ) from error
+
+
+TOLERANCE = 1.5e-5
+"""Means rounded to 5 digits may differ by one in the last, where a value lies halfway."""
+
+
+def require_agreement(evaluation: Evaluation) -> None:
+    """Raise DataError if another tool gives the same system other means."""
+    furthest = {tool: value for tool, value in evaluation.differences().items() if not value <= TOLERANCE}
+    if furthest:
+        raise DataError(
+            expected="the same means from every tool, of the same queries, judgements and rule on identical ids",
+            got=", ".join(f"{tool} differs by {value:.5f}" for tool, value in furthest.items()),
+            consequence="the results are written, but one of these numbers is wrong",
+            remedy="compare the measures under `through` in results.json; a system that answers differently each time "
+            "gives such differences too",
+        )
 
 
 def _write(folder: Path, content: Mapping[str, Any]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rankdistill.data import Dataset
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int], None]
 """Called with the number of texts or pairs just finished."""
+
+Search = Callable[[Mapping[str, str], int], Run]
+"""`Retriever.retrieve`."""
 
 
 class Retriever(Protocol):
@@ -34,6 +38,37 @@ class Retriever(Protocol):
         ...
 
 
+def search_others(search: Search, queries: Mapping[str, str], k: int, own: Set[str]) -> Run:
+    """The best `k` of what `search(queries, k)` finds; for a query of `own` without the document of its own id.
+
+    Where there is such a query, one document more is asked for, so that none comes short.
+    """
+    if own.isdisjoint(queries):
+        return search(queries, k)
+    found = search(queries, k + 1)
+    return {query_id: dict(islice(_others(query_id, scores, own), k)) for query_id, scores in found.items()}
+
+
+def answer(retriever: Retriever, dataset: Dataset, queries: Mapping[str, str], k: int) -> Run:
+    """The best `k` documents of each query, without those of its own id that `dataset` leaves out.
+
+    The systems of this package leave them out themselves; others are asked again, one deeper, for these queries.
+    """
+    found = retriever.retrieve(queries, k)
+    own = {query_id for query_id in dataset.own_documents if query_id in found.get(query_id, {})}
+    if not own:
+        return found
+    again = {query_id: text for query_id, text in queries.items() if query_id in own}
+    return {**found, **search_others(retriever.retrieve, again, k, own)}
+
+
+def _others(query_id: str, scores: Mapping[str, float], own: Set[str]) -> Iterator[tuple[str, float]]:
+    """Best first; equal scores in the given order."""
+    for doc_id, score in sorted(scores.items(), key=lambda hit: -hit[1]):
+        if doc_id != query_id or query_id not in own:
+            yield doc_id, score
+
+
 class Bm25Retriever:
     """BM25 with the settings of published baselines, see `rankdistill.mining.bm25`."""
 
@@ -47,7 +82,10 @@ class Bm25Retriever:
         return {"bm25": {"k1": self._k1, "b": self._b}}
 
     def retrieve(self, queries: Mapping[str, str], k: int) -> Run:
-        """Scores are BM25's; documents without a query word are not returned."""
+        """Scores are BM25's; documents without a query word are not returned, nor `Dataset.own_documents`."""
+        return search_others(self._search, queries, k, self._dataset.own_documents)
+
+    def _search(self, queries: Mapping[str, str], k: int) -> Run:
         ids, scores = self._bm25.retrieve(list(queries.values()), k)
         return {
             query_id: dict(zip(found, map(float, values), strict=True))

@@ -7,7 +7,7 @@ any of them, so that truncation means nothing without a random choice of dimensi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from rankdistill import files
 from rankdistill.data.values import whole
 from rankdistill.errors import ConfigError
-from rankdistill.evaluation.embedded import Embedded, Pairing, run_of
-from rankdistill.evaluation.measures import Qrels, ndcg_at_10
+from rankdistill.evaluation.embedded import Embedded, Judged, Pairing
+from rankdistill.evaluation.measures import Qrels
 from rankdistill.evaluation.precisions import PRECISIONS, search
 from rankdistill.index.documents import named
 from rankdistill.index.vectors import normalised
@@ -165,6 +165,7 @@ def grid(
     qrels: Qrels,
     settings: GridSettings,
     progress: Progress = lambda done: None,
+    own: Set[str] = frozenset(),
 ) -> tuple[SystemGrid, ...]:
     """nDCG@10 of every pairing at every number of dimensions and precision.
 
@@ -177,13 +178,15 @@ def grid(
         qrels: of the queries.
         settings: what is measured.
         progress: called after each search.
+        own: queries of which the document of the same id is left out.
 
     Raises:
         ConfigError: more dimensions than the vectors have, an unknown precision, a negative number of draws.
         DataError: there are no qrels.
     """
     check(settings, min(pairing.dimension for pairing in pairings))
-    return tuple(_of_system(_by_falling_id(pairing), similarity, qrels, settings, progress) for pairing in pairings)
+    judged = Judged(qrels, own)
+    return tuple(_of_system(_by_falling_id(pairing), similarity, judged, settings, progress) for pairing in pairings)
 
 
 def searches(pairings: Sequence[Pairing], settings: GridSettings) -> int:
@@ -197,10 +200,10 @@ def searches(pairings: Sequence[Pairing], settings: GridSettings) -> int:
 
 
 def _of_system(
-    pairing: Pairing, similarity: str, qrels: Qrels, settings: GridSettings, progress: Progress
+    pairing: Pairing, similarity: str, judged: Judged, settings: GridSettings, progress: Progress
 ) -> SystemGrid:
     def measured(kept: NDArray[np.intp], precision: str) -> float:
-        value = _ndcg(pairing, similarity, qrels, kept, precision)
+        value = _ndcg(pairing, similarity, judged, kept, precision)
         progress(1)
         return value
 
@@ -226,12 +229,12 @@ def _draws(dimension: int, kept: int, settings: GridSettings) -> Iterator[NDArra
             yield np.sort(generator.choice(dimension, kept, replace=False))
 
 
-def _ndcg(pairing: Pairing, similarity: str, qrels: Qrels, kept: NDArray[np.intp], precision: str) -> float:
+def _ndcg(pairing: Pairing, similarity: str, judged: Judged, kept: NDArray[np.intp], precision: str) -> float:
     queries, documents = pairing.queries.vectors[:, kept], pairing.documents.vectors[:, kept]
     if similarity == "cosine":
         queries, documents = normalised(queries), normalised(documents)
-    positions, scores = search(queries, documents, precision, DEPTH)
-    return ndcg_at_10(run_of(pairing.queries.ids, named(positions, pairing.documents.ids), scores), qrels)
+    positions, scores = search(queries, documents, precision, judged.depth(DEPTH))
+    return judged.ndcg_at_10(pairing.queries.ids, named(positions, pairing.documents.ids), scores)
 
 
 def _by_falling_id(pairing: Pairing) -> Pairing:

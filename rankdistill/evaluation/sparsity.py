@@ -7,7 +7,7 @@ terms of (share of queries with the term) x (share of documents with it), as in 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 from rankdistill import files
 from rankdistill.data.trec import Qrels
 from rankdistill.errors import ConfigError
-from rankdistill.evaluation.embedded import run_of
+from rankdistill.evaluation.embedded import Judged, run_of
 from rankdistill.evaluation.measures import evaluate_run
 from rankdistill.index.sparse.base import SparseVectors
 from rankdistill.index.sparse.exact import ExactSparseIndex
@@ -159,6 +159,7 @@ def measure(
     qrels: Qrels,
     prunings: Sequence[Pruning],
     progress: Callable[[int], None] = lambda done: None,
+    own: Set[str] = frozenset(),
 ) -> list[Row]:
     """Search exactly with each pruning, after the whole vectors.
 
@@ -168,14 +169,15 @@ def measure(
         qrels: of the queries.
         prunings: to be tried.
         progress: called with 1 after each search.
+        own: queries of which the document of the same id is left out.
     """
-    rows = []
+    rows, depth = [], Judged(qrels, own).depth(DEPTH)
     for pruning in dict.fromkeys((Pruning(), *prunings)):
         left = prune(queries[1], pruning.query_terms)
         right = prune(documents[1], pruning.document_terms, pruning.threshold)
         index = ExactSparseIndex(right.shape[1])
         index.add(documents[0], right)
-        run = run_of(list(queries[0]), *index.search(left, DEPTH))
+        run = run_of(list(queries[0]), *index.search(left, depth), own)
         rows.append(Row(pruning.name, cost(left, right), evaluate_run(run, qrels).means))
         progress(1)
     return rows

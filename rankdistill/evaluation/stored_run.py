@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill import files
-from rankdistill.data import Dataset, trec
+from rankdistill.data import Dataset
+from rankdistill.data.beir import LEFT_OUT
 from rankdistill.errors import DataError
-from rankdistill.evaluation.evaluating import RUN_FILE
+from rankdistill.evaluation import run_files
 from rankdistill.evaluation.measures import Run, best_first
 from rankdistill.evaluation.results import Evaluation
+from rankdistill.evaluation.retrieve import search_others
 
 
 class StoredRun:
-    """What a system answered: a folder of `rankdistill evaluate`, or a TREC run file.
+    """What a system answered: a folder of `rankdistill evaluate`, a TREC run file, or a Parquet file of a run.
+
+    The document that has the query's own id is left out where `dataset` leaves it out.
 
     Args:
         path: the folder or the file.
@@ -24,7 +28,8 @@ class StoredRun:
         name: what tables call it; None: what the evaluation says, or the file's name.
 
     Raises:
-        DataError: there is no such run, it answers another split or other data, or it has foreign documents.
+        DataError: there is no such run, it answers another split or other data, it has foreign documents, or it was
+            made without documents that `dataset` keeps.
     """
 
     def __init__(self, path: Path, dataset: Dataset, split: str, name: str | None = None) -> None:
@@ -33,9 +38,9 @@ class StoredRun:
             found = Evaluation.read(path)
             title = found.system.name
             _require_same(path, found, dataset, split)
-            path = path / RUN_FILE
+            path = run_files.find(path)
         self.path, self.name = path, name or title
-        self._run, _ = trec.read_run(path)
+        self._run, self._own = run_files.read(path), dataset.own_documents
         _require_known(path, self._run, dataset, split)
 
     @property
@@ -50,12 +55,17 @@ class StoredRun:
 
     def retrieve(self, queries: Mapping[str, str], k: int) -> Run:
         """The first `k` documents of each query; none for a query that the run does not answer."""
+        return search_others(self._search, queries, k, self._own)
+
+    def _search(self, queries: Mapping[str, str], k: int) -> Run:
         return {query_id: dict(best_first(self._run.get(query_id, {}))[:k]) for query_id in queries}
 
 
 def _require_same(path: Path, found: Evaluation, dataset: Dataset, split: str) -> None:
     wanted = {"data_hash": dataset.fingerprint, "qrels_hash": dataset.qrels_hash(split), "split": split}
     differing = [f"{key} {found.signature.get(key)!r}" for key in wanted if found.signature.get(key) != wanted[key]]
+    if found.signature.get(LEFT_OUT, 0) > dataset.left_out(split):
+        differing.append(f"the documents of {found.signature[LEFT_OUT]} queries' own ids are left out there")
     if differing:
         raise DataError(
             expected=f"an evaluation on the split {split!r} of {dataset.path}",

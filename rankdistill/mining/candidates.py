@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from rankdistill import files, manifest, tables
 from rankdistill.data import Dataset
+from rankdistill.data.beir import LEFT_OUT
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.fusion import Fusion
 from rankdistill.mining.choosing import Choice, Ranked, lists_of_queries
@@ -39,7 +40,10 @@ def mine(
 
     One row a (query, document, source). `label` is the qrels label, null where the pair is unjudged. Every document
     judged relevant (label > 0) is kept for every source: with its rank and score if the source returned it within
-    `depth`, inside the window or not, else with null for both. They do not count towards the window's sample.
+    `depth`, inside the window or not, else with null for both. They do not count towards the window's sample. A
+    relevant document that the corpus lacks has no text and makes no row (`Dataset.dangling`); the document that has the
+    query's own id makes none where the data set leaves it out (`rankdistill.data.identical_ids`), and lists keep their
+    depth.
 
     With `fusion`, the lists are fused into one more source, `fused`; its window alone chooses the documents, and the
     other sources' rows say where each of them stood there.
@@ -68,13 +72,21 @@ def mine(
     qrels = dataset.qrels(split)
     queries = sample_queries(dataset.queries(split), limit_queries)
     found: dict[str, Hits] = {}
+    own = dataset.own_documents & queries.keys()
     for source in sources:
-        found[source.name] = source.retrieve(dataset.contents, list(queries.values()), depth, progress)
+        # One deeper where a document may have to go, so that each list keeps its depth.
+        hits = source.retrieve(dataset.contents, list(queries.values()), depth + bool(own), progress)
+        found[source.name] = _without_own(list(queries), hits, own, depth)
     rows: list[Candidate] = []
     for query_id, lists in zip(queries, lists_of_queries(found, fusion, depth), strict=True):
-        kept = choice.choose(query_id, lists, qrels[query_id])
-        for name, hits in lists.items():
-            rows.extend(_candidates(query_id, name, hits, qrels[query_id], kept[name]))
+        labels = {
+            doc_id: label
+            for doc_id, label in qrels[query_id].items()
+            if doc_id in dataset.document_lines and not (doc_id == query_id and query_id in own)
+        }
+        kept = choice.choose(query_id, lists, labels)
+        for name, hits_of_query in lists.items():
+            rows.extend(_candidates(query_id, name, hits_of_query, labels, kept[name]))
     rows.sort(key=lambda row: (row.query_id, row.source, row.rank is None, row.rank, row.doc_id))
     columns = zip(*rows, strict=True) if rows else [[] for _ in tables.CANDIDATES]
     return pa.table(dict(zip(tables.CANDIDATES.names, map(list, columns), strict=True)), schema=tables.CANDIDATES)
@@ -171,6 +183,18 @@ def read(folder: str | Path) -> pa.Table:
         ) from error
 
 
+def _without_own(query_ids: Sequence[str], hits: Hits, own: Set[str], depth: int) -> Hits:
+    """The first `depth` of each list, without the document of the query's own id for queries of `own`."""
+    if not own:
+        return hits
+    ids, scores = [], []
+    for query_id, found, values in zip(query_ids, *hits, strict=True):
+        kept = [place for place, doc_id in enumerate(found) if doc_id != query_id or query_id not in own][:depth]
+        ids.append([found[place] for place in kept])
+        scores.append(values[kept])
+    return ids, scores
+
+
 def _candidates(
     query_id: str, source: str, hits: Ranked, labels: Mapping[str, int], kept: Set[str]
 ) -> Iterator[Candidate]:
@@ -193,6 +217,8 @@ def _describe(
         "limit_queries": limit_queries,
         "sources": {source.name: dict(source.parameters) for source in sources},
     }
+    if left_out := dataset.left_out(split):
+        parameters[LEFT_OUT] = left_out
     for source in sources:
         inputs |= {f"{source.name}.{name}": content for name, content in source.inputs.items()}
     return manifest.Manifest(ARTEFACT, inputs, parameters)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
+from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rankdistill.data.beir import LEFT_OUT
+from rankdistill.data.identical_ids import known_rule
 from rankdistill.recipe.parts import SourcePart
 from rankdistill.recipe.steps import Progress, Step, Workspace, present
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from rankdistill.data import Dataset
 
 PYDOCS = "pydocs"
+
+logger = getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,12 @@ class Collection:
         """The collection; the step must be done."""
         from rankdistill import data
 
-        return data.load(self.folder, "lenient" if self.part.lenient else "strict")
+        mode: data.Mode = "lenient" if self.part.lenient else "strict"
+        found = data.load(self.folder, mode, self.part.ignore_identical_ids)
+        for split in found.splits:
+            for note in found.notes(split):
+                logger.warning("%s: %s", found.path, note)
+        return found
 
     def identity(self) -> dict[str, Any]:
         """What identifies the texts; a collection made here is identified by its step."""
@@ -68,11 +78,23 @@ class Collection:
         return settings
 
     def split_identity(self, split: str) -> dict[str, Any]:
-        """What identifies the queries and labels of `split`, and the texts."""
+        """What identifies the queries and labels of `split`, the texts, and the rule on documents of queries' own ids.
+
+        A collection made here says by its name what its `meta.json` will say.
+        """
         settings = self.identity() | {"split": split}
         if self.step is None:
             settings["qrels"] = self.dataset.qrels_hash(split)
-        return settings
+            if left_out := self.dataset.left_out(split):
+                settings[LEFT_OUT] = left_out
+            return settings
+        by_hand = self.part.ignore_identical_ids
+        rule = known_rule(self.part.source) if by_hand is None else by_hand
+        return settings | ({} if rule is None else {"ignore_identical_ids": rule})
+
+    def measured_identity(self, split: str) -> dict[str, Any]:
+        """What identifies that which systems are measured on: also how many judged documents the corpus lacks."""
+        return self.split_identity(split) | ({} if self.step else self.dataset.decisive(split))
 
     def _make(self, out: Path, progress: Progress) -> None:
         from rankdistill.data import pydocs, sources

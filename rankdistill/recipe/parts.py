@@ -30,6 +30,11 @@ class SourcePart(Part):
     )
     limit: int | None = Field(None, ge=100, description="pydocs only: how many documents.")
     lenient: bool = Field(False, description="Drop bad rows with a report, instead of stopping.")
+    ignore_identical_ids: bool | None = Field(
+        None,
+        description="Leave the document that has the query's own id out of rankings and candidates, or keep it; null: "
+        "as the collection's meta.json says, and where that says nothing, out if it has the query's text.",
+    )
 
 
 def require_names(what: str, names: Iterable[str]) -> None:

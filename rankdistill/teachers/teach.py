@@ -13,6 +13,7 @@ import polars as pl
 
 from rankdistill import files, manifest
 from rankdistill.data import Dataset
+from rankdistill.data.identical_ids import without_own
 from rankdistill.inference.loading import kind_of, quietly
 from rankdistill.manifest import Manifest
 from rankdistill.mining import candidates as mined
@@ -79,7 +80,7 @@ def teach(
     with files.exclusive(out):
         if manifest.is_current(out, wanted):
             return False
-        table = pl.DataFrame(mined.read(candidates))
+        table = without_own(pl.DataFrame(mined.read(candidates)), dataset.own_documents)
         positives = groups.positives(dataset.queries(split), dataset.qrels(split), table, dataset.contents)
         folder = out / CHECKPOINTS / wanted.identity[:16]
         trainer = _trainer(dataset, positives, reference, config, dev, folder, progress)

@@ -42,13 +42,19 @@ def sample(dataset: Dataset, split: str, max_queries: int, max_documents: int) -
     """Up to `max_queries` of the split's queries with their positives and a sample of the corpus.
 
     Queries and documents are those of the lowest hash, so the sample depends on nothing but the data. Every positive of
-    a chosen query is in it, also where they alone exceed `max_documents`.
+    a chosen query that the corpus holds is in it, also where they alone exceed `max_documents`. A document that has the
+    id of a chosen query and is left out of its rankings (`Dataset.own_documents`) is not, unless another one needs it.
 
     Raises:
         DataError: no query of the split has a relevant document.
     """
     qrels = dataset.qrels(split)
-    answerable = [query_id for query_id, labels in qrels.items() if max(labels.values(), default=0) > 0]
+    relevant = {
+        query_id: {doc_id for doc_id, label in labels.items() if label > 0 and doc_id in dataset.document_lines}
+        - ({query_id} & dataset.own_documents)
+        for query_id, labels in qrels.items()
+    }
+    answerable = [query_id for query_id, found in relevant.items() if found]
     if not answerable:
         raise DataError(
             expected=f"queries with a relevant document in split {split!r}",
@@ -57,8 +63,8 @@ def sample(dataset: Dataset, split: str, max_queries: int, max_documents: int) -
             remedy="choose another dev split, or train without one",
         )
     chosen = heapq.nsmallest(max_queries, answerable, key=_hash)
-    positives = {doc_id for query_id in chosen for doc_id, label in qrels[query_id].items() if label > 0}
-    documents = _pool(dataset, positives, max_documents)
+    positives = {doc_id for query_id in chosen for doc_id in relevant[query_id]}
+    documents = _pool(dataset, positives, dataset.own_documents.intersection(chosen), max_documents)
     texts = dataset.queries(split)
     return Sample(
         queries={query_id: texts[query_id] for query_id in chosen},
@@ -131,9 +137,9 @@ def _sparsity_of(model: Any) -> dict[str, str]:
     }
 
 
-def _pool(dataset: Dataset, positives: set[str], max_documents: int) -> dict[str, str]:
-    fill = max(0, max_documents - len(positives))
-    others = (document for document in dataset.documents() if document.doc_id not in positives)
+def _pool(dataset: Dataset, positives: set[str], own: frozenset[str], max_documents: int) -> dict[str, str]:
+    fill, kept_out = max(0, max_documents - len(positives)), positives | own
+    others = (document for document in dataset.documents() if document.doc_id not in kept_out)
     sampled = {document.doc_id for document in heapq.nsmallest(fill, others, key=lambda one: _hash(one.doc_id))}
     wanted = positives | sampled
     return {document.doc_id: document.contents for document in dataset.documents() if document.doc_id in wanted}

@@ -11,6 +11,7 @@ import polars as pl
 
 from rankdistill import models
 from rankdistill.data import Dataset
+from rankdistill.data.identical_ids import without_own
 from rankdistill.errors import StoreError
 
 
@@ -70,6 +71,8 @@ class Inputs:
 def read(dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | None) -> Inputs:
     """Read what `split` may train on; a query that only other splits judge is held out: it would leak the test.
 
+    The document that has the query's own id is no negative where the data set leaves it out of rankings.
+
     Raises:
         DataError: no such split.
         StoreError: the teacher must be named, or is not in the store.
@@ -77,7 +80,8 @@ def read(dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | Non
     teacher = _choose_teacher(store, teacher_id)
     others = {query_id for other in dataset.splits if other != split for query_id in dataset.qrels(other)}
     held_out = pl.Series("query_id", sorted(others - dataset.qrels(split).keys()), dtype=pl.String)
-    candidates, scores = store.candidates(), store.scores(teacher)
+    own = dataset.own_documents
+    candidates, scores = without_own(store.candidates(), own), without_own(store.scores(teacher), own)
     left_out = candidates.filter(pl.col("query_id").is_in(held_out.implode()))["query_id"].n_unique()
     kept = candidates.filter(~pl.col("query_id").is_in(held_out.implode()))
     foreign = len(set(kept["query_id"].unique()) - dataset.query_texts.keys())
@@ -91,6 +95,8 @@ def hashes(dataset: Dataset, inputs: Inputs, student: str, dev_split: str | None
         found |= {"documents": dataset.fingerprint}
     if dev_split is not None:
         found |= {"dev_texts": dataset.fingerprint, "dev_qrels": dataset.qrels_hash(dev_split)}
+        if left_out := dataset.left_out(dev_split):
+            found |= {"dev_own_documents": str(left_out)}
     return found
 
 

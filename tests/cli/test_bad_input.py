@@ -52,8 +52,8 @@ def spoil(root: Path, how: str) -> None:
         qrels.write_text("query-id\tcorpus-id\tscore\n")
     elif how == "unknown split":
         qrels.unlink()
-    elif how == "unknown document":
-        append(qrels, "q00\tno-such-document\t1")
+    elif how == "unknown query":
+        append(qrels, "no-such-query\td00\t1")
     elif how == "duplicate id":
         append(corpus, json.dumps({"_id": "d00", "title": "", "text": "again"}))
     elif how == "broken JSON":
@@ -68,7 +68,7 @@ def spoil(root: Path, how: str) -> None:
         ("missing folder", "tiny"),
         ("empty qrels", "train.tsv"),
         ("unknown split", "dev, test"),
-        ("unknown document", "no-such-document"),
+        ("unknown query", "no-such-query"),
         ("duplicate id", "corpus.jsonl:41"),
         ("broken JSON", "queries.jsonl:25"),
         ("wrong header", "train.tsv:1"),

@@ -67,11 +67,11 @@ def test_a_fused_mix_with_sources_of_one_kind(tiny_beir: Path, tiny_encoder: str
 
 def test_bad_rows_stop_it_unless_lenient(tiny_beir: Path, tmp_path: Path) -> None:
     with (tiny_beir / "qrels/train.tsv").open("a") as stream:
-        stream.write("q00\tnowhere\t1\n")
-    with pytest.raises(DataError, match="unknown document 'nowhere'"):
+        stream.write("nobody\td00\t1\n")
+    with pytest.raises(DataError, match="unknown query 'nobody'"):
         run("--data", tiny_beir, "--out", tmp_path / "c")
     output = run("--data", tiny_beir, "--out", tmp_path / "c", "--lenient")
-    assert "unknown document 'nowhere'" in output
+    assert "unknown query 'nobody'" in output
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import polars as pl
@@ -11,12 +12,14 @@ import pytest
 from rankdistill import data
 from rankdistill.data import Dataset, trec
 from rankdistill.errors import ConfigError, DataError, StaleOutputError
+from rankdistill.evaluation import run_files
 from rankdistill.evaluation.comparing import compare, compare_per_query
 from rankdistill.evaluation.evaluating import Costs, evaluate, read_per_query
 from rankdistill.evaluation.footprint import footprint
 from rankdistill.evaluation.measures import MEASURES, evaluate_run
-from rankdistill.evaluation.results import Evaluation, Results
+from rankdistill.evaluation.results import Evaluation, Results, require_agreement
 from rankdistill.evaluation.significance import holm, randomisation_test
+from rankdistill.evaluation.stored_run import StoredRun
 from tests.evaluation.fakes import FakeRetriever
 
 
@@ -53,14 +56,48 @@ def test_another_system_or_split_does_not_overwrite(dataset: Dataset, tmp_path: 
         evaluate(FakeRetriever(dataset), dataset, "test", tmp_path)
 
 
-def test_an_id_that_a_run_cannot_hold_is_refused_before_anything_is_searched(tiny_beir: Path, tmp_path: Path) -> None:
+def test_ids_with_white_space_are_measured_and_the_run_is_parquet(tiny_beir: Path, tmp_path: Path) -> None:
+    """A TREC file cannot hold them, which is no reason to refuse the data."""
     corpus = tiny_beir / "corpus.jsonl"
     corpus.write_text(corpus.read_text() + json.dumps({"_id": "d 40", "text": "glass"}) + "\n")
     dataset = data.load(tiny_beir)
-    system = FakeRetriever(dataset)
-    with pytest.raises(DataError, match="'d 40'"):
-        evaluate(system, dataset, "dev", tmp_path / "out")
-    assert system.calls == []
+    found = evaluate(FakeRetriever(dataset), dataset, "dev", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.name != ".lock") == [
+        "manifest.json",
+        "per_query.parquet",
+        "results.json",
+        "run.parquet",
+    ]
+    run = run_files.read(run_files.find(tmp_path / "out"))
+    assert any("d 40" in scores for scores in run.values())
+    assert evaluate_run(run, dataset.qrels("dev")).means == found.system.measures
+    stored = StoredRun(tmp_path / "out", dataset, "dev")
+    assert evaluate(stored, dataset, "dev", tmp_path / "again").system.measures == found.system.measures
+    assert StoredRun(tmp_path / "out" / "run.parquet", dataset, "dev").answered == stored.answered
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([], "no row"),
+        ([("q", "d", 1.0), ("q", "d", 2.0)], "'q', 'd'"),
+        ([("q", "d", math.nan)], "nan"),
+        ([("q", None, 1.0)], "None"),
+    ],
+)
+def test_a_bad_run_in_parquet_is_refused(tmp_path: Path, rows: list[tuple[object, ...]], problem: str) -> None:
+    schema = {"query_id": pl.String, "doc_id": pl.String, "score": pl.Float64}
+    pl.DataFrame(rows, schema=schema, orient="row").write_parquet(tmp_path / "run.parquet")
+    with pytest.raises(DataError, match=problem):
+        run_files.read(tmp_path / "run.parquet")
+
+
+def test_tools_that_disagree_are_an_error(dataset: Dataset, tmp_path: Path) -> None:
+    found = evaluate(FakeRetriever(dataset), dataset, "dev", tmp_path, through=("beir", "mteb"))
+    require_agreement(found)
+    wrong = found.through | {"mteb": found.through["mteb"] | {"map_at_100": found.through["mteb"]["map_at_100"] + 1e-4}}
+    with pytest.raises(DataError, match=r"mteb differs by 0\.00010"):
+        require_agreement(found.model_copy(update={"through": wrong}))
 
 
 def test_the_same_evaluation_gives_the_same_bytes(dataset: Dataset, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_they_agree_where_queries_are_not_answered(dataset: Dataset, tmp_path: P
 
 
 def test_they_agree_where_a_document_has_the_id_of_its_query(tmp_path: Path) -> None:
-    """Beir drops such documents by default, mteb keeps them."""
+    """Numbered from 1 on both sides: the same id by chance, so the document stays, and both tools are told so."""
     folder = tmp_path / "same"
     (folder / "qrels").mkdir(parents=True)
     ids = [f"{number}" for number in range(12)]

@@ -22,6 +22,7 @@ from rankdistill.mining import candidates
 from rankdistill.mining.source import Hits, Progress
 from rankdistill.mining.sources import Bm25Source, DenseSource
 from rankdistill.mining.window import Window
+from tests import arguana
 
 
 @dataclass(frozen=True)
@@ -277,6 +278,37 @@ def test_dense_source_agrees_with_sentence_transformers(dataset: Dataset, tiny_e
 
 def test_dense_source_records_the_weights(tiny_encoder: str) -> None:
     assert len(DenseSource(tiny_encoder).inputs["model"]) == 64
+
+
+def test_the_querys_own_document_is_no_candidate_and_lists_keep_their_depth(tmp_path: Path) -> None:
+    folder = arguana.write(tmp_path / "arguana")
+    dataset, kept = load(folder), load(folder, ignore_identical_ids=False)
+    for fusion in (None, Fusion()):
+        found = frame(candidates.mine(dataset, "test", [FixedSource(), FixedSource("b", True)], 15, fusion=fusion))
+        assert found.filter(pl.col("query_id") == pl.col("doc_id")).is_empty()
+        lists = found.filter(pl.col("rank").is_not_null())
+        if fusion is not None:  # it chooses, and not every document of the others
+            lists = lists.filter(pl.col("source") == "fused")
+        ranks = lists.group_by("query_id", "source").agg(pl.col("rank").sort())
+        assert len(ranks) == 12 * (2 if fusion is None else 1)
+        assert all(row == list(range(1, 16)) for row in ranks["rank"].to_list())
+    every = frame(candidates.mine(kept, "test", [FixedSource("b", True)], 15))
+    assert every.filter(pl.col("query_id") == pl.col("doc_id")).height == 12
+    candidates.build(tmp_path / "c", dataset, "test", [FixedSource()], 3)
+    with pytest.raises(StaleOutputError, match="own_documents_left_out"):
+        candidates.build(tmp_path / "c", kept, "test", [FixedSource()], 3)
+
+
+def test_judged_documents_that_the_corpus_lacks_are_no_candidates(dataset: Dataset, tmp_path: Path) -> None:
+    """They have no text; the other rows, and the identity, are what they are without them."""
+    whole = frame(candidates.mine(dataset, "train", [FixedSource()], 3))
+    before = candidates.build(tmp_path / "c", dataset, "train", [FixedSource()], 3)
+    with (dataset.path / "qrels/train.tsv").open("a") as stream:
+        stream.write("q00\tgone\t1\n")
+    changed = load(dataset.path)
+    assert frame(candidates.mine(changed, "train", [FixedSource()], 3)).equals(whole)
+    assert before
+    assert "dangling_judgements" not in manifest.expect(tmp_path / "c", "candidates", "mine").parameters
 
 
 def test_a_label_that_its_column_cannot_hold_is_an_error_of_ours(dataset: Dataset, tmp_path: Path) -> None:

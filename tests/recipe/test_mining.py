@@ -16,6 +16,7 @@ from rankdistill.mining import candidates
 from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.mining import MinePart
 from rankdistill.recipe.scores.schema import Recipe
+from tests import arguana
 from tests.cli.verb import run_verb
 
 EARLIER = {"sources": ["bm25"], "model": None, "depth": 50, "ranks": None, "sample": None, "seed": 0}
@@ -79,3 +80,30 @@ def test_a_model_trained_anew_is_mined_with_anew(tiny_encoder: str, tmp_path: Pa
 def test_an_index_that_is_not_there_is_told_before_anything_runs(tiny_beir: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         _ = experiment({"sources": [f"index:{tmp_path / 'absent'}"]}, tiny_beir, tmp_path / "run").steps
+
+
+def test_the_rule_on_identical_ids_is_a_setting_and_part_of_the_identity(tiny_beir: Path, tmp_path: Path) -> None:
+    """A rule that leaves nothing out leaves every finished step valid."""
+
+    def made(source: object, **settings: object) -> Experiment:
+        content = {"name": "tiny", "out": str(tmp_path), "data": {"source": str(source), "train": "test", **settings}}
+        return Experiment(Recipe.model_validate(content))
+
+    folder = arguana.write(tmp_path / "arguana")
+    silent, left_out, kept = (
+        made(folder, ignore_identical_ids=rule).collection.measured_identity("test") for rule in (None, True, False)
+    )
+    assert silent == left_out
+    assert left_out == kept | {"own_documents_left_out": 12}
+    assert kept["dangling_judgements"] == 4
+    assert "dangling_judgements" not in made(folder).collection.split_identity("test")
+    step = made(folder, ignore_identical_ids=True).candidates
+    step.work(step.folder, lambda done: None)
+    assert pl.DataFrame(candidates.read(step.folder)).filter(pl.col("query_id") == pl.col("doc_id")).is_empty()
+
+    before = {"lenient", "data", "split", "qrels"}
+    assert made(tiny_beir, ignore_identical_ids=True).collection.measured_identity("dev").keys() == before
+    assert made("mteb:SciFact").collection.measured_identity("test") == {"lenient": False, "split": "test"}
+    assert made("mteb:ArguAna").collection.measured_identity("test")["ignore_identical_ids"] is True
+    kept_by_hand = made("mteb:ArguAna", ignore_identical_ids=False).collection
+    assert kept_by_hand.measured_identity("test")["ignore_identical_ids"] is False

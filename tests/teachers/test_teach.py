@@ -14,7 +14,9 @@ from rankdistill.mining import candidates as mined
 from rankdistill.mining.sources import named
 from rankdistill.teachers import load
 from rankdistill.teachers.teach import CHECKPOINTS, LOG_FILE, Dev, teach
+from rankdistill.teachers.teaching import groups
 from rankdistill.teachers.teaching.config import TeachConfig
+from tests import arguana
 
 CONFIG = TeachConfig(negatives=3, steps=8, batch_size=4, learning_rate=2e-3, max_length=48, bf16=False, evaluations=4)
 
@@ -89,3 +91,25 @@ def test_a_resumed_run_gives_the_same_weights_and_log(
     assert resumed[0] == 4 * CONFIG.batch_size, "it goes on from the checkpoint of step 4"
     assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     assert (parts / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
+
+
+def test_the_querys_own_document_and_absent_positives_are_no_rows(
+    tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Candidates that were mined with the document are taught without it; a judged document without a text is none."""
+    folder = arguana.write(tmp_path / "arguana")
+    kept = data.load(folder, ignore_identical_ids=False)
+    mined.build(tmp_path / "c", kept, "test", [named("bm25", None, None)], 24)
+    dataset = data.load(folder)
+    seen = []
+    positives = groups.positives
+
+    def spy(*given: object) -> list[groups.Positive]:
+        seen.extend(positives(*given))  # type: ignore[arg-type]
+        return seen
+
+    monkeypatch.setattr(groups, "positives", spy)
+    config = TeachConfig(**{**CONFIG.__dict__, "steps": 1, "evaluations": 1})
+    assert teach(dataset, "test", tmp_path / "c", tiny_encoder, tmp_path / "t", config, dev=Dev("test", tmp_path / "c"))
+    assert len(seen) == 11
+    assert not any(one.query in text for one in seen for text in one.negatives)

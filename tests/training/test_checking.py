@@ -10,12 +10,13 @@ import polars as pl
 import pytest
 
 from rankdistill import manifest
-from rankdistill.data import Dataset
+from rankdistill.data import Dataset, load
 from rankdistill.errors import GateError
 from rankdistill.training import inputs
 from rankdistill.training.checking import check
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train
+from tests import arguana
 from tests.training.conftest import MemoryStore
 
 KINDS = {"teacher": "logit"}
@@ -66,3 +67,21 @@ def test_a_refused_run_leaves_no_student_and_a_told_one_does(
     made = manifest.expect(out, "student", "train")
     assert "check" not in made.parameters
     assert train(tiny_data, squashed, tiny_encoder, out, TrainConfig(**settings)) == out  # it is finished
+
+
+def test_the_querys_own_document_is_no_negative(tmp_path: Path) -> None:
+    """A store that others filled may hold it, scored highest of all."""
+    folder = arguana.write(tmp_path / "arguana")
+    dataset, kept = load(folder), load(folder, ignore_identical_ids=False)
+    pairs = [("pro00", "pro00", 9.0, None), ("pro00", "con00", 5.0, 1), ("pro00", "pro01", 1.0, None)]
+    rows = pl.DataFrame(pairs, ["query_id", "doc_id", "score", "label"], orient="row")
+    store = MemoryStore(
+        rows.select("query_id", "doc_id", "score"),
+        rows.select("query_id", "doc_id", pl.lit("s").alias("source"), pl.col("label").cast(pl.Int32)),
+        dataset.queries(),
+        dataset.contents,
+    )
+    found, every = (inputs.read(one, store, "test", None) for one in (dataset, kept))
+    assert found.candidates["doc_id"].to_list() == found.scores["doc_id"].to_list() == ["con00", "pro01"]
+    assert every.candidates["doc_id"].to_list() == ["pro00", "con00", "pro01"]
+    assert found.hashes() != every.hashes()

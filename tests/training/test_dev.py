@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from rankdistill.data import Dataset
+from rankdistill.data import Dataset, load
 from rankdistill.errors import DataError
 from rankdistill.students import dense
 from rankdistill.training import dev
+from tests import arguana
 
 
 def test_the_pool_holds_every_positive_and_a_sample_that_is_the_same_each_time(tiny_data: Dataset) -> None:
@@ -42,3 +45,14 @@ def test_a_split_without_relevant_documents_is_an_error(tiny_data: Dataset, monk
     monkeypatch.setattr(Dataset, "qrels", lambda self, split: {"q12": {"d00": 0}})
     with pytest.raises(DataError, match="relevant document in split 'dev'"):
         dev.sample(tiny_data, "dev", 5, 5)
+
+
+def test_the_querys_own_document_and_absent_ones_are_not_in_the_sample(tmp_path: Path) -> None:
+    """What is left out of rankings does not compete in them; what the corpus lacks cannot be found."""
+    folder = arguana.write(tmp_path / "arguana")
+    drawn = dev.sample(load(folder), "test", max_queries=12, max_documents=100)
+    assert len(drawn.queries) == 11
+    assert not drawn.queries.keys() & drawn.documents.keys()
+    assert set().union(*(drawn.relevant(query_id) for query_id in drawn.queries)) <= set(drawn.documents)
+    kept = dev.sample(load(folder, ignore_identical_ids=False), "test", max_queries=12, max_documents=100)
+    assert kept.queries.keys() <= kept.documents.keys()

@@ -77,7 +77,7 @@ class Systems:
                 command=made.command,
             )
 
-        settings = collection.split_identity(split) | {"latency": latency}
+        settings = collection.measured_identity(split) | {"latency": latency}
         name = f"evaluate-{slug(data)}-{split}-{slug(system.name)}"
         return made.workspace.step(name, "texts", settings, [system.index, *system.needs], work)
 

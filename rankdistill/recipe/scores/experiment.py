@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import models, tables
+from rankdistill.data.beir import LEFT_OUT
 from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.schema import Recipe
@@ -118,6 +119,8 @@ class Experiment:
             "student": models.resolve(self.recipe.student.model).weights_hash,
         }
         settings["dev"] = self.recipe.data.dev
+        if self.recipe.data.dev and self.collection.step is None:
+            settings |= self._left_out(self.recipe.data.dev)
         needs = [self.scores, *present(self.initial)]
 
         def work(out: Path, progress: Progress) -> None:
@@ -138,6 +141,11 @@ class Experiment:
             )
 
         return self.workspace.step(f"student-{slug(variant)}", "steps", settings, needs, work, lambda: config.steps)
+
+    def _left_out(self, split: str) -> dict[str, int]:
+        """What is left out of the dev split's rankings, as an identity has it."""
+        left_out = self.dataset.left_out(split)
+        return {f"dev_{LEFT_OUT}": left_out} if left_out else {}
 
     def index(self, variant: str) -> Step:
         """Indexes the corpus with one trained student."""

@@ -81,7 +81,7 @@ class Systems:
                 command=made.command,
             )
 
-        known = made.collection.split_identity(split) | {"latency": latency} | dict(settings)
+        known = made.collection.measured_identity(split) | {"latency": latency} | dict(settings)
         return made.workspace.step(f"evaluate-{split}-{slug(name)}", "texts", known, needs, work)
 
     def _costs(self, name: str, retriever: Retriever) -> Costs:

@@ -32,7 +32,7 @@ def positives(
     candidates: pl.DataFrame,
     contents: Mapping[str, str],
 ) -> list[Positive]:
-    """Every labelled positive that has a candidate negative, in the order of query and document ids.
+    """Every labelled positive that has a text and a candidate negative, in the order of query and document ids.
 
     Args:
         queries: query id -> text.
@@ -51,7 +51,9 @@ def positives(
     }
     found = []
     for query_id in sorted(queries):
-        relevant = sorted(doc_id for doc_id, label in qrels.get(query_id, {}).items() if label > 0)
+        relevant = sorted(
+            doc_id for doc_id, label in qrels.get(query_id, {}).items() if label > 0 and doc_id in contents
+        )
         texts = {contents[doc_id] for doc_id in relevant}
         negatives = tuple(
             contents[doc_id]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rankdistill.data import Dataset
+from rankdistill.data.identical_ids import without_own
 
 if TYPE_CHECKING:
     from sentence_transformers.cross_encoder.evaluation import CrossEncoderRerankingEvaluator
@@ -17,16 +18,19 @@ METRIC = "dev_ndcg@10"
 def evaluator(dataset: Dataset, split: str, candidates: pl.DataFrame, limit: int) -> CrossEncoderRerankingEvaluator:
     """nDCG@10 (binary labels) of the candidates re-ranked, over the first `limit` query ids that have any.
 
-    Positives that the candidates' source did not retrieve are left out of the ranking, and count as missed.
+    Positives that the candidates' source did not retrieve are left out of the ranking, and count as missed; those that
+    the corpus lacks have no text to be known by, and do not count.
     """
     from sentence_transformers.cross_encoder.evaluation import CrossEncoderRerankingEvaluator
 
     queries, qrels, contents = dataset.queries(split), dataset.qrels(split), dataset.contents
-    retrieved = candidates.filter(pl.col("rank").is_not_null()).sort("query_id", "rank", "doc_id")
+    pairs = without_own(candidates, dataset.own_documents)
+    retrieved = pairs.filter(pl.col("rank").is_not_null()).sort("query_id", "rank", "doc_id")
     samples: list[dict[str, object]] = []
     for (query_id,), rows in retrieved.group_by("query_id", maintain_order=True):
         if query_id in queries and len(samples) < limit:
-            relevant = [contents[doc_id] for doc_id, label in qrels[str(query_id)].items() if label > 0]
+            labels = qrels[str(query_id)].items()
+            relevant = [contents[doc_id] for doc_id, label in labels if label > 0 and doc_id in contents]
             documents = [contents[doc_id] for doc_id in rows["doc_id"].unique(maintain_order=True)]
             samples.append({"query": queries[str(query_id)], "positive": relevant, "documents": documents})
     return CrossEncoderRerankingEvaluator(

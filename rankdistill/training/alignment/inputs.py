@@ -26,4 +26,6 @@ def hashes(store: EmbeddingSource, student: str, dev: Sequence[Dev]) -> dict[str
             f"{one.name}/texts": one.dataset.fingerprint,
             f"{one.name}/qrels": one.dataset.qrels_hash(one.split),
         }
+        if left_out := one.dataset.left_out(one.split):
+            found[f"{one.name}/own_documents"] = str(left_out)
     return found

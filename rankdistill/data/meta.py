@@ -1,0 +1,54 @@
+"""`meta.json` of a BEIR folder: what its rows cannot say of the collection. It may be absent, and so may any field."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from rankdistill.errors import DataError
+
+FILE_NAME = "meta.json"
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What `meta.json` says; fields of others are not looked at.
+
+    Args:
+        ignore_identical_ids: whether rankings leave out the document that has the query's own id; None: it is not said.
+            See `rankdistill.data.identical_ids`.
+    """
+
+    ignore_identical_ids: bool | None = None
+
+    @property
+    def text(self) -> str:
+        """The content of the file."""
+        said = {name: value for name, value in vars(self).items() if value is not None}
+        return json.dumps(said, indent=1, sort_keys=True) + "\n"
+
+
+def read(folder: Path) -> Meta:
+    """What the folder's `meta.json` says; nothing where there is none.
+
+    Raises:
+        DataError: the file is no JSON object, or a field has a value of another type.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return Meta()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise _unusable("a JSON object", f"{path}: {error}") from error
+    if not isinstance(content, dict):
+        raise _unusable("a JSON object", f"{path}: a JSON {type(content).__name__}")
+    rule = content.get("ignore_identical_ids")
+    if rule is not None and not isinstance(rule, bool):
+        raise _unusable("`ignore_identical_ids` as true or false", f"{path}: {rule!r}")
+    return Meta(rule)
+
+
+def _unusable(expected: str, got: str) -> DataError:
+    return DataError(expected=expected, got=got, consequence="nothing was run", remedy="repair the file, or remove it")
