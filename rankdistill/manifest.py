@@ -84,7 +84,7 @@ def read(folder: Path) -> Manifest | None:
         return None
     try:
         with locations.remote_errors(path):
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8-sig"))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}")
         return Manifest(**{name: content[name] for name in Manifest.__dataclass_fields__})

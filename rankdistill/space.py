@@ -124,7 +124,7 @@ def read(folder: Path) -> Space | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         fingerprint = content.pop("fingerprint")
         found = Space(**content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

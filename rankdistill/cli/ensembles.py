@@ -68,12 +68,13 @@ def parse_teachers(text: str) -> list[str]:
 
 def parse_weights(text: str | None) -> list[float] | None:
     """`0.5,0.3,0.2` as numbers; None stays None; raises ConfigError if one is no number."""
+    from rankdistill.data.values import number
     from rankdistill.errors import ConfigError
 
     if text is None:
         return None
     try:
-        return [float(one) for one in text.split(",")]
+        return [number(one, "weight") for one in text.split(",")]
     except ValueError as error:
         raise ConfigError(
             expected="numbers with commas between them, such as 0.5,0.3,0.2",

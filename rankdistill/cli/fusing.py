@@ -42,12 +42,13 @@ def parse_weights(text: str | None) -> tuple[float, ...] | None:
     Raises:
         ConfigError: a part is no number.
     """
+    from rankdistill.data.values import number
     from rankdistill.errors import ConfigError
 
     if text is None:
         return None
     try:
-        return tuple(float(part) for part in text.split(","))
+        return tuple(number(part, "weight") for part in text.split(","))
     except ValueError as error:
         raise ConfigError(
             expected="weights as numbers with commas between, as 0.7,0.3",

@@ -164,12 +164,13 @@ def train(
 
 
 def _parse_layers(given: str | None) -> list[int] | None:
+    from rankdistill.data.values import whole
     from rankdistill.errors import ConfigError
 
     if given is None:
         return None
     try:
-        return [int(one) for one in given.split(",")]
+        return [whole(one, "layer") for one in given.split(",")]
     except ValueError as error:
         raise ConfigError(
             expected="layer numbers with commas between them, such as 0,5",

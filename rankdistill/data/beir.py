@@ -219,7 +219,7 @@ def load(path: str | Path, mode: Mode = "strict", ignore_identical_ids: bool | N
     judgements, hashes = {}, {}
     for split, qrels_path in _qrels_paths(folder).items():
         digest = hashlib.sha256()
-        judged = parse_qrels(qrels_path, query_texts.keys(), bad, digest)
+        judged = parse_qrels(qrels_path, query_texts.keys(), document_lines.keys(), bad, digest)
         if judged:
             judgements[split], hashes[split] = judged, digest.hexdigest()
     bad.finish(f"a BEIR folder without bad rows at {folder}")

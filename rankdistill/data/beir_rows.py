@@ -3,47 +3,58 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from rankdistill.data import lines
+from rankdistill.data import lines, values
 from rankdistill.data.bad_rows import BadRows
+from rankdistill.data.columns import refuse_quotes, split
+from rankdistill.data.json_lines import parse_object
+from rankdistill.data.values import RowError, identifier
 from rankdistill.records import Document, Qrel, Query
 
 QRELS_HEADER = ("query-id", "corpus-id", "score")
 
 _TREC_HINT = "`rankdistill data trec-qrels` converts a headerless TREC file"
 
-_INTEGER = re.compile(rb"-?[0-9]+")
-
 Row = TypeVar("Row", Document, Query)
-
-
-class RowError(ValueError):
-    """Why one row cannot be used."""
 
 
 def parse_document(line: bytes) -> Document:
     """A document from its JSON line; RowError if it is broken, lacks an id, or has neither title nor text."""
-    fields = _json_object(line)
-    document = Document(_string(fields, "_id"), _string(fields, "title", default=""), _string(fields, "text"))
+    document = as_document(parse_object(line))
     if not document.contents:
         raise RowError(f"empty text (and no title) in document {document.doc_id!r}")
-    _require_unicode(document.contents)
     return document
 
 
 def parse_query(line: bytes) -> Query:
     """A query from its JSON line; RowError if it is broken, lacks an id, or has no text."""
-    fields = _json_object(line)
-    query = Query(_string(fields, "_id"), _string(fields, "text").strip())
-    if not query.text:
-        raise RowError(f"empty text in query {query.query_id!r}")
-    _require_unicode(query.text)
-    return query
+    query_id, text = as_query(parse_object(line))
+    if not text.strip():
+        raise RowError(f"empty text in query {query_id!r}")
+    return Query(query_id, text.strip())
+
+
+def as_document(fields: Mapping[str, Any], id_field: str = "_id") -> Document:
+    """A document from its fields, its texts as they are; a title or a text of null, and no title, are empty.
+
+    RowError if the id is unfit, a field is missing or no text.
+    """
+    doc_id, title = identifier(fields.get(id_field), repr(id_field)), fields.get("title")
+    return Document(doc_id, "" if title is None else values.string(title, "'title'"), _text(fields))
+
+
+def as_query(fields: Mapping[str, Any], id_field: str = "_id") -> Query:
+    """A query from its fields; as `as_document`."""
+    return Query(identifier(fields.get(id_field), repr(id_field)), _text(fields))
+
+
+def _text(fields: Mapping[str, Any]) -> str:
+    if "text" not in fields:
+        raise RowError("missing 'text'")
+    return "" if fields["text"] is None else values.string(fields["text"], "'text'")
 
 
 def parse_rows(
@@ -51,8 +62,7 @@ def parse_rows(
 ) -> Iterator[tuple[int, Row]]:
     """The usable rows of a JSON-lines file as (line, row): the first of each id. Updates `digest` with all bytes."""
     first_line: dict[str, int] = {}
-    for number, line in lines.numbered(path):
-        digest.update(line)
+    for number, line in lines.numbered(path, digest):
         if not line.strip():
             continue
         try:
@@ -67,21 +77,23 @@ def parse_rows(
         yield number, row
 
 
-def parse_qrels(path: Path, query_ids: Set[str], bad: BadRows, digest: "hashlib._Hash") -> dict[str, dict[str, int]]:
+def parse_qrels(
+    path: Path, query_ids: Set[str], doc_ids: Set[str], bad: BadRows, digest: "hashlib._Hash"
+) -> dict[str, dict[str, int]]:
     """The judgements of one split whose query exists; its documents may not. Updates `digest` with all bytes.
 
     Args:
         path: a tab-separated file with the header `query-id corpus-id score`.
         query_ids: the queries there are.
+        doc_ids: the documents there are, of which some have ids in quotes.
         bad: takes the rows that cannot be used; a wrong header makes the whole file one bad row.
         digest: hash of the file's content.
     """
     judged: dict[str, dict[str, int]] = {}
     rows = 0
-    for number, line in lines.numbered(path):
-        digest.update(line)
+    for number, line in lines.numbered(path, digest):
         if number == 1:
-            header = tuple(line.decode("utf-8-sig", "replace").rstrip("\r\n").split("\t"))
+            header = tuple(line.decode("utf-8", "replace").rstrip("\r\n").split("\t"))
             if header != QRELS_HEADER:
                 bad.add(path, 1, f"the header is {header}, not {QRELS_HEADER} with tabs; {_TREC_HINT}")
                 return {}
@@ -90,7 +102,7 @@ def parse_qrels(path: Path, query_ids: Set[str], bad: BadRows, digest: "hashlib.
             continue
         rows += 1
         try:
-            row = _parse_qrel(line, query_ids)
+            row = _parse_qrel(line, query_ids, doc_ids)
             if row.doc_id in judged.get(row.query_id, {}):
                 raise RowError(f"query {row.query_id!r} and document {row.doc_id!r} were judged above already")
         except RowError as error:
@@ -102,41 +114,16 @@ def parse_qrels(path: Path, query_ids: Set[str], bad: BadRows, digest: "hashlib.
     return judged
 
 
-def _parse_qrel(line: bytes, query_ids: Set[str]) -> Qrel:
-    columns = line.rstrip(b"\r\n").split(b"\t")
+def _parse_qrel(line: bytes, query_ids: Set[str], doc_ids: Set[str]) -> Qrel:
+    columns = split(line, "\t", quotes=True)
     if len(columns) != len(QRELS_HEADER):
         raise RowError(f"{len(columns)} columns, not {len(QRELS_HEADER)} separated by tabs")
-    if not _INTEGER.fullmatch(columns[2].strip()):
-        raise RowError(f"the score {columns[2].decode(errors='replace')!r} is no integer")
-    qrel = Qrel(columns[0].decode(errors="replace"), columns[1].decode(errors="replace"), int(columns[2]))
+    # tools take -1 and -2 for marks of their own and write beside their tables
+    label = max(0, values.label(columns[2], "score"))
+    qrel = Qrel(identifier(columns[0], "query id"), identifier(columns[1], "document id"), label)
+    for identifier_, known in ((qrel.query_id, query_ids), (qrel.doc_id, doc_ids)):
+        if identifier_ not in known:
+            refuse_quotes(identifier_)
     if qrel.query_id not in query_ids:
         raise RowError(f"unknown query {qrel.query_id!r}")
     return qrel
-
-
-def _json_object(line: bytes) -> dict[str, object]:
-    try:
-        value = json.loads(line.decode("utf-8-sig"))
-    except ValueError as error:  # broken JSON and broken UTF-8 alike
-        raise RowError(f"broken JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise RowError(f"a JSON {type(value).__name__}, not an object")
-    return value
-
-
-def _string(fields: dict[str, object], name: str, default: str | None = None) -> str:
-    value = fields.get(name, default)
-    if value is None:
-        raise RowError(f"missing {name!r}")
-    if not isinstance(value, str):
-        raise RowError(f"{name!r} is {value!r}, not a string")
-    if name == "_id" and not value.strip():
-        raise RowError("empty '_id'")
-    return value
-
-
-def _require_unicode(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise RowError(f"broken Unicode: {error.reason}") from error

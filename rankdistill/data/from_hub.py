@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from rankdistill._extras import require
+from rankdistill.data import catalogue_rows
 from rankdistill.data.beir_rows import QRELS_HEADER
 from rankdistill.data.merging import merge
 from rankdistill.data.writer import Collection
 from rankdistill.errors import DataError
-from rankdistill.records import Document, Query
 
 Rows = Iterable[Mapping[str, Any]]
+
+
+IDS = {"_id", "id", *QRELS_HEADER[:2]}
+"""Columns of ids."""
 
 
 class Tables(NamedTuple):
@@ -28,8 +32,23 @@ def download(name: str) -> Tables:
     datasets = require("datasets", "fetching a data set from the hub")
     configurations = datasets.get_dataset_config_names(name)
     own = next((held for held in ("default", "qrels") if held in configurations), None)
-    qrels = datasets.load_dataset(name, own) if own else datasets.load_dataset(f"{name}-qrels")
-    return Tables(datasets.load_dataset(name, "corpus"), datasets.load_dataset(name, "queries"), qrels)
+    qrels = _load(datasets, name, own) if own else _load(datasets, f"{name}-qrels")
+    return Tables(_load(datasets, name, "corpus"), _load(datasets, name, "queries"), qrels)
+
+
+def _load(datasets: Any, *names: str) -> Any:
+    """The tables of one configuration; ids of CSV files as they are written, not as the numbers that they look like."""
+    found = datasets.load_dataset(*names)
+    as_numbers = {
+        column
+        for table in found.values()
+        if getattr(table.info, "builder_name", None) == "csv"
+        for column in IDS & set(table.column_names)
+        if "string" not in str(table.features[column].dtype)
+    }
+    if not as_numbers:
+        return found
+    return datasets.load_dataset(*names, converters=dict.fromkeys(sorted(as_numbers), str), keep_default_na=False)
 
 
 def convert(tables: Tables) -> Collection:
@@ -38,27 +57,34 @@ def convert(tables: Tables) -> Collection:
     Rows have `_id` or `id`, `text` and perhaps `title`; qrels rows `query-id`, `corpus-id` and `score`.
 
     Raises:
-        DataError: a column is missing, or one id has two texts.
+        DataError: a column is missing, an id or a label is unfit (a fraction, say), one id has two texts, or one pair
+            two labels.
     """
     documents = (
-        Document(_identity(row), row.get("title") or "", _column(row, "text"))
-        for rows in tables.corpus.values()
-        for row in rows
+        row
+        for name, rows in tables.corpus.items()
+        for row in catalogue_rows.documents(_with_id(rows), f"corpus {name}")
     )
-    queries = (Query(_identity(row), _column(row, "text")) for rows in tables.queries.values() for row in rows)
-    return Collection(merge(documents), merge(queries), {name: _judged(rows) for name, rows in tables.qrels.items()})
+    queries = (
+        row
+        for name, rows in tables.queries.items()
+        for row in catalogue_rows.queries(_with_id(rows), f"queries {name}")
+    )
+    qrels = {name: catalogue_rows.judgements(_judged(rows), f"qrels {name}") for name, rows in tables.qrels.items()}
+    return Collection(merge(documents), merge(queries), qrels)
 
 
-def _judged(rows: Rows) -> dict[str, dict[str, int]]:
-    judged: dict[str, dict[str, int]] = {}
+def _judged(rows: Rows) -> Iterator[tuple[Any, Any, Any]]:
     for row in rows:
         query_id, doc_id, label = (_column(row, name) for name in QRELS_HEADER)
-        judged.setdefault(str(query_id), {})[str(doc_id)] = int(label)
-    return judged
+        yield query_id, doc_id, label
 
 
-def _identity(row: Mapping[str, Any]) -> str:
-    return str(row["_id"] if "_id" in row else _column(row, "id"))
+def _with_id(rows: Rows) -> Iterator[Mapping[str, Any]]:
+    """The rows with their id in `id`, and a text."""
+    for row in rows:
+        _column(row, "text")
+        yield {**row, "id": row["_id"] if "_id" in row else _column(row, "id")}
 
 
 def _column(row: Mapping[str, Any], name: str) -> Any:

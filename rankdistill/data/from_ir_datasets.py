@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rankdistill._extras import require
+from rankdistill.data import catalogue_rows
 from rankdistill.data.merging import merge
 from rankdistill.data.writer import Collection
 from rankdistill.errors import DataError
-from rankdistill.records import Document, Query
 
 _SPLIT_NAMES = {"train", "dev", "test", "validation", "valid", "eval"}
 
@@ -43,29 +43,29 @@ def convert(splits: Mapping[str, Any]) -> Collection:
     """The collection of all `splits`, which share one corpus: the first one's documents are taken.
 
     Raises:
-        DataError: two splits hold different texts under one query id.
+        DataError: an id or a label is unfit, a pair has two labels, or two splits hold different texts under one
+            query id.
     """
     first = next(iter(splits.values()))
-    queries = (
-        Query(query.query_id, query.default_text()) for dataset in splits.values() for query in dataset.queries_iter()
-    )
+    queries = (row for name, dataset in splits.items() for row in catalogue_rows.queries(_queries(dataset), name))
     return Collection(
-        (_document(row) for row in first.docs_iter()),
+        catalogue_rows.documents(map(_document, first.docs_iter()), "corpus"),
         merge(queries),
-        {name: _judged(dataset) for name, dataset in splits.items()},
+        {name: catalogue_rows.judgements(_judged(dataset), f"qrels {name}") for name, dataset in splits.items()},
     )
 
 
-def _document(row: Any) -> Document:
+def _queries(dataset: Any) -> Iterator[dict[str, Any]]:
+    return ({"id": query.query_id, "text": query.default_text()} for query in dataset.queries_iter())
+
+
+def _document(row: Any) -> dict[str, Any]:
     """A document with title and text where the source has these two, else with all its text."""
     fields = row._asdict()
     if "title" in fields and "text" in fields:
-        return Document(row.doc_id, fields["title"] or "", fields["text"])
-    return Document(row.doc_id, "", row.default_text())
+        return {"id": row.doc_id, "title": fields["title"], "text": fields["text"]}
+    return {"id": row.doc_id, "text": row.default_text()}
 
 
-def _judged(dataset: Any) -> dict[str, dict[str, int]]:
-    judged: dict[str, dict[str, int]] = {}
-    for qrel in dataset.qrels_iter():
-        judged.setdefault(qrel.query_id, {})[qrel.doc_id] = qrel.relevance
-    return judged
+def _judged(dataset: Any) -> Iterator[tuple[Any, Any, Any]]:
+    return ((qrel.query_id, qrel.doc_id, qrel.relevance) for qrel in dataset.qrels_iter())

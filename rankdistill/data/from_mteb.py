@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from rankdistill._extras import require
+from rankdistill.data import catalogue_rows
 from rankdistill.data.merging import merge
 from rankdistill.data.meta import Meta
 from rankdistill.data.writer import Collection
 from rankdistill.errors import DataError
-from rankdistill.records import Document, Query
 
 
 class TaskData(NamedTuple):
@@ -57,7 +57,7 @@ def convert(
         ignore_identical_ids: what the task says, for the folder's `meta.json`.
 
     Raises:
-        DataError: no such subset, or two splits hold different texts under one id.
+        DataError: no such subset, an id or a label is unfit, or two splits hold different texts under one id.
     """
     if subset is None and len(data) == 1:
         subset = next(iter(data))
@@ -65,11 +65,19 @@ def convert(
         raise _unusable(f"one of the subsets {', '.join(sorted(data))} (as mteb:TASK/SUBSET)", str(subset))
     splits = data[subset]
     documents = (
-        Document(row["id"], row.get("title") or "", row["text"]) for split in splits.values() for row in split["corpus"]
+        row for name, split in splits.items() for row in catalogue_rows.documents(split["corpus"], f"corpus {name}")
     )
-    queries = (Query(row["id"], row["text"]) for split in splits.values() for row in split["queries"])
-    qrels = {name: split["relevant_docs"] for name, split in splits.items()}
+    queries = (
+        row for name, split in splits.items() for row in catalogue_rows.queries(split["queries"], f"queries {name}")
+    )
+    qrels = {name: catalogue_rows.judgements(_judged(split), f"qrels {name}") for name, split in splits.items()}
     return Collection(merge(documents), merge(queries), qrels, Meta(ignore_identical_ids))
+
+
+def _judged(split: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
+    for query_id, labels in split["relevant_docs"].items():
+        for doc_id, label in labels.items():
+            yield query_id, doc_id, label
 
 
 def _unusable(expected: str, got: str) -> DataError:

@@ -1,14 +1,23 @@
-"""Numbered lines of text files, plain or gzip, streamed."""
+"""Numbered lines of text files, plain or gzip, streamed. Every text file that is read comes through here."""
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from rankdistill.errors import DataError
+
+if TYPE_CHECKING:
+    import hashlib
+
+MARK = codecs.BOM_UTF8
+"""The byte order mark, with which some programs begin a file in UTF-8; it is no part of what the file says."""
+
+_GZIP = b"\x1f\x8b"
 
 
 def find(folder: Path, name: str) -> Path | None:
@@ -28,17 +37,26 @@ def find(folder: Path, name: str) -> Path | None:
     return found[0] if found else None
 
 
-def numbered(path: Path) -> Iterator[tuple[int, bytes]]:
+def numbered(path: Path, digest: hashlib._Hash | None = None) -> Iterator[tuple[int, bytes]]:
     r"""The lines of `path` as (number from 1, bytes with the line end). Only `\n` ends a line.
 
+    A byte order mark at the beginning is left out.
+
+    Args:
+        path: the file; gzip if its name ends in `.gz`.
+        digest: updated with all bytes of the file, unpacked.
+
     Raises:
-        DataError: the file is absent or unreadable, or its gzip data is damaged or cut short.
+        DataError: the file is absent or unreadable, its gzip data is damaged or cut short, or it is no text in UTF-8
+            but gzip under another name, UTF-16 or a binary file.
     """
     number = 0
     try:
         with _open(path) as stream:
             for number, line in enumerate(stream, start=1):
-                yield number, line
+                if digest is not None:
+                    digest.update(line)
+                yield number, line if number > 1 else _first(path, line)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             expected=f"a readable file {path}",
@@ -46,6 +64,21 @@ def numbered(path: Path) -> Iterator[tuple[int, bytes]]:
             consequence="nothing was used: the rest of the file is unknown",
             remedy="give the right path, or fetch the file again",
         ) from error
+
+
+def _first(path: Path, line: bytes) -> bytes:
+    """The first line without its byte order mark."""
+    if line.startswith(_GZIP):
+        got, remedy = "gzip data", "give it a name that ends in .gz"
+    elif line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        got, remedy = "the byte order mark of UTF-16", "convert it, for example with `iconv -f UTF-16 -t UTF-8`"
+    elif b"\0" in line:
+        got, remedy = "zero bytes: UTF-16 or a binary file", "give the right file, or convert it to UTF-8"
+    else:
+        return line.removeprefix(MARK)
+    raise DataError(
+        expected=f"text in UTF-8 in {path}", got=f"{path}:1: {got}", consequence="nothing was used", remedy=remedy
+    )
 
 
 def _open(path: Path) -> IO[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +10,10 @@ import polars as pl
 
 from rankdistill.data import lines
 from rankdistill.data.bad_rows import BadRows
+from rankdistill.data.columns import split
 from rankdistill.data.trec import parse_run_row
+from rankdistill.data.values import RowError, identifier, whole
+from rankdistill.data.values import number as finite
 from rankdistill.errors import DataError
 
 SCHEMA = pl.Schema({"query_id": pl.String(), "doc_id": pl.String(), "score": pl.Float32()})
@@ -46,9 +48,7 @@ def read_parquet(shards: Sequence[Path], named: Path) -> pl.DataFrame:
         raise _unusable(named, "no Parquet file there")
     try:
         frame = pl.scan_parquet(list(shards))
-        missing = [name for name in SCHEMA if name not in frame.collect_schema()]
-        if missing:
-            raise _unusable(named, f"no column {', '.join(missing)}")
+        _check_columns(frame.collect_schema(), named)
         rows = frame.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unusable(named, str(error)) from error
@@ -73,7 +73,7 @@ def _read_text(path: Path) -> pl.DataFrame:
         try:
             parse = parse or _parser(len(columns))
             rows.append(parse(columns))
-        except ValueError as error:
+        except RowError as error:
             bad.add(path, number, str(error))
     bad.finish(f"rows of {_TEXT_FORMS} in {path}")
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -82,8 +82,8 @@ def _read_text(path: Path) -> pl.DataFrame:
 def _columns(path: Path, bad: BadRows) -> Iterator[tuple[int, list[str]]]:
     for number, line in lines.numbered(path):
         try:
-            columns = line.decode().split()
-        except UnicodeDecodeError as error:
+            columns = split(line)
+        except RowError as error:
             bad.add(path, number, str(error))
             continue
         if columns:
@@ -94,17 +94,26 @@ def _parser(columns: int) -> Callable[[list[str]], tuple[str, str, float]]:
     if columns == 6:
         return parse_run_row
     if columns not in (3, 4):
-        raise ValueError(f"{columns} columns, not those of {_TEXT_FORMS}")
+        raise RowError(f"{columns} columns, not those of {_TEXT_FORMS}")
 
     def parse(row: list[str]) -> tuple[str, str, float]:
         if len(row) != columns:
-            raise ValueError(f"{len(row)} columns, not {columns} as above")
-        score = float(row[-1])
-        if not math.isfinite(score):
-            raise ValueError(f"the score {row[-1]!r} is not finite")
-        return row[0], row[1], score
+            raise RowError(f"{len(row)} columns, not {columns} as above")
+        if columns == 4:
+            whole(row[2], "rank")
+        return identifier(row[0]), identifier(row[1]), finite(row[-1])
 
     return parse
+
+
+def _check_columns(found: pl.Schema, named: Path) -> None:
+    if missing := [name for name in SCHEMA if name not in found]:
+        raise _unusable(named, f"no column {', '.join(missing)}")
+    for name in ("query_id", "doc_id"):
+        if not (found[name] in (pl.String, pl.Categorical, pl.Enum) or found[name].is_integer()):
+            raise _unusable(named, f"the column {name} holds {found[name]}, and ids are texts or whole numbers")
+    if not found["score"].is_numeric():
+        raise _unusable(named, f"the column score holds {found['score']}, not numbers")
 
 
 def _checked(table: pl.DataFrame, path: Path) -> pl.DataFrame:
@@ -113,12 +122,21 @@ def _checked(table: pl.DataFrame, path: Path) -> pl.DataFrame:
     for problem, rows in (
         ("an empty id or score", table.filter(pl.any_horizontal(pl.all().is_null()))),
         ("a score that is not finite", table.filter(~pl.col("score").is_finite())),
+        ("an id that is unfit (empty, blanks at its ends, control characters)", table.filter(_unfit())),
         ("a pair that stands there twice", table.filter(table.select("query_id", "doc_id").is_duplicated())),
     ):
         if len(rows):
             first = rows.row(0)
             raise _unusable(path, f"{len(rows)} rows with {problem}, as query {first[0]!r}, document {first[1]!r}")
     return table.sort("query_id", "doc_id")
+
+
+def _unfit() -> pl.Expr:
+    """Whether one of the ids is none by `values.identifier`."""
+    ids = pl.col("query_id", "doc_id")
+    return pl.any_horizontal(
+        (ids == "") | (ids != ids.str.strip_chars()) | ids.str.contains(r"[\x00-\x1f\x7f-\x9f\x{2028}\x{2029}\x{feff}]")
+    )
 
 
 def _unusable(path: Path, got: str) -> DataError:

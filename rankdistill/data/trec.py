@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from rankdistill.data import lines
+from rankdistill.data import lines, values
 from rankdistill.data.bad_rows import BadRows, Mode
+from rankdistill.data.columns import split
+from rankdistill.data.values import RowError, identifier
 from rankdistill.data.writer import write_lines
 from rankdistill.errors import DataError
 
@@ -68,7 +70,7 @@ def write_qrels(path: Path, qrels: Mapping[str, Mapping[str, int]]) -> None:
 
 def is_writable(identifier: str) -> bool:
     """Whether this id could stand in a run or in qrels: it holds no white space."""
-    return identifier.split() == [identifier]
+    return values.is_word(identifier)
 
 
 def _read(
@@ -80,8 +82,8 @@ def _read(
         if not line.strip():
             continue
         try:
-            query_id, doc_id, value = parse(line.decode().split())
-        except ValueError as error:  # broken UTF-8 too
+            query_id, doc_id, value = parse(split(line))
+        except RowError as error:
             bad.add(path, number, str(error))
             continue
         if doc_id in found.setdefault(query_id, {}):
@@ -100,29 +102,20 @@ def _read(
 
 
 def parse_run_row(columns: list[str]) -> tuple[str, str, float]:
-    """(query id, document id, score) of a run's row; ValueError if it is none, or its score is not finite."""
+    """(query id, document id, score) of a run's row; RowError if it is none, or its score is not finite."""
     if len(columns) != 6:
-        raise ValueError(f"{len(columns)} columns, not 6 (qid Q0 did rank score tag)")
+        raise RowError(f"{len(columns)} columns, not 6 (qid Q0 did rank score tag)")
     query_id, _, doc_id, rank, score, _ = columns
-    try:
-        int(rank)
-        value = float(score)
-    except ValueError as error:
-        raise ValueError(f"rank {rank!r} is no integer or score {score!r} is no number") from error
-    if not math.isfinite(value):
-        raise ValueError(f"the score {score!r} is not finite")
-    return query_id, doc_id, value
+    values.whole(rank, "rank")
+    return identifier(query_id), identifier(doc_id), values.number(score)
 
 
 def parse_qrels_row(columns: list[str]) -> tuple[str, str, int]:
-    """(query id, document id, label) of a qrels row; ValueError if it is none."""
+    """(query id, document id, label) of a qrels row, a label below 0 as it is; RowError if it is none."""
     if len(columns) != 4:
-        raise ValueError(f"{len(columns)} columns, not 4 (qid 0 did rel)")
+        raise RowError(f"{len(columns)} columns, not 4 (qid 0 did rel)")
     query_id, _, doc_id, label = columns
-    try:
-        return query_id, doc_id, int(label)
-    except ValueError as error:
-        raise ValueError(f"the label {label!r} is no integer") from error
+    return identifier(query_id), identifier(doc_id), values.label(label)
 
 
 def _run_lines(run: Mapping[str, Mapping[str, float]], tag: str) -> Iterator[str]:

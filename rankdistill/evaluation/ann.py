@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from rankdistill import files
+from rankdistill.data.values import whole
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.embedded import Judged, Pairing
 from rankdistill.evaluation.measures import Qrels
@@ -134,7 +135,7 @@ def parse_effort(given: str) -> Effort:
     """
     name, _, listed = given.partition("=")
     try:
-        values = tuple(sorted({int(value) for value in listed.split(",")}))
+        values = tuple(sorted({whole(value, name) for value in listed.split(",")}))
     except ValueError:
         values = ()
     if not name or not values or values[0] < 1:

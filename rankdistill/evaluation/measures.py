@@ -72,10 +72,15 @@ def evaluate_run(run: Run, qrels: Qrels, ignore_identical_ids: bool = False) -> 
         }
     )
     values = {query_id: dict.fromkeys(MEASURES, 0.0) for query_id in sorted(qrels)}
-    for metric in ir_measures.iter_calc(list(wanted), {key: dict(value) for key, value in qrels.items()}, answered):
+    for metric in ir_measures.iter_calc(list(wanted), _for_tools(qrels), answered):
         values[metric.query_id][wanted[metric.measure]] = float(metric.value)
     rows = [{"query_id": query_id, **row} for query_id, row in values.items()]
     return Evaluated(pl.DataFrame(rows, schema={"query_id": pl.String, **dict.fromkeys(MEASURES, pl.Float64)}))
+
+
+def _for_tools(qrels: Qrels) -> dict[str, dict[str, int]]:
+    """Labels below 0 as 0: trec_eval's code takes -1 and -2 for marks of its own, and writes beside its tables."""
+    return {query_id: {doc_id: max(0, label) for doc_id, label in judged.items()} for query_id, judged in qrels.items()}
 
 
 def ndcg_at_10(run: Run, qrels: Qrels) -> float:

@@ -143,7 +143,7 @@ class Evaluation(_Record):
         """
         path = folder / FILE_NAME
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8-sig"))
             return cls(**{name: content[name] for name in cls.model_fields})
         except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
             raise DataError(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill import files
+from rankdistill.data.values import whole
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.embedded import Embedded, Judged, Pairing
 from rankdistill.evaluation.measures import Qrels
@@ -139,7 +140,7 @@ def parse_settings(dimensions: str, precisions: str, draws: int, seed: int, dime
         ConfigError: something else than whole numbers stands among the dimensions.
     """
     try:
-        kept = tuple(int(number) for number in dimensions.split(",")) if dimensions else halves(dimension)
+        kept = tuple(whole(one, "dimension") for one in dimensions.split(",")) if dimensions else halves(dimension)
     except ValueError as error:
         raise ConfigError(
             expected="numbers of dimensions with commas between them, such as 384,128,32",

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rankdistill import files, manifest
-from rankdistill.data import lines
+from rankdistill.data import json_lines, lines
+from rankdistill.data.values import RowError, identifier, string, whole
 from rankdistill.data.writer import write_lines
 from rankdistill.errors import DataError
 
@@ -75,10 +76,10 @@ def read(folder: Path) -> Iterator[Vector]:
     path = folder / VECTORS / FILE_NAME
     for number, line in lines.numbered(path):
         try:
-            record = json.loads(line)
-            impacts = {str(term): int(impact) for term, impact in record["vector"].items()}
-            doc_id, contents = str(record["id"]), str(record.get("contents", ""))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            record = json_lines.parse_object(line)
+            impacts = {term: whole(impact, f"weight of {term!r}") for term, impact in record["vector"].items()}
+            doc_id, contents = identifier(record["id"]), string(record.get("contents", ""), "'contents'")
+        except (RowError, KeyError, AttributeError) as error:
             raise DataError(
                 expected="a JSON line with `id` and `vector`, an object of whole numbers",
                 got=f"{path}:{number}: {error!r}",

@@ -20,7 +20,7 @@ from rankdistill.errors import DataError
 from rankdistill.formats.exporting import Export
 from rankdistill.formats.record_files import read_columns
 from rankdistill.formats.registry import Format
-from rankdistill.formats.rows import Row, RowError
+from rankdistill.formats.rows import Row
 from rankdistill.formats.source import Source
 from rankdistill.records import Query
 
@@ -47,16 +47,13 @@ def _parts(source: Source) -> list[Path]:
 
 
 def _read(source: Source) -> Iterator[Row]:
-    rows = read_columns(source, 3, " ".join(QRELS_HEADER))
+    rows = read_columns(source, 3, " ".join(QRELS_HEADER), quotes=True)  # `load` has seen to them
     return source.parse(((line, columns) for line, columns in rows if line > 1), _parse)
 
 
 def _parse(line: int, columns: list[str]) -> Iterator[Row]:
-    try:
-        query_id, doc_id, label = parse_qrels_row([columns[0], "0", *columns[1:]])
-    except ValueError as error:
-        raise RowError(str(error)) from error
-    yield Row(line, query_id, doc_id, None, label)
+    query_id, doc_id, label = parse_qrels_row([columns[0], "0", *columns[1:]])
+    yield Row(line, query_id, doc_id, None, max(0, label))
 
 
 def _write(out: Path, export: Export) -> None:

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rankdistill.data import lines
+from rankdistill.data import json_lines, lines
 from rankdistill.data.bad_rows import BadRows, Mode
+from rankdistill.data.values import whole
 from rankdistill.data.writer import write_lines
+from rankdistill.errors import DataError
 from rankdistill.formats.rows import RowError, get, identifier, sequence, text
 
 ROLES = ("user", "system")
@@ -62,19 +64,33 @@ def read(path: Path, mode: Mode = "strict") -> tuple[list[Turn], list[str]]:
     bad, turns, has_history = BadRows(mode), [], False
     seen: set[str] = set()
     for number, line in lines.numbered(found):
+        if not line.strip():
+            continue
         try:
-            record = json.loads(line)
+            record = json_lines.parse_object(line)
             turn = _parse(record)
             if turn.turn_id in seen:
                 raise RowError(f"duplicate id {turn.turn_id!r}")
-        except ValueError as error:
+        except RowError as error:
             bad.add(found, number, str(error))
             continue
         has_history = has_history or "history" in record
         seen.add(turn.turn_id)
         turns.append(turn)
     bad.finish(f"turns of conversations in {found}")
+    if not turns and not bad.reports:
+        raise nothing(found)
     return turns if has_history else with_history(turns), bad.reports
+
+
+def nothing(path: Path) -> DataError:
+    """The error about a file without a turn."""
+    return DataError(
+        expected=f"turns of conversations in {path}",
+        got="an empty file",
+        consequence="nothing was used",
+        remedy="give the right file",
+    )
 
 
 def write(path: Path, turns: Iterable[Turn]) -> None:
@@ -96,9 +112,12 @@ def _parse(record: Any) -> Turn:
     turn_id = identifier(get(record, "_id"))
     utterance = text(record.get("text") or record.get("utterance"), "the utterance")
     history = sequence(record.get("history") or [], "'history'")
-    return Turn(
-        turn_id, utterance, tuple(map(_message, history)), dict(_rewrites(record)), record.get("metadata") or {}
-    )
+    metadata = record.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise RowError(f"'metadata' is {metadata!r:.80}, not an object")
+    if "turn" in metadata:
+        whole(metadata["turn"], "'turn' of 'metadata'")
+    return Turn(turn_id, utterance, tuple(map(_message, history)), dict(_rewrites(record)), metadata)
 
 
 def _message(value: Any) -> Message:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rankdistill.data import lines
+from rankdistill.data import json_lines, lines
 from rankdistill.data.writer import write_lines
 from rankdistill.formats.exporting import Export
 from rankdistill.formats.record_files import JSON_SUFFIXES, read_records
@@ -39,11 +39,10 @@ def parse_nested(line: int, record: Any) -> Iterator[Row]:
 def _whole(source: Source) -> Iterator[tuple[int, Any]]:
     """The one object of a file that spans several lines."""
     try:
-        yield 1, json.loads(b"".join(line for _, line in lines.numbered(source.path)))
-    except json.JSONDecodeError as error:
-        source.reject(error.lineno, f"broken JSON: {error.msg}")
-    except ValueError as error:
-        source.reject(1, f"broken UTF-8: {error}")
+        yield 1, json_lines.parse(b"".join(line for _, line in lines.numbered(source.path)))
+    except RowError as error:
+        broken = error.__cause__
+        source.reject(broken.lineno if isinstance(broken, json.JSONDecodeError) else 1, str(error))
 
 
 def _write(out: Path, export: Export) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ from rankdistill.formats.source import Source
 
 QUERIES = ("query_id", "text")
 DOCUMENTS = ("document_id", "text")
+
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_MISREAD = re.compile(r"[0-9]_[0-9]|0[xXoObB]|S\s*S")
+"""What Python takes for another value than is meant: 5_5 for 55, 0x10 for 16, and two texts without a comma for one."""
 
 
 def _parts(source: Source) -> list[Path]:
@@ -45,6 +50,8 @@ def _list(record: Any, name: str) -> list[Any]:
         try:
             value = json.loads(value)
         except ValueError:
+            if _MISREAD.search(_QUOTED.sub("S", value)):
+                raise RowError(f"{name} is {value[:40]!r}, with numbers that are not plain or without commas") from None
             try:
                 value = ast.literal_eval(value)
             except (ValueError, SyntaxError, MemoryError, RecursionError) as error:

@@ -72,7 +72,8 @@ def merge(
         for rows in spool.ranges():
             usable = _with_scores(rows, reject) if with_scores else rows
             usable = usable.with_columns(pl.col("value").cast(pl.Float32))
-            usable = _without_contradictions(usable, reject)
+            usable = _without_contradictions(usable, "value", "score", reject)
+            usable = _without_contradictions(usable, "label", "label", reject)
             pairs = usable.group_by(PAIR, maintain_order=True).agg(pl.col("value").first(), pl.col("label").max())
             pairs = _label(pairs, labels)
             merged.pairs += pairs.height
@@ -98,15 +99,13 @@ def _with_scores(rows: pl.DataFrame, reject: Reject) -> pl.DataFrame:
     return solve(rows.filter(are_margins), reject)
 
 
-def _without_contradictions(rows: pl.DataFrame, reject: Reject) -> pl.DataFrame:
-    first = pl.col("value").first().over(PAIR)
-    differs = (pl.col("value") != first).fill_null(False)
-    for place, query_id, doc_id, value, kept in (
-        rows.filter(differs).select("place", *PAIR, "value").join(
-            rows.group_by(PAIR, maintain_order=True).agg(kept=pl.col("value").first()), on=PAIR
-        ).iter_rows()
-    ):  # fmt: skip
-        reject(place, f"query {query_id!r} and document {doc_id!r} have the score {value:g}, and {kept:g} elsewhere")
+def _without_contradictions(rows: pl.DataFrame, column: str, what: str, reject: Reject) -> pl.DataFrame:
+    """The rows without those that say another thing of their pair in `column` than the first that says anything."""
+    kept = pl.col(column).drop_nulls().first().over(PAIR)
+    differs = (pl.col(column) != kept).fill_null(False)
+    contradicting = rows.with_columns(kept=kept).filter(differs).select("place", *PAIR, column, "kept")
+    for place, query_id, doc_id, value, other in contradicting.iter_rows():
+        reject(place, f"query {query_id!r} and document {doc_id!r} have the {what} {value:g}, and {other:g} elsewhere")
     return rows.filter(~differs)
 
 

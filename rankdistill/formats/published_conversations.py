@@ -7,15 +7,15 @@ conversation's id, `_`, and the turn's number; in MTRAG the task's id.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rankdistill.data import lines
+from rankdistill.data import json_lines, lines
 from rankdistill.data.bad_rows import BadRows, Mode
+from rankdistill.data.values import whole
 from rankdistill.errors import ConfigError, DataError
-from rankdistill.formats.conversations import Message, Turn, with_history
+from rankdistill.formats.conversations import Message, Turn, nothing, with_history
 from rankdistill.formats.rows import RowError, get, identifier, sequence, text
 
 HUMAN, AUTOMATIC = "rewrite", "auto_rewrite"
@@ -46,13 +46,15 @@ def read(path: Path, layout: str, mode: Mode = "strict") -> tuple[list[Turn], li
     bad, turns = BadRows(mode), dict[str, Turn]()
     for number, raw in _entries(path):
         try:
-            entry = json.loads(raw) if isinstance(raw, bytes) else raw
+            entry = json_lines.parse(raw) if isinstance(raw, bytes) else raw
             for turn in list(LAYOUTS[layout](entry)):  # all of a conversation, or none of it
                 _add(turns, turn)
-        except ValueError as error:
+        except RowError as error:
             bad.add(path, number, str(error))
     bad.finish(f"conversations in the layout {layout} in {path}")
     found = list(turns.values())
+    if not found and not bad.reports:
+        raise nothing(path)
     return with_history(found) if layout == "topiocqa" else found, bad.reports
 
 
@@ -64,8 +66,8 @@ def _entries(path: Path) -> Iterator[tuple[int, Any]]:
         yield from ((number, line) for number, line in numbered if line.strip())
         return
     try:
-        yield from enumerate(json.loads(content), start=1)
-    except ValueError as error:
+        yield from enumerate(json_lines.parse(content), start=1)
+    except RowError as error:
         raise DataError(
             expected=f"a JSON array in {path}",
             got=str(error),
@@ -112,7 +114,7 @@ def _topiocqa(entry: Any) -> Iterator[Turn]:
         raise RowError(f"'Turn_no' is {number!r}, not a number")
     kept = _kept(entry, answer="Answer", topic="Topic", section="Topic_section")
     question = text(get(entry, "Question"), "the question")
-    yield Turn(f"{conversation}_{number}", question, metadata=kept | {"turn": int(number)})
+    yield Turn(f"{conversation}_{number}", question, metadata=kept | {"turn": whole(number, "'Turn_no'")})
 
 
 def _cast(entry: Any) -> Iterator[Turn]:
@@ -121,7 +123,8 @@ def _cast(entry: Any) -> Iterator[Turn]:
     said: dict[str | None, tuple[Message, ...]] = {None: ()}
     for raw in sequence(get(entry, "turn"), "'turn'"):
         number = identifier(get(raw, "number"))
-        parent = raw.get("parent") if "participant" in raw else before
+        above = raw.get("parent") if "participant" in raw else before
+        parent = None if above is None else identifier(above, "parent")
         if parent not in said:
             raise RowError(f"turn {number!r}: the parent {parent!r} is not among the turns before")
         history, answer = said[parent], raw.get("response") or raw.get("passage")
@@ -179,7 +182,7 @@ def _object(entry: Any) -> dict[str, Any]:
 def _spoken(message: Any) -> Message:
     speaker = get(message, "speaker")
     roles = {"user": "user", "agent": "system", "model": "system"}
-    if speaker not in roles:
+    if not isinstance(speaker, str) or speaker not in roles:
         raise RowError(f"the speaker {speaker!r} is none of {', '.join(roles)}")
     return Message(roles[speaker], text(get(message, "text"), "a message"))
 

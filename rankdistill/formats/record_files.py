@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import files
-from rankdistill.data import lines
+from rankdistill.data import json_lines, lines
+from rankdistill.data.columns import split
+from rankdistill.data.values import RowError
 from rankdistill.data.writer import write_lines
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.formats.source import Source
@@ -37,14 +39,16 @@ def read_records(path: Path, source: Source) -> Iterator[tuple[int, Any]]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line.decode("utf-8-sig"))
-        except (ValueError, RecursionError) as error:  # broken JSON and broken UTF-8 alike
-            source.rejects.add(path, line_number, f"broken JSON: {error}")
+            value = json_lines.parse(line)
+        except RowError as error:
+            source.rejects.add(path, line_number, str(error))
             continue
         yield line_number, value
 
 
-def read_columns(source: Source, count: int, layout: str, separator: str | None = "\t") -> Iterator[tuple[int, Any]]:
+def read_columns(
+    source: Source, count: int, layout: str, separator: str | None = "\t", quotes: bool = False
+) -> Iterator[tuple[int, Any]]:
     """(line, columns) of each text line with `count` columns; others are rejected.
 
     Args:
@@ -52,14 +56,15 @@ def read_columns(source: Source, count: int, layout: str, separator: str | None 
         count: how many columns a line must have.
         layout: their names, for the message.
         separator: between columns; None: any white space.
+        quotes: a column may stand in quotes, which are part of it.
     """
     for line_number, line in lines.numbered(source.path):
-        if not line.strip():
-            continue
         try:
-            columns = line.decode("utf-8-sig" if line_number == 1 else "utf-8").rstrip("\r\n").split(separator)
-        except UnicodeDecodeError as error:
-            source.reject(line_number, f"broken UTF-8: {error.reason}")
+            columns = split(line, separator, quotes)
+        except RowError as error:
+            source.reject(line_number, str(error))
+            continue
+        if not columns:
             continue
         if len(columns) != count:
             source.reject(line_number, f"{len(columns)} columns, not {count} ({layout})")

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
+
+from rankdistill.data.values import RowError, identifier, number, require_unicode
+
+__all__ = [
+    "Row",
+    "RowError",
+    "get",
+    "id_value",
+    "identifier",
+    "number",
+    "same_length",
+    "sequence",
+    "text",
+]
+
+_PLAIN = re.compile("0|[1-9][0-9]{0,17}")
+"""Whole numbers that every reader of JSON and pickles holds exactly."""
 
 
 class Row(NamedTuple):
@@ -22,30 +40,6 @@ class Row(NamedTuple):
     source: str | None = None
 
 
-class RowError(ValueError):
-    """Why one record cannot be used."""
-
-
-def identifier(value: Any) -> str:
-    """An id as text, from a string or a whole number; RowError for anything else, or an empty one."""
-    if not isinstance(value, str) and (isinstance(value, bool) or not isinstance(value, int)):
-        raise RowError(f"the id {value!r} is neither text nor a whole number")
-    found = str(value).strip()
-    if not found:
-        raise RowError("an empty id")
-    return found
-
-
-def number(value: Any) -> float:
-    """A score as a float, from a number or from text that reads as one; RowError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise RowError(f"the score {value!r} is no number")
-    try:
-        return float(value)
-    except (ValueError, OverflowError) as error:
-        raise RowError(f"the score {value!r} is no number") from error
-
-
 def text(value: Any, what: str) -> str:
     """A text that is not empty, stripped; RowError for anything else."""
     if not isinstance(value, str):
@@ -53,10 +47,7 @@ def text(value: Any, what: str) -> str:
     found = value.strip()
     if not found:
         raise RowError(f"{what} is empty")
-    try:
-        found.encode()
-    except UnicodeEncodeError as error:
-        raise RowError(f"{what} holds broken Unicode: {error.reason}") from error
+    require_unicode(found, what)
     return found
 
 
@@ -84,6 +75,4 @@ def get(record: Any, name: str) -> Any:
 
 def id_value(identifier_: str) -> int | str:
     """The id as JSON and pickles of these formats hold it: a number where it reads as one and nothing is lost."""
-    if identifier_.isdecimal() and str(int(identifier_)) == identifier_:
-        return int(identifier_)
-    return identifier_
+    return int(identifier_) if _PLAIN.fullmatch(identifier_) else identifier_

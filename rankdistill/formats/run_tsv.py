@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from rankdistill.data.values import whole
 from rankdistill.data.writer import write_lines
 from rankdistill.formats.exporting import Export
 from rankdistill.formats.record_files import TEXT_SUFFIXES, read_columns
 from rankdistill.formats.registry import Format
-from rankdistill.formats.rows import Row, RowError, identifier, number
+from rankdistill.formats.rows import Row, identifier, number
 from rankdistill.formats.source import Source
 from rankdistill.formats.words import word
 
@@ -20,8 +21,7 @@ def _read(source: Source) -> Iterator[Row]:
 
 def _parse(line: int, columns: list[str]) -> Iterator[Row]:
     query_id, doc_id, rank, score = columns
-    if not rank.lstrip("-").isdecimal():
-        raise RowError(f"the rank {rank!r} is no integer")
+    whole(rank, "rank")
     yield Row(line, identifier(query_id), identifier(doc_id), number(score))
 
 

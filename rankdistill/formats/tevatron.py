@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rankdistill.data.values import string
 from rankdistill.formats.exporting import Export
 from rankdistill.formats.groups import Scored
 from rankdistill.formats.record_files import JSON_SUFFIXES, PARQUET_SUFFIXES, read_records, write_records
@@ -24,7 +25,8 @@ def _read(source: Source) -> Iterator[Row]:
         for name, label in (("positive_passages", 1), ("negative_passages", None)):
             for passage in sequence(get(record, name), repr(name)):
                 doc_id, body = identifier(get(passage, "docid")), get(passage, "text")
-                source.ids.document(text(f"{passage.get('title') or ''} {body}", "a passage"), doc_id)
+                title = "" if passage.get("title") is None else string(passage["title"], "'title'")
+                source.ids.document(text(f"{title} {string(body, 'a passage')}", "a passage"), doc_id)
                 score = passage.get("score")
                 yield Row(line, query_id, doc_id, None if score is None else number(score), label)
 

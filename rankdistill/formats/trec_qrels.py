@@ -10,7 +10,7 @@ from rankdistill.data.writer import write_lines
 from rankdistill.formats.exporting import Export
 from rankdistill.formats.record_files import TEXT_SUFFIXES, read_columns
 from rankdistill.formats.registry import Format
-from rankdistill.formats.rows import Row, RowError
+from rankdistill.formats.rows import Row
 from rankdistill.formats.source import Source
 from rankdistill.formats.words import word
 
@@ -20,11 +20,8 @@ def _read(source: Source) -> Iterator[Row]:
 
 
 def _parse(line: int, columns: list[str]) -> Iterator[Row]:
-    try:
-        query_id, doc_id, label = parse_qrels_row(columns)
-    except ValueError as error:
-        raise RowError(str(error)) from error
-    yield Row(line, query_id, doc_id, None, label)
+    query_id, doc_id, label = parse_qrels_row(columns)
+    yield Row(line, query_id, doc_id, None, max(0, label))
 
 
 def _write(out: Path, export: Export) -> None:

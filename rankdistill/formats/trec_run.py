@@ -10,7 +10,7 @@ from rankdistill.data.writer import write_lines
 from rankdistill.formats.exporting import Export
 from rankdistill.formats.record_files import TEXT_SUFFIXES, read_columns
 from rankdistill.formats.registry import Format
-from rankdistill.formats.rows import Row, RowError
+from rankdistill.formats.rows import Row
 from rankdistill.formats.source import Source
 from rankdistill.formats.words import word
 
@@ -36,10 +36,7 @@ def write_run(out: Path, export: Export) -> None:
 
 
 def _parse(line: int, columns: list[str]) -> Iterator[Row]:
-    try:
-        yield Row(line, *parse_run_row(columns))
-    except ValueError as error:
-        raise RowError(str(error)) from error
+    yield Row(line, *parse_run_row(columns))
 
 
 FORMAT = Format("trec-run", read_run, write_run, TEXT_SUFFIXES, needs_texts=False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from rankdistill.data.values import is_word
 from rankdistill.errors import DataError
 
 
 def word(identifier: str) -> str:
     """The id unchanged; DataError if it holds white space, which would break its row into more columns."""
-    if len(identifier.split()) != 1 or identifier != identifier.strip():
+    if not is_word(identifier):
         raise DataError(
             expected="an id without white space, which separates the columns of this format",
             got=repr(identifier),

@@ -30,9 +30,11 @@ def read(path: Path) -> IndexRecipe:
     """
     import yaml
 
+    from rankdistill import plain_yaml
+
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = plain_yaml.read(path)
+    except (OSError, yaml.YAMLError) as error:
         raise _invalid(f"{path}: {error}") from error
     return check(content, f"{path}: ")
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from rankdistill import files, manifest, tables
 from rankdistill.data import Dataset
 from rankdistill.data.beir import LEFT_OUT
-from rankdistill.errors import ConfigError
+from rankdistill.errors import ConfigError, DataError
 from rankdistill.fusion import Fusion
 from rankdistill.mining.choosing import Choice, Ranked, lists_of_queries
 from rankdistill.mining.source import Hits, Progress, Source
@@ -172,7 +172,15 @@ def read(folder: str | Path) -> pa.Table:
     manifest.expect(Path(folder), ARTEFACT, "mine")
     path = Path(folder) / tables.CANDIDATES_FILE
     tables.check_schema(path, tables.CANDIDATES)
-    return pq.read_table(path, columns=tables.CANDIDATES.names).cast(tables.CANDIDATES)
+    try:
+        return pq.read_table(path, columns=tables.CANDIDATES.names).cast(tables.CANDIDATES)
+    except (pa.ArrowInvalid, ValueError) as error:  # a whole number too large for its column, a null where none may be
+        raise DataError(
+            expected=f"candidates whose values fit {', '.join(tables.CANDIDATES.names)}",
+            got=f"{path}: {error}",
+            consequence="nothing was read",
+            remedy="mine them again",
+        ) from error
 
 
 def _without_own(query_ids: Sequence[str], hits: Hits, own: Set[str], depth: int) -> Hits:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from rankdistill import plain_yaml
 from rankdistill.errors import ConfigError
 from rankdistill.recipe.leaf.schema import LeafRecipe
 from rankdistill.recipe.scores.schema import Recipe
@@ -85,8 +86,8 @@ def _kind_of(content: Mapping[str, Any], place: str) -> type[Recipe] | type[Leaf
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = plain_yaml.read(path)
+    except (OSError, yaml.YAMLError) as error:
         raise ConfigError(
             expected="a recipe in YAML",
             got=f"{path}: {' '.join(str(error).split())}",
@@ -122,4 +123,12 @@ def _apply(content: dict[str, Any], override: str) -> None:
                 consequence="nothing was run",
                 remedy="`rankdistill run --schema` prints every setting",
             )
-    content[keys[-1]] = yaml.safe_load(value)
+    try:
+        content[keys[-1]] = plain_yaml.load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            expected=f"a value in YAML for {name}",
+            got=f"{override!r}: {' '.join(str(error).split())}",
+            consequence="nothing was run",
+            remedy="quote a text that holds signs of YAML",
+        ) from error

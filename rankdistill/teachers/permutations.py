@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 _THOUGHTS = re.compile(r"<think>.*?(</think>|$)", re.DOTALL)
-_BRACKETED, _BARE = re.compile(r"\[\s*(\d+)\s*\]"), re.compile(r"\d+")
+_BRACKETED, _BARE = re.compile(r"\[\s*([0-9]+)\s*\]"), re.compile(r"[0-9]+")
+
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,16 @@ def read_answer(text: str, count: int) -> Answer:
     model writes between <think> and </think> is no answer. The repairs are those of RankGPT (Sun et al. 2023).
     """
     said = _THOUGHTS.sub("", text)
-    numbers = [int(number) - 1 for number in _BRACKETED.findall(said) or _BARE.findall(said)]
+    numbers = [_place(number) for number in _BRACKETED.findall(said) or _BARE.findall(said)]
     valid = [number for number in numbers if 0 <= number < count]
     given = list(dict.fromkeys(valid))
     absent = [number for number in range(count) if number not in set(given)]
     return Answer([*given, *absent], len(absent), len(valid) - len(given), len(numbers) - len(valid))
+
+
+def _place(digits: str) -> int:
+    """Where the passage of that number stands, from 0; -1 for a number so long that int() may refuse it."""
+    return int(digits) - 1 if len(digits.lstrip("0")) <= _MOST_DIGITS else -1
 
 
 def windows(count: int, size: int, step: int) -> Iterator[tuple[int, int]]:

@@ -11,12 +11,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from rankdistill import plain_yaml
 from rankdistill.errors import ConfigError
 from rankdistill.inference.backends import is_calibrated
 from rankdistill.inference.calibration import Pairs
 from rankdistill.inference.loading import PAIR_HEAD, kind_of
 from rankdistill.models import resolve
-from rankdistill.teachers import plain_yaml
 from rankdistill.teachers.base import PairTeacher
 
 TEACHERS = {
@@ -120,8 +120,8 @@ def _module_of(kind: str) -> str:
 
 def _from_yaml(path: Path) -> TeacherSpec:
     try:
-        content = plain_yaml.load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = plain_yaml.read(path)
+    except (OSError, yaml.YAMLError) as error:
         raise _bad_yaml(path, str(error)) from error
     if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
         raise _bad_yaml(path, "no mapping with `kind`")

@@ -92,8 +92,10 @@ def read(kind: type[Settings], path: Path | None, **overrides: object) -> Settin
 def _load_yaml(path: Path) -> dict[str, object]:
     import yaml
 
+    from rankdistill import plain_yaml
+
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = plain_yaml.read(path)
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(
             expected=f"training settings in {path}",

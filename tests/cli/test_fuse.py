@@ -83,3 +83,13 @@ def test_a_single_run_is_refused(rankdistill: Run, runs: Path, tiny_beir: Path) 
     status, shown = rankdistill("fuse", "--runs", runs / "first", "--data", tiny_beir)
     assert status == 1
     assert "at least two systems" in shown
+
+
+@pytest.mark.parametrize("weights", ["5_5,1", "nan,1", "1,inf", "0x10,1", "1,", "\uff15,1"])
+def test_weights_are_plain_numbers(rankdistill: Run, runs: Path, tiny_beir: Path, weights: str) -> None:
+    two = f"{runs / 'first'},{runs / 'second'}"
+    status, shown = rankdistill(
+        "fuse", "--runs", two, "--method", "rrf", "--weights", weights, "--data", tiny_beir, "--split", "test"
+    )
+    assert status == 1
+    assert "weights as numbers" in shown

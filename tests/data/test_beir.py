@@ -114,7 +114,7 @@ def test_a_unicode_line_separator_inside_a_text_ends_no_row(folder: Path) -> Non
         ("corpus.jsonl", "[1]", 4, "a JSON list, not an object"),
         ("corpus.jsonl", {"text": "no id"}, 4, "missing '_id'"),
         ("corpus.jsonl", {"_id": "d9"}, 4, "missing 'text'"),
-        ("corpus.jsonl", {"_id": 9, "text": "t"}, 4, "'_id' is 9, not a string"),
+        ("corpus.jsonl", {"_id": 9.5, "text": "t"}, 4, "the '_id' 9.5 is neither text nor a whole number"),
         ("corpus.jsonl", {"_id": " ", "text": "t"}, 4, "empty '_id'"),
         ("corpus.jsonl", {"_id": "d1", "text": "t"}, 4, "duplicate id 'd1', first in line 1"),
         ("corpus.jsonl", {"_id": "d9", "text": " "}, 4, "empty text (and no title) in document 'd9'"),
@@ -279,3 +279,23 @@ def test_real_empty_documents_are_found_with_their_judgement(real_data: Path) ->
         "corpus.jsonl.gz:995: empty text (and no title) in document '995'",
     ]
     assert load(real_data / "cranfield", "lenient").dangling("test") == 1
+
+
+def test_an_id_in_quotes_may_be_judged_where_there_is_one(folder: Path) -> None:
+    write(folder, "corpus.jsonl", {"_id": '"d1"', "text": "t"}, {"_id": "d2", "text": "t"})
+    write(folder, "qrels/test.tsv", HEADER.strip(), 'q1\t"d1"\t1')
+    assert load(folder).qrels("test") == {"q1": {'"d1"': 1}}
+    write(folder, "qrels/test.tsv", HEADER.strip(), 'q1\t"d2"\t1')
+    assert "stands in quotes" in strict_error(folder)
+
+
+def test_labels_below_0_count_as_0(folder: Path) -> None:
+    write(folder, "qrels/test.tsv", HEADER.strip(), "q1\td1\t1", "q1\td2\t-2")
+    assert load(folder).qrels("test") == {"q1": {"d1": 1, "d2": 0}}
+
+
+def test_a_text_of_null_is_empty(folder: Path) -> None:
+    write(folder, "corpus.jsonl", {"_id": "d1", "title": "T", "text": None}, {"_id": "d2", "title": None, "text": "t"})
+    assert dict(load(folder).contents) == {"d1": "T", "d2": "t"}
+    write(folder, "corpus.jsonl", {"_id": "d1", "title": None, "text": None}, {"_id": "d2", "text": "t"})
+    assert "empty text (and no title) in document 'd1'" in strict_error(folder)

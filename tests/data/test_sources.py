@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -214,3 +214,23 @@ def test_a_missing_library_is_named_with_its_pip_line(tmp_path: Path, monkeypatc
 
 def test_every_source_says_which_libraries_it_records() -> None:
     assert sources.LIBRARIES.keys() == sources.SOURCES.keys()
+
+
+@pytest.mark.parametrize("label", [0.9, "0.9", True, None, 10**9, float("nan")])
+def test_a_label_that_is_no_whole_number_is_refused_by_every_source(label: Any) -> None:
+    qrels = [{"query-id": "q", "corpus-id": "d1", "score": label}]
+    tables = from_hub.Tables({"c": CORPUS}, {"q": [{"id": "q", "text": "t"}]}, {"test": qrels})
+    converters: list[Callable[[], object]] = [
+        lambda: from_hub.convert(tables),
+        lambda: from_mteb.convert({"default": {"test": mteb_split({"q": "t"}, {"q": {"d1": label}})}}),
+    ]
+    for convert in converters:
+        with pytest.raises(DataError, match="qrels test, row 1: the score"):
+            convert()
+
+
+def test_one_pair_with_two_labels_is_refused() -> None:
+    qrels = [{"query-id": "q", "corpus-id": "d1", "score": label} for label in (1, 1, 2)]
+    tables = from_hub.Tables({"c": CORPUS}, {"q": [{"id": "q", "text": "t"}]}, {"test": qrels})
+    with pytest.raises(DataError, match="row 3: query 'q' and document 'd1' have two labels"):
+        from_hub.convert(tables)

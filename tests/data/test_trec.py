@@ -109,3 +109,9 @@ def test_what_the_format_cannot_hold_is_not_written(tmp_path: Path, run: dict[st
     with pytest.raises(DataError):
         trec.write_run(tmp_path / "run", run, tag)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_that_were_joined_keep_no_byte_order_mark(tmp_path: Path) -> None:
+    mark = b"\xef\xbb\xbf"
+    (tmp_path / "run").write_bytes(mark + b"q1 Q0 d1 1 3.0 tag\n" + mark + b"q2 Q0 d1 1 2.0 tag\n")
+    assert trec.read_run(tmp_path / "run") == ({"q1": {"d1": 3.0}, "q2": {"d1": 2.0}}, [])

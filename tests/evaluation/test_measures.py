@@ -75,3 +75,10 @@ def test_no_qrels_are_refused() -> None:
 
 def test_every_measure_has_a_title() -> None:
     assert MEASURES.keys() == TITLES.keys()
+
+
+def test_labels_below_0_are_0_before_a_tool_sees_them() -> None:
+    run = {"q": {"a": 3.0, "b": 2.0, "c": 1.0}}
+    below = evaluate_run(run, {"q": {"a": -2, "b": 1, "c": -1}}).means
+    assert below == evaluate_run(run, {"q": {"a": 0, "b": 1, "c": 0}}).means
+    assert below["ndcg_at_10"] == pytest.approx(1 / math.log2(3))

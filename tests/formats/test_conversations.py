@@ -101,3 +101,12 @@ def test_real_conversations(real_data: Path, name: str, turns: int, kinds: set[s
     assert len(found) == turns
     assert {kind for turn in found for kind in turn.rewrites} >= kinds
     assert any(turn.history for turn in found)
+
+
+@pytest.mark.parametrize(
+    "metadata", ["x", ["turn"], {"turn": "one"}, {"turn": 1.5}, {"turn": None}, {"turn": "9" * 5000}]
+)
+def test_metadata_that_say_no_turn_are_refused(metadata: Any, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", {"_id": "1_1", "text": "t", "metadata": metadata})
+    with pytest.raises(DataError, match=r"a\.jsonl:1: .*metadata"):
+        conversations.read(path)

@@ -178,7 +178,7 @@ def test_without_a_score_column_the_rank_counts(imported: Import, tmp_path: Path
     [
         ("hofstatter", "1.0\t2.0\tq\tp\n", "a.jsonl:2: 4 columns, not 5"),
         ("hofstatter", "x\t2.0\tq\tp\tn\n", "a.jsonl:2: the score 'x' is no number"),
-        ("hofstatter", "nan\t2.0\tq\tp\tn\n", "a.jsonl:2: the score nan is not finite"),
+        ("hofstatter", "nan\t2.0\tq\tp\tn\n", "a.jsonl:2: the score 'nan' is not finite"),
         ("hofstatter", "1e39\t2.0\tq\tp\tn\n", "a.jsonl:2: the score 1e+39 is not finite"),
         ("hofstatter", "1\t2.0\tq\t\tn\n", "a.jsonl:2: an empty id"),
         ("run-tsv", "q d one 1.0\n", "the rank 'one' is no integer"),
@@ -251,3 +251,41 @@ def test_a_truncated_gzip_file_is_refused(run_import: Callable[..., Imported], t
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(DataError, match="a readable file"):
         run_import("run-tsv", path)
+
+
+def test_flat_colbert_lines_hold_scores_if_one_of_the_file_does(imported: Import, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", ["q1", 10, 2, 11, 1], ["q2", 10, 2.5, 11, 1])
+    assert scores_of(imported("colbert", path)) == {
+        ("q1", "10"): 2.0,
+        ("q1", "11"): 1.0,
+        ("q2", "10"): 2.5,
+        ("q2", "11"): 1.0,
+    }
+
+
+@pytest.mark.parametrize("listed", ["[5_5]", "[0x10]", "['1' '2']", "['1'\n '2']"])
+def test_lists_in_texts_hold_what_is_written(run_import: Callable[..., Imported], tmp_path: Path, listed: str) -> None:
+    path = write(tmp_path / "a.jsonl", {"query_id": 1, "document_ids": listed, "scores": [1.0]})
+    with pytest.raises(DataError, match="not plain or without commas"):
+        run_import("lighton", path)
+
+
+def test_texts_in_such_lists_may_look_like_numbers(imported: Import, tmp_path: Path) -> None:
+    record = {"query_id": 1, "document_ids": "['5_5', \"it's 0x1\"]", "scores": [1.0, 2.0]}
+    assert scores_of(imported("lighton", write(tmp_path / "a.jsonl", record))) == {
+        ("1", "5_5"): 1.0,
+        ("1", "it's 0x1"): 2.0,
+    }
+
+
+def test_one_pair_with_two_labels_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.qrels", "1 0 10 1\n", "1 0 10 2\n")
+    with pytest.raises(DataError, match=r"a\.qrels:2: query '1' and document '10' have the label 2, and 1 elsewhere"):
+        import_candidates(Request("trec-qrels", [path], "T"), tmp_path / "out")
+
+
+@pytest.mark.parametrize("title", [None, ""])
+def test_a_title_of_null_is_none(imported: Import, tmp_path: Path, title: str | None) -> None:
+    passage = {"docid": "10", "title": title, "text": "t", "score": 1}
+    record = {"query_id": "1", "query": "q", "positive_passages": [passage], "negative_passages": []}
+    assert imported("tevatron", write(tmp_path / "a.jsonl", record)).document_texts() == {"10": "t"}

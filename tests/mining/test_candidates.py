@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -165,7 +166,7 @@ def test_the_sample_is_drawn_among_the_others_than_positives(dataset: Dataset) -
 def test_judged_non_relevant_documents_are_labelled_zero_not_kept_by_force(tiny_beir: Path) -> None:
     (tiny_beir / "qrels/train.tsv").write_text("query-id\tcorpus-id\tscore\nq00\td00\t0\nq00\td39\t0\nq00\td01\t-1\n")
     found = frame(candidates.mine(load(tiny_beir), "train", [FixedSource()], 3))
-    assert list(found.select("doc_id", "label").iter_rows()) == [("d00", 0), ("d01", -1), ("d02", None)]
+    assert list(found.select("doc_id", "label").iter_rows()) == [("d00", 0), ("d01", 0), ("d02", None)]
 
 
 def test_limited_queries_are_a_growing_series_of_subsets(dataset: Dataset) -> None:
@@ -308,3 +309,13 @@ def test_judged_documents_that_the_corpus_lacks_are_no_candidates(dataset: Datas
     assert frame(candidates.mine(changed, "train", [FixedSource()], 3)).equals(whole)
     assert before
     assert "dangling_judgements" not in manifest.expect(tmp_path / "c", "candidates", "mine").parameters
+
+
+def test_a_label_that_its_column_cannot_hold_is_an_error_of_ours(dataset: Dataset, tmp_path: Path) -> None:
+    candidates.build(tmp_path / "c", dataset, "train", [Bm25Source()], 2)
+    path = tmp_path / "c" / "candidates.parquet"
+    table = pq.read_table(path)
+    large = pa.array([10**10] * len(table), pa.int64())
+    pq.write_table(table.set_column(table.schema.get_field_index("label"), "label", large), path)
+    with pytest.raises(DataError, match=r"candidates\.parquet"):
+        candidates.read(tmp_path / "c")

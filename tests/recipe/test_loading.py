@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_overrides_reach_nested_settings(tmp_path: Path) -> None:
         ("name: r\nmine: {sources: [spalde]}\n", [], "mine: .*sparse:MODEL.*'spalde'"),
         ("name: r\nmine: {sources: [dense]}\n", [], "dense:MODEL"),
         ("name: r\nmine: {sources: [bm25, bm25]}\n", [], "its own name"),
-        ("name: r\nmine: {ranks: 1:30}\n", [], "mine.ranks: .*quotes"),
+        ("name: r\nmine: {ranks: 90}\n", [], "mine.ranks: .*quotes"),
         ("name: r\nmine: {ranks: ['dense=1:30']}\n", [], "ranks and samples of what chooses"),
         ("name: r\nmine: {ranks: '1:60'}\n", [], "ranks within the depth 50"),
         ("name: r\nmine: {sample: 0}\n", [], "sample of at least 1"),
@@ -104,3 +105,13 @@ def test_the_json_schema_describes_every_part() -> None:
     assert {"data", "texts", "teacher", "train", "students", "bundle", "index", "evaluate"} <= set(of_embeddings)
     assert schema["$defs"]["AlignConfig"]["properties"]["cycles"]["description"]
     assert schema["$defs"]["TrainConfig"]["properties"]["steps"]["description"]
+
+
+def test_what_looks_like_a_time_is_a_text_and_a_number_is_plain(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("name: r\nmine: {ranks: 1:30}\n", encoding="utf-8-sig")
+    recipe = loading.load(tmp_path / "r.yaml", ["mine.ranks=2:20"])
+    assert isinstance(recipe, Recipe)
+    assert recipe.mine.ranks == "2:20"
+    for override in ("train.steps=5_5", "train.steps=010", "train.steps=[1"):
+        with pytest.raises(ConfigError, match=re.escape(override)):
+            loading.load(tmp_path / "r.yaml", [override])

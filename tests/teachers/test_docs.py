@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from rankdistill.teachers import TEACHERS, plain_yaml
+from rankdistill import plain_yaml
+from rankdistill.teachers import TEACHERS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "teachers.md").read_text(encoding="utf-8")
 SHOWN: list[dict[str, Any]] = [plain_yaml.load(block) for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]

@@ -35,6 +35,15 @@ def test_what_a_model_writes_is_read_and_repaired(text: str, expected: Answer) -
     assert answer.is_malformed == (expected != Answer(expected.order))
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "1234567890", "0"])
+def test_a_number_of_no_passage_is_foreign_however_long(number: str) -> None:
+    assert read_answer(f"[{number}] > [2] > [1]", 2) == Answer([1, 0], foreign=1)
+
+
+def test_digits_of_other_alphabets_are_no_numbers() -> None:
+    assert read_answer("[\uff12] > [1]", 2) == Answer([0, 1], missing=1)
+
+
 def test_any_words_give_a_permutation() -> None:
     generator = random.Random(5)
     for _ in range(300):

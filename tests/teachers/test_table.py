@@ -181,7 +181,7 @@ def test_unknown_ids_are_refused_or_dropped(
         ("", "no row"),
         ("q00 d00 nan\n", ":1: the score 'nan' is not finite"),
         ("q00 d00 1\nq00 d01 1 2.5\n", ":2: 4 columns, not 3"),
-        ("q00 d00 high\n", ":1: could not convert"),
+        ("q00 d00 high\n", ":1: the score 'high' is no number"),
         ("q00\td00\n", ":1: 2 columns"),
         ("q00 d00 1\nq00 d00 2\n", "twice, as query 'q00', document 'd00'"),
         ("q00 Q0 d00 1 inf tag\n", "not finite"),

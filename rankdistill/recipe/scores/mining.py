@@ -47,7 +47,7 @@ class MinePart(Part):
     @classmethod
     def _ranks_are_texts(cls, given: object) -> object:
         if any(isinstance(one, int) for one in _listed(given)):
-            raise ValueError("write ranks in quotes, as '1:30': YAML takes 1:30 for a number of base 60")
+            raise ValueError("write ranks as first:last, in quotes: '1:30'")
         return given
 
     @model_validator(mode="after")

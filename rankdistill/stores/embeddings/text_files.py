@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 from rankdistill import files, tables
-from rankdistill.data import lines
+from rankdistill.data import json_lines, lines, values
+from rankdistill.data.values import RowError
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.teachers.base import Role
 
 KINDS: tuple[Role, ...] = get_args(Role)
+
+NOT_TEXTS = frozenset(
+    {".csv", ".tsv", ".xlsx", ".xls", ".html", ".htm", ".xml", ".yaml", ".yml", ".zip", ".bz2", ".xz", ".zst"}
+)
+"""Suffixes of files that are not one text a line."""
+
+COLUMN_NAMES = frozenset(
+    {
+        *("id", "_id", "qid", "did", "docid", "pid", "query_id", "query-id", "doc_id", "document_id", "passage_id"),
+        *("corpus-id", "text", "title", "query", "document", "passage", "question", "answer", "sentence", "content"),
+        *("contents", "body", "label", "score", "kind"),
+    }
+)
+"""What columns of texts, and those beside them, are called."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 Row = tuple[Role, str]
 """Kind and text."""
@@ -53,6 +70,9 @@ class TextFile:
         return self._json_rows if name.endswith((".jsonl", ".json")) else self._plain_rows
 
     def _plain_rows(self) -> Iterator[Row]:
+        suffix = Path(self.path.name.lower().removesuffix(".gz")).suffix
+        if suffix in NOT_TEXTS:
+            raise self._not_plain(f"a name that ends in {suffix}")
         if self.kind is None:
             raise ConfigError(
                 expected="the kind of the texts of a plain file: query=FILE or document=FILE",
@@ -62,21 +82,26 @@ class TextFile:
             )
         for number, line in lines.numbered(self.path):
             try:
-                yield self.kind, line.decode("utf-8-sig" if number == 1 else "utf-8")
+                text = line.decode()
             except UnicodeDecodeError as error:
                 raise self._bad(number, str(error)) from error
+            if number == 1 and _is_header(text):
+                raise self._not_plain(f"columns under the header {text.strip()[:80]!r}")
+            if number == 1 and _is_json(text):
+                raise self._not_plain(f"JSON: {text.strip()[:80]}")
+            yield self.kind, text
 
     def _json_rows(self) -> Iterator[Row]:
         for number, line in lines.numbered(self.path):
             if not line.strip():
                 continue
             try:
-                row = json.loads(line.decode("utf-8-sig"))
-            except ValueError as error:  # broken JSON and broken UTF-8 alike
-                raise self._bad(number, f"broken JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise self._bad(number, f"a JSON {type(row).__name__}, not an object")
-            yield self._row(number, row.get("kind"), row.get("text"))
+                row = json_lines.parse_object(line)
+            except RowError as error:
+                raise self._bad(number, str(error)) from error
+            if "text" not in row:
+                raise self._bad(number, "the text None: there is no field `text`")
+            yield self._row(number, row.get("kind"), row["text"])
 
     def _parquet_rows(self) -> Iterator[Row]:
         wanted = ["text"] if self.kind else ["text", "kind"]
@@ -87,19 +112,26 @@ class TextFile:
             for batch in file.iter_batches(8192, columns=wanted):
                 for row in batch.to_pylist():
                     number += 1
-                    yield self._row(number, row.get("kind"), "" if row["text"] is None else row["text"])
+                    yield self._row(number, row.get("kind"), row["text"])
 
     def _row(self, number: int, kind: object, text: object) -> Row:
         chosen = self.kind or kind
         if chosen not in KINDS:
             raise self._bad(number, f"the kind {kind!r}")
-        if not isinstance(text, str):
-            raise self._bad(number, f"the text {text!r}")
+        if not isinstance(text, str | None):
+            raise self._bad(number, f"the text {text!r:.80}")
         try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise self._bad(number, f"broken Unicode: {error.reason}") from error
-        return chosen, text
+            return chosen, "" if text is None else values.string(text, "the text")
+        except RowError as error:
+            raise self._bad(number, str(error)) from error
+
+    def _not_plain(self, got: str) -> DataError:
+        return DataError(
+            expected="a file with one text a line (.txt), JSON lines with `text` (.jsonl), or Parquet with a `text`",
+            got=f"{self.path}: {got}",
+            consequence="nothing was embedded: ids, scores and column names would have become part of the texts",
+            remedy="write the column with the texts to a .txt, .jsonl or .parquet file",
+        )
 
     def _bad(self, number: int, got: str) -> DataError:
         return DataError(
@@ -108,6 +140,22 @@ class TextFile:
             consequence="nothing was embedded",
             remedy="correct that row, or say the kind of the whole file",
         )
+
+
+def _is_header(line: str) -> bool:
+    """Whether the first line of a file names columns rather than being a text."""
+    for separator in ("\t", ",", ";", "|"):
+        names = [name.strip('"') for name in line.strip().split(separator)]
+        if len(names) > 1 and all(map(_NAME.fullmatch, names)) and COLUMN_NAMES.intersection(map(str.lower, names)):
+            return True
+    return False
+
+
+def _is_json(line: str) -> bool:
+    try:
+        return line.lstrip().startswith("{") and isinstance(json_lines.parse(line.encode()), dict)
+    except RowError:
+        return False
 
 
 def parse_text_file(words: str) -> TextFile:

@@ -1,0 +1,86 @@
+"""YAML whose values are what a reader of the file takes them for; every settings file comes through here.
+
+PyYAML follows YAML 1.1, in which `yes` is true, 5_5 is 55, 010 is 8 and 1:30 is 90, and of a key that stands there
+twice the last counts. Here only `true` and `false` are booleans (the answers `yes` and `no` of a language model stay
+texts), 1e-5 is a number, dates and 1:30 are texts; other numbers that are not plain are refused, as are doubled keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_BOOLEAN, _FLOAT, _TIME, _MERGE = (f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "timestamp", "merge"))
+
+_WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,4000})")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with the booleans and numbers of YAML 1.2, and each key of a mapping once."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the attribute that PyYAML reads
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_BOOLEAN, _TIME)]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            key = None if key_node.tag == _MERGE else self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable) and key is not None and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands there twice", key_node.start_mark
+                )
+            if isinstance(key, Hashable):
+                seen.add(key)
+        return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> Any:
+        return node.value if ":" in node.value else int(_plain(node, _WHOLE, "whole number"))
+
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> Any:
+        if ":" in node.value:
+            return node.value
+        if re.fullmatch(r"[+-]?\.(inf|nan)", node.value, re.IGNORECASE):
+            return super().construct_yaml_float(node)
+        return float(_plain(node, _NUMBER, "number"))
+
+
+def _plain(node: yaml.ScalarNode, form: re.Pattern[str], what: str) -> str:
+    if not form.fullmatch(node.value):
+        raise yaml.constructor.ConstructorError(
+            None,
+            None,
+            f"{node.value:.80} is no {what} in plain decimal digits: write those, or quote it if it is a text",
+            node.start_mark,
+        )
+    return str(node.value)
+
+
+_Loader.add_implicit_resolver(_BOOLEAN, re.compile("^(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(_FLOAT, re.compile(rf"^{_NUMBER.pattern}$"), list("-+.0123456789"))
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+_Loader.add_constructor(_FLOAT, _Loader.construct_yaml_float)
+
+
+def load(text: str) -> Any:
+    """The content of a YAML text; raises yaml.YAMLError where it is none, or holds one of the above."""
+    return yaml.load(text, _Loader)
+
+
+def read(path: Path) -> Any:
+    """The content of a YAML file in UTF-8, with or without a byte order mark.
+
+    Raises:
+        OSError: it cannot be read.
+        yaml.YAMLError: as `load`; and where it is not in UTF-8.
+    """
+    try:
+        return load(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise yaml.YAMLError(f"no text in UTF-8: {error}") from error
