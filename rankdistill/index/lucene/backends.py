@@ -53,7 +53,7 @@ BM25 = Backend(
     ("threads",),
     {"k1": 0.9, "b": 0.4},
     BM25_BOUNDS | THREADS,
-    {"language": require_language},
+    names={"language": require_language},
 )
 HNSW = Backend(
     _create_hnsw,
@@ -62,5 +62,5 @@ HNSW = Backend(
     tuple(hnsw.SEARCH_PARAMETERS),
     hnsw.BUILD_PARAMETERS,
     hnsw.BOUNDS,
-    lambda settings: distinct_rows(settings.dimension, settings.similarity),
+    distinct=lambda settings: distinct_rows(settings.dimension, settings.similarity),
 )

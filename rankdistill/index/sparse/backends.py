@@ -38,7 +38,7 @@ SPARSE: Mapping[str, Backend] = {
         tuple(SEARCH_PARAMETERS),
         BUILD_PARAMETERS,
         BOUNDS,
-        lambda settings: distinct_rows(settings.dimension),
+        distinct=lambda settings: distinct_rows(settings.dimension),
     ),
     "lucene": IMPACT,
 }
