@@ -13,6 +13,7 @@ from rankdistill import models
 from rankdistill.data import Dataset
 from rankdistill.data.identical_ids import without_own
 from rankdistill.errors import StoreError
+from rankdistill.stores.embeddings.identity import alike_hash
 
 
 class ScoreSource(Protocol):
@@ -74,21 +75,29 @@ class Inputs:
 def read(dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | None) -> Inputs:
     """Read what `split` may train on; a query that only other splits judge is held out: it would leak the test.
 
-    The document that has the query's own id is no negative where the data set leaves it out of rankings.
+    So is a query that says the same as one of those, whatever its id and its case or punctuation. The document that has
+    the query's own id is no negative where the data set leaves it out of rankings.
 
     Raises:
         DataError: no such split.
         StoreError: the teacher must be named, or is not in the store.
     """
     teacher = _choose_teacher(store, teacher_id)
-    others = {query_id for other in dataset.splits if other != split for query_id in dataset.qrels(other)}
-    held_out = pl.Series("query_id", sorted(others - dataset.qrels(split).keys()), dtype=pl.String)
     own = dataset.own_documents
     candidates, scores = without_own(store.candidates(), own), without_own(store.scores(teacher), own)
-    left_out = candidates.filter(pl.col("query_id").is_in(held_out.implode()))["query_id"].n_unique()
-    kept = candidates.filter(~pl.col("query_id").is_in(held_out.implode()))
-    foreign = len(set(kept["query_id"].unique()) - dataset.query_texts.keys())
-    return Inputs(teacher, scores.filter(~pl.col("query_id").is_in(held_out.implode())), kept, left_out, foreign)
+    given = set(candidates["query_id"].unique())
+    held_out = _held_out(dataset, split, given, store.query_texts())
+    kept = ~pl.col("query_id").is_in(pl.Series("query_id", sorted(held_out), dtype=pl.String).implode())
+    foreign = len(given - held_out - dataset.query_texts.keys())
+    return Inputs(teacher, scores.filter(kept), candidates.filter(kept), len(given & held_out), foreign)
+
+
+def _held_out(dataset: Dataset, split: str, given: set[str], texts: Mapping[str, str]) -> set[str]:
+    """The queries that other splits alone judge, and those of `given` (ids in `texts`) that say the same as one."""
+    others = {query_id for other in dataset.splits if other != split for query_id in dataset.qrels(other)}
+    found = others - dataset.qrels(split).keys()
+    said = {alike_hash(dataset.query_texts[query_id]) for query_id in found if query_id in dataset.query_texts}
+    return found | {query_id for query_id in given - found if query_id in texts and alike_hash(texts[query_id]) in said}
 
 
 def hashes(dataset: Dataset, inputs: Inputs, student: str, dev_split: str | None, counted: bool) -> dict[str, str]:

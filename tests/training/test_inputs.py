@@ -1,0 +1,35 @@
+"""What a run may train on: nothing of a query that another split judges, whatever id its text stands under."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rankdistill.data import Dataset
+from rankdistill.training import inputs
+from tests.training.conftest import MemoryStore
+
+
+def trained(dataset: Dataset, store: MemoryStore) -> set[str]:
+    return set(inputs.read(dataset, store, "train", None).candidates["query_id"])
+
+
+@pytest.mark.parametrize("said", [str, str.upper, lambda text: f"  {text}?!"], ids=["same", "case", "punctuation"])
+def test_a_held_out_query_is_held_out_under_another_id_too(
+    tiny_data: Dataset, tiny_store: MemoryStore, said: object
+) -> None:
+    tested = next(iter(sorted(tiny_data.qrels("test").keys() - tiny_data.qrels("train").keys())))
+    before = trained(tiny_data, tiny_store)
+    copied = min(before)
+    texts = {**tiny_store.queries, copied: said(tiny_data.query_texts[tested])}  # type: ignore[operator]
+    store = replace(tiny_store, queries=texts)
+    assert trained(tiny_data, store) == before - {copied}
+    found = inputs.read(tiny_data, store, "train", None)
+    assert copied not in set(found.scores["query_id"])
+    assert found.held_out_queries == inputs.read(tiny_data, tiny_store, "train", None).held_out_queries + 1
+
+
+def test_where_no_text_stands_twice_nothing_else_is_held_out(tiny_data: Dataset, tiny_store: MemoryStore) -> None:
+    others = {query for split in ("dev", "test") for query in tiny_data.qrels(split)} - tiny_data.qrels("train").keys()
+    assert trained(tiny_data, tiny_store) == set(tiny_store.candidates()["query_id"]) - others
