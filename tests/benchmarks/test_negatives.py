@@ -16,6 +16,7 @@ def test_it_ends_and_goes_on_where_it_was_stopped(
     tiny_beir: Path, tiny_encoder: str, tiny_cross_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(provenance, "RESULTS", tmp_path)
+    monkeypatch.setattr(negatives, "SETTINGS", {**negatives.SETTINGS, "max_document_length": 32})
     words = ["--data", tiny_beir, "--teacher", tiny_cross_encoder, "--work", tmp_path / "work", "--steps", 2]
     words += ["--seeds", "13,14"]
     words += ["--student", tiny_encoder, "--keep-layers", "0,2", "--queries", 10, "--depth", 20]

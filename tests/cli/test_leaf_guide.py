@@ -39,7 +39,7 @@ def small_recipe(folder: Path, encoder: str) -> None:
     """The recipe that the guide runs, beside it, with a tiny model."""
     content = yaml.safe_load((ROOT / "recipes" / "leaf_scifact.yaml").read_text())
     content["teacher"]["model"] = encoder
-    content["train"] |= {"steps": 2, "held_out": 8}
+    content["train"] |= {"steps": 2, "held_out": 8, "max_document_length": 32}
     content["students"]["two layers"] |= {"model": encoder, "keep_layers": [0, 2]}
     content["bundle"] = {"onnx": False}
     (folder / "recipes").mkdir()
