@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rankdistill.losses import contrastive, kl_div, margin_mse, splade_v3
 from rankdistill.training import columns
 from rankdistill.training.activity import Activity
-from rankdistill.training.config import MARGIN_LOSSES, LossName, Scale, TrainConfig
+from rankdistill.training.config import LossName, Scale, TrainConfig
 from rankdistill.training.embedding import Features
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.scale import ScoreScale, margin_deviations, margin_ratio, margin_unit
@@ -126,7 +126,7 @@ def build(kind: StudentType, student: Any, config: TrainConfig, rows: TrainingRo
     distillation = OBJECTIVES[config.loss](config)
     contrastive_weight = config.contrastive_weight if distillation else 1.0
     scorer = kind.scorer(student, contrastive_weight > 0)
-    unit = margin_unit(rows) if config.loss in MARGIN_LOSSES else 1.0
+    unit = margin_unit(rows) if config.compares_margins else 1.0
     return Objective(
         model=student,
         scorer=scorer,

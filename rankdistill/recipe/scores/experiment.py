@@ -106,6 +106,13 @@ class Experiment:
             settings["head"] = True
         return self.workspace.step("initial", "steps", settings, [], self._inherit)
 
+    @cached_property
+    def _type_of_model(self) -> TypeName:
+        """What a student is whose type the recipe does not name; inherited layers are a dense model then."""
+        from rankdistill.training.types import of_model
+
+        return of_model(self.recipe.student.model) if self.initial is None else "dense"
+
     @property
     def initial_model(self) -> str:
         """Reference of the student before training."""
@@ -115,7 +122,7 @@ class Experiment:
         """Trains one student, of those in `Recipe.trainings`."""
         config = self.recipe.train_config(training)
         settings: dict[str, Any] = {
-            "train": config.decisive(),
+            "train": config.decisive(self._type_of_model),
             "student": models.resolve(self.recipe.student.model).weights_hash,
         }
         settings["dev"] = self.recipe.data.dev
