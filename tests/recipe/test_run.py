@@ -206,3 +206,22 @@ def test_a_student_without_a_named_type_is_known_by_what_its_model_is(
         "lengths": None,
         "negatives_in_batch": None,
     } | told
+
+
+def test_what_another_split_labels_of_a_training_query_is_part_of_what_is_trained(
+    recipe: Recipe, tiny_beir: Path
+) -> None:
+    def keys() -> list[str]:
+        made = Experiment(recipe)
+        assert made.teacher is not None
+        return [step.key for step in (made.candidates, made.teacher, made.student("distilled"))]
+
+    before = keys()
+    qrels = tiny_beir / "qrels" / "test.tsv"
+    lines = qrels.read_text()
+    qrels.write_text(lines + "q18\td01\t1\nq00\td39\t0\n")
+    assert keys() == before
+    qrels.write_text(lines + "q00\td39\t1\n")
+    labelled = keys()
+    assert labelled[0] == before[0]
+    assert not set(labelled[1:]) & set(before)

@@ -79,7 +79,8 @@ class Experiment:
         settings = {
             "teach": part.teach.decisive(),
             "base": models.resolve(part.base).weights_hash,
-        } | self.collection.split_identity(self.recipe.data.train)
+        }
+        settings |= self.collection.split_identity(self.recipe.data.train) | self._labels_elsewhere
         return self.workspace.step("teacher", "steps", settings, [self.candidates], self._teach)
 
     @cached_property
@@ -113,6 +114,10 @@ class Experiment:
 
         return of_model(self.recipe.student.model) if self.initial is None else "dense"
 
+    @cached_property
+    def _labels_elsewhere(self) -> dict[str, str]:
+        return self.collection.labels_elsewhere(self.recipe.data.train)
+
     @property
     def initial_model(self) -> str:
         """Reference of the student before training."""
@@ -125,6 +130,7 @@ class Experiment:
             "train": config.decisive(self._type_of_model),
             "student": models.resolve(self.recipe.student.model).weights_hash,
         }
+        settings |= self._labels_elsewhere
         settings["dev"] = self.recipe.data.dev
         if self.recipe.data.dev and self.collection.step is None:
             settings |= self._left_out(self.recipe.data.dev)
