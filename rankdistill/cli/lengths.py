@@ -9,6 +9,7 @@ from typing import Any
 from rankdistill import manifest
 from rankdistill.cli import console
 from rankdistill.errors import DataError
+from rankdistill.training.artefact import LOG_FILE
 
 _SETTING = {"student": "max_document_length", "teacher": "max_length"}
 """Artefact -> the parameter of its manifest that says how long its texts, or pairs, were in training."""
@@ -24,7 +25,7 @@ def note_longer(model: str | None, max_length: int | None) -> None:
     folder = Path(model or "")
     if model is None or not folder.is_dir() or (made := _made(folder)) is None:
         return
-    trained = made.parameters.get(_SETTING.get(made.artefact, ""))
+    trained = made.parameters.get(_SETTING.get(made.artefact, "")) or _logged(folder)
     used = _declared(folder) if max_length is None else max_length
     if trained is not None and used is not None and used > trained:
         line = f"note: {model} was trained with {trained} tokens of a text, and is used with {used}"
@@ -36,6 +37,16 @@ def _made(folder: Path) -> manifest.Manifest | None:
     try:
         return manifest.read(folder)
     except DataError:  # a file of that name that is none of ours
+        return None
+
+
+def _logged(folder: Path) -> int | None:
+    """The length of documents in training where none was named: the model's own then."""
+    path = folder / LOG_FILE
+    try:
+        log = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return (log.get("lengths") or {}).get("document")
+    except (ValueError, AttributeError):  # a file of that name that is none of ours
         return None
 
 

@@ -81,7 +81,8 @@ def compare(
         seed: of the permutations and resamples.
 
     Raises:
-        DataError: a folder holds no evaluation, or the evaluations are of different data, split or depth.
+        DataError: a folder holds no whole evaluation, or the evaluations are of different data, split or depth.
+        ConfigError: two systems are given one name.
     """
     every = list(dict.fromkeys([baseline, *systems]))
     if len(every) < 2:
@@ -96,7 +97,8 @@ def compare(
     evaluations = {folder: Evaluation.read(folder) for folder in folders}
     _require_same_queries(folders, [evaluations[folder] for folder in folders])
     names = _unique_names(every, evaluations)
-    per_query = {name: [read_per_query(folder) for folder in group] for name, group in zip(names, groups, strict=True)}
+    tables = {folder: _values_of_queries(folder, evaluations[folder]) for folder in folders}
+    per_query = {name: [tables[folder] for folder in group] for name, group in zip(names, groups, strict=True)}
     first = evaluations[folders[0]]
     signature = first.signature
     return Results(
@@ -222,7 +224,30 @@ def _require_same_queries(folders: Sequence[Path], evaluations: Sequence[Evaluat
                 raise _unlike(str(folders[0]), str(folder), difference)
 
 
+def _values_of_queries(folder: Path, evaluation: Evaluation) -> pl.DataFrame:
+    """The values of each query, of every measure; raises DataError where the folder does not hold them all."""
+    table = read_per_query(folder)
+    known = table.columns if len(table) == evaluation.queries else []
+    if lacking := [name for name in MEASURES if name not in known or name not in evaluation.system.measures]:
+        raise DataError(
+            expected=f"in {folder} the mean and {evaluation.queries} values each of {', '.join(MEASURES)}",
+            got=f"{len(table)} queries, without {', '.join(lacking)}" if known else f"values of {len(table)} queries",
+            consequence="nothing was compared",
+            remedy="evaluate it again",
+        )
+    return table
+
+
 def _unique_names(systems: Sequence[Path | Trained], evaluations: Mapping[Path, Evaluation]) -> list[str]:
+    """What tables call each system; raises ConfigError where two are given one name by hand."""
+    given = Counter(one.name for one in systems if isinstance(one, Trained))
+    if twice := [name for name, times in given.items() if times > 1]:
+        raise ConfigError(
+            expected="a name of its own for each system given as NAME=FOLDER,...",
+            got=f"{twice[0]!r} twice",
+            consequence="nothing was compared: one would stand for the other",
+            remedy="give each another name",
+        )
     names = [one.name if isinstance(one, Trained) else evaluations[one].system.name for one in systems]
     count = Counter(names)
     return [

@@ -111,3 +111,14 @@ def require_temperature(name: str, temperature: float) -> None:
             consequence="a negative one turns the ranking around, zero divides by zero",
             remedy="use a positive temperature, such as 1.0",
         )
+
+
+def require_finite(*losses: Float[Tensor, ""]) -> None:
+    """Raise LossInputError unless each loss of a batch is finite: finite scores may have squares that are not."""
+    if not all(bool(torch.isfinite(loss)) for loss in losses):
+        raise LossInputError(
+            expected="a finite loss",
+            got=", ".join(f"{float(loss.detach()):g}" for loss in losses),
+            consequence="the weights would become NaN, or none would move",
+            remedy="lower the learning rate if the loss had grown; else bring the teacher's scores to a usual size",
+        )

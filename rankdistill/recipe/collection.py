@@ -9,6 +9,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rankdistill import manifest
 from rankdistill.data.beir import LEFT_OUT
 from rankdistill.data.identical_ids import known_rule
 from rankdistill.recipe.parts import SourcePart
@@ -92,6 +93,14 @@ class Collection:
         rule = known_rule(self.part.source) if by_hand is None else by_hand
         return settings | ({} if rule is None else {"ignore_identical_ids": rule})
 
+    def labels_elsewhere(self, split: str) -> dict[str, str]:
+        """What identifies the positives that other splits name of queries of `split`: models take none as a negative.
+
+        Empty where splits share no query, as they seldom do, and of a collection made here, whose step says it all.
+        """
+        pairs = [] if self.step else _named_elsewhere(self.dataset, split)
+        return {"labels_elsewhere": manifest.digest(pairs)} if pairs else {}
+
     def measured_identity(self, split: str) -> dict[str, Any]:
         """What identifies that which systems are measured on: also how many judged documents the corpus lacks."""
         return self.split_identity(split) | ({} if self.step else self.dataset.decisive(split))
@@ -103,6 +112,24 @@ class Collection:
             pydocs.build(out, limit=self.part.limit, command=self.workspace.command)
         else:
             sources.fetch(self.part.source, out, command=self.workspace.command)
+
+
+def _named_elsewhere(dataset: Dataset, split: str) -> list[list[str]]:
+    """(query text, document id) of the positives that only other splits name for queries of `split`, sorted."""
+    texts = dataset.query_texts
+
+    def named(one: str) -> set[tuple[str, str]]:
+        return {
+            (texts[query_id], doc_id)
+            for query_id, labels in dataset.judgements[one].items()
+            if query_id in texts
+            for doc_id, label in labels.items()
+            if label > 0
+        }
+
+    own = {texts[query_id] for query_id in dataset.qrels(split) if query_id in texts}
+    others = {pair for other in dataset.splits if other != split for pair in named(other) if pair[0] in own}
+    return [list(pair) for pair in sorted(others - named(split))]
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:

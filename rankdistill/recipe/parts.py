@@ -64,6 +64,11 @@ def trainings(variants: Iterable[str], seeds: Sequence[int] | None) -> dict[str,
     return {f"{variant} seed {seed}": Training(variant, seed) for variant in variants for seed in seeds}
 
 
+def named(variants: Iterable[str], made: Mapping[str, Training]) -> list[str]:
+    """The names of students and of their trainings; one that stands for both a student and another's training twice."""
+    return [*variants, *(name for name, training in made.items() if training.variant != name)]
+
+
 def require_seeds(seeds: Sequence[int] | None, has_seed: Mapping[str, bool]) -> None:
     """Raise ValueError if a seed stands twice, or a student, of those that `has_seed` tells, names one as well."""
     if seeds is None:

@@ -46,4 +46,4 @@ def check(
 
 def _loss(config: TrainConfig) -> str:
     """The loss as it reads the scores: without its margins, splade_v3 is a KL divergence."""
-    return "kl_div" if config.loss == "splade_v3" and not config.margin_weight else config.loss
+    return "kl_div" if config.loss == "splade_v3" and not config.compares_margins else config.loss

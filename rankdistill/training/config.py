@@ -157,25 +157,34 @@ class TrainConfig(RunSettings):
         )
 
     @property
+    def compares_margins(self) -> bool:
+        """Whether the loss compares margins, in units of their deviation; splade_v3 without its margins is a KL."""
+        return self.loss in MARGIN_LOSSES and not (self.loss == "splade_v3" and self.margin_weight == 0)
+
+    @property
     def contrasts(self) -> bool:
         """Whether the loss has a contrastive term."""
         return self.loss == "contrastive" or self.contrastive_weight > 0
 
-    def decisive(self) -> dict[str, Any]:
+    def decisive(self, of_model: TypeName | None = None) -> dict[str, Any]:
         """The settings that decide the student, as JSON values: all but `check`, which decides whether there is one.
 
         Students whose loss was computed in the teacher's unit itself have no `margin_unit`, those that were saved with
         other lengths than they were trained with no `lengths`, those that had labelled positives among their negatives
         no `negatives_in_batch`, those that had one regulariser weight for every loss no `regulariser_weights`, and are
         not these.
+
+        Args:
+            of_model: what the student is where `type` does not say it.
         """
-        unit = {"margin_unit": "deviation"} if self.loss in MARGIN_LOSSES else {}
-        keeps = self.max_document_length or (self.max_query_length and self.type == "multi-vector")
+        type_ = self.type or of_model
+        unit = {"margin_unit": "deviation"} if self.compares_margins else {}
+        keeps = self.max_document_length or (self.max_query_length and type_ == "multi-vector")
         found = self.model_dump(exclude={"check"}) | unit | ({"lengths": "saved"} if keeps else {})
-        if self.contrasts and self.type not in SCORE_PAIRS:
+        if self.contrasts and type_ not in SCORE_PAIRS:
             found["negatives_in_batch"] = "unlabelled"
         weights = (self.query_regulariser_weight, self.document_regulariser_weight)
-        if self.type in SPARSE_TYPES and None in weights:
+        if type_ in SPARSE_TYPES and None in weights:
             found["regulariser_weights"] = "of the loss"
         return found
 

@@ -11,9 +11,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rankdistill.losses import contrastive, kl_div, margin_mse, splade_v3
+from rankdistill.losses.checks import require_finite
 from rankdistill.training import columns
 from rankdistill.training.activity import Activity
-from rankdistill.training.config import MARGIN_LOSSES, LossName, Scale, TrainConfig
+from rankdistill.training.config import LossName, Scale, TrainConfig
 from rankdistill.training.embedding import Features
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.scale import ScoreScale, margin_deviations, margin_ratio, margin_unit
@@ -100,7 +101,11 @@ class Objective(nn.Module):
     def forward(
         self, sentence_features: Sequence[Features], labels: Float[Tensor, "batch docs"]
     ) -> Float[Tensor, ""] | dict[str, Float[Tensor, ""]]:
-        """The loss of a batch; its parts by name, which the trainer sums and logs, where sparsity is among them."""
+        """The loss of a batch; its parts by name, which the trainer sums and logs, where sparsity is among them.
+
+        Raises:
+            LossInputError: it is not finite.
+        """
         known, features = _take_labelled(sentence_features)
         scored = self.scorer(self.model, features)
         with torch.autocast(scored.own.device.type, enabled=False):
@@ -113,6 +118,7 @@ class Objective(nn.Module):
                 excluded = _excluded(found, known)
                 loss = loss + self.contrastive_weight * contrastive(scores, found.positives, excluded=excluded)
             penalties = {name: penalty / self.unit**2 for name, penalty in self.sparsity(scored).items()}
+        require_finite(loss, *penalties.values())
         self.activity.observe(scored)
         return {"ranking": loss} | penalties if penalties else loss
 
@@ -121,12 +127,12 @@ def build(kind: StudentType, student: Any, config: TrainConfig, rows: TrainingRo
     """The objective that `config` names, for this student; a scale taken from the data looks at the first `rows`.
 
     Raises:
-        ConfigError: the tokeniser pads on the left, or no scale can be taken from the data.
+        ConfigError: the tokeniser pads on the left, no scale can be taken from the data, or no unit.
     """
     distillation = OBJECTIVES[config.loss](config)
     contrastive_weight = config.contrastive_weight if distillation else 1.0
     scorer = kind.scorer(student, contrastive_weight > 0)
-    unit = margin_unit(rows) if config.loss in MARGIN_LOSSES else 1.0
+    unit = margin_unit(rows) if config.compares_margins else 1.0
     return Objective(
         model=student,
         scorer=scorer,

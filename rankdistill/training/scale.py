@@ -20,6 +20,9 @@ ROWS_AT_ONCE = 16
 UNIT_ROWS = 10_000
 """Rows whose teacher margins give the unit; no model is asked."""
 
+UNITS = (1e-15, 1e15)
+"""Margins whose squares, and the inverses of these, single precision holds with room for larger ones."""
+
 SMALLEST_SHARE = 1e-6
 """A deviation below this share of the margins' size is rounding."""
 
@@ -57,11 +60,22 @@ def margin_unit(rows: TrainingRows) -> float:
 
     The rows come in seeded order. Where all margins are equal, as those of labels may be, it is their size; 1 where
     there are none.
+
+    Raises:
+        ConfigError: squares of such margins are beyond what single precision holds.
     """
     scores = rows.scores[:UNIT_ROWS].astype(np.float64)
     margins = scores[:, :1] - scores[:, 1:]
     deviation, size = float(margins.std()), float(np.sqrt(np.square(margins).mean()))
-    return deviation if deviation > SMALLEST_SHARE * size else size or 1.0
+    unit = deviation if deviation > SMALLEST_SHARE * size else size or 1.0
+    if not UNITS[0] <= unit <= UNITS[1]:
+        raise ConfigError(
+            expected=f"teacher margins that deviate by {UNITS[0]:g} to {UNITS[1]:g}, for a loss that squares them",
+            got=f"{unit:.3g}",
+            consequence="nothing was trained: single precision does not hold their squares",
+            remedy="multiply the scores by a constant, or take their logarithms, and import them again",
+        )
+    return unit
 
 
 def margin_deviations(score: Callable[[list[dict[str, Any]]], Tensor], rows: TrainingRows) -> tuple[float, float]:

@@ -12,6 +12,9 @@ from rankdistill.errors import ConfigError
 Precision = Literal["auto", "float32", "bf16", "fp16"]
 Settings = TypeVar("Settings", bound="RunSettings")
 
+LARGEST_SEED = 2**32 - 1
+"""Of numpy's own generator, which the trainer seeds too."""
+
 
 class RunSettings(BaseModel):
     """What a run needs whatever it learns from; the same settings, data and student give the same student."""
@@ -24,7 +27,7 @@ class RunSettings(BaseModel):
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay, not on biases and norms.")
     max_gradient_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Rate everywhere in the student; above 0 it is slow on CPU.")
-    seed: int = Field(13, ge=0, description="Seed of sampling, order and dropout.")
+    seed: int = Field(13, ge=0, le=LARGEST_SEED, description="Seed of sampling, order and dropout.")
     precision: Precision = Field(
         "auto",
         description="auto: bf16 autocast where it is faster, fp16 on older GPUs, else float32.",

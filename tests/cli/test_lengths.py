@@ -62,6 +62,22 @@ def test_an_older_student_whose_files_tell_another_length_is_told_of(
     assert "is used with 40; --max-length 12 uses it as it was trained" in " ".join(capfd.readouterr().err.split())
 
 
+def test_a_student_that_was_given_no_length_is_told_of_by_its_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    student = of(tmp_path / "own", "student", {"max_document_length": None}, 40)
+    (tmp_path / "own" / "training_log.json").write_text(json.dumps({"lengths": {"query": 40, "document": 40}}))
+    note_longer(student, 40)
+    note_longer(student, None)
+    assert capfd.readouterr().err == ""
+    note_longer(student, 64)
+    assert "was trained with 40 tokens of a text, and is used with 64" in " ".join(capfd.readouterr().err.split())
+    for other in ("[1]", "no json", '{"lengths": {"document": null}}'):
+        (tmp_path / "own" / "training_log.json").write_text(other)
+        note_longer(student, 64)
+    assert capfd.readouterr().err == ""
+
+
 def test_what_is_not_longer_or_not_known_says_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     note_longer(of(tmp_path / "new", "student", {"max_document_length": 12}, 12), None)
     note_longer(of(tmp_path / "whole", "student", {"max_document_length": None}, 40), None)

@@ -148,3 +148,28 @@ def test_a_system_is_a_folder_or_a_name_and_folders(tmp_path: Path) -> None:
     assert parse_system("x=a,b") == Trained("x", (Path("a"), Path("b")))
     (tmp_path / "k=v").mkdir()
     assert parse_system(str(tmp_path / "k=v")) == tmp_path / "k=v"
+
+
+def test_two_systems_of_one_name_are_refused(trained: Trained, baseline: Path) -> None:
+    others = Trained("student", trained.folders[1:])
+    with pytest.raises(ConfigError, match="'student' twice"):
+        compare([trained, others], baseline)
+    with pytest.raises(ConfigError, match="'student' twice"):
+        compare([trained], others)
+    twice = compare([trained, Trained("base", trained.folders[:2])], baseline)
+    assert [system.name for system in twice.systems] == ["base (base)", "student", "base"]
+
+
+def test_a_damaged_evaluation_is_refused(trained: Trained, baseline: Path) -> None:
+    path = trained.folders[1] / "per_query.parquet"
+    whole = read_per_query(trained.folders[1])
+    for damaged in (whole.head(3), whole.drop("map_at_100")):
+        damaged.write_parquet(path)
+        for systems in ([trained], [trained.folders[1]]):
+            with pytest.raises(DataError, match="evaluate it again"):
+                compare(systems, baseline)
+    whole.write_parquet(path)
+    results = trained.folders[1] / "results.json"
+    results.write_text(results.read_text().replace('"map_at_100"', '"map"'))
+    with pytest.raises(DataError, match="without map_at_100"):
+        compare([trained], baseline)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from sentence_transformers import SparseEncoder
 
 from rankdistill.errors import ConfigError
 from rankdistill.index import load
@@ -152,8 +153,75 @@ def test_one_seed_names_no_training_and_the_default_trains_the_same(recipe: Reci
         ({"seeds": [13, 13]}, "each once"),
         ({"seeds": []}, "at least 1"),
         ({"seeds": [13, 14], "variants": {"a": {"seed": 3}}}, "a seed of its own"),
+        ({"seeds": [-1, 14]}, "greater than or equal to 0"),
+        ({"seeds": [13, 2**32]}, "less than or equal to 4294967295"),
+        ({"seeds": [13, 14], "variants": {"a": {}, "a seed 13": {}}}, "one folder"),
     ],
 )
 def test_seeds_that_contradict_are_refused(recipe: Recipe, changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Recipe.model_validate(recipe.model_dump() | changes)
+
+
+@pytest.mark.parametrize("name", ["BM25", "teacher", "Teacher", "student before training"])
+@pytest.mark.parametrize("seeds", [None, [13, 14]])
+def test_a_student_cannot_have_the_name_of_a_system_that_is_always_there(
+    recipe: Recipe, name: str, seeds: list[int] | None
+) -> None:
+    with pytest.raises(ValueError, match="one folder"):
+        Recipe.model_validate(recipe.model_dump() | {"variants": {name: {}}, "seeds": seeds})
+
+
+@pytest.fixture
+def saved_splade(tiny_splade: str, tmp_path: Path) -> str:
+    """A SPLADE model as sentence-transformers saves it; a masked language model alone counts as dense."""
+    SparseEncoder(tiny_splade, device="cpu").save_pretrained(str(tmp_path / "splade"))
+    return str(tmp_path / "splade")
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "told"),
+    [
+        ("saved_splade", {}, {"regulariser_weights": "of the loss"}),
+        ("tiny_multi_vector", {"max_query_length": 8}, {"lengths": "saved"}),
+        ("tiny_encoder", {"max_query_length": 8}, {}),
+        ("tiny_encoder", {"loss": "contrastive"}, {"negatives_in_batch": "unlabelled"}),
+    ],
+)
+def test_a_student_without_a_named_type_is_known_by_what_its_model_is(
+    recipe: Recipe,
+    model: str,
+    changes: dict[str, object],
+    told: dict[str, str],
+    request: pytest.FixtureRequest,
+) -> None:
+    """Else a step of before its mathematics changed would count as done."""
+    start = request.getfixturevalue(model)
+    content = recipe.model_dump() | {"student": {"model": start}, "variants": {"a": {"loss": "kl_div"} | changes}}
+    step = Experiment(Recipe.model_validate(content)).student("a")
+    settings = dict(step.settings["train"])
+    assert settings["type"] is None
+    assert {key: settings.get(key) for key in ("regulariser_weights", "lengths", "negatives_in_batch")} == {
+        "regulariser_weights": None,
+        "lengths": None,
+        "negatives_in_batch": None,
+    } | told
+
+
+def test_what_another_split_labels_of_a_training_query_is_part_of_what_is_trained(
+    recipe: Recipe, tiny_beir: Path
+) -> None:
+    def keys() -> list[str]:
+        made = Experiment(recipe)
+        assert made.teacher is not None
+        return [step.key for step in (made.candidates, made.teacher, made.student("distilled"))]
+
+    before = keys()
+    qrels = tiny_beir / "qrels" / "test.tsv"
+    lines = qrels.read_text()
+    qrels.write_text(lines + "q18\td01\t1\nq00\td39\t0\n")
+    assert keys() == before
+    qrels.write_text(lines + "q00\td39\t1\n")
+    labelled = keys()
+    assert labelled[0] == before[0]
+    assert not set(labelled[1:]) & set(before)

@@ -212,3 +212,15 @@ def test_a_tokeniser_that_pads_on_the_left_is_refused(student: SentenceTransform
     student.tokenizer.padding_side = "left"
     with pytest.raises(ConfigError, match="padding side 'left'"):
         build(student, drawn)
+
+
+def test_splade_v3_without_margins_is_a_kl_divergence_in_every_way(
+    student: SentenceTransformer, drawn: rows.TrainingRows
+) -> None:
+    mixed, alone = (
+        build(student, drawn, scale=10.0, **settings)
+        for settings in ({"loss": "splade_v3", "margin_weight": 0.0}, {"loss": "kl_div"})
+    )
+    assert mixed.unit == alone.unit == 1.0
+    torch.testing.assert_close(mixed(features(student), TEACHER), alone(features(student), TEACHER))
+    assert "margin_unit" not in TrainConfig(loss="splade_v3", margin_weight=0.0).decisive()

@@ -8,7 +8,16 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from rankdistill.index.recipes import IndexRecipe
-from rankdistill.recipe.parts import SEEDS, Part, SourcePart, Training, require_names, require_seeds, trainings
+from rankdistill.recipe.parts import (
+    SEEDS,
+    Part,
+    SourcePart,
+    Training,
+    named,
+    require_names,
+    require_seeds,
+    trainings,
+)
 from rankdistill.training.alignment.config import AlignConfig
 
 STATIC = "static"
@@ -91,7 +100,7 @@ class LeafRecipe(Part):
     @model_validator(mode="after")
     def _is_whole(self) -> LeafRecipe:
         require_names("data", self.data)
-        names = dict.fromkeys([*self.students, *self.trainings])
+        names = named(self.students, self.trainings)
         require_names("students", ["teacher", *names, *(f"{name} asymmetric" for name in names)])
         require_seeds(self.seeds, {name: "seed" in part.train for name, part in self.students.items()})
         if not self.students:

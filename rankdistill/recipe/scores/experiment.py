@@ -79,7 +79,8 @@ class Experiment:
         settings = {
             "teach": part.teach.decisive(),
             "base": models.resolve(part.base).weights_hash,
-        } | self.collection.split_identity(self.recipe.data.train)
+        }
+        settings |= self.collection.split_identity(self.recipe.data.train) | self._labels_elsewhere
         return self.workspace.step("teacher", "steps", settings, [self.candidates], self._teach)
 
     @cached_property
@@ -106,6 +107,17 @@ class Experiment:
             settings["head"] = True
         return self.workspace.step("initial", "steps", settings, [], self._inherit)
 
+    @cached_property
+    def _type_of_model(self) -> TypeName:
+        """What a student is whose type the recipe does not name; inherited layers are a dense model then."""
+        from rankdistill.training.types import of_model
+
+        return of_model(self.recipe.student.model) if self.initial is None else "dense"
+
+    @cached_property
+    def _labels_elsewhere(self) -> dict[str, str]:
+        return self.collection.labels_elsewhere(self.recipe.data.train)
+
     @property
     def initial_model(self) -> str:
         """Reference of the student before training."""
@@ -115,9 +127,10 @@ class Experiment:
         """Trains one student, of those in `Recipe.trainings`."""
         config = self.recipe.train_config(training)
         settings: dict[str, Any] = {
-            "train": config.decisive(),
+            "train": config.decisive(self._type_of_model),
             "student": models.resolve(self.recipe.student.model).weights_hash,
         }
+        settings |= self._labels_elsewhere
         settings["dev"] = self.recipe.data.dev
         if self.recipe.data.dev and self.collection.step is None:
             settings |= self._left_out(self.recipe.data.dev)

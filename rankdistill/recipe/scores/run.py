@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from rankdistill.recipe.parts import REPORT_FILE
 from rankdistill.recipe.scores.experiment import Experiment
-from rankdistill.recipe.scores.schema import Recipe
-from rankdistill.recipe.scores.systems import INITIAL, Systems, all_steps
+from rankdistill.recipe.scores.schema import INITIAL, Recipe
+from rankdistill.recipe.scores.systems import Systems, all_steps
 from rankdistill.recipe.steps import Step, Times
 
 if TYPE_CHECKING:

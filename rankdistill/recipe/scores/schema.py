@@ -8,10 +8,22 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from rankdistill.index.recipes import IndexRecipe
-from rankdistill.recipe.parts import SEEDS, Part, SourcePart, Training, require_names, require_seeds, trainings
+from rankdistill.recipe.parts import (
+    SEEDS,
+    Part,
+    SourcePart,
+    Training,
+    named,
+    require_names,
+    require_seeds,
+    trainings,
+)
 from rankdistill.recipe.scores.mining import MinePart
 from rankdistill.teachers.teaching.config import TeachConfig
 from rankdistill.training.config import SCORE_PAIRS, SPARSE_TYPES, TrainConfig, TypeName
+
+BM25, TEACHER, INITIAL = SYSTEMS = "BM25", "teacher", "student before training"
+"""The systems that every run reports beside its trained students, which cannot have their names."""
 
 
 class DataPart(SourcePart):
@@ -76,8 +88,10 @@ class Recipe(Part):
     def _variants_are_valid(self) -> Recipe:
         if not self.variants:
             raise ValueError("variants: name at least one student")
-        require_names("variants", self.trainings)
+        require_names("variants", [*SYSTEMS, *named(self.variants, self.trainings)])
         require_seeds(self.seeds, {name: "seed" in settings for name, settings in self.variants.items()})
+        for name in self.trainings:
+            self.train_config(name)
         types = {name: self.train_config(name).type for name in self.variants}
         for name, type_ in types.items():
             if type_ in SCORE_PAIRS:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rankdistill.mining.sources.bm25 import DEFAULT
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.experiment import Experiment
+from rankdistill.recipe.scores.schema import BM25, INITIAL, TEACHER
 from rankdistill.recipe.steps import Progress, Step
 from rankdistill.recipe.trained import gathered
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from rankdistill.evaluation.comparing import Trained
     from rankdistill.evaluation.evaluating import Costs
     from rankdistill.evaluation.retrieve import Retriever
-
-BM25, TEACHER, INITIAL = "BM25", "teacher", "student before training"
-"""The systems that every run reports beside its trained students."""
 
 
 def all_steps(experiment: Experiment) -> list[Step]:

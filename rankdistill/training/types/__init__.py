@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import importlib
 import json
+from typing import TYPE_CHECKING
 
 from rankdistill import models
 from rankdistill.inference.loading import ModelKind, kind_of
 from rankdistill.training.config import TypeName
-from rankdistill.training.types.base import StudentType
+
+if TYPE_CHECKING:
+    from rankdistill.training.types.base import StudentType
 
 TYPES: dict[TypeName, str] = {
     "dense": "rankdistill.training.types.dense",
