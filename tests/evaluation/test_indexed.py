@@ -12,8 +12,9 @@ import pytest
 from rankdistill import data
 from rankdistill.data import Dataset
 from rankdistill.errors import StaleOutputError
-from rankdistill.evaluation.evaluating import evaluate
+from rankdistill.evaluation.evaluating import evaluate, read_per_query
 from rankdistill.evaluation.indexed import IndexedRetriever, MemoryIndex
+from rankdistill.evaluation.retrieve import Bm25Retriever
 from rankdistill.index import build, load
 from tests.index.fakes import HashEncoder
 
@@ -77,3 +78,17 @@ def test_defaults_behind_a_prefix_are_told_apart_unless_the_index_names_them(dis
         )
         found = stored(distinct, tmp_path / name).fingerprint["index"]
         assert ("nprobe" in found) == (name == "silent")
+
+
+@pytest.mark.parametrize("name", ["pypi:model", "out-hf:owner"])
+def test_a_relative_folder_with_a_colon_is_no_uri(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_beir: Path, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    out, dataset = Path(name), data.load(tiny_beir)
+    evaluate(Bm25Retriever(dataset), dataset, "dev", out)
+    assert read_per_query(out).height == len(dataset.queries("dev"))
+    build(dataset, "fake", out / "index", "HNSW4", encoder=HashEncoder())
+    index = load(out / "index")
+    assert index.ids == dataset.doc_ids
+    assert index.snippets(index.ids).keys() == set(index.ids)
