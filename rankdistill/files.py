@@ -117,7 +117,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             yield temporary
             locations.file_system(path).put_file(str(temporary), locations.key(path))
         return
-    temporary = temporary_of(path)
+    temporary = temporary_of(path.absolute())  # a relative one with a colon would pass for a URI
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

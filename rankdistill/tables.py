@@ -67,7 +67,7 @@ def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
         with locations.remote_errors(path):
             try:
                 remote = not locations.is_local(path)
-                source = stack.enter_context(path.open("rb", READ_BYTES)) if remote else path
+                source = stack.enter_context(path.open("rb", READ_BYTES)) if remote else path.absolute()
                 file = stack.enter_context(pq.ParquetFile(source))
             except (pa.ArrowInvalid, FileNotFoundError, IsADirectoryError) as error:
                 raise DataError(

@@ -20,9 +20,10 @@ import yaml
 
 import rankdistill
 from rankdistill import manifest, plain_yaml
-from rankdistill.data import from_hub, from_ir_datasets, from_mteb, load, score_tables, sources, trec
+from rankdistill.data import from_hub, from_ir_datasets, from_mteb, load, meta, score_tables, sources, trec
 from rankdistill.data.writer import ARTEFACT, Collection, write_beir, write_qrels
 from rankdistill.errors import RankdistillError
+from rankdistill.evaluation import run_files
 from rankdistill.formats import anserini, conversations, published_conversations, registry
 from rankdistill.formats.identity import TextIds
 from rankdistill.formats.importing import Request, import_candidates
@@ -379,6 +380,13 @@ def table_of_parquet(folder: Path, id: Any = "d1", score: Any = 5.0) -> dict[str
     return of_table(folder / "a.parquet")
 
 
+def run_of_parquet(folder: Path, id: Any = "d1", score: Any = 5.0) -> dict[str, Any]:
+    row = {"query_id": "q1", "doc_id": id, "rank": 1, "score": score}
+    pq.write_table(pa.Table.from_pylist([row]), folder / "run.parquet")
+    ((found, value),) = run_files.read(folder / "run.parquet")["q1"].items()
+    return {"id": found, "score": value}
+
+
 def pickled(folder: Path, id: Any = "d1", score: Any = 5.0) -> dict[str, Any]:
     if isinstance(id, list):
         pytest.skip("a list is no key of a mapping")
@@ -438,6 +446,7 @@ TYPED = {
         },
     ),
     "score table": Typed(("id", "score"), table_of_parquet),
+    "run": Typed(("id", "score"), run_of_parquet),
     "ce-scores": Typed(("id", "score"), pickled),
     "hf": Typed(("id", "label"), hub),
     "mteb": Typed(("id", "label"), mteb),
@@ -481,7 +490,7 @@ NUMBERS_ONLY = ("`+5`", "`.5`", "blanks around it")
 def test_a_value_with_a_type_is_what_the_page_says(row: str, name: str, tmp_path: Path) -> None:
     slot, _, what = row.partition(": ")
     expected = EXPECTED[row]["values"]
-    if (name, slot) == ("score table", "score") and what in NUMBERS_ONLY:
+    if name in ("score table", "run") and slot == "score" and what in NUMBERS_ONLY:
         expected = "error"  # a column of texts, which the page says too
     check(expected, slot, lambda: TYPED[name].read(tmp_path, **{slot: LITERALS[row].values}))
 
@@ -618,6 +627,29 @@ def test_every_reader_of_settings_says_so_in_an_error_of_ours(reader: str, conte
     }
     with pytest.raises(RankdistillError, match=r"twice|UTF-8|decimal digits"):
         readers[reader]()
+
+
+# What a folder says of itself
+
+
+SAID = {row[0]: row[1] for row in table("`meta.json`", "read")}
+
+
+@pytest.mark.parametrize("written", SAID)
+def test_what_a_folder_says_of_itself_is_what_the_page_says(written: str, tmp_path: Path) -> None:
+    true = '{"ignore_identical_ids": true}'
+    contents = {
+        "a byte order mark at the beginning": [true.encode("utf-8-sig")],
+        "UTF-16, broken UTF-8, lists in one another without end": [true.encode("utf-16"), b'{"\xff": 1}', b"[" * 10**5],
+    }.get(written, [text.encode() for text in re.findall("`(.*?)`", written)])
+    for content in [*contents, *([b""] if "an empty file" in written else [])]:
+        (tmp_path / meta.FILE_NAME).write_bytes(content)
+        if SAID[written] == "error":
+            with pytest.raises(RankdistillError, match=r"meta\.json"):
+                meta.read(tmp_path)
+        else:
+            said = {"nothing is said": None, "true": True, "false": False, "read": True}[SAID[written]]
+            assert meta.read(tmp_path).ignore_identical_ids is said
 
 
 # Texts to embed

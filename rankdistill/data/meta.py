@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from rankdistill.data.json_lines import parse_object
+from rankdistill.data.values import RowError
 from rankdistill.errors import DataError
 
 FILE_NAME = "meta.json"
@@ -33,17 +35,15 @@ def read(folder: Path) -> Meta:
     """What the folder's `meta.json` says; nothing where there is none.
 
     Raises:
-        DataError: the file is no JSON object, or a field has a value of another type.
+        DataError: the file is no JSON object, has a key twice, or a field has a value of another type.
     """
     path = folder / FILE_NAME
     if not path.is_file():
         return Meta()
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        content = parse_object(path.read_bytes())
+    except (OSError, RowError) as error:
         raise _unusable("a JSON object", f"{path}: {error}") from error
-    if not isinstance(content, dict):
-        raise _unusable("a JSON object", f"{path}: a JSON {type(content).__name__}")
     rule = content.get("ignore_identical_ids")
     if rule is not None and not isinstance(rule, bool):
         raise _unusable("`ignore_identical_ids` as true or false", f"{path}: {rule!r}")

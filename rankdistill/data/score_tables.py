@@ -38,8 +38,8 @@ def read(path: Path) -> pl.DataFrame:
     return _checked(_read_text(path), path)
 
 
-def read_parquet(shards: Sequence[Path], named: Path) -> pl.DataFrame:
-    """As `read`, from Parquet files; `named` is what messages call them.
+def read_parquet(shards: Sequence[Path], named: Path, schema: pl.Schema = SCHEMA) -> pl.DataFrame:
+    """As `read`, from Parquet files; `named` is what messages call them, `schema` has the width of the scores.
 
     Raises:
         DataError: as `read`.
@@ -49,7 +49,7 @@ def read_parquet(shards: Sequence[Path], named: Path) -> pl.DataFrame:
     try:
         frame = pl.scan_parquet(list(shards))
         _check_columns(frame.collect_schema(), named)
-        rows = frame.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()).collect()
+        rows = frame.select(pl.col(name).cast(kind) for name, kind in schema.items()).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unusable(named, str(error)) from error
     return _checked(rows, named)

@@ -14,6 +14,7 @@ from rankdistill.evaluation.embedded import run_of
 from rankdistill.evaluation.measures import Run
 from rankdistill.evaluation.retrieve import Progress, search_others
 from rankdistill.index import Searcher, StoredIndex, registry
+from rankdistill.index.encoding import copies
 from rankdistill.index.kinds import DENSE, Documents, Kind, Queries, of_space
 
 
@@ -63,6 +64,12 @@ class MemoryIndex:
         made.add(list(contents), self.kind.encode_each(self.encoder, list(contents.values()), self._progress))
         return made
 
+    @cached_property
+    def effects(self) -> dict[str, Any]:
+        """What decides its results beside factory and encoder, for their identity."""
+        made = registry.build_effects(self._settings, lambda: copies(self._dataset.contents.values()))
+        return made | registry.search_effects(self._settings)
+
     @property
     def _settings(self) -> registry.IndexSettings:
         return registry.IndexSettings(self.space.dimension, self.space.similarity, self.factory, kind=self.kind.name)
@@ -102,10 +109,11 @@ class IndexedRetriever:
         """The encoders' fingerprints and what index is searched, how."""
         encoders = {"encoder": dict(self._encoder.fingerprint)}
         if isinstance(self.index, StoredIndex):
-            return encoders | {"index": {"factory": self.index.factory, "identity": self.index.made.identity}}
+            made = {"factory": self.index.factory, "identity": self.index.made.identity}
+            return encoders | {"index": made | self.index.search_effects}
         if self.index.encoder is not self._encoder:
             encoders["documents"] = dict(self.index.encoder.fingerprint)
-        return encoders | {"index": {"factory": self.index.factory}}
+        return encoders | {"index": {"factory": self.index.factory, **self.index.effects}}
 
     @property
     def index_bytes(self) -> int | None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from rankdistill import tables
-from rankdistill.data import trec
-from rankdistill.errors import DataError
+from rankdistill.data import score_tables, trec
 from rankdistill.evaluation.measures import Run, best_first
 
 TREC_FILE, PARQUET_FILE = "run.trec", "run.parquet"
@@ -20,14 +19,17 @@ _SCHEMA = pl.Schema({"query_id": pl.String, "doc_id": pl.String, "rank": pl.Int3
 def write(folder: Path, run: Run, ids: Iterable[str]) -> Path:
     """Write `run` into `folder`: `run.trec`, or `run.parquet` if one of `ids` (the collection's) holds white space.
 
-    Either has each query's documents best first, and scores that read back as the same floats.
+    Either has each query's documents best first, and scores that read back as the same floats. The other file, which an
+    evaluation that was cut short may have left, is removed.
 
     Raises:
         DataError: a score is not finite.
     """
     if all(map(trec.is_writable, ids)):
+        (folder / PARQUET_FILE).unlink(missing_ok=True)
         trec.write_run(folder / TREC_FILE, run, tag="rankdistill")
         return folder / TREC_FILE
+    (folder / TREC_FILE).unlink(missing_ok=True)
     rows = [
         (query_id, doc_id, rank, float(score))
         for query_id, scores in run.items()
@@ -51,22 +53,8 @@ def read(path: Path) -> dict[str, dict[str, float]]:
     """
     if path.suffix != ".parquet":
         return trec.read_run(path)[0]
-    wanted = {name: kind for name, kind in _SCHEMA.items() if name != "rank"}
-    tables.check_schema(path, pl.DataFrame(schema=wanted).to_arrow().schema)
+    wanted = pl.Schema({name: _SCHEMA[name] for name in score_tables.SCHEMA})
     found: dict[str, dict[str, float]] = {}
-    table = pl.read_parquet(path, columns=list(wanted))
-    bad = table.filter(
-        pl.any_horizontal(pl.all().is_null())
-        | ~pl.col("score").is_finite()
-        | pl.struct("query_id", "doc_id").is_duplicated()
-    )
-    if not len(table) or len(bad):
-        raise DataError(
-            expected=f"a run with one finite score for each query and document at {path}",
-            got=f"{bad.row(0)}" if len(bad) else "no row",
-            consequence="nothing was used",
-            remedy="give the right file",
-        )
-    for query_id, doc_id, score in table.iter_rows():
+    for query_id, doc_id, score in score_tables.read_parquet([path], path, wanted).iter_rows():
         found.setdefault(query_id, {})[doc_id] = score
     return found

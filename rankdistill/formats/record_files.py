@@ -115,7 +115,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
     row = 0
     try:
-        with pq.ParquetFile(path) as table:
+        with pq.ParquetFile(path.absolute()) as table:
             for batch in table.iter_batches(BATCH_ROWS):
                 for record in batch.to_pylist():
                     row += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from rankdistill.executors.base import Executor
 from rankdistill.index import registry
 from rankdistill.index.documents import write_snippets
 from rankdistill.index.elsewhere import Blocks, Elsewhere, EncoderSpec
-from rankdistill.index.encoding import Progress, distinct_texts
+from rankdistill.index.encoding import Progress, copies, distinct_texts
 from rankdistill.index.kinds import DENSE, KINDS, Documents, Kind, of_model, of_space
 from rankdistill.records import Document
 from rankdistill.space import AnySpace
@@ -167,6 +167,14 @@ def _distinct_texts(dataset: Dataset, shard_size: int | None) -> int:
     return fewest or 0
 
 
+def _copies(dataset: Dataset, shard_size: int | None) -> int:
+    """How many documents have the text of an earlier one of their shard."""
+    remaining, found = (row.contents for row in dataset.documents()), 0
+    while (first := next(remaining, None)) is not None:
+        found += copies(chain([first], islice(remaining, None if shard_size is None else shard_size - 1)))
+    return found
+
+
 def _require_encodable(kind: Kind, executor: Executor | None) -> None:
     if executor is not None and executor.remote and kind is not DENSE:
         raise ConfigError(
@@ -203,6 +211,7 @@ def _manifest(
             "search_parameters": dict(settings.search_parameters),
             "build_parameters": dict(registry.build_parameters(settings.index(encoder.space))),
             "snippet_length": settings.snippet_length,
+            **registry.build_effects(settings.index(encoder.space), lambda: _copies(dataset, settings.shard_size)),
         },
         versions=manifest.versions_of("numpy", "faiss-cpu", "faiss-gpu", "bm25s", "pyseismic-lsr", "pyserini"),
         command=command,

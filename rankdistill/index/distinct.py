@@ -130,7 +130,7 @@ class DistinctIndex:
         path = folder / DOCUMENTS_FILE
         if path.is_file():
             tables.check_schema(path, _SCHEMA)
-            table = pq.read_table(path)
+            table = pq.read_table(path.absolute())
             made._ids = table.column("doc_id").to_pylist()
             made._row_of = np.asarray(table.column("row").to_numpy(), np.int64)
             distinct = np.unique(made._row_of)

@@ -31,7 +31,7 @@ def read_ids(folder: Path, expected: int | None) -> list[str]:
     """
     path = folder / IDS_FILE
     tables.check_schema(path, pa.schema([pa.field("doc_id", pa.string())]))
-    ids: list[str] = pq.read_table(path).column("doc_id").to_pylist()
+    ids: list[str] = pq.read_table(path.absolute()).column("doc_id").to_pylist()
     if expected is not None and len(ids) != expected:
         raise DataError(
             expected=f"{expected} document ids, one a vector",
@@ -59,5 +59,5 @@ def read_snippets(folder: Path, ids: Iterable[str]) -> dict[str, str]:
     path, wanted = folder / SNIPPETS_FILE, set(ids)
     if not wanted or not path.is_file():
         return {}
-    found = pq.read_table(path, filters=[("doc_id", "in", wanted)])
+    found = pq.read_table(path.absolute(), filters=[("doc_id", "in", wanted)])
     return dict(zip(found.column("doc_id").to_pylist(), found.column("snippet").to_pylist(), strict=True))

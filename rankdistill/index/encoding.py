@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, Protocol
 
 import numpy as np
@@ -57,6 +58,17 @@ def distinct_texts(texts: Sequence[str]) -> tuple[list[str], Positions]:
     places: dict[str, int] = {}
     rows = np.fromiter((places.setdefault(text, len(places)) for text in texts), np.int64, len(texts))
     return list(places), rows
+
+
+def copies(texts: Iterable[str]) -> int:
+    """How many of `texts` stood there before; memory holds 16 bytes a text."""
+    known: set[bytes] = set()
+    again = 0
+    for text in texts:
+        digest = blake2b(text.encode(), digest_size=16).digest()
+        again += digest in known
+        known.add(digest)
+    return again
 
 
 def encode(encoder: DocumentEncoder, texts: Sequence[str], progress: Progress) -> Vectors:

@@ -204,6 +204,15 @@ def default_search(factory: str) -> Mapping[str, float]:
     return {name: value for part, found in DEFAULT_SEARCH.items() if part in factory for name, value in found.items()}
 
 
+def hidden_search(factory: str) -> Mapping[str, float]:
+    """Those of `default_search` that the beginning of the factory string does not give: once these were FAISS's own."""
+    return {
+        name: value
+        for name, value in default_search(factory).items()
+        if not any(factory.startswith(part) and name in found for part, found in DEFAULT_SEARCH.items())
+    }
+
+
 def _least_to_train(faiss: Any, index: Any) -> int:
     """Vectors that FAISS's training stops without: one a centroid, of every layer."""
     index = faiss.downcast_index(index)

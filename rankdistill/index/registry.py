@@ -20,7 +20,16 @@ from rankdistill.index.sparse.backends import SPARSE
 from rankdistill.index.text.backends import TEXT
 from rankdistill.index.vectors import distinct_rows
 
-__all__ = ["BACKENDS", "IndexSettings", "create", "kinds_of", "load", "require_known"]
+__all__ = [
+    "BACKENDS",
+    "IndexSettings",
+    "build_effects",
+    "create",
+    "kinds_of",
+    "load",
+    "require_known",
+    "search_effects",
+]
 
 
 def _create_exact(settings: IndexSettings, threads: int) -> Index[Vectors]:
@@ -129,6 +138,25 @@ def require_usable(settings: IndexSettings, texts: Callable[[], int]) -> None:
     made = create(settings)
     if isinstance(made, DistinctIndex) and isinstance(made.index, FaissIndex) and made.index.least_to_train > 1:
         made.index.require_trainable(texts())
+
+
+def build_effects(settings: IndexSettings, copies: Callable[[], int]) -> dict[str, Any]:
+    """What decides a built index beside its settings, for its identity; empty for most.
+
+    Args:
+        settings: of the index.
+        copies: how many documents have the text of an earlier one of their shard; asked only where that counts.
+    """
+    number = 0 if _backend(settings).distinct is None else copies()
+    return {"copies": number} if number else {}
+
+
+def search_effects(settings: IndexSettings) -> dict[str, Any]:
+    """What decides searches beside the settings, for the identity of their results; empty for most."""
+    if _backend(settings) is not DENSE["faiss"]:
+        return {}
+    hidden = faiss.hidden_search(settings.factory)
+    return {name: value for name, value in hidden.items() if name not in settings.search_parameters}
 
 
 def load(folder: Path, settings: IndexSettings, mmap: bool = True, gpu: bool = False) -> Index[Any]:

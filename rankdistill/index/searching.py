@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,11 +32,13 @@ class StoredIndex:
         folder: where it lies.
         searcher: the index itself, or its shards together.
         made: its manifest.
+        searched_with: search parameters in place of those that the manifest keeps.
     """
 
     folder: Path
     searcher: Searcher[Any]
     made: manifest.Manifest
+    searched_with: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ids(self) -> list[str]:
@@ -69,6 +71,11 @@ class StoredIndex:
         """Tokens a text when it was built; None means the model's own."""
         found: int | None = self.made.parameters["max_length"]
         return found
+
+    @property
+    def search_effects(self) -> dict[str, Any]:
+        """What decides its searches beside what it was built from, for the identity of their results."""
+        return {**registry.search_effects(_settings(self.made, self.searched_with)), **self.searched_with}
 
     @property
     def size(self) -> int:
@@ -153,20 +160,27 @@ def load(
     folder = Path(path)
     made = manifest.expect(folder, "index", "index")
     _require_files(folder, made)
-    space = _kind(made).space(**made.parameters["space"])
-    settings = registry.IndexSettings(
-        space.dimension,
-        space.similarity,
-        made.parameters["factory"],
-        {**made.parameters["search_parameters"], **(search_parameters or {})},
-        made.parameters.get("build_parameters", {}),
-        _kind(made).name,
-    )
+    settings = _settings(made, search_parameters or {})
     registry.require_known(settings)
     shards: list[Searcher[Any]] = [
         registry.load(shard, settings, mmap, gpu) for shard in sorted(folder.glob("shard-*"))
     ]
-    return StoredIndex(folder, shards[0] if len(shards) == 1 else ShardedIndex(shards), made)
+    kept = made.parameters["search_parameters"]
+    other = {name: value for name, value in (search_parameters or {}).items() if kept.get(name) != value}
+    return StoredIndex(folder, shards[0] if len(shards) == 1 else ShardedIndex(shards), made, other)
+
+
+def _settings(made: manifest.Manifest, search_parameters: Mapping[str, float]) -> registry.IndexSettings:
+    """The settings that a manifest keeps, with these search parameters on top."""
+    space = _kind(made).space(**made.parameters["space"])
+    return registry.IndexSettings(
+        space.dimension,
+        space.similarity,
+        made.parameters["factory"],
+        {**made.parameters["search_parameters"], **search_parameters},
+        made.parameters.get("build_parameters", {}),
+        _kind(made).name,
+    )
 
 
 def _require_files(folder: Path, made: manifest.Manifest) -> None:

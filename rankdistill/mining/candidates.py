@@ -173,7 +173,7 @@ def read(folder: str | Path) -> pa.Table:
     path = Path(folder) / tables.CANDIDATES_FILE
     tables.check_schema(path, tables.CANDIDATES)
     try:
-        return pq.read_table(path, columns=tables.CANDIDATES.names).cast(tables.CANDIDATES)
+        return pq.read_table(path.absolute(), columns=tables.CANDIDATES.names).cast(tables.CANDIDATES)
     except (pa.ArrowInvalid, ValueError) as error:  # a whole number too large for its column, a null where none may be
         raise DataError(
             expected=f"candidates whose values fit {', '.join(tables.CANDIDATES.names)}",

@@ -237,6 +237,26 @@ def test_copies_do_not_count_as_vectors_to_train_on(tmp_path: Path) -> None:
     assert encoder.encoded == 0
 
 
+@pytest.mark.parametrize("shard_size", [None, 5])
+def test_the_identity_of_an_index_names_copies_only_where_they_decide_what_it_finds(
+    tmp_path: Path, shard_size: int | None
+) -> None:
+    copies = data.load(write_beir(tmp_path / "data", {f"d{i}": f"river {i // 4}" for i in range(12)}))
+    without = data.load(write_beir(tmp_path / "plain", {f"d{i}": f"river {i}" for i in range(12)}))
+    found = {}
+    for name, documents in (("copies", copies), ("without", without)):
+        for factory in ("exact", "HNSW4"):
+            out = tmp_path / f"{name}-{factory}"
+            build(documents, "fake", out, factory, shard_size, encoder=HashEncoder())
+            found[name, factory] = json.loads((out / "manifest.json").read_text())["parameters"].get("copies")
+    assert found == {
+        ("copies", "exact"): None,
+        ("copies", "HNSW4"): 9 if shard_size is None else 7,
+        ("without", "exact"): None,
+        ("without", "HNSW4"): None,
+    }
+
+
 def write_beir(folder: Path, documents: dict[str, str]) -> Path:
     """A data set of these documents, with one query."""
     (folder / "qrels").mkdir(parents=True)

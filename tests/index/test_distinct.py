@@ -117,7 +117,7 @@ def test_a_graph_of_copies_by_itself_finds_less() -> None:
     for index in (bare, mended):
         index.add(ids, vectors)
     assert (mended.search(queries, 1)[0] == wanted).mean() > 0.98
-    assert (mended.search(queries, 1)[0] == wanted).mean() >= (bare.search(queries, 1)[0] == wanted).mean()
+    assert (bare.search(queries, 1)[0] == wanted).mean() < 0.5
 
 
 def test_vectors_are_equal_as_they_are_compared() -> None:
