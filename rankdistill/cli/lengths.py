@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from rankdistill import manifest
 from rankdistill.cli import console
@@ -51,9 +50,12 @@ def _logged(folder: Path) -> int | None:
 
 
 def _declared(folder: Path) -> int | None:
-    path = folder / "tokenizer_config.json"
-    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    limit = config.get("model_max_length")
+    """What the tokeniser's file says; None where it does not, or is damaged: loading the model tells of that."""
+    try:
+        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    limit = config.get("model_max_length") if isinstance(config, dict) else None
     return int(limit) if isinstance(limit, int | float) and limit < _NO_LIMIT else None
 
 

@@ -87,6 +87,10 @@ def test_what_is_not_longer_or_not_known_says_nothing(tmp_path: Path, capfd: pyt
     (tmp_path / "foreign" / "manifest.json").write_text('{"name": "an extension"}')
     note_longer(str(tmp_path / "foreign"), 500)
     note_longer("pypi:a-model", 500)
+    damaged = of(tmp_path / "damaged", "student", {"max_document_length": 12}, 12)
+    for content in (b"{", b"\xff\xfe", b"[1]"):
+        (tmp_path / "damaged" / "tokenizer_config.json").write_bytes(content)
+        note_longer(damaged, None)
     note_longer(None, 500)
     assert capfd.readouterr().err == ""
     note_longer(str(tmp_path / "taught"), 49)
