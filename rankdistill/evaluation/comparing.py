@@ -82,7 +82,7 @@ def compare(
 
     Raises:
         DataError: a folder holds no whole evaluation, or the evaluations are of different data, split or depth.
-        ConfigError: two systems are given one name.
+        ConfigError: two systems are given one name, or share a folder.
     """
     every = list(dict.fromkeys([baseline, *systems]))
     if len(every) < 2:
@@ -94,6 +94,13 @@ def compare(
         )
     groups = [one.folders if isinstance(one, Trained) else (one,) for one in every]
     folders = [folder for group in groups for folder in group]
+    if twice := [str(folder) for folder, times in Counter(folders).items() if times > 1]:
+        raise ConfigError(
+            expected="each evaluation in one system only",
+            got=f"{twice[0]} in two",
+            consequence="nothing was compared: against itself it would count in Holm's correction of the others",
+            remedy="give --baseline in the same words as among the systems",
+        )
     evaluations = {folder: Evaluation.read(folder) for folder in folders}
     _require_same_queries(folders, [evaluations[folder] for folder in folders])
     names = _unique_names(every, evaluations)
@@ -220,7 +227,10 @@ def _require_same_queries(folders: Sequence[Path], evaluations: Sequence[Evaluat
     for folder, found in zip(folders[1:], evaluations[1:], strict=True):
         for key in MUST_AGREE:
             if found.signature.get(key) != first.get(key):
-                difference = f"{key}: {first.get(key)!r} and {found.signature.get(key)!r}"
+                one, other = first.get(key), found.signature.get(key)
+                difference = f"{key}: {one!r} and {other!r}"
+                if key == LEFT_OUT:
+                    difference = f"documents left out for having a query's id ({key}): {one or 0} and {other or 0}"
                 raise _unlike(str(folders[0]), str(folder), difference)
 
 
@@ -261,5 +271,5 @@ def _unlike(first: str, second: str, difference: str) -> DataError:
         expected="evaluations of the same data, split and depth, by one rule on documents of the queries' own ids",
         got=f"{first} and {second}: {difference}",
         consequence="nothing was compared: the test pairs the values of each query",
-        remedy="evaluate both on the same --data and --split",
+        remedy="evaluate both on the same --data and --split, and both with --ignore-identical-ids or neither",
     )
