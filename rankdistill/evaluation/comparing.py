@@ -82,7 +82,7 @@ def compare(
 
     Raises:
         DataError: a folder holds no whole evaluation, or the evaluations are of different data, split or depth.
-        ConfigError: two systems are given one name, or share a folder.
+        ConfigError: two systems are given one name.
     """
     every = list(dict.fromkeys([baseline, *systems]))
     if len(every) < 2:
@@ -94,13 +94,6 @@ def compare(
         )
     groups = [one.folders if isinstance(one, Trained) else (one,) for one in every]
     folders = [folder for group in groups for folder in group]
-    if twice := [str(folder) for folder, times in Counter(folders).items() if times > 1]:
-        raise ConfigError(
-            expected="each evaluation in one system only",
-            got=f"{twice[0]} in two",
-            consequence="nothing was compared: against itself it would count in Holm's correction of the others",
-            remedy="give --baseline in the same words as among the systems",
-        )
     evaluations = {folder: Evaluation.read(folder) for folder in folders}
     _require_same_queries(folders, [evaluations[folder] for folder in folders])
     names = _unique_names(every, evaluations)

@@ -60,9 +60,3 @@ def test_a_system_trained_several_times_is_named_with_its_evaluations(
     assert "±" in (out / "report.html").read_text()
     with pytest.raises(ConfigError, match="NAME=FOLDER"):
         run_verb(compare, "both=", "--baseline", first, "--out", tmp_path / "none")
-
-
-def test_a_system_is_not_compared_with_itself_under_another_name(evaluated: tuple[Path, Path], tmp_path: Path) -> None:
-    first, second = evaluated
-    with pytest.raises(ConfigError, match=r"in two(.|\n)*in the same words"):
-        run_verb(compare, first, second, "--baseline", f"base={first}", "--out", tmp_path / "out")
