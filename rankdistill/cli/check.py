@@ -30,7 +30,11 @@ def check(
     data: Annotated[Path | None, typer.Option(help="BEIR folder whose qrels label what the store does not.")] = None,
     student: Annotated[str, typer.Option(help="Similarity that the advice is for: cosine or dot.")] = "cosine",
     loss: Annotated[
-        str | None, typer.Option(help="Loss that will be trained with: what its training refuses fails here too.")
+        str | None,
+        typer.Option(
+            help="Loss that will be trained with (margin_mse, margin_mse_all, kl, splade_v3, contrastive): what its "
+            "training refuses fails here too."
+        ),
     ] = None,
     strict: Annotated[bool, typer.Option(help="A warning is a failure too.")] = False,
 ) -> None:

@@ -164,8 +164,10 @@ def _first_stage(
 
     kind, _, tokenizer = (model or "").partition(":")
     if kind == BM25:
-        tokenisers.named(tokenizer or tokenisers.DEFAULT)
-        return Bm25Retriever(dataset, name or "BM25", tokenizer=tokenizer or tokenisers.DEFAULT), Costs()
+        tokenizer = tokenizer or tokenisers.DEFAULT
+        tokenisers.named(tokenizer)
+        title = "BM25" if tokenizer == tokenisers.DEFAULT else f"BM25 {tokenizer}"
+        return Bm25Retriever(dataset, name or title, tokenizer=tokenizer), Costs()
     system = open_retriever(dataset, model, name=name, progress=advance, **settings)
     if model is None and isinstance(system.index, StoredIndex):
         model = system.index.model

@@ -159,7 +159,9 @@ class Dataset:
             if shared > left_out:
                 found.append(
                     f"{shared - left_out:,} queries of {split!r} have the id of a document of another text, which is "
-                    "kept: --ignore-identical-ids leaves it out, as beir does; --keep-identical-ids says it is right"
+                    "kept. Right where ids agree by chance, as numbers from 1 on do (--keep-identical-ids says so); "
+                    "--ignore-identical-ids leaves it out, as beir does. `ignore_identical_ids` in meta.json says it "
+                    "for good"
                 )
         return found
 

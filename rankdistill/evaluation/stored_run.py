@@ -71,7 +71,8 @@ def _require_same(path: Path, found: Evaluation, dataset: Dataset, split: str) -
             expected=f"an evaluation on the split {split!r} of {dataset.path}",
             got=f"{path}: {', '.join(differing)}",
             consequence="nothing was fused: it answers other queries",
-            remedy="evaluate that system on this --data and --split",
+            remedy="evaluate that system on this --data and --split; where documents were left out there, "
+            "give --ignore-identical-ids here too",
         )
 
 

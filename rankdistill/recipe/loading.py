@@ -92,7 +92,8 @@ def _read(path: Path) -> dict[str, Any]:
             expected="a recipe in YAML",
             got=f"{path}: {' '.join(str(error).split())}",
             consequence="nothing was run",
-            remedy="give the path of a recipe, such as recipes/quickstart.yaml",
+            remedy="give the path of a recipe, such as recipes/quickstart.yaml (or to `status` "
+            "the folder of a store or another artefact)",
         ) from error
     if not isinstance(content, dict):
         raise ConfigError(

@@ -88,7 +88,11 @@ def read(kind: type[Settings], path: Path | None, **overrides: object) -> Settin
             expected="valid training settings",
             got="; ".join(problems),
             consequence="nothing was trained",
-            remedy=f"settings are {', '.join(kind.model_fields)}",
+            remedy=(
+                f"settings are {', '.join(kind.model_fields)}"
+                if any(problem["type"] == "extra_forbidden" for problem in error.errors())
+                else "give each of these settings a value that it takes"
+            ),
         ) from error
 
 

@@ -44,6 +44,7 @@ def test_where_nothing_is_said_texts_decide_and_both_outcomes_are_told(folder: P
     left_out, kept = dataset.notes("test")
     assert left_out.startswith("2 queries of 'test' stand in the corpus")
     assert kept.startswith("1 queries of 'test' have the id of a document of another text")
+    assert "meta.json says it for good" in kept
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,14 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "none.yaml")
 
 
+def test_the_remedy_names_the_settings_only_where_a_name_is_unknown() -> None:
+    with pytest.raises(ConfigError, match=r"'margin_mse'(.|\n)*remedy: give each") as wrong_value:
+        read(None, loss="nosuch")
+    assert "weight_decay" not in str(wrong_value.value)
+    with pytest.raises(ConfigError, match=r"remedy: settings are .*weight_decay"):
+        read(None, losses="kl")
+
+
 def test_reading_settings_loads_no_torch() -> None:
     code = "import sys, rankdistill.training.config; assert not {'torch', 'transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
