@@ -48,7 +48,6 @@ EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
 def build_app() -> typer.Typer:
     """The Typer application with every verb."""
-    _show_whole_flags()
     app = typer.Typer(
         name="rankdistill",
         help="Distil expensive rankers and embedders into small, fast retrievers, and prove it.",
@@ -64,26 +63,6 @@ def build_app() -> typer.Typer:
         else:
             app.command(name=verb)(getattr(module, name))
     return app
-
-
-def _show_whole_flags() -> None:
-    """Have `--help` break the name of a long flag over lines: Typer cuts it where the terminal is narrow."""
-    from rich.highlighter import RegexHighlighter
-    from rich.text import Text
-    from typer import rich_utils
-
-    class Whole(RegexHighlighter):
-        def __call__(self, text: str | Text) -> Text:
-            shown = super().__call__(text)
-            shown.overflow = "fold"
-            return shown
-
-    class WholeOption(Whole, rich_utils.OptionHighlighter): ...
-
-    class WholeNegativeOption(Whole, rich_utils.NegativeOptionHighlighter): ...
-
-    rich_utils.highlighter = WholeOption()
-    rich_utils.negative_highlighter = WholeNegativeOption()
 
 
 def main() -> None:
