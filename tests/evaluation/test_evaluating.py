@@ -80,8 +80,8 @@ def test_ids_with_white_space_are_measured_and_the_run_is_parquet(tiny_beir: Pat
     ("rows", "problem"),
     [
         ([], "no row"),
-        ([("q", "d", 1.0), ("q", "d", 2.0)], "'q', 'd'"),
-        ([("q", "d", math.nan)], "nan"),
+        ([("q", "d", 1.0), ("q", "d", 2.0)], "stands there twice, as query 'q', document 'd'"),
+        ([("q", "d", math.nan)], "not finite, as query 'q', document 'd'"),
         ([("q", None, 1.0)], "None"),
     ],
 )
