@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from rankdistill.gate.checks.unit import MARGIN_LOSSES
 from rankdistill.training import settings
 from rankdistill.training.false_negatives import FalseNegativeFilters
 from rankdistill.training.settings import RunSettings
@@ -32,10 +33,6 @@ Missing = Literal["error", "drop"]
 Check = Literal["off", "warn", "refuse"]
 Schedule = Literal["linear", "cosine", "constant"]
 Scale = Literal["auto", "learned", "fitted"] | Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-MARGIN_LOSSES: frozenset[LossName] = frozenset({"margin_mse", "margin_mse_all", "splade_v3"})
-"""Losses that compare margins in the teacher's unit: they are computed in units of the teacher's margin deviation."""
 
 
 class TrainConfig(RunSettings):
