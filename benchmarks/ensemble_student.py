@@ -26,7 +26,7 @@ from rankdistill.data import Dataset
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.evaluation.evaluating import evaluate
 from rankdistill.evaluation.opening import open_retriever
-from rankdistill.index import build
+from rankdistill.indexing import build
 from rankdistill.recipe import loading
 from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.stores.reader import ScoreStore

@@ -10,10 +10,10 @@ import numpy as np
 
 from rankdistill import files
 from rankdistill.data import Dataset
-from rankdistill.index import load as load_index
-from rankdistill.index.encoding import Progress
-from rankdistill.index.exact import VECTORS_FILE
-from rankdistill.index.multi_vector.base import read_vectors
+from rankdistill.indexing import load as load_index
+from rankdistill.indexing.encoding import Progress
+from rankdistill.indexing.exact import VECTORS_FILE
+from rankdistill.indexing.multi_vector.base import read_vectors
 from rankdistill.inference import TextEncoder
 from rankdistill.inference.loading import PAIR_HEAD
 from rankdistill.inference.multi_vector_encoder import MultiVectorTextEncoder

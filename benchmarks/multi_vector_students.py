@@ -29,8 +29,8 @@ from rankdistill.evaluation.footprint import footprint
 from rankdistill.evaluation.opening import open_retriever
 from rankdistill.evaluation.rerank import PairScorer, Reranker
 from rankdistill.evaluation.retrieve import Bm25Retriever, Retriever
-from rankdistill.index import build
-from rankdistill.index import load as load_index
+from rankdistill.indexing import build
+from rankdistill.indexing import load as load_index
 from rankdistill.recipe import loading
 from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.stores.reader import ScoreStore

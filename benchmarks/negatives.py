@@ -26,7 +26,7 @@ from rankdistill import data, teachers
 from rankdistill.evaluation.comparing import Trained
 from rankdistill.evaluation.evaluating import evaluate
 from rankdistill.evaluation.opening import open_retriever
-from rankdistill.index import build
+from rankdistill.indexing import build
 from rankdistill.mining.sources import named
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.training.config import TrainConfig

@@ -34,8 +34,8 @@ from rankdistill.ensembles.source import Ensemble
 from rankdistill.evaluation.ann import recall_of
 from rankdistill.evaluation.evaluating import evaluate
 from rankdistill.evaluation.opening import open_retriever
-from rankdistill.index import StoredIndex, build, load
-from rankdistill.index.sources import KINDS
+from rankdistill.indexing import StoredIndex, build, load
+from rankdistill.indexing.sources import KINDS
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
 from rankdistill.mining.source import Source
 from rankdistill.mining.sources import named

@@ -113,7 +113,7 @@ def _processor() -> Iterator[Finding]:
 
 def _java() -> Iterator[Finding]:
     """The Java that Lucene indexes would run in; the first that is new enough."""
-    from rankdistill.index.lucene.java import REMEDY, WANTED, installed
+    from rankdistill.indexing.lucene.java import REMEDY, WANTED, installed
 
     found = list(installed())
     fit = next((java for java in found if java.version >= WANTED), None)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rankdistill import diagnosis
-from rankdistill.index.lucene import java as java_runtimes
+from rankdistill.indexing.lucene import java as java_runtimes
 
 
 def subjects(check: Callable[[], Iterator[diagnosis.Finding]]) -> dict[str, diagnosis.Finding]:

@@ -611,7 +611,7 @@ def test_settings_are_what_the_page_says(written: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"kind: table\nkind: auto\n", "kind: table\n".encode("utf-16"), b"steps: 5_5\n"])
 @pytest.mark.parametrize("reader", ["recipe", "training", "index", "teacher"])
 def test_every_reader_of_settings_says_so_in_an_error_of_ours(reader: str, content: bytes, tmp_path: Path) -> None:
-    from rankdistill.index import recipes
+    from rankdistill.indexing import recipes
     from rankdistill.recipe import loading
     from rankdistill.teachers import registry as teachers
     from rankdistill.training import settings

@@ -19,12 +19,12 @@ import numpy as np
 
 from benchmarks.provenance import parse, write_results
 from benchmarks.sparse_corpus import EncodedCorpus
-from rankdistill import index
+from rankdistill import indexing
 from rankdistill.data import load
 from rankdistill.evaluation import evaluating
 from rankdistill.evaluation.opening import open_retriever
-from rankdistill.index.base import NOTHING
-from rankdistill.index.lucene.quantisation import FACTOR, quantise
+from rankdistill.indexing.base import NOTHING
+from rankdistill.indexing.lucene.quantisation import FACTOR, quantise
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
 from rankdistill.manifest import digest
 
@@ -36,7 +36,7 @@ DEPTH = 100
 def bm25(folder: Path, out: Path) -> dict[str, Any]:
     """Index and evaluate one data set; the figure found beside the published one."""
     dataset = load(folder, "lenient")
-    index.build(dataset, None, out / "index", "lucene-bm25")
+    indexing.build(dataset, None, out / "index", "lucene-bm25")
     retriever = open_retriever(dataset, index=out / "index")
     found = evaluating.evaluate(retriever, dataset, "test", out / "evaluation").system.measures["ndcg_at_10"]
     expected = PUBLISHED[folder.name]
@@ -46,7 +46,7 @@ def bm25(folder: Path, out: Path) -> dict[str, Any]:
         "ndcg_at_10": found,
         "published": expected,
         "passed": abs(found - expected) <= TOLERANCE,
-        "index_bytes": index.load(out / "index").size,
+        "index_bytes": indexing.load(out / "index").size,
     }
 
 
@@ -55,8 +55,8 @@ def impacts(folder: Path, model: str, out: Path) -> dict[str, Any]:
     dataset, encoder = load(folder, "lenient"), SparseTextEncoder(model)
     corpus = EncodedCorpus(encoder, out / f"documents-{digest(encoder.fingerprint)[:12]}.npz")
     texts = list(dataset.queries("test").values())
-    index.build(dataset, model, out / "index", "lucene", encoder=corpus)
-    stored = index.load(out / "index")
+    indexing.build(dataset, model, out / "index", "lucene", encoder=corpus)
+    stored = indexing.load(out / "index")
     queries = encoder.encode_queries(texts)
     documents = corpus.encode_documents([row.contents for row in dataset.documents()])
     ids, scores = stored.search(queries, DEPTH)

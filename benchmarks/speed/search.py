@@ -28,9 +28,9 @@ import numpy as np
 
 from benchmarks.provenance import parse, write_results
 from rankdistill import data
-from rankdistill.index import registry
-from rankdistill.index.base import NOTHING, Searcher
-from rankdistill.index.faiss import FaissIndex
+from rankdistill.indexing import registry
+from rankdistill.indexing.base import NOTHING, Searcher
+from rankdistill.indexing.faiss import FaissIndex
 
 Found = tuple[np.ndarray, np.ndarray]
 """Ids and scores, `[queries, k]`."""
@@ -163,7 +163,7 @@ def lucene_impact(given: argparse.Namespace, folder: Path) -> Iterator[Contest]:
     ours = registry.load(folder, settings)
     ours.search(queries[[0]], given.k)
 
-    from rankdistill.index.lucene.quantisation import FACTOR, quantise
+    from rankdistill.indexing.lucene.quantisation import FACTOR, quantise
 
     whole = csr_array(quantise(queries, FACTOR, [""] * given.queries))
     weights = {
@@ -234,7 +234,7 @@ def _pyserini() -> Any:
 
 
 def _lucene_folder(folder: Path) -> Path:
-    from rankdistill.index.lucene.collection import SUBFOLDER
+    from rankdistill.indexing.lucene.collection import SUBFOLDER
 
     return folder / SUBFOLDER
 

@@ -12,7 +12,7 @@ def split_backends(given: Sequence[str]) -> tuple[str | None, str]:
         ConfigError: a name of neither, or two of one kind.
     """
     from rankdistill.errors import ConfigError
-    from rankdistill.index import registry
+    from rankdistill.indexing import registry
     from rankdistill.inference.backends import BACKENDS
 
     searching = registry.names()

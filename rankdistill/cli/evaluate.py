@@ -159,7 +159,7 @@ def _first_stage(
     from rankdistill.evaluation.footprint import footprint
     from rankdistill.evaluation.opening import open_retriever
     from rankdistill.evaluation.retrieve import Bm25Retriever
-    from rankdistill.index import StoredIndex
+    from rankdistill.indexing import StoredIndex
     from rankdistill.mining import tokenisers
 
     kind, _, tokenizer = (model or "").partition(":")

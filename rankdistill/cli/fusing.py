@@ -98,7 +98,7 @@ def open_fused(
     from rankdistill.evaluation.footprint import footprint
     from rankdistill.evaluation.fused import FusedRetriever
     from rankdistill.evaluation.opening import open_retriever
-    from rankdistill.index import StoredIndex
+    from rankdistill.indexing import StoredIndex
 
     parts = [open_retriever(dataset, **settings) for settings in indexes]
     fitted = fusion if splits[0] is None else fit(parts, fusion, dataset, splits[0], splits[1])

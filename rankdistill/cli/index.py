@@ -55,9 +55,9 @@ def index(
     from rankdistill.cli.lengths import note_longer
     from rankdistill.cli.parameters import parse_build_parameters
     from rankdistill.data import load
-    from rankdistill.index import build, recipes
-    from rankdistill.index import load as load_index
-    from rankdistill.index.faiss import parse_search_parameters
+    from rankdistill.indexing import build, recipes
+    from rankdistill.indexing import load as load_index
+    from rankdistill.indexing.faiss import parse_search_parameters
     from rankdistill.mining.tokenisers import DEFAULT, script_note
 
     note_longer(model, max_length)

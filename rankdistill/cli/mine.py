@@ -44,7 +44,7 @@ def mine(
     """Retrieve candidate documents for the queries of a split; judged positives are always kept."""
     from rankdistill.cli.fusing import parse_fusion
     from rankdistill.cli.lengths import note_longer
-    from rankdistill.index.sources import KINDS
+    from rankdistill.indexing.sources import KINDS
     from rankdistill.mining import candidates
     from rankdistill.mining.sources import Bm25Source, named
     from rankdistill.mining.tokenisers import script_note

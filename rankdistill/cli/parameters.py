@@ -13,7 +13,7 @@ def parameters_of(given: Sequence[str], indexes: Sequence[Path]) -> list[dict[st
         ConfigError: another shape, or one whose index cannot be told.
     """
     from rankdistill.errors import ConfigError
-    from rankdistill.index.faiss import parse_search_parameters
+    from rankdistill.indexing.faiss import parse_search_parameters
 
     of_index: list[dict[str, float]] = [{} for _ in indexes]
     for text in given:
@@ -38,7 +38,7 @@ def parse_build_parameters(given: Sequence[str]) -> dict[str, float | str]:
     Raises:
         ConfigError: one is not of that form.
     """
-    from rankdistill.index.faiss import parse_search_parameters
+    from rankdistill.indexing.faiss import parse_search_parameters
 
     found: dict[str, float | str] = {}
     for setting in given:

@@ -11,7 +11,7 @@ import typer
 from rankdistill.cli import console
 
 if TYPE_CHECKING:
-    from rankdistill.index import StoredIndex
+    from rankdistill.indexing import StoredIndex
 
 
 def search(
@@ -32,8 +32,8 @@ def search(
     from rankdistill.cli.fusing import parse_fusion, require_fusable
     from rankdistill.cli.parameters import parameters_of
     from rankdistill.data import load as load_data
-    from rankdistill.index import load
-    from rankdistill.index.fused import search_fused
+    from rankdistill.indexing import load
+    from rankdistill.indexing.fused import search_fused
 
     fused = parse_fusion(fusion, weights)
     require_fusable(len(index), fused, model)

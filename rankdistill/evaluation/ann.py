@@ -23,11 +23,11 @@ from rankdistill.data.values import whole
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.embedded import Judged, Pairing
 from rankdistill.evaluation.measures import Qrels
-from rankdistill.index.base import NOTHING, Ids, Index, Scores, Vectors
-from rankdistill.index.distinct import DistinctIndex
-from rankdistill.index.exact import ExactIndex
-from rankdistill.index.faiss import FaissIndex
-from rankdistill.index.vectors import distinct_rows, normalised
+from rankdistill.indexing.base import NOTHING, Ids, Index, Scores, Vectors
+from rankdistill.indexing.distinct import DistinctIndex
+from rankdistill.indexing.exact import ExactIndex
+from rankdistill.indexing.faiss import FaissIndex
+from rankdistill.indexing.vectors import distinct_rows, normalised
 
 FILE_NAME = "ann.json"
 DEPTH = 10

@@ -9,8 +9,8 @@ import numpy as np
 
 from rankdistill.errors import DataError, SpaceMismatchError
 from rankdistill.evaluation.measures import Qrels, Run, ndcg_at_10
-from rankdistill.index.base import NOTHING, Ids, Scores, Vectors
-from rankdistill.index.vectors import normalised
+from rankdistill.indexing.base import NOTHING, Ids, Scores, Vectors
+from rankdistill.indexing.vectors import normalised
 
 
 @dataclass(frozen=True)

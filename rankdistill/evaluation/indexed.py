@@ -13,9 +13,9 @@ from rankdistill.errors import DataError
 from rankdistill.evaluation.embedded import run_of
 from rankdistill.evaluation.measures import Run
 from rankdistill.evaluation.retrieve import Progress, search_others
-from rankdistill.index import Searcher, StoredIndex, registry
-from rankdistill.index.encoding import copies
-from rankdistill.index.kinds import DENSE, Documents, Kind, Queries, of_space
+from rankdistill.indexing import Searcher, StoredIndex, registry
+from rankdistill.indexing.encoding import copies
+from rankdistill.indexing.kinds import DENSE, Documents, Kind, Queries, of_space
 
 
 class MemoryIndex:

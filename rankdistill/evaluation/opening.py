@@ -10,9 +10,9 @@ from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.indexed import IndexedRetriever, MemoryIndex
 from rankdistill.evaluation.retrieve import Progress
-from rankdistill.index import load
-from rankdistill.index.kinds import Documents, of_model
-from rankdistill.index.stored import with_stored
+from rankdistill.indexing import load
+from rankdistill.indexing.kinds import Documents, of_model
+from rankdistill.indexing.stored import with_stored
 
 
 def open_retriever(

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rankdistill.index.base import Scores, Vectors
-from rankdistill.index.topk import Positions, best_first, top_k
+from rankdistill.indexing.base import Scores, Vectors
+from rankdistill.indexing.topk import Positions, best_first, top_k
 
 PRECISIONS = ("float32", "int8", "binary", "binary-int8")
 RESCORED = 4

@@ -21,8 +21,8 @@ from rankdistill.errors import ConfigError
 from rankdistill.evaluation.embedded import Embedded, Judged, Pairing
 from rankdistill.evaluation.measures import Qrels
 from rankdistill.evaluation.precisions import PRECISIONS, search
-from rankdistill.index.documents import named
-from rankdistill.index.vectors import normalised
+from rankdistill.indexing.documents import named
+from rankdistill.indexing.vectors import normalised
 
 FILE_NAME = "robustness.json"
 DEPTH = 10

@@ -19,8 +19,8 @@ from rankdistill.data.trec import Qrels
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.embedded import Judged, run_of
 from rankdistill.evaluation.measures import evaluate_run
-from rankdistill.index.sparse.base import SparseVectors
-from rankdistill.index.sparse.exact import ExactSparseIndex
+from rankdistill.indexing.sparse.base import SparseVectors
+from rankdistill.indexing.sparse.exact import ExactSparseIndex
 
 FILE_NAME = "sparsity.json"
 DEPTH = 100

@@ -9,8 +9,8 @@ from typing import Any
 from rankdistill.bundles import open_document_encoder, open_query_encoder
 from rankdistill.data import Dataset
 from rankdistill.evaluation.embedded import Embedded, Pairing
-from rankdistill.index.encoding import encode
-from rankdistill.index.kinds import Encoder
+from rankdistill.indexing.encoding import encode
+from rankdistill.indexing.kinds import Encoder
 from rankdistill.space import require_dimension, require_searchable
 
 TEACHER, STUDENT, ASYMMETRIC = "teacher", "student", "asymmetric"

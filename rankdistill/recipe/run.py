@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from rankdistill import files
-from rankdistill.index import registry
+from rankdistill.indexing import registry
 from rankdistill.recipe.leaf.run import LeafRun
 from rankdistill.recipe.leaf.schema import LeafRecipe
 from rankdistill.recipe.scores.run import ScoresRun

@@ -15,7 +15,7 @@ from rankdistill.evaluation.fused import FusedRetriever
 from rankdistill.evaluation.measures import evaluate_run
 from rankdistill.evaluation.stored_run import StoredRun
 from rankdistill.fusion import Fusion
-from rankdistill.index import build, load
+from rankdistill.indexing import build, load
 from tests.cli.verb import run_verb
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from rankdistill.cli.index import index
 from rankdistill.errors import ConfigError, DataError, RankdistillError, StaleOutputError
-from rankdistill.index import load
+from rankdistill.indexing import load
 from tests.cli.verb import run_verb
 
 

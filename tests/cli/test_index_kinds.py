@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rankdistill import data, index
+from rankdistill import data, indexing
 from rankdistill.data import Dataset, trec
 from rankdistill.evaluation.opening import open_retriever
 from rankdistill.evaluation.retrieve import Bm25Retriever
@@ -39,7 +39,7 @@ def test_a_sparse_index_is_built_evaluated_and_searched_without_naming_its_model
         pytest.importorskip("seismic")
     line: list[Any] = ["index", "--data", tiny_beir, "--model", tiny_splade, "--backend", backend]
     assert rankdistill(*line, "--shard-size", 25, "--out", tmp_path / "index")[0] == 0
-    made = index.load(tmp_path / "index")
+    made = indexing.load(tmp_path / "index")
     assert (made.kind.name, made.factory, made.ids) == ("sparse", backend, dataset.doc_ids)
     evaluated: list[Any] = ["evaluate", "--index", tmp_path / "index", "--data", tiny_beir, "--out", tmp_path / "out"]
     status, output = rankdistill(*evaluated)
@@ -58,13 +58,13 @@ def test_a_sparse_index_is_built_evaluated_and_searched_without_naming_its_model
 def test_a_model_in_memory_finds_what_its_index_finds(
     dataset: Dataset, tiny_splade: str, tiny_beir: Path, tmp_path: Path
 ) -> None:
-    index.build(dataset, tiny_splade, tmp_path / "index")
+    indexing.build(dataset, tiny_splade, tmp_path / "index")
     queries = dataset.queries("test")
     built = open_retriever(dataset, index=tmp_path / "index")
     memory = open_retriever(dataset, tiny_splade)
     assert built.retrieve(queries, 10) == memory.retrieve(queries, 10)
     assert memory.index_bytes is None
-    assert built.index_bytes == index.load(tmp_path / "index").size
+    assert built.index_bytes == indexing.load(tmp_path / "index").size
 
 
 def test_a_bm25_index_finds_what_bm25_finds_with_the_parameters_that_it_was_built_with(
@@ -88,7 +88,7 @@ def test_an_index_of_another_model_or_vocabulary_is_refused(
 ) -> None:
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-    index.build(data.load(tiny_beir), tiny_splade, tmp_path / "index")
+    indexing.build(data.load(tiny_beir), tiny_splade, tmp_path / "index")
     tokenizer, model = AutoTokenizer.from_pretrained(tiny_splade), AutoModelForMaskedLM.from_pretrained(tiny_splade)
     model.get_input_embeddings().weight.data += 0.1
     for part in (model, tokenizer):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from rankdistill import data, index
-from rankdistill.index.lucene import java, jvm
+from rankdistill import data, indexing
+from rankdistill.indexing.lucene import java, jvm
 from tests.cli.term_weights import term_weights
 from tests.cli.verb import Run
 
@@ -31,7 +31,7 @@ def model(tiny_bert: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def impacts(tiny_beir: Path, model: Path, tmp_path: Path) -> Path:
-    index.build(data.load(tiny_beir), str(model), tmp_path / "impacts", factory="lucene")
+    indexing.build(data.load(tiny_beir), str(model), tmp_path / "impacts", factory="lucene")
     return tmp_path / "impacts"
 
 
@@ -131,7 +131,7 @@ def test_a_java_that_is_killed_loses_nothing_and_the_same_command_goes_on(
     status, shown = rankdistill(*line)
     assert status == 0, shown
     assert (out / "shard-00000" / "manifest.json").stat().st_mtime_ns == finished
-    whole, mended = index.load(impacts), index.load(out)
+    whole, mended = indexing.load(impacts), indexing.load(out)
     assert mended.ids == whole.ids
     encoder = whole.open_query_encoder()
     assert mended.search_texts(["river planet"], 40, encoder) == whole.search_texts(["river planet"], 40, encoder)

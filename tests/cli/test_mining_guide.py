@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from rankdistill.fusion import METHODS
-from rankdistill.index.sources import KINDS
+from rankdistill.indexing.sources import KINDS
 from rankdistill.mining import candidates
 from rankdistill.recipe.scores.mining import MinePart
 from rankdistill.training.config import TrainConfig

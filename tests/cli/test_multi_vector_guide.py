@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rankdistill.index.multi_vector.backends import MULTI_VECTOR
+from rankdistill.indexing.multi_vector.backends import MULTI_VECTOR
 from rankdistill.training.config import TrainConfig
 from tests.cli.guides import commands
 from tests.cli.test_train import store

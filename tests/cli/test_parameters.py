@@ -9,7 +9,7 @@ import pytest
 from rankdistill import data
 from rankdistill.cli.parameters import parameters_of
 from rankdistill.errors import ConfigError
-from rankdistill.index import build
+from rankdistill.indexing import build
 from tests.cli.verb import Run
 
 ONE, TWO = Path("runs/one"), Path("s3://bucket/two")

@@ -9,7 +9,7 @@ import pytest
 from rankdistill import data
 from rankdistill.cli.search import search
 from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
-from rankdistill.index import build
+from rankdistill.indexing import build
 from tests.cli.verb import run_verb
 
 

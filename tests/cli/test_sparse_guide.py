@@ -12,7 +12,7 @@ import pytest
 import yaml
 from sentence_transformers import SparseEncoder
 
-from rankdistill.index.sparse.backends import SPARSE
+from rankdistill.indexing.sparse.backends import SPARSE
 from rankdistill.recipe import loading
 from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.training.config import SPARSE_TYPES, RegulariserName, TrainConfig

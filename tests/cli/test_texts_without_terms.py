@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rankdistill import index
+from rankdistill import indexing
 from tests.cli.term_weights import term_weights
 from tests.cli.verb import Run
 
@@ -53,7 +53,7 @@ def test_they_find_nothing_and_are_not_found(
     made = ["--data", tiny_beir, *words(backend, tiny_bert, tmp_path), "--out", tmp_path / "index"]
     status, said = rankdistill("index", *made)
     assert status == 0, said
-    assert len(index.load(tmp_path / "index").ids) == 40
+    assert len(indexing.load(tmp_path / "index").ids) == 40
     queries = ["--query", NOT_A_TERM, "--query", "qqq zzz", "--query", "the river"]
     status, said = rankdistill("search", "--index", tmp_path / "index", *queries, "--k", 40)
     assert status == 0, said

@@ -24,7 +24,7 @@ from rankdistill.evaluation.ann import (
     share_of_best,
 )
 from rankdistill.evaluation.ann_report import curve_rows, needed_rows, write_report
-from rankdistill.index.base import NOTHING
+from rankdistill.indexing.base import NOTHING
 from tests.evaluation.test_report import Page
 from tests.evaluation.vectors import pairings, qrels_of
 

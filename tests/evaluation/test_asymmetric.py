@@ -15,8 +15,8 @@ from rankdistill.errors import ConfigError, SpaceMismatchError
 from rankdistill.evaluation.measures import Run, evaluate_run
 from rankdistill.evaluation.mteb import evaluate_through_mteb
 from rankdistill.evaluation.opening import open_retriever
-from rankdistill.index import build
-from rankdistill.index.stored import StoredDocuments
+from rankdistill.indexing import build
+from rankdistill.indexing.stored import StoredDocuments
 from rankdistill.inference import TextEncoder
 from rankdistill.space import Space
 from tests.evaluation.test_mteb import assert_three_tools_agree

@@ -15,8 +15,8 @@ from rankdistill.errors import StaleOutputError
 from rankdistill.evaluation.evaluating import evaluate, read_per_query
 from rankdistill.evaluation.indexed import IndexedRetriever, MemoryIndex
 from rankdistill.evaluation.retrieve import Bm25Retriever
-from rankdistill.index import build, load
-from tests.index.fakes import HashEncoder
+from rankdistill.indexing import build, load
+from tests.indexing.fakes import HashEncoder
 
 
 def with_texts(folder: Path, texts: list[str]) -> Dataset:

@@ -17,7 +17,7 @@ from rankdistill.evaluation.measures import evaluate_run
 from rankdistill.evaluation.mteb import evaluate_through_mteb, model_identity
 from rankdistill.evaluation.opening import open_retriever
 from rankdistill.evaluation.retrieve import Retriever
-from rankdistill.index import build
+from rankdistill.indexing import build
 from tests.evaluation.fakes import FakeRetriever
 
 

@@ -16,7 +16,7 @@ from rankdistill.evaluation.latency import measure_latency
 from rankdistill.evaluation.opening import open_retriever
 from rankdistill.evaluation.rerank import Reranker, rerank
 from rankdistill.evaluation.retrieve import Bm25Retriever
-from rankdistill.index import build
+from rankdistill.indexing import build
 from rankdistill.mining.bm25 import Bm25
 from tests.evaluation.fakes import FakeRetriever
 

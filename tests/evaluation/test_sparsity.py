@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.explaining import explain
 from rankdistill.evaluation.sparsity import Pruning, cost, measure, prune
-from rankdistill.index.sparse.exact import ExactSparseIndex
+from rankdistill.indexing.sparse.exact import ExactSparseIndex
 
 TERMS = ["river", "bread", "deep", "old", "sea"]
 DOCUMENTS = np.array([[3, 0, 1, 0, 0], [0, 2, 2, 1, 0], [0, 0, 0, 0, 0], [1, 0, 0, 0.5, 4]], np.float32)

@@ -15,8 +15,8 @@ from rankdistill.cli.index import index
 from rankdistill.cli.mine import mine
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.retrieve import Bm25Retriever
-from rankdistill.index import build, load
-from rankdistill.index.sources import KINDS
+from rankdistill.indexing import build, load
+from rankdistill.indexing.sources import KINDS
 from rankdistill.mining import candidates
 from rankdistill.mining.bm25 import Bm25
 from rankdistill.mining.sources import Bm25Source, named

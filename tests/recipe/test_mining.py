@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from rankdistill import data, index
+from rankdistill import data, indexing
 from rankdistill.cli.mine import mine
 from rankdistill.errors import DataError
 from rankdistill.mining import candidates
@@ -30,7 +30,7 @@ def experiment(settings: dict[str, Any], tiny_beir: Path, out: Path) -> Experime
 def test_the_same_sources_ranks_and_samples_give_the_same_candidates(
     tiny_beir: Path, tiny_encoder: str, tiny_splade: str, tiny_multi_vector: str, tmp_path: Path
 ) -> None:
-    index.build(data.load(tiny_beir), None, tmp_path / "words", factory="bm25")
+    indexing.build(data.load(tiny_beir), None, tmp_path / "words", factory="bm25")
     sources = [
         "bm25",
         f"dense:{tiny_encoder}",

@@ -9,8 +9,8 @@ import pytest
 from sentence_transformers import SparseEncoder
 
 from rankdistill.errors import ConfigError
-from rankdistill.index import load
-from rankdistill.index.recipes import IndexRecipe
+from rankdistill.indexing import load
+from rankdistill.indexing.recipes import IndexRecipe
 from rankdistill.recipe.run import plan, run
 from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.schema import Recipe

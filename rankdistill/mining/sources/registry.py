@@ -37,7 +37,7 @@ KINDS: Mapping[str, SourceKind] = {
     "sparse": SourceKind(SparseSource, "MODEL"),
     "multi-vector": SourceKind(MultiVectorSource, "MODEL"),
 }
-"""Add a kind here. Those that search an index are in `rankdistill.index`, which lies above this package."""
+"""Add a kind here. Those that search an index are in `rankdistill.indexing`, which lies above this package."""
 
 _WRITTEN = re.compile(r"(?:(?P<name>[\w.-]+)=)?(?P<kind>[\w-]+)(?::(?P<argument>.+))?")
 

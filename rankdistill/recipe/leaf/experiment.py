@@ -156,7 +156,7 @@ class LeafExperiment:
         collection, part = self.collections[data], self.recipe.index
 
         def work(out: Path, progress: Progress) -> None:
-            from rankdistill.index import build
+            from rankdistill.indexing import build
 
             build(
                 collection.dataset,

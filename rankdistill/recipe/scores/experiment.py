@@ -183,7 +183,7 @@ class Experiment:
         part = self.recipe.index
 
         def work(out: Path, progress: Progress) -> None:
-            from rankdistill.index import build
+            from rankdistill.indexing import build
             from rankdistill.training.types import of_model
 
             # A bare masked language model may be a dense student or SPLADE; as training sees it, so is it indexed.

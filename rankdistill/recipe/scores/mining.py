@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from rankdistill import models
 from rankdistill.errors import ConfigError
 from rankdistill.fusion import Fusion
-from rankdistill.index.sources import KINDS
+from rankdistill.indexing.sources import KINDS
 from rankdistill.mining.choosing import Choice
 from rankdistill.mining.source import Source
 from rankdistill.mining.sources import Bm25Source, named

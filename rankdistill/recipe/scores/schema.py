@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from rankdistill.index.recipes import IndexRecipe
+from rankdistill.indexing.recipes import IndexRecipe
 from rankdistill.recipe.parts import (
     SEEDS,
     Part,

@@ -1,0 +1,294 @@
+"""Encoding a corpus into an index folder, shard by shard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from rankdistill import files, manifest
+from rankdistill.data import Dataset
+from rankdistill.errors import ConfigError, DataError
+from rankdistill.executors.base import Executor
+from rankdistill.indexing import registry
+from rankdistill.indexing.documents import write_snippets
+from rankdistill.indexing.elsewhere import Blocks, Elsewhere, EncoderSpec
+from rankdistill.indexing.encoding import Progress, copies, distinct_texts
+from rankdistill.indexing.kinds import DENSE, KINDS, Documents, Kind, of_model, of_space
+from rankdistill.records import Document
+from rankdistill.space import AnySpace
+
+ENCODING = "encoding"
+"""Folder, inside that of an unfinished index, of what workers in other processes encode."""
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """How to build an index; see `build`."""
+
+    kind: str
+    factory: str
+    shard_size: int | None
+    search_parameters: Mapping[str, float]
+    build_parameters: Mapping[str, Any]
+    snippet_length: int
+    threads: int
+
+    def __post_init__(self) -> None:
+        if self.shard_size is not None and self.shard_size < 1:
+            raise ConfigError(
+                expected="a shard of at least 1 document",
+                got=f"shard_size={self.shard_size}",
+                consequence="nothing was built",
+                remedy="give a larger shard size, or none",
+            )
+        if self.shard_size is not None and not KINDS[self.kind].sharded:
+            raise ConfigError(
+                expected=f"one shard of {self.factory!r}",
+                got=f"shard_size={self.shard_size}",
+                consequence="nothing was built: each shard would weigh words by its own documents alone",
+                remedy="leave the shard size out",
+            )
+
+    def index(self, space: AnySpace, vocabulary: Sequence[str] = ()) -> registry.IndexSettings:
+        """What the back end gets."""
+        return registry.IndexSettings(
+            space.dimension,
+            space.similarity,
+            self.factory,
+            self.search_parameters,
+            self.build_parameters,
+            self.kind,
+            vocabulary,
+        )
+
+
+def build(
+    dataset: Dataset,
+    model: str | None,
+    out: Path,
+    factory: str = "exact",
+    shard_size: int | None = None,
+    *,
+    kind: str | None = None,
+    search_parameters: Mapping[str, float] | None = None,
+    build_parameters: Mapping[str, Any] | None = None,
+    snippet_length: int = 200,
+    threads: int = 1,
+    max_length: int | None = None,
+    backend: str = "auto",
+    encoder: Documents | None = None,
+    executor: Executor | None = None,
+    command: str = "",
+    progress: Progress = lambda done: None,
+) -> bool:
+    """Encode the corpus of `dataset` with `model` and write the index folder `out`.
+
+    A shard that a killed run finished is kept.
+
+    Args:
+        dataset: the documents.
+        model: reference of the model, or folder of a bundle; the manifest keeps it, and searches use it. None where the
+            back end compares words.
+        out: the index folder.
+        factory: a back end of `registry.BACKENDS`, such as `exact`, `seismic` or `bm25`; or a FAISS factory string.
+        shard_size: documents a shard; None makes one shard. Memory holds one shard's texts and vectors.
+        kind: a name in `kinds.KINDS`; told by the back end and the model unless given.
+        search_parameters: kept as the index's defaults: FAISS's `efSearch`, `nprobe`, Seismic's `query_cut`, ...
+        build_parameters: of the back end: `k1`, `b` and `tokenizer` of BM25, ...
+        snippet_length: how many characters of each document to keep for showing results; 0 keeps none.
+        threads: of adding to FAISS. With more than 1, an HNSW graph differs from run to run.
+        max_length: tokens a text; None takes the model's own.
+        backend: of `TextEncoder`.
+        encoder: `model`, already loaded.
+        executor: who encodes; this process by default. Workers in other processes load `model` themselves.
+        command: the command line, for the manifest.
+        progress: called with the number of documents just encoded.
+
+    Returns:
+        False if `out` already was this very index and nothing had to be done.
+
+    Raises:
+        StaleOutputError: `out` holds another index.
+        DataError: the corpus is empty.
+        ConfigError: a setting that is unknown, or that the kind of index does not have; a FAISS factory string that the
+            vectors' length does not suit, or that needs more distinct texts a shard to train on. Nothing is encoded.
+    """
+    chosen = _kind(model, factory, kind, encoder)
+    settings = BuildSettings(
+        chosen.name,
+        factory,
+        shard_size,
+        dict(search_parameters or {}),
+        dict(build_parameters or {}),
+        snippet_length,
+        threads,
+    )
+    encoder = encoder or chosen.open_documents(model, backend, max_length)
+    registry.require_known(settings.index(encoder.space))
+    _require_encodable(chosen, executor)
+    wanted = _manifest(dataset, model, encoder, settings, max_length, command)
+    if manifest.is_current(out, wanted):
+        return False
+    registry.require_usable(settings.index(encoder.space), lambda: _distinct_texts(dataset, shard_size))
+    with files.exclusive(out):
+        files.remove_temporaries(out)
+        elsewhere = None
+        if executor is not None and executor.remote and model is not None:
+            blocks = Blocks(out / ENCODING / wanted.identity[:16])
+            spec = EncoderSpec(model, backend, max_length)
+            elsewhere = Elsewhere(blocks, spec, wanted.inputs["model"], executor)
+        if not _Builder(out, encoder, settings, wanted, progress, elsewhere).build(dataset):
+            raise DataError(
+                expected="a corpus with documents",
+                got=f"none in {dataset.path}",
+                consequence="no index was built",
+                remedy="check corpus.jsonl",
+            )
+        files.remove_folder(out / ENCODING)
+        replace(wanted, outputs=_hashes(out, out.glob("shard-*/**/*"))).write(out)
+    return True
+
+
+def _kind(model: str | None, factory: str, name: str | None, encoder: Documents | None) -> Kind:
+    if name is not None:
+        return KINDS[name]
+    return of_model(model, factory) if encoder is None else of_space(encoder.space)
+
+
+def _distinct_texts(dataset: Dataset, shard_size: int | None) -> int:
+    """How many distinct texts the shard with the fewest has; each has at most one vector."""
+    remaining, fewest = iter(dataset.documents()), None
+    while shard := [row.contents for row in islice(remaining, shard_size)]:
+        found = len(set(shard))
+        fewest = found if fewest is None else min(fewest, found)
+    return fewest or 0
+
+
+def _copies(dataset: Dataset, shard_size: int | None) -> int:
+    """How many documents have the text of an earlier one of their shard."""
+    remaining, found = (row.contents for row in dataset.documents()), 0
+    while (first := next(remaining, None)) is not None:
+        found += copies(chain([first], islice(remaining, None if shard_size is None else shard_size - 1)))
+    return found
+
+
+def _require_encodable(kind: Kind, executor: Executor | None) -> None:
+    if executor is not None and executor.remote and kind is not DENSE:
+        raise ConfigError(
+            expected="an index of dense vectors, which other processes can encode",
+            got=f"a {kind.name} index",
+            consequence="nothing was built",
+            remedy="leave the executor out",
+        )
+
+
+def shard_name(number: int) -> str:
+    """Folder of shard `number` inside the index folder."""
+    return f"shard-{number:05d}"
+
+
+def _manifest(
+    dataset: Dataset,
+    model: str | None,
+    encoder: Documents,
+    settings: BuildSettings,
+    max_length: int | None,
+    command: str,
+) -> manifest.Manifest:
+    return manifest.Manifest(
+        artefact="index",
+        inputs={"data": dataset.fingerprint, "model": manifest.digest(encoder.fingerprint)},
+        parameters={
+            "model": model,
+            "max_length": max_length,
+            "space": encoder.space.to_json(),
+            "kind": settings.kind,
+            "factory": settings.factory,
+            "shard_size": settings.shard_size,
+            "search_parameters": dict(settings.search_parameters),
+            "build_parameters": dict(registry.build_parameters(settings.index(encoder.space))),
+            "snippet_length": settings.snippet_length,
+            **registry.build_effects(settings.index(encoder.space), lambda: _copies(dataset, settings.shard_size)),
+        },
+        versions=manifest.versions_of("numpy", "faiss-cpu", "faiss-gpu", "bm25s", "pyseismic-lsr", "pyserini"),
+        command=command,
+    )
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """Builds the shards of one index.
+
+    Args:
+        out: the index folder.
+        encoder: of the documents.
+        settings: of the index.
+        whole: the manifest that the index will have.
+        progress: told of documents that are done.
+        elsewhere: who encodes, if not this process.
+    """
+
+    out: Path
+    encoder: Documents
+    settings: BuildSettings
+    whole: manifest.Manifest
+    progress: Progress
+    elsewhere: Elsewhere | None
+
+    def build(self, dataset: Dataset) -> int:
+        """Build every shard that is not there yet; the number of shards."""
+        if self.elsewhere is not None:
+            missing = (
+                (number, distinct_texts([row.contents for row in documents])[0])
+                for number, documents in self._shards(dataset)
+                if not manifest.is_current(self.out / shard_name(number), self._wanted(documents))
+            )
+            self.elsewhere.encode(missing, self.progress)
+        shards = 0
+        for number, documents in self._shards(dataset):
+            self._build_shard(number, documents)
+            shards += 1
+        return shards
+
+    def _shards(self, dataset: Dataset) -> Iterator[tuple[int, list[Document]]]:
+        remaining, number = iter(dataset.documents()), 0
+        while shard := list(islice(remaining, self.settings.shard_size)):
+            yield number, shard
+            number += 1
+
+    def _wanted(self, documents: list[Document]) -> manifest.Manifest:
+        """The manifest that the shard with these documents will have."""
+        ids = manifest.digest([document.doc_id for document in documents])
+        return replace(self.whole, artefact="index shard", inputs={**self.whole.inputs, "documents": ids})
+
+    def _build_shard(self, number: int, documents: list[Document]) -> None:
+        folder, settings = self.out / shard_name(number), self.settings
+        wanted = self._wanted(documents)
+        files.make_folder(folder)
+        if manifest.is_current(folder, wanted):
+            self.progress(len(documents))
+            return
+        vocabulary = KINDS[settings.kind].vocabulary(self.encoder)
+        index = registry.create(settings.index(self.encoder.space, vocabulary), threads=settings.threads)
+        index.add([document.doc_id for document in documents], self._vectors(number, documents))
+        index.save(folder)
+        if settings.snippet_length:
+            write_snippets(folder, {row.doc_id: row.contents[: settings.snippet_length] for row in documents})
+        replace(wanted, outputs=_hashes(folder, folder.rglob("*"))).write(folder)
+
+    def _vectors(self, number: int, documents: list[Document]) -> Any:
+        """What the index is given."""
+        kind, texts = KINDS[self.settings.kind], [row.contents for row in documents]
+        if self.elsewhere is None:
+            return kind.encode_each(self.encoder, texts, self.progress)
+        distinct, places = distinct_texts(texts)
+        encoded = self.elsewhere.blocks.shard(number, len(distinct))
+        return kind.repeated(encoded, len(distinct), places, self.progress)
+
+
+def _hashes(root: Path, paths: Iterable[Path]) -> dict[str, str]:
+    written = [path for path in paths if path.is_file() and not path.name.startswith(".")]
+    return {path.relative_to(root).as_posix(): files.hash_file(path) for path in sorted(written)}

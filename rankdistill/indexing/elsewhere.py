@@ -1,0 +1,148 @@
+"""Encoding a corpus by workers in other processes: blocks of texts on disk, and a file of vectors for each.
+
+The blocks are those that `encode` cuts a shard into, so the vectors are the same, bit for bit. The files lie inside the
+index folder while it is being built; a killed run's vectors are taken up by the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rankdistill import files, manifest, tables
+from rankdistill.errors import ConfigError
+from rankdistill.executors.base import Executor
+from rankdistill.indexing import encoding
+from rankdistill.indexing.base import Vectors
+from rankdistill.indexing.encoding import DocumentEncoder, Progress
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """An encoder that is not loaded yet; picklable.
+
+    Args:
+        model: reference of the model, or folder of a bundle, whose document tower it is then.
+        backend: of `TextEncoder`.
+        max_length: tokens a text; None takes the model's own.
+    """
+
+    model: str
+    backend: str = "auto"
+    max_length: int | None = None
+
+    def load(self) -> DocumentEncoder:
+        """Load it; raises ModelReferenceError unless the model embeds texts."""
+        from rankdistill.bundles import open_document_encoder
+
+        return open_document_encoder(self.model, self.backend, self.max_length)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The files of the blocks in `folder`: texts, and vectors once they are encoded."""
+
+    folder: Path
+
+    def texts(self, name: str) -> Path:
+        """The texts of one block."""
+        return self.folder / f"texts-{name}.parquet"
+
+    def vectors(self, name: str) -> Path:
+        """The vectors of one block."""
+        return self.folder / f"vectors-{name}.npy"
+
+    def names(self, shard: int, texts: int) -> list[str]:
+        """The names of the blocks of shard `shard`, which has `texts` documents."""
+        return [f"{shard:05d}-{block:05d}" for block in range(-(-texts // encoding.ENCODED_AT_ONCE))]
+
+    def shard(self, number: int, texts: int) -> Vectors:
+        """The vectors of a shard that has been encoded, float32 `[texts, dimension]`."""
+        return np.concatenate([np.load(self.vectors(name)) for name in self.names(number, texts)])
+
+
+@dataclass(frozen=True)
+class BlockWorker:
+    """Encodes one block after the other; unit `u` is `names[u]`."""
+
+    blocks: Blocks
+    names: Sequence[str]
+    encoder: DocumentEncoder
+
+    def __call__(self, unit: int, progress: Progress) -> int:
+        """Encode one block, unless its vectors are there; the number of texts that were encoded."""
+        name = self.names[unit]
+        texts = pq.read_table(self.blocks.texts(name).absolute()).column("text").to_pylist()
+        if self.blocks.vectors(name).is_file():
+            progress(len(texts))
+            return 0
+        vectors = self.encoder.encode_documents(texts, progress)
+        with files.atomic_path(self.blocks.vectors(name)) as temporary, temporary.open("wb") as stream:
+            np.save(stream, vectors)
+        return len(texts)
+
+
+@dataclass(frozen=True)
+class EncodingWork:
+    """Makes a `BlockWorker` in any process that reaches the blocks; picklable.
+
+    Args:
+        blocks: the files.
+        names: the blocks; unit `u` is `names[u]`.
+        spec: the encoder, which each worker loads for itself.
+        fingerprint: digest of what its fingerprint must turn out to be.
+    """
+
+    blocks: Blocks
+    names: tuple[str, ...]
+    spec: EncoderSpec
+    fingerprint: str
+
+    def __call__(self) -> BlockWorker:
+        """Load the encoder; raises ConfigError if it is another one on this machine."""
+        encoder = self.spec.load()
+        found = manifest.digest(encoder.fingerprint)
+        if found != self.fingerprint:
+            raise ConfigError(
+                expected=f"every worker to load the encoder {self.fingerprint[:12]}",
+                got=f"{found[:12]} on a worker: its back end, dtype or weights differ there",
+                consequence="this worker encoded nothing; finished blocks are kept",
+                remedy="give --backend, the same model and the same library versions on every machine",
+            )
+        return BlockWorker(self.blocks, self.names, encoder)
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Encodes shards through an executor.
+
+    Args:
+        blocks: the files; their folder's name must tell one set of inputs from another.
+        spec: the encoder.
+        fingerprint: digest of its fingerprint.
+        executor: whose workers encode.
+    """
+
+    blocks: Blocks
+    spec: EncoderSpec
+    fingerprint: str
+    executor: Executor
+
+    def encode(self, shards: Iterable[tuple[int, Sequence[str]]], progress: Progress) -> None:
+        """Encode every (shard number, texts); the texts of one shard at a time are held in memory."""
+        names = tuple(name for number, texts in shards for name in self._write(number, texts))
+        work = EncodingWork(self.blocks, names, self.spec, self.fingerprint)
+        self.executor.run(range(len(names)), work, progress)
+
+    def _write(self, shard: int, texts: Sequence[str]) -> Iterator[str]:
+        for block, name in enumerate(self.blocks.names(shard, len(texts))):
+            if not self.blocks.texts(name).is_file():
+                start = block * encoding.ENCODED_AT_ONCE
+                column = pa.array(texts[start : start + encoding.ENCODED_AT_ONCE], pa.string())
+                tables.write_parquet(self.blocks.texts(name), pa.table({"text": column}))
+            yield name

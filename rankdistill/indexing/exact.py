@@ -1,0 +1,72 @@
+"""Exact search with numpy: every score is computed. The oracle of the other back ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rankdistill.indexing.arrays import read_array, write_array
+from rankdistill.indexing.base import Ids, Scores, Vectors
+from rankdistill.indexing.documents import named, read_ids, write_ids
+from rankdistill.indexing.topk import top_k
+from rankdistill.indexing.vectors import check_new, check_queries, normalised
+
+VECTORS_FILE = "vectors.npy"
+SCORES_AT_ONCE = 1 << 24
+"""How many scores a block of queries may have in memory (64 MiB of float32)."""
+
+
+class ExactIndex:
+    """Vectors in one array, in memory or mapped from disk.
+
+    Args:
+        dimension: length of a vector.
+        similarity: `cosine` (vectors are normalised on their way in) or `dot`.
+    """
+
+    def __init__(self, dimension: int, similarity: str) -> None:
+        self.dimension = dimension
+        self.similarity = similarity
+        self.ids: list[str] = []
+        self._vectors: Vectors = np.empty((0, dimension), np.float32)
+
+    def add(self, ids: Sequence[str], vectors: Vectors) -> None:
+        """See `Index.add`."""
+        check_new(ids, vectors, self.dimension, self.ids)
+        self._vectors = np.concatenate([self._vectors, self._prepared(vectors)])
+        self.ids.extend(ids)
+
+    def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
+        """See `Index.search`; the result has `min(k, documents)` columns."""
+        check_queries(vectors, self.dimension, k)
+        queries = self._prepared(vectors)
+        width = min(k, len(self.ids))
+        positions = np.empty((len(queries), width), np.int64)
+        best = np.empty((len(queries), width), np.float32)
+        step = max(1, SCORES_AT_ONCE // max(1, len(self.ids)))
+        for start in range(0, len(queries), step):
+            block = slice(start, start + step)
+            scores = queries[block] @ self._vectors.T
+            positions[block] = top_k(scores, k)
+            best[block] = np.take_along_axis(scores, positions[block], axis=1)
+        return named(positions, self.ids), best
+
+    def save(self, folder: Path) -> None:
+        """See `Index.save`."""
+        write_array(folder / VECTORS_FILE, self._vectors)
+        write_ids(folder, self.ids)
+
+    @classmethod
+    def load(cls, folder: Path, similarity: str, mmap: bool = True) -> ExactIndex:
+        """Read what `save` wrote; with `mmap`, vectors stay on disk until they are searched."""
+        vectors = read_array(folder / VECTORS_FILE, mmap)
+        index = cls(vectors.shape[1], similarity)
+        index._vectors = vectors
+        index.ids = read_ids(folder, len(vectors))
+        return index
+
+    def _prepared(self, vectors: Vectors) -> Vectors:
+        vectors = np.asarray(vectors, np.float32)
+        return normalised(vectors) if self.similarity == "cosine" else vectors

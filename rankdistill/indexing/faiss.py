@@ -1,0 +1,310 @@
+"""Search through FAISS, by factory string: `Flat`, `HNSW32`, `IVF256,PQ48np`, ...
+
+Dot products throughout (`METRIC_INNER_PRODUCT`); a cosine space has its vectors normalised on their way in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rankdistill import files
+from rankdistill._extras import require
+from rankdistill.errors import ConfigError, MissingDependencyError, OutputError
+from rankdistill.indexing.base import Ids, Scores, Vectors
+from rankdistill.indexing.documents import named, read_ids, write_ids
+from rankdistill.indexing.topk import Positions, best_first
+from rankdistill.indexing.vectors import check_new, check_queries, normalised
+
+INDEX_FILE = "index.faiss"
+DEFAULT_SEARCH: Mapping[str, Mapping[str, float]] = {
+    "HNSW": {"efSearch": 128},
+    "IVF": {"nprobe": 32},
+    "(IVF": {"quantizer_nprobe": 32},
+}
+"""Search parameters by what the factory string has in it, before or behind whatever else; FAISS's own (16 and 1) find
+too little."""
+
+BOUNDS = {name: (1, inf) for name in ("efSearch", "nprobe", "quantizer_efSearch", "quantizer_nprobe", "k_factor")}
+"""Outside them nothing is found, or FAISS stops in the midst of a search."""
+
+_NAMES = {"k_factor": "k_factor_rf"}
+"""Search parameters that `ParameterSpace` calls by another name."""
+
+_BUILDING = {"efConstruction", "verbose"}
+"""What `ParameterSpace` sets, but no search reads."""
+
+
+class FaissIndex:
+    """A FAISS index with document ids.
+
+    An index with a training stage (IVF, PQ) is trained on the vectors of the first `add`.
+
+    Args:
+        dimension: length of a vector.
+        similarity: `cosine` or `dot`.
+        factory: FAISS factory string.
+        search_parameters: `efSearch`, `nprobe`, `k_factor`, ... on top of `DEFAULT_SEARCH`; they reach the index behind
+            a transform, an `IDMap` or a `Refine`, and the quantizer of an IVF.
+        threads: of `add` and training. HNSW graphs depend on the order in which threads link documents: only 1 gives
+            the same bytes each time.
+
+    Raises:
+        MissingDependencyError: FAISS is not installed, or installed twice.
+        ConfigError: FAISS does not understand the factory string or a search parameter.
+    """
+
+    def __init__(
+        self,
+        dimension: int,
+        similarity: str,
+        factory: str = "Flat",
+        search_parameters: Mapping[str, float] | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.dimension = dimension
+        self.similarity = similarity
+        self.factory = factory
+        self.threads = threads
+        self.ids: list[str] = []
+        self._faiss = import_faiss()
+        try:
+            self._index = self._faiss.index_factory(dimension, factory, self._faiss.METRIC_INNER_PRODUCT)
+        except RuntimeError as error:
+            raise _refused(f"a FAISS factory string for vectors of length {dimension}", factory, error) from error
+        self.set_search_parameters(search_parameters or {})
+
+    @property
+    def native(self) -> Any:
+        """The object of FAISS that is searched, for calls that this class does not have; its row `i` is `ids[i]`."""
+        return self._index
+
+    def set_search_parameters(self, given: Mapping[str, float]) -> None:
+        """Set `efSearch`, `nprobe`, ... for the searches to come; raises ConfigError for one that the index lacks."""
+        for name, value in {**default_search(self.factory), **given}.items():
+            try:
+                if name in _BUILDING:
+                    raise RuntimeError("searches do not read it")
+                self._faiss.ParameterSpace().set_index_parameter(self._index, _NAMES.get(name, name), value)
+            except RuntimeError as error:
+                raise _refused(f"a search parameter of {self.factory}", f"{name}={value}", error) from error
+
+    def add(self, ids: Sequence[str], vectors: Vectors) -> None:
+        """See `Index.add`.
+
+        Raises:
+            ConfigError: there are fewer vectors than the index has centroids to train.
+        """
+        check_new(ids, vectors, self.dimension, self.ids)
+        prepared = self._prepared(vectors)
+        before = self._faiss.omp_get_max_threads()
+        self._faiss.omp_set_num_threads(self.threads)
+        try:
+            if not self._index.is_trained:
+                self._train(prepared)
+            self._append(prepared)
+        finally:
+            self._faiss.omp_set_num_threads(before)
+        self.ids.extend(ids)
+
+    def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
+        """See `Index.search`; the result has `min(k, documents)` columns."""
+        positions, scores = self.find(vectors, k)
+        return named(positions, self.ids), scores
+
+    def find(self, vectors: Vectors, k: int) -> tuple[Positions, Scores]:
+        """As `search`, with positions in `ids`, negative where it found no more."""
+        check_queries(vectors, self.dimension, k)
+        width = min(k, len(self.ids))
+        if width == 0 or len(vectors) == 0:
+            return np.empty((len(vectors), width), np.int64), np.empty((len(vectors), width), np.float32)
+        scores, positions = self._index.search(self._prepared(vectors), width)
+        if positions.min() < 0:
+            scores[positions < 0] = -np.inf
+        return best_first(positions, scores)
+
+    def save(self, folder: Path) -> None:
+        """See `Index.save`."""
+        with files.atomic_path(folder / INDEX_FILE) as temporary:
+            try:
+                self._faiss.write_index(self._index, str(temporary))
+            except RuntimeError as error:
+                raise OutputError(
+                    expected="to write the index",
+                    got=str(error).rpartition(": ")[2],
+                    consequence="the file in flight was not kept; everything finished before it was",
+                    remedy="free some space, or choose another output; then run the command again",
+                ) from error
+        write_ids(folder, self.ids)
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        similarity: str,
+        factory: str,
+        search_parameters: Mapping[str, float] | None = None,
+        mmap: bool = True,
+        gpu: bool = False,
+    ) -> FaissIndex:
+        """Read what `save` wrote; with `mmap`, vectors stay on disk until they are searched.
+
+        Raises:
+            ConfigError: `gpu` is asked for and this FAISS sees none.
+        """
+        faiss = import_faiss()
+        stored = faiss.read_index(str(folder / INDEX_FILE), _mapping_flag(faiss, factory) if mmap and not gpu else 0)
+        index = cls(stored.d, similarity, factory)
+        index._index = stored
+        index.ids = read_ids(folder, stored.ntotal)
+        index.set_search_parameters(search_parameters or {})
+        if gpu:
+            index._index = _on_gpu(faiss, stored)
+        return index
+
+    @property
+    def least_to_train(self) -> int:
+        """How many vectors the first `add` must bring; 0 without a training stage."""
+        return _least_to_train(self._faiss, self._index)
+
+    def require_trainable(self, texts: int) -> None:
+        """Raise ConfigError if `texts` distinct texts are too few to train on."""
+        if texts < self.least_to_train:
+            wanted = f"enough vectors to train {self.factory}, at least {self.least_to_train} that differ"
+            raise _refused(wanted, f"{texts} vectors", RuntimeError("there are no more distinct texts in a shard"))
+
+    def _append(self, vectors: Vectors) -> None:
+        try:
+            if "IDMap" in self.factory:
+                self._index.add_with_ids(vectors, np.arange(len(self.ids), len(self.ids) + len(vectors)))
+            else:
+                self._index.add(vectors)
+        except RuntimeError as error:
+            raise _refused(f"{self.factory} to take vectors", f"{len(vectors)} vectors", error) from error
+
+    def _train(self, vectors: Vectors) -> None:
+        try:
+            self._index.train(vectors)
+        except RuntimeError as error:
+            wanted = f"enough vectors to train {self.factory}"
+            raise _refused(wanted, f"{len(vectors)} vectors", error) from error
+
+    def _prepared(self, vectors: Vectors) -> Vectors:
+        vectors = np.ascontiguousarray(vectors, np.float32)
+        return normalised(vectors) if self.similarity == "cosine" else vectors
+
+
+def default_search(factory: str) -> Mapping[str, float]:
+    """The search parameters of an index of this factory string where none are given."""
+    return {name: value for part, found in DEFAULT_SEARCH.items() if part in factory for name, value in found.items()}
+
+
+def hidden_search(factory: str) -> Mapping[str, float]:
+    """Those of `default_search` that the beginning of the factory string does not give: once these were FAISS's own."""
+    return {
+        name: value
+        for name, value in default_search(factory).items()
+        if not any(factory.startswith(part) and name in found for part, found in DEFAULT_SEARCH.items())
+    }
+
+
+def _least_to_train(faiss: Any, index: Any) -> int:
+    """Vectors that FAISS's training stops without: one a centroid, of every layer."""
+    index = faiss.downcast_index(index)
+    if index.is_trained:
+        return 0
+    if isinstance(index, faiss.IndexPreTransform):
+        chain = [faiss.downcast_VectorTransform(index.chain.at(place)) for place in range(index.chain.size())]
+        rotations = [256 for transform in chain if isinstance(transform, faiss.OPQMatrix)]
+        return max([1, *rotations, _least_to_train(faiss, index.index)])
+    if isinstance(index, faiss.IndexIDMap):
+        return _least_to_train(faiss, index.index)
+    if isinstance(index, faiss.IndexRefine):
+        return max(_least_to_train(faiss, part) for part in (index.base_index, index.refine_index))
+    found = [1]
+    if isinstance(index, faiss.IndexIVF) and isinstance(
+        faiss.downcast_index(index.quantizer), (faiss.IndexFlat, faiss.IndexHNSW, faiss.IndexIVF)
+    ):
+        found.append(index.nlist)
+    if isinstance(index, faiss.IndexHNSW):
+        found.append(_least_to_train(faiss, index.storage))
+    if hasattr(index, "pq"):
+        found.append(index.pq.ksub)
+    return max(int(least) for least in found)
+
+
+def parse_search_parameters(given: Sequence[str]) -> dict[str, float]:
+    """`NAME=VALUE` settings as typed.
+
+    Raises:
+        ConfigError: one is not of that form.
+    """
+    parsed = {}
+    for setting in given:
+        name, _, value = setting.partition("=")
+        try:
+            parsed[name] = float(value)
+        except ValueError as error:
+            raise ConfigError(
+                expected="a search parameter as NAME=VALUE, such as efSearch=256 or nprobe=32",
+                got=repr(setting),
+                consequence="nothing was run",
+                remedy="give a name, an equals sign and a number",
+            ) from error
+    return parsed
+
+
+def import_faiss() -> Any:
+    """The faiss module.
+
+    Raises:
+        MissingDependencyError: it is not installed, or both of the packages that provide it are.
+    """
+    installed = [name for name in ("faiss-cpu", "faiss-gpu") if _has(name)]
+    if len(installed) > 1:
+        raise MissingDependencyError(
+            expected="one of faiss-cpu and faiss-gpu",
+            got="both are installed, and they overwrite each other's files",
+            consequence="nothing was run: which of the two would answer is unknown",
+            remedy="pip uninstall faiss-cpu faiss-gpu, then install the one you want",
+        )
+    return require("faiss", "an index with a FAISS factory string")
+
+
+def _has(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _mapping_flag(faiss: Any, factory: str) -> int:
+    """Inverted lists and flat codes are mapped by two mechanisms that exclude each other."""
+    return int(faiss.IO_FLAG_MMAP if "IVF" in factory else faiss.IO_FLAG_MMAP_IFC)
+
+
+def _on_gpu(faiss: Any, index: Any) -> Any:
+    if faiss.get_num_gpus() == 0:
+        raise ConfigError(
+            expected="a FAISS that sees a GPU",
+            got="none",
+            consequence="nothing was searched",
+            remedy='search on the CPU, or install pip install "rankdistill[gpu]" in place of faiss-cpu',
+        )
+    return faiss.index_cpu_to_all_gpus(index)
+
+
+def _refused(expected: str, got: str, error: RuntimeError) -> ConfigError:
+    return ConfigError(
+        expected=expected,
+        got=f"{got}: {str(error).rpartition(': ')[2]}",
+        consequence="the index was not built or searched",
+        remedy="use a smaller factory (Flat and HNSW32 need no training; IVF64,PQ48 trains 256 centroids a code), "
+        "larger shards, or another parameter",
+    )

@@ -1,0 +1,230 @@
+"""Index folders: loading them, and searching them with text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rankdistill import manifest
+from rankdistill.errors import ConfigError, DataError, ModelReferenceError
+from rankdistill.indexing import registry
+from rankdistill.indexing.arrays import damaged
+from rankdistill.indexing.base import NOTHING, Ids, Scores, Searcher
+from rankdistill.indexing.documents import read_snippets
+from rankdistill.indexing.kinds import DENSE, KINDS, TEXT, Kind, Queries
+from rankdistill.indexing.sharded import ShardedIndex
+
+
+class Hit(NamedTuple):
+    """A document found; `score` is a cosine, a dot product or BM25's, as the index's space says."""
+
+    doc_id: str
+    score: float
+
+
+@dataclass(frozen=True)
+class StoredIndex:
+    """A finished index folder, loaded; a `Searcher`.
+
+    Args:
+        folder: where it lies.
+        searcher: the index itself, or its shards together.
+        made: its manifest.
+        searched_with: search parameters in place of those that the manifest keeps.
+    """
+
+    folder: Path
+    searcher: Searcher[Any]
+    made: manifest.Manifest
+    searched_with: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> list[str]:
+        """The document ids in insertion order."""
+        return self.searcher.ids
+
+    @property
+    def kind(self) -> Kind:
+        """What is searched: dense vectors, sparse ones, or texts."""
+        return _kind(self.made)
+
+    @property
+    def factory(self) -> str:
+        """The back end's name, or the FAISS factory string."""
+        return str(self.made.parameters["factory"])
+
+    @property
+    def space(self) -> Any:
+        """The `AnySpace` of its documents: a query model must have the same, or be aligned with it."""
+        return self.kind.space(**self.made.parameters["space"])
+
+    @property
+    def model(self) -> str | None:
+        """Reference of the model that it was built with; None for an index of texts."""
+        found: str | None = self.made.parameters["model"]
+        return found
+
+    @property
+    def max_length(self) -> int | None:
+        """Tokens a text when it was built; None means the model's own."""
+        found: int | None = self.made.parameters["max_length"]
+        return found
+
+    @property
+    def search_effects(self) -> dict[str, Any]:
+        """What decides its searches beside what it was built from, for the identity of their results."""
+        return {**registry.search_effects(_settings(self.made, self.searched_with)), **self.searched_with}
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, without the snippets."""
+        return sum((self.folder / name).stat().st_size for name in self.made.outputs if "snippets" not in name)
+
+    def open_query_encoder(
+        self, model: str | None = None, backend: str = "auto", max_length: int | None = None
+    ) -> Queries:
+        """The encoder of queries: the index's own model, or the model or bundle `model`.
+
+        Raises:
+            ConfigError: a model for an index of texts.
+            ModelReferenceError: there is no such model; the index keeps a path as it was written when it was built.
+        """
+        if model is not None and self.kind is TEXT:
+            raise ConfigError(
+                expected=f"no model: {self.folder} holds texts, which {self.factory!r} compares by their words",
+                got=repr(model),
+                consequence="nothing was searched",
+                remedy="leave the model out",
+            )
+        try:
+            return self.kind.open_queries(model or self.model, backend, max_length, self.space)
+        except ModelReferenceError as error:
+            if model is not None:
+                raise
+            raise ModelReferenceError(
+                expected=f"the model that {self.folder} was built with, under the name that it had then",
+                got=error.got,
+                consequence="nothing was searched",
+                remedy=f"name the model where it is now (--model), or search where the index was built; {error.remedy}",
+            ) from error
+
+    def search(self, queries: Any, k: int) -> tuple[Ids, Scores]:
+        """See `Searcher.search`."""
+        return self.searcher.search(queries, k)
+
+    def search_texts(self, queries: Sequence[str], k: int, encoder: Any) -> list[list[Hit]]:
+        """The best `k` documents for each query, best first.
+
+        Args:
+            queries: any number of texts.
+            k: documents a query.
+            encoder: of the queries, as `open_query_encoder` gives it.
+
+        Raises:
+            SpaceMismatchError: `encoder` embeds into another space.
+        """
+        self.kind.require(self.space, encoder.query_spaces, False)
+        ids, scores = self.search(encoder.encode_queries(queries), k)
+        return [
+            [Hit(doc_id, float(score)) for doc_id, score in zip(*row, strict=True) if doc_id != NOTHING]
+            for row in zip(ids, scores, strict=True)
+        ]
+
+    def snippets(self, ids: Sequence[str]) -> dict[str, str]:
+        """The beginnings of the documents `ids`, where the index keeps them."""
+        shards = sorted(self.folder.glob("shard-*"))
+        return {doc_id: text for shard in shards for doc_id, text in read_snippets(shard, ids).items()}
+
+
+def load(
+    path: str | Path,
+    mmap: bool = True,
+    *,
+    gpu: bool = False,
+    search_parameters: Mapping[str, float] | None = None,
+) -> StoredIndex:
+    """Load an index folder.
+
+    Args:
+        path: the folder.
+        mmap: leave vectors on disk until they are searched, where the back end can.
+        gpu: search FAISS indexes on all GPUs; needs faiss-gpu.
+        search_parameters: `efSearch`, `nprobe`, ... on top of those that the index was built with.
+
+    Raises:
+        DataError: the folder is absent, unfinished, damaged or no index, or of a kind that this version does not know.
+        ConfigError: the back end has no such search parameter.
+    """
+    folder = Path(path)
+    made = manifest.expect(folder, "index", "index")
+    _require_files(folder, made)
+    settings = _settings(made, search_parameters or {})
+    registry.require_known(settings)
+    shards: list[Searcher[Any]] = [
+        registry.load(shard, settings, mmap, gpu) for shard in sorted(folder.glob("shard-*"))
+    ]
+    kept = made.parameters["search_parameters"]
+    other = {name: value for name, value in (search_parameters or {}).items() if kept.get(name) != value}
+    return StoredIndex(folder, shards[0] if len(shards) == 1 else ShardedIndex(shards), made, other)
+
+
+def _settings(made: manifest.Manifest, search_parameters: Mapping[str, float]) -> registry.IndexSettings:
+    """The settings that a manifest keeps, with these search parameters on top."""
+    space = _kind(made).space(**made.parameters["space"])
+    return registry.IndexSettings(
+        space.dimension,
+        space.similarity,
+        made.parameters["factory"],
+        {**made.parameters["search_parameters"], **search_parameters},
+        made.parameters.get("build_parameters", {}),
+        _kind(made).name,
+    )
+
+
+def _require_files(folder: Path, made: manifest.Manifest) -> None:
+    """Raise DataError if a file is gone; without this, a shard that is gone would only mean fewer documents."""
+    gone = sorted(name for name in made.outputs if not (folder / name).is_file())
+    if gone:
+        raise damaged(f"the {len(made.outputs)} files of the index in {folder}", f"{len(gone)} are gone, as {gone[0]}")
+
+
+def _kind(made: manifest.Manifest) -> Kind:
+    """The kind of index that a manifest describes; those that do not say it are dense."""
+    name = made.parameters.get("kind", DENSE.name)
+    if name not in KINDS:
+        raise DataError(
+            expected=f"an index of a known kind: {', '.join(KINDS)}",
+            got=repr(name),
+            consequence="the index was not loaded",
+            remedy="use the rankdistill that wrote it, or build the index again",
+        )
+    return KINDS[name]
+
+
+def search(
+    path: str | Path,
+    queries: Sequence[str],
+    k: int = 10,
+    *,
+    model: str | None = None,
+    backend: str = "auto",
+    search_parameters: Mapping[str, float] | None = None,
+) -> list[list[Hit]]:
+    """Search the index folder `path` with texts.
+
+    Args:
+        path: the folder.
+        queries: any number of texts.
+        k: documents a query.
+        model: of the queries: the index's own, a student aligned with it, or a bundle; the index's own unless given.
+        backend: of `TextEncoder`.
+        search_parameters: see `load`.
+
+    Raises:
+        SpaceMismatchError: `model` embeds into another space than the index's.
+        ConfigError: a model for an index of texts, or an unknown search parameter.
+    """
+    index = load(path, search_parameters=search_parameters)
+    return index.search_texts(queries, k, index.open_query_encoder(model, backend))

@@ -1,0 +1,81 @@
+"""Exact sparse search with scipy: every score above 0 is computed. The oracle of the other sparse back ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rankdistill.indexing.arrays import read_array, write_array
+from rankdistill.indexing.base import Ids, Scores
+from rankdistill.indexing.documents import named, read_ids, write_ids
+from rankdistill.indexing.sparse.base import SparseVectors, check_new, check_queries
+from rankdistill.mining.top_k import top_indices
+
+WEIGHTS_FILE, DOCUMENTS_FILE, STARTS_FILE = "weights.npy", "documents.npy", "starts.npy"
+"""Postings of term t: `documents[starts[t]:starts[t + 1]]`, and their weights."""
+
+QUERIES_AT_ONCE = 256
+
+
+class ExactSparseIndex:
+    """Posting lists, `[vocabulary, documents]` in compressed sparse rows, in memory or mapped from disk.
+
+    Args:
+        dimension: terms in the vocabulary.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        from scipy.sparse import csr_array
+
+        self.dimension = dimension
+        self.ids: list[str] = []
+        self._postings = csr_array((dimension, 0), dtype=np.float32)
+
+    def add(self, ids: Sequence[str], vectors: SparseVectors) -> None:
+        """See `Index.add`."""
+        from scipy.sparse import csr_array, hstack
+
+        check_new(ids, vectors, self.dimension, self.ids)
+        self._postings = csr_array(hstack([self._postings, vectors.astype(np.float32).T], format="csr"))
+        self._postings.eliminate_zeros()
+        self.ids.extend(ids)
+
+    def search(self, vectors: SparseVectors, k: int) -> tuple[Ids, Scores]:
+        """See `Index.search`; the result has `min(k, documents)` columns."""
+        check_queries(vectors, self.dimension, k)
+        width = min(k, len(self.ids))
+        positions = np.full((vectors.shape[0], width), -1, np.int64)
+        best = np.full((vectors.shape[0], width), -np.inf, np.float32)
+        for start in range(0, vectors.shape[0], QUERIES_AT_ONCE):
+            scores = vectors[start : start + QUERIES_AT_ONCE].astype(np.float32) @ self._postings
+            scores.sort_indices()
+            for row in range(scores.shape[0]):
+                found = slice(scores.indptr[row], scores.indptr[row + 1])
+                documents, values = scores.indices[found], scores.data[found]
+                documents, values = documents[values > 0], values[values > 0]
+                order = top_indices(values, k)
+                positions[start + row, : len(order)] = documents[order]
+                best[start + row, : len(order)] = values[order]
+        return named(positions, self.ids), best
+
+    def save(self, folder: Path) -> None:
+        """See `Index.save`."""
+        write_array(folder / WEIGHTS_FILE, self._postings.data)
+        write_array(folder / DOCUMENTS_FILE, self._postings.indices.astype(np.int32))
+        write_array(folder / STARTS_FILE, self._postings.indptr.astype(np.int64))
+        write_ids(folder, self.ids)
+
+    @classmethod
+    def load(cls, folder: Path, dimension: int, mmap: bool = True) -> ExactSparseIndex:
+        """Read what `save` wrote; with `mmap`, postings stay on disk until they are searched."""
+        from scipy.sparse import csr_array
+
+        weights, documents, starts = (
+            read_array(folder / name, mmap) for name in (WEIGHTS_FILE, DOCUMENTS_FILE, STARTS_FILE)
+        )
+        index = cls(dimension)
+        index.ids = read_ids(folder, None)
+        index._postings = csr_array((weights, documents, starts), shape=(dimension, len(index.ids)), copy=False)
+        return index
