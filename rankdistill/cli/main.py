@@ -68,8 +68,9 @@ def build_app() -> typer.Typer:
 def main() -> None:
     """Run the command line; errors of ours print without a traceback and exit with 1, Ctrl-C with 130."""
     from rankdistill import files
-    from rankdistill.cli.console import err
+    from rankdistill.cli.console import err, show_log
 
+    show_log()
     try:
         with files.output_errors(Path()):
             build_app()()

@@ -29,9 +29,10 @@ from rankdistill.training.inputs import Inputs, ScoreSource
 from rankdistill.training.known_positives import KnownPositives
 
 if TYPE_CHECKING:
+    from rankdistill.progress import Progress
     from rankdistill.training.objectives import Objective
     from rankdistill.training.sparsity import Sparsity
-    from rankdistill.training.student_trainer import Evaluation, Progress, StudentTrainer
+    from rankdistill.training.student_trainer import Evaluation, StudentTrainer
     from rankdistill.training.types.base import StudentType
     from rankdistill.training.types.batch import Penalty, Side
 

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
+from rankdistill.progress import Progress
 from rankdistill.teachers.teaching.clipping import ClippingCount
 from rankdistill.training import checkpoints
 from rankdistill.training.precision import resolve_precision
@@ -21,9 +22,6 @@ from rankdistill.training.settings import RunSettings
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-Progress = Callable[[int], object]
-"""Called with the number of steps just done."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from rankdistill.data.positives import Positives
+from rankdistill.progress import Progress
 from rankdistill.training import checkpoints, student_trainer
 from rankdistill.training.activity import ActivityLog
 from rankdistill.training.config import TrainConfig
@@ -17,7 +18,7 @@ from rankdistill.training.labelling import LabellingCollator
 from rankdistill.training.objectives import Objective
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.sparsity import RegulariserWarmUp
-from rankdistill.training.student_trainer import Evaluation, Progress, Rates, StudentTrainer
+from rankdistill.training.student_trainer import Evaluation, Rates, StudentTrainer
 from rankdistill.training.types.base import StudentType
 
 

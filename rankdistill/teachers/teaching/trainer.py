@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,10 @@ from torch.utils.data import DataLoader, SequentialSampler
 from transformers import PrinterCallback, TrainerCallback
 
 from rankdistill.inference.precision import bf16_is_faster
+from rankdistill.progress import Progress
 from rankdistill.teachers.teaching import objective
 from rankdistill.teachers.teaching.clipping import ClippingCount
 from rankdistill.teachers.teaching.config import TeachConfig
-
-Progress = Callable[[int], None]
-"""Called with the number of queries done since the last call."""
 
 
 class TeacherTrainer(CrossEncoderTrainer):
