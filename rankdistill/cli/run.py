@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from rankdistill.cli import console
-
-if TYPE_CHECKING:
-    from rankdistill.evaluation.results import Results
-    from rankdistill.progress import Progress
-    from rankdistill.recipe.steps import Step
+from rankdistill.cli.options import Json
 
 
 def run(
@@ -21,8 +17,10 @@ def run(
         list[str] | None, typer.Option("--set", help="Change a setting: train.steps=200. Repeatable.")
     ] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of recipes and stop.")] = False,
+    json: Json = False,
 ) -> None:
     """Run what is stale of a recipe, and report. After an interruption the same command goes on."""
+    import rankdistill
     from rankdistill.recipe import loading
 
     if schema:
@@ -30,42 +28,4 @@ def run(
         return
     if recipe is None:
         raise typer.BadParameter("name a recipe, such as recipes/quickstart.yaml")
-    experiment = loading.load(recipe, set_ or [])
-    ran: list[Step] = []
-    with console.steps() as on_step:
-        from rankdistill.recipe.parts import REPORT_FILE
-        from rankdistill.recipe.run import run as run_recipe
-
-        def begin(step: Step) -> Progress:
-            ran.append(step)
-            return on_step(step)
-
-        every = run_recipe(experiment, begin, console.command())
-    _note_clipping(ran)
-    console.out.print(f"{experiment.folder / REPORT_FILE}", highlight=False, soft_wrap=True)
-    _show(every)
-
-
-def _note_clipping(ran: list[Step]) -> None:
-    """Of the steps that were run just now, the trainings whose gradients were mostly clipped."""
-    import json
-
-    from rankdistill.training.artefact import LOG_FILE
-
-    for step in ran:
-        path = step.folder / LOG_FILE
-        if path.is_file():
-            log = json.loads(path.read_text(encoding="utf-8"))
-            console.note_clipping(log, "see clipped_steps in its training_log.json", step.name)
-
-
-def _show(every: list[Results]) -> None:
-    from rankdistill.cli.tables import show
-    from rankdistill.evaluation import report
-
-    for results in every:
-        show(
-            f"differences to {results.comparisons[0].baseline}, {results.split}",
-            *report.comparison_rows(results, "ndcg_at_10"),
-        )
-        show(f"{results.data}, {results.split}, {results.queries} queries", *report.system_rows(results))
+    console.show(rankdistill.run(recipe, set_ or [], progress=True, command=console.command()), json)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
-from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest
 from rankdistill.data.beir import LEFT_OUT
 from rankdistill.data.identical_ids import known_rule
-from rankdistill.progress import Progress
+from rankdistill.notes import note
+from rankdistill.progress import Reporter
 from rankdistill.recipe.parts import SourcePart
 from rankdistill.recipe.steps import Step, Workspace, present
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from rankdistill.data import Dataset
 
 PYDOCS = "pydocs"
-
-logger = getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Collection:
             from rankdistill.data.pydocs import DEFAULT_PACKAGES
 
             settings["packages"] = _versions(DEFAULT_PACKAGES)
-        return self.workspace.step(self.name, "documents", settings, [], self._make)
+        return self.workspace.step(self.name, settings, [], self._make)
 
     @property
     def needs(self) -> list[Step]:
@@ -68,8 +66,8 @@ class Collection:
         mode: data.Mode = "lenient" if self.part.lenient else "strict"
         found = data.load(self.folder, mode, self.part.ignore_identical_ids)
         for split in found.splits:
-            for note in found.notes(split):
-                logger.warning("%s: %s", found.path, note)
+            for line in found.notes(split):
+                note(f"{found.path}: {line}")
         return found
 
     def identity(self) -> dict[str, Any]:
@@ -106,13 +104,14 @@ class Collection:
         """What identifies that which systems are measured on: also how many judged documents the corpus lacks."""
         return self.split_identity(split) | ({} if self.step else self.dataset.decisive(split))
 
-    def _make(self, out: Path, progress: Progress) -> None:
+    def _make(self, out: Path, reporter: Reporter) -> None:
         from rankdistill.data import pydocs, sources
 
-        if self.part.source == PYDOCS:
-            pydocs.build(out, limit=self.part.limit, command=self.workspace.command)
-        else:
-            sources.fetch(self.part.source, out, command=self.workspace.command)
+        with reporter.stage(self.name, "documents"):
+            if self.part.source == PYDOCS:
+                pydocs.build(out, limit=self.part.limit, command=self.workspace.command)
+            else:
+                sources.fetch(self.part.source, out, command=self.workspace.command)
 
 
 def _named_elsewhere(dataset: Dataset, split: str) -> list[list[str]]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rankdistill import files
-from rankdistill.indexing import registry
-from rankdistill.progress import Progress
+from rankdistill.display import Shown, Table
+from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.recipe.leaf.run import LeafRun
 from rankdistill.recipe.leaf.schema import LeafRecipe
+from rankdistill.recipe.loading import load, parse
+from rankdistill.recipe.parts import REPORT_FILE
 from rankdistill.recipe.scores.run import ScoresRun
 from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.recipe.steps import Step, execute
+from rankdistill.verbs.arguments import Place, place_of
+from rankdistill.verbs.contract import verb
+from rankdistill.verbs.index import require_factory
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from rankdistill.evaluation.results import Results
 
 
@@ -30,6 +38,56 @@ class Run(Protocol):
         ...
 
 
+class Reports(Shown):
+    """What a run ends with: the results of each test split, in the recipe's order.
+
+    Args:
+        folder: the run's.
+        results: of the splits, compared with the student before training or, where students learn from embeddings, with
+            their teacher.
+    """
+
+    def __init__(self, folder: Path, results: Sequence[Results]) -> None:
+        self.path, self.results = folder, list(results)
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __iter__(self) -> Iterator[Results]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __getitem__(self, place: int) -> Results:
+        return self.results[place]
+
+    def __repr__(self) -> str:
+        splits = ", ".join(f"{one.data} {one.split}" for one in self.results)
+        return f"Reports({str(self.path)!r}: {splits})"
+
+    def tables(self) -> list[Table]:
+        """Those of each split."""
+        return [table for one in self.results for table in one.tables()]
+
+    def lines(self) -> list[str]:
+        """Where the report lies."""
+        return [str(self.path / REPORT_FILE)]
+
+    def to_polars(self) -> pl.DataFrame:
+        """The comparisons of every split, with columns `data` and `split`."""
+        import polars as pl
+
+        return pl.concat(
+            [one.to_polars().with_columns(data=pl.lit(one.data), split=pl.lit(one.split)) for one in self.results],
+            how="diagonal_relaxed",
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The folder, and the results of each split."""
+        return {"run": str(self.path), "results": [one.to_json() for one in self.results]}
+
+
 def plan(recipe: Recipe | LeafRecipe, command: str = "") -> Run:
     """The run of a recipe; nothing is done yet."""
     if isinstance(recipe, LeafRecipe):
@@ -37,28 +95,43 @@ def plan(recipe: Recipe | LeafRecipe, command: str = "") -> Run:
     return ScoresRun(recipe, command)
 
 
-def run(recipe: Recipe | LeafRecipe, on_step: Callable[[Step], Progress], command: str = "") -> list[Results]:
-    """Do what is stale, and write `results.json` and `report.html` into the recipe's folder.
+@verb
+def run(
+    recipe: Place | Mapping[str, Any] | Recipe | LeafRecipe,
+    overrides: Sequence[str] = (),
+    *,
+    progress: ProgressLike = False,
+    command: str = "",
+) -> Reports:
+    """Do what is stale of a recipe, and write `results.json` and `report.html` into its folder.
 
     Killed at any instant, it takes up where it was. The results of a second and later test split lie in a folder of
     their own in the recipe's.
 
     Args:
-        recipe: the experiment.
-        on_step: called before each step that runs; gives its progress callback.
+        recipe: a YAML file, the name of a recipe that comes with the package (`quickstart`), its settings, or a recipe
+            that was read.
+        overrides: changes such as `train.steps=200`.
+        progress: True tells on standard error; or a function that takes the number of units just done.
         command: the command line, for manifests and the report.
 
-    Returns:
-        The results of each test split, compared with the student before training or, where students learn from
-        embeddings, with their teacher.
-
     Raises:
-        ConfigError: an index factory that nothing understands, before anything is done.
+        ConfigError: an invalid recipe; an index factory that nothing understands, before anything is done.
         LockedError: another process runs in the same folder.
         RankdistillError: whatever a step raises.
     """
-    registry.require_factory(recipe.index.factory, recipe.index.search_parameters)
-    planned = plan(recipe, command)
-    with files.exclusive(recipe.folder):
-        execute(planned.steps(), on_step)
-        return planned.report()
+    chosen = read(recipe, overrides)
+    require_factory(chosen.index.factory, chosen.index.search_parameters)
+    planned = plan(chosen, command)
+    with files.exclusive(chosen.folder):
+        execute(planned.steps(), reporter_of(progress))
+        return Reports(chosen.folder, planned.report())
+
+
+def read(recipe: Place | Mapping[str, Any] | Recipe | LeafRecipe, overrides: Sequence[str] = ()) -> Recipe | LeafRecipe:
+    """The recipe that this means, changed by `overrides`; see `run`."""
+    if isinstance(recipe, Recipe | LeafRecipe):
+        return parse(recipe.model_dump(exclude_unset=True), recipe.name, overrides) if overrides else recipe
+    if isinstance(recipe, Mapping):
+        return parse(recipe, "the settings given", overrides)
+    return load(place_of(recipe), overrides)

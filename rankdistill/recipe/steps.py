@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill import files, manifest
-from rankdistill.progress import Progress
+from rankdistill.progress import Named, Reporter
 
 TIMES_FILE = "times.json"
 
-Work = Callable[[Path, Progress], object]
-"""Does a step: gets the folder to write and what to call with the number of units done. Resumes by itself."""
+Work = Callable[[Path, Reporter], object]
+"""Does a step: gets the folder to write and whom to tell how far it is. Resumes by itself."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,17 @@ class Step:
 
     Args:
         name: what tables call it; unique in the run.
-        unit: what its progress counts: `pairs`, `steps`, `texts`.
         settings: everything that decides its result, as JSON values.
         needs: the steps whose results it reads.
         work: does it.
         root: the run's folder.
-        total: how many units it will do, asked just before it starts; None where that is not known.
     """
 
     name: str
-    unit: str
     settings: Mapping[str, Any]
     needs: Sequence[Step]
     work: Work
     root: Path = field(repr=False)
-    total: Callable[[], int | None] = field(default=lambda: None, repr=False)
 
     @property
     def key(self) -> str:
@@ -78,17 +74,9 @@ class Workspace:
     root: Path
     command: str = ""
 
-    def step(
-        self,
-        name: str,
-        unit: str,
-        settings: Mapping[str, Any],
-        needs: Sequence[Step],
-        work: Work,
-        total: Callable[[], int | None] = lambda: None,
-    ) -> Step:
+    def step(self, name: str, settings: Mapping[str, Any], needs: Sequence[Step], work: Work) -> Step:
         """A step of this run; see `Step`."""
-        return Step(name, unit, settings, needs, work, self.root, total)
+        return Step(name, settings, needs, work, self.root)
 
 
 def present(step: Step | None) -> list[Step]:
@@ -117,12 +105,12 @@ class Times:
         return self.read().get(step.folder.name)
 
 
-def execute(steps: Sequence[Step], on_step: Callable[[Step], Progress]) -> list[Step]:
+def execute(steps: Sequence[Step], reporter: Reporter) -> list[Step]:
     """Run the steps that are not done, in order; returns those that ran.
 
     Args:
         steps: in an order in which every step follows those it needs.
-        on_step: called before a step; gives its progress callback.
+        reporter: is told how far each is, under its name.
     """
     ran = []
     for step in steps:
@@ -130,7 +118,7 @@ def execute(steps: Sequence[Step], on_step: Callable[[Step], Progress]) -> list[
             continue
         times, started = Times(step.root), time.perf_counter()
         try:
-            step.work(step.folder, on_step(step))
+            step.work(step.folder, Named(reporter, step.name))
         finally:
             times.add(step, time.perf_counter() - started)
         ran.append(step)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill import models
-from rankdistill.progress import Progress
+from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.leaf.schema import STATIC, LeafRecipe
 from rankdistill.recipe.parts import slug
@@ -96,7 +96,7 @@ class LeafExperiment:
             "judged": [collection.identity() for collection in self.judged],
         }
         needs = [step for collection in self.collections.values() for step in collection.needs]
-        return self.workspace.step("embeddings", "texts", settings, needs, self._embed)
+        return self.workspace.step("embeddings", settings, needs, self._embed)
 
     def student(self, name: str) -> Step:
         """Trains one student, of those in `LeafRecipe.trainings`."""
@@ -112,37 +112,40 @@ class LeafExperiment:
         }
         needs = [self.embeddings, *(step for collection in watched.values() for step in collection.needs)]
 
-        def work(out: Path, progress: Progress) -> None:
-            from rankdistill.stores.embeddings.reader import EmbeddingStore
-            from rankdistill.training.alignment.dev_sets import Dev
-            from rankdistill.training.alignment.run import align
+        def work(out: Path, reporter: Reporter) -> None:
+            from rankdistill.verbs.train import train
 
-            dev = [Dev(found.dataset, self.recipe.data[data].dev or "") for data, found in watched.items()]
-            store = EmbeddingStore(self.embeddings.folder)
-            align(store, part.model, out, config, dev=dev, progress=progress, command=self.command)
+            train(
+                [found.dataset for found in watched.values()],
+                self.embeddings.folder,
+                part.model,
+                out,
+                dev_split=[self.recipe.data[data].dev or "" for data in watched],
+                config=config,
+                progress=reporter,
+                command=self.command,
+            )
 
-        return self.workspace.step(f"student-{slug(name)}", "steps", settings, needs, work, lambda: config.steps)
+        return self.workspace.step(f"student-{slug(name)}", settings, needs, work)
 
     def bundle(self, name: str) -> Step:
         """Packs one student with its teacher."""
         student = self.student(name)
         settings = self.recipe.bundle.model_dump(exclude={"make"}) | {"teacher": self.teacher_hash}
 
-        def work(out: Path, progress: Progress) -> None:
-            from rankdistill.bundles.making import bundle
+        def work(out: Path, reporter: Reporter) -> None:
+            from rankdistill.verbs.bundle import bundle
 
-            part = self.recipe.bundle
             bundle(
-                str(student.folder),
+                student.folder,
                 self.recipe.teacher.model,
                 out,
-                include_document_model=part.include_document_model,
-                onnx=part.onnx,
-                router=part.router,
+                **self.recipe.bundle.model_dump(exclude={"make"}),
+                progress=reporter,
                 command=self.command,
             )
 
-        return self.workspace.step(f"bundle-{slug(name)}", "files", settings, [student], work)
+        return self.workspace.step(f"bundle-{slug(name)}", settings, [student], work)
 
     def teacher_index(self, data: str) -> Step:
         """Indexes a collection with the teacher: what students search in asymmetric mode."""
@@ -156,46 +159,28 @@ class LeafExperiment:
     def _index(self, data: str, tower: str, model: str, needs: list[Step], settings: dict[str, Any]) -> Step:
         collection, part = self.collections[data], self.recipe.index
 
-        def work(out: Path, progress: Progress) -> None:
-            from rankdistill.indexing import build
+        def work(out: Path, reporter: Reporter) -> None:
+            from rankdistill.verbs.index import index
 
-            build(
-                collection.dataset,
-                model,
-                out,
-                part.factory,
-                part.shard_size,
-                search_parameters=part.search_parameters,
-                command=self.command,
-                progress=progress,
-            )
+            index(collection.dataset, model, out, recipe=part, progress=reporter, command=self.command)
 
         known = part.model_dump() | collection.identity() | settings
         steps = [*collection.needs, *needs]
         name = f"index-{slug(data)}-{tower}"
-        return self.workspace.step(name, "texts", known, steps, work, lambda: len(collection.dataset.doc_ids))
+        return self.workspace.step(name, known, steps, work)
 
-    def _embed(self, out: Path, progress: Progress) -> None:
-        from rankdistill.stores.embeddings.asking import Asked
-        from rankdistill.stores.embeddings.embedding import embed
+    def _embed(self, out: Path, reporter: Reporter) -> None:
+        from rankdistill.verbs.embed import embed
 
         part, teacher = self.recipe.texts, self.recipe.teacher
         embed(
             [collection.dataset for collection in self.embedded],
-            Asked(
-                teacher.model,
-                teacher.backend,
-                teacher.max_length,
-                {"query": teacher.query_prompt, "document": teacher.document_prompt},
-                teacher.dtype,
-            ),
+            teacher.model,
             out,
             texts=part.files,
-            query_split=part.query_split,
-            titles=part.titles,
-            sentences=part.sentences,
-            limit=part.limit,
+            **part.model_dump(exclude={"files"}),
+            **teacher.model_dump(exclude={"model"}),
             judged=[collection.dataset for collection in self.judged],
-            progress=progress,
+            progress=reporter,
             command=self.command,
         )

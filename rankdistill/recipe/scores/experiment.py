@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import models, tables
 from rankdistill.data.beir import LEFT_OUT
-from rankdistill.progress import Progress
+from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.schema import Recipe
@@ -69,7 +69,7 @@ class Experiment:
     def candidates(self) -> Step:
         """Mines candidates for the training queries."""
         settings = self.recipe.mine.decisive() | self.collection.split_identity(self.recipe.data.train)
-        return self.workspace.step("candidates", "texts", settings, self.collection.needs, self._mine)
+        return self.workspace.step("candidates", settings, self.collection.needs, self._mine)
 
     @cached_property
     def teacher(self) -> Step | None:
@@ -82,7 +82,7 @@ class Experiment:
             "base": models.resolve(part.base).weights_hash,
         }
         settings |= self.collection.split_identity(self.recipe.data.train) | self._labels_elsewhere
-        return self.workspace.step("teacher", "steps", settings, [self.candidates], self._teach)
+        return self.workspace.step("teacher", settings, [self.candidates], self._teach)
 
     @cached_property
     def scores(self) -> Step:
@@ -92,7 +92,7 @@ class Experiment:
         if part.model:
             settings["teacher"] = models.resolve(part.model).weights_hash
         needs = [self.candidates, *present(self.teacher)]
-        return self.workspace.step("scores", "pairs", settings, needs, self._score, self._pairs)
+        return self.workspace.step("scores", settings, needs, self._score)
 
     @cached_property
     def initial(self) -> Step | None:
@@ -106,7 +106,7 @@ class Experiment:
         }
         if self.recipe.initial_type in SPARSE_TYPES:
             settings["head"] = True
-        return self.workspace.step("initial", "steps", settings, [], self._inherit)
+        return self.workspace.step("initial", settings, [], self._inherit)
 
     @cached_property
     def _type_of_model(self) -> TypeName:
@@ -137,24 +137,22 @@ class Experiment:
             settings |= self._left_out(self.recipe.data.dev)
         needs = [self.scores, *present(self.initial)]
 
-        def work(out: Path, progress: Progress) -> None:
-            from rankdistill.stores.reader import ScoreStore
-            from rankdistill.training.run import train
+        def work(out: Path, reporter: Reporter) -> None:
+            from rankdistill.verbs.train import train
 
-            store = ScoreStore(self.scores.folder)
             train(
                 self.dataset,
-                store,
+                self.scores.folder,
                 self.initial_model,
                 out,
-                config,
                 split=self.recipe.data.train,
                 dev_split=self.recipe.data.dev,
-                progress=progress,
+                config=config,
+                progress=reporter,
                 command=self.command,
             )
 
-        return self.workspace.step(f"student-{slug(training)}", "steps", settings, needs, work, lambda: config.steps)
+        return self.workspace.step(f"student-{slug(training)}", settings, needs, work)
 
     def _left_out(self, split: str) -> dict[str, int]:
         """What is left out of the dev split's rankings, as an identity has it."""
@@ -183,105 +181,79 @@ class Experiment:
     ) -> Step:
         part = self.recipe.index
 
-        def work(out: Path, progress: Progress) -> None:
-            from rankdistill.indexing import build
+        def work(out: Path, reporter: Reporter) -> None:
             from rankdistill.training.types import of_model
+            from rankdistill.verbs.index import index
 
             # A bare masked language model may be a dense student or SPLADE; as training sees it, so is it indexed.
             is_dense = (type_ or of_model(model)) == "dense"
-            build(
+            index(
                 self.dataset,
                 model,
                 out,
-                part.factory,
-                part.shard_size,
+                recipe=part,
                 kind="dense" if is_dense else None,
-                search_parameters=part.search_parameters,
+                progress=reporter,
                 command=self.command,
-                progress=progress,
             )
 
         settings = part.model_dump() | dict(settings)
-        return self.workspace.step(f"index-{name}", "texts", settings, needs, work, lambda: len(self.dataset.doc_ids))
+        return self.workspace.step(f"index-{name}", settings, needs, work)
 
     @property
     def teacher_model(self) -> str:
         """Reference of the teacher."""
         return self.recipe.teacher.model or str(self.teacher.folder if self.teacher else "")
 
-    def _pairs(self) -> int:
-        """Unique pairs among the candidates."""
-        import polars as pl
-
-        rows = pl.scan_parquet(self.candidates.folder / tables.CANDIDATES_FILE).select("query_id", "doc_id").unique()
-        return int(rows.select(pl.len()).collect().item())
-
     def teacher_settings(self) -> dict[str, Any]:
         """How the teacher is loaded."""
         part = self.recipe.score
         return {"kind": self.recipe.teacher.kind, "backend": part.backend, "max_length": part.max_length}
 
-    def _mine(self, out: Path, progress: Progress) -> None:
-        from rankdistill.mining import candidates
+    def _mine(self, out: Path, reporter: Reporter) -> None:
+        from rankdistill.verbs.mine import mine
 
-        part = self.recipe.mine
-        choice = part.choice()
-        candidates.build(
-            out,
+        mine(
             self.dataset,
-            self.recipe.data.train,
-            part.opened(),
-            part.depth,
-            window=choice.window,
-            windows=choice.windows,
-            fusion=choice.fusion,
-            limit_queries=part.limit_queries,
+            out,
+            split=self.recipe.data.train,
+            **self.recipe.mine.model_dump(),
+            progress=reporter,
             command=self.command,
-            progress=progress,
         )
 
-    def _teach(self, out: Path, progress: Progress) -> None:
-        from rankdistill.teachers.teach import teach
+    def _teach(self, out: Path, reporter: Reporter) -> None:
+        from rankdistill.verbs.teach import teach
 
         part = self.recipe.teacher
         teach(
             self.dataset,
-            self.recipe.data.train,
             self.candidates.folder,
             part.base,
             out,
-            part.teach,
+            split=self.recipe.data.train,
+            config=part.teach,
+            progress=reporter,
             command=self.command,
-            progress=progress,
         )
 
-    def _score(self, out: Path, progress: Progress) -> None:
-        from rankdistill import tables, teachers
-        from rankdistill.evaluation.measures import ndcg_at_10
-        from rankdistill.stores.calibration import calibration_pairs
-        from rankdistill.stores.fidelity import FidelityCheck
-        from rankdistill.stores.layout import Layout
-        from rankdistill.stores.writer import ScoreWriter
+    def _score(self, out: Path, reporter: Reporter) -> None:
+        from rankdistill.verbs.score import score
 
-        queries, documents = self.dataset.queries(None), self.dataset.contents
-        table = self.candidates.folder / tables.CANDIDATES_FILE
-        spec = teachers.specify(self.teacher_model, **self.teacher_settings()).with_calibration(
-            lambda: calibration_pairs(Layout(out), table, queries, documents)
-        )
-        ScoreWriter(
+        score(
+            self.dataset,
+            self.teacher_model,
+            self.candidates.folder,
             out,
-            queries=queries,
-            documents=documents,
-            candidates=table,
-            teacher=spec.load(),
-            dataset_fingerprint=self.dataset.fingerprint,
-            unit_size=self.recipe.score.unit_size,
-            spec=spec,
-            fidelity=FidelityCheck(measure=ndcg_at_10),
-        ).run(command=self.command, progress=progress)
+            kind=self.recipe.teacher.kind,
+            **self.recipe.score.model_dump(),
+            progress=reporter,
+            command=self.command,
+        )
 
-    def _inherit(self, out: Path, progress: Progress) -> None:
+    def _inherit(self, out: Path, reporter: Reporter) -> None:
         from rankdistill.students.inherit import inherit
 
         part = self.recipe.student
-        inherit(part.model, part.keep_layers or [], out, with_head=self.recipe.initial_type in SPARSE_TYPES)
+        with reporter.stage("initial", "layers"):
+            inherit(part.model, part.keep_layers or [], out, with_head=self.recipe.initial_type in SPARSE_TYPES)
