@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from rankdistill import plain_yaml
-from rankdistill.errors import ConfigError
+from rankdistill import files, manifest, plain_yaml
+from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference.backends import is_calibrated
 from rankdistill.inference.calibration import Pairs
 from rankdistill.inference.loading import PAIR_HEAD, kind_of
@@ -101,6 +101,42 @@ def specify(ref: str, kind: str = "auto", backend: str = "auto", max_length: int
     _module_of(chosen)
     settings = {"model": ref, "backend": backend, "max_length": max_length}
     return TeacherSpec(chosen, settings)
+
+
+def identity_of(ref: str) -> str:
+    """What identifies the teacher that `ref` names without loading it: a hash of its weights, or of its settings.
+
+    Of a YAML file's settings, models count by their weights and files by their content, wherever they lie.
+
+    Raises:
+        ConfigError: a file that is no YAML with a kind.
+        ModelReferenceError: there is no such model.
+    """
+    if Path(ref).suffix not in YAML_SUFFIXES:
+        return resolve(ref).weights_hash
+    spec = _from_yaml(Path(ref))
+    return manifest.digest({"kind": spec.kind, "settings": _by_content(spec.settings)})
+
+
+def _by_content(value: Any, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {key: _by_content(one, str(key)) for key, one in value.items()}
+    if isinstance(value, str) and name in ("path", "data"):
+        return _content(Path(value)) or value
+    if isinstance(value, str) and name == "model":
+        try:
+            return resolve(value).weights_hash
+        except ModelReferenceError:  # a service's name of its own
+            return value
+    return value
+
+
+def _content(path: Path) -> str | None:
+    """Hash of a file, or of all that a folder holds; None where there is nothing."""
+    if path.is_file():
+        return files.hash_file(path)
+    found = sorted(one for one in path.rglob("*") if one.is_file() and not one.name.startswith("."))
+    return manifest.digest({one.relative_to(path).as_posix(): files.hash_file(one) for one in found}) if found else None
 
 
 def _kind_of(path: Path) -> str:

@@ -88,9 +88,11 @@ class Experiment:
     def scores(self) -> Step:
         """Scores the candidates with the teacher."""
         part = self.recipe.teacher
-        settings = self.recipe.score.model_dump() | {"kind": part.kind}
+        settings = self.recipe.score.decisive() | {"kind": part.kind}
         if part.model:
-            settings["teacher"] = models.resolve(part.model).weights_hash
+            from rankdistill.teachers.registry import identity_of
+
+            settings["teacher"] = identity_of(part.model)
         needs = [self.candidates, *present(self.teacher)]
         return self.workspace.step("scores", settings, needs, self._score)
 

