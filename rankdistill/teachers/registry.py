@@ -82,6 +82,11 @@ class TeacherSpec:
         return module.load(settings)
 
 
+def is_yaml(ref: str) -> bool:
+    """Whether `ref` names a file of settings, and not a model."""
+    return Path(ref).suffix in YAML_SUFFIXES
+
+
 def specify(ref: str, kind: str = "auto", backend: str = "auto", max_length: int | None = None) -> TeacherSpec:
     """The teacher that `ref` names, not loaded yet.
 
@@ -95,7 +100,7 @@ def specify(ref: str, kind: str = "auto", backend: str = "auto", max_length: int
         ConfigError: an unknown kind, or a file that is not such a YAML.
         ModelReferenceError: there is no such model.
     """
-    if Path(ref).suffix in YAML_SUFFIXES:
+    if is_yaml(ref):
         return _from_yaml(Path(ref))
     chosen = _kind_of(resolve(ref).path) if kind == "auto" else kind
     _module_of(chosen)
@@ -112,7 +117,7 @@ def identity_of(ref: str) -> str:
         ConfigError: a file that is no YAML with a kind.
         ModelReferenceError: there is no such model.
     """
-    if Path(ref).suffix not in YAML_SUFFIXES:
+    if not is_yaml(ref):
         return resolve(ref).weights_hash
     spec = _from_yaml(Path(ref))
     return manifest.digest({"kind": spec.kind, "settings": _by_content(spec.settings)})

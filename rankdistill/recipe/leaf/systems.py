@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankdistill.progress import Progress
+from rankdistill.progress import Reporter
 from rankdistill.recipe.leaf.experiment import LeafExperiment
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.steps import Step
@@ -15,7 +15,6 @@ from rankdistill.recipe.trained import gathered
 
 if TYPE_CHECKING:
     from rankdistill.evaluation.comparing import Trained
-    from rankdistill.evaluation.evaluating import Costs
 
 TEACHER = "teacher"
 
@@ -68,37 +67,27 @@ class Systems:
         collection = made.collections[data]
         latency = made.recipe.evaluate.latency_queries
 
-        def work(out: Path, progress: Progress) -> None:
-            from rankdistill.evaluation.evaluating import evaluate
-            from rankdistill.evaluation.opening import open_retriever
+        def work(out: Path, reporter: Reporter) -> None:
+            from rankdistill.verbs.evaluate import evaluate
 
-            dataset = collection.dataset
-            retriever = open_retriever(
-                dataset, system.query_model, system.index.folder, name=system.name, progress=progress
-            )
             evaluate(
-                retriever,
-                dataset,
-                split,
+                collection.dataset,
+                system.query_model,
                 out,
-                latency_queries=min(latency, len(dataset.queries(split))),
-                costs=_costs(system.query_model, retriever.index_bytes),
+                index=system.index.folder,
+                split=split,
+                latency=latency,
+                name=system.name,
+                progress=reporter,
                 command=made.command,
             )
 
         settings = collection.measured_identity(split) | {"latency": latency}
         name = f"evaluate-{slug(data)}-{split}-{slug(system.name)}"
-        return made.workspace.step(name, "texts", settings, [system.index, *system.needs], work)
+        return made.workspace.step(name, settings, [system.index, *system.needs], work)
 
 
 def asymmetric(student: str) -> str:
     """What tables call a student whose queries search the teacher's documents."""
     return f"{student} asymmetric"
 
-
-def _costs(query_model: str, index_bytes: int | None) -> Costs:
-    from rankdistill.evaluation.evaluating import Costs
-    from rankdistill.evaluation.footprint import footprint
-
-    size = footprint(query_model)
-    return Costs(model_bytes=size.model_bytes, parameters=size.parameters, index_bytes=index_bytes)
