@@ -6,7 +6,7 @@ import inspect
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,6 +16,8 @@ MORE = "More options"
 
 WIDEST, NAMES = 110, 30
 """Columns of help at most, and of the flags' names; help of longer names begins on a line of its own."""
+
+HELP_ALL = "--help-all"
 
 _ALL = "rankdistill.help_all"
 
@@ -34,10 +36,12 @@ class InOrder(TyperGroup):
 class VerbCommand(TyperCommand):
     """A verb whose `--help` leaves out the options of the panel `MORE`, and says so."""
 
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Its own, and `--help`; `--help-all` too where there is something to leave out."""
-        *own, last = super().get_params(ctx)
-        return [*own, _help_all(), last] if any(map(_further, self.params)) else [*own, last]
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As usual, `--help-all` being a help that leaves nothing out."""
+        if HELP_ALL in args and any(map(_further, self.params)):
+            ctx.meta[_ALL] = True
+            args = ["--help" if word == HELP_ALL else word for word in args]
+        return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help in panels."""
@@ -53,7 +57,7 @@ class VerbCommand(TyperCommand):
         for panel in dict.fromkeys(map(_panel, params)):
             _show(console, panel, [one for one in params if _panel(one) == panel], ctx)
         if left := len(self.get_params(ctx)) - len(params):
-            console.print(f"{left} more options: {ctx.command_path} --help-all", markup=False)
+            console.print(f"{left} more options: {ctx.command_path} {HELP_ALL}", markup=False)
 
 
 def _further(param: Any) -> bool:
@@ -89,20 +93,3 @@ def _unwrapped(text: str) -> str:
     """The paragraphs, each on one line, so that they are wrapped to the terminal."""
     paragraphs = inspect.cleandoc(text).split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-
-
-def _help_all() -> TyperOption:
-    def show(ctx: Any, param: Any, value: bool) -> None:
-        if value and not ctx.resilient_parsing:
-            ctx.meta[_ALL] = True
-            ctx.command.format_help(ctx, None)
-            ctx.exit()
-
-    return TyperOption(
-        param_decls=["--help-all"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=show,
-        help="Show every option and exit.",
-    )
