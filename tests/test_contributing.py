@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +16,16 @@ import polars as pl
 import pytest
 
 import rankdistill
+from rankdistill import names
 from rankdistill.data import load
+from rankdistill.ensembles.calibration import CALIBRATIONS
+from rankdistill.formats.registry import FORMATS
+from rankdistill.fusion.fusion import METHODS
+from rankdistill.indexing import registry as index_registry
+from rankdistill.indexing.sources import KINDS as SOURCES
 from rankdistill.stores.reader import ScoreStore
+from rankdistill.teachers.http.apis import APIS
+from rankdistill.teachers.registry import TEACHERS
 
 ROOT = Path(rankdistill.__file__).parent.parent
 RECIPES = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -104,7 +112,7 @@ INDEX = '''"""Exact search in float64."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -182,8 +190,8 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "rankdistill", "tests"]
-        names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
-        for name in [*filter(None, names), "pyproject.toml"]:
+        found = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+        for name in [*filter(None, found), "pyproject.toml"]:
             if (ROOT / name).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(ROOT / name, folder / name)
@@ -241,6 +249,37 @@ def copy(tmp_path: Path) -> Copy:
 def test_the_recipes_that_are_followed_here_are_those_that_are_printed(heading: str, words: list[str]) -> None:
     (recipe,) = [part for part in RECIPES.split("\n**") if part.startswith(f"{heading}**")]
     assert [word for word in words if word not in " ".join(recipe.split())] == []
+
+
+def rows_of(page: str) -> set[str]:
+    """What stands as code in the first cells of a page's tables."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return {
+        name for cell in re.findall(r"^\| (`[^|]*`) \|", text, re.MULTILINE) for name in re.findall(r"`([^`]+)`", cell)
+    }
+
+
+@pytest.mark.parametrize(
+    ("page", "known"),
+    [
+        ("sparse.md", {name for name, loss in names.LOSSES.items() if not loss.labels}),
+        ("sparse.md", names.REGULARISERS),
+        ("sparse.md", {name for name, kind in names.STUDENTS.items() if kind.sparse}),
+        ("sparse.md", index_registry.BACKENDS["sparse"]),
+        ("multi_vector.md", index_registry.BACKENDS["multi_vector"]),
+        ("leaf.md", names.ALIGNMENTS),
+        ("teachers.md", TEACHERS),
+        ("teachers.md", APIS),
+        ("ensembles.md", CALIBRATIONS),
+        ("mining.md", METHODS),
+        ("mining.md", SOURCES),
+        ("formats.md", FORMATS),
+    ],
+)
+def test_every_name_has_the_row_that_its_recipe_asks_for(page: str, known: Iterable[str]) -> None:
+    told = {name.partition(":")[0] for name in rows_of(page)}
+    told |= {names.ALIASES[name] for name in told & names.ALIASES.keys()}
+    assert sorted(set(known) - told) == []
 
 
 def test_a_loss_is_one_file_and_one_line(
