@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rankdistill import names
 from rankdistill.cli.locations import place
 from rankdistill.cli.options import IdenticalIds
 
@@ -31,8 +32,7 @@ def train(
         str | None,
         typer.Option(
             "--type",
-            help="With --store: dense, splade, splade-doc, inference-free, multi-vector, cross-encoder or pair-head "
-            "(default: of the model).",
+            help=f"With --store: {names.listed(names.STUDENTS)} (default: of the model).",
         ),
     ] = None,
     new_head: Annotated[
@@ -42,8 +42,8 @@ def train(
     loss: Annotated[
         str | None,
         typer.Option(
-            help="With --store: margin_mse (default), margin_mse_all, kl, splade_v3 or contrastive; "
-            "with --embeddings: leaf (default), cosine, mi_alpha, affinity or nd."
+            help=f"With --store: {names.listed(names.LOSSES, 'margin_mse')}; "
+            f"with --embeddings: {names.listed(names.ALIGNMENTS, 'leaf')}."
         ),
     ] = None,
     split: Annotated[str | None, typer.Option(help="Split whose queries are trained on (default train).")] = None,
@@ -81,7 +81,8 @@ def train(
         str | None, typer.Option(help="Similarity to teacher unit: auto, learned, fitted or a number.")
     ] = None,
     query_regulariser: Annotated[
-        str | None, typer.Option(help="Sparse queries through flops, l1, idf_flops, l0_flops or none (of the type).")
+        str | None,
+        typer.Option(help=f"Sparse queries through {names.listed((*names.REGULARISERS, 'none'))} (of the type)."),
     ] = None,
     query_regulariser_weight: Annotated[
         float | None, typer.Option(help="How sparse queries become (default of the loss).")
