@@ -7,7 +7,7 @@ from typing import Any, get_args
 from torch import Tensor
 from transformers import TrainerCallback
 
-from rankdistill.training.types.batch import Scored, Side
+from rankdistill.training.batch import Scored, Side
 
 
 class Activity:

@@ -25,15 +25,16 @@ from rankdistill.training import (
     views,
 )
 from rankdistill.training.config import TrainConfig
+from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.inputs import Inputs, ScoreSource
 from rankdistill.training.known_positives import KnownPositives
 
 if TYPE_CHECKING:
+    from rankdistill.training.batch import Penalty, Side
     from rankdistill.training.objectives import Objective
     from rankdistill.training.sparsity import Sparsity
-    from rankdistill.training.student_trainer import Evaluation, Progress, StudentTrainer
+    from rankdistill.training.student_trainer import Progress, StudentTrainer
     from rankdistill.training.types.base import StudentType
-    from rankdistill.training.types.batch import Penalty, Side
 
 
 def train(
@@ -77,8 +78,7 @@ def train(
         RankdistillError: inputs that cannot be trained on; see `views.build`, `dense.load`, `manifest.is_current`.
     """
     from rankdistill.inference import positions
-    from rankdistill.training import sparsity
-    from rankdistill.training.types import batch
+    from rankdistill.training import batch, sparsity
 
     name = config.type or types.of_model(student)
     kind = types.get(name)

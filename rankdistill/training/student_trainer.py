@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-from sentence_transformers.sentence_transformer.evaluation import SentenceEvaluator
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 
 from rankdistill.teachers.teaching.clipping import ClippingCount
 from rankdistill.training import checkpoints
+from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.precision import resolve_precision
 from rankdistill.training.settings import RunSettings
 
@@ -42,21 +42,6 @@ class Rates:
     schedule: str | Callable[[int], float]
     warmup_steps: int = 0
     of_parameter: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What is measured every `eval_steps`.
-
-    Args:
-        evaluator: gives the measures by name.
-        best: the measure, higher is better, whose best checkpoint is kept; None keeps the last.
-        besides: name in the log -> another measure to tell.
-    """
-
-    evaluator: SentenceEvaluator
-    best: str | None
-    besides: Mapping[str, str] = field(default_factory=dict)
 
 
 class StudentTrainer(SentenceTransformerTrainer):

@@ -13,11 +13,12 @@ from rankdistill.data.positives import Positives
 from rankdistill.training import checkpoints, student_trainer
 from rankdistill.training.activity import ActivityLog
 from rankdistill.training.config import TrainConfig
+from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.labelling import LabellingCollator
 from rankdistill.training.objectives import Objective
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.sparsity import RegulariserWarmUp
-from rankdistill.training.student_trainer import Evaluation, Progress, Rates, StudentTrainer
+from rankdistill.training.student_trainer import Progress, Rates, StudentTrainer
 from rankdistill.training.types.base import StudentType
 
 

@@ -13,10 +13,10 @@ from rankdistill.errors import ConfigError
 from rankdistill.losses import flops, idf_flops, l1
 from rankdistill.training import sparsity
 from rankdistill.training.activity import Activity, ActivityLog
+from rankdistill.training.batch import Penalty, Scored
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.objectives import OBJECTIVES
 from rankdistill.training.sparsity import RegulariserWarmUp, Sparsity
-from rankdistill.training.types.batch import Penalty, Scored
 
 DEFAULTS = {"query": "l1", "document": "flops"}
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from rankdistill.inference.prompts import Role
 from rankdistill.students.settings import StudentSettings
 from rankdistill.training import settings
 from rankdistill.training.settings import RunSettings
@@ -89,7 +90,7 @@ class AlignConfig(RunSettings):
         return self
 
     @property
-    def limits(self) -> dict[str, int | None]:
+    def limits(self) -> dict[Role, int | None]:
         """Kind of text -> tokens at most in training; None: the student's own limit."""
         return {"query": self.max_query_length, "document": self.max_document_length}
 

@@ -18,6 +18,7 @@ from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev, require_usable
 from rankdistill.training.alignment.schedule import share_of_peak
 from rankdistill.training.alignment.source import EmbeddingSource
+from rankdistill.training.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -155,7 +156,7 @@ def _train(
         _rates(config, steps),
         config,
         folder,
-        student_trainer.Evaluation(watch, best) if watch.measures else None,
+        Evaluation(watch, best) if watch.measures else None,
         progress,
     )
     with quietly():
