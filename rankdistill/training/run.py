@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest
 from rankdistill.data import Dataset
-from rankdistill.inference.loading import quietly
 from rankdistill.students.inherit import keep
 from rankdistill.training import (
     artefact,
@@ -196,8 +195,7 @@ def _train(
     before = evaluation.evaluator(model) if evaluation else {}
     objective = objectives.build(kind, model, config, drawn, costs)
     runner = trainer.build(kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress)
-    with quietly():
-        trainer.run(runner, objective, folder)
+    trainer.run(runner, objective, folder)
     counts = {"held_out_queries": found.held_out_queries, "queries_not_in_data": found.queries_not_in_data}
     log = {"view": view.report.to_json() | counts}
     log |= {"precision": resolve_precision(config.precision)} | _describe(runner, objective)

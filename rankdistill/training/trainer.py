@@ -10,7 +10,8 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from rankdistill.data.positives import Positives
-from rankdistill.training import checkpoints, student_trainer
+from rankdistill.teachers.teaching import checkpoints
+from rankdistill.training import student_trainer
 from rankdistill.training.activity import ActivityLog
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.evaluation import Evaluation
@@ -69,6 +70,7 @@ def build(
         evaluation,
         progress,
         callbacks=[SavedScale(objective), warm_up, ActivityLog(objective.activity), *kind.callbacks(student)],
+        counts=objective.activity,
     )
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest, models, space
-from rankdistill.inference.loading import quietly
 from rankdistill.students import prepare
-from rankdistill.training import artefact, checkpoints, lengths, processes, query_length
+from rankdistill.teachers.teaching import checkpoints
+from rankdistill.training import artefact, lengths, processes, query_length
 from rankdistill.training.alignment import card, inputs, selection
 from rankdistill.training.alignment import config as settings
 from rankdistill.training.alignment.config import AlignConfig
@@ -159,8 +159,7 @@ def _train(
         Evaluation(watch, best) if watch.measures else None,
         progress,
     )
-    with quietly():
-        student_trainer.run(runner, checkpoints.last(folder))
+    student_trainer.run(runner, checkpoints.last(folder))
     return {
         "texts": dict(selected.report),
         "truncation": truncation.count(model, store.texts(), selected.rows, config.limits),
