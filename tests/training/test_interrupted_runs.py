@@ -257,3 +257,39 @@ def test_a_terminated_process_is_finished_by_another(
     assert done.returncode == 130, done.stderr.decode()
     assert checkpoints_of(tmp_path / "broken") == {5}
     assert files_of(run("broken")) == files_of(whole)
+
+
+TOGETHER = """
+import os, pickle, signal, sys
+from pathlib import Path
+from rankdistill.training.run import train
+
+def terminate(steps):
+    done.append(steps)
+    if sum(done) == int(sys.argv[2]) and os.environ["RANK"] == "1":
+        os.kill(os.getpid(), signal.SIGTERM)
+
+done = []
+given = pickle.loads(Path(sys.argv[1]).read_bytes())
+train(*given, progress=terminate)
+"""
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_of_two_processes_ends_both_behind_the_same_step(
+    tiny_data: Dataset, tiny_store: MemoryStore, tiny_encoder: str, tmp_path: Path
+) -> None:
+    (tmp_path / "script.py").write_text(TOGETHER)
+
+    def start(name: str, step: int) -> bool:
+        given = (tiny_data, tiny_store, tiny_encoder, tmp_path / name, TrainConfig(**SETTINGS))
+        (tmp_path / "given").write_bytes(pickle.dumps(given))
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        command = [*launcher, str(tmp_path / "script.py"), str(tmp_path / "given"), str(step)]
+        return subprocess.run(command, capture_output=True, check=False, timeout=300).returncode == 0
+
+    assert start("whole", 0)
+    assert not start("broken", 5)
+    assert checkpoints_of(tmp_path / "broken") == {5}
+    assert start("broken", 0)
+    assert files_of(tmp_path / "broken") == files_of(tmp_path / "whole")

@@ -114,7 +114,9 @@ class SteadyTrainer(BaseTrainer):
         path = self._sums_file(checkpoint)
         if not path.is_file():
             return  # of a version that wrote checkpoints at points of the loss curve alone
-        sums = torch.load(path, map_location=self.args.device, weights_only=True)
+        device = self.args.device
+        # Several processes on CPUs have "cpu:0", which torch saves to but does not load to.
+        sums = torch.load(path, map_location="cpu" if device.type == "cpu" else device, weights_only=True)
         self._losses, self._logged_at = sums["losses"], sums["logged_at"]
         self.accum_loss_components["train"] = sums["components"]
         if self._counts is not None:
