@@ -88,11 +88,11 @@ def embed(
     """
     from rankdistill import data as datasets
     from rankdistill import executors
-    from rankdistill.cli.lengths import note_longer
     from rankdistill.stores.embeddings.asking import Asked
     from rankdistill.stores.embeddings.sources import Sources
     from rankdistill.stores.embeddings.text_files import parse_text_file
     from rankdistill.stores.shares import parse_share
+    from rankdistill.verbs.lengths import note_longer
 
     note_longer(teacher, max_length)
     share, runner = parse_share(shard), executors.create(executor, workers)

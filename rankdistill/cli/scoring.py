@@ -55,12 +55,12 @@ def open_writer(
     """Load data and teacher; bad rows that were dropped are listed on standard error."""
     from rankdistill import data as datasets
     from rankdistill import manifest, tables, teachers
-    from rankdistill.cli.lengths import note_longer
     from rankdistill.evaluation.measures import ndcg_at_10
     from rankdistill.stores.calibration import calibration_pairs
     from rankdistill.stores.fidelity import FidelityCheck
     from rankdistill.stores.layout import Layout
     from rankdistill.stores.writer import ScoreWriter
+    from rankdistill.verbs.lengths import note_longer
 
     manifest.expect(candidates, "candidates", "mine")
     dataset = datasets.load(data, "lenient" if lenient else "strict")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rankdistill.cli.collection import IdenticalIds
 from rankdistill.cli.locations import place
+from rankdistill.cli.options import IdenticalIds
 
 
 def train(

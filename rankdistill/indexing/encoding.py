@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Protocol
 
@@ -10,13 +10,11 @@ import numpy as np
 
 from rankdistill.indexing.base import Vectors
 from rankdistill.indexing.topk import Positions
+from rankdistill.progress import Progress
 from rankdistill.space import Space
 
 ENCODED_AT_ONCE = 8192
 """Documents given to the encoder together: enough for it to sort by length, few enough to hold their tokens."""
-
-Progress = Callable[[int], None]
-"""Called with the number of documents just finished."""
 
 
 class DocumentEncoder(Protocol):

@@ -13,13 +13,14 @@ from rankdistill.errors import ConfigError
 from rankdistill.inference import rows
 from rankdistill.inference.backends import backend_fingerprint, is_exact
 from rankdistill.inference.calibration import Pairs, documentation_pairs
-from rankdistill.inference.fast_model import Progress, accelerate
+from rankdistill.inference.fast_model import accelerate
 from rankdistill.inference.loading import load_encoder, max_length_of
 from rankdistill.inference.precision import pick_device
 from rankdistill.inference.prompts import default_prompt, prompt_of
 from rankdistill.inference.static_model import accelerate_static
 from rankdistill.inference.truncation import is_cut
 from rankdistill.models import resolve
+from rankdistill.progress import Progress
 from rankdistill.space import Space
 
 

@@ -11,11 +11,12 @@ import numpy as np
 from rankdistill.inference import rows
 from rankdistill.inference.backends import backend_fingerprint, is_exact
 from rankdistill.inference.calibration import Pairs, documentation_pairs
-from rankdistill.inference.fast_model import Progress, accelerate
+from rankdistill.inference.fast_model import accelerate
 from rankdistill.inference.loading import load_cross_encoder
 from rankdistill.inference.precision import pick_device
 from rankdistill.inference.prompts import default_prompt
 from rankdistill.models import resolve
+from rankdistill.progress import Progress
 
 
 class PairScorer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from rankdistill import files, locations, manifest, tables
 from rankdistill.errors import StaleOutputError
+from rankdistill.progress import Progress
 from rankdistill.stores.finishing import write_manifest
 from rankdistill.stores.keying import FIELD, KeyedBy, require_keying
 from rankdistill.stores.keys import pair_key, text_hasher, unit_digest
@@ -29,8 +30,6 @@ SHARD_ROWS = 262_144
 
 LOCK_WAIT = 60.0
 """Seconds to wait for another writer that registers or finishes."""
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from rankdistill import files, tables
 from rankdistill.errors import ConfigError
 from rankdistill.executors.base import Executor, MakeWorker
 from rankdistill.executors.local import LocalExecutor
+from rankdistill.progress import Progress
 from rankdistill.stores.calibration import keep_calibration
 from rankdistill.stores.fidelity import FidelityCheck, keep_fidelity
 from rankdistill.stores.finishing import finish
@@ -28,7 +29,7 @@ from rankdistill.stores.plan import Plan
 from rankdistill.stores.registering import named_ids, register, register_teacher
 from rankdistill.stores.shares import WHOLE, Share, taken
 from rankdistill.stores.texts import require_known
-from rankdistill.stores.work import DetachedWork, Progress, ShardWorker
+from rankdistill.stores.work import DetachedWork, ShardWorker
 from rankdistill.teachers.base import MeteredTeacher, PairTeacher, needs_whole_queries
 from rankdistill.teachers.registry import TeacherSpec
 

@@ -15,7 +15,8 @@ from rankdistill import manifest
 from rankdistill.data import Dataset, score_tables
 from rankdistill.data import load as load_data
 from rankdistill.errors import DataError, StoreError, TeacherError
-from rankdistill.teachers.base import Progress, ScoreKind, check_scores, teacher_id
+from rankdistill.progress import Progress
+from rankdistill.teachers.base import ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.settings import Settings as BaseSettings
 
 _SHOWN = 3

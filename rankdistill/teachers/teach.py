@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from rankdistill.inference.padding import give_padding_to_pairs
 from rankdistill.manifest import Manifest
 from rankdistill.mining import candidates as mined
 from rankdistill.models import ModelReference, dropout_settings, resolve
+from rankdistill.progress import Progress
 from rankdistill.tables import CANDIDATES_FILE
 from rankdistill.teachers.teaching import checkpoints, groups, reranking
 from rankdistill.teachers.teaching.config import TeachConfig
@@ -50,7 +51,7 @@ def teach(
     *,
     dev: Dev | None = None,
     resume: bool = True,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
     command: str = "",
 ) -> bool:
     """Fine-tune a cross-encoder on the labels of `split`, with unlabelled candidates as negatives.
@@ -148,7 +149,7 @@ def _trainer(
     config: TeachConfig,
     dev: Dev | None,
     folder: Path,
-    progress: Callable[[int], None] | None,
+    progress: Progress | None,
 ) -> TeacherTrainer:
     from rankdistill.teachers.teaching import trainer
 

@@ -29,10 +29,11 @@ from rankdistill.training.inputs import Inputs, ScoreSource
 from rankdistill.training.known_positives import KnownPositives
 
 if TYPE_CHECKING:
+    from rankdistill.progress import Progress
     from rankdistill.training.batch import Penalty, Side
     from rankdistill.training.objectives import Objective
     from rankdistill.training.sparsity import Sparsity
-    from rankdistill.training.student_trainer import Progress, StudentTrainer
+    from rankdistill.training.student_trainer import StudentTrainer
     from rankdistill.training.types.base import StudentType
 
 

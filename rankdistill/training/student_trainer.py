@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import Dataset
 from transformers import EarlyStoppingCallback, TrainerCallback
 
+from rankdistill.progress import Progress
 from rankdistill.teachers.teaching import checkpoints
 from rankdistill.teachers.teaching.steady_trainer import Counts, SteadyTrainer
 from rankdistill.training.evaluation import Evaluation
@@ -21,9 +22,6 @@ from rankdistill.training.settings import RunSettings
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-Progress = Callable[[int], object]
-"""Called with the number of steps just done."""
 
 
 @dataclass(frozen=True)

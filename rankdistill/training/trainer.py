@@ -10,6 +10,7 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
 from rankdistill.data.positives import Positives
+from rankdistill.progress import Progress
 from rankdistill.teachers.teaching import checkpoints
 from rankdistill.training import student_trainer
 from rankdistill.training.activity import ActivityLog
@@ -19,7 +20,7 @@ from rankdistill.training.labelling import LabellingCollator
 from rankdistill.training.objectives import Objective
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.sparsity import RegulariserWarmUp
-from rankdistill.training.student_trainer import Progress, Rates, StudentTrainer
+from rankdistill.training.student_trainer import Rates, StudentTrainer
 from rankdistill.training.types.base import StudentType
 
 

@@ -16,8 +16,9 @@ import numpy as np
 
 from rankdistill import files, manifest
 from rankdistill.errors import ConfigError
-from rankdistill.executors.base import Executor, MakeWorker, Progress
+from rankdistill.executors.base import Executor, MakeWorker
 from rankdistill.executors.local import LocalExecutor
+from rankdistill.progress import Progress
 from rankdistill.stores.embeddings.calibration import keep_calibration
 from rankdistill.stores.embeddings.fidelity import FidelityCheck, keep_fidelity
 from rankdistill.stores.embeddings.finishing import finish

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from rankdistill.errors import TeacherError
-from rankdistill.teachers.base import Progress, ScoreKind, check_scores, teacher_id
+from rankdistill.progress import Progress
+from rankdistill.teachers.base import ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.http.answers import Answer, Api
 from rankdistill.teachers.http.client import Client
 from rankdistill.teachers.http.cohere import CohereApi

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import signal
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from rankdistill import notes
 from rankdistill.teachers.teaching import checkpoints
 
 MOST_SECONDS = 300.0
@@ -90,9 +90,7 @@ class Interruption(TrainerCallback):
             _remove_passing(Path(args.output_dir), state)
         if self._stopping or (self._requested and not _several()):
             if state.is_world_process_zero:
-                logging.getLogger("rankdistill").info(
-                    "checkpoint written at step %d of %d", state.global_step, state.max_steps
-                )
+                notes.tell(f"checkpoint written at step {state.global_step} of {state.max_steps}")
             raise KeyboardInterrupt
 
     def _request(self, number: int, frame: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,10 @@ from sentence_transformers.cross_encoder.evaluation import CrossEncoderReranking
 from transformers import TrainerCallback
 
 from rankdistill.inference.precision import bf16_is_faster
+from rankdistill.progress import Progress
 from rankdistill.teachers.teaching import objective
 from rankdistill.teachers.teaching.config import TeachConfig
 from rankdistill.teachers.teaching.steady_trainer import SteadyTrainer
-
-Progress = Callable[[int], None]
-"""Called with the number of queries done since the last call."""
 
 
 class TeacherTrainer(SteadyTrainer, CrossEncoderTrainer):
