@@ -22,7 +22,7 @@ from rankdistill.mining import candidates as mined
 from rankdistill.models import ModelReference, dropout_settings, resolve
 from rankdistill.progress import Progress
 from rankdistill.tables import CANDIDATES_FILE
-from rankdistill.teachers.teaching import groups, reranking
+from rankdistill.teachers.teaching import checkpoints, groups, reranking
 from rankdistill.teachers.teaching.config import TeachConfig
 
 if TYPE_CHECKING:
@@ -189,13 +189,9 @@ def _new_model(base: ModelReference, config: TeachConfig) -> Any:
 
 
 def _run(trainer: TeacherTrainer, folder: Path, resume: bool) -> None:
-    from rankdistill.teachers.teaching.trainer import last_checkpoint
-
-    checkpoint = last_checkpoint(folder) if resume else None
-    if checkpoint is not None:
-        trainer.clipping.resume(checkpoint)
-    with files.output_errors(folder), quietly():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
+    with files.output_errors(folder):
+        checkpoints.remove_incomplete(folder)
+        trainer.train_from(checkpoints.last(folder) if resume else None)
 
 
 def _log(trainer: TeacherTrainer, positives: int, before: dict[str, float] | None) -> dict[str, Any]:

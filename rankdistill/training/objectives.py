@@ -16,13 +16,13 @@ from rankdistill.losses import LOSSES, contrastive
 from rankdistill.losses.checks import require_finite
 from rankdistill.training import columns
 from rankdistill.training.activity import Activity
+from rankdistill.training.batch import LABELLED, Candidates, Scorer
 from rankdistill.training.config import LossName, Scale, TrainConfig
 from rankdistill.training.embedding import Features
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.scale import ScoreScale, margin_deviations, margin_ratio, margin_unit
 from rankdistill.training.sparsity import Sparsity
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.types.batch import LABELLED, Candidates, Scorer
 from rankdistill.training.vector_scores import own_documents
 
 COSINE_CONTRASTIVE_SCALE = 20.0

@@ -13,8 +13,8 @@ from transformers import TrainerCallback
 from rankdistill.errors import ConfigError
 from rankdistill.losses import REGULARISERS
 from rankdistill.names import LOSSES
+from rankdistill.training.batch import Penalty, Scored, Side
 from rankdistill.training.config import SPARSE_TYPES, LossName, RegulariserName, TrainConfig
-from rankdistill.training.types.batch import Penalty, Scored, Side
 
 Regulariser = Callable[[Tensor], Tensor]
 """Term weights, [texts, vocabulary] -> penalty."""

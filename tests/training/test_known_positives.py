@@ -19,11 +19,11 @@ from rankdistill.data.positives import gather
 from rankdistill.losses import contrastive
 from rankdistill.names import LOSSES, STUDENTS
 from rankdistill.training import columns, known_positives, objectives, rows, types, views
+from rankdistill.training.batch import Start
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.labelling import LabellingCollator
 from rankdistill.training.run import train
 from rankdistill.training.sparsity import Sparsity
-from rankdistill.training.types.batch import Start
 from rankdistill.training.vector_scores import in_batch_targets
 from tests.training.conftest import MemoryStore
 from tests.training.test_run import SMALL, log, stop_at

@@ -15,9 +15,9 @@ from rankdistill.losses import flops, idf_flops, l1
 from rankdistill.names import LOSSES
 from rankdistill.training import sparsity
 from rankdistill.training.activity import Activity, ActivityLog
+from rankdistill.training.batch import Penalty, Scored
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.sparsity import RegulariserWarmUp, Sparsity
-from rankdistill.training.types.batch import Penalty, Scored
 
 DEFAULTS = {"query": "l1", "document": "flops"}
 

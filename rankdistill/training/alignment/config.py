@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from rankdistill.inference.prompts import Role
 from rankdistill.names import ALIGNMENTS
 from rankdistill.students.settings import StudentSettings
 from rankdistill.training import settings
@@ -94,7 +95,7 @@ class AlignConfig(RunSettings):
         return self
 
     @property
-    def limits(self) -> dict[str, int | None]:
+    def limits(self) -> dict[Role, int | None]:
         """Kind of text -> tokens at most in training; None: the student's own limit."""
         return {"query": self.max_query_length, "document": self.max_document_length}
 
