@@ -90,7 +90,7 @@ def test_an_interrupted_run_goes_on(write: Write, store: Path, tmp_path: Path) -
         write(store, HashTeacher(fail_after=128)).run()
     lines = list(describe(store))
     assert "interrupted" in lines[0]
-    assert lines[-1] == "  hash-0: 128 scores in 2 shards, 172 pairs to score"
+    assert lines[-1] == "  hash (hash-0): 128 scores in 2 shards, 172 pairs to score"
     with pytest.raises(DataError, match="no manifest"):
         ScoreStore(store)
     resumed = HashTeacher()
