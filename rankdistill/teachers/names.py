@@ -19,7 +19,6 @@ were once, has ids and the names in fingerprints.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,9 +126,8 @@ def choose(teachers: Sequence[Called], wanted: str | None) -> str:
 
 
 def shown(teachers: Sequence[Called]) -> dict[str, str]:
-    """Teacher id -> what to show it as; the id where several teachers have that name."""
-    count = Counter(one.name for one in teachers)
-    return {one.teacher_id: one.name if count[one.name] == 1 else one.teacher_id for one in teachers}
+    """Teacher id -> what to show it as: its name where that means it and no other, else its id."""
+    return {one.teacher_id: one.name if _fitting(teachers, one.name) == [one] else one.teacher_id for one in teachers}
 
 
 def _called(teacher_id: str, fingerprint: Mapping[str, Any], kept: Mapping[str, str]) -> Called:
