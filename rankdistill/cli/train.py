@@ -57,8 +57,10 @@ def train(
     allow_test: Annotated[
         bool, typer.Option("--allow-test", help="With --embeddings: let a test split choose the checkpoint.")
     ] = False,
-    teacher: Annotated[str | None, typer.Option(help="Teacher id, where the store has several.")] = None,
-    teachers: Annotated[str | None, typer.Option(help="Train on an ensemble of these: A,B,C.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Teacher, where the store has several: its name, id, or the start of one.")
+    ] = None,
+    teachers: Annotated[str | None, typer.Option(help="Train on an ensemble of these, named likewise: A,B,C.")] = None,
     calibrate: Annotated[str | None, typer.Option(help="Calibration of the ensemble (default zscore).")] = None,
     missing: Annotated[
         str | None,

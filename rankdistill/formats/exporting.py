@@ -37,7 +37,8 @@ def export(
         store: a finished store.
         out: a file, or a folder for formats that are one; must not exist.
         dataset: the collection, for texts; None: the store's own.
-        teacher: its id or name; None where the store has one.
+        teacher: its id, a name of it, or the start of one, as `ScoreStore.teacher` takes it; None where the store has
+            one.
         choice: which negatives, for formats of rows.
         sources: only candidates of these sources; empty: all.
         missing: a candidate without a score: `error`, or `drop` it and count it.
@@ -57,8 +58,7 @@ def export(
     _require_sources(store, sources)
     reader = GroupReader(store, teacher_id, sources, missing)
     needed = texts.load(store, dataset, reader.doc_ids()) if form.needs_texts else Texts()
-    name = str(store.fingerprint(teacher_id).get("name", teacher_id))
-    exported = Export(reader, needed, name, choice or Choice())
+    exported = Export(reader, needed, store.given_name(teacher_id), choice or Choice())
     with files.atomic_path(out) as target:
         try:
             form.write(target, exported)

@@ -67,7 +67,8 @@ def train(
         split: train on its queries, and on those that no split judges.
         keep_layers: train only these layers of the student, from 0.
         dev_split: evaluate nDCG@10 on it while training, and keep the best checkpoint; None: keep the last.
-        teacher_id: which teacher's scores; None where the store has one teacher.
+        teacher_id: which teacher's scores: its id, a name of it, or the start of one, as `ScoreStore.teacher` takes
+            it; None where the store has one teacher. The manifest has the id, however it was named.
         planned: called once, with the number of steps there will be.
         progress: called with the number of steps just done.
         command: the command line, for the manifest.
