@@ -14,7 +14,13 @@ from rankdistill.cli.collection import IdenticalIds, open_collection
 def mine(
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
     out: Annotated[Path, typer.Option(help="Folder for the candidates.")],
-    split: Annotated[str, typer.Option(help="Whose queries and labels.")] = "train",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose queries and labels; unjudged: queries that no split judges. Default: train, or all queries of "
+            "a folder without judgements."
+        ),
+    ] = None,
     source: Annotated[
         list[str],
         typer.Option(
@@ -55,8 +61,10 @@ def mine(
     for one in dict.fromkeys(getattr(one, "model", None) for one in sources):
         note_longer(one, max_length)
     fused = parse_fusion(fusion, weights)
-    dataset = open_collection(data, split, lenient, ignore_identical_ids)
-    queries = candidates.sample_queries(dataset.queries(split), limit_queries)
+    dataset = open_collection(data, None, lenient, ignore_identical_ids)
+    split = split or dataset.default_split
+    console.show_notes(dataset.notes(split))
+    queries = candidates.sample_queries(dataset.to_mine(split), limit_queries)
     with console.progress("texts") as bar:
         task = bar.add_task("mine", total=len(sources) * (len(dataset.doc_ids) + len(queries)))
         made = candidates.build(
