@@ -265,7 +265,7 @@ def _remedy(report: ViewReport) -> str:
         return "loosen the filters of likely false negatives, or ask for fewer negatives"
     if report.skipped_unlabelled_queries and not report.skipped_rows_with_few_negatives:
         return (
-            "no query has a labelled positive, as in a query log: --unlabelled top (`unlabelled: top` in --config) trains "
-            "from one, with the teacher's top document for the positive; or mine with the split's qrels"
+            "no query has a labelled positive, as in a query log; --unlabelled top (`unlabelled: top` in --config) "
+            "trains from one, with the teacher's top document for the positive; or mine with the split's qrels"
         )
     return "mine with the split's qrels, ask for fewer negatives, or set unlabelled to top (--unlabelled top)"
