@@ -58,6 +58,6 @@ def _invalid(got: str) -> ConfigError:
         expected=f"an index recipe with some of {', '.join(IndexRecipe.model_fields)}",
         got=" ".join(got.split()),
         consequence="no index was built",
-        remedy=f"take one that comes with the package ({', '.join(plain_yaml.shipped_names(SHIPPED))}), or look at those "
-        "in the repository's folder indexes",
+        remedy=f"take one that comes with the package ({', '.join(plain_yaml.shipped_names(SHIPPED))}), or look at "
+        "those in the repository's folder indexes",
     )
