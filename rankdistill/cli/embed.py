@@ -44,7 +44,11 @@ def embed(
         ),
     ] = [],  # noqa: B006
     query_split: Annotated[
-        str | None, typer.Option(help="Split whose queries are embedded (default train, where there is one).")
+        str | None,
+        typer.Option(
+            help="Split whose queries are embedded (default train, where there is one, and all of a folder without "
+            "judgements; unjudged: those that no split judges)."
+        ),
     ] = None,
     titles: Annotated[bool, typer.Option(help="Titles, as query-like texts.")] = True,
     sentences: Annotated[bool, typer.Option(help="Sentences of documents, as query-like texts.")] = True,

@@ -46,7 +46,20 @@ def train(
             f"with --embeddings: {names.listed(names.ALIGNMENTS, 'leaf')}."
         ),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Split whose queries are trained on (default train).")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Split whose queries are trained on, with those that no split judges (default train; unjudged: the "
+            "latter alone, as in data without judgements)."
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            help="With --store, queries without a labelled positive: skip (default), or top, which takes the document "
+            "with the teacher's highest score for it, as training from a query log needs."
+        ),
+    ] = None,
     dev_data: Annotated[
         list[Path] | None, typer.Option(help="With --embeddings: data of a dev split, in BEIR layout; repeatable.")
     ] = None,
@@ -126,6 +139,7 @@ def train(
         "document_regulariser": document_regulariser,
         "document_regulariser_weight": document_regulariser_weight,
         "negatives": negatives,
+        "unlabelled": unlabelled,
         "sampling": sampling,
         "scale": scale,
         "check": "warn" if no_check else None,
@@ -156,7 +170,7 @@ def train(
         config,
         settings | of_scores,
         layers,
-        split=split or "train",
+        split=split,
         dev_split=_one(dev_split),
         teacher=teacher,
         teachers=teachers,

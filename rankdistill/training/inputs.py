@@ -11,6 +11,7 @@ import polars as pl
 
 from rankdistill import models
 from rankdistill.data import Dataset
+from rankdistill.data.beir import UNJUDGED
 from rankdistill.data.identical_ids import without_own
 from rankdistill.stores.embeddings.identity import alike_hash
 
@@ -77,8 +78,9 @@ class Inputs:
 def read(dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | None) -> Inputs:
     """Read what `split` may train on; a query that only other splits judge is held out: it would leak the test.
 
-    So is a query that says the same as one of those, whatever its id and its case or punctuation. The document that has
-    the query's own id is no negative where the data set leaves it out of rankings.
+    Where `split` is `unjudged`, all that any split judges is held out. So is a query that says the same as one of
+    those, whatever its id and its case or punctuation. The document that has the query's own id is no negative where
+    the data set leaves it out of rankings.
 
     Raises:
         DataError: no such split.
@@ -97,7 +99,7 @@ def read(dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | Non
 def _held_out(dataset: Dataset, split: str, given: set[str], texts: Mapping[str, str]) -> set[str]:
     """The queries that other splits alone judge, and those of `given` (ids in `texts`) that say the same as one."""
     others = {query_id for other in dataset.splits if other != split for query_id in dataset.qrels(other)}
-    found = others - dataset.qrels(split).keys()
+    found = others if split == UNJUDGED else others - dataset.qrels(split).keys()
     said = {alike_hash(dataset.query_texts[query_id]) for query_id in found if query_id in dataset.query_texts}
     return found | {query_id for query_id in given - found if query_id in texts and alike_hash(texts[query_id]) in said}
 
