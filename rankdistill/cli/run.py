@@ -12,7 +12,9 @@ from rankdistill.cli.options import Json
 
 
 def run(
-    recipe: Annotated[Path | None, typer.Argument(help="Recipe, such as recipes/quickstart.yaml.")] = None,
+    recipe: Annotated[
+        Path | None, typer.Argument(help="Recipe: a YAML file, or the name of one of the package, as quickstart.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Change a setting: train.steps=200. Repeatable.")
     ] = None,
@@ -24,8 +26,8 @@ def run(
     from rankdistill.recipe import loading
 
     if schema:
-        console.out.print(loading.json_schema(), markup=False, highlight=False, soft_wrap=True, end="")
+        print(loading.json_schema(), end="")
         return
     if recipe is None:
-        raise typer.BadParameter("name a recipe, such as recipes/quickstart.yaml")
+        raise typer.BadParameter("name a recipe, such as quickstart")
     console.show(rankdistill.run(recipe, set_ or [], progress=True, command=console.command()), json)
