@@ -54,10 +54,11 @@ class Table:
         from rich.console import Console
 
         table = self.rich()
-        console = Console(color_system=None, force_jupyter=False, width=WIDTH)
-        width = max(WIDTH, console.measure(table, options=console.options.update(max_width=10_000)).maximum)
+        wide = Console(color_system=None, force_jupyter=False, force_terminal=False, width=10_000)
+        width = max(WIDTH, wide.measure(table).maximum)
+        console = Console(color_system=None, force_jupyter=False, force_terminal=False, width=width)
         with console.capture() as captured:
-            console.print(table, width=width, crop=False)
+            console.print(table)
         return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
     def html(self) -> str:

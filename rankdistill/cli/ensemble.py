@@ -22,7 +22,7 @@ def ensemble(
     store: Annotated[
         Path, typer.Option(help="Score store that holds the teachers; also s3://...", parser=place, metavar="STORE")
     ],
-    teachers: Annotated[str, typer.Option(help="Ids, starts of ids, or names, with commas between them.")],
+    teachers: Annotated[str, typer.Option(help="Names, ids, or starts of these, with commas between them.")],
     calibrate: Annotated[
         str, typer.Option(help="none, zscore, minmax, percentile, rank, rrf, affine or affine-store.")
     ] = "zscore",
@@ -33,7 +33,7 @@ def ensemble(
         str | None, typer.Option(help="One a teacher, with commas between them; equal by default.")
     ] = None,
     reference: Annotated[
-        str | None, typer.Option(help="Teacher to whose mean and deviation the scores are mapped.")
+        str | None, typer.Option(help="Teacher, named likewise, to whose mean and deviation the scores are mapped.")
     ] = None,
     eval_data: Annotated[Path | None, typer.Option(help="BEIR folder with the qrels to assess it on.")] = None,
     split: Annotated[str, typer.Option(help="Which qrels.")] = "test",
@@ -91,6 +91,7 @@ def _assess(
 
 def _write(chosen: Ensemble, out: Path, name: str) -> None:
     from rankdistill.ensembles import materialising
+    from rankdistill.teachers.names import beside
 
     with console.progress("pairs") as bar:
         task = bar.add_task("ensemble", total=None)
@@ -99,7 +100,7 @@ def _write(chosen: Ensemble, out: Path, name: str) -> None:
         )
         bar.remove_task(task)
     _show_coverage(f"{out}: ", coverage, chosen)
-    console.out.print(f"{out}: {chosen.teacher_id}", highlight=False, soft_wrap=True)
+    console.out.print(f"{out}: {beside(name, chosen.teacher_id)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _show_coverage(where: str, coverage: Coverage, chosen: Ensemble) -> None:

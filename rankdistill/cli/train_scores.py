@@ -17,7 +17,7 @@ def run(
     settings: dict[str, object],
     layers: list[int] | None,
     *,
-    split: str,
+    split: str | None,
     dev_split: str | None,
     teacher: str | None,
     teachers: str | None,

@@ -52,7 +52,8 @@ def index(
         model: an encoder (dense, sparse, multi-vector) or a bundle; None where words are compared, as by BM25.
         out: folder for the index; one that holds exactly this index is left as it is.
         factory: a back end (`exact`, `seismic`, `lucene`, `bm25`, ...), or a FAISS factory string: `HNSW32`, ...
-        recipe: a YAML file such as indexes/hnsw32.yaml, instead of `factory`, `shard_size` and the parameters.
+        recipe: a YAML file, or the name of one of the package, as `hnsw32`, instead of `factory`, `shard_size` and the
+            parameters.
         shard_size: documents a shard, which bounds the memory; one shard unless given.
         search_parameters: kept as the index's defaults: `efSearch`, `nprobe`, ...
         build_parameters: of the back end: `k1`, `b` and `tokenizer` of bm25, ...
