@@ -19,14 +19,24 @@ if TYPE_CHECKING:
     from rankdistill.ensembles.source import Ensemble as Ensemble
     from rankdistill.errors import RankdistillError as RankdistillError
     from rankdistill.verbs.bundle import bundle as bundle
+    from rankdistill.verbs.evaluate import evaluate as evaluate
+    from rankdistill.verbs.fuse import fuse as fuse
+    from rankdistill.verbs.index import index as index
     from rankdistill.verbs.mine import mine as mine
+    from rankdistill.verbs.rerank import rerank as rerank
+    from rankdistill.verbs.search import search as search
     from rankdistill.verbs.train import train as train
 
 _HOME_OF = {
     "Ensemble": "rankdistill.ensembles.source",
     "RankdistillError": "rankdistill.errors",
     "bundle": "rankdistill.verbs.bundle",
+    "evaluate": "rankdistill.verbs.evaluate",
+    "fuse": "rankdistill.verbs.fuse",
+    "index": "rankdistill.verbs.index",
     "mine": "rankdistill.verbs.mine",
+    "rerank": "rankdistill.verbs.rerank",
+    "search": "rankdistill.verbs.search",
     "train": "rankdistill.verbs.train",
 }
 """Public name -> the module that defines it."""
@@ -42,18 +52,14 @@ _OLD = {
     "TeachConfig": "rankdistill.teachers.teaching.config:TeachConfig",
     "TextEncoder": "rankdistill.inference:TextEncoder",
     "TrainConfig": "rankdistill.training.config:TrainConfig",
-    "build_index": "rankdistill.indexing:build",
     "compare": "rankdistill.evaluation.comparing:compare",
     "embed": "rankdistill.stores.embeddings.embedding:embed",
-    "evaluate": "rankdistill.evaluation.evaluating:evaluate",
     "inherit": "rankdistill.students.inherit:inherit",
     "load_data": "rankdistill.data:load",
-    "load_index": "rankdistill.indexing:load",
     "load_recipe": "rankdistill.recipe.loading:load",
     "load_teacher": "rankdistill.teachers:load",
     "open_document_encoder": "rankdistill.bundles.opening:open_document_encoder",
     "open_query_encoder": "rankdistill.bundles.opening:open_query_encoder",
-    "rerank": "rankdistill.evaluation.rerank:rerank",
     "run_recipe": "rankdistill.recipe.run:run",
     "teach": "rankdistill.teachers.teach:teach",
 }

@@ -90,4 +90,3 @@ class Systems:
 def asymmetric(student: str) -> str:
     """What tables call a student whose queries search the teacher's documents."""
     return f"{student} asymmetric"
-

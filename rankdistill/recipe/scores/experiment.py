@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import models, tables
+from rankdistill import models
 from rankdistill.data.beir import LEFT_OUT
 from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection

@@ -85,7 +85,9 @@ class Systems:
             teacher = {f"rerank_{setting}": value for setting, value in made.teacher_settings().items()}
             size = {} if is_yaml(made.teacher_model) else {"size_of": made.teacher_model}
             title = f"teacher re-ranking BM25's {depth}"
-            return {"system": words, "rerank": made.teacher_model, "rerank_depth": depth, "name": title} | teacher | size
+            return (
+                {"system": words, "rerank": made.teacher_model, "rerank_depth": depth, "name": title} | teacher | size
+            )
         index = made.initial_index if name == INITIAL else made.index(name)
         return {"system": self._model(name), "index": index.folder, "name": name}
 
