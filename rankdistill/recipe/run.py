@@ -18,7 +18,7 @@ from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.recipe.steps import Step, execute
 from rankdistill.verbs.arguments import Place, place_of
 from rankdistill.verbs.contract import verb
-from rankdistill.verbs.index import require_factory
+from rankdistill.verbs.settings import require_factory
 
 if TYPE_CHECKING:
     import polars as pl

@@ -85,9 +85,9 @@ class LeafExperiment:
     @cached_property
     def embeddings(self) -> Step:
         """Embeds the texts with the teacher."""
-        from rankdistill.stores.embeddings.text_files import parse_text_file
+        from rankdistill.verbs.settings import text_file
 
-        files = [parse_text_file(words) for words in self.recipe.texts.files]
+        files = [text_file(words) for words in self.recipe.texts.files]
         settings = {
             "texts": self.recipe.texts.model_dump(exclude={"files"}),
             "files": [[file.kind, file.fingerprint] for file in files],
@@ -100,7 +100,7 @@ class LeafExperiment:
 
     def student(self, name: str) -> Step:
         """Trains one student, of those in `LeafRecipe.trainings`."""
-        from rankdistill.training.alignment.run import is_static
+        from rankdistill.verbs.settings import is_static
 
         part = self.recipe.students[self.recipe.trainings[name].variant]
         config = self.recipe.train_config(name)

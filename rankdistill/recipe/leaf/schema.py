@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from rankdistill.indexing.recipes import IndexRecipe
 from rankdistill.recipe.parts import (
     SEEDS,
     Part,
@@ -18,7 +17,7 @@ from rankdistill.recipe.parts import (
     require_seeds,
     trainings,
 )
-from rankdistill.training.alignment.config import AlignConfig
+from rankdistill.verbs.settings import AlignConfig, IndexRecipe
 
 STATIC = "static"
 

@@ -18,7 +18,7 @@ from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.recipe.steps import Step, Workspace, present
-from rankdistill.training.config import SPARSE_TYPES, TypeName
+from rankdistill.verbs.settings import SPARSE_TYPES, TypeName
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
@@ -90,9 +90,9 @@ class Experiment:
         part = self.recipe.teacher
         settings = self.recipe.score.decisive() | {"kind": part.kind}
         if part.model:
-            from rankdistill.teachers.registry import identity_of
+            from rankdistill.verbs.settings import teacher_identity
 
-            settings["teacher"] = identity_of(part.model)
+            settings["teacher"] = teacher_identity(part.model)
         needs = [self.candidates, *present(self.teacher)]
         return self.workspace.step("scores", settings, needs, self._score)
 
@@ -111,11 +111,11 @@ class Experiment:
         return self.workspace.step("initial", settings, [], self._inherit)
 
     @cached_property
-    def _type_of_model(self) -> TypeName:
+    def _type_type_of(self) -> TypeName:
         """What a student is whose type the recipe does not name; inherited layers are a dense model then."""
-        from rankdistill.training.types import of_model
+        from rankdistill.verbs.settings import type_of
 
-        return of_model(self.recipe.student.model) if self.initial is None else "dense"
+        return type_of(self.recipe.student.model) if self.initial is None else "dense"
 
     @cached_property
     def _labels_elsewhere(self) -> dict[str, str]:
@@ -184,17 +184,17 @@ class Experiment:
         part = self.recipe.index
 
         def work(out: Path, reporter: Reporter) -> None:
-            from rankdistill.training.types import of_model
             from rankdistill.verbs.index import index
+            from rankdistill.verbs.settings import type_of
 
             # A bare masked language model may be a dense student or SPLADE; as training sees it, so is it indexed.
-            is_dense = (type_ or of_model(model)) == "dense"
+            is_dense = (type_ or type_of(model)) == "dense"
             index(
                 self.dataset,
                 model,
                 out,
                 recipe=part,
-                kind="dense" if is_dense else None,
+                kind="dense" if is_dense else "auto",
                 progress=reporter,
                 command=self.command,
             )

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from rankdistill.indexing.recipes import IndexRecipe
 from rankdistill.recipe.parts import (
     SEEDS,
     Part,
@@ -19,8 +18,7 @@ from rankdistill.recipe.parts import (
     trainings,
 )
 from rankdistill.recipe.scores.mining import MinePart
-from rankdistill.teachers.teaching.config import TeachConfig
-from rankdistill.training.config import SCORE_PAIRS, SPARSE_TYPES, TrainConfig, TypeName
+from rankdistill.verbs.settings import SCORE_PAIRS, SPARSE_TYPES, IndexRecipe, TeachConfig, TrainConfig, TypeName
 
 BM25, TEACHER, INITIAL = SYSTEMS = "BM25", "teacher", "student before training"
 """The systems that every run reports beside its trained students, which cannot have their names."""
@@ -78,8 +76,8 @@ class EvaluatePart(Part):
     rerank_depth: int = Field(
         50,
         ge=0,
-        description="BM25 documents a query that the teacher re-ranks; 0: it re-ranks none and is not reported, as for a "
-        "table without scores of test queries, or a service that costs money.",
+        description="BM25 documents a query that the teacher re-ranks; 0: the teacher is not reported, as for a table "
+        "without scores of test queries, or a service that costs money.",
     )
     latency_queries: int = Field(100, ge=0, description="Queries timed one by one; 0: none.")
 

@@ -14,7 +14,7 @@ from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.schema import BM25, INITIAL, TEACHER
 from rankdistill.recipe.steps import Step
 from rankdistill.recipe.trained import gathered
-from rankdistill.teachers.registry import is_yaml
+from rankdistill.verbs.settings import is_yaml
 
 if TYPE_CHECKING:
     from rankdistill.evaluation.comparing import Trained
