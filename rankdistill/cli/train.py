@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console, parsing
-from rankdistill.cli.options import IdenticalIds, Json
+from rankdistill.cli.options import IdenticalIds, Json, Lenient
 from rankdistill.errors import ConfigError
 
 
@@ -98,7 +98,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Seed of sampling, order and dropout (default 13).")] = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Train even if a check of the scores fails.")] = False,
     config: Annotated[Path | None, typer.Option(help="YAML with these and all other settings.")] = None,
-    lenient: Annotated[bool, typer.Option(help="Drop bad rows of the data, with a report.")] = False,
+    lenient: Lenient = False,
     ignore_identical_ids: IdenticalIds = None,
     json: Json = False,
 ) -> None:
