@@ -13,7 +13,7 @@ from rankdistill.cli.options import IdenticalIds, Json
 
 def ensemble(
     store: Annotated[str, typer.Option(help="Score store that holds the teachers; also s3://...", metavar="STORE")],
-    teachers: Annotated[str, typer.Option(help="Ids, starts of ids, or names, with commas between them.")],
+    teachers: Annotated[str, typer.Option(help="Names, ids, or starts of these, with commas between them.")],
     calibrate: Annotated[
         str, typer.Option(help="none, zscore, minmax, percentile, rank, rrf, affine or affine-store.")
     ] = "zscore",

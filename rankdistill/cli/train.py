@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rankdistill import names
 from rankdistill.cli import console, parsing
 from rankdistill.cli.options import IdenticalIds, Json, Lenient
 from rankdistill.errors import ConfigError
@@ -33,8 +34,7 @@ def train(
         str | None,
         typer.Option(
             "--type",
-            help="With --store: dense, splade, splade-doc, inference-free, multi-vector, cross-encoder or pair-head "
-            "(default: of the model).",
+            help=f"With --store: {names.listed(names.STUDENTS)} (default: of the model).",
         ),
     ] = None,
     new_head: Annotated[
@@ -44,11 +44,24 @@ def train(
     loss: Annotated[
         str | None,
         typer.Option(
-            help="With --store: margin_mse (default), margin_mse_all, kl, splade_v3 or contrastive; "
-            "with --embeddings: leaf (default), cosine, mi_alpha, affinity or nd."
+            help=f"With --store: {names.listed(names.LOSSES, 'margin_mse')}; "
+            f"with --embeddings: {names.listed(names.ALIGNMENTS, 'leaf')}."
         ),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Split whose queries are trained on (default train).")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Split whose queries are trained on, with those that no split judges (default train; unjudged: the "
+            "latter alone, as in data without judgements)."
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            help="With --store, queries without a labelled positive: skip (default), or top, which takes the document "
+            "with the teacher's highest score for it, as training from a query log needs."
+        ),
+    ] = None,
     dev_data: Annotated[
         list[Path] | None, typer.Option(help="With --embeddings: data of a dev split, in BEIR layout; repeatable.")
     ] = None,
@@ -59,8 +72,10 @@ def train(
     allow_test: Annotated[
         bool, typer.Option("--allow-test", help="With --embeddings: let a test split choose the checkpoint.")
     ] = False,
-    teacher: Annotated[str | None, typer.Option(help="Teacher id, where the store has several.")] = None,
-    teachers: Annotated[str | None, typer.Option(help="Train on an ensemble of these: A,B,C.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Teacher, where the store has several: its name, id, or the start of one.")
+    ] = None,
+    teachers: Annotated[str | None, typer.Option(help="Train on an ensemble of these, named likewise: A,B,C.")] = None,
     calibrate: Annotated[str | None, typer.Option(help="Calibration of the ensemble (default zscore).")] = None,
     missing: Annotated[
         str | None,
@@ -86,7 +101,8 @@ def train(
         str | None, typer.Option(help="Similarity to teacher unit: auto, learned, fitted or a number.")
     ] = None,
     query_regulariser: Annotated[
-        str | None, typer.Option(help="Sparse queries through flops, l1, idf_flops, l0_flops or none (of the type).")
+        str | None,
+        typer.Option(help=f"Sparse queries through {names.listed((*names.REGULARISERS, 'none'))} (of the type)."),
     ] = None,
     query_regulariser_weight: Annotated[
         float | None, typer.Option(help="How sparse queries become (default of the loss).")
@@ -125,6 +141,7 @@ def train(
         "document_regulariser": document_regulariser,
         "document_regulariser_weight": document_regulariser_weight,
         "negatives": negatives,
+        "unlabelled": unlabelled,
         "sampling": sampling,
         "scale": scale,
     }

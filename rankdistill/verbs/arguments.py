@@ -65,9 +65,14 @@ def collection_of(
     note_reports(dataset.reports)
     for split in dict.fromkeys(splits):
         if split is not None:
-            for line in dataset.notes(split):
-                note(line)
+            note_split(dataset, split)
     return dataset
+
+
+def note_split(dataset: Dataset, split: str) -> None:
+    """Notes on what to know of a split; DataError if there is none."""
+    for line in dataset.notes(split):
+        note(line)
 
 
 def score_store_of(store: ScoreStore | Place, dataset: Dataset | None = None) -> ScoreStore:

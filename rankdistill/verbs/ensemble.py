@@ -17,6 +17,7 @@ from rankdistill.evaluation.ensembles import Quality
 from rankdistill.notes import tell
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.stores.reader import ScoreStore
+from rankdistill.teachers.names import beside
 from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of, score_store_of
 from rankdistill.verbs.contract import verb
 
@@ -83,9 +84,16 @@ class Ensembled(Shown):
         if self.store is not None and self.written is not None:
             found += [
                 self._missing(str(self.store.path), self.written),
-                f"{self.store.path}: {self.ensemble.teacher_id}",
+                f"{self.store.path}: {self._named}",
             ]
         return found
+
+    @property
+    def _named(self) -> str:
+        """The ensemble as tables show it."""
+        assert self.store is not None
+        teacher_id = self.ensemble.teacher_id
+        return beside(self.store.given_name(teacher_id), teacher_id)
 
     def _missing(self, where: str, coverage: Coverage) -> str:
         names = self.ensemble.names

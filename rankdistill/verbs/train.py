@@ -78,7 +78,8 @@ def train(
         store: a score store or an ensemble of its teachers; or an embedding store; or the path of one.
         student: the model to start from: path, hub id or `pypi:DISTRIBUTION`; `static` with vectors.
         out: folder of the student.
-        split: with scores: train on its queries, and on those that no split judges; `train` unless given.
+        split: with scores: train on its queries, and on those that no split judges; `unjudged`: on the latter alone.
+            Unless given `train`, or `unjudged` where there are no judgements.
         dev_split: evaluate nDCG@10 on it while training, and keep the best checkpoint; the last one is kept without.
             With vectors one for all collections of `data`, or one each.
         keep_layers: train only these layers of the student, from 0.
@@ -127,9 +128,7 @@ def train(
     dataset, watched = _collection(data), _one(listed(dev_split))
     collection = collection_of(dataset, [watched], lenient, ignore_identical_ids)
     scores = _scores(opened, listed(teachers), ensemble, collection)
-    return _distil(
-        collection, scores, reference_of(student), place, chosen, split or "train", watched, keep_layers, teacher
-    )
+    return _distil(collection, scores, reference_of(student), place, chosen, split, watched, keep_layers, teacher)
 
 
 _ARGUMENTS = [name for name in signature(train).parameters if name != "settings"]
@@ -162,7 +161,7 @@ def _distil(
     student: str,
     out: Out,
     config: TrainConfig,
-    split: str,
+    split: str | None,
     dev_split: str | None,
     keep_layers: Sequence[int] | None,
     teacher: str | None,
