@@ -9,7 +9,7 @@ import typer
 
 from rankdistill import names
 from rankdistill.cli import console, parsing
-from rankdistill.cli.options import IdenticalIds, Json
+from rankdistill.cli.options import IdenticalIds, Json, Lenient
 from rankdistill.errors import ConfigError
 
 
@@ -114,7 +114,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Seed of sampling, order and dropout (default 13).")] = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Train even if a check of the scores fails.")] = False,
     config: Annotated[Path | None, typer.Option(help="YAML with these and all other settings.")] = None,
-    lenient: Annotated[bool, typer.Option(help="Drop bad rows of the data, with a report.")] = False,
+    lenient: Lenient = False,
     ignore_identical_ids: IdenticalIds = None,
     json: Json = False,
 ) -> None:

@@ -13,3 +13,12 @@ def count() -> int:
 def is_first() -> bool:
     """Whether this process writes the output."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def await_first() -> None:
+    """Wait until all processes that train together are here: the first comes when its output is written."""
+    if count() > 1:
+        from torch import distributed
+
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.barrier()

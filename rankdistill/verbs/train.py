@@ -20,6 +20,7 @@ from rankdistill.stores.embeddings.layout import is_store
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.layout import ARTEFACT as SCORES
 from rankdistill.stores.reader import ScoreStore
+from rankdistill.training import processes
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev
 from rankdistill.training.config import TrainConfig
@@ -143,6 +144,7 @@ class Out:
 
     def finished(self, before: bool) -> Student:
         """The student, with a word where it was there `before`."""
+        processes.await_first()
         if before:
             tell(f"{self.folder} is up to date")
         return Student(self.folder)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,19 @@ def test_the_student_is_that_of_the_command(
     run_verb(command, *words, "--dev-data", tiny_beir, "--dev-split", "dev", "--out", tmp_path / "typed-aligned")
     aligned = rankdistill.train([collection], EmbeddingStore(vectors), tiny_encoder, tmp_path / "aligned", **settings)
     assert content(aligned.path) == content(tmp_path / "typed-aligned")
+
+
+def test_processes_that_train_together_all_get_the_student(
+    tiny_beir: Path, store: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    """Those that do not write it wait until it is written."""
+    together = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    words = ["--data", tiny_beir, "--store", store, "--student", tiny_encoder, "--out", tmp_path / "student"]
+    line = [*together, "-m", "rankdistill.cli.main", "train", *words, "--steps", 2, "--batch-size", 2]
+    done = subprocess.run(list(map(str, line)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("student: ") == 2
+    assert parameters(Student(tmp_path / "student"))["processes"] == 2
 
 
 def test_dev_points_stand_beside_the_loss(tiny_beir: Path, store: Path, tiny_encoder: str, tmp_path: Path) -> None:
