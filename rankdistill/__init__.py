@@ -18,12 +18,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rankdistill.ensembles.source import Ensemble as Ensemble
     from rankdistill.errors import RankdistillError as RankdistillError
+    from rankdistill.verbs.bundle import bundle as bundle
     from rankdistill.verbs.mine import mine as mine
+    from rankdistill.verbs.train import train as train
 
 _HOME_OF = {
     "Ensemble": "rankdistill.ensembles.source",
     "RankdistillError": "rankdistill.errors",
+    "bundle": "rankdistill.verbs.bundle",
     "mine": "rankdistill.verbs.mine",
+    "train": "rankdistill.verbs.train",
 }
 """Public name -> the module that defines it."""
 
@@ -38,9 +42,7 @@ _OLD = {
     "TeachConfig": "rankdistill.teachers.teaching.config:TeachConfig",
     "TextEncoder": "rankdistill.inference:TextEncoder",
     "TrainConfig": "rankdistill.training.config:TrainConfig",
-    "align": "rankdistill.training.alignment.run:align",
     "build_index": "rankdistill.indexing:build",
-    "bundle": "rankdistill.bundles.making:bundle",
     "compare": "rankdistill.evaluation.comparing:compare",
     "embed": "rankdistill.stores.embeddings.embedding:embed",
     "evaluate": "rankdistill.evaluation.evaluating:evaluate",
@@ -54,7 +56,6 @@ _OLD = {
     "rerank": "rankdistill.evaluation.rerank:rerank",
     "run_recipe": "rankdistill.recipe.run:run",
     "teach": "rankdistill.teachers.teach:teach",
-    "train": "rankdistill.training.run:train",
 }
 
 __all__ = sorted({*_HOME_OF, *_OLD})

@@ -93,6 +93,8 @@ def _finish(out: Path, made: bool) -> None:
 def _print_counts(dataset: Dataset) -> None:
     from rich.table import Table
 
+    from rankdistill.data.beir import QUERIES, UNJUDGED
+
     table = Table(
         "split", "queries", "judgements", "relevant", title=f"{dataset.path}: {len(dataset.doc_ids):,} documents"
     )
@@ -100,5 +102,9 @@ def _print_counts(dataset: Dataset) -> None:
         labels = [label for judged in dataset.qrels(split).values() for label in judged.values()]
         relevant = sum(label > 0 for label in labels)
         table.add_row(split, f"{len(dataset.qrels(split)):,}", f"{len(labels):,}", f"{relevant:,}")
+    if dataset.unjudged:
+        table.add_row(UNJUDGED, f"{len(dataset.unjudged):,}", "", "")
     console.out.print(table)
+    if not dataset.query_texts:
+        console.note(f"documents alone: without {QUERIES} there is nothing to mine, train on scores of or evaluate")
     console.show_notes([note for split in dataset.splits for note in dataset.notes(split)])

@@ -14,11 +14,18 @@ from rankdistill.cli.locations import place
 def export(
     format_: Annotated[str, typer.Option("--format", help="Format of the output; docs/formats.md lists them.")],
     store: Annotated[Path, typer.Option(help="Score store; also s3://...", parser=place, metavar="STORE")],
-    out: Annotated[Path, typer.Option(help="File to write (its suffix counts), or folder for formats that are one.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="File to write (its suffix counts; without one the format's first), or a folder if the format is one."
+        ),
+    ],
     data: Annotated[
         Path | None, typer.Option(help="BEIR folder for the texts; the store's own are used without it.")
     ] = None,
-    teacher: Annotated[str | None, typer.Option(help="Teacher id or name, where the store has several.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Teacher, where the store has several: its name, id, or the start of one.")
+    ] = None,
     negatives: Annotated[
         int | None,
         typer.Option(help="Negatives a row, for formats of rows (sentence-transformers: 4; else all).", min=1),
@@ -56,7 +63,9 @@ def export(
         missing=missing,
         command=console.command(),
     )
+    if (written := exporting.output(format_, out)) != out:
+        console.note(f"{out} has no suffix, which chooses how a file is written: it became {written.name}")
     for name, count in done.to_json().items():
         if count:
             console.out.print(f"{name.replace('_', ' ')}: {count:,}", highlight=False)
-    console.out.print(f"{format_}: {out}", highlight=False, soft_wrap=True)
+    console.out.print(f"{format_}: {written}", highlight=False, soft_wrap=True)

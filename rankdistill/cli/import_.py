@@ -20,7 +20,8 @@ def import_(
         typer.Option(help="Store to add them to, also s3://...; created if absent.", parser=place, metavar="STORE"),
     ],
     data: Annotated[
-        Path | None, typer.Option(help="BEIR folder for texts and labels; without it a file of ids stays ids only.")
+        Path | None,
+        typer.Option(help="BEIR folder for texts and labels; without it, the store's own texts, or ids only."),
     ] = None,
     split: Annotated[str | None, typer.Option(help="Split whose labels count; every split's by default.")] = None,
     score_kind: Annotated[

@@ -22,7 +22,9 @@ def index(
     ] = "exact",
     recipe: Annotated[
         Path | None,
-        typer.Option(help="YAML such as indexes/hnsw32.yaml, instead of --factory, --shard-size, --search."),
+        typer.Option(
+            help="YAML, or the name of one of the package, as hnsw32, instead of --factory, --shard-size, --search."
+        ),
     ] = None,
     shard_size: Annotated[int | None, typer.Option(help="Documents a shard; bounds the memory.")] = None,
     max_length: Annotated[int | None, typer.Option(min=4, help="Tokens a text; the model's own unless given.")] = None,

@@ -52,7 +52,7 @@ class Export:
     Args:
         reader: the queries with their scored documents.
         texts: of queries and documents; empty where the format holds none.
-        name: of the teacher.
+        name: that its user gave the teacher, else its id.
         choice: which negatives, for formats of rows.
         report: counts what is written.
     """

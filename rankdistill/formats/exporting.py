@@ -35,9 +35,10 @@ def export(
     Args:
         format_name: a key of `registry.FORMATS`.
         store: a finished store.
-        out: a file, or a folder for formats that are one; must not exist.
+        out: a file, or a folder for formats that are one; must not exist. See `output`.
         dataset: the collection, for texts; None: the store's own.
-        teacher: its id or name; None where the store has one.
+        teacher: its id, a name of it, or the start of one, as `ScoreStore.teacher` takes it; None where the store has
+            one.
         choice: which negatives, for formats of rows.
         sources: only candidates of these sources; empty: all.
         missing: a candidate without a score: `error`, or `drop` it and count it.
@@ -49,7 +50,7 @@ def export(
         DataError: nothing to write, or a text is missing.
         OutputError: `out` exists, or cannot be written.
     """
-    form = registry.named(format_name)
+    form, out = registry.named(format_name), output(format_name, out)
     _require_new(out)
     if form.suffixes:
         check_suffix(out, form.suffixes)
@@ -57,8 +58,7 @@ def export(
     _require_sources(store, sources)
     reader = GroupReader(store, teacher_id, sources, missing)
     needed = texts.load(store, dataset, reader.doc_ids()) if form.needs_texts else Texts()
-    name = str(store.fingerprint(teacher_id).get("name", teacher_id))
-    exported = Export(reader, needed, name, choice or Choice())
+    exported = Export(reader, needed, store.given_name(teacher_id), choice or Choice())
     with files.atomic_path(out) as target:
         try:
             form.write(target, exported)
@@ -70,6 +70,16 @@ def export(
         if target.is_dir() and manifest.read(target) is None:
             _describe(exported, format_name, command).write(target)
     return exported.report
+
+
+def output(format_name: str, out: Path) -> Path:
+    """Where `export` writes: a file named without a suffix gets the first one of the format.
+
+    Raises:
+        ConfigError: no such format.
+    """
+    suffixes = registry.named(format_name).suffixes
+    return out.with_name(out.name + suffixes[0]) if suffixes and not out.suffix else out
 
 
 def _require_new(out: Path) -> None:

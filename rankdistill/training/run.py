@@ -44,7 +44,7 @@ def train(
     out: Path,
     config: TrainConfig,
     *,
-    split: str = "train",
+    split: str | None = None,
     keep_layers: Sequence[int] | None = None,
     dev_split: str | None = None,
     teacher_id: str | None = None,
@@ -64,10 +64,12 @@ def train(
         student: path, hub id or `pypi:DISTRIBUTION` of the model to start from.
         out: folder of the student, `manifest.json` and `training_log.json`.
         config: the settings.
-        split: train on its queries, and on those that no split judges.
+        split: train on its queries, and on those that no split judges; `unjudged`: on the latter alone; None: `train`,
+            or `unjudged` where the data set has no judgements at all.
         keep_layers: train only these layers of the student, from 0.
         dev_split: evaluate nDCG@10 on it while training, and keep the best checkpoint; None: keep the last.
-        teacher_id: which teacher's scores; None where the store has one teacher.
+        teacher_id: which teacher's scores: its id, a name of it, or the start of one, as `ScoreStore.teacher` takes
+            it; None where the store has one teacher. The manifest has the id, however it was named.
         planned: called once, with the number of steps there will be.
         progress: called with the number of steps just done.
         command: the command line, for the manifest.
@@ -83,6 +85,7 @@ def train(
     name = config.type or types.of_model(student)
     kind = types.get(name)
     penalties = sparsity.penalties(config, kind.penalties)
+    split = split or dataset.default_split
     found = inputs.read(dataset, store, split, teacher_id)
     known = known_positives.read(dataset, found.candidates, store.query_texts(), store.document_texts())
     layers = list(keep_layers) if keep_layers is not None else None
