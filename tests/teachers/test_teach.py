@@ -133,6 +133,33 @@ def test_a_run_told_to_stop_is_finished_to_the_same_bytes(
             assert path.read_bytes() == (again / path.relative_to(whole)).read_bytes(), path.name
 
 
+@pytest.mark.parametrize("loss", ["ranknet", "bce"])
+def test_pairs_are_learned_with_the_prompt_that_they_will_be_scored_with(
+    loss: str,
+    tiny_beir: Path,
+    tiny_cross_encoder: str,
+    candidates: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sentence_transformers import CrossEncoder
+
+    base = CrossEncoder(tiny_cross_encoder, device="cpu", prompts={"rank": "deep "}, default_prompt_name="rank")
+    base.save_pretrained(str(tmp_path / "base"), create_model_card=False)
+    read: list[str | None] = []
+    own = CrossEncoder.preprocess
+
+    def watched(self: CrossEncoder, pairs: list[tuple[str, str]], **options: str | None) -> object:
+        read.append(options.get("prompt"))
+        return own(self, pairs, **options)
+
+    monkeypatch.setattr(CrossEncoder, "preprocess", watched)
+    config = replace(CONFIG, steps=2, loss=loss)
+    teach(data.load(tiny_beir), "train", candidates["train"], str(tmp_path / "base"), tmp_path / "teacher", config)
+    assert set(read) == {"deep "}
+    assert load(str(tmp_path / "teacher"), backend="torch").fingerprint["prompt"] == "deep "
+
+
 @pytest.mark.parametrize("cut", ["", '{"global_step": '])
 def test_a_half_written_checkpoint_is_passed_over(
     cut: str, tiny_beir: Path, tiny_encoder: str, candidates: dict[str, Path], tmp_path: Path

@@ -13,6 +13,7 @@ from sentence_transformers.cross_encoder.evaluation import CrossEncoderReranking
 from transformers import TrainerCallback
 
 from rankdistill.inference.precision import bf16_is_faster
+from rankdistill.inference.prompts import default_prompt
 from rankdistill.progress import Progress
 from rankdistill.teachers.teaching import objective
 from rankdistill.teachers.teaching.config import TeachConfig
@@ -60,7 +61,7 @@ def build(
     """
     return TeacherTrainer(
         model=model,
-        args=_arguments(steps, config, folder, evaluator is not None),
+        args=_arguments(steps, config, folder, evaluator is not None, default_prompt(model)),
         train_dataset=_rows(groups),
         loss=objective.build(model, config),
         evaluator=evaluator,
@@ -75,7 +76,9 @@ def _rows(groups: Iterable[tuple[str, list[str]]]) -> Rows:
     return Rows.from_dict({"query": list(queries), "docs": list(documents), "labels": labels})
 
 
-def _arguments(steps: int, config: TeachConfig, folder: Path, evaluate: bool) -> CrossEncoderTrainingArguments:
+def _arguments(
+    steps: int, config: TeachConfig, folder: Path, evaluate: bool, prompt: str
+) -> CrossEncoderTrainingArguments:
     on_gpu = torch.cuda.is_available()
     every = max(1, -(-steps // config.evaluations))
     return CrossEncoderTrainingArguments(
@@ -98,6 +101,7 @@ def _arguments(steps: int, config: TeachConfig, folder: Path, evaluate: bool) ->
         save_total_limit=2,
         eval_strategy="steps" if evaluate else "no",
         eval_steps=every,
+        prompts=prompt or None,
         report_to="none",
         disable_tqdm=True,
     )
