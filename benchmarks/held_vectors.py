@@ -11,7 +11,6 @@ import numpy as np
 from rankdistill import files
 from rankdistill.data import Dataset
 from rankdistill.indexing import load as load_index
-from rankdistill.indexing.encoding import Progress
 from rankdistill.indexing.exact import VECTORS_FILE
 from rankdistill.indexing.multi_vector.base import read_vectors
 from rankdistill.inference import TextEncoder
@@ -19,6 +18,7 @@ from rankdistill.inference.loading import PAIR_HEAD
 from rankdistill.inference.multi_vector_encoder import MultiVectorTextEncoder
 from rankdistill.inference.pair_head import read
 from rankdistill.inference.token_vectors import TokenVectors
+from rankdistill.progress import Progress
 from rankdistill.space import MultiVectorSpace
 from rankdistill.teachers.distinct import distinct
 

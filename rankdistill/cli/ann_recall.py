@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.collection import IdenticalIds, open_collection
+from rankdistill.cli.collection import open_collection
+from rankdistill.cli.options import IdenticalIds
 
 
 def ann_recall(
@@ -29,11 +30,11 @@ def ann_recall(
     ignore_identical_ids: IdenticalIds = None,
 ) -> None:
     """Measure recall@10 against exact search, nDCG@10 and time, for student and teacher queries on one index."""
-    from rankdistill.cli.lengths import note_longer
     from rankdistill.cli.tables import show
     from rankdistill.evaluation import ann_report, measuring
     from rankdistill.evaluation.ann import parse_effort
     from rankdistill.evaluation.towers import open_towers
+    from rankdistill.verbs.lengths import note_longer
 
     effort = parse_effort(search)
     dataset = open_collection(data, split, lenient, ignore_identical_ids)

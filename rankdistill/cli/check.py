@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rankdistill import names
 from rankdistill.cli import console
 from rankdistill.cli.locations import place
 
@@ -25,15 +26,15 @@ def check(
     report: Annotated[Path | None, typer.Option(help="HTML page to write, with histograms.")] = None,
     json: Annotated[Path | None, typer.Option(help="JSON file to write, with every number.")] = None,
     teacher: Annotated[
-        list[str] | None, typer.Option(help="Teacher id or name; may be repeated. All by default.")
+        list[str] | None, typer.Option(help="Name, id, or the start of one; may be repeated. All by default.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="BEIR folder whose qrels label what the store does not.")] = None,
     student: Annotated[str, typer.Option(help="Similarity that the advice is for: cosine or dot.")] = "cosine",
     loss: Annotated[
         str | None,
         typer.Option(
-            help="Loss that will be trained with (margin_mse, margin_mse_all, kl, splade_v3, contrastive): what its "
-            "training refuses fails here too."
+            help=f"Loss that will be trained with, {names.listed(names.LOSSES)}: what its training refuses fails here "
+            "too."
         ),
     ] = None,
     strict: Annotated[bool, typer.Option(help="A warning is a failure too.")] = False,
@@ -72,12 +73,13 @@ def check(
 def _show(found: Report) -> None:
     from rankdistill.cli.tables import show
     from rankdistill.evaluation.gate_report import overview_rows, verdict_rows
+    from rankdistill.teachers.names import beside
 
     in_full = len(found.teachers) <= MOST_IN_FULL
     for teacher in found.teachers:
         header, rows = verdict_rows(teacher)
         shown = rows if in_full else [row for row in rows if row[1] in ("warn", "fail")]
         if shown:
-            show(f"{teacher.name}: {teacher.status}", header, shown, texts=len(header))
+            show(f"{beside(teacher.name, teacher.teacher_id)}: {teacher.status}", header, shown, texts=len(header))
     if not in_full:
         show(f"{found.title}: {found.status}", *overview_rows(found), texts=6)

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from rankdistill.cli import console
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
-
-IdenticalIds = Annotated[
-    bool | None,
-    typer.Option(
-        "--ignore-identical-ids/--keep-identical-ids",
-        help="Leave the document that has the query's own id out, or keep it; as the data set's meta.json says unless "
-        "given, and where that says nothing, left out if it has the query's text.",
-        show_default=False,
-    ),
-]
 
 
 def open_collection(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +23,10 @@ from rich.progress import (
 from rich.progress import Task as ProgressTask
 from rich.text import Text
 
+from rankdistill.notes import LOGGER
+
 if TYPE_CHECKING:
+    from rankdistill.display import Shown
     from rankdistill.recipe.steps import Step
 
 out = Console()
@@ -117,6 +121,46 @@ def show_notes(notes: list[str]) -> None:
     """Print what a user must know of an input that is used all the same, a line each, on standard error."""
     for note in notes:
         err.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+
+
+def show(result: Shown, as_json: bool = False) -> None:
+    """Print what a verb gave: its tables and lines, or with `--json` one JSON object."""
+    if as_json:
+        import json
+
+        print(json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
+        return
+    for table in result.tables():
+        # A terminal folds what is wider; elsewhere nothing is cut.
+        if out.is_terminal:
+            out.print(table.rich())
+        else:
+            print(table.text())
+    for line in result.lines():
+        out.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+class NoteHandler(logging.Handler):
+    """Shows what the library logs on standard error: notes with `note:` before them, the rest as it is."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        line, is_note = record.getMessage(), record.levelno >= logging.WARNING
+        err.print(
+            f"note: {line}" if is_note else line,
+            style="yellow" if is_note else None,
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def show_log() -> None:
+    """Let what the library logs reach standard error; asked twice, it is shown once."""
+    logger = logging.getLogger(LOGGER)
+    if not any(isinstance(one, NoteHandler) for one in logger.handlers):
+        logger.addHandler(NoteHandler())
+    logger.setLevel(logging.INFO)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ def embed(
             "--out", help="Store to add to, also s3://...; created if absent.", parser=place, metavar="EMBEDDINGS"
         ),
     ],
+    name: Annotated[str | None, typer.Option(help="What to call the teacher in the store (`status` shows it).")] = None,
     data: Annotated[list[Path], typer.Option(help="Folder in BEIR layout; may be repeated.")] = [],  # noqa: B006
     texts: Annotated[
         list[str],
@@ -92,11 +93,11 @@ def embed(
     """
     from rankdistill import data as datasets
     from rankdistill import executors
-    from rankdistill.cli.lengths import note_longer
     from rankdistill.stores.embeddings.asking import Asked
     from rankdistill.stores.embeddings.sources import Sources
     from rankdistill.stores.embeddings.text_files import parse_text_file
     from rankdistill.stores.shares import parse_share
+    from rankdistill.verbs.lengths import note_longer
 
     note_longer(teacher, max_length)
     share, runner = parse_share(shard), executors.create(executor, workers)
@@ -109,6 +110,7 @@ def embed(
         unit_size=unit_size,
         lock_wait=lock_wait,
         min_fidelity=min_fidelity,
+        name=name,
     )
     folders = [datasets.load(folder, "lenient" if lenient else "strict") for folder in data]
     show_reports([line for dataset in folders for line in dataset.reports])
@@ -156,7 +158,7 @@ def _run(writer: EmbeddingWriter, folder: Path, executor: Executor, share: Share
 
     started = time.perf_counter()
     with progress("texts") as bar:
-        task = bar.add_task(f"embedding with {writer.teacher.teacher_id}", total=None)
+        task = bar.add_task(f"embedding with {writer.called}", total=None)
 
         def on_plan(missing: Missing) -> None:
             bar.update(task, total=missing.share)
@@ -173,6 +175,9 @@ def _run(writer: EmbeddingWriter, folder: Path, executor: Executor, share: Share
             executor=executor,
             share=share,
         )
+    if done.renamed:
+        text = f"{writer.called} was called {done.renamed} before"
+        err.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
     seconds = time.perf_counter() - started
     text = f"{folder}: {done.embedded:,} texts embedded, {done.reused:,} reused, {seconds:,.0f} s"
     out.print(text, highlight=False, soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.collection import IdenticalIds, open_collection
+from rankdistill.cli.collection import open_collection
+from rankdistill.cli.options import IdenticalIds
+from rankdistill.progress import Progress
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
@@ -72,10 +74,10 @@ def evaluate(
 ) -> None:
     """Evaluate a model, a pair of models, an index, BM25, or a teacher re-ranking one, on a split of a BEIR folder."""
     from rankdistill.cli.fusing import open_fused, parse_fusion, require_fusable
-    from rankdistill.cli.lengths import note_longer
     from rankdistill.cli.parameters import parameters_of
     from rankdistill.evaluation import evaluating
     from rankdistill.evaluation.rerank import Reranker
+    from rankdistill.verbs.lengths import note_longer
 
     for one in dict.fromkeys((model, query_model, document_model)):
         note_longer(one, max_length)
@@ -153,7 +155,7 @@ def _model_of_queries(
 
 
 def _first_stage(
-    dataset: Dataset, model: str | None, name: str | None, advance: Callable[[int], None], settings: Mapping[str, Any]
+    dataset: Dataset, model: str | None, name: str | None, advance: Progress, settings: Mapping[str, Any]
 ) -> tuple[Retriever, Costs]:
     from rankdistill.evaluation.evaluating import Costs
     from rankdistill.evaluation.footprint import footprint

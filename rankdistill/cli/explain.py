@@ -27,11 +27,11 @@ def explain(
     backend: Annotated[str, typer.Option(help="What runs the model.")] = "auto",
 ) -> None:
     """Show the terms and weights that a sparse model gives a text, and which of them the text does not have itself."""
-    from rankdistill.cli.lengths import note_longer
     from rankdistill.cli.tables import show
     from rankdistill.errors import ConfigError
     from rankdistill.evaluation.explaining import explain as explained
     from rankdistill.inference.sparse_encoder import SparseTextEncoder
+    from rankdistill.verbs.lengths import note_longer
 
     if query is not None and side is AsA.query:
         raise ConfigError(

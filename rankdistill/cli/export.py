@@ -23,7 +23,9 @@ def export(
     data: Annotated[
         Path | None, typer.Option(help="BEIR folder for the texts; the store's own are used without it.")
     ] = None,
-    teacher: Annotated[str | None, typer.Option(help="Teacher id or name, where the store has several.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Teacher, where the store has several: its name, id, or the start of one.")
+    ] = None,
     negatives: Annotated[
         int | None,
         typer.Option(help="Negatives a row, for formats of rows (sentence-transformers: 4; else all).", min=1),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.collection import IdenticalIds, open_collection
+from rankdistill.cli.collection import open_collection
+from rankdistill.cli.options import IdenticalIds
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset

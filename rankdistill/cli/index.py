@@ -54,13 +54,13 @@ def index(
     """Encode a corpus, or take its words, and build an index that searches it."""
     from rankdistill import executors
     from rankdistill.cli.backends import split_backends
-    from rankdistill.cli.lengths import note_longer
     from rankdistill.cli.parameters import parse_build_parameters
     from rankdistill.data import load
     from rankdistill.indexing import build, recipes
     from rankdistill.indexing import load as load_index
     from rankdistill.indexing.faiss import parse_search_parameters
     from rankdistill.mining.tokenisers import DEFAULT, script_note
+    from rankdistill.verbs.lengths import note_longer
 
     note_longer(model, max_length)
     runner = executors.create(executor, workers)

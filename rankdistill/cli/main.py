@@ -1,87 +1,134 @@
-"""The `rankdistill` command: collects the verbs and turns errors into messages."""
+"""The `rankdistill` command: collects the verbs and turns errors and signals into messages."""
 
 from __future__ import annotations
 
+import shlex
+import signal
 import sys
-from importlib import import_module
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module, metadata
 from keyword import iskeyword
 from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from rankdistill.cli.help import InOrder, VerbCommand
 from rankdistill.errors import RankdistillError
 
-VERBS = (
-    "data",
-    "mine",
-    "teach",
-    "plan",
-    "score",
-    "embed",
-    "import",
-    "check",
-    "ensemble",
-    "export",
-    "train",
-    "bundle",
-    "index",
-    "search",
-    "evaluate",
-    "rerank",
-    "fuse",
-    "compare",
-    "robustness",
-    "sparsity",
-    "explain",
-    "ann-recall",
-    "run",
-    "status",
-    "doctor",
-)
+PANELS = {
+    "Data": ("data",),
+    "Candidates and teachers": (
+        "mine",
+        "teach",
+        "plan",
+        "score",
+        "embed",
+        "import",
+        "check",
+        "ensemble",
+        "export",
+    ),
+    "Students": ("train", "bundle"),
+    "Search": ("index", "search", "explain"),
+    "Judge": ("evaluate", "rerank", "fuse", "compare", "robustness", "sparsity", "ann-recall"),
+    "Experiments": ("run", "status", "doctor"),
+}
+"""The verbs in the order of the work, as `--help` shows them."""
+
+VERBS = tuple(verb for verbs in PANELS.values() for verb in verbs)
 """Each is a module of this package with a function (or, for `data`, a Typer app named `app`) of the same name.
 
 A hyphen is an underscore in the name of module and function; a word of the language has one after it.
 """
 
-EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
+EXIT_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 130, 143
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        print(f"rankdistill {metadata.version('rankdistill')}")
+        raise typer.Exit
+
+
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Distil expensive rankers and embedders into small, fast retrievers, and prove it."""
+
+
+class Verbs(InOrder):
+    """The verbs in the order of the work."""
+
+    order = VERBS
 
 
 def build_app() -> typer.Typer:
     """The Typer application with every verb."""
-    app = typer.Typer(
-        name="rankdistill",
-        help="Distil expensive rankers and embedders into small, fast retrievers, and prove it.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        add_completion=False,
-    )
-    for verb in VERBS:
-        name = f"{verb}_" if iskeyword(verb) else verb.replace("-", "_")
-        module = import_module(f"rankdistill.cli.{name}")
-        if hasattr(module, "app"):
-            app.add_typer(module.app, name=verb)
-        else:
-            app.command(name=verb)(getattr(module, name))
+    app = typer.Typer(name="rankdistill", cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False)
+    app.callback()(_top)
+    for panel, verbs in PANELS.items():
+        for verb in verbs:
+            name = f"{verb}_" if iskeyword(verb) else verb.replace("-", "_")
+            module = import_module(f"rankdistill.cli.{name}")
+            if hasattr(module, "app"):
+                app.add_typer(module.app, name=verb, rich_help_panel=panel)
+            else:
+                app.command(name=verb, rich_help_panel=panel, cls=VerbCommand)(getattr(module, name))
     return app
 
 
 def main() -> None:
-    """Run the command line; errors of ours print without a traceback and exit with 1, Ctrl-C with 130."""
-    from rankdistill import files
-    from rankdistill.cli.console import err
+    """Run the command line; errors of ours print without a traceback and exit with 1.
 
+    Ctrl-C ends it with 130 and SIGTERM with 143; the last line says how to go on.
+    """
+    from rankdistill import files
+    from rankdistill.cli.console import err, show_log
+
+    show_log()
+    with _terminations() as terminated:
+        try:
+            with files.output_errors(Path()):
+                build_app()()
+        except RankdistillError as error:
+            err.print(f"[bold red]{type(error).__name__}[/]")
+            err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+            sys.exit(EXIT_ERROR)
+        except (KeyboardInterrupt, SystemExit) as stop:
+            if isinstance(stop, SystemExit) and stop.code != EXIT_INTERRUPTED:
+                raise
+            again = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+            err.print(
+                f"interrupted: what was finished is kept; the same command takes up from there:\n  {again}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+            sys.exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED)
+
+
+@contextmanager
+def _terminations() -> Iterator[list[int]]:
+    """Let SIGTERM interrupt as Ctrl-C does; what is given holds the signal once it came."""
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        with files.output_errors(Path()):
-            build_app()()
-    except RankdistillError as error:
-        err.print(f"[bold red]{type(error).__name__}[/]")
-        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
-        sys.exit(EXIT_ERROR)
-    except (KeyboardInterrupt, SystemExit) as stop:
-        if isinstance(stop, SystemExit) and stop.code != EXIT_INTERRUPTED:
-            raise
-        err.print("interrupted: what was finished is kept; the same command takes up from there")
-        sys.exit(EXIT_INTERRUPTED)
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rankdistill.cli import console
-from rankdistill.cli.collection import IdenticalIds, open_collection
+from rankdistill.cli import console, parsing
+from rankdistill.cli.options import IdenticalIds, Json
 
 
 def mine(
@@ -46,75 +46,30 @@ def mine(
     limit_queries: Annotated[int | None, typer.Option(help="Mine this many queries, chosen by hash.")] = None,
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
     ignore_identical_ids: IdenticalIds = None,
+    json: Json = False,
 ) -> None:
     """Retrieve candidate documents for the queries of a split; judged positives are always kept."""
-    from rankdistill.cli.fusing import parse_fusion
-    from rankdistill.cli.lengths import note_longer
-    from rankdistill.indexing.sources import KINDS
-    from rankdistill.mining import candidates
-    from rankdistill.mining.sources import Bm25Source, named
-    from rankdistill.mining.tokenisers import script_note
-    from rankdistill.mining.window import parse_windows
+    import rankdistill
 
-    window, windows = parse_windows(ranks, sample, seed)
-    sources = [named(text, model, max_length, KINDS) for text in source]
-    for one in dict.fromkeys(getattr(one, "model", None) for one in sources):
-        note_longer(one, max_length)
-    fused = parse_fusion(fusion, weights)
-    dataset = open_collection(data, None, lenient, ignore_identical_ids)
-    split = split or dataset.default_split
-    console.show_notes(dataset.notes(split))
-    queries = candidates.sample_queries(dataset.to_mine(split), limit_queries)
-    with console.progress("texts") as bar:
-        task = bar.add_task("mine", total=len(sources) * (len(dataset.doc_ids) + len(queries)))
-        made = candidates.build(
+    console.show(
+        rankdistill.mine(
+            data,
             out,
-            dataset,
-            split,
-            sources,
-            depth,
-            window=window,
-            windows=windows,
-            fusion=fused,
+            source,
+            split=split,
+            depth=depth,
+            model=model,
+            max_length=max_length,
+            ranks=ranks,
+            sample=sample,
+            seed=seed,
+            fusion=fusion,
+            weights=parsing.numbers(weights, "weight"),
             limit_queries=limit_queries,
+            lenient=lenient,
+            ignore_identical_ids=ignore_identical_ids,
+            progress=True,
             command=console.command(),
-            progress=lambda advanced: bar.advance(task, advanced),
-        )
-        if not made:
-            bar.remove_task(task)
-    if not made:
-        console.err.print(f"{out} is up to date", highlight=False, soft_wrap=True)
-    for known in sources:
-        if isinstance(known, Bm25Source):
-            console.note(script_note(known.tokenizer, dataset.contents.values()))
-    _summarise(out, len(queries))
-
-
-def _summarise(out: Path, queries: int) -> None:
-    """Print how many candidates and positives each source gave; what gave nothing else, or nothing, gets a note."""
-    import polars as pl
-
-    from rankdistill.mining import candidates
-
-    found = pl.DataFrame(candidates.read(out))
-    counts = found.group_by("source").agg(
-        rows=pl.len(),
-        positives=(pl.col("label") > 0).sum(),
-        unretrieved=pl.col("rank").is_null().sum(),
-        answered=pl.col("query_id").filter(pl.col("rank").is_not_null()).n_unique(),
+        ),
+        json,
     )
-    for source, rows, positives, unretrieved, answered in counts.sort("source").iter_rows():
-        console.out.print(
-            f"{source}: {rows:,} candidates of {queries:,} queries; "
-            f"{positives:,} judged relevant, {unretrieved:,} of them not retrieved",
-            highlight=False,
-        )
-        if answered < queries:
-            console.note(
-                f"{source} gave nothing for {queries - answered:,} of {queries:,} queries: none of their words is in "
-                "the collection, or their lists end before these ranks"
-            )
-        if rows == positives:
-            console.note(
-                f"{source} gave no negative: its lists end before these ranks, or hold relevant documents alone"
-            )

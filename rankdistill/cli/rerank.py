@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.collection import IdenticalIds, open_collection
+from rankdistill.cli.collection import open_collection
+from rankdistill.cli.options import IdenticalIds
 
 
 def rerank(
@@ -35,7 +36,6 @@ def rerank(
 ) -> None:
     """Score the candidates of a run with a model, and evaluate the new order beside the old one."""
     from rankdistill import teachers
-    from rankdistill.cli.lengths import note_longer
     from rankdistill.cli.runs import open_run
     from rankdistill.cli.tables import show
     from rankdistill.evaluation import evaluating
@@ -43,6 +43,7 @@ def rerank(
     from rankdistill.evaluation.report import system_rows
     from rankdistill.evaluation.rerank import Reranker
     from rankdistill.evaluation.results import Results, System
+    from rankdistill.verbs.lengths import note_longer
 
     dataset = open_collection(data, split, lenient, ignore_identical_ids)
     first = open_run(run, dataset, split)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.collection import IdenticalIds, open_collection
+from rankdistill.cli.collection import open_collection
+from rankdistill.cli.options import IdenticalIds
 
 
 def robustness(
@@ -30,12 +31,12 @@ def robustness(
     ignore_identical_ids: IdenticalIds = None,
 ) -> None:
     """Measure nDCG@10 over truncated dimensions x precision, beside random truncation."""
-    from rankdistill.cli.lengths import note_longer
     from rankdistill.cli.tables import show
     from rankdistill.evaluation import measuring, robustness_report
     from rankdistill.evaluation.measures import TITLES
     from rankdistill.evaluation.robustness import parse_settings
     from rankdistill.evaluation.towers import open_towers
+    from rankdistill.verbs.lengths import note_longer
 
     dataset = open_collection(data, split, lenient, ignore_identical_ids)
     dataset.queries(split)

@@ -11,7 +11,8 @@ from rankdistill.cli import console
 
 if TYPE_CHECKING:
     from rankdistill.evaluation.results import Results
-    from rankdistill.recipe.steps import Progress, Step
+    from rankdistill.progress import Progress
+    from rankdistill.recipe.steps import Step
 
 
 def run(

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.collection import IdenticalIds, open_collection
+from rankdistill.cli.collection import open_collection
+from rankdistill.cli.options import IdenticalIds
 
 
 def teach(

@@ -16,6 +16,7 @@ from rankdistill import files, locations, manifest, tables
 from rankdistill.ensembles.combining import PAIR, Coverage
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import StaleOutputError
+from rankdistill.progress import Progress
 from rankdistill.stores import keying
 from rankdistill.stores.keys import pair_key, text_hash, unit_digest
 from rankdistill.stores.layout import ARTEFACT, Layout
@@ -29,7 +30,7 @@ def write(
     *,
     name: str = "ensemble",
     command: str = "",
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Coverage:
     """Write `ensemble` into a new store at `out`: one teacher, its texts and its candidates.
 
@@ -99,7 +100,7 @@ def _finished(layout: Layout, ensemble: Ensemble, inputs: Mapping[str, str]) -> 
     )
 
 
-def _write_scores(ensemble: Ensemble, layout: Layout, progress: Callable[[int], None] | None) -> Coverage:
+def _write_scores(ensemble: Ensemble, layout: Layout, progress: Progress | None) -> Coverage:
     """One shard a range, as `Ensemble.pieces` cuts them."""
     teacher_id, coverage = ensemble.teacher_id, Coverage.nothing(ensemble.members)
     query_hash, document_hash = _hasher(ensemble, layout.queries), _hasher(ensemble, layout.documents)

@@ -28,6 +28,7 @@ from rankdistill.indexing.distinct import DistinctIndex
 from rankdistill.indexing.exact import ExactIndex
 from rankdistill.indexing.faiss import FaissIndex
 from rankdistill.indexing.vectors import distinct_rows, normalised
+from rankdistill.progress import Progress
 
 FILE_NAME = "ann.json"
 DEPTH = 10
@@ -39,9 +40,6 @@ ROUNDING = 1e-6
 
 ExactScores = Callable[[Vectors, Ids], NDArray[np.float64]]
 """`(queries, ids found for them)` -> their exact scores, minus infinity where the id is `NOTHING`."""
-
-Progress = Callable[[int], None]
-"""Called with the number of searches just finished."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rankdistill.data import Dataset
@@ -12,6 +12,7 @@ from rankdistill.evaluation.measures import Run, best_first, ndcg_at_10
 from rankdistill.evaluation.retrieve import Retriever
 from rankdistill.fusion import Fusion
 from rankdistill.fusion.fitting import fit_weights
+from rankdistill.progress import Progress
 
 
 class FusedRetriever:
@@ -66,7 +67,7 @@ def fit_on(
     tested: str,
     *,
     depth: int = DEPTH,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = lambda done: None,
 ) -> tuple[Fusion, float]:
     """`fusion` with the weights of the highest nDCG@10 on `split`, and that nDCG@10.
 

@@ -12,10 +12,11 @@ from rankdistill.data import Dataset
 from rankdistill.errors import DataError
 from rankdistill.evaluation.embedded import run_of
 from rankdistill.evaluation.measures import Run
-from rankdistill.evaluation.retrieve import Progress, search_others
+from rankdistill.evaluation.retrieve import search_others
 from rankdistill.indexing import Searcher, StoredIndex, registry
 from rankdistill.indexing.encoding import copies
 from rankdistill.indexing.kinds import DENSE, Documents, Kind, Queries, of_space
+from rankdistill.progress import Progress
 
 
 class MemoryIndex:

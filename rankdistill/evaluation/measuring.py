@@ -13,7 +13,8 @@ from rankdistill.errors import DataError
 from rankdistill.evaluation import ann, ann_report, robustness, robustness_report
 from rankdistill.evaluation.ann import AnnRecall, Effort
 from rankdistill.evaluation.robustness import GridSettings, Robustness
-from rankdistill.evaluation.towers import Progress, Towers
+from rankdistill.evaluation.towers import Towers
+from rankdistill.progress import Progress
 
 LIBRARIES = ("ir-measures", "numpy", "sentence-transformers", "faiss-cpu", "faiss-gpu", "torch", "transformers")
 

@@ -12,8 +12,8 @@ from rankdistill.data import Dataset
 from rankdistill.errors import DataError
 from rankdistill.evaluation.measures import TITLES
 from rankdistill.evaluation.report import Rows
-from rankdistill.evaluation.retrieve import Progress
 from rankdistill.evaluation.sparsity import FILE_NAME, Pruning, Sparsity, measure
+from rankdistill.progress import Progress
 
 if TYPE_CHECKING:
     from rankdistill.inference.sparse_encoder import SparseTextEncoder

@@ -9,10 +9,10 @@ from rankdistill.bundles import is_bundle
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.indexed import IndexedRetriever, MemoryIndex
-from rankdistill.evaluation.retrieve import Progress
 from rankdistill.indexing import load
 from rankdistill.indexing.kinds import Documents, of_model
 from rankdistill.indexing.stored import with_stored
+from rankdistill.progress import Progress
 
 
 def open_retriever(

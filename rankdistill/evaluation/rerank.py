@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError
 from rankdistill.evaluation.measures import Run
-from rankdistill.evaluation.retrieve import Progress, Retriever, answer
+from rankdistill.evaluation.retrieve import Retriever, answer
+from rankdistill.progress import Progress
 
 logger = getLogger(__name__)
 

@@ -14,9 +14,6 @@ from rankdistill.mining.sources.bm25 import DEFAULT
 if TYPE_CHECKING:
     from rankdistill.mining.bm25 import Bm25
 
-Progress = Callable[[int], None]
-"""Called with the number of texts or pairs just finished."""
-
 Search = Callable[[Mapping[str, str], int], Run]
 """`Retriever.retrieve`."""
 

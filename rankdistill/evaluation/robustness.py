@@ -7,7 +7,7 @@ any of them, so that truncation means nothing without a random choice of dimensi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,11 @@ from rankdistill.evaluation.measures import Qrels
 from rankdistill.evaluation.precisions import PRECISIONS, search
 from rankdistill.indexing.documents import named
 from rankdistill.indexing.vectors import normalised
+from rankdistill.progress import Progress
 
 FILE_NAME = "robustness.json"
 DEPTH = 10
 SMALLEST = 32
-
-Progress = Callable[[int], None]
-"""Called with the number of searches just finished."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ terms of (share of queries with the term) x (share of documents with it), as in 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from rankdistill.evaluation.embedded import Judged, run_of
 from rankdistill.evaluation.measures import evaluate_run
 from rankdistill.indexing.sparse.base import SparseVectors
 from rankdistill.indexing.sparse.exact import ExactSparseIndex
+from rankdistill.progress import Progress
 
 FILE_NAME = "sparsity.json"
 DEPTH = 100
@@ -158,7 +159,7 @@ def measure(
     documents: tuple[Sequence[str], SparseVectors],
     qrels: Qrels,
     prunings: Sequence[Pruning],
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = lambda done: None,
     own: Set[str] = frozenset(),
 ) -> list[Row]:
     """Search exactly with each pruning, after the whole vectors.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,10 @@ from rankdistill.data import Dataset
 from rankdistill.evaluation.embedded import Embedded, Pairing
 from rankdistill.indexing.encoding import encode
 from rankdistill.indexing.kinds import Encoder
+from rankdistill.progress import Progress
 from rankdistill.space import require_dimension, require_searchable
 
 TEACHER, STUDENT, ASYMMETRIC = "teacher", "student", "asymmetric"
-
-Progress = Callable[[int], None]
-"""Called with the number of texts just encoded."""
 
 
 @dataclass(frozen=True)

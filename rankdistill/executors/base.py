@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-Progress = Callable[[int], None]
-"""Called with the number of items (pairs, documents) finished since the last call."""
+from rankdistill.progress import Progress
 
 Worker = Callable[[int, Progress], int]
 """Does one unit and returns how many items it made; 0 where the unit was done already.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rankdistill.errors import ConfigError
-from rankdistill.executors.base import MakeWorker, Progress, ignore
+from rankdistill.executors.base import MakeWorker, ignore
+from rankdistill.progress import Progress
 
 
 class LocalExecutor:

@@ -19,7 +19,8 @@ import numpy as np
 
 from rankdistill._extras import require
 from rankdistill.errors import ExecutorError, RankdistillError
-from rankdistill.executors.base import MakeWorker, Progress, Worker, ignore
+from rankdistill.executors.base import MakeWorker, Worker, ignore
+from rankdistill.progress import Progress
 
 if TYPE_CHECKING:
     from ray.data import Dataset

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
@@ -19,6 +19,7 @@ from rankdistill.formats.registry import Format
 from rankdistill.formats.rows import Row, RowError
 from rankdistill.formats.source import Rejects, Source
 from rankdistill.formats.spool import Spool, file_and_line
+from rankdistill.progress import Progress
 from rankdistill.stores.importing import ScoreTable, add_table
 from rankdistill.stores.keying import keyed_by
 from rankdistill.stores.layout import Layout
@@ -29,8 +30,6 @@ LARGEST = 3.4028234663852886e38
 """The largest float32."""
 
 REPORT_EVERY = 10_000
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)

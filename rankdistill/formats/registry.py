@@ -13,7 +13,7 @@ from rankdistill.formats.rows import Row
 from rankdistill.formats.source import Source
 
 if TYPE_CHECKING:
-    from rankdistill.formats.exporting import Export
+    from rankdistill.formats.content import Export
 
 FORMATS = {
     "sentence-transformers": "sentence_transformers",

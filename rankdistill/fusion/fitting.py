@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from rankdistill.errors import ConfigError
 from rankdistill.fusion.fusion import Fusion
+from rankdistill.progress import Progress
 
 STEPS = 10
 """Weights are tenths."""
@@ -19,7 +20,7 @@ def fit_weights(
     fusion: Fusion,
     systems: int,
     quality: Callable[[Fusion], float],
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = lambda done: None,
 ) -> tuple[Fusion, float]:
     """The weights with the highest quality among all tenths that add up to 1, and that quality.
 

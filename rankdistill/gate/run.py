@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import polars as pl
 
 from rankdistill.errors import ConfigError, StoreError
@@ -13,17 +11,16 @@ from rankdistill.gate.outline import Outline, outline
 from rankdistill.gate.registry import CHECKS
 from rankdistill.gate.subject import Subject
 from rankdistill.gate.verdict import Report, TeacherReport
+from rankdistill.progress import Progress
 
 STUDENTS = ("cosine", "dot")
-
-Progress = Callable[[int], None]
 
 
 def examine(
     subject: Subject,
     student: str = "cosine",
     loss: str | None = None,
-    on_rows: Callable[[int], None] | None = None,
+    on_rows: Progress | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Every check over every teacher's scores. Memory holds one piece of the queries and a few numbers a query.

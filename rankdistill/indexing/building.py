@@ -15,8 +15,9 @@ from rankdistill.executors.base import Executor
 from rankdistill.indexing import registry
 from rankdistill.indexing.documents import write_snippets
 from rankdistill.indexing.elsewhere import Blocks, Elsewhere, EncoderSpec
-from rankdistill.indexing.encoding import Progress, copies, distinct_texts
+from rankdistill.indexing.encoding import copies, distinct_texts
 from rankdistill.indexing.kinds import DENSE, KINDS, Documents, Kind, of_model, of_space
+from rankdistill.progress import Progress
 from rankdistill.records import Document
 from rankdistill.space import AnySpace
 

@@ -19,7 +19,8 @@ from rankdistill.errors import ConfigError
 from rankdistill.executors.base import Executor
 from rankdistill.indexing import encoding
 from rankdistill.indexing.base import Vectors
-from rankdistill.indexing.encoding import DocumentEncoder, Progress
+from rankdistill.indexing.encoding import DocumentEncoder
+from rankdistill.progress import Progress
 
 
 @dataclass(frozen=True)

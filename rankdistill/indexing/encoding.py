@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Protocol
 
@@ -10,13 +10,11 @@ import numpy as np
 
 from rankdistill.indexing.base import Vectors
 from rankdistill.indexing.topk import Positions
+from rankdistill.progress import Progress
 from rankdistill.space import Space
 
 ENCODED_AT_ONCE = 8192
 """Documents given to the encoder together: enough for it to sort by length, few enough to hold their tokens."""
-
-Progress = Callable[[int], None]
-"""Called with the number of documents just finished."""
 
 
 class DocumentEncoder(Protocol):
@@ -34,19 +32,6 @@ class DocumentEncoder(Protocol):
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """float32 `[n, dimension]`; `progress` is called with the number of texts done since the last call."""
-        ...
-
-
-class QueryEncoder(Protocol):
-    """What searching needs of `rankdistill.inference.TextEncoder`."""
-
-    @property
-    def query_spaces(self) -> tuple[Space, ...]:
-        """The spaces that the vectors live in: the model's own, then those that it was aligned with."""
-        ...
-
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """float32 `[n, dimension]`."""
         ...
 
 

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from rankdistill import bundles, space
 from rankdistill.errors import ConfigError
 from rankdistill.indexing import encoding, registry
-from rankdistill.indexing.encoding import Progress
 from rankdistill.indexing.multi_vector.base import texts_at
 from rankdistill.indexing.text.encoder import PlainTexts
 from rankdistill.indexing.topk import Positions
+from rankdistill.progress import Progress
 from rankdistill.space import AnySpace, MultiVectorSpace, Space, SparseSpace, TextSpace
 
 

@@ -15,8 +15,9 @@ from rankdistill.indexing import registry
 from rankdistill.indexing.base import NOTHING, Ids, Scores
 from rankdistill.indexing.searching import load
 from rankdistill.mining import sources
-from rankdistill.mining.source import Hits, Progress
+from rankdistill.mining.source import Hits
 from rankdistill.mining.sources import SourceKind
+from rankdistill.progress import Progress
 
 LUCENE_BM25 = "lucene-bm25"
 

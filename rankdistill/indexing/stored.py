@@ -11,7 +11,8 @@ import numpy as np
 
 from rankdistill.errors import SpaceMismatchError
 from rankdistill.indexing.base import Vectors
-from rankdistill.indexing.encoding import DocumentEncoder, Progress
+from rankdistill.indexing.encoding import DocumentEncoder
+from rankdistill.progress import Progress
 from rankdistill.space import Space
 
 if TYPE_CHECKING:

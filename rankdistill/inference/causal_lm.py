@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from rankdistill.inference.loading import load_causal_lm
 from rankdistill.inference.precision import pick_device
 from rankdistill.inference.rows import require
 from rankdistill.models import resolve
+from rankdistill.progress import Progress
 
 if TYPE_CHECKING:
     import torch
@@ -71,7 +72,7 @@ class CausalLM:
         rows: Sequence[Sequence[int]],
         tokens: Sequence[int],
         token_budget: int | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
     ) -> np.ndarray:
         """Logits of `tokens` as the next one after each row, float32[len(rows), len(tokens)].
 

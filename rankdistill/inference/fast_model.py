@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,10 +17,9 @@ from rankdistill.inference.calibration import Pairs, hash_of, rows_of
 from rankdistill.inference.canary import Canary
 from rankdistill.inference.framing import UNLIMITED, Features, FramedInputs, Framing
 from rankdistill.inference.template import detect
+from rankdistill.progress import Progress
 
 logger = logging.getLogger(__name__)
-
-Progress = Callable[[int], None]
 
 TOLERANCE = 1e-4
 """Largest difference from the original model, relative to its largest output, at which a back end is trusted."""

@@ -12,9 +12,8 @@ from rankdistill.inference.loading import load_multi_vector_encoder
 from rankdistill.inference.precision import autocast, pick_device
 from rankdistill.inference.token_vectors import TokenVectors, joined, of_texts
 from rankdistill.models import resolve
+from rankdistill.progress import Progress
 from rankdistill.space import MultiVectorSpace
-
-Progress = Callable[[int], None]
 
 DTYPES: Mapping[str, str] = {"auto": "float32", "torch": "float32", "torch-bf16": "bfloat16"}
 """Back end -> the number format that it computes in."""

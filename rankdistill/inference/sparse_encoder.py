@@ -15,12 +15,11 @@ from rankdistill.inference.precision import autocast, pick_device
 from rankdistill.inference.token_weights import TokenWeights, open_token_weights
 from rankdistill.manifest import digest
 from rankdistill.models import resolve
+from rankdistill.progress import Progress
 from rankdistill.space import SparseSpace
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-Progress = Callable[[int], None]
 
 DTYPES: Mapping[str, str] = {"auto": "float32", "torch": "float32", "torch-bf16": "bfloat16"}
 """Back end -> the number format that it computes in."""

@@ -5,7 +5,7 @@ sentence-transformers spends some hundred times as long on a single query as the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from rankdistill.inference.backends import choose
 from rankdistill.inference.word_memo import TokenIds, open_tokeniser
+from rankdistill.progress import Progress
 
 NAME = "static"
 FEW = 8
@@ -41,7 +42,7 @@ class StaticModel:
     normalise: bool
     backend_name: str = NAME
 
-    def run(self, columns: Sequence[Sequence[str]], progress: Callable[[int], None] | None = None) -> np.ndarray:
+    def run(self, columns: Sequence[Sequence[str]], progress: Progress | None = None) -> np.ndarray:
         """float32 `[n, dimension]` for the texts of the only column, in their order; zeros where there is no token."""
         (texts,) = columns
         slabs = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import bm25s
@@ -13,6 +13,7 @@ from rankdistill import files
 from rankdistill.errors import DataError
 from rankdistill.mining import tokenisers
 from rankdistill.mining.top_k import top_indices
+from rankdistill.progress import Progress
 
 VOCABULARY_FILE = "vocab.index.json"
 """Among the files of bm25s; absent where no document has a word."""
@@ -50,7 +51,7 @@ class Bm25:
             self._index.index((rows, vocabulary), show_progress=False)
 
     def retrieve(
-        self, queries: Sequence[str], depth: int, progress: Callable[[int], None] = lambda advanced: None
+        self, queries: Sequence[str], depth: int, progress: Progress = lambda advanced: None
     ) -> tuple[list[list[str]], list[NDArray[np.float32]]]:
         """The best `depth` documents of each query, as (ids, BM25 scores), best first.
 

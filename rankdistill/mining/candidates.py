@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rankdistill import files, manifest, tables
 from rankdistill.data import Dataset
 from rankdistill.data.beir import LEFT_OUT, UNJUDGED
+from rankdistill.display import Shown
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.fusion import Fusion
 from rankdistill.mining.choosing import Choice, Ranked, lists_of_queries
-from rankdistill.mining.source import Hits, Progress, Source
+from rankdistill.mining.source import Hits, Source
 from rankdistill.mining.window import ALL_RANKS, Window
+from rankdistill.progress import Progress
 from rankdistill.records import Candidate
+
+if TYPE_CHECKING:
+    import polars as pl
 
 ARTEFACT = "candidates"
 
@@ -164,6 +172,94 @@ def build(
             outputs={path.name: files.hash_file(path)},
         ).write(out)
     return True
+
+
+class Candidates(Shown):
+    """Finished candidates, read only; they print as a count for each source.
+
+    Args:
+        path: their folder.
+        asked: how many queries were asked; those that have candidates unless given.
+
+    Raises:
+        DataError: no finished candidates folder.
+    """
+
+    def __init__(self, path: str | PathLike[str], asked: int | None = None) -> None:
+        self.path = Path(path)
+        self.manifest = manifest.expect(self.path, ARTEFACT, "mine")
+        self._asked = asked
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __len__(self) -> int:
+        """How many rows there are, one a (query, document, source)."""
+        return self.table.num_rows
+
+    def __repr__(self) -> str:
+        return f"Candidates({str(self.path)!r}: {len(self):,} candidates of {self.queries:,} queries)"
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The rows, as `tables.CANDIDATES`."""
+        return read(self.path)
+
+    @property
+    def queries(self) -> int:
+        """How many queries were asked."""
+        return self._asked if self._asked is not None else len(pc.unique(self.table["query_id"]))
+
+    def to_polars(self) -> pl.DataFrame:
+        """The rows: query_id, doc_id, source, rank, source_score, label."""
+        import polars as pl
+
+        found = pl.from_arrow(self.table)
+        assert isinstance(found, pl.DataFrame)
+        return found
+
+    @cached_property
+    def sources(self) -> list[dict[str, Any]]:
+        """For each source: rows, judged positives, those of them that it did not retrieve, and queries with a list."""
+        import polars as pl
+
+        counts = (
+            self.to_polars()
+            .group_by("source")
+            .agg(
+                rows=pl.len(),
+                positives=(pl.col("label") > 0).sum(),
+                unretrieved=pl.col("rank").is_null().sum(),
+                answered=pl.col("query_id").filter(pl.col("rank").is_not_null()).n_unique(),
+            )
+        )
+        return counts.sort("source").to_dicts()
+
+    def lines(self) -> list[str]:
+        """A count for each source."""
+        return [
+            f"{one['source']}: {one['rows']:,} candidates of {self.queries:,} queries; "
+            f"{one['positives']:,} judged relevant, {one['unretrieved']:,} of them not retrieved"
+            for one in self.sources
+        ]
+
+    def shortcomings(self) -> Iterator[str]:
+        """What gave nothing for some queries, or nothing but judged positives."""
+        for one in self.sources:
+            if one["answered"] < self.queries:
+                yield (
+                    f"{one['source']} gave nothing for {self.queries - one['answered']:,} of {self.queries:,} queries: "
+                    "none of their words is in the collection, or their lists end before these ranks"
+                )
+            if one["rows"] == one["positives"]:
+                yield (
+                    f"{one['source']} gave no negative: its lists end before these ranks, or hold relevant documents "
+                    "alone"
+                )
+
+    def to_json(self) -> dict[str, Any]:
+        """Folder, queries and the counts of each source."""
+        return {"candidates": str(self.path), "queries": self.queries, "sources": self.sources}
 
 
 def read(folder: str | Path) -> pa.Table:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.errors import BackendError
-from rankdistill.mining.source import Hits, Progress
+from rankdistill.mining.source import Hits
 from rankdistill.mining.top_k import top_indices
+from rankdistill.progress import Progress
 
 NOT_FOUND = -np.inf
 """The score of a document that does not belong into the list at all."""

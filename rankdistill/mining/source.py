@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rankdistill.progress import Progress
+
 Hits = tuple[list[list[str]], list[NDArray[np.float32]]]
 """For each query its document ids, best first, and their scores in the source's unit."""
-
-Progress = Callable[[int], None]
-"""Called with the number of texts (documents and queries) just finished."""
 
 
 class Source(Protocol):

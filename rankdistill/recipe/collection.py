@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from rankdistill import manifest
 from rankdistill.data.beir import LEFT_OUT
 from rankdistill.data.identical_ids import known_rule
+from rankdistill.progress import Progress
 from rankdistill.recipe.parts import SourcePart
-from rankdistill.recipe.steps import Progress, Step, Workspace, present
+from rankdistill.recipe.steps import Step, Workspace, present
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from rankdistill import files
 from rankdistill.indexing import registry
+from rankdistill.progress import Progress
 from rankdistill.recipe.leaf.run import LeafRun
 from rankdistill.recipe.leaf.schema import LeafRecipe
 from rankdistill.recipe.scores.run import ScoresRun
 from rankdistill.recipe.scores.schema import Recipe
-from rankdistill.recipe.steps import Progress, Step, execute
+from rankdistill.recipe.steps import Step, execute
 
 if TYPE_CHECKING:
     from rankdistill.evaluation.results import Results

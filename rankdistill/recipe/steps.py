@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill import files, manifest
+from rankdistill.progress import Progress
 
 TIMES_FILE = "times.json"
 
-Progress = Callable[[int], None]
 Work = Callable[[Path, Progress], object]
 """Does a step: gets the folder to write and what to call with the number of units done. Resumes by itself."""
 

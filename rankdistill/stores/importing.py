@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 
 from rankdistill import files, locations, manifest, tables
 from rankdistill.errors import StaleOutputError
+from rankdistill.progress import Progress
 from rankdistill.stores.finishing import write_manifest
 from rankdistill.stores.keying import FIELD, KeyedBy, require_keying
 from rankdistill.stores.keys import pair_key, text_hasher, unit_digest
 from rankdistill.stores.layout import ARTEFACT, Layout
+from rankdistill.stores.naming import require_free
 from rankdistill.stores.plan import read_plan
 from rankdistill.stores.registering import named_ids
 from rankdistill.stores.texts import add_texts
@@ -29,8 +31,6 @@ SHARD_ROWS = 262_144
 
 LOCK_WAIT = 60.0
 """Seconds to wait for another writer that registers or finishes."""
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def add_table(root: Path, table: ScoreTable, *, command: str = "", progress: Pro
     Raises:
         StoreError: the store is keyed otherwise.
         StaleOutputError: the store holds other scores or candidates under this name, or another text of an id; or the
-            folder holds no store.
+            name is another teacher's; or the folder holds no store.
         DataError: the store's manifest is of another format.
         LockedError: another writer held the store's lock for too long.
         OutputError: the disk is full or read-only.
@@ -99,6 +99,7 @@ def add_table(root: Path, table: ScoreTable, *, command: str = "", progress: Pro
         _require_same_content(layout, table, kept)
         if _is_complete(layout, table.teacher_id):
             return False
+        require_free(layout, table.teacher_id, [table.name])
         if table.texts:
             query_ids, doc_ids = named_ids(table.candidates)
             add_texts(layout.queries, "query_id", query_ids, table.texts[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +10,12 @@ import pyarrow as pa
 
 from rankdistill import locations, tables
 from rankdistill.errors import TeacherError
+from rankdistill.progress import Progress
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.lookup import StoredTexts
 from rankdistill.stores.plan import Plan
 from rankdistill.teachers.base import PairTeacher, check_scores
 from rankdistill.teachers.registry import TeacherSpec
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rankdistill import models
 from rankdistill.errors import ConfigError
+from rankdistill.progress import Progress
 from rankdistill.space import Space
 from rankdistill.students import dense, inherit, layer_search, narrow, projection, static
 from rankdistill.students.settings import StudentSettings
@@ -30,7 +30,7 @@ def prepare(
     space: Space,
     store: Embeddings,
     dropout: float | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> SentenceTransformer:
     """A student whose vectors have the dimension, the normalisation and the similarity of `space`, on the CPU.
 

@@ -7,13 +7,13 @@ rows, then the rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference import TextEncoder
+from rankdistill.progress import Progress
 from rankdistill.space import Space
 from rankdistill.students import dense, table_fit, vocabulary
 from rankdistill.students.settings import StaticSettings
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from tokenizers import Tokenizer
 
-Progress = Callable[[int], None]
 WORDS = 20_000
 
 

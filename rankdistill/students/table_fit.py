@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from rankdistill.progress import Progress
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -17,9 +19,7 @@ ITERATIONS, TOLERANCE = 15, 1e-4
 """Conjugate gradients stop after so many steps or at this relative residual: more fit no held-out text better."""
 
 
-def bags(
-    tokenizer: Tokenizer, texts: Sequence[str], size: int, progress: Callable[[int], None] | None = None
-) -> csr_array:
+def bags(tokenizer: Tokenizer, texts: Sequence[str], size: int, progress: Progress | None = None) -> csr_array:
     """How often each token is in each text, float32[n, size], sparse; rows sum to 1 unless a text has no token."""
     from scipy.sparse import csr_array, vstack
 

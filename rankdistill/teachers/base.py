@@ -9,16 +9,14 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from rankdistill.errors import TeacherError
+from rankdistill.inference.prompts import Role
 from rankdistill.manifest import digest
+from rankdistill.progress import Progress
 from rankdistill.space import Space
 
 ScoreKind = Literal["logit", "probability", "cosine", "dot", "rank"]
 """The unit of a teacher's raw scores."""
 
-Role = Literal["query", "document"]
-
-Progress = Callable[[int], None]
-"""Called with the number of pairs or texts done since the last call."""
 
 _SHOWN = 3
 

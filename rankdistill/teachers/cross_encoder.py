@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from rankdistill.inference import PairScorer
-from rankdistill.teachers.base import PairTeacher, Progress, ScoreKind, check_scores, teacher_id
+from rankdistill.progress import Progress
+from rankdistill.teachers.base import PairTeacher, ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.settings import FastModelSettings
 
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from rankdistill.errors import TeacherError
 from rankdistill.inference import TextEncoder
+from rankdistill.progress import Progress
 from rankdistill.space import Space
-from rankdistill.teachers.base import Progress, Role, ScoreKind, check_scores, teacher_id
+from rankdistill.teachers.base import Role, ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.distinct import distinct
 from rankdistill.teachers.prompts import settle
 from rankdistill.teachers.settings import FastModelSettings

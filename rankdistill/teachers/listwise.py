@@ -8,7 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from rankdistill.teachers.base import Progress, ScoreKind, check_scores
+from rankdistill.progress import Progress
+from rankdistill.teachers.base import ScoreKind, check_scores
 from rankdistill.teachers.distinct import distinct
 from rankdistill.teachers.permutations import permutation_to_scores
 

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from pydantic import Field, field_validator, model_validator
 
-from rankdistill.teachers.base import PairTeacher, Progress, teacher_id
+from rankdistill.progress import Progress
+from rankdistill.teachers.base import PairTeacher, teacher_id
 from rankdistill.teachers.first_stage import bm25_order, teacher_order
 from rankdistill.teachers.http.chat import Chat, ChatSettings
 from rankdistill.teachers.listwise import QueryList, RankedPairs

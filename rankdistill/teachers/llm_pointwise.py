@@ -11,7 +11,8 @@ from pydantic import Field
 
 from rankdistill.errors import ConfigError, TeacherError
 from rankdistill.inference.causal_lm import CausalLM
-from rankdistill.teachers.base import Progress, ScoreKind, check_scores, teacher_id
+from rankdistill.progress import Progress
+from rankdistill.teachers.base import ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.pointwise_prompt import TEMPLATES, WEB_SEARCH, PointwisePrompt
 from rankdistill.teachers.settings import TorchModelSettings
 

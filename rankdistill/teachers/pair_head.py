@@ -13,7 +13,8 @@ from rankdistill.errors import ModelReferenceError
 from rankdistill.inference import TextEncoder
 from rankdistill.inference.loading import PAIR_HEAD
 from rankdistill.inference.pair_head import read
-from rankdistill.teachers.base import Progress, ScoreKind, check_scores, teacher_id
+from rankdistill.progress import Progress
+from rankdistill.teachers.base import ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.distinct import distinct
 from rankdistill.teachers.settings import FastModelSettings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,9 @@ from rankdistill.inference.padding import give_padding_to_pairs
 from rankdistill.manifest import Manifest
 from rankdistill.mining import candidates as mined
 from rankdistill.models import ModelReference, dropout_settings, resolve
+from rankdistill.progress import Progress
 from rankdistill.tables import CANDIDATES_FILE
-from rankdistill.teachers.teaching import beside, groups, reranking
+from rankdistill.teachers.teaching import beside, checkpoints, groups, reranking
 from rankdistill.teachers.teaching.config import TeachConfig
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def teach(
     *,
     dev: Dev | None = None,
     resume: bool = True,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
     command: str = "",
 ) -> bool:
     """Fine-tune a cross-encoder on the labels of `split`, with unlabelled candidates as negatives.
@@ -153,7 +154,7 @@ def _trainer(
     config: TeachConfig,
     dev: Dev | None,
     folder: Path,
-    progress: Callable[[int], None] | None,
+    progress: Progress | None,
 ) -> TeacherTrainer:
     from rankdistill.teachers.teaching import trainer
 
@@ -193,13 +194,9 @@ def _new_model(base: ModelReference, config: TeachConfig) -> Any:
 
 
 def _run(trainer: TeacherTrainer, folder: Path, resume: bool) -> None:
-    from rankdistill.teachers.teaching.trainer import last_checkpoint
-
-    checkpoint = last_checkpoint(folder) if resume else None
-    if checkpoint is not None:
-        trainer.clipping.resume(checkpoint)
-    with files.output_errors(folder), quietly():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
+    with files.output_errors(folder):
+        checkpoints.remove_incomplete(folder)
+        trainer.train_from(checkpoints.last(folder) if resume else None)
 
 
 def _log(trainer: TeacherTrainer, positives: int, before: dict[str, float] | None) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from rankdistill import models
 from rankdistill.data import Dataset
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.data.identical_ids import without_own
-from rankdistill.errors import StoreError
 from rankdistill.stores.embeddings.identity import alike_hash
 
 
@@ -23,6 +22,9 @@ class ScoreSource(Protocol):
     @property
     def teacher_ids(self) -> Sequence[str]:
         """The teachers with scores."""
+
+    def teacher(self, name: str | None = None) -> str:
+        """The id of the teacher that `name` stands for, StoreError if there is none; None: the only one."""
 
     def scores(self, teacher_id: str | None = None) -> pl.DataFrame:
         """query_id, doc_id, score of one teacher."""
@@ -84,7 +86,7 @@ def read(dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | Non
         DataError: no such split.
         StoreError: the teacher must be named, or is not in the store.
     """
-    teacher = _choose_teacher(store, teacher_id)
+    teacher = store.teacher(teacher_id)
     own = dataset.own_documents
     candidates, scores = without_own(store.candidates(), own), without_own(store.scores(teacher), own)
     given = set(candidates["query_id"].unique())
@@ -112,20 +114,6 @@ def hashes(dataset: Dataset, inputs: Inputs, student: str, dev_split: str | None
         if left_out := dataset.left_out(dev_split):
             found |= {"dev_own_documents": str(left_out)}
     return found
-
-
-def _choose_teacher(store: ScoreSource, teacher_id: str | None) -> str:
-    known = list(store.teacher_ids)
-    if teacher_id in known:
-        return str(teacher_id)
-    if teacher_id is None and len(known) == 1:
-        return known[0]
-    raise StoreError(
-        expected="the scores of one teacher",
-        got=f"teacher {teacher_id!r}, in a store of {known}" if teacher_id else f"a store of the teachers {known}",
-        consequence="nothing was trained",
-        remedy="name one of them with --teacher",
-    )
 
 
 def _hash_table(table: pl.DataFrame, columns: list[str]) -> str:

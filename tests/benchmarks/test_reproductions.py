@@ -11,11 +11,12 @@ import yaml
 from benchmarks.reproductions import leaf
 from rankdistill import load_data
 from rankdistill.evaluation.mteb_task import local_task
+from rankdistill.progress import Progress
 from rankdistill.recipe.leaf import triangle
 from rankdistill.recipe.leaf.experiment import LeafExperiment
 from rankdistill.recipe.leaf.triangle import Triangle
 from rankdistill.recipe.run import run
-from rankdistill.recipe.steps import Progress, Step
+from rankdistill.recipe.steps import Step
 
 RECIPES = sorted(leaf.HERE.glob("leaf_*.yaml"))
 

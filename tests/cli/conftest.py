@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from rankdistill.cli import console
 from rankdistill.cli import main as cli
 from tests.cli.verb import Run
+
+
+@pytest.fixture(autouse=True)
+def log() -> None:
+    """What the library notes reaches standard error, as it does in the command."""
+    console.show_log()
 
 
 @pytest.fixture

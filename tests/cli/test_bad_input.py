@@ -170,8 +170,15 @@ def test_a_second_process_on_the_same_store_is_refused(
     assert "LockedError" in text
 
 
-def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(
-    rankdistill: Run, tiny_beir: Path, tiny_cross_encoder: str, mined: Path, tmp_path: Path
+@pytest.mark.parametrize(("sent", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_what_is_finished_and_the_same_command_goes_on(
+    sent: signal.Signals,
+    expected: int,
+    rankdistill: Run,
+    tiny_beir: Path,
+    tiny_cross_encoder: str,
+    mined: Path,
+    tmp_path: Path,
 ) -> None:
     store = tmp_path / "store"
     words = ["score", "--data", tiny_beir, "--teacher", tiny_cross_encoder, "--candidates", mined]
@@ -182,10 +189,11 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(
     deadline = time.monotonic() + 120
     while not list(store.rglob("part-*")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
+    assert process.returncode == expected, errors
     assert "interrupted: what was finished is kept" in " ".join(errors.split())
+    assert f"--out {store} --unit-size 1" in errors.splitlines()[-1]
     assert "Traceback" not in errors
     assert list(store.rglob("part-*"))
     assert not (store / "manifest.json").exists()

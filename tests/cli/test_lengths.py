@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rankdistill import manifest
-from rankdistill.cli.lengths import note_longer
+from rankdistill.verbs.lengths import note_longer
 from tests.cli.verb import Run
 
 NOTE = "was trained with 12 tokens of a text, and is used with 40"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 
-from rankdistill.executors import MakeWorker, Progress
+from rankdistill.executors import MakeWorker
+from rankdistill.progress import Progress
 
 
 class PicklingExecutor:

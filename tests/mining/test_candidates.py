@@ -19,9 +19,10 @@ from rankdistill.errors import ConfigError, DataError, LockedError, StaleOutputE
 from rankdistill.files import exclusive, hash_file
 from rankdistill.fusion import Fusion, rrf
 from rankdistill.mining import candidates
-from rankdistill.mining.source import Hits, Progress
+from rankdistill.mining.source import Hits
 from rankdistill.mining.sources import Bm25Source, DenseSource
 from rankdistill.mining.window import Window
+from rankdistill.progress import Progress
 from tests import arguana
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rankdistill.recipe.steps import Progress, Step
+from rankdistill.progress import Progress
+from rankdistill.recipe.steps import Step
 
 
 class Recorder:

@@ -17,7 +17,7 @@ import pytest
 
 from rankdistill import files, manifest
 from rankdistill.errors import ConfigError, DataError, LockedError, OutputError, StaleOutputError, TeacherError
-from rankdistill.executors import Progress
+from rankdistill.progress import Progress
 from rankdistill.stores import writer as writer_module
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.reader import ScoreStore

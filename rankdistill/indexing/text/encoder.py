@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rankdistill.indexing.encoding import Progress
+from rankdistill.progress import Progress
 from rankdistill.space import TextSpace
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rankdistill.mining.source import Hits, Progress
+from rankdistill.mining.source import Hits
+from rankdistill.progress import Progress
 
 DEFAULT = "english"
 """The tokeniser of published figures."""

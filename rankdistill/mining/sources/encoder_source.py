@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rankdistill.mining.exhaustive import Scorer, search
-from rankdistill.mining.source import Hits, Progress
+from rankdistill.mining.source import Hits
+from rankdistill.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill import models
+from rankdistill.progress import Progress
 from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.leaf.schema import STATIC, LeafRecipe
 from rankdistill.recipe.parts import slug
-from rankdistill.recipe.steps import Progress, Step, Workspace
+from rankdistill.recipe.steps import Step, Workspace
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rankdistill.progress import Progress
 from rankdistill.recipe.leaf.experiment import LeafExperiment
 from rankdistill.recipe.parts import slug
-from rankdistill.recipe.steps import Progress, Step
+from rankdistill.recipe.steps import Step
 from rankdistill.recipe.trained import gathered
 
 if TYPE_CHECKING:

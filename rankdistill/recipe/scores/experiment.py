@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import models, tables
 from rankdistill.data.beir import LEFT_OUT
+from rankdistill.progress import Progress
 from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.schema import Recipe
-from rankdistill.recipe.steps import Progress, Step, Workspace, present
+from rankdistill.recipe.steps import Step, Workspace, present
 from rankdistill.training.config import SPARSE_TYPES, TypeName
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill.mining.sources.bm25 import DEFAULT
+from rankdistill.progress import Progress
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.schema import BM25, INITIAL, TEACHER
-from rankdistill.recipe.steps import Progress, Step
+from rankdistill.recipe.steps import Step
 from rankdistill.recipe.trained import gathered
 
 if TYPE_CHECKING:

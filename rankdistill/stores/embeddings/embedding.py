@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rankdistill.data import Dataset
+from rankdistill.progress import Progress
 from rankdistill.stores.embeddings.asking import Asked
 from rankdistill.stores.embeddings.gathering import gather
 from rankdistill.stores.embeddings.reader import EmbeddingStore
@@ -25,7 +26,7 @@ def embed(
     sentences: bool = True,
     limit: int | None = None,
     judged: Sequence[Dataset] = (),
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
     command: str = "",
 ) -> EmbeddingStore:
     """Embed each distinct text once and write the store `out`; an interrupted call goes on from where it was.

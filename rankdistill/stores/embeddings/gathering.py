@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from rankdistill import tables
 from rankdistill.errors import DataError
-from rankdistill.executors.base import Progress, ignore
+from rankdistill.executors.base import ignore
+from rankdistill.progress import Progress
 from rankdistill.stores.embeddings.identity import alike_hash, text_id
 from rankdistill.stores.embeddings.layout import TEXTS
 from rankdistill.stores.embeddings.sources import Part, Sources

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from rankdistill import locations
 from rankdistill.errors import ConfigError, TeacherError
-from rankdistill.executors.base import Progress
+from rankdistill.progress import Progress
 from rankdistill.stores.embeddings.layout import Layout, VectorType
 from rankdistill.stores.embeddings.shards import write_shard
 from rankdistill.stores.embeddings.text_files import KINDS

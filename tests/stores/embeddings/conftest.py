@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from rankdistill import data
-from rankdistill.executors.base import Progress
 from rankdistill.manifest import digest
+from rankdistill.progress import Progress
 from rankdistill.space import Space
 from rankdistill.stores.embeddings.gathering import Gathered, gather
 from rankdistill.stores.embeddings.sources import Sources

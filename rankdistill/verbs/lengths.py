@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from rankdistill import manifest
-from rankdistill.cli import console
 from rankdistill.errors import DataError
+from rankdistill.notes import note
 from rankdistill.training.artefact import LOG_FILE
 
 _SETTING = {"student": "max_document_length", "teacher": "max_length"}
@@ -15,7 +15,7 @@ _SETTING = {"student": "max_document_length", "teacher": "max_length"}
 
 
 def note_longer(model: str | None, max_length: int | None) -> None:
-    """Say on standard error that `model` is used with longer texts than it was trained with, where it is.
+    """A note that `model` is used with longer texts than it was trained with, where it is.
 
     Args:
         model: as the user named it; only a folder tells how it was trained.
@@ -27,9 +27,9 @@ def note_longer(model: str | None, max_length: int | None) -> None:
     trained = made.parameters.get(_SETTING.get(made.artefact, "")) or _logged(folder)
     used = _declared(folder) if max_length is None else max_length
     if trained is not None and used is not None and used > trained:
-        line = f"note: {model} was trained with {trained} tokens of a text, and is used with {used}"
+        line = f"{model} was trained with {trained} tokens of a text, and is used with {used}"
         remedy = "" if max_length is not None else f"; --max-length {trained} uses it as it was trained"
-        console.err.print(line + remedy, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        note(line + remedy)
 
 
 def _made(folder: Path) -> manifest.Manifest | None:

@@ -1,0 +1,108 @@
+"""How results are shown: as text that is not cut, as HTML in a notebook, as frames."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
+    import polars as pl
+    from rich.table import Table as RichTable
+
+WIDTH = 160
+"""Columns of a table that goes into a file, a pipe or a string, where no terminal gives the width."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a header.
+
+    Args:
+        title: stands above.
+        header: the names of the columns.
+        rows: as many cells each.
+        texts: the first so many columns are names or sentences, the others are numbers.
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    texts: int = 1
+
+    def rich(self) -> RichTable:
+        """For a terminal; a cell that does not fit is folded, never cut."""
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        table = RichTable(
+            title=Text(self.title), title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+        )
+        table.add_column(Text(self.header[0]), min_width=14, overflow="fold")
+        for place, name in enumerate(self.header[1:], start=1):
+            table.add_column(Text(name), justify="left" if place < self.texts else "right", overflow="fold")
+        for row in self.rows:
+            table.add_row(*map(Text, row))
+        return table
+
+    def text(self) -> str:
+        """As lines; wider than `WIDTH` where its cells are."""
+        from rich.console import Console
+
+        table = self.rich()
+        wide = Console(color_system=None, force_jupyter=False, force_terminal=False, width=10_000)
+        width = max(WIDTH, wide.measure(table).maximum)
+        console = Console(color_system=None, force_jupyter=False, force_terminal=False, width=width)
+        with console.capture() as captured:
+            console.print(table)
+        return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+    def html(self) -> str:
+        """As an HTML table; everything in it is escaped."""
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.header)
+        aligned = ["left" if place < self.texts else "right" for place in range(len(self.header))]
+        rows = "".join(
+            "<tr>"
+            + "".join(
+                f'<td style="text-align:{side}">{escape(cell)}</td>' for side, cell in zip(aligned, row, strict=True)
+            )
+            + "</tr>"
+            for row in self.rows
+        )
+        caption = f"<caption>{escape(self.title)}</caption>" if self.title else ""
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+class Shown:
+    """A result that prints as tables and lines, and shows in a notebook."""
+
+    def tables(self) -> list[Table]:
+        """What it says, as tables; none unless it has some."""
+        return []
+
+    def lines(self) -> list[str]:
+        """What it says besides, a line each."""
+        return []
+
+    @abstractmethod
+    def to_polars(self) -> pl.DataFrame:
+        """Its rows."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """All that it says, as JSON values; what `--json` prints."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Its rows, as `to_polars` gives them."""
+        return self.to_polars().to_pandas()
+
+    def __str__(self) -> str:
+        return "\n".join([*(table.text() for table in self.tables()), *self.lines()])
+
+    def _repr_html_(self) -> str:
+        tables = "".join(table.html() for table in self.tables())
+        return tables + "".join(f"<div>{escape(line)}</div>" for line in self.lines())

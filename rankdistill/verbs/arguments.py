@@ -1,0 +1,156 @@
+"""What verbs take: a path or the object that lies there, everywhere; and how it is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from rankdistill.data import Dataset, load
+from rankdistill.errors import ConfigError
+from rankdistill.fusion import Fusion
+from rankdistill.locations import location
+from rankdistill.notes import note, note_reports
+from rankdistill.stores.embeddings.reader import EmbeddingStore
+from rankdistill.stores.reader import ScoreStore
+from rankdistill.training import settings
+from rankdistill.training.settings import Settings
+
+Place = str | os.PathLike[str]
+"""A path, a URL of an object store, or what lies there: stores, indexes, students, ... know their folder."""
+
+Data = str | os.PathLike[str] | Dataset
+"""A collection: its folder, or as `rankdistill.open` gives it."""
+
+Model = str | os.PathLike[str]
+"""A model reference (path, hub id, `pypi:DISTRIBUTION`), a student, a taught teacher or a bundle."""
+
+
+def place_of(given: Place) -> Path:
+    """Where `given` lies; see `rankdistill.locations.location` for what it raises."""
+    return location(os.fspath(given))
+
+
+def reference_of(model: Model) -> str:
+    """The reference that `model` stands for."""
+    return os.fspath(model)
+
+
+def collection_of(
+    data: Data, splits: Sequence[str | None] = (), lenient: bool = False, ignore_identical_ids: bool | None = None
+) -> Dataset:
+    """The collection; bad rows that were left out, and what to know of `splits`, become notes.
+
+    Args:
+        data: a folder in BEIR layout, or an opened collection.
+        splits: those that are used.
+        lenient: drop bad rows instead of stopping.
+        ignore_identical_ids: see `rankdistill.data.load`.
+
+    Raises:
+        DataError: see `rankdistill.data.load`; no such split.
+        ConfigError: an opened collection with settings of opening it.
+    """
+    if isinstance(data, Dataset):
+        if lenient or ignore_identical_ids is not None:
+            raise ConfigError(
+                expected="lenient and ignore_identical_ids with the path of a collection",
+                got="them with an opened collection, which was opened with its own",
+                consequence="nothing was run: they would have no effect",
+                remedy="give its path, or open it with them: rankdistill.open(DIR, lenient=True)",
+            )
+        return data
+    dataset = load(place_of(data), "lenient" if lenient else "strict", ignore_identical_ids)
+    note_reports(dataset.reports)
+    for split in dict.fromkeys(splits):
+        if split is not None:
+            note_split(dataset, split)
+    return dataset
+
+
+def note_split(dataset: Dataset, split: str) -> None:
+    """Notes on what to know of a split; DataError if there is none."""
+    for line in dataset.notes(split):
+        note(line)
+
+
+def score_store_of(store: ScoreStore | Place, dataset: Dataset | None = None) -> ScoreStore:
+    """The score store; one that holds ids only gets its texts from `dataset`, unless it has them from elsewhere.
+
+    Raises:
+        DataError: there is no finished score store.
+    """
+    if not isinstance(store, ScoreStore):
+        return ScoreStore(place_of(store), dataset)
+    return store if store.has_texts or store.collection is not None else ScoreStore(store.path, dataset)
+
+
+def embedding_store_of(store: EmbeddingStore | Place) -> EmbeddingStore:
+    """The embedding store; DataError where there is no finished one."""
+    return store if isinstance(store, EmbeddingStore) else EmbeddingStore(place_of(store))
+
+
+def settings_of(
+    kind: type[Settings],
+    config: Place | settings.RunSettings | None,
+    given: Mapping[str, object],
+    besides: Collection[str] = (),
+) -> Settings:
+    """The settings of a file or of `config` itself, with those of `given` that are not None on top.
+
+    Args:
+        kind: the class of the settings.
+        config: a YAML file, or settings; None: the defaults.
+        given: the keywords that a verb handed on.
+        besides: the verb's own arguments, of which one may have been meant.
+
+    Raises:
+        ConfigError: settings of another kind, no such setting, an invalid value, or no such file.
+    """
+    names = [*kind.model_fields, *besides]
+    if unknown := [name for name in given if name not in kind.model_fields]:
+        near = get_close_matches(unknown[0], names, 1)
+        raise ConfigError(
+            expected=f"settings among {', '.join(kind.model_fields)}",
+            got=", ".join(unknown),
+            consequence="nothing was run",
+            remedy=f"{near[0]} is meant?" if near else "leave it out",
+        )
+    if isinstance(config, settings.RunSettings):
+        if not isinstance(config, kind):
+            raise ConfigError(
+                expected=f"a {kind.__name__}, or a YAML file",
+                got=f"a {type(config).__name__}",
+                consequence="nothing was run",
+                remedy=f"give its settings as {kind.__name__}(...), or as keywords",
+            )
+        said = config.model_dump(exclude_unset=True)
+        return settings.read(kind, None, **said | {name: one for name, one in given.items() if one is not None})
+    return settings.read(kind, None if config is None else place_of(config), **given)
+
+
+def listed(given: str | Sequence[str] | None) -> list[str]:
+    """One text or several, as a list."""
+    if given is None:
+        return []
+    return [given] if isinstance(given, str) else list(given)
+
+
+def fusion_of(fusion: str | Fusion | None, weights: Sequence[float] | None, fit_on: str | None = None) -> Fusion | None:
+    """The fusion that these settings mean; None where there is none.
+
+    Raises:
+        ConfigError: weights or a split to fit them on without a fusion, both at once, or no such method.
+    """
+    given = sum(one is not None for one in (weights, fit_on))
+    if given > (1 if fusion is not None else 0) or (weights is not None and isinstance(fusion, Fusion)):
+        raise ConfigError(
+            expected="a fusion with weights, or with a split to fit them on, or with neither",
+            got=f"fusion={fusion}, weights={weights}, fit_on={fit_on}",
+            consequence="nothing was run",
+            remedy="name a fusion (--fusion METHOD), or leave the weights or the split out",
+        )
+    if fusion is None or isinstance(fusion, Fusion):
+        return fusion
+    return Fusion(fusion, None if weights is None else tuple(weights))

@@ -1,0 +1,44 @@
+"""Results as text that is not cut, as HTML, as frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from rankdistill.display import WIDTH, Shown, Table
+
+LONG = "a system with a name " * 12
+
+
+class Two(Shown):
+    def tables(self) -> list[Table]:
+        return [Table("<b>", ["name", "value"], [[LONG.strip(), "1.0"], ["<i>&", "2.0"]])]
+
+    def lines(self) -> list[str]:
+        return ["and [bold]a line[/]"]
+
+    def to_polars(self) -> pl.DataFrame:
+        return pl.DataFrame({"name": ["x"], "value": [1.0]})
+
+    def to_json(self) -> dict[str, Any]:
+        return {"value": 1.0}
+
+
+def test_text_is_wider_than_usual_before_it_cuts_or_folds_a_cell() -> None:
+    text = str(Two())
+    assert len(LONG) > WIDTH
+    assert LONG.strip() in text
+    assert "…" not in text
+    assert text.splitlines()[-1] == "and [bold]a line[/]"
+
+
+def test_html_escapes_everything() -> None:
+    html = Two()._repr_html_()
+    assert "&lt;i&gt;&amp;" in html
+    assert "<caption>&lt;b&gt;</caption>" in html
+    assert "<i>" not in html
+
+
+def test_pandas_has_the_same_rows() -> None:
+    assert Two().to_pandas().to_dict("records") == [{"name": "x", "value": 1.0}]

@@ -1,0 +1,83 @@
+"""A wrong name or type is a ConfigError before anything runs; what is right passes through as it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import pytest
+
+from rankdistill.errors import ConfigError
+from rankdistill.progress import ProgressLike
+from rankdistill.verbs.contract import verb
+
+
+class Source(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    def retrieve(self, queries: list[str]) -> list[str]: ...
+
+
+class Right:
+    @property
+    def name(self) -> str:
+        raise AssertionError("nothing of an argument is evaluated")
+
+    def retrieve(self, queries: list[str]) -> list[str]:
+        return queries
+
+
+@verb
+def work(
+    data: str | os.PathLike[str],
+    sources: str | Source | Sequence[str | Source],
+    *,
+    depth: int = 50,
+    weights: Sequence[float] | None = None,
+    kind: Literal["a", "b"] = "a",
+    progress: ProgressLike = False,
+    **settings: Any,
+) -> tuple[Any, ...]:
+    """Something."""
+    return data, sources, depth, weights, settings
+
+
+@pytest.mark.parametrize("data", ["DIR", Path("DIR")])
+@pytest.mark.parametrize("sources", ["bm25", ["bm25"], Right(), [Right(), "bm25"], ("bm25",)])
+def test_what_is_right_passes_as_it_is(data: object, sources: object) -> None:
+    found = work(data, sources, depth=3, weights=[1, 0.5], loss="kl", progress=print)  # type: ignore[arg-type]
+    assert found == (data, sources, 3, [1, 0.5], {"loss": "kl"})
+    assert found[1] is sources
+
+
+@pytest.mark.parametrize(
+    ("given", "named", "told"),
+    [
+        ((3, "bm25"), {}, "data of work\\(\\) to be"),
+        (("DIR", 5), {}, "sources of work"),
+        (("DIR", [5]), {}, "sources of work"),
+        (("DIR", "bm25"), {"depth": "50"}, "depth of work\\(\\) to be int\ngot: '50' of type str"),
+        (("DIR", "bm25"), {"depth": True}, "depth"),
+        (("DIR", "bm25"), {"weights": "0.5,0.5"}, "weights"),
+        (("DIR", "bm25"), {"kind": "c"}, "kind"),
+        (("DIR", "bm25"), {"progress": 3}, "progress"),
+        (("DIR",), {}, "missing a required argument: 'sources'"),
+        (("DIR", "bm25", 3), {}, "too many positional arguments"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_runs(given: tuple[Any, ...], named: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        work(*given, **named)
+
+
+def test_an_unknown_name_is_told_with_the_near_one() -> None:
+    @verb
+    def other(data: str, *, depth: int = 1) -> int:
+        return depth
+
+    with pytest.raises(ConfigError, match="'dept'") as caught:
+        other("DIR", dept=3)  # type: ignore[call-arg]
+    assert caught.value.remedy == "depth is meant?"
