@@ -48,7 +48,7 @@ class GroupReader:
     Args:
         store: the store.
         teacher_id: whose scores.
-        sources: only candidates that these sources proposed; empty: all.
+        sources: only candidates that these sources proposed, with their labels, whoever tells them; empty: all.
         missing: a candidate without a score stops it (`error`), or is left out and counted (`drop`).
     """
 
@@ -65,12 +65,13 @@ class GroupReader:
             StoreError: a candidate has no score, and that is an error.
         """
         self.without_score = 0
-        candidates, scores = self._candidates(), self.store.scan(self.teacher_id).select(*PAIR, "score")
-        for inside in query_ranges(candidates):
+        every, scores = self.store.scan_candidates(), self.store.scan(self.teacher_id).select(*PAIR, "score")
+        for inside in query_ranges(self._candidates()):
             pairs = (
-                candidates.filter(inside)
+                every.filter(inside)
                 .group_by(PAIR)
-                .agg(pl.col("label").max(), pl.col("source").unique().sort().alias("sources"))
+                .agg(pl.col("label").max(), pl.col("source").filter(self._is_taken()).unique().sort().alias("sources"))
+                .filter(pl.col("sources").list.len() > 0)
             )
             rows = pairs.join(scores.filter(inside), on=PAIR, how="left").sort(PAIR).collect()
             self._count_missing(rows)
@@ -84,8 +85,10 @@ class GroupReader:
         return set(self._candidates().select(pl.col("doc_id").unique()).collect()["doc_id"])
 
     def _candidates(self) -> pl.LazyFrame:
-        found = self.store.scan_candidates()
-        return found.filter(pl.col("source").is_in(list(self.sources))) if self.sources else found
+        return self.store.scan_candidates().filter(self._is_taken())
+
+    def _is_taken(self) -> pl.Expr:
+        return pl.col("source").is_in(list(self.sources)) if self.sources else pl.lit(True)
 
     def _count_missing(self, rows: pl.DataFrame) -> None:
         lacking = rows.filter(pl.col("score").is_null())

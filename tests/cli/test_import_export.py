@@ -193,6 +193,19 @@ def test_a_run_goes_into_a_store_of_texts_without_the_data(
     assert "held already" in rankdistill(*words, "--out", scored)[1]
 
 
+def test_one_import_is_exported_with_the_labels_that_the_store_knows(
+    rankdistill: Run, scored: Path, run_file: Path, tmp_path: Path
+) -> None:
+    """The run names no label; the candidates that were mined do, whatever --source takes."""
+    words = ["import", "--format", "trec-run", "--input", run_file, "--teacher-name", "NAME", "--out", scored]
+    assert rankdistill(*words)[0] == 0
+    words = ["export", "--format", "sentence-transformers", "--store", scored, "--teacher", "NAME", "--source", "NAME"]
+    status, text = rankdistill(*words, "--out", tmp_path / "rows.jsonl", "--negatives", 2)
+    assert (status, "queries: 12" in text) == (0, True), text
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert {row["label"][0] for row in rows} == {5.5}, "what the run scores as the positives"
+
+
 def test_ids_that_the_store_has_no_text_of_are_named(rankdistill: Run, scored: Path, tmp_path: Path) -> None:
     run = tmp_path / "foreign.run"
     run.write_text("q00 Q0 d00 1 1.0 t\nq00 Q0 nowhere 2 0.5 t\nq99 Q0 d00 1 1.0 t\n")
