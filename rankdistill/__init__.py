@@ -18,12 +18,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rankdistill.ensembles.source import Ensemble as Ensemble
     from rankdistill.errors import RankdistillError as RankdistillError
+    from rankdistill.verbs.check import check as check
+    from rankdistill.verbs.compare import compare as compare
+    from rankdistill.verbs.export import export as export
+    from rankdistill.verbs.import_scores import import_scores as import_scores
     from rankdistill.verbs.mine import mine as mine
+    from rankdistill.verbs.open import open as open
+    from rankdistill.verbs.status import status as status
 
 _HOME_OF = {
     "Ensemble": "rankdistill.ensembles.source",
     "RankdistillError": "rankdistill.errors",
+    "check": "rankdistill.verbs.check",
+    "compare": "rankdistill.verbs.compare",
+    "export": "rankdistill.verbs.export",
+    "import_scores": "rankdistill.verbs.import_scores",
     "mine": "rankdistill.verbs.mine",
+    "open": "rankdistill.verbs.open",
+    "status": "rankdistill.verbs.status",
 }
 """Public name -> the module that defines it."""
 
@@ -41,7 +53,6 @@ _OLD = {
     "align": "rankdistill.training.alignment.run:align",
     "build_index": "rankdistill.indexing:build",
     "bundle": "rankdistill.bundles.making:bundle",
-    "compare": "rankdistill.evaluation.comparing:compare",
     "embed": "rankdistill.stores.embeddings.embedding:embed",
     "evaluate": "rankdistill.evaluation.evaluating:evaluate",
     "inherit": "rankdistill.students.inherit:inherit",

@@ -19,3 +19,8 @@ IdenticalIds = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Split = Annotated[str, typer.Option(help="Whose queries and judgements.")]
+EncoderBackend = Annotated[str, typer.Option(help="What runs the models; auto takes the fastest exact one.")]
+Unaligned = Annotated[
+    bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")
+]

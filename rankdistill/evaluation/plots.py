@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rankdistill import files
 from rankdistill.evaluation.measures import TITLES
-from rankdistill.evaluation.results import System
+from rankdistill.evaluation.results import Comparison, System
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,6 +72,31 @@ def trade_off_plot(systems: Sequence[System], measure: str, costs: Mapping[str, 
     axes.set_xlabel(label)
     axes.set_ylabel(TITLES[measure])
     return svg(drawing)
+
+
+def difference_plot(comparisons: Sequence[Comparison], measure: str) -> Figure:
+    """The differences to the baseline in one measure, with their 95% intervals; filled points were shown to differ."""
+    drawn = [one for one in comparisons if one.measure == measure]
+    drawing, axes = figure(1.0 + BAR_HEIGHT * len(drawn))
+    axes.axvline(0, color=RULE, linewidth=1)
+    for row, one in enumerate(drawn):
+        axes.plot(one.interval, [row, row], color=INK, linewidth=1.5, solid_capstyle="butt")
+        fill = POINT if one.significant() else "white"
+        axes.plot(one.difference, row, marker="o", color=POINT, markerfacecolor=fill)
+        axes.annotate(
+            f"{one.difference:+.4f}",
+            (one.difference, row),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=INK,
+        )
+    axes.set_yticks(range(len(drawn)), [one.system for one in drawn])
+    axes.set_ylim(len(drawn) - 0.5, -0.7)
+    axes.margins(x=0.1)
+    axes.set_xlabel(f"{TITLES[measure]} minus that of {drawn[0].baseline}" if drawn else TITLES[measure])
+    return drawing
 
 
 def figure(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
