@@ -20,10 +20,15 @@ if TYPE_CHECKING:
     from rankdistill.errors import RankdistillError as RankdistillError
     from rankdistill.verbs.check import check as check
     from rankdistill.verbs.compare import compare as compare
+    from rankdistill.verbs.evaluate import evaluate as evaluate
     from rankdistill.verbs.export import export as export
+    from rankdistill.verbs.fuse import fuse as fuse
     from rankdistill.verbs.import_scores import import_scores as import_scores
+    from rankdistill.verbs.index import index as index
     from rankdistill.verbs.mine import mine as mine
     from rankdistill.verbs.open import open as open
+    from rankdistill.verbs.rerank import rerank as rerank
+    from rankdistill.verbs.search import search as search
     from rankdistill.verbs.status import status as status
 
 _HOME_OF = {
@@ -31,10 +36,15 @@ _HOME_OF = {
     "RankdistillError": "rankdistill.errors",
     "check": "rankdistill.verbs.check",
     "compare": "rankdistill.verbs.compare",
+    "evaluate": "rankdistill.verbs.evaluate",
     "export": "rankdistill.verbs.export",
+    "fuse": "rankdistill.verbs.fuse",
     "import_scores": "rankdistill.verbs.import_scores",
+    "index": "rankdistill.verbs.index",
     "mine": "rankdistill.verbs.mine",
     "open": "rankdistill.verbs.open",
+    "rerank": "rankdistill.verbs.rerank",
+    "search": "rankdistill.verbs.search",
     "status": "rankdistill.verbs.status",
 }
 """Public name -> the module that defines it."""
@@ -51,18 +61,14 @@ _OLD = {
     "TextEncoder": "rankdistill.inference:TextEncoder",
     "TrainConfig": "rankdistill.training.config:TrainConfig",
     "align": "rankdistill.training.alignment.run:align",
-    "build_index": "rankdistill.indexing:build",
     "bundle": "rankdistill.bundles.making:bundle",
     "embed": "rankdistill.stores.embeddings.embedding:embed",
-    "evaluate": "rankdistill.evaluation.evaluating:evaluate",
     "inherit": "rankdistill.students.inherit:inherit",
     "load_data": "rankdistill.data:load",
-    "load_index": "rankdistill.indexing:load",
     "load_recipe": "rankdistill.recipe.loading:load",
     "load_teacher": "rankdistill.teachers:load",
     "open_document_encoder": "rankdistill.bundles.opening:open_document_encoder",
     "open_query_encoder": "rankdistill.bundles.opening:open_query_encoder",
-    "rerank": "rankdistill.evaluation.rerank:rerank",
     "run_recipe": "rankdistill.recipe.run:run",
     "teach": "rankdistill.teachers.teach:teach",
     "train": "rankdistill.training.run:train",

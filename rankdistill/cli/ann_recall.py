@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.options import Data, EncoderBackend, IdenticalIds, Json, Lenient, Split, Unaligned
+from rankdistill.cli.options import Backend, Data, IdenticalIds, Json, Lenient, Split, Unaligned
 
 
 def ann_recall(
@@ -21,7 +21,7 @@ def ann_recall(
     search: Annotated[str, typer.Option(help="Parameter and its values: nprobe=1,4,16.")] = "efSearch=16,32,64,128,256",
     repeats: Annotated[int, typer.Option(help="Searches timed, the fastest counts; 0 times none.")] = 3,
     max_length: Annotated[int | None, typer.Option(min=4, help="Tokens of a document; the teacher's own.")] = None,
-    backend: EncoderBackend = "auto",
+    backend: Backend = "auto",
     unaligned: Unaligned = False,
     lenient: Lenient = False,
     ignore_identical_ids: IdenticalIds = None,

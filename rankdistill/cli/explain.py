@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.options import EncoderBackend, Json
+from rankdistill.cli.options import Backend, Json
 
 
 def explain(
@@ -17,7 +17,7 @@ def explain(
     query: Annotated[str | None, typer.Option(help="Show what the text shares with this query, by its score.")] = None,
     top: Annotated[int, typer.Option(help="Terms shown; 0 shows all.", min=0)] = 20,
     max_length: Annotated[int | None, typer.Option(min=4, help="Tokens a text; the model's own unless given.")] = None,
-    backend: EncoderBackend = "auto",
+    backend: Backend = "auto",
     json: Json = False,
 ) -> None:
     """Show the terms and weights that a sparse model gives a text, and which of them the text does not have itself."""

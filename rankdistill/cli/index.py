@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.options import Data, Json, Lenient, MaxLength
+
+
+class Kind(StrEnum):
+    """What a model may be used as."""
+
+    auto = "auto"
+    dense = "dense"
+    sparse = "sparse"
+    multi_vector = "multi_vector"
+    text = "text"
 
 
 def index(
-    data: Annotated[Path, typer.Option(help="BEIR folder.")],
+    data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the index.")],
     model: Annotated[
         str | None,
@@ -22,14 +34,17 @@ def index(
     ] = "exact",
     recipe: Annotated[
         Path | None,
-        typer.Option(help="YAML such as indexes/hnsw32.yaml, instead of --factory, --shard-size, --search."),
+        typer.Option(
+            help="YAML such as indexes/hnsw32.yaml, instead of --factory, --shard-size, --search and --parameter."
+        ),
     ] = None,
     shard_size: Annotated[int | None, typer.Option(help="Documents a shard; bounds the memory.")] = None,
-    max_length: Annotated[int | None, typer.Option(min=4, help="Tokens a text; the model's own unless given.")] = None,
+    kind: Annotated[Kind, typer.Option(help="What the model is used as; found from its configuration.")] = Kind.auto,
+    max_length: MaxLength = None,
     backend: Annotated[
         list[str],
         typer.Option(help="What searches: exact, seismic, lucene, bm25, ...; or what runs the model: auto, torch, ..."),
-    ] = [],  # noqa: B006
+    ] = ["auto"],  # noqa: B006
     search: Annotated[
         list[str], typer.Option(help="Search parameter to keep as default, NAME=VALUE; may be repeated.")
     ] = [],  # noqa: B006
@@ -47,63 +62,32 @@ def index(
     workers: Annotated[
         int | None, typer.Option(help="Workers of --executor ray; one a GPU or core by default.", min=1)
     ] = None,
-    lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
+    lenient: Lenient = False,
+    json: Json = False,
 ) -> None:
     """Encode a corpus, or take its words, and build an index that searches it."""
-    from rankdistill import executors
-    from rankdistill.cli.backends import split_backends
-    from rankdistill.cli.parameters import parse_build_parameters
-    from rankdistill.data import load
-    from rankdistill.indexing import build, recipes
-    from rankdistill.indexing import load as load_index
-    from rankdistill.indexing.faiss import parse_search_parameters
-    from rankdistill.mining.tokenisers import DEFAULT, script_note
-    from rankdistill.verbs.lengths import note_longer
+    import rankdistill
 
-    note_longer(model, max_length)
-    runner = executors.create(executor, workers)
-    searching, running = split_backends(backend)
-    if recipe is not None:
-        chosen = recipes.read(recipe)
-    else:
-        chosen = recipes.check(
-            {
-                "factory": searching or factory,
-                "shard_size": shard_size,
-                "search_parameters": parse_search_parameters(search),
-                "build_parameters": parse_build_parameters(parameter),
-            }
-        )
-    dataset = load(data, "lenient" if lenient else "strict")
-    console.show_reports(dataset.reports)
-    with console.progress("docs") as bar:
-        task = bar.add_task("index", total=len(dataset.doc_ids))
-        made = build(
-            dataset,
+    console.show(
+        rankdistill.index(
+            data,
             model,
             out,
-            chosen.factory,
-            chosen.shard_size,
-            search_parameters=chosen.search_parameters,
-            build_parameters=chosen.build_parameters,
-            snippet_length=snippets,
-            threads=threads,
+            factory=factory,
+            recipe=recipe,
+            shard_size=shard_size,
+            search_parameters=search,
+            build_parameters=parameter,
+            kind=kind.value,
             max_length=max_length,
-            backend=running,
-            executor=runner,
+            backend=backend,
+            snippets=snippets,
+            threads=threads,
+            executor=executor,
+            workers=workers,
+            lenient=lenient,
+            progress=True,
             command=console.command(("--executor", "--workers")),
-            progress=lambda done: bar.advance(task, done),
-        )
-        if not made:
-            bar.remove_task(task)
-    if not made:
-        console.err.print(f"{out} is up to date", highlight=False, soft_wrap=True)
-    if chosen.factory == "bm25":
-        tokenizer = str(chosen.build_parameters.get("tokenizer", DEFAULT))
-        console.note(script_note(tokenizer, dataset.contents.values()))
-    found = load_index(out)
-    console.out.print(
-        f"{out}: {len(found.ids):,} documents, {found.size / 1e6:,.1f} MB, {chosen.factory}",
-        highlight=False,
-        soft_wrap=True,
+        ),
+        json,
     )

@@ -19,8 +19,13 @@ IdenticalIds = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Split = Annotated[str, typer.Option(help="Whose queries and judgements.")]
-EncoderBackend = Annotated[str, typer.Option(help="What runs the models; auto takes the fastest exact one.")]
+Fusion = Annotated[str | None, typer.Option(help="How several indexes are fused: rrf, min_max or z_score.")]
+Weights = Annotated[str | None, typer.Option(help="Of the fusion, one a system, as 0.7,0.3.")]
+Split = Annotated[str, typer.Option(help="Which qrels.")]
+Evaluated = Annotated[Path, typer.Option(help="Folder for results.json, per_query.parquet and the run.")]
+MaxLength = Annotated[int | None, typer.Option(min=4, help="Tokens a text; the model's own unless given.")]
+Backend = Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")]
+Latency = Annotated[int, typer.Option(help="Time this many queries one by one; 0 times none.", min=0)]
 Unaligned = Annotated[
     bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console, parsing
-from rankdistill.cli.options import Data, EncoderBackend, IdenticalIds, Json, Lenient, Split, Unaligned
+from rankdistill.cli.options import Backend, Data, IdenticalIds, Json, Lenient, Split, Unaligned
 
 
 def robustness(
@@ -24,7 +24,7 @@ def robustness(
     draws: Annotated[int, typer.Option(help="Random choices of dimensions beside each truncation.")] = 5,
     seed: Annotated[int, typer.Option(help="Of these choices.")] = 0,
     max_length: Annotated[int | None, typer.Option(min=4, help="Tokens of a document; the teacher's own.")] = None,
-    backend: EncoderBackend = "auto",
+    backend: Backend = "auto",
     unaligned: Unaligned = False,
     lenient: Lenient = False,
     ignore_identical_ids: IdenticalIds = None,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from rankdistill.cli import console
-
-if TYPE_CHECKING:
-    from rankdistill.indexing import StoredIndex
+from rankdistill.cli import console, parsing
+from rankdistill.cli.options import Fusion, Json, Weights
 
 
 def search(
@@ -25,38 +22,24 @@ def search(
         typer.Option(help="Search parameter, NAME=VALUE, as efSearch=256; INDEX:NAME=VALUE for one of several."),
     ] = [],  # noqa: B006
     data: Annotated[Path | None, typer.Option(help="BEIR folder: shows whole texts.")] = None,
-    fusion: Annotated[str | None, typer.Option(help="How several indexes are fused: rrf, min_max or z_score.")] = None,
-    weights: Annotated[str | None, typer.Option(help="Of the fusion, one an index, as 0.7,0.3.")] = None,
+    fusion: Fusion = None,
+    weights: Weights = None,
+    json: Json = False,
 ) -> None:
     """Search with text: ids, scores, and the beginnings of the documents where an index keeps them."""
-    from rankdistill.cli.fusing import parse_fusion, require_fusable
-    from rankdistill.cli.parameters import parameters_of
-    from rankdistill.data import load as load_data
-    from rankdistill.indexing import load
-    from rankdistill.indexing.fused import search_fused
+    import rankdistill
 
-    fused = parse_fusion(fusion, weights)
-    require_fusable(len(index), fused, model)
-    indexes = [
-        load(one, search_parameters=found) for one, found in zip(index, parameters_of(parameter, index), strict=True)
-    ]
-    encoders = [one.open_query_encoder(model, backend) for one in indexes]
-    if fused is None:
-        found = indexes[0].search_texts(query, k, encoders[0])
-    else:
-        found = search_fused(indexes, encoders, query, k, fused)
-    contents = load_data(data, "lenient").contents if data else None
-    for text, hits in zip(query, found, strict=True):
-        if len(query) > 1:
-            console.out.print(f"# {text}", markup=False, highlight=False)
-        if not hits:
-            console.err.print(f"nothing found for {text!r}", markup=False, highlight=False, soft_wrap=True)
-        shown = contents if contents is not None else _snippets(indexes, [hit.doc_id for hit in hits])
-        for rank, hit in enumerate(hits, start=1):
-            line = f"{rank:>3}  {hit.score:.4f}  {hit.doc_id}  {shown.get(hit.doc_id, '')}"
-            console.out.print(" ".join(line.splitlines()).rstrip(), markup=False, highlight=False, soft_wrap=True)
-
-
-def _snippets(indexes: Sequence[StoredIndex], ids: Sequence[str]) -> Mapping[str, str]:
-    """Of the first index that keeps them."""
-    return next((found for index in indexes if (found := index.snippets(ids))), {})
+    console.show(
+        rankdistill.search(
+            index,
+            query,
+            k,
+            model=model,
+            backend=backend,
+            search_parameters=parameter,
+            data=data,
+            fusion=fusion,
+            weights=parsing.numbers(weights, "weight"),
+        ),
+        json,
+    )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console, parsing
-from rankdistill.cli.options import Data, EncoderBackend, IdenticalIds, Json, Lenient, Split
+from rankdistill.cli.options import Backend, Data, IdenticalIds, Json, Lenient, Split
 
 
 def sparsity(
@@ -26,7 +26,7 @@ def sparsity(
         str | None, typer.Option(help="Weights of documents below are left out, as 0.1,0.5.", show_default=False)
     ] = None,
     max_length: Annotated[int | None, typer.Option(min=4, help="Tokens a text; the model's own unless given.")] = None,
-    backend: EncoderBackend = "auto",
+    backend: Backend = "auto",
     lenient: Lenient = False,
     ignore_identical_ids: IdenticalIds = None,
     json: Json = False,

@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import polars as pl
-
 from rankdistill import files, manifest, tables
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
@@ -17,11 +15,13 @@ from rankdistill.evaluation.beir import evaluate_through_beir
 from rankdistill.evaluation.latency import measure_latency
 from rankdistill.evaluation.measures import MEASURES, Evaluated, evaluate_run
 from rankdistill.evaluation.mteb import evaluate_through_mteb
+from rankdistill.evaluation.per_query import PER_QUERY_FILE
+from rankdistill.evaluation.per_query import read_per_query as read_per_query
 from rankdistill.evaluation.results import Evaluation, System
 from rankdistill.evaluation.retrieve import Retriever, answer
 from rankdistill.evaluation.significance import bootstrap_interval
 
-PER_QUERY_FILE, MTEB_FOLDER = "per_query.parquet", "mteb"
+MTEB_FOLDER = "mteb"
 DEPTH = 100
 """Documents a query; the deepest measure, recall at 100, needs as many."""
 
@@ -114,14 +114,7 @@ def evaluate(
         tables.write_parquet(out / PER_QUERY_FILE, evaluated.per_query.to_arrow())
         evaluation.write(out)
         wanted.write(out)
-    return evaluation
-
-
-def read_per_query(folder: Path) -> pl.DataFrame:
-    """`query_id` and one column a measure, as `evaluate` wrote them."""
-    path = folder / PER_QUERY_FILE
-    tables.check_schema(path, pl.DataFrame(schema={"query_id": pl.String}).to_arrow().schema)
-    return pl.read_parquet(path)
+    return evaluation.lying_in(out)
 
 
 def mean_intervals(evaluated: Evaluated) -> dict[str, tuple[float, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rankdistill.data import Dataset
@@ -57,6 +58,27 @@ def fuse_runs(runs: Sequence[Run], fusion: Fusion) -> dict[str, dict[str, float]
     ordered = [{query_id: dict(best_first(scores)) for query_id, scores in run.items()} for run in runs]
     query_ids = dict.fromkeys(query_id for run in runs for query_id in run)
     return {query_id: fusion([run.get(query_id, {}) for run in ordered]) for query_id in query_ids}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fusion whose weights were fitted.
+
+    Args:
+        fusion: with its weights.
+        split: whose queries they were fitted on.
+        quality: its nDCG@10 there.
+        queries: how many those were.
+    """
+
+    fusion: Fusion
+    split: str
+    quality: float
+    queries: int
+
+    def __str__(self) -> str:
+        shown = ",".join(f"{weight:g}" for weight in self.fusion.weights or ())
+        return f"weights fitted on {self.split}: {shown} (nDCG@10 {self.quality:.4f}, {self.queries:,} queries)"
 
 
 def fit_on(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import fspath
 from pathlib import Path
 
 from rankdistill.bundles import is_bundle
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.indexed import IndexedRetriever, MemoryIndex
-from rankdistill.indexing import load
+from rankdistill.indexing import StoredIndex
 from rankdistill.indexing.kinds import Documents, of_model
+from rankdistill.indexing.searching import opened
 from rankdistill.indexing.stored import with_stored
 from rankdistill.progress import Progress
 
@@ -18,7 +20,7 @@ from rankdistill.progress import Progress
 def open_retriever(
     dataset: Dataset,
     model: str | None = None,
-    index: str | Path | None = None,
+    index: str | Path | StoredIndex | None = None,
     *,
     document_model: str | None = None,
     embeddings: str | Path | None = None,
@@ -35,7 +37,7 @@ def open_retriever(
     Args:
         dataset: the documents.
         model: a model reference or the folder of a bundle; it embeds the queries. The index's own unless given.
-        index: an index folder of any kind.
+        index: an index folder of any kind, or the index that was loaded from it.
         document_model: embeds the documents; a bundle's document tower, or else `model`, unless given.
         embeddings: folder of an embedding store of the document model; what it holds is not encoded again.
         unaligned: trust that the two models share a space, which nothing says; only their dimension is checked.
@@ -57,7 +59,7 @@ def open_retriever(
     title = name or _title(model, document_model)
     if index is not None:
         _require_no_embeddings(index, embeddings)
-        stored = load(index, search_parameters=search_parameters)
+        stored = opened(index, search_parameters)
         if document_model is not None:
             length = stored.max_length if max_length is None else max_length
             tower = stored.kind.open_documents(document_model, backend, length)
@@ -75,11 +77,11 @@ def open_retriever(
     return IndexedRetriever(dataset, encoder, title or factory, memory, unaligned)
 
 
-def _require_no_embeddings(index: str | Path, embeddings: str | Path | None) -> None:
+def _require_no_embeddings(index: str | Path | StoredIndex, embeddings: str | Path | None) -> None:
     if embeddings is not None:
         raise ConfigError(
             expected="either an index or embeddings",
-            got=f"the index {index} and the embeddings {embeddings}",
+            got=f"the index {fspath(index)} and the embeddings {embeddings}",
             consequence="nothing was evaluated: the index holds its vectors already",
             remedy="leave one of the two out",
         )

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from rankdistill import files
 from rankdistill.evaluation.measures import TITLES
-from rankdistill.evaluation.results import Comparison, System
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from rankdistill.evaluation.results import Comparison, System
 
 WIDTH, BAR_HEIGHT = 7.0, 0.42
 """Inches."""
@@ -96,6 +97,35 @@ def difference_plot(comparisons: Sequence[Comparison], measure: str) -> Figure:
     axes.set_ylim(len(drawn) - 0.5, -0.7)
     axes.margins(x=0.1)
     axes.set_xlabel(f"{TITLES[measure]} minus that of {drawn[0].baseline}" if drawn else TITLES[measure])
+    return drawing
+
+
+def distribution_plot(
+    values: Sequence[float], measure: str, mean: float, interval: tuple[float, float] | None, name: str
+) -> Figure:
+    """How many queries have which value of one measure, with the mean and its 95% interval.
+
+    Args:
+        values: one a query, from 0 to 1.
+        measure: what they are of.
+        mean: theirs.
+        interval: of the mean; None: not drawn.
+        name: of the system.
+    """
+    drawing, axes = figure(3.0)
+    axes.hist(values, bins=20, range=(0.0, 1.0), color=BAR)
+    if interval is not None:
+        axes.axvspan(*interval, color=POINT, alpha=0.25, linewidth=0)
+    axes.axvline(mean, color=INK, linewidth=1.5)
+    of = (
+        f"mean {mean:.4f}"
+        if interval is None
+        else f"mean {mean:.4f}, 95% interval {interval[0]:.3f} to {interval[1]:.3f}"
+    )
+    axes.set_title(f"{name}: {of}", loc="left", fontsize=10, color=INK)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(f"{TITLES[measure]} of a query")
+    axes.set_ylabel("queries")
     return drawing
 
 

@@ -12,6 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from rankdistill import files
 from rankdistill.display import Shown, Table
 from rankdistill.errors import ConfigError, DataError
+from rankdistill.evaluation import system_table
+from rankdistill.evaluation.measures import TITLES
+from rankdistill.evaluation.per_query import read_per_query
+from rankdistill.evaluation.plots import difference_plot, distribution_plot
 
 if TYPE_CHECKING:
     import polars as pl
@@ -175,12 +179,14 @@ class Results(Shown, _Record):
 
     def tables(self) -> list[Table]:
         """The systems with their measures and costs, and their differences to the baseline."""
-        from rankdistill.evaluation.measures import TITLES
-        from rankdistill.evaluation.report import comparison_rows, system_rows
+        from rankdistill.evaluation.report import comparison_rows
 
         about = f"{self.data}, {self.split}, {self.queries} queries"
         differences = f"{TITLES[self._measure]} minus that of {self.systems[0].name}"
-        return [Table(about, *system_rows(self)), Table(differences, *comparison_rows(self, self._measure))]
+        return [
+            Table(about, *system_table.rows(self.systems)),
+            Table(differences, *comparison_rows(self, self._measure)),
+        ]
 
     def lines(self) -> list[str]:
         """Where the report lies."""
@@ -218,16 +224,15 @@ class Results(Shown, _Record):
         Raises:
             ConfigError: the systems do not have it.
         """
-        from rankdistill.evaluation.plots import difference_plot
-
         shown = self if measure is None else self.shown_in(measure)
         return difference_plot(shown.comparisons, shown.measure)
 
 
-class Evaluation(_Record):
-    """One system on one split, as `rankdistill evaluate` writes it.
+class Evaluation(Shown, _Record):
+    """One system on one split, as `rankdistill evaluate` writes it; it prints as a table of its means.
 
     `results.json` holds the means as flat keys too, so that `results["ndcg_at_10"]` needs no knowledge of this class.
+    It stands for its folder wherever a path will do.
 
     Args:
         system: the system and its measures.
@@ -250,7 +255,7 @@ class Evaluation(_Record):
 
     def write(self, folder: Path) -> None:
         """Write `results.json` into `folder`."""
-        _write(folder, {**self.system.measures, **self.model_dump(mode="json")})
+        _write(folder, self._content)
 
     @classmethod
     def read(cls, folder: Path) -> Evaluation:
@@ -262,7 +267,7 @@ class Evaluation(_Record):
         path = folder / FILE_NAME
         try:
             content = json.loads(path.read_text(encoding="utf-8-sig"))
-            return cls(**{name: content[name] for name in cls.model_fields})
+            found = cls(**{name: content[name] for name in cls.model_fields})
         except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
             raise DataError(
                 expected="a folder written by `rankdistill evaluate`",
@@ -270,6 +275,92 @@ class Evaluation(_Record):
                 consequence="nothing was compared",
                 remedy="evaluate the model first, and give its --out folder",
             ) from error
+        return found.lying_in(folder)
+
+    def lying_in(self, folder: Path) -> Evaluation:
+        """The same, which knows the folder that holds it."""
+        found = self.model_copy()
+        found._path = folder
+        return found
+
+    def remarked(self, *remarks: str) -> Evaluation:
+        """The same, with lines that printing shows below the means."""
+        found = self.model_copy()
+        found._remarks = (*self._remarks, *remarks)
+        return found
+
+    @property
+    def path(self) -> Path:
+        """The folder that holds it.
+
+        Raises:
+            ConfigError: it was neither written nor read.
+        """
+        if self._path is None:
+            raise ConfigError(
+                expected="an evaluation that lies in a folder",
+                got=f"{self.system.name}, which was not written",
+                consequence="nothing was read",
+                remedy="evaluate into a folder: rankdistill.evaluate(DIR, SYSTEM, OUT)",
+            )
+        return self._path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        place = "" if self._path is None else f"{str(self._path)!r}: "
+        means = ", ".join(f"{TITLES.get(name, name)} {mean:.4f}" for name, mean in self.system.measures.items())
+        return f"Evaluation({place}{self.system.name} on {self.queries:,} queries, {means})"
+
+    def tables(self) -> list[Table]:
+        """The means and the costs."""
+        told = [self.signature[key] for key in ("data", "split") if key in self.signature]
+        title = ", ".join([*told, f"{self.queries} queries"])
+        return [Table(title, *system_table.rows([self.system]))]
+
+    def lines(self) -> list[str]:
+        """What is remarked, and how far other tools differ."""
+        told = [f"{tool} differs by at most {furthest:.1e}" for tool, furthest in self.differences().items()]
+        return [*self._remarks, *told]
+
+    def to_polars(self) -> pl.DataFrame:
+        """`query_id` and one column a measure; one row for each query of the qrels."""
+        return read_per_query(self.path)
+
+    def to_json(self) -> dict[str, Any]:
+        """Its folder, and what `results.json` holds."""
+        place = {} if self._path is None else {"evaluation": str(self._path)}
+        remarks = {"remarks": list(self._remarks)} if self._remarks else {}
+        return {**place, **self._content, **remarks}
+
+    def require_agreement(self) -> None:
+        """Raise DataError if another tool gives the same system other means."""
+        require_agreement(self)
+
+    def plot(self, measure: str = MAIN_MEASURE) -> Figure:
+        """How many queries have which value of `measure`, with the mean and its 95% interval.
+
+        Raises:
+            ConfigError: no such measure.
+        """
+        if measure not in self.system.measures:
+            raise ConfigError(
+                expected=f"a measure: {', '.join(self.system.measures)}",
+                got=repr(measure),
+                consequence="nothing was drawn",
+                remedy="name one of those",
+            )
+        values = self.to_polars().get_column(measure).to_list()
+        mean, interval = self.system.measures[measure], self.system.intervals.get(measure)
+        return distribution_plot(values, measure, mean, interval, self.system.name)
+
+    @property
+    def _content(self) -> dict[str, Any]:
+        return {**self.system.measures, **self.model_dump(mode="json")}
+
+    _path: Path | None = PrivateAttr(None)
+    _remarks: tuple[str, ...] = PrivateAttr(())
 
 
 TOLERANCE = 1.5e-5

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rankdistill import manifest
+from rankdistill.display import Shown
 from rankdistill.errors import ConfigError, DataError, ModelReferenceError
 from rankdistill.indexing import registry
 from rankdistill.indexing.arrays import damaged
@@ -15,6 +16,9 @@ from rankdistill.indexing.base import NOTHING, Ids, Scores, Searcher
 from rankdistill.indexing.documents import read_snippets
 from rankdistill.indexing.kinds import DENSE, KINDS, TEXT, Kind, Queries
 from rankdistill.indexing.sharded import ShardedIndex
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Hit(NamedTuple):
@@ -25,8 +29,8 @@ class Hit(NamedTuple):
 
 
 @dataclass(frozen=True)
-class StoredIndex:
-    """A finished index folder, loaded; a `Searcher`.
+class StoredIndex(Shown):
+    """A finished index folder, loaded; a `Searcher`. It stands for its folder wherever a path will do.
 
     Args:
         folder: where it lies.
@@ -39,6 +43,35 @@ class StoredIndex:
     searcher: Searcher[Any]
     made: manifest.Manifest
     searched_with: Mapping[str, float] = field(default_factory=dict)
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        model = "" if self.model is None else f", {self.model}"
+        return f"StoredIndex({str(self.folder)!r}: {self._held}{model})"
+
+    @property
+    def _held(self) -> str:
+        return f"{len(self.ids):,} documents, {self.size / 1e6:,.1f} MB, {self.factory}"
+
+    def lines(self) -> list[str]:
+        """How much it holds, and what searches it."""
+        return [f"{self.folder}: {self._held}"]
+
+    def to_polars(self) -> pl.DataFrame:
+        """A document a row, in insertion order: doc_id, and the beginning of its text where the index keeps that."""
+        import polars as pl
+
+        kept = self.snippets(self.ids)
+        rows = {"doc_id": self.ids, "snippet": [kept.get(doc_id) for doc_id in self.ids]}
+        return pl.DataFrame(rows, schema={"doc_id": pl.String, "snippet": pl.String})
+
+    def to_json(self) -> dict[str, Any]:
+        """Its folder, how much it holds, and how it was built."""
+        settings = ("kind", "factory", "model", "max_length", "shard_size", "search_parameters", "build_parameters")
+        made = {name: self.made.parameters[name] for name in settings if name in self.made.parameters}
+        return {"index": str(self.folder), "documents": len(self.ids), "bytes": self.size, **made}
 
     @property
     def ids(self) -> list[str]:
@@ -168,6 +201,20 @@ def load(
     kept = made.parameters["search_parameters"]
     other = {name: value for name, value in (search_parameters or {}).items() if kept.get(name) != value}
     return StoredIndex(folder, shards[0] if len(shards) == 1 else ShardedIndex(shards), made, other)
+
+
+def opened(index: str | Path | StoredIndex, search_parameters: Mapping[str, float] | None = None) -> StoredIndex:
+    """The index in a folder, or one that is loaded already, with these search parameters on top of those it has.
+
+    Raises:
+        DataError: see `load`.
+        ConfigError: see `load`.
+    """
+    if not isinstance(index, StoredIndex):
+        return load(index, search_parameters=search_parameters)
+    if not search_parameters:
+        return index
+    return load(index.folder, search_parameters={**index.searched_with, **search_parameters})
 
 
 def _settings(made: manifest.Manifest, search_parameters: Mapping[str, float]) -> registry.IndexSettings:

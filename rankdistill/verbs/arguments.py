@@ -89,3 +89,15 @@ def fusion_of(fusion: str | Fusion | None, weights: Sequence[float] | None, fit_
     if fusion is None or isinstance(fusion, Fusion):
         return fusion
     return Fusion(fusion, None if weights is None else tuple(weights))
+
+
+def require_at_least(least: int, **settings: int | None) -> None:
+    """Raise ConfigError if one of `settings` is below `least`; None is not."""
+    for name, value in settings.items():
+        if value is not None and value < least:
+            raise ConfigError(
+                expected=f"{name} of at least {least}",
+                got=str(value),
+                consequence="nothing was run",
+                remedy="give a larger number, or leave it out",
+            )

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from rankdistill import data
-from rankdistill.cli.parameters import parameters_of
 from rankdistill.errors import ConfigError
 from rankdistill.indexing import build
+from rankdistill.verbs.parameters import parameters_of
 from tests.cli.verb import Run
 
 ONE, TWO = Path("runs/one"), Path("s3://bucket/two")

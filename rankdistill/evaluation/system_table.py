@@ -1,0 +1,57 @@
+"""Systems as a table: their measures, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rankdistill.evaluation.measures import TITLES
+
+if TYPE_CHECKING:
+    from rankdistill.evaluation.results import System
+
+MEGABYTE = 1e6
+
+Rows = tuple[list[str], list[list[str]]]
+"""A table: header and rows."""
+
+COSTS: Mapping[str, Callable[[System], float | None]] = {
+    "ms/query": lambda system: system.latency_ms.p50 if system.latency_ms else None,
+    "model MB": lambda system: system.model_bytes / MEGABYTE if system.model_bytes else None,
+    "index MB": lambda system: system.index_bytes / MEGABYTE if system.index_bytes else None,
+    "teacher s": lambda system: system.teacher_seconds,
+}
+"""Cost with its unit (a query's median; seconds of teacher scoring) -> how to read it off a system."""
+
+
+def rows(systems: Sequence[System], intervals: bool = False) -> Rows:
+    """A system a row: its measures, with intervals if wanted, and then those costs that at least one system has."""
+    measures = list(systems[0].measures)
+    costs = {label: read for label, read in COSTS.items() if any(read(system) for system in systems)}
+    several = any(system.trainings > 1 for system in systems)
+    header = ["system", *(["trainings"] if several else []), *(TITLES[measure] for measure in measures), *costs]
+    return header, [
+        [
+            system.name,
+            *([str(system.trainings)] if several else []),
+            *(_mean(system, measure, intervals) for measure in measures),
+            *(_number(read(system)) for read in costs.values()),
+        ]
+        for system in systems
+    ]
+
+
+def _mean(system: System, measure: str, interval: bool) -> str:
+    value = f"{system.measures[measure]:.4f}"
+    if measure in system.deviations:
+        value += f" ±{system.deviations[measure]:.4f}"
+    if not interval or measure not in system.intervals:
+        return value
+    low, high = system.intervals[measure]
+    return f"{value} [{low:.3f}, {high:.3f}]"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,0 +1,208 @@
+"""`evaluate`: one system on one split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import fspath
+from typing import Any, Literal
+
+from rankdistill import teachers
+from rankdistill.data import Dataset
+from rankdistill.errors import ConfigError
+from rankdistill.evaluation import evaluating
+from rankdistill.evaluation.costs import costs_of
+from rankdistill.evaluation.fused import FusedRetriever
+from rankdistill.evaluation.opening import open_retriever
+from rankdistill.evaluation.rerank import Reranker
+from rankdistill.evaluation.results import Evaluation
+from rankdistill.evaluation.retrieve import Bm25Retriever, Retriever
+from rankdistill.fusion import Fusion
+from rankdistill.mining.tokenisers import script_note
+from rankdistill.notes import note
+from rankdistill.progress import Progress, ProgressLike, reporter_of
+from rankdistill.verbs.arguments import (
+    Data,
+    Model,
+    Place,
+    collection_of,
+    fusion_of,
+    place_of,
+    reference_of,
+    require_at_least,
+)
+from rankdistill.verbs.contract import verb
+from rankdistill.verbs.lengths import note_longer
+from rankdistill.verbs.parameters import SearchParameters, parameters_of
+from rankdistill.verbs.runs import open_run
+from rankdistill.verbs.systems import Parts, System, bm25_of, parts_of
+from rankdistill.verbs.weighing import fit, require_fusable
+
+
+@verb
+def evaluate(
+    data: Data,
+    system: System | None,
+    out: Place,
+    *,
+    query_model: Model | None = None,
+    document_model: Model | None = None,
+    split: str = "test",
+    index: Place | Sequence[Place] | None = None,
+    fusion: str | Fusion | None = None,
+    weights: Sequence[float] | None = None,
+    fit_on: str | None = None,
+    embeddings: Place | None = None,
+    unaligned: bool = False,
+    factory: str = "exact",
+    search_parameters: SearchParameters | None = None,
+    rerank: Model | None = None,
+    rerank_depth: int = 100,
+    rerank_kind: str = "auto",
+    rerank_backend: str = "auto",
+    rerank_max_length: int | None = None,
+    max_length: int | None = None,
+    through: Literal["ir-measures", "mteb", "beir", "all"] = "ir-measures",
+    latency: int = 0,
+    name: str | None = None,
+    size_of: Model | None = None,
+    backend: str = "auto",
+    lenient: bool = False,
+    ignore_identical_ids: bool | None = None,
+    progress: ProgressLike = False,
+    command: str = "",
+) -> Evaluation:
+    """Evaluate a model, a pair of models, an index, BM25, a run, or a teacher re-ranking one of these, on a split.
+
+    Args:
+        data: the collection.
+        system: `bm25[:TOKENIZER]`; a model, a student or a bundle; an index, or several that are fused; a query model
+            with a document model or with an index; a run: an evaluation, a TREC or a Parquet file. What lies there
+            tells which. None: `query_model` and `index` say it.
+        out: folder for results.json, per_query.parquet and the run.
+        query_model: embeds the queries alone, in place of the index's own model.
+        document_model: embeds the documents, beside a query model.
+        split: which qrels.
+        index: a built index to search with `system` as the query model; several are fused.
+        fusion: how several indexes are fused: `rrf`, `min_max` or `z_score`.
+        weights: of the fusion, one an index.
+        fit_on: split that the fusion's weights are fitted on; no test split.
+        embeddings: store of document vectors; what it holds is not encoded again.
+        unaligned: trust that the two models share a space, which nothing says.
+        factory: of an index made in memory: `exact`, `seismic`, `lucene`, or a FAISS factory string.
+        search_parameters: of the index; `INDEX:NAME` of one of several.
+        rerank: teacher that re-ranks what is found.
+        rerank_depth: documents a query that the teacher scores.
+        rerank_kind: of the teacher; found from its configuration.
+        rerank_backend: what runs the teacher.
+        rerank_max_length: tokens of a pair; the teacher's own unless given.
+        max_length: tokens a text; the model's own unless given.
+        through: check the means with other tools too; `Evaluation.require_agreement` refuses other means.
+        latency: time so many queries one by one; 0 times none.
+        name: what tables call the system.
+        size_of: the model whose size the tables tell; the query model unless given.
+        backend: what runs the model; auto takes the fastest exact one.
+        lenient: leave bad rows out instead of stopping.
+        ignore_identical_ids: see `rankdistill.mine`.
+        progress: True tells on standard error; or a function that takes the number of texts just done.
+        command: the command line, for the manifest.
+
+    Returns:
+        The evaluation, which prints as a table of its means.
+
+    Raises:
+        ConfigError: it is not clear what the system is, or settings that do not fit it.
+        DataError: the collection, the index or the run cannot be used.
+        ModelReferenceError: there is no such model.
+        SpaceMismatchError: the models and the index are not of one space.
+        StaleOutputError: `out` holds another evaluation.
+    """
+    require_at_least(0, latency=latency)
+    require_at_least(1, rerank_depth=rerank_depth)
+    parts = parts_of(system, query_model, document_model, index)
+    for one in dict.fromkeys((parts.query_model, parts.document_model)):
+        note_longer(one, max_length)
+    method = fusion_of(fusion, weights, fit_on)
+    require_fusable(max(1, len(parts.indexes)), method, parts.query_model)
+    settings: dict[str, Any] = {
+        "document_model": parts.document_model,
+        "embeddings": None if embeddings is None else fspath(embeddings),
+        "unaligned": unaligned,
+        "factory": factory,
+        "max_length": max_length,
+        "backend": backend,
+    }
+    searched = parameters_of(search_parameters, parts.indexes)
+    of_indexes = [
+        settings | {"index": one, "search_parameters": found}
+        for one, found in zip(parts.indexes, searched, strict=True)
+    ]
+    _require_effect(parts, embeddings=embeddings, unaligned=unaligned, factory=factory != "exact")
+    if parts.run is not None and rerank is None and latency:
+        raise _without_effect("latency", "a run, which was answered before")
+    dataset = collection_of(data, [split], lenient, ignore_identical_ids)
+    queries = dataset.queries(split)
+    reporter = reporter_of(progress)
+    fused, remarks = None, []
+    if method is not None:
+        opened = [open_retriever(dataset, **one) for one in of_indexes]
+        if fit_on is not None:
+            fitted = fit(opened, method, dataset, fit_on, split, reporter)
+            method, remarks = fitted.fusion, [str(fitted)]
+        fused = FusedRetriever(opened, method, name=name)
+    with reporter.stage("evaluate", "texts") as stage:
+        first = fused or _opened(parts, dataset, split, name, stage, of_indexes[0] if of_indexes else settings)
+        measured = parts.query_model if size_of is None else reference_of(size_of)
+        ranker: Retriever = first
+        if rerank is not None:
+            reference = reference_of(rerank)
+            teacher = teachers.load(reference, rerank_kind, rerank_backend, rerank_max_length)
+            ranker = Reranker(dataset, first, teacher, name or f"{reference} on {first.name}", rerank_depth, stage)
+        evaluation = evaluating.evaluate(
+            ranker,
+            dataset,
+            split,
+            place_of(out),
+            through=[tool for tool in evaluating.TOOLS if through in (tool, "all")],
+            latency_queries=min(latency, len(queries)),
+            costs=costs_of(first, None if parts.words and size_of is None else measured),
+            command=command,
+        )
+    _note_words(first, dataset, len(queries))
+    return evaluation.remarked(*remarks)
+
+
+def _opened(
+    parts: Parts, dataset: Dataset, split: str, name: str | None, progress: Progress, settings: dict[str, Any]
+) -> Retriever:
+    if parts.run is not None:
+        return open_run(parts.run, dataset, split, name)
+    if parts.words:
+        return bm25_of(parts.query_model or "", dataset, name)
+    return open_retriever(dataset, parts.query_model, name=name, progress=progress, **settings)
+
+
+def _require_effect(parts: Parts, **settings: Any) -> None:
+    """Raise ConfigError if something is set that BM25 or a run does not read."""
+    if parts.run is not None or parts.words:
+        given = [name for name, value in {**settings, "index": parts.indexes}.items() if value]
+        if given:
+            raise _without_effect(", ".join(given), "a run" if parts.run is not None else f"{parts.query_model!r}")
+
+
+def _without_effect(settings: str, system: str) -> ConfigError:
+    return ConfigError(
+        expected=f"settings that {system} reads",
+        got=settings,
+        consequence="nothing was evaluated: they would have no effect",
+        remedy="leave them out",
+    )
+
+
+def _note_words(system: Retriever, dataset: Dataset, queries: int) -> None:
+    """Notes where BM25's tokeniser does not suit the collection, or queries have no word that it knows."""
+    if isinstance(system, Bm25Retriever):
+        note(script_note(system.tokenizer, dataset.contents.values()))
+        if unanswered := len(system.unanswered):
+            note(
+                f"no document has a word of {unanswered:,} of {queries:,} queries, as {system.tokenizer!r} takes words"
+            )

@@ -1,0 +1,186 @@
+"""`search`: the best documents of an index for queries, as texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any, overload
+
+from rankdistill.data import Dataset, load
+from rankdistill.display import Shown, Table
+from rankdistill.errors import ConfigError
+from rankdistill.fusion import Fusion
+from rankdistill.indexing import StoredIndex
+from rankdistill.indexing.fused import search_fused
+from rankdistill.indexing.searching import opened
+from rankdistill.notes import note
+from rankdistill.verbs.arguments import Data, Model, Place, fusion_of, listed, place_of, reference_of
+from rankdistill.verbs.contract import verb
+from rankdistill.verbs.parameters import SearchParameters, parameters_of
+from rankdistill.verbs.weighing import require_fusable
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Found:
+    """A document found.
+
+    Args:
+        rank: from 1.
+        score: a cosine, a dot product or BM25's, as the index's space says; or the fusion's.
+        doc_id: the document.
+        text: its beginning, or all of it; empty where neither is at hand.
+    """
+
+    rank: int
+    score: float
+    doc_id: str
+    text: str = ""
+
+
+class Hits(Shown, Sequence[list[Found]]):
+    """What was found: a list of `Found` for each query, best first; it prints as lines.
+
+    Args:
+        queries: as they were asked.
+        found: one list a query.
+    """
+
+    def __init__(self, queries: Sequence[str], found: Sequence[Sequence[Found]]) -> None:
+        self.queries = list(queries)
+        self._found = [list(hits) for hits in found]
+
+    def __len__(self) -> int:
+        """How many queries there were."""
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, place: int) -> list[Found]: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[list[Found]]: ...
+    def __getitem__(self, place: int | slice) -> list[Found] | list[list[Found]]:
+        return self._found[place]
+
+    def __repr__(self) -> str:
+        return f"Hits({sum(map(len, self._found)):,} documents for {len(self):,} queries)"
+
+    def lines(self) -> list[str]:
+        """A document a line: rank, score, id and text; above them the query, where there are several."""
+        shown = []
+        for query, hits in zip(self.queries, self._found, strict=True):
+            if len(self) > 1:
+                shown.append(f"# {query}")
+            for hit in hits:
+                line = f"{hit.rank:>3}  {hit.score:.4f}  {hit.doc_id}  {hit.text}"
+                shown.append(" ".join(line.splitlines()).rstrip())
+        return shown
+
+    def to_polars(self) -> pl.DataFrame:
+        """A document a row: query, rank, doc_id, score, text."""
+        import polars as pl
+
+        schema = {"query": pl.String, "rank": pl.Int64, "doc_id": pl.String, "score": pl.Float64, "text": pl.String}
+        rows = [
+            (query, hit.rank, hit.doc_id, hit.score, hit.text)
+            for query, hits in zip(self.queries, self._found, strict=True)
+            for hit in hits
+        ]
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def to_json(self) -> dict[str, Any]:
+        """The queries, each with its documents."""
+        return {
+            "queries": [
+                {"query": query, "hits": [vars(hit) for hit in hits]}
+                for query, hits in zip(self.queries, self._found, strict=True)
+            ]
+        }
+
+    def _repr_html_(self) -> str:
+        header = ["rank", "score", "doc_id", "text"]
+        return "".join(
+            Table(query, header, [[str(hit.rank), f"{hit.score:.4f}", hit.doc_id, hit.text] for hit in hits], 4).html()
+            for query, hits in zip(self.queries, self._found, strict=True)
+        )
+
+
+@verb
+def search(
+    index: Place | Sequence[Place],
+    queries: str | Sequence[str],
+    k: int = 10,
+    *,
+    model: Model | None = None,
+    backend: str = "auto",
+    search_parameters: SearchParameters | None = None,
+    data: Data | None = None,
+    fusion: str | Fusion | None = None,
+    weights: Sequence[float] | None = None,
+) -> Hits:
+    """Search with text: ids, scores, and the beginnings of the documents where an index keeps them.
+
+    Args:
+        index: the folder of an index, or the index; several are fused.
+        queries: a text or several.
+        k: how many documents a query.
+        model: a query model or a bundle; the index's own unless given.
+        backend: what runs the model.
+        search_parameters: such as `efSearch`; `INDEX:NAME` of one of several indexes.
+        data: the collection, whose whole texts are shown then.
+        fusion: how several indexes are fused: `rrf`, `min_max` or `z_score`.
+        weights: of the fusion, one an index.
+
+    Returns:
+        One list a query, best first.
+
+    Raises:
+        ConfigError: no query, `k` below 1, an unknown search parameter; several indexes without a fusion.
+        DataError: there is no such index.
+        SpaceMismatchError: the model embeds into another space than the index's.
+    """
+    places = [index] if isinstance(index, str | PathLike) else list(index)
+    texts = listed(queries)
+    _require(bool(places), "an index", "none")
+    _require(bool(texts), "a query", "none")
+    fused = fusion_of(fusion, weights)
+    reference = None if model is None else reference_of(model)
+    require_fusable(len(places), fused, reference)
+    parameters = parameters_of(search_parameters, places)
+    indexes = [
+        opened(one if isinstance(one, StoredIndex) else place_of(one), found)
+        for one, found in zip(places, parameters, strict=True)
+    ]
+    encoders = [one.open_query_encoder(reference, backend) for one in indexes]
+    if fused is None:
+        found = indexes[0].search_texts(texts, k, encoders[0])
+    else:
+        found = search_fused(indexes, encoders, texts, k, fused)
+    contents = None if data is None else _contents(data)
+    lists = []
+    for text, hits in zip(texts, found, strict=True):
+        if not hits:
+            note(f"nothing found for {text!r}")
+        shown = contents if contents is not None else _snippets(indexes, [hit.doc_id for hit in hits])
+        lists.append(
+            [Found(rank, hit.score, hit.doc_id, shown.get(hit.doc_id, "")) for rank, hit in enumerate(hits, start=1)]
+        )
+    return Hits(texts, lists)
+
+
+def _require(holds: bool, expected: str, got: str) -> None:
+    if not holds:
+        raise ConfigError(
+            expected=f"{expected} at least", got=got, consequence="nothing was searched", remedy=f"give {expected}"
+        )
+
+
+def _contents(data: Data) -> Mapping[str, str]:
+    return (data if isinstance(data, Dataset) else load(place_of(data), "lenient")).contents
+
+
+def _snippets(indexes: Sequence[StoredIndex], ids: Sequence[str]) -> Mapping[str, str]:
+    """Of the first index that keeps them."""
+    return next((found for index in indexes if (found := index.snippets(ids))), {})
