@@ -8,14 +8,13 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.locations import place
 from rankdistill.cli.optional_values import STANDARD_OUTPUT
 
 
 def check(
     store: Annotated[
-        Path,
-        typer.Argument(help="Score store made by `score` or `import`; also s3://...", parser=place, metavar="STORE"),
+        str,
+        typer.Argument(help="Score store made by `score` or `import`; also s3://...", metavar="STORE"),
     ],
     data: Annotated[Path | None, typer.Option(help="Collection whose qrels label what the store does not.")] = None,
     teacher: Annotated[

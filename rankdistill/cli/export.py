@@ -8,12 +8,11 @@ from typing import Annotated, Literal
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.locations import place
 from rankdistill.cli.options import Json, Lenient
 
 
 def export(
-    store: Annotated[Path, typer.Option(help="Score store; also s3://...", parser=place, metavar="STORE")],
+    store: Annotated[str, typer.Option(help="Score store; also s3://...", metavar="STORE")],
     out: Annotated[Path, typer.Option(help="File to write (its suffix counts), or folder for formats that are one.")],
     format_: Annotated[str, typer.Option("--format", help="Format of the output; docs/formats.md lists them.")],
     data: Annotated[

@@ -8,15 +8,14 @@ from typing import Annotated, Literal
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.locations import place
 from rankdistill.cli.options import Json, Lenient
 
 
 def import_(
     input_: Annotated[list[Path], typer.Option("--input", help="File or folder; may be repeated.")],
     out: Annotated[
-        Path,
-        typer.Option(help="Store to add them to, also s3://...; created if absent.", parser=place, metavar="STORE"),
+        str,
+        typer.Option(help="Store to add them to, also s3://...; created if absent.", metavar="STORE"),
     ],
     format_: Annotated[str, typer.Option("--format", help="Format of the input; docs/formats.md lists them.")],
     teacher_name: Annotated[str, typer.Option(help="Name of the teacher that these are the scores of.")],

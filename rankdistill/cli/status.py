@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.locations import place
 from rankdistill.cli.options import Json
 from rankdistill.display import Shown, Table
 
@@ -19,10 +18,9 @@ if TYPE_CHECKING:
 
 def status(
     path: Annotated[
-        Path,
+        str,
         typer.Argument(
             help="A recipe, or the folder of a store (also s3://...) or of any other artefact.",
-            parser=place,
             metavar="PATH",
         ),
     ],
@@ -31,10 +29,11 @@ def status(
 ) -> None:
     """Show the steps of a recipe (done, interrupted, to do), or what a folder holds and what made it."""
     import rankdistill
-    from rankdistill.locations import is_local
+    from rankdistill.locations import is_local, location
 
-    folder = path.is_dir() or not is_local(path)
-    console.show(rankdistill.status(path) if folder else _of_recipe(path, set_ or []), json)
+    place = location(path)
+    folder = place.is_dir() or not is_local(place)
+    console.show(rankdistill.status(path) if folder else _of_recipe(place, set_ or []), json)
 
 
 @dataclass(frozen=True)

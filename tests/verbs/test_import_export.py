@@ -47,7 +47,7 @@ def test_scores_come_in_and_go_out_as_by_the_command(
     store = rd.open(found)
     written = rd.export(store, tmp_path / "out.jsonl", format="sentence-transformers", negatives=1)
     rankdistill(
-        *("export", "--store", found, "--format", "sentence-transformers", "--negatives", 1),
+        *("export", "--store", tmp_path / "a", "--format", "sentence-transformers", "--negatives", 1),
         *("--out", tmp_path / "by_command.jsonl"),
     )
     assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "by_command.jsonl").read_bytes()
@@ -78,7 +78,7 @@ def test_bad_rows_are_noted_and_wrong_words_refused(
     with run_file.open("a") as stream:
         stream.write("bad\n")
     given: dict[str, Any] = {"format": "trec-run", "teacher_name": "T"}
-    with pytest.raises(DataError, match="run.trec:97"):
+    with pytest.raises(DataError, match=r"run\.trec:97"):
         rd.import_scores(run_file, tmp_path / "store", **given)
     with caplog.at_level(logging.WARNING, "rankdistill"):
         assert rd.import_scores(run_file, tmp_path / "store", lenient=True, **given).rejected == 1

@@ -77,7 +77,7 @@ def test_a_collection_is_opened_and_says_what_it_holds(tiny_beir: Path, tmp_path
     assert rd.open(found, ignore_identical_ids=True).ignore_identical_ids is True
     with (tiny_beir / "corpus.jsonl").open("a") as stream:
         stream.write("{broken\n")
-    with pytest.raises(DataError, match="corpus.jsonl:41"):
+    with pytest.raises(DataError, match=r"corpus\.jsonl:41"):
         rd.open(tiny_beir)
     assert len(rd.open(tiny_beir, lenient=True).reports) == 1
 
