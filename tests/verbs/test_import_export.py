@@ -84,7 +84,7 @@ def test_bad_rows_are_noted_and_wrong_words_refused(
         assert rd.import_scores(run_file, tmp_path / "store", lenient=True, **given).rejected == 1
     assert "left out 1 bad rows" in caplog.text
     with pytest.raises(ConfigError, match="as_ of import_scores"):
-        rd.import_scores(run_file, tmp_path / "store", as_="runs", **given)
+        rd.import_scores(run_file, tmp_path / "store", as_="runs", **given)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="teacher_name"):
         rd.import_scores(run_file, tmp_path / "store", format="trec-run")  # type: ignore[call-arg]
     with pytest.raises(ConfigError, match="sources is meant"):
