@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rankdistill.ensembles.source import Ensemble as Ensemble
     from rankdistill.errors import RankdistillError as RankdistillError
+    from rankdistill.verbs.bundle import bundle as bundle
     from rankdistill.verbs.check import check as check
     from rankdistill.verbs.compare import compare as compare
     from rankdistill.verbs.evaluate import evaluate as evaluate
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
     from rankdistill.verbs.rerank import rerank as rerank
     from rankdistill.verbs.search import search as search
     from rankdistill.verbs.status import status as status
+    from rankdistill.verbs.train import train as train
 
 _HOME_OF = {
     "Ensemble": "rankdistill.ensembles.source",
     "RankdistillError": "rankdistill.errors",
+    "bundle": "rankdistill.verbs.bundle",
     "check": "rankdistill.verbs.check",
     "compare": "rankdistill.verbs.compare",
     "evaluate": "rankdistill.verbs.evaluate",
@@ -46,6 +49,7 @@ _HOME_OF = {
     "rerank": "rankdistill.verbs.rerank",
     "search": "rankdistill.verbs.search",
     "status": "rankdistill.verbs.status",
+    "train": "rankdistill.verbs.train",
 }
 """Public name -> the module that defines it."""
 
@@ -60,8 +64,6 @@ _OLD = {
     "TeachConfig": "rankdistill.teachers.teaching.config:TeachConfig",
     "TextEncoder": "rankdistill.inference:TextEncoder",
     "TrainConfig": "rankdistill.training.config:TrainConfig",
-    "align": "rankdistill.training.alignment.run:align",
-    "bundle": "rankdistill.bundles.making:bundle",
     "embed": "rankdistill.stores.embeddings.embedding:embed",
     "inherit": "rankdistill.students.inherit:inherit",
     "load_data": "rankdistill.data:load",
@@ -71,7 +73,6 @@ _OLD = {
     "open_query_encoder": "rankdistill.bundles.opening:open_query_encoder",
     "run_recipe": "rankdistill.recipe.run:run",
     "teach": "rankdistill.teachers.teach:teach",
-    "train": "rankdistill.training.run:train",
 }
 
 __all__ = sorted({*_HOME_OF, *_OLD})

@@ -143,9 +143,12 @@ def _core_type() -> str:
 def _processor() -> Iterator[Finding]:
     flags = _cpu_flags()
     found = [name for name in ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16") if name in flags]
-    native = {"avx512_bf16", "amx_bf16"} & set(found)
     text = " ".join(found) or "no vector extension known"
-    yield Finding("ok", "processor", text + (": bf16 training is native" if native else ": train in float32"))
+    if _installed("torch"):
+        from rankdistill.inference.precision import bf16_is_faster_on_processor
+
+        text += ": bf16 training is native" if bf16_is_faster_on_processor() else ": train in float32"
+    yield Finding("ok", "processor", text)
 
 
 def _java() -> Iterator[Finding]:

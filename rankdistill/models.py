@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -40,6 +41,12 @@ class ModelReference:
             and is_weight_file(path)
             and not any(part.startswith(("checkpoint", ".")) for part in path.relative_to(self.path).parts)
         ]
+
+
+def name_of(reference: str) -> str:
+    """What people call the model: the name of its folder without the folders above it, else the reference itself."""
+    path = Path(reference).expanduser()
+    return Path(os.path.abspath(path)).name if path.is_dir() else reference
 
 
 def is_weight_file(path: Path) -> bool:

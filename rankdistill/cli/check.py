@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rankdistill import names
 from rankdistill.cli import console
 from rankdistill.cli.optional_values import STANDARD_OUTPUT
 
@@ -24,8 +25,8 @@ def check(
     loss: Annotated[
         str | None,
         typer.Option(
-            help="Loss that will be trained with (margin_mse, margin_mse_all, kl, splade_v3, contrastive): what its "
-            "training refuses fails here too."
+            help=f"Loss that will be trained with, {names.listed(names.LOSSES)}: what its training refuses fails here "
+            "too."
         ),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="HTML page to write, with histograms.")] = None,

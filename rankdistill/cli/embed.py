@@ -34,6 +34,7 @@ def embed(
             "--out", help="Store to add to, also s3://...; created if absent.", parser=place, metavar="EMBEDDINGS"
         ),
     ],
+    name: Annotated[str | None, typer.Option(help="What to call the teacher in the store (`status` shows it).")] = None,
     data: Annotated[list[Path], typer.Option(help="Folder in BEIR layout; may be repeated.")] = [],  # noqa: B006
     texts: Annotated[
         list[str],
@@ -43,7 +44,11 @@ def embed(
         ),
     ] = [],  # noqa: B006
     query_split: Annotated[
-        str | None, typer.Option(help="Split whose queries are embedded (default train, where there is one).")
+        str | None,
+        typer.Option(
+            help="Split whose queries are embedded (default train, where there is one, and all of a folder without "
+            "judgements; unjudged: those that no split judges)."
+        ),
     ] = None,
     titles: Annotated[bool, typer.Option(help="Titles, as query-like texts.")] = True,
     sentences: Annotated[bool, typer.Option(help="Sentences of documents, as query-like texts.")] = True,
@@ -105,6 +110,7 @@ def embed(
         unit_size=unit_size,
         lock_wait=lock_wait,
         min_fidelity=min_fidelity,
+        name=name,
     )
     folders = [datasets.load(folder, "lenient" if lenient else "strict") for folder in data]
     show_reports([line for dataset in folders for line in dataset.reports])
@@ -152,7 +158,7 @@ def _run(writer: EmbeddingWriter, folder: Path, executor: Executor, share: Share
 
     started = time.perf_counter()
     with progress("texts") as bar:
-        task = bar.add_task(f"embedding with {writer.teacher.teacher_id}", total=None)
+        task = bar.add_task(f"embedding with {writer.called}", total=None)
 
         def on_plan(missing: Missing) -> None:
             bar.update(task, total=missing.share)
@@ -169,6 +175,9 @@ def _run(writer: EmbeddingWriter, folder: Path, executor: Executor, share: Share
             executor=executor,
             share=share,
         )
+    if done.renamed:
+        text = f"{writer.called} was called {done.renamed} before"
+        err.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
     seconds = time.perf_counter() - started
     text = f"{folder}: {done.embedded:,} texts embedded, {done.reused:,} reused, {seconds:,.0f} s"
     out.print(text, highlight=False, soft_wrap=True)

@@ -13,7 +13,12 @@ from rankdistill.cli.options import Json, Lenient
 
 def export(
     store: Annotated[str, typer.Option(help="Score store; also s3://...", metavar="STORE")],
-    out: Annotated[Path, typer.Option(help="File to write (its suffix counts), or folder for formats that are one.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="File to write (its suffix counts; without one the format's first), or a folder if the format is one."
+        ),
+    ],
     format_: Annotated[str, typer.Option("--format", help="Format of the output; docs/formats.md lists them.")],
     data: Annotated[
         Path | None, typer.Option(help="Collection, for the texts; the store's own are used without it.")

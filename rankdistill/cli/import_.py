@@ -21,9 +21,7 @@ def import_(
     teacher_name: Annotated[str, typer.Option(help="Name of the teacher that these are the scores of.")],
     data: Annotated[
         Path | None,
-        typer.Option(
-            help="Collection, for texts and labels; without it, the store's own texts, or a file of ids stays ids only."
-        ),
+        typer.Option(help="Collection, for texts and labels; without it, the store's own texts, or ids only."),
     ] = None,
     split: Annotated[str | None, typer.Option(help="Split whose labels count; every split's by default.")] = None,
     score_kind: Annotated[

@@ -35,7 +35,8 @@ def index(
     recipe: Annotated[
         Path | None,
         typer.Option(
-            help="YAML such as indexes/hnsw32.yaml, instead of --factory, --shard-size, --search and --parameter."
+            help="YAML, or the name of one of the package, as hnsw32, instead of --factory, --shard-size, --search and "
+            "--parameter."
         ),
     ] = None,
     shard_size: Annotated[int | None, typer.Option(help="Documents a shard; bounds the memory.")] = None,

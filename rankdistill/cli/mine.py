@@ -14,7 +14,13 @@ from rankdistill.cli.options import IdenticalIds, Json
 def mine(
     data: Annotated[Path, typer.Option(help="BEIR folder.")],
     out: Annotated[Path, typer.Option(help="Folder for the candidates.")],
-    split: Annotated[str, typer.Option(help="Whose queries and labels.")] = "train",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose queries and labels; unjudged: queries that no split judges. Default: train, or all queries of "
+            "a folder without judgements."
+        ),
+    ] = None,
     source: Annotated[
         list[str],
         typer.Option(

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def run(
-    recipe: Annotated[Path | None, typer.Argument(help="Recipe, such as recipes/quickstart.yaml.")] = None,
+    recipe: Annotated[
+        Path | None, typer.Argument(help="Recipe: a YAML file, or the name of one of the package, as quickstart.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Change a setting: train.steps=200. Repeatable.")
     ] = None,
@@ -29,7 +31,7 @@ def run(
         console.out.print(loading.json_schema(), markup=False, highlight=False, soft_wrap=True, end="")
         return
     if recipe is None:
-        raise typer.BadParameter("name a recipe, such as recipes/quickstart.yaml")
+        raise typer.BadParameter("name a recipe, such as quickstart")
     experiment = loading.load(recipe, set_ or [])
     ran: list[Step] = []
     with console.steps() as on_step:

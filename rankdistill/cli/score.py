@@ -25,6 +25,7 @@ def score(
     teacher: scoring.Teacher,
     candidates: scoring.Candidates,
     out_: scoring.Store,
+    name: scoring.Name = None,
     executor: Annotated[
         str, typer.Option(help="Who scores: local, this process; ray, workers of a cluster.")
     ] = "local",
@@ -67,6 +68,7 @@ def score(
         lenient=lenient,
         lock_wait=lock_wait,
         min_fidelity=min_fidelity,
+        name=name,
     )
     _run(writer, out_, runner, share)
 
@@ -78,7 +80,7 @@ def _run(writer: ScoreWriter, folder: Path, executor: Executor, share: Share) ->
 
     started = time.perf_counter()
     with progress("pairs") as bar:
-        task = bar.add_task(f"scoring with {writer.teacher.teacher_id}", total=None)
+        task = bar.add_task(f"scoring with {writer.called}", total=None)
 
         def on_plan(missing: Missing) -> None:
             bar.update(task, total=missing.share)
@@ -97,7 +99,10 @@ def _run(writer: ScoreWriter, folder: Path, executor: Executor, share: Share) ->
             if isinstance(writer.teacher, MeteredTeacher) and not executor.remote:
                 err.print(writer.teacher.spent(), markup=False, highlight=False, soft_wrap=True)
     if (record := read_fidelity(Layout(folder), writer.teacher.teacher_id)) is not None:
-        err.print(f"{writer.teacher.teacher_id}: {of_record(record).shown}", highlight=False, soft_wrap=True)
+        err.print(f"{writer.called}: {of_record(record).shown}", markup=False, highlight=False, soft_wrap=True)
+    if done.renamed:
+        text = f"{writer.called} was called {done.renamed} before"
+        err.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
     seconds = time.perf_counter() - started
     text = f"{folder}: {done.scored:,} pairs scored, {done.reused:,} reused, {seconds:,.0f} s"
     out.print(text, highlight=False, soft_wrap=True)

@@ -35,6 +35,10 @@ MaxLength = Annotated[int | None, typer.Option(help="Tokens of a pair; the teach
 Kind = Annotated[str, typer.Option(help="Kind of teacher; auto looks into the model.")]
 UnitSize = Annotated[int, typer.Option(help="Pairs a shard: what a kill can cost.", min=1)]
 Lenient = Annotated[bool, typer.Option("--lenient", help="Drop bad rows of the data, with a report.")]
+Name = Annotated[
+    str | None,
+    typer.Option(help="What to call the teacher in the store, for --teacher(s) of other verbs; the model's name too."),
+]
 LockWait = Annotated[float, typer.Option(help="Seconds to wait for another writer that starts or finishes.", min=0.0)]
 
 
@@ -51,6 +55,7 @@ def open_writer(
     lenient: bool,
     lock_wait: float = 0.0,
     min_fidelity: float = 0.0,
+    name: str | None = None,
 ) -> ScoreWriter:
     """Load data and teacher; bad rows that were dropped are listed on standard error."""
     from rankdistill import data as datasets
@@ -82,4 +87,5 @@ def open_writer(
         spec=spec,
         lock_wait=lock_wait,
         fidelity=FidelityCheck(min_fidelity, ndcg_at_10),
+        name=name,
     )

@@ -28,7 +28,9 @@ def teach(
         int | None, typer.Option(min=4, help="Tokens of a pair; 256 or the base's positions unless given.")
     ] = None,
     dev_split: Annotated[str, typer.Option(help="Split of the dev candidates.")] = "dev",
-    dev_candidates: Annotated[Path | None, typer.Option(help="Re-ranked on the way, for nDCG@10.")] = None,
+    dev_candidates: Annotated[
+        Path | None, typer.Option(help="Re-ranked on the way, and at the end beside their own order and the base.")
+    ] = None,
     dev_queries: Annotated[int, typer.Option(help="Queries of the dev split at most.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed of the head, the draw and dropout.")] = 13,
     bf16: Annotated[bool | None, typer.Option(help="bfloat16 autocast; left out: where it is faster.")] = None,
@@ -75,6 +77,7 @@ def _summarise(out: Path, made: bool) -> None:
     import json
 
     from rankdistill.teachers.teach import LOG_FILE
+    from rankdistill.teachers.teaching import beside
     from rankdistill.teachers.teaching.reranking import METRIC
 
     if not made:
@@ -86,4 +89,8 @@ def _summarise(out: Path, made: bool) -> None:
         console.out.print(
             f"dev nDCG@10 {figures[0]['value']:.4f} before, {figures[-1]['value']:.4f} after", highlight=False
         )
+    for line in beside.figures(log):
+        console.out.print(line, highlight=False, markup=False, soft_wrap=True)
+    for line in beside.notes(log):
+        console.note(line)
     console.out.print(f"teacher: {out}", highlight=False)

@@ -1,9 +1,13 @@
-"""BEIR folders: `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`, each plain or `.gz`."""
+"""BEIR folders: `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`, each plain or `.gz`.
+
+Only the corpus must be there: documents alone are indexed and embedded, and queries without judgements, as of a query
+log, are mined, scored and trained on.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels"
 
+TRAIN = "train"
+
+UNJUDGED = "unjudged"
+"""Named as a split: the queries that no split judges. No qrels file may have this name."""
+
 LEFT_OUT, DANGLING = "own_documents_left_out", "dangling_judgements"
 """In manifests and signatures: see `Dataset.left_out` and `Dataset.dangling`; absent where they are 0."""
 
@@ -34,13 +43,14 @@ class Dataset(Shown):
         path: the folder.
         corpus_path: its corpus file.
         document_lines: doc_id -> line of the corpus file, in file order.
-        query_texts: query_id -> text, in file order.
+        query_texts: query_id -> text, in file order; empty for documents alone.
         judgements: split -> query_id -> doc_id -> label.
         fingerprint: SHA-256 (hex) of what corpus and queries say; compressing the files does not change it.
         qrels_hashes: split -> SHA-256 (hex) of its qrels, likewise.
         reports: `file:line: problem` of each row left out; empty unless read leniently.
         ignore_identical_ids: whether rankings leave out the document that has the query's own id; None: the texts
             decide. See `rankdistill.data.identical_ids`.
+        unusable_splits: those whose file, read leniently, has no usable row: which queries they judge is not known.
     """
 
     path: Path
@@ -52,6 +62,7 @@ class Dataset(Shown):
     qrels_hashes: Mapping[str, str] = field(repr=False)
     reports: list[str] = field(repr=False)
     ignore_identical_ids: bool | None = None
+    unusable_splits: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -64,6 +75,25 @@ class Dataset(Shown):
     def splits(self) -> list[str]:
         """The splits that have judgements, sorted."""
         return sorted(self.judgements)
+
+    @property
+    def default_split(self) -> str:
+        """Whose queries are trained on where no split is named: `train`; without any judgement, all of them.
+
+        That is `UNJUDGED`, and not a name of `splits`.
+        """
+        return TRAIN if self.splits or self.unusable_splits else UNJUDGED
+
+    @cached_property
+    def unjudged(self) -> Mapping[str, str]:
+        """query_id -> text, in file order, of the queries that no split judges.
+
+        None where a split cannot be read, since its queries would be among them.
+        """
+        if self.unusable_splits:
+            return {}
+        judged = {query_id for labels in self.judgements.values() for query_id in labels}
+        return {query_id: text for query_id, text in self.query_texts.items() if query_id not in judged}
 
     @property
     def doc_ids(self) -> list[str]:
@@ -93,6 +123,26 @@ class Dataset(Shown):
         judged = self._judged(split)
         return {query_id: text for query_id, text in self.query_texts.items() if query_id in judged}
 
+    def to_mine(self, split: str) -> dict[str, str]:
+        """query_id -> text, in file order, of the queries of `split`, which may be `UNJUDGED`.
+
+        Raises:
+            DataError: no such split, or every query is judged by one.
+        """
+        if split != UNJUDGED:
+            return self.queries(split)
+        if not self.unjudged:
+            why = f"all {len(self.query_texts):,} are judged" if self.query_texts else f"it has no {QUERIES}"
+            if self.unusable_splits:
+                why = f"which {', '.join(self.unusable_splits)} judges is not known: its file has no usable row"
+            raise DataError(
+                expected=f"queries of {self.path} that no split judges",
+                got=f"none: {why}",
+                consequence="nothing was run",
+                remedy=f"name one of its splits: {', '.join(self.splits)}" if self.splits else f"add {QUERIES}",
+            )
+        return dict(self.unjudged)
+
     def qrels(self, split: str) -> dict[str, dict[str, int]]:
         """query_id -> doc_id -> label of `split`; a label above 0 is relevant. The corpus may lack some (`dangling`).
 
@@ -112,12 +162,12 @@ class Dataset(Shown):
         return frozenset(self._identical) if self.ignore_identical_ids else frozenset()
 
     def left_out(self, split: str) -> int:
-        """How many queries of `split` have the document of their own id left out.
+        """How many queries of `split`, which may be `UNJUDGED`, have the document of their own id left out.
 
         Raises:
             DataError: no such split.
         """
-        return len(self.own_documents & self._judged(split).keys())
+        return len(self.own_documents & self._ids(split))
 
     def dangling(self, split: str) -> int:
         """How many judgements of `split` name documents that the corpus lacks.
@@ -144,18 +194,20 @@ class Dataset(Shown):
     def notes(self, split: str) -> list[str]:
         """What a user must know of the judgements of `split` and of documents with a query's own id, a line each.
 
+        `split` may be `UNJUDGED`.
+
         Raises:
             DataError: no such split.
         """
-        judged, found = self._judged(split), []
-        if dangling := self.dangling(split):
-            total = sum(map(len, judged.values()))
+        ids, found = self._ids(split), []
+        if split != UNJUDGED and (dangling := self.dangling(split)):
+            total = sum(map(len, self._judged(split).values()))
             found.append(
                 f"{dangling:,} of {total:,} judgements of {split!r} name documents that the corpus lacks: those are "
                 "relevant (or not) as judged, never found, and no candidates"
             )
         if self.ignore_identical_ids is None:
-            left_out, shared = self.left_out(split), len(self._identical.keys() & judged.keys())
+            left_out, shared = self.left_out(split), len(self._identical.keys() & ids)
             if left_out:
                 found.append(
                     f"{left_out:,} queries of {split!r} stand in the corpus, under their own id: that document is left "
@@ -187,8 +239,9 @@ class Dataset(Shown):
         return found
 
     def tables(self) -> list[Table]:
-        """A split a row."""
+        """A split a row, then the queries that no split judges."""
         rows = [[split, *(f"{count:,}" for count in counts.values())] for split, counts in self.counts().items()]
+        rows += [[UNJUDGED, f"{len(self.unjudged):,}", "", ""]] if self.unjudged else []
         title = f"{self.path}: {len(self.document_lines):,} documents"
         return [Table(title, ["split", "queries", "judgements", "relevant"], rows)]
 
@@ -206,6 +259,7 @@ class Dataset(Shown):
             "path": str(self.path),
             "documents": len(self.document_lines),
             "queries": len(self.query_texts),
+            "unjudged": len(self.unjudged),
             "splits": self.counts(),
             "bad_rows": list(self.reports),
         }
@@ -224,21 +278,46 @@ class Dataset(Shown):
         self._judged(split)
         return self.qrels_hashes[split]
 
+    def _ids(self, split: str) -> Set[str]:
+        """The queries of `split`, which may be `UNJUDGED`."""
+        return self.unjudged.keys() if split == UNJUDGED else self._judged(split).keys()
+
     def _judged(self, split: str) -> Mapping[str, Mapping[str, int]]:
+        if split == UNJUDGED:
+            raise DataError(
+                expected=f"a split of {self.path} with judgements: {', '.join(self.splits) or 'it has none'}",
+                got=f"{UNJUDGED!r}: the {len(self.unjudged):,} queries that no split judges",
+                consequence="nothing was run: without judgements nothing can be measured or taught",
+                remedy=f"name a split, or add {QRELS}/<split>.tsv; `mine`, `score`, `embed` and `train --unlabelled "
+                "top` take queries without judgements",
+            )
         if split not in self.judgements:
             raise DataError(
                 expected=f"a split of {self.path}: {', '.join(self.splits) or f'it has none (no {QRELS} folder)'}",
                 got=repr(split) + (f" ({len(self.reports)} bad rows were left out)" if self.reports else ""),
                 consequence="nothing was run",
-                remedy="name one of those splits" if self.splits else f"add {QRELS}/{split}.tsv",
+                remedy=self._remedy(split),
             )
         return self.judgements[split]
+
+    def _remedy(self, split: str) -> str:
+        """What to do where there is no `split`."""
+        named = "name one of those splits" if self.splits else f"add {QRELS}/{split}.tsv"
+        if not self.query_texts:
+            return f"{named}, and {QUERIES}: these are documents alone, which `index` and `embed` take"
+        if not self.unjudged:
+            return named
+        return (
+            f"{named}; {UNJUDGED!r} names the {len(self.unjudged):,} queries that no split judges, for `mine`, "
+            "`embed` and `train`"
+        )
 
 
 def load(path: str | Path, mode: Mode = "strict", ignore_identical_ids: bool | None = None) -> Dataset:
     """Check a BEIR folder and open it. One pass over each file; the corpus text is not kept.
 
-    A document may have an empty text if it has a title. A folder without qrels is a data set without splits. Judgements
+    A document may have an empty text if it has a title. A folder without qrels is a data set without splits; one
+    without queries either is one of documents alone. Judgements
     of documents that the corpus lacks are kept, see `Dataset.dangling`; those of queries that the folder lacks are bad
     rows, since nothing can be searched for them: trec_eval and mteb average over the queries that were answered, and
     beir's loader stops.
@@ -252,19 +331,24 @@ def load(path: str | Path, mode: Mode = "strict", ignore_identical_ids: bool | N
     Raises:
         DataError: a folder or file is missing or unreadable, nothing usable is in it, or (strict) rows are bad:
             broken JSON, missing or duplicate ids, empty texts, a wrong qrels header, scores that are no integers,
-            judgements of unknown queries, empty qrels, a broken `meta.json`.
+            judgements of unknown queries, empty qrels, a broken `meta.json`. Or there are judgements without queries,
+            or a split has the name of those that have none (`UNJUDGED`).
     """
     folder = Path(path)
-    corpus_path, queries_path = _required(folder, CORPUS), _required(folder, QUERIES)
+    corpus_path, qrels_paths = _required(folder, CORPUS), _qrels_paths(folder)
+    queries_path = _required(folder, QUERIES) if qrels_paths else lines.find(folder, QUERIES)
     bad, content = BadRows(mode), hashlib.sha256()
     document_lines = {row.doc_id: number for number, row in parse_rows(corpus_path, parse_document, bad, content)}
     content.update(b"\0")
-    query_texts = {row.query_id: row.text for _, row in parse_rows(queries_path, parse_query, bad, content)}
+    query_texts = {}
+    if queries_path is not None:
+        query_texts = {row.query_id: row.text for _, row in parse_rows(queries_path, parse_query, bad, content)}
     for kind, found, file in (("document", document_lines, corpus_path), ("query", query_texts, queries_path)):
-        if not found:
+        if file is not None and not found:
             raise _nothing(f"a usable {kind} in {file}", "; ".join(["none", *bad.reports[:1]]))
-    judgements, hashes = {}, {}
-    for split, qrels_path in _qrels_paths(folder).items():
+    judgements: dict[str, Mapping[str, Mapping[str, int]]] = {}
+    hashes: dict[str, str] = {}
+    for split, qrels_path in qrels_paths.items():
         digest = hashlib.sha256()
         judged = parse_qrels(qrels_path, query_texts.keys(), document_lines.keys(), bad, digest)
         if judged:
@@ -283,6 +367,7 @@ def load(path: str | Path, mode: Mode = "strict", ignore_identical_ids: bool | N
         qrels_hashes=hashes,
         reports=bad.reports,
         ignore_identical_ids=said if ignore_identical_ids is None else ignore_identical_ids,
+        unusable_splits=tuple(split for split in qrels_paths if split not in judgements),
     )
 
 
@@ -305,6 +390,13 @@ def _qrels_paths(folder: Path) -> dict[str, Path]:
     """Split -> its file, sorted by split."""
     names = {path.name.removesuffix(".gz") for path in (folder / QRELS).glob("*.tsv*")}
     found = {name.removesuffix(".tsv"): lines.find(folder / QRELS, name) for name in sorted(names)}
+    if UNJUDGED in found:
+        raise DataError(
+            expected=f"a name of a split other than {UNJUDGED!r}, which stands for the queries that no split judges",
+            got=str(found[UNJUDGED]),
+            consequence="nothing was run: two sets of queries would have one name",
+            remedy="rename the file",
+        )
     return {split: path for split, path in found.items() if path is not None}
 
 
@@ -313,6 +405,6 @@ def _nothing(expected: str, got: str) -> DataError:
         expected=expected,
         got=got,
         consequence="nothing was run",
-        remedy=f"give a folder with {CORPUS}, {QUERIES} and {QRELS}/<split>.tsv (plain or .gz); "
-        "`rankdistill data fetch` or `rankdistill data pydocs` make one",
+        remedy=f"give a folder with {CORPUS} and, where they are needed, {QUERIES} and {QRELS}/<split>.tsv (plain or "
+        ".gz); `rankdistill data fetch` or `rankdistill data pydocs` make one",
     )

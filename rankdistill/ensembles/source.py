@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from rankdistill.errors import ConfigError, StoreError
 from rankdistill.stores.kinds import CALIBRATED, own_names
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.base import teacher_id
+from rankdistill.teachers.names import Called, choose
 
 SCHEMA = pa.schema(
     [
@@ -50,13 +50,13 @@ class Ensemble:
 
     Args:
         store: holds the teachers.
-        teachers: at least one; ids, starts of ids, or names.
+        teachers: at least one; ids, names, or starts of these, as `ScoreStore.teacher` takes them.
         calibrate: a name in `calibration.CALIBRATIONS`. It sees all pairs that the teacher has, before any join.
         missing: a `combining.Policy`.
         weights: one a teacher, 0 or more, not all 0; scaled to sum to 1. None: equal ones.
-        reference: a teacher of the store. `affine` and `affine-store` map each teacher to its mean and deviation and
-            need it; with any other calibration the mean itself is mapped so, query by query (SPLADE-v3, arXiv
-            2403.06789, does this after `minmax`).
+        reference: a teacher of the store, named likewise. `affine` and `affine-store` map each teacher to its mean and
+            deviation and need it; with any other calibration the mean itself is mapped so, query by query (SPLADE-v3,
+            arXiv 2403.06789, does this after `minmax`).
 
     Raises:
         StoreError: no such teacher.
@@ -91,10 +91,8 @@ class Ensemble:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """Member -> the name in its fingerprint, or its id where there is none or several have it."""
-        given = {member: str(self.store.fingerprint(member).get("name") or member) for member in self.members}
-        count = Counter(given.values())
-        return {member: name if count[name] == 1 else member for member, name in given.items()}
+        """Member -> what it is shown as; see `ScoreStore.names`."""
+        return {member: self.store.names[member] for member in self.members}
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
@@ -118,6 +116,10 @@ class Ensemble:
     def teacher_ids(self) -> list[str]:
         """The ensemble is one teacher."""
         return [self.teacher_id]
+
+    def teacher(self, name: str | None = None) -> str:
+        """The ensemble's id; raises StoreError for any other name."""
+        return choose([Called(self.teacher_id)], name)
 
     @property
     def score_kind(self) -> str:
@@ -206,13 +208,7 @@ class Ensemble:
         Raises:
             StoreError: `teacher_id` is not the ensemble's, or scores are missing.
         """
-        if teacher_id not in (None, self.teacher_id):
-            raise StoreError(
-                expected=f"the ensemble {self.teacher_id}",
-                got=repr(teacher_id),
-                consequence="no score was read",
-                remedy="leave the name out",
-            )
+        self.teacher(teacher_id)
         return self._all[0]
 
     @property

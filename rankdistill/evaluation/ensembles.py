@@ -18,6 +18,7 @@ from rankdistill.evaluation.measures import TITLES, Evaluated, Qrels, evaluate_r
 from rankdistill.evaluation.report import Rows, comparison_table
 from rankdistill.evaluation.results import Comparison, System
 from rankdistill.stores.reader import ScoreStore
+from rankdistill.teachers.names import beside
 
 ENSEMBLE = "ensemble"
 FITTED = "ensemble, fitted weights (held-out queries)"
@@ -153,7 +154,9 @@ def weight_rows(fit: Fit, names: Mapping[str, str]) -> Rows:
     rows = []
     for teacher_id, weight in fit.weights.items():
         over_folds = [fold[teacher_id] for fold in fit.folds]
-        rows.append([names[teacher_id], f"{weight:.3f}", f"{min(over_folds):.3f} .. {max(over_folds):.3f}"])
+        rows.append(
+            [beside(names[teacher_id], teacher_id), f"{weight:.3f}", f"{min(over_folds):.3f} .. {max(over_folds):.3f}"]
+        )
     return ["teacher", "weight", "over folds"], rows
 
 

@@ -17,7 +17,7 @@ from rankdistill.data.beir_rows import QRELS_HEADER
 from rankdistill.data.trec import parse_qrels_row
 from rankdistill.data.writer import ARTEFACT, Collection, write_beir
 from rankdistill.errors import DataError
-from rankdistill.formats.exporting import Export
+from rankdistill.formats.content import Export
 from rankdistill.formats.record_files import read_columns
 from rankdistill.formats.registry import Format
 from rankdistill.formats.rows import Row

@@ -15,8 +15,8 @@ from typing import IO, cast
 
 from rankdistill import files
 from rankdistill.errors import ConfigError, DataError
+from rankdistill.formats.content import Export
 from rankdistill.formats.disco import parse_nested
-from rankdistill.formats.exporting import Export
 from rankdistill.formats.pickles import load_plain
 from rankdistill.formats.registry import Format
 from rankdistill.formats.rows import Row, id_value

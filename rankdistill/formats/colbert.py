@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.data import json_lines, lines
-from rankdistill.formats.exporting import Export
+from rankdistill.formats.content import Export
 from rankdistill.formats.record_files import JSON_SUFFIXES, read_records, write_records
 from rankdistill.formats.registry import Format
 from rankdistill.formats.rows import Row, RowError, id_value, identifier, number, sequence

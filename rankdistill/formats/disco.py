@@ -12,7 +12,7 @@ from typing import Any
 
 from rankdistill.data import json_lines, lines
 from rankdistill.data.writer import write_lines
-from rankdistill.formats.exporting import Export
+from rankdistill.formats.content import Export
 from rankdistill.formats.record_files import JSON_SUFFIXES, read_records
 from rankdistill.formats.registry import Format
 from rankdistill.formats.rows import Row, RowError, identifier, number

@@ -3,110 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from hashlib import blake2b
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from rankdistill import files, manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, DataError, OutputError
 from rankdistill.formats import registry, texts
-from rankdistill.formats.groups import Group, GroupReader, Missing, Scored
+from rankdistill.formats.content import Choice, Export, ExportReport
+from rankdistill.formats.groups import GroupReader, Missing
 from rankdistill.formats.record_files import check_suffix
 from rankdistill.formats.texts import Texts
 from rankdistill.stores.reader import ScoreStore
-
-Order = Literal["hardest", "random"]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which negatives go with a positive, and what is written about them.
-
-    Args:
-        negatives: how many; None: the format's default.
-        order: those with the highest teacher scores, or any (by hash of seed and ids).
-        seed: of the random choice.
-        margins: write score(positive) - score(negative) where the format may hold either.
-    """
-
-    negatives: int | None = None
-    order: Order = "hardest"
-    seed: int = 0
-    margins: bool = False
-
-
-@dataclass
-class ExportReport:
-    """What was written, and what was left out and why."""
-
-    queries: int = 0
-    rows: int = 0
-    skipped_unlabelled_queries: int = 0
-    skipped_rows_with_few_negatives: int = 0
-    dropped_pairs_without_score: int = 0
-
-    def to_json(self) -> dict[str, int]:
-        """The fields."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Export:
-    """What a format writes from.
-
-    Args:
-        reader: the queries with their scored documents.
-        texts: of queries and documents; empty where the format holds none.
-        name: of the teacher.
-        choice: which negatives, for formats of rows.
-        report: counts what is written.
-    """
-
-    reader: GroupReader
-    texts: Texts
-    name: str
-    choice: Choice
-    report: ExportReport = field(default_factory=ExportReport)
-
-    def groups(self, labelled: bool = False) -> Iterator[Group]:
-        """The queries in the order of their ids; `labelled`: only those with a positive."""
-        for group in self.reader:
-            if labelled and not group.positives:
-                self.report.skipped_unlabelled_queries += 1
-                continue
-            self.report.queries += 1
-            self.report.rows += 1
-            yield group
-        self.report.dropped_pairs_without_score = self.reader.without_score
-
-    def rows(self, negatives: int | None = None) -> Iterator[tuple[str, Scored, list[Scored]]]:
-        """(query id, positive, its negatives): one row a positive; rows with fewer negatives than asked are skipped.
-
-        Args:
-            negatives: how many if the user does not say; None: all there are, at least one.
-        """
-        wanted = self.choice.negatives or negatives
-        for group in self.groups(labelled=True):
-            self.report.rows -= 1
-            for positive in group.positives:
-                if len(group.negatives) < (wanted or 1):
-                    self.report.skipped_rows_with_few_negatives += 1
-                    continue
-                self.report.rows += 1
-                yield group.query_id, positive, self._choose(group, positive)[:wanted]
-
-    def _choose(self, group: Group, positive: Scored) -> list[Scored]:
-        if self.choice.order == "hardest":
-            return group.negatives
-
-        def draw(document: Scored) -> bytes:
-            words = (str(self.choice.seed), group.query_id, positive.doc_id, document.doc_id)
-            return blake2b("\0".join(words).encode(), digest_size=8).digest()
-
-        return sorted(group.negatives, key=draw)
 
 
 def export(
@@ -126,9 +35,10 @@ def export(
     Args:
         format_name: a key of `registry.FORMATS`.
         store: a finished store.
-        out: a file, or a folder for formats that are one; must not exist.
+        out: a file, or a folder for formats that are one; must not exist. See `output`.
         dataset: the collection, for texts; None: the store's own.
-        teacher: its id or name; None where the store has one.
+        teacher: its id, a name of it, or the start of one, as `ScoreStore.teacher` takes it; None where the store has
+            one.
         choice: which negatives, for formats of rows.
         sources: only candidates of these sources; empty: all.
         missing: a candidate without a score: `error`, or `drop` it and count it.
@@ -140,7 +50,7 @@ def export(
         DataError: nothing to write, or a text is missing.
         OutputError: `out` exists, or cannot be written.
     """
-    form = registry.named(format_name)
+    form, out = registry.named(format_name), output(format_name, out)
     _require_new(out)
     if form.suffixes:
         check_suffix(out, form.suffixes)
@@ -148,8 +58,7 @@ def export(
     _require_sources(store, sources)
     reader = GroupReader(store, teacher_id, sources, missing)
     needed = texts.load(store, dataset, reader.doc_ids()) if form.needs_texts else Texts()
-    name = str(store.fingerprint(teacher_id).get("name", teacher_id))
-    exported = Export(reader, needed, name, choice or Choice())
+    exported = Export(reader, needed, store.given_name(teacher_id), choice or Choice())
     with files.atomic_path(out) as target:
         try:
             form.write(target, exported)
@@ -161,6 +70,16 @@ def export(
         if target.is_dir() and manifest.read(target) is None:
             _describe(exported, format_name, command).write(target)
     return exported.report
+
+
+def output(format_name: str, out: Path) -> Path:
+    """Where `export` writes: a file named without a suffix gets the first one of the format.
+
+    Raises:
+        ConfigError: no such format.
+    """
+    suffixes = registry.named(format_name).suffixes
+    return out.with_name(out.name + suffixes[0]) if suffixes and not out.suffix else out
 
 
 def _require_new(out: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rankdistill.formats.exporting import Export
+from rankdistill.formats.content import Export
 from rankdistill.formats.record_files import JSON_SUFFIXES, PARQUET_SUFFIXES, read_records, write_records
 from rankdistill.formats.registry import Format
 from rankdistill.formats.rows import Row, RowError, get, number, same_length, sequence, text

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.errors import DataError
-from rankdistill.formats.exporting import Export
+from rankdistill.formats.content import Export
 from rankdistill.formats.record_files import read_records, tables_in, write_records
 from rankdistill.formats.rows import RowError, get, identifier, text
 from rankdistill.formats.source import Source

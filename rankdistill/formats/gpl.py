@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rankdistill.data.writer import write_lines
-from rankdistill.formats.exporting import Export
+from rankdistill.formats.content import Export
 from rankdistill.formats.groups import margin
 from rankdistill.formats.record_files import TEXT_SUFFIXES, read_columns
 from rankdistill.formats.registry import Format

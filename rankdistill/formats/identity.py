@@ -14,16 +14,21 @@ class TextIds:
 
     With a collection, ids are the collection's: a text without an id is looked up (title and text joined by a space, as
     in `Document.contents`), and a text that comes with an id must be the collection's text of that id. Without one, a
-    text that comes with an id is remembered under it, and any other under the hash of its content.
+    text that comes with an id is remembered under it, and any other under the hash of its content. Without one, but
+    with the texts of a store, ids alone are those of the store.
 
     Args:
         dataset: the collection, or None.
+        stored: query id -> text and document id -> text of a store, instead of a collection's.
     """
 
-    def __init__(self, dataset: Dataset | None = None) -> None:
+    def __init__(
+        self, dataset: Dataset | None = None, stored: tuple[Mapping[str, str], Mapping[str, str]] | None = None
+    ) -> None:
         self.from_collection = dataset is not None
-        self._queries = _Texts("query", dataset.queries(None) if dataset else None)
-        self._documents = _Texts("document", dataset.contents if dataset else None)
+        known = (dataset.queries(None), dataset.contents) if dataset else stored or (None, None)
+        self._queries, self._documents = _Texts("query", known[0]), _Texts("document", known[1])
+        self._hint = " of the store's texts; --data gives a collection's" if stored else ""
 
     @property
     def queries(self) -> Mapping[str, str]:
@@ -51,9 +56,9 @@ class TextIds:
     def require(self, query_id: str, doc_id: str) -> None:
         """RowError unless both ids have a text, where texts are known at all."""
         if query_id not in self.queries:
-            raise RowError(f"unknown query {query_id!r}")
+            raise RowError(f"unknown query {query_id!r}{self._hint}")
         if doc_id not in self.documents:
-            raise RowError(f"unknown document {doc_id!r}")
+            raise RowError(f"unknown document {doc_id!r}{self._hint}")
 
 
 class _Texts:

@@ -21,6 +21,9 @@ from rankdistill.formats.source import Rejects, Source
 from rankdistill.formats.spool import Spool, file_and_line
 from rankdistill.progress import Progress
 from rankdistill.stores.importing import ScoreTable, add_table
+from rankdistill.stores.keying import keyed_by
+from rankdistill.stores.layout import Layout
+from rankdistill.stores.texts import read_texts
 from rankdistill.teachers.base import ScoreKind
 
 LARGEST = 3.4028234663852886e38
@@ -57,7 +60,8 @@ class Request:
         inputs: files, or folders of them.
         name: of the teacher, and of the candidates' source where the file names none.
         score_kind: the unit of the scores; None where nobody knows it.
-        dataset: the collection, for texts and labels; None: the file's own texts, or ids only.
+        dataset: the collection, for texts and labels; None: the file's own texts, those of the store that is added to,
+            or ids only.
         split: whose labels; None: every split's.
         lenient: leave bad rows out instead of stopping.
         allow_pickle: pickles may be read.
@@ -87,6 +91,7 @@ class Request:
 def import_scores(request: Request, out: Path, *, command: str = "", progress: Progress | None = None) -> Imported:
     """Add the scores of a file to the store `out`, as the teacher `request.name`.
 
+    Without a collection, a file of ids takes its texts from the store if that has texts; each id must have one there.
     Rows are sorted on disk (in the folder that TMPDIR names), so memory does not grow with the file; ids, and texts
     where there are any, are kept in memory. The same import again changes nothing.
 
@@ -103,7 +108,7 @@ def import_scores(request: Request, out: Path, *, command: str = "", progress: P
     """
     _check(request)
     with tempfile.TemporaryDirectory(prefix="rankdistill-") as folder:
-        merged, ids, rejects = _read(request, Path(folder), True, progress)
+        merged, ids, rejects = _read(request, Path(folder), True, progress, _stored_texts(request, out))
         texts = (ids.queries, ids.documents) if ids.known else None
         description = {"format": request.format_name, "content": merged.content}
         if request.score_kind:
@@ -140,10 +145,22 @@ def import_candidates(request: Request, out: Path, *, command: str = "", progres
     return _imported(merged, rejects, added)
 
 
+def _stored_texts(request: Request, out: Path) -> tuple[Mapping[str, str], Mapping[str, str]] | None:
+    """The texts of the store that is added to, where neither the collection nor the file brings any."""
+    layout = Layout(out)
+    if request.dataset is not None or registry.named(request.format_name).needs_texts or keyed_by(layout) != "texts":
+        return None
+    return read_texts(layout.queries), read_texts(layout.documents)
+
+
 def _read(
-    request: Request, folder: Path, with_scores: bool, progress: Progress | None
+    request: Request,
+    folder: Path,
+    with_scores: bool,
+    progress: Progress | None,
+    stored: tuple[Mapping[str, str], Mapping[str, str]] | None = None,
 ) -> tuple[Merged, TextIds, Rejects]:
-    form, ids = registry.named(request.format_name), TextIds(request.dataset)
+    form, ids = registry.named(request.format_name), TextIds(request.dataset, stored)
     mode: Mode = "lenient" if request.lenient else "strict"
     rejects = Rejects(mode, f"{request.format_name} data without bad rows")
     labels, spool = request.labels(), Spool(folder)
@@ -206,6 +223,13 @@ def _check(request: Request) -> None:
     if not request.name.strip():
         raise ConfigError(
             expected="a name for the teacher", got="none", consequence="nothing was read", remedy="give --teacher-name"
+        )
+    if request.dataset is not None and not request.dataset.query_texts:
+        raise DataError(
+            expected="a collection with queries, whose ids the file names",
+            got=f"{request.dataset.path}: documents alone",
+            consequence="nothing was read",
+            remedy="add queries.jsonl to the collection",
         )
     if request.split is not None and request.dataset is None:
         raise ConfigError(

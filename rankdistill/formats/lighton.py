@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.formats import folders
-from rankdistill.formats.exporting import Export
+from rankdistill.formats.content import Export
 from rankdistill.formats.record_files import read_records, write_records
 from rankdistill.formats.registry import Format
 from rankdistill.formats.rows import Row, RowError, get, identifier, number, same_length, sequence

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.formats import folders
-from rankdistill.formats.exporting import Export
+from rankdistill.formats.content import Export
 from rankdistill.formats.groups import margin
 from rankdistill.formats.record_files import read_records, write_records
 from rankdistill.formats.registry import Format

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.formats import trec_run
-from rankdistill.formats.exporting import Export
+from rankdistill.formats.content import Export
 from rankdistill.formats.record_files import PARQUET_SUFFIXES, TEXT_SUFFIXES, read_records, write_records
 from rankdistill.formats.registry import Format
 from rankdistill.formats.rows import Row, get, identifier, number

@@ -13,7 +13,7 @@ from rankdistill.formats.rows import Row
 from rankdistill.formats.source import Source
 
 if TYPE_CHECKING:
-    from rankdistill.formats.exporting import Export
+    from rankdistill.formats.content import Export
 
 FORMATS = {
     "sentence-transformers": "sentence_transformers",
@@ -69,8 +69,8 @@ class Format:
         name: as in `FORMATS`.
         read: gives the rows of one file, rejecting those that cannot be used.
         write: writes an export to a file (or folder).
-        suffixes: what a file's name ends in when written; empty: the format is a folder.
-        needs_texts: what is written holds texts.
+        suffixes: what a file's name ends in when written, the first where it has none; empty: the format is a folder.
+        needs_texts: what is written and read holds texts, not ids alone.
         has_scores: what is read and written holds scores or margins, not labels only.
         parts: the files to read of what the user gave; formats that are a folder remember its texts on the way.
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.data.values import string
-from rankdistill.formats.exporting import Export
+from rankdistill.formats.content import Export
 from rankdistill.formats.groups import Scored
 from rankdistill.formats.record_files import JSON_SUFFIXES, PARQUET_SUFFIXES, read_records, write_records
 from rankdistill.formats.registry import Format

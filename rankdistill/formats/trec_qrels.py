@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rankdistill.data.trec import parse_qrels_row
 from rankdistill.data.writer import write_lines
-from rankdistill.formats.exporting import Export
+from rankdistill.formats.content import Export
 from rankdistill.formats.record_files import TEXT_SUFFIXES, read_columns
 from rankdistill.formats.registry import Format
 from rankdistill.formats.rows import Row

@@ -58,15 +58,14 @@ def of_store(store: ScoreStore, teachers: Sequence[str] = (), dataset: Dataset |
 
     Args:
         store: the store.
-        teachers: ids, starts of ids, or names; none: all.
+        teachers: ids, names, or starts of these, as `ScoreStore.teacher` takes them; none: all.
         dataset: its qrels label what the candidates left unlabelled.
 
     Raises:
         StoreError: no such teacher, none at all, or a shard is missing.
     """
-    chosen = [store.teacher(name) for name in dict.fromkeys(teachers)] or sorted(
-        store.teacher_ids, key=lambda teacher_id: _name(store, teacher_id)
-    )
+    names = store.names
+    chosen = list(dict.fromkeys(store.teacher(name) for name in teachers)) or sorted(names, key=lambda one: names[one])
     if not chosen:
         raise StoreError(
             expected=f"a teacher's scores in {store.path}",
@@ -78,7 +77,7 @@ def of_store(store: ScoreStore, teachers: Sequence[str] = (), dataset: Dataset |
     return Subject(
         title=str(store.path),
         candidates=_with_all_columns(store.scan_candidates()),
-        teachers=[Scores(one, _name(store, one), kinds[one], store.scan(one), store.own_names(one)) for one in chosen],
+        teachers=[Scores(one, names[one], kinds[one], store.scan(one), store.own_names(one)) for one in chosen],
         kinds=kinds,
         labels=_labels(dataset) if dataset is not None else None,
     )
@@ -105,10 +104,6 @@ def of_frames(
     kind = kinds.get(teacher_id, UNKNOWN)
     teacher = Scores(teacher_id, teacher_id, kind, scores.lazy(), frozenset({teacher_id, *own_names}))
     return Subject(title, _with_all_columns(candidates.lazy()), [teacher], kinds)
-
-
-def _name(store: ScoreStore, teacher_id: str) -> str:
-    return str(store.fingerprint(teacher_id).get("name") or teacher_id)
 
 
 def _with_all_columns(candidates: pl.LazyFrame) -> pl.LazyFrame:

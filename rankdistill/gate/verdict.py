@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill.display import Shown, Table
 from rankdistill.errors import GateError
+from rankdistill.teachers.names import beside
 
 if TYPE_CHECKING:
     import polars as pl
@@ -110,7 +111,7 @@ class TeacherReport:
             for one in self.verdicts
             if one.status in statuses
         ]
-        return Table(f"{self.name}: {self.status}", header, rows, texts=len(header))
+        return Table(f"{beside(self.name, self.teacher_id)}: {self.status}", header, rows, texts=len(header))
 
 
 @dataclass(frozen=True, repr=False)

@@ -35,19 +35,6 @@ class DocumentEncoder(Protocol):
         ...
 
 
-class QueryEncoder(Protocol):
-    """What searching needs of `rankdistill.inference.TextEncoder`."""
-
-    @property
-    def query_spaces(self) -> tuple[Space, ...]:
-        """The spaces that the vectors live in: the model's own, then those that it was aligned with."""
-        ...
-
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
-        """float32 `[n, dimension]`."""
-        ...
-
-
 def distinct_texts(texts: Sequence[str]) -> tuple[list[str], Positions]:
     """Each text once, in the order of first appearance; and where each of `texts` stands among these.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rankdistill.indexing.arrays import read_array, write_array
+from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Ids, Scores, Vectors
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.topk import top_k
@@ -70,3 +71,14 @@ class ExactIndex:
     def _prepared(self, vectors: Vectors) -> Vectors:
         vectors = np.asarray(vectors, np.float32)
         return normalised(vectors) if self.similarity == "cosine" else vectors
+
+
+def _create(settings: IndexSettings, threads: int) -> ExactIndex:
+    return ExactIndex(settings.dimension, settings.similarity)
+
+
+def _load(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> ExactIndex:
+    return ExactIndex.load(folder, settings.similarity, mmap)
+
+
+BACKEND = Backend(_create, _load)

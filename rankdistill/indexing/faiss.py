@@ -16,10 +16,11 @@ import numpy as np
 from rankdistill import files
 from rankdistill._extras import require
 from rankdistill.errors import ConfigError, MissingDependencyError, OutputError
+from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Ids, Scores, Vectors
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.topk import Positions, best_first
-from rankdistill.indexing.vectors import check_new, check_queries, normalised
+from rankdistill.indexing.vectors import check_new, check_queries, distinct_rows, normalised
 
 INDEX_FILE = "index.faiss"
 DEFAULT_SEARCH: Mapping[str, Mapping[str, float]] = {
@@ -308,3 +309,24 @@ def _refused(expected: str, got: str, error: RuntimeError) -> ConfigError:
         remedy="use a smaller factory (Flat and HNSW32 need no training; IVF64,PQ48 trains 256 centroids a code), "
         "larger shards, or another parameter",
     )
+
+
+def _create(settings: IndexSettings, threads: int) -> FaissIndex:
+    return FaissIndex(
+        settings.dimension, settings.similarity, settings.factory, settings.search_parameters, threads=threads
+    )
+
+
+def _load(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> FaissIndex:
+    return FaissIndex.load(
+        folder, settings.similarity, settings.factory, settings.search_parameters, mmap=mmap, gpu=gpu
+    )
+
+
+BACKEND = Backend(
+    _create,
+    _load,
+    search_parameters=None,
+    bounds=BOUNDS,
+    distinct=lambda settings: distinct_rows(settings.dimension, settings.similarity),
+)

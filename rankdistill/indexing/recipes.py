@@ -1,4 +1,4 @@
-"""Index recipes: how an index is built, as a small YAML file. The committed ones are in the folder `indexes/`."""
+"""Index recipes: how an index is built, as a small YAML file. The committed ones come with the package (`SHIPPED`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rankdistill import plain_yaml
 from rankdistill.errors import ConfigError
+
+SHIPPED = Path(__file__).parent / "shipped"
+"""The index recipes that come with the package; `indexes/` of the repository shows them."""
 
 
 class IndexRecipe(BaseModel):
@@ -23,17 +27,15 @@ class IndexRecipe(BaseModel):
 
 
 def read(path: Path) -> IndexRecipe:
-    """The index recipe in a YAML file.
+    """The index recipe in a YAML file, or of the package by its bare name, such as `hnsw32`.
 
     Raises:
         ConfigError: no such file, broken YAML, an unknown setting or an invalid value.
     """
     import yaml
 
-    from rankdistill import plain_yaml
-
     try:
-        content = plain_yaml.read(path)
+        content = plain_yaml.read(plain_yaml.shipped(path, SHIPPED))
     except (OSError, yaml.YAMLError) as error:
         raise _invalid(f"{path}: {error}") from error
     return check(content, f"{path}: ")
@@ -56,5 +58,6 @@ def _invalid(got: str) -> ConfigError:
         expected=f"an index recipe with some of {', '.join(IndexRecipe.model_fields)}",
         got=" ".join(got.split()),
         consequence="no index was built",
-        remedy="look at those in the folder indexes",
+        remedy=f"take one that comes with the package ({', '.join(plain_yaml.shipped_names(SHIPPED))}), or look at "
+        "those in the repository's folder indexes",
     )

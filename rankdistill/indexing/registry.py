@@ -10,15 +10,10 @@ from typing import Any, cast
 from rankdistill.errors import ConfigError
 from rankdistill.indexing import faiss
 from rankdistill.indexing.backend import Backend, IndexSettings
-from rankdistill.indexing.base import Index, Vectors
+from rankdistill.indexing.base import Index
 from rankdistill.indexing.distinct import DistinctIndex, Positional
-from rankdistill.indexing.exact import ExactIndex
 from rankdistill.indexing.faiss import FaissIndex
-from rankdistill.indexing.lucene.backends import HNSW
-from rankdistill.indexing.multi_vector.backends import MULTI_VECTOR
-from rankdistill.indexing.sparse.backends import SPARSE
-from rankdistill.indexing.text.backends import TEXT
-from rankdistill.indexing.vectors import distinct_rows
+from rankdistill.names import load as load_named
 
 __all__ = [
     "BACKENDS",
@@ -27,51 +22,33 @@ __all__ = [
     "create",
     "kinds_of",
     "load",
+    "named",
     "require_known",
     "search_effects",
 ]
 
 
-def _create_exact(settings: IndexSettings, threads: int) -> Index[Vectors]:
-    return ExactIndex(settings.dimension, settings.similarity)
-
-
-def _load_exact(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> Index[Vectors]:
-    return ExactIndex.load(folder, settings.similarity, mmap)
-
-
-def _create_faiss(settings: IndexSettings, threads: int) -> Index[Vectors]:
-    return FaissIndex(
-        settings.dimension, settings.similarity, settings.factory, settings.search_parameters, threads=threads
-    )
-
-
-def _load_faiss(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> Index[Vectors]:
-    return FaissIndex.load(
-        folder, settings.similarity, settings.factory, settings.search_parameters, mmap=mmap, gpu=gpu
-    )
-
-
-DENSE: Mapping[str, Backend] = {
-    "exact": Backend(_create_exact, _load_exact),
-    "faiss": Backend(
-        _create_faiss,
-        _load_faiss,
-        search_parameters=None,
-        bounds=faiss.BOUNDS,
-        distinct=lambda settings: distinct_rows(settings.dimension, settings.similarity),
-    ),
-    "lucene": HNSW,
+BACKENDS: Mapping[str, Mapping[str, str]] = {
+    "dense": {
+        "exact": "rankdistill.indexing.exact:BACKEND",
+        "faiss": "rankdistill.indexing.faiss:BACKEND",
+        "lucene": "rankdistill.indexing.lucene.backends:HNSW",
+    },
+    "sparse": {
+        "exact": "rankdistill.indexing.sparse.exact:BACKEND",
+        "seismic": "rankdistill.indexing.sparse.seismic:BACKEND",
+        "lucene": "rankdistill.indexing.lucene.backends:IMPACT",
+    },
+    "multi_vector": {
+        "exact": "rankdistill.indexing.multi_vector.exact:BACKEND",
+        "token-ivf": "rankdistill.indexing.multi_vector.token_ivf:BACKEND",
+    },
+    "text": {
+        "bm25": "rankdistill.indexing.text.bm25:BACKEND",
+        "lucene-bm25": "rankdistill.indexing.lucene.backends:BM25",
+    },
 }
-
-BACKENDS: Mapping[str, Mapping[str, Backend]] = {
-    "dense": DENSE,
-    "sparse": SPARSE,
-    "multi_vector": MULTI_VECTOR,
-    "text": TEXT,
-}
-"""Kind of what is searched -> the back ends by name: how an index is made, how it is read."""
-
+"""Kind of what is searched -> name -> `module:attribute` of its `Backend`. Add one here."""
 
 USUAL_DIMENSIONS = (384, 768, 1024, 512, 256, 128, 96, 64, 32, 312, 16, 8)
 """Lengths of vectors with which a FAISS factory string is tried while the model's is not known."""
@@ -80,6 +57,12 @@ USUAL_DIMENSIONS = (384, 768, 1024, 512, 256, 128, 96, 64, 32, 312, 16, 8)
 def names() -> list[str]:
     """The back ends of all kinds."""
     return sorted({name for known in BACKENDS.values() for name in known})
+
+
+def named(kind: str, name: str) -> Backend:
+    """The back end called `name`, a key of `BACKENDS[kind]`; imports its module."""
+    found: Backend = load_named(BACKENDS[kind][name])
+    return found
 
 
 def kinds_of(factory: str) -> list[str]:
@@ -153,7 +136,7 @@ def build_effects(settings: IndexSettings, copies: Callable[[], int]) -> dict[st
 
 def search_effects(settings: IndexSettings) -> dict[str, Any]:
     """What decides searches beside the settings, for the identity of their results; empty for most."""
-    if _backend(settings) is not DENSE["faiss"]:
+    if _backend(settings) is not faiss.BACKEND:
         return {}
     hidden = faiss.hidden_search(settings.factory)
     return {name: value for name, value in hidden.items() if name not in settings.search_parameters}
@@ -217,9 +200,9 @@ def _between(smallest: float, largest: float) -> str:
 def _backend(settings: IndexSettings) -> Backend:
     known = BACKENDS[settings.kind]
     if settings.factory in known:
-        return known[settings.factory]
+        return named(settings.kind, settings.factory)
     if settings.kind == "dense":
-        return DENSE["faiss"]
+        return faiss.BACKEND
     raise ConfigError(
         expected=f"a back end of {settings.kind} indexes: {', '.join(known)}",
         got=repr(settings.factory),

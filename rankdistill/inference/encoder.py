@@ -16,14 +16,12 @@ from rankdistill.inference.calibration import Pairs, documentation_pairs
 from rankdistill.inference.fast_model import accelerate
 from rankdistill.inference.loading import load_encoder, max_length_of
 from rankdistill.inference.precision import pick_device
+from rankdistill.inference.prompts import default_prompt, prompt_of
 from rankdistill.inference.static_model import accelerate_static
 from rankdistill.inference.truncation import is_cut
 from rankdistill.models import resolve
 from rankdistill.progress import Progress
 from rankdistill.space import Space
-
-QUERY_PROMPTS, DOCUMENT_PROMPTS = ("query",), ("document", "passage", "corpus")
-"""Names under which a model carries the prompts of the two roles."""
 
 
 class TextEncoder:
@@ -139,7 +137,7 @@ class TextEncoder:
             progress: called with the number of texts done since the last call.
         """
         if prompt is None:
-            prompt = self._model.prompts.get(self._model.default_prompt_name, "")
+            prompt = default_prompt(self._model)
         return self._encode(texts, prompt, progress, self._model.encode)
 
     def encode_queries(
@@ -162,19 +160,13 @@ class TextEncoder:
 
     @property
     def query_prompt(self) -> str:
-        """What the model has before each query: its query prompt, else its default prompt, else nothing."""
-        return self._prompt(QUERY_PROMPTS)
+        """What the model has before each query; see `prompts.prompt_of`."""
+        return prompt_of(self._model, "query")
 
     @property
     def document_prompt(self) -> str:
-        """What the model has before each document: its document prompt, else its default prompt, else nothing."""
-        return self._prompt(DOCUMENT_PROMPTS)
-
-    def _prompt(self, names: Sequence[str]) -> str:
-        prompts = self._model.prompts
-        return next(
-            (prompts[name] for name in names if name in prompts), prompts.get(self._model.default_prompt_name, "")
-        )
+        """What the model has before each document; see `prompts.prompt_of`."""
+        return prompt_of(self._model, "document")
 
     def is_cut(self, texts: Sequence[str], prompt: str = "") -> np.ndarray:
         """bool[n]: whether the model reads only the beginning of a text, which has more tokens than `max_length`."""

@@ -14,6 +14,7 @@ from rankdistill.inference.calibration import Pairs, documentation_pairs
 from rankdistill.inference.fast_model import accelerate
 from rankdistill.inference.loading import load_cross_encoder
 from rankdistill.inference.precision import pick_device
+from rankdistill.inference.prompts import default_prompt
 from rankdistill.models import resolve
 from rankdistill.progress import Progress
 
@@ -67,7 +68,7 @@ class PairScorer:
         """Everything that the scores depend on; JSON values."""
         return {
             "weights": self._weights,
-            "prompt": self._model.prompts.get(self._model.default_prompt_name, ""),
+            "prompt": default_prompt(self._model),
             "max_length": self.max_length,
             "truncation": "longest_first",
             "activation": "identity",

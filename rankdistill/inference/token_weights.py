@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rankdistill.inference.prompts import prompt_of
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
@@ -57,8 +59,8 @@ def open_token_weights(model: Any) -> TokenWeights | None:
     if "query" not in modules or len(modules["query"]) != 1 or type(modules["query"][0]) is not SparseStaticEmbedding:
         return None
     static = modules["query"][0]
-    prompt = model.prompts.get("query") or model.prompts.get(model.default_prompt_name) or ""
-    found = TokenWeights(static.tokenizer, static.weight.detach().float().cpu().numpy(), prompt)
+    weights = static.weight.detach().float().cpu().numpy()
+    found = TokenWeights(static.tokenizer, weights, prompt_of(model, "query"))
     expected = model.encode_query(_PROBES, convert_to_sparse_tensor=False, show_progress_bar=False).cpu().numpy()
     same = np.array_equal(found.encode(_PROBES).toarray(), expected)
     return found if same else None

@@ -1,7 +1,7 @@
 """The losses: one file an objective, pure functions of tensors, no model inside.
 
 `LOSSES` compares scores of a query's candidates, `ALIGNMENTS` embeddings of single texts; `REGULARISERS` make vectors
-over a vocabulary sparse.
+over a vocabulary sparse. The names are those of `rankdistill.names`, where a new one is added.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import partial
 
 from torch import Tensor
 
+from rankdistill import names
 from rankdistill.losses.affinity import affinity
 from rankdistill.losses.contrastive import contrastive
 from rankdistill.losses.cosine import cosine
@@ -28,28 +29,18 @@ from rankdistill.losses.nd import nd
 from rankdistill.losses.splade_v3 import splade_v3
 
 LOSSES: dict[str, Callable[..., Tensor]] = {
-    "margin_mse": partial(margin_mse, pairs="positive"),
-    "margin_mse_all": partial(margin_mse, pairs="all"),
-    "kl_div": kl_div,
-    "splade_v3": splade_v3,
-    "contrastive": contrastive,
+    name: partial(names.load(loss.function), **loss.options) if loss.options else names.load(loss.function)
+    for name, loss in names.LOSSES.items()
 }
 """Name -> loss of (student_scores, teacher_scores), or for `contrastive` of (student_scores, positives)."""
 
 ALIGNMENTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "leaf": leaf,
-    "cosine": cosine,
-    "mi_alpha": mi_alpha,
-    "affinity": affinity,
-    "nd": nd,
+    name: names.load(reference) for name, reference in names.ALIGNMENTS.items()
 }
 """Name -> loss of (student, teacher) embeddings, [batch, dim] of the same texts; `mixup`, `matryoshka` go on top."""
 
 REGULARISERS: dict[str, Callable[..., Tensor]] = {
-    "flops": flops,
-    "l1": l1,
-    "idf_flops": idf_flops,
-    "l0_flops": l0_flops,
+    name: names.load(reference) for name, reference in names.REGULARISERS.items()
 }
 """Name -> penalty of term weights, [texts, vocabulary]; `idf_flops` takes the idf too, `l0_flops` a threshold."""
 

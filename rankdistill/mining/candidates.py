@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from rankdistill import files, manifest, tables
 from rankdistill.data import Dataset
-from rankdistill.data.beir import LEFT_OUT
+from rankdistill.data.beir import LEFT_OUT, UNJUDGED
 from rankdistill.display import Shown
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.fusion import Fusion
@@ -34,7 +34,7 @@ ARTEFACT = "candidates"
 
 def mine(
     dataset: Dataset,
-    split: str,
+    split: str | None,
     sources: Sequence[Source],
     depth: int,
     *,
@@ -58,7 +58,8 @@ def mine(
 
     Args:
         dataset: the collection.
-        split: whose queries and labels.
+        split: whose queries and labels; `unjudged`: the queries that no split judges, all without labels; None:
+            `train`, or `unjudged` where the collection has no judgements at all.
         sources: where candidates come from; names must differ.
         depth: how deep each source is asked.
         window: which ranks are kept.
@@ -73,12 +74,13 @@ def mine(
     Raises:
         ConfigError: no source, two of one name, a window outside the depth or of no source, or weights of the fusion
             that do not fit the sources.
-        DataError: no such split.
+        DataError: no such split, or no query that is not judged.
     """
+    split = split or dataset.default_split
     choice = Choice(window, windows, fusion)
     choice.require([source.name for source in sources], depth)
-    qrels = dataset.qrels(split)
-    queries = sample_queries(dataset.queries(split), limit_queries)
+    queries = sample_queries(dataset.to_mine(split), limit_queries)
+    qrels = {} if split == UNJUDGED else dataset.qrels(split)
     found: dict[str, Hits] = {}
     own = dataset.own_documents & queries.keys()
     for source in sources:
@@ -89,7 +91,7 @@ def mine(
     for query_id, lists in zip(queries, lists_of_queries(found, fusion, depth), strict=True):
         labels = {
             doc_id: label
-            for doc_id, label in qrels[query_id].items()
+            for doc_id, label in qrels.get(query_id, {}).items()
             if doc_id in dataset.document_lines and not (doc_id == query_id and query_id in own)
         }
         kept = choice.choose(query_id, lists, labels)
@@ -121,7 +123,7 @@ def sample_queries(queries: Mapping[str, str], limit: int | None) -> dict[str, s
 def build(
     out: Path,
     dataset: Dataset,
-    split: str,
+    split: str | None,
     sources: Sequence[Source],
     depth: int,
     *,
@@ -140,6 +142,7 @@ def build(
         StaleOutputError: `out` holds candidates of other inputs or parameters.
         OutputError, ConfigError, DataError: see `mine` and `rankdistill.files`.
     """
+    split = split or dataset.default_split
     choice = Choice(window, windows, fusion)
     choice.require([source.name for source in sources], depth)
     wanted = _describe(dataset, split, sources, depth, choice, limit_queries)
@@ -305,7 +308,11 @@ def _candidates(
 def _describe(
     dataset: Dataset, split: str, sources: Sequence[Source], depth: int, choice: Choice, limit_queries: int | None
 ) -> manifest.Manifest:
-    inputs = {"dataset": dataset.fingerprint, "qrels": dataset.qrels_hash(split)}
+    if split == UNJUDGED:
+        named = {"queries": manifest.digest(sorted(dataset.to_mine(split)))}
+    else:
+        named = {"qrels": dataset.qrels_hash(split)}
+    inputs = {"dataset": dataset.fingerprint, **named}
     parameters: dict[str, Any] = {
         "split": split,
         "depth": depth,

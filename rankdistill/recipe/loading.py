@@ -18,6 +18,9 @@ from rankdistill.recipe.scores.schema import Recipe
 
 Wanted = TypeVar("Wanted", Recipe, LeafRecipe)
 
+SHIPPED = Path(__file__).parent / "shipped"
+"""The recipes that come with the package; `recipes/` of the repository shows them."""
+
 KINDS: dict[str, type[Recipe] | type[LeafRecipe]] = {"scores": Recipe, "leaf": LeafRecipe}
 """What a recipe's `kind` may be -> its settings; a recipe without one is of the first."""
 
@@ -25,10 +28,13 @@ KINDS: dict[str, type[Recipe] | type[LeafRecipe]] = {"scores": Recipe, "leaf": L
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe | LeafRecipe:
     """The recipe in the YAML file `path`, changed by `overrides` such as `train.steps=200`.
 
+    A bare name is that of a recipe of the package (`SHIPPED`), such as `quickstart`.
+
     Raises:
         ConfigError: no such file, broken YAML, an unknown setting, or an invalid value; the message names it.
     """
-    return parse(_read(Path(path)), str(path), overrides)
+    found = plain_yaml.shipped(Path(path), SHIPPED)
+    return parse(_read(found), str(path), overrides)
 
 
 def parse(settings: Mapping[str, Any], place: str, overrides: Sequence[str] = ()) -> Recipe | LeafRecipe:
@@ -72,6 +78,10 @@ def json_schema() -> str:
     return json.dumps(schema.json_schema(), indent=1) + "\n"
 
 
+def _names() -> str:
+    return ", ".join(plain_yaml.shipped_names(SHIPPED))
+
+
 def _kind_of(content: Mapping[str, Any], place: str) -> type[Recipe] | type[LeafRecipe]:
     named = content.get("kind", next(iter(KINDS)))
     if not isinstance(named, str) or named not in KINDS:
@@ -92,15 +102,15 @@ def _read(path: Path) -> dict[str, Any]:
             expected="a recipe in YAML",
             got=f"{path}: {' '.join(str(error).split())}",
             consequence="nothing was run",
-            remedy="give the path of a recipe, such as recipes/quickstart.yaml (or to `status` "
-            "the folder of a store or another artefact)",
+            remedy=f"give the path of a recipe, or the name of one that comes with the package: {_names()} (or to "
+            "`status` the folder of a store or another artefact)",
         ) from error
     if not isinstance(content, dict):
         raise ConfigError(
             expected="a mapping of settings",
             got=f"{path}: {type(content).__name__}",
             consequence="nothing was run",
-            remedy="start from recipes/quickstart.yaml",
+            remedy=f"start from one that comes with the package: {_names()}",
         )
     return content
 

@@ -19,6 +19,7 @@ from rankdistill.stores.finishing import write_manifest
 from rankdistill.stores.keying import FIELD, KeyedBy, require_keying
 from rankdistill.stores.keys import pair_key, text_hasher, unit_digest
 from rankdistill.stores.layout import ARTEFACT, Layout
+from rankdistill.stores.naming import require_free
 from rankdistill.stores.plan import read_plan
 from rankdistill.stores.registering import named_ids
 from rankdistill.stores.texts import add_texts
@@ -84,7 +85,7 @@ def add_table(root: Path, table: ScoreTable, *, command: str = "", progress: Pro
     Raises:
         StoreError: the store is keyed otherwise.
         StaleOutputError: the store holds other scores or candidates under this name, or another text of an id; or the
-            folder holds no store.
+            name is another teacher's; or the folder holds no store.
         DataError: the store's manifest is of another format.
         LockedError: another writer held the store's lock for too long.
         OutputError: the disk is full or read-only.
@@ -98,6 +99,7 @@ def add_table(root: Path, table: ScoreTable, *, command: str = "", progress: Pro
         _require_same_content(layout, table, kept)
         if _is_complete(layout, table.teacher_id):
             return False
+        require_free(layout, table.teacher_id, [table.name])
         if table.texts:
             query_ids, doc_ids = named_ids(table.candidates)
             add_texts(layout.queries, "query_id", query_ids, table.texts[0])

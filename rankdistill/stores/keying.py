@@ -33,6 +33,6 @@ def require_keying(layout: Layout, wanted: KeyedBy) -> None:
         expected=f"scores keyed by {held}, as all scores in {layout.root} are",
         got=f"scores keyed by {wanted}",
         consequence="nothing was added: equal pairs would be taken for different ones",
-        remedy="import with --data (texts) for a store that is scored into, or without it (ids only) for one that is "
-        "not; or choose another output",
+        remedy="import with --data (texts) into a new store, which can be scored into; a file of ids makes a store "
+        "of ids without it; or choose another output",
     )

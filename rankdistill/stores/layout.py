@@ -5,6 +5,7 @@ candidates/<hash>.parquet            the candidate tables that were scored, as m
 queries.parquet, documents.parquet   each text once: (query_id, text), (doc_id, text)
 teachers/<teacher_id>.json           the teacher's whole fingerprint
 scores/<teacher_id>/part-*.parquet   the scores; a file that is there is complete
+names.json                           what people call the teachers; see `rankdistill.teachers.names`
 plan/<teacher_id>/                   pairs still to score, one row group a work unit; gone once all are scored
 
 A store may lie in an object store as well as in a folder: see `rankdistill.locations`.

@@ -12,11 +12,12 @@ import polars as pl
 from rankdistill import locations, manifest, tables
 from rankdistill.data import Dataset
 from rankdistill.errors import StoreError
-from rankdistill.stores import keying
+from rankdistill.stores import keying, naming
 from rankdistill.stores.kinds import LOOKED_AT, own_names, shown_kind_of
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.shards import inspect
 from rankdistill.stores.texts import read_texts
+from rankdistill.teachers.names import Called, choose, shown
 
 
 class ScoreStore:
@@ -46,8 +47,18 @@ class ScoreStore:
         """The teachers whose scores are here, sorted; without those that are being scored still."""
         return [known for known in self.layout.teacher_ids() if f"teachers/{known}.json" in self.manifest.outputs]
 
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Teacher id -> what to show it as: the user's name, else the model's; its id where that is not one's own."""
+        return shown(self._called)
+
+    def given_name(self, teacher_id: str) -> str:
+        """The name that its user gave the teacher, else its id; unlike `names`, it does not tell where a model lay."""
+        chosen = self.teacher(teacher_id)
+        return next(one.given[0] if one.given else chosen for one in self._called if one.teacher_id == chosen)
+
     def fingerprint(self, teacher_id: str) -> dict[str, Any]:
-        """Everything that defines one teacher."""
+        """Everything that defines one teacher, which may be named as in `teacher`."""
         return self._read_fingerprint(self.teacher(teacher_id))
 
     def score_kinds(self) -> dict[str, str]:
@@ -65,13 +76,14 @@ class ScoreStore:
 
     def own_names(self, teacher_id: str) -> frozenset[str]:
         """The names under which the teacher's own ranking may stand among the candidates; see `kinds.own_names`."""
-        return own_names(teacher_id, self._read_fingerprint(teacher_id))
+        chosen = self.teacher(teacher_id)
+        return own_names(chosen, self._read_fingerprint(chosen))
 
     def scan(self, teacher_id: str | None = None) -> pl.LazyFrame:
         """One teacher's scores (query_id, doc_id, teacher_id, score, key), as a lazy frame.
 
         Args:
-            teacher_id: whose; may be left out where the store holds one teacher.
+            teacher_id: whose, or a name as in `teacher`; may be left out where the store holds one teacher.
 
         Raises:
             StoreError: no such teacher, several to choose from, or a shard is missing, cut off or foreign.
@@ -140,7 +152,9 @@ class ScoreStore:
         return self.collection
 
     def teacher(self, name: str | None = None) -> str:
-        """The teacher_id that `name` stands for: an id, else the name in a fingerprint, else the start of an id.
+        """The teacher_id that `name` stands for: an id, a user's name, a model's, or the start of one.
+
+        Every place that takes a teacher of a store goes through this; see `rankdistill.teachers.names`.
 
         Args:
             name: may be left out where the store holds one teacher.
@@ -148,18 +162,13 @@ class ScoreStore:
         Raises:
             StoreError: no such teacher, or several.
         """
-        wanted = str(name)
-        found = [known for known in self.teacher_ids if name is None or known == wanted]
-        found = found or [known for known in self.teacher_ids if self._read_fingerprint(known).get("name") == wanted]
-        found = found or [known for known in self.teacher_ids if known.startswith(wanted)]
-        if len(found) == 1:
-            return found[0]
-        raise StoreError(
-            expected=f"one of the store's teachers: {', '.join(self.teacher_ids) or 'none'}",
-            got="no choice among several" if name is None else f"{name!r}, which stands for {len(found)} of them",
-            consequence="no score was read",
-            remedy="name one of them",
-        )
+        if name in self.teacher_ids:
+            return str(name)
+        return choose(self._called, name)
+
+    @cached_property
+    def _called(self) -> list[Called]:
+        return naming.teachers_of(self.layout, self.teacher_ids)
 
     def _read_fingerprint(self, teacher_id: str) -> dict[str, Any]:
         return json.loads(self.layout.teacher(teacher_id).read_text())

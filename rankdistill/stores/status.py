@@ -8,11 +8,13 @@ from pathlib import Path
 from rankdistill import locations, manifest, tables
 from rankdistill.stores.fidelity import of_record, read_fidelity
 from rankdistill.stores.layout import Layout
+from rankdistill.stores.naming import teachers_of
 from rankdistill.stores.plan import read_plan
+from rankdistill.teachers.names import beside
 
 
 def describe(folder: Path) -> Iterator[str]:
-    """Lines for a reader: state, texts, and for each teacher its scores and what an interrupted run left to do.
+    """Lines for a reader: state, texts, and for each teacher its name, scores and what an interrupted run left to do.
 
     Raises:
         DataError: a file is cut off.
@@ -25,9 +27,10 @@ def describe(folder: Path) -> Iterator[str]:
     for path in (layout.queries, layout.documents):
         if locations.is_file(path):
             yield f"  {path.stem}: {tables.footers([path])[0].num_rows:,}"
+    called = {one.teacher_id: beside(one.name, one.teacher_id) for one in teachers_of(layout)}
     for teacher_id, plan in plans.items():
         shards = tables.footers(layout.shards(teacher_id))
-        line = f"  {teacher_id}: {sum(shard.num_rows for shard in shards):,} scores in {len(shards):,} shards"
+        line = f"  {called[teacher_id]}: {sum(shard.num_rows for shard in shards):,} scores in {len(shards):,} shards"
         if plan is not None:
             line += f", {plan.items(plan.left(layout.scores(teacher_id))):,} pairs to score"
         yield line

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,11 +25,13 @@ from rankdistill.stores.finishing import finish
 from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.missing import count_missing, make_plan
+from rankdistill.stores.naming import keep_names, require_free, require_name
 from rankdistill.stores.plan import Plan
 from rankdistill.stores.registering import named_ids, register, register_teacher
 from rankdistill.stores.shares import WHOLE, Share, taken
 from rankdistill.stores.texts import require_known
 from rankdistill.stores.work import DetachedWork, ShardWorker
+from rankdistill.teachers import names
 from rankdistill.teachers.base import MeteredTeacher, PairTeacher, needs_whole_queries
 from rankdistill.teachers.registry import TeacherSpec
 
@@ -51,11 +53,15 @@ class Missing:
 
 @dataclass(frozen=True)
 class Scored:
-    """What a scoring run did: `scored` pairs in this run, `reused` found; `left` units are others' to do."""
+    """What a scoring run did: `scored` pairs in this run, `reused` found; `left` units are others' to do.
+
+    `renamed` is what the teacher was called before, where this run gave it another name.
+    """
 
     scored: int
     reused: int
     left: int = 0
+    renamed: str | None = None
 
 
 class ScoreWriter:
@@ -73,6 +79,10 @@ class ScoreWriter:
             are kept in the store.
         lock_wait: seconds to wait for another writer that registers or finishes.
         fidelity: what is asked of a teacher that does not compute in float32, before anything is scored.
+        name: what its user calls the teacher in this store, in place of an earlier name; None keeps that.
+
+    Raises:
+        ConfigError: a name that could not be typed again.
     """
 
     def __init__(
@@ -88,14 +98,28 @@ class ScoreWriter:
         spec: TeacherSpec | None = None,
         lock_wait: float = LOCK_WAIT,
         fidelity: FidelityCheck = FidelityCheck(),  # noqa: B008 - immutable
+        name: str | None = None,
     ) -> None:
+        require_name(name)
         tables.check_schema(candidates, tables.CANDIDATES)
         self.layout = Layout(root)
         self.queries, self.documents, self.teacher, self.spec = queries, documents, teacher, spec
         self.candidates, self.dataset_fingerprint, self.unit_size = candidates, dataset_fingerprint, unit_size
         self.candidates_hash = files.hash_file(candidates)
         self.hash_of = (text_hasher(queries.__getitem__), text_hasher(documents.__getitem__))
-        self.lock_wait, self.fidelity = lock_wait, fidelity
+        self.lock_wait, self.fidelity, self.name = lock_wait, fidelity, name
+
+    @property
+    def called(self) -> str:
+        """The teacher's name with its id, as lines show it: the name given now or in the store, else the model's."""
+        teacher_id = self.teacher.teacher_id
+        held = names.called(self.layout.root, {teacher_id: self.teacher.fingerprint})[0]
+        given = (self.name,) if self.name else held.given
+        return names.beside(replace(held, given=given, model=held.model or self._model_name).name, teacher_id)
+
+    @property
+    def _model_name(self) -> str:
+        return self.spec.model_name if self.spec is not None else ""
 
     def plan(self) -> Missing:
         """Count the missing pairs; writes nothing.
@@ -163,11 +187,12 @@ class ScoreWriter:
             TeacherError: the teacher gave NaN, infinity, or a wrong number of scores; finished shards are kept.
             BackendFidelityError: its back end ranks too differently from float32; nothing was written.
             OutputError: the disk is full or read-only; finished shards are kept.
-            StaleOutputError: an id or teacher that the store holds has another text or fingerprint now; or as `plan`.
+            StaleOutputError: an id or teacher that the store holds has another text or fingerprint now; another teacher
+                in it has this one's name; or as `plan`.
             ConfigError: the executor's workers live in other processes and no `spec` was given.
         """
         executor = executor or LocalExecutor()
-        with self._begun(share) as plan:
+        with self._begun(share) as (plan, renamed):
             units = share.of(plan.units)
             mine = plan.items(units)
             if on_plan:
@@ -179,33 +204,47 @@ class ScoreWriter:
         }
         with files.exclusive(self.layout.root, self.lock_wait):
             left = finish(self.layout, self.teacher.teacher_id, plan, inputs, command)
-        return Scored(scored, plan.wanted - plan.missing + mine - scored, left)
+        return Scored(scored, plan.wanted - plan.missing + mine - scored, left, renamed)
 
     @property
     def _whole_queries(self) -> bool:
         return needs_whole_queries(self.teacher)
 
     @contextmanager
-    def _begun(self, share: Share) -> Iterator[Plan]:
-        """The plan, with this writer's share of it taken; the store's lock is held only at the start."""
+    def _begun(self, share: Share) -> Iterator[tuple[Plan, str | None]]:
+        """The plan, with this writer's share of it taken, and what the teacher was called before if that changed.
+
+        The store's lock is held only at the start.
+        """
         layout, teacher_id = self.layout, self.teacher.teacher_id
+        self._require_free_name()  # before the fidelity is measured
         fidelity = self.fidelity.run(
             layout, self.teacher, self.candidates, self.candidates_hash, self.queries, self.documents
         )
         with ExitStack() as held:
             with files.exclusive(layout.root, self.lock_wait):
                 files.remove_temporaries(layout.root, keep_living=True)
+                self._require_free_name()
                 if self._whole_queries:
                     self.plan()  # what it refuses is refused before anything is written
                 kept = register(layout, self.candidates, self.candidates_hash, self.queries, self.documents)
                 register_teacher(layout, self.teacher)
+                renamed = keep_names(layout.root, teacher_id, self.name, self._model_name)
                 if self.spec is not None and (pairs := self.spec.settings.get("calibration")) is not None:
                     keep_calibration(layout, pairs)
                 if fidelity is not None:
                     keep_fidelity(layout, teacher_id, fidelity)
                 plan = make_plan(layout, kept, teacher_id, self.hash_of, self.unit_size, self._whole_queries)
                 held.enter_context(taken(layout.plan(teacher_id), share))
-            yield plan
+            yield plan, renamed
+
+    def _require_free_name(self) -> None:
+        """Raise StaleOutputError if the name given now, or a new teacher's own, is another teacher's here."""
+        stated = self.teacher.fingerprint.get("name")
+        is_new = self.teacher.teacher_id not in self.layout.teacher_ids()
+        wanted = [name for name in (self.name, stated if is_new else None) if name]
+        if wanted:
+            require_free(self.layout, self.teacher.teacher_id, wanted)
 
     def _work(self, plan: Plan, remote: bool) -> MakeWorker:
         if not remote:

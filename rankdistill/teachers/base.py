@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from rankdistill.errors import TeacherError
+from rankdistill.inference.prompts import Role
 from rankdistill.manifest import digest
 from rankdistill.progress import Progress
 from rankdistill.space import Space
@@ -16,7 +17,6 @@ from rankdistill.space import Space
 ScoreKind = Literal["logit", "probability", "cosine", "dot", "rank"]
 """The unit of a teacher's raw scores."""
 
-Role = Literal["query", "document"]
 
 _SHOWN = 3
 

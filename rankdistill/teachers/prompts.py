@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rankdistill.errors import ConfigError
-from rankdistill.inference.encoder import DOCUMENT_PROMPTS, QUERY_PROMPTS
+from rankdistill.inference.prompts import NAMES
 from rankdistill.teachers.base import Role
-
-_NAMES: Mapping[Role, tuple[str, ...]] = {"query": QUERY_PROMPTS, "document": DOCUMENT_PROMPTS}
 
 
 def settle(role: Role, carried: Mapping[str, str], own: str, given: str | None) -> str:
@@ -30,11 +28,11 @@ def settle(role: Role, carried: Mapping[str, str], own: str, given: str | None) 
     if given is not None:
         return given
     named = {name for name, prompt in carried.items() if prompt}
-    clear = _NAMES["query"] if role == "document" else ()
+    clear = NAMES["query"] if role == "document" else ()
     if own or not named or named.intersection(clear):
         return own
     raise ConfigError(
-        expected=f"a teacher with a {role} prompt (a prompt named {' or '.join(_NAMES[role])}), or with no prompts",
+        expected=f"a teacher with a {role} prompt (a prompt named {' or '.join(NAMES[role])}), or with no prompts",
         got=f"one that carries prompts named {', '.join(sorted(named))} only",
         consequence="nothing was embedded: without the prompt that the model was trained with, its vectors are others",
         remedy=f'give the text with --{role}-prompt (--{role}-prompt "" for none)',

@@ -16,7 +16,7 @@ from rankdistill.errors import ConfigError
 from rankdistill.inference.backends import is_calibrated
 from rankdistill.inference.calibration import Pairs
 from rankdistill.inference.loading import PAIR_HEAD, kind_of
-from rankdistill.models import resolve
+from rankdistill.models import name_of, resolve
 from rankdistill.teachers.base import PairTeacher
 
 TEACHERS = {
@@ -54,6 +54,12 @@ class TeacherSpec:
 
     kind: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def model_name(self) -> str:
+        """What people call the model that runs here, without the folders above it; "" where none does."""
+        model = self.settings.get("model")
+        return name_of(model) if isinstance(model, str) and self.kind != "http" else ""
 
     def with_calibration(self, draw: Callable[[], Pairs]) -> TeacherSpec:
         """The same teacher, calibrated with the pairs that `draw` gives, if its back end needs some and it has none."""

@@ -14,9 +14,10 @@ import polars as pl
 from rankdistill import manifest
 from rankdistill.data import Dataset, score_tables
 from rankdistill.data import load as load_data
-from rankdistill.errors import DataError, StoreError, TeacherError
+from rankdistill.errors import DataError, TeacherError
 from rankdistill.progress import Progress
 from rankdistill.teachers.base import ScoreKind, check_scores, teacher_id
+from rankdistill.teachers.names import called, choose
 from rankdistill.teachers.settings import Settings as BaseSettings
 
 _SHOWN = 3
@@ -30,7 +31,7 @@ class Settings(BaseSettings):
         data: folder in BEIR layout with the texts behind the ids.
         name: what the scores are called; `ScoreStore.teacher` finds them by it.
         score_kind: the unit of the scores.
-        teacher: whose scores, where `path` is a score store: an id, the start of one, or a name.
+        teacher: whose scores, where `path` is a score store; an id, a name, or the start of one, see `teachers.names`.
         unknown_ids: what to do about rows whose ids the data lacks: stop, or leave them out.
     """
 
@@ -185,24 +186,9 @@ def _read(settings: Settings) -> pl.DataFrame:
     if not (settings.path / manifest.FILE_NAME).is_file():
         return score_tables.read(settings.path)
     store = manifest.expect(settings.path, "scores", "score")
-    chosen = _chosen(store.parameters["teachers"], settings)
+    chosen = choose(called(settings.path, store.parameters["teachers"]), settings.teacher or None)
     shards = [settings.path / name for name in store.outputs if name.startswith(f"scores/{chosen}/")]
     return score_tables.read_parquet(shards, settings.path)
-
-
-def _chosen(teachers: Mapping[str, Mapping[str, Any]], settings: Settings) -> str:
-    """The id of the store's teacher that the settings mean."""
-    wanted = settings.teacher or ""
-    exact = [known for known in teachers if known == wanted]
-    found = exact or [name for name, made in teachers.items() if name.startswith(wanted) or made.get("name") == wanted]
-    if len(found) != 1:
-        raise StoreError(
-            expected=f"setting `teacher` to mean one of {', '.join(sorted(teachers))}",
-            got=f"{settings.teacher!r}, which means {len(found)} of them",
-            consequence="no score was read",
-            remedy="name one of them",
-        )
-    return found[0]
 
 
 def _excerpt(text: str) -> str:

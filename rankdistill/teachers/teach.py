@@ -22,7 +22,7 @@ from rankdistill.mining import candidates as mined
 from rankdistill.models import ModelReference, dropout_settings, resolve
 from rankdistill.progress import Progress
 from rankdistill.tables import CANDIDATES_FILE
-from rankdistill.teachers.teaching import groups, reranking
+from rankdistill.teachers.teaching import beside, checkpoints, groups, reranking
 from rankdistill.teachers.teaching.config import TeachConfig
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def teach(
         base: model reference of any encoder; it gets a new head unless it has one.
         out: folder of the teacher, `manifest.json` and `training_log.json`.
         config: the settings.
-        dev: evaluated on the way and at the end.
+        dev: evaluated on the way, and at the end beside the candidates' sources and the base; see `teaching.beside`.
         resume: go on from checkpoints of the same run, if there are any.
         progress: called with the number of queries done since the last call.
         command: the command line, for the manifest.
@@ -90,7 +90,12 @@ def teach(
         trainer = _trainer(dataset, positives, reference, config, dev, folder, progress)
         before = trainer.evaluate() if dev is not None else None
         _run(trainer, folder, resume)
-        _save(trainer, out, _log(trainer, len(positives), before), wanted)
+        log = _log(trainer, len(positives), before)
+        if dev is not None:
+            ranked = pl.DataFrame(mined.read(dev.candidates))
+            measured = beside.measure(trainer.model, dataset, dev.split, ranked, config.dev_queries, reference)
+            log[beside.LOG_NAME] = measured
+        _save(trainer, out, log, wanted)
     return True
 
 
@@ -189,13 +194,9 @@ def _new_model(base: ModelReference, config: TeachConfig) -> Any:
 
 
 def _run(trainer: TeacherTrainer, folder: Path, resume: bool) -> None:
-    from rankdistill.teachers.teaching.trainer import last_checkpoint
-
-    checkpoint = last_checkpoint(folder) if resume else None
-    if checkpoint is not None:
-        trainer.clipping.resume(checkpoint)
-    with files.output_errors(folder), quietly():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint is not None else None)
+    with files.output_errors(folder):
+        checkpoints.remove_incomplete(folder)
+        trainer.train_from(checkpoints.last(folder) if resume else None)
 
 
 def _log(trainer: TeacherTrainer, positives: int, before: dict[str, float] | None) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from torch import Tensor
 from transformers import TrainerCallback
 
-from rankdistill.training.types.batch import Scored, Side
+from rankdistill.training.batch import Scored, Side
 
 
 class Activity:
@@ -25,6 +26,14 @@ class Activity:
                 counts = (weights.detach() > 0).sum(dim=0)
                 self._counts[side] = self._counts[side] + counts if side in self._counts else counts
                 self._texts[side] = self._texts.get(side, 0) + len(weights)
+
+    def state(self) -> dict[str, Any]:
+        """What was counted so far, for a checkpoint."""
+        return {"counts": dict(self._counts), "texts": dict(self._texts)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what a checkpoint holds."""
+        self._counts, self._texts = dict(state["counts"]), dict(state["texts"])
 
     def take(self) -> dict[str, float]:
         """Active terms a query and a document, and FLOPS; empty where none were counted. Counting starts again.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import files, manifest
 from rankdistill.inference.loading import quietly
+from rankdistill.teachers.teaching.checkpoints import remove_incomplete
 from rankdistill.training import checkpoints, processes
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def claimed(out: Path, wanted: manifest.Manifest, keep_checkpoints: bool) -> Ite
         folder = out / checkpoints.FOLDER
         if processes.is_first():
             checkpoints.claim(folder, wanted.identity)
-            checkpoints.remove_incomplete(folder)
+            remove_incomplete(folder)
         yield folder
         if processes.is_first() and not keep_checkpoints:
             shutil.rmtree(folder)

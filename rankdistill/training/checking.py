@@ -30,7 +30,7 @@ def check(
     Raises:
         GateError: a check failed, and `config.check` is `refuse`.
     """
-    if config.check == "off" or config.loss == "contrastive":
+    if config.check == "off" or config.learns_from_labels:
         return {"mode": "off"}
     subject = of_frames("the store", found.candidates, found.scores, found.teacher_id, kinds, own_names)
     report = examine(subject, "cosine" if cosine else "dot", _loss(config))
@@ -46,4 +46,6 @@ def check(
 
 def _loss(config: TrainConfig) -> str:
     """The loss as it reads the scores: without its margins, splade_v3 is a KL divergence."""
-    return "kl_div" if config.loss == "splade_v3" and not config.compares_margins else config.loss
+    if config.compares_margins:
+        return config.loss
+    return next((name for name, weight in config.terms.items() if weight > 0), config.loss)

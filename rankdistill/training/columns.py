@@ -10,17 +10,17 @@ import torch
 from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
 
 from rankdistill.errors import ConfigError
+from rankdistill.inference.prompts import Role, default_prompt, prompt_of
+from rankdistill.training.batch import Collator
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.embedding import Features
-from rankdistill.training.prompts import prompt_of
-from rankdistill.training.types.batch import Collator
 
 QUERY = "query"
 
 
 def text_collator(student: Any, columns: Sequence[str], config: TrainConfig) -> Collator:
     """Tokenises each column with the prompt and the length that its texts will be encoded with."""
-    tasks = {column: "query" if column == QUERY else "document" for column in columns}
+    tasks: dict[str, Role] = {column: "query" if column == QUERY else "document" for column in columns}
     limits = {"query": config.max_query_length, "document": config.max_document_length}
     prompts = {column: prompt_of(student, task) for column, task in tasks.items()}
     return SentenceTransformerDataCollator(
@@ -46,7 +46,7 @@ class PairCollator:
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """A batch: `<column>_input_ids`, ... of each document column, and `label`."""
         limit = {} if self.max_length is None else {"max_length": self.max_length}
-        prompt = self.student.prompts.get(self.student.default_prompt_name)
+        prompt = default_prompt(self.student)
         batch: dict[str, Any] = {"label": torch.tensor([row["label"] for row in rows])}
         for column in (name for name in rows[0] if name not in (QUERY, "label")):
             pairs = [(row[QUERY], row[column]) for row in rows]

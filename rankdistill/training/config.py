@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from rankdistill.gate.checks.unit import MARGIN_LOSSES
+from rankdistill.names import ALIASES, LOSSES, REGULARISERS, STUDENTS
 from rankdistill.training import settings
 from rankdistill.training.false_negatives import FalseNegativeFilters
 from rankdistill.training.settings import RunSettings
 
-TypeName = Literal["dense", "splade", "splade-doc", "inference-free", "multi-vector", "cross-encoder", "pair-head"]
-LossName = Annotated[
-    Literal["margin_mse", "margin_mse_all", "kl_div", "splade_v3", "contrastive"],
-    BeforeValidator(lambda name: "kl_div" if name == "kl" else name),
-]
-SPARSE_TYPES: tuple[TypeName, ...] = ("splade", "splade-doc", "inference-free")
+if TYPE_CHECKING:
+    TypeName = str
+    LossName = str
+    RegulariserName = str
+else:
+    TypeName = Literal[*STUDENTS]
+    LossName = Annotated[
+        Literal[*LOSSES],
+        BeforeValidator(lambda name: ALIASES.get(name, name) if isinstance(name, str) else name),
+    ]
+    RegulariserName = Literal["none", *REGULARISERS]
+
+SPARSE_TYPES: tuple[TypeName, ...] = tuple(name for name, kind in STUDENTS.items() if kind.sparse)
 """Types whose vectors are over a vocabulary."""
 
-SCORE_PAIRS: tuple[TypeName, ...] = ("cross-encoder", "pair-head")
+SCORE_PAIRS: tuple[TypeName, ...] = tuple(name for name, kind in STUDENTS.items() if kind.pairs)
 """Types that score a query with documents of its own only."""
 
-RegulariserName = Literal["none", "flops", "l1", "idf_flops", "l0_flops"]
 RegulariserSchedule = Literal["quadratic", "linear"]
 QueryWeights = Literal["idf", "learned"]
 Sampling = Literal["uniform", "stratified"]
@@ -154,14 +160,25 @@ class TrainConfig(RunSettings):
         )
 
     @property
+    def learns_from_labels(self) -> bool:
+        """Whether the loss reads labels alone, and no teacher's score."""
+        return LOSSES[self.loss].labels
+
+    @property
+    def terms(self) -> dict[LossName, float]:
+        """Loss -> its weight in the sum that `loss` is; most are no sum."""
+        parts = LOSSES[self.loss].parts
+        return {name: getattr(self, setting) for name, setting in parts.items()} or {self.loss: 1.0}
+
+    @property
     def compares_margins(self) -> bool:
         """Whether the loss compares margins, in units of their deviation; splade_v3 without its margins is a KL."""
-        return self.loss in MARGIN_LOSSES and not (self.loss == "splade_v3" and self.margin_weight == 0)
+        return any(LOSSES[name].margins and weight > 0 for name, weight in self.terms.items())
 
     @property
     def contrasts(self) -> bool:
         """Whether the loss has a contrastive term."""
-        return self.loss == "contrastive" or self.contrastive_weight > 0
+        return self.learns_from_labels or self.contrastive_weight > 0
 
     def decisive(self, of_model: TypeName | None = None) -> dict[str, Any]:
         """The settings that decide the student, as JSON values: all but `check`, which decides whether there is one.

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError
+from rankdistill.training.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
 
-    from rankdistill.training.student_trainer import Evaluation
 
 NAME = "dev"
 
@@ -81,8 +81,6 @@ def retrieval(model: Any, dataset: Dataset, split: str, max_queries: int, max_do
     Raises:
         DataError: no query of the split has a relevant document.
     """
-    from rankdistill.training.student_trainer import Evaluation
-
     drawn = sample(dataset, split, max_queries, max_documents)
     evaluator = _evaluator_of(model)(
         queries=drawn.queries,

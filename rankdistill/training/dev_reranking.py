@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sentence_transformers.base.evaluation import BaseEvaluator
 
 from rankdistill.data import Dataset
 from rankdistill.mining.bm25 import Bm25
 from rankdistill.training.dev import NAME, sample
-
-if TYPE_CHECKING:
-    from rankdistill.training.student_trainer import Evaluation
+from rankdistill.training.evaluation import Evaluation
 
 DEPTH = 20
 """Documents a query."""
@@ -38,8 +36,6 @@ def reranking(
         DataError: no query of the split has a relevant document.
     """
     from sentence_transformers.cross_encoder.evaluation import CrossEncoderRerankingEvaluator
-
-    from rankdistill.training.student_trainer import Evaluation
 
     drawn = sample(dataset, split, max_queries, max_documents)
     found, _ = Bm25(drawn.documents).retrieve(list(drawn.queries.values()), DEPTH)

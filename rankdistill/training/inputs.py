@@ -11,8 +11,8 @@ import polars as pl
 
 from rankdistill import models
 from rankdistill.data import Dataset
+from rankdistill.data.beir import UNJUDGED
 from rankdistill.data.identical_ids import without_own
-from rankdistill.errors import StoreError
 from rankdistill.stores.embeddings.identity import alike_hash
 
 
@@ -22,6 +22,9 @@ class ScoreSource(Protocol):
     @property
     def teacher_ids(self) -> Sequence[str]:
         """The teachers with scores."""
+
+    def teacher(self, name: str | None = None) -> str:
+        """The id of the teacher that `name` stands for, StoreError if there is none; None: the only one."""
 
     def scores(self, teacher_id: str | None = None) -> pl.DataFrame:
         """query_id, doc_id, score of one teacher."""
@@ -75,14 +78,15 @@ class Inputs:
 def read(dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | None) -> Inputs:
     """Read what `split` may train on; a query that only other splits judge is held out: it would leak the test.
 
-    So is a query that says the same as one of those, whatever its id and its case or punctuation. The document that has
-    the query's own id is no negative where the data set leaves it out of rankings.
+    Where `split` is `unjudged`, all that any split judges is held out. So is a query that says the same as one of
+    those, whatever its id and its case or punctuation. The document that has the query's own id is no negative where
+    the data set leaves it out of rankings.
 
     Raises:
         DataError: no such split.
         StoreError: the teacher must be named, or is not in the store.
     """
-    teacher = _choose_teacher(store, teacher_id)
+    teacher = store.teacher(teacher_id)
     own = dataset.own_documents
     candidates, scores = without_own(store.candidates(), own), without_own(store.scores(teacher), own)
     given = set(candidates["query_id"].unique())
@@ -95,7 +99,7 @@ def read(dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | Non
 def _held_out(dataset: Dataset, split: str, given: set[str], texts: Mapping[str, str]) -> set[str]:
     """The queries that other splits alone judge, and those of `given` (ids in `texts`) that say the same as one."""
     others = {query_id for other in dataset.splits if other != split for query_id in dataset.qrels(other)}
-    found = others - dataset.qrels(split).keys()
+    found = others if split == UNJUDGED else others - dataset.qrels(split).keys()
     said = {alike_hash(dataset.query_texts[query_id]) for query_id in found if query_id in dataset.query_texts}
     return found | {query_id for query_id in given - found if query_id in texts and alike_hash(texts[query_id]) in said}
 
@@ -110,20 +114,6 @@ def hashes(dataset: Dataset, inputs: Inputs, student: str, dev_split: str | None
         if left_out := dataset.left_out(dev_split):
             found |= {"dev_own_documents": str(left_out)}
     return found
-
-
-def _choose_teacher(store: ScoreSource, teacher_id: str | None) -> str:
-    known = list(store.teacher_ids)
-    if teacher_id in known:
-        return str(teacher_id)
-    if teacher_id is None and len(known) == 1:
-        return known[0]
-    raise StoreError(
-        expected="the scores of one teacher",
-        got=f"teacher {teacher_id!r}, in a store of {known}" if teacher_id else f"a store of the teachers {known}",
-        consequence="nothing was trained",
-        remedy="name one of them with --teacher",
-    )
 
 
 def _hash_table(table: pl.DataFrame, columns: list[str]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from rankdistill.data.positives import Positives
-from rankdistill.training.types.batch import LABELLED, Collator
+from rankdistill.training.batch import LABELLED, Collator
 
 
 @dataclass(frozen=True)

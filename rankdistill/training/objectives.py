@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from inspect import signature
 from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from rankdistill.losses import contrastive, kl_div, margin_mse, splade_v3
+from rankdistill import names
+from rankdistill.losses import LOSSES, contrastive
 from rankdistill.losses.checks import require_finite
 from rankdistill.training import columns
 from rankdistill.training.activity import Activity
+from rankdistill.training.batch import LABELLED, Candidates, Scorer
 from rankdistill.training.config import LossName, Scale, TrainConfig
 from rankdistill.training.embedding import Features
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.scale import ScoreScale, margin_deviations, margin_ratio, margin_unit
 from rankdistill.training.sparsity import Sparsity
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.types.batch import LABELLED, Candidates, Scorer
 from rankdistill.training.vector_scores import own_documents
 
 COSINE_CONTRASTIVE_SCALE = 20.0
@@ -32,24 +34,17 @@ Both are the defaults of sentence-transformers' MultipleNegativesRankingLoss, de
 Distillation = Callable[[Tensor, Tensor], Tensor]
 """(student scores, teacher scores), both [batch, docs] -> loss."""
 
-OBJECTIVES: dict[str, Callable[[TrainConfig], Distillation | None]] = {
-    "margin_mse": lambda config: partial(margin_mse, pairs="positive"),
-    "margin_mse_all": lambda config: partial(margin_mse, pairs="all"),
-    "kl_div": lambda config: partial(
-        kl_div,
-        student_temperature=config.student_temperature,
-        teacher_temperature=config.teacher_temperature,
-    ),
-    "splade_v3": lambda config: partial(
-        splade_v3,
-        kl_weight=config.kl_weight,
-        margin_weight=config.margin_weight,
-        student_temperature=config.student_temperature,
-        teacher_temperature=config.teacher_temperature,
-    ),
-    "contrastive": lambda config: None,
-}
-"""Name -> its loss on teacher scores; None: labels only."""
+
+def distillation_of(config: TrainConfig) -> Distillation | None:
+    """The loss on teacher scores that `config` names, with its settings; None: it learns from labels only.
+
+    A parameter of the loss that is called as a setting gets its value, but for those that the name stands for.
+    """
+    loss, named = LOSSES[config.loss], names.LOSSES[config.loss]
+    if named.labels:
+        return None
+    taken = (set(signature(loss).parameters) & set(TrainConfig.model_fields)) - set(named.options)
+    return partial(loss, **{name: getattr(config, name) for name in taken})
 
 
 class Objective(nn.Module):
@@ -129,7 +124,7 @@ def build(kind: StudentType, student: Any, config: TrainConfig, rows: TrainingRo
     Raises:
         ConfigError: the tokeniser pads on the left, no scale can be taken from the data, or no unit.
     """
-    distillation = OBJECTIVES[config.loss](config)
+    distillation = distillation_of(config)
     contrastive_weight = config.contrastive_weight if distillation else 1.0
     scorer = kind.scorer(student, contrastive_weight > 0)
     unit = margin_unit(rows) if config.compares_margins else 1.0
@@ -192,4 +187,4 @@ def _automatic(kind: StudentType, student: Any, loss: LossName) -> Scale | Liter
         return "learned"
     if kind.penalties:
         return "fitted"
-    return "spread" if loss in ("margin_mse", "margin_mse_all") else 1.0
+    return "spread" if names.LOSSES[loss].margins else 1.0

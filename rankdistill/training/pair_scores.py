@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from rankdistill.training.batch import Candidates, Scored
 from rankdistill.training.embedding import Features, in_length_groups, stack_columns
-from rankdistill.training.types.batch import Candidates, Scored
 
 
 @dataclass(frozen=True)

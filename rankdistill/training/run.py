@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest
 from rankdistill.data import Dataset
-from rankdistill.inference.loading import quietly
 from rankdistill.students.inherit import keep
 from rankdistill.training import (
     artefact,
@@ -25,16 +24,17 @@ from rankdistill.training import (
     views,
 )
 from rankdistill.training.config import TrainConfig
+from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.inputs import Inputs, ScoreSource
 from rankdistill.training.known_positives import KnownPositives
 
 if TYPE_CHECKING:
     from rankdistill.progress import Progress
+    from rankdistill.training.batch import Penalty, Side
     from rankdistill.training.objectives import Objective
     from rankdistill.training.sparsity import Sparsity
-    from rankdistill.training.student_trainer import Evaluation, StudentTrainer
+    from rankdistill.training.student_trainer import StudentTrainer
     from rankdistill.training.types.base import StudentType
-    from rankdistill.training.types.batch import Penalty, Side
 
 
 def train(
@@ -44,7 +44,7 @@ def train(
     out: Path,
     config: TrainConfig,
     *,
-    split: str = "train",
+    split: str | None = None,
     keep_layers: Sequence[int] | None = None,
     dev_split: str | None = None,
     teacher_id: str | None = None,
@@ -64,10 +64,12 @@ def train(
         student: path, hub id or `pypi:DISTRIBUTION` of the model to start from.
         out: folder of the student, `manifest.json` and `training_log.json`.
         config: the settings.
-        split: train on its queries, and on those that no split judges.
+        split: train on its queries, and on those that no split judges; `unjudged`: on the latter alone; None: `train`,
+            or `unjudged` where the data set has no judgements at all.
         keep_layers: train only these layers of the student, from 0.
         dev_split: evaluate nDCG@10 on it while training, and keep the best checkpoint; None: keep the last.
-        teacher_id: which teacher's scores; None where the store has one teacher.
+        teacher_id: which teacher's scores: its id, a name of it, or the start of one, as `ScoreStore.teacher` takes
+            it; None where the store has one teacher. The manifest has the id, however it was named.
         planned: called once, with the number of steps there will be.
         progress: called with the number of steps just done.
         command: the command line, for the manifest.
@@ -78,12 +80,12 @@ def train(
         RankdistillError: inputs that cannot be trained on; see `views.build`, `dense.load`, `manifest.is_current`.
     """
     from rankdistill.inference import positions
-    from rankdistill.training import sparsity
-    from rankdistill.training.types import batch
+    from rankdistill.training import batch, sparsity
 
     name = config.type or types.of_model(student)
     kind = types.get(name)
     penalties = sparsity.penalties(config, kind.penalties)
+    split = split or dataset.default_split
     found = inputs.read(dataset, store, split, teacher_id)
     known = known_positives.read(dataset, found.candidates, store.query_texts(), store.document_texts())
     layers = list(keep_layers) if keep_layers is not None else None
@@ -197,8 +199,7 @@ def _train(
     before = evaluation.evaluator(model) if evaluation else {}
     objective = objectives.build(kind, model, config, drawn, costs)
     runner = trainer.build(kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress)
-    with quietly():
-        trainer.run(runner, objective, folder)
+    trainer.run(runner, objective, folder)
     counts = {"held_out_queries": found.held_out_queries, "queries_not_in_data": found.queries_not_in_data}
     log = {"view": view.report.to_json() | counts}
     log |= {"precision": resolve_precision(config.precision)} | _describe(runner, objective)

@@ -61,7 +61,7 @@ class RunSettings(BaseModel):
         if self.eval_steps % self.log_steps:
             raise ValueError(
                 f"log_steps ({self.log_steps}) must divide eval_steps ({self.eval_steps}): "
-                "a resumed run could not repeat the loss curve otherwise"
+                "an evaluation would have no point of the loss curve beside it otherwise"
             )
         return self
 
@@ -70,7 +70,7 @@ class RunSettings(BaseModel):
         return self.model_dump(mode="json")
 
 
-def read(kind: type[Settings], path: Path | None, **overrides: object) -> Settings:
+def read(kind: type[Settings], path: Path | None, /, **overrides: object) -> Settings:
     """The settings of a YAML file (or the defaults), with those `overrides` that are not None on top.
 
     Raises:

@@ -12,26 +12,13 @@ from transformers import TrainerCallback
 
 from rankdistill.errors import ConfigError
 from rankdistill.losses import REGULARISERS
-from rankdistill.training.config import RegulariserName, TrainConfig
-from rankdistill.training.types.batch import Penalty, Scored, Side
+from rankdistill.names import LOSSES
+from rankdistill.training.batch import Penalty, Scored, Side
+from rankdistill.training.config import SPARSE_TYPES, LossName, RegulariserName, TrainConfig
 
 Regulariser = Callable[[Tensor], Tensor]
 """Term weights, [texts, vocabulary] -> penalty."""
 
-
-_MARGINS: Mapping[Side, float] = {"query": 0.1, "document": 0.08}
-
-FLOPS_WEIGHTS: Mapping[str, Mapping[Side, float]] = {
-    "margin_mse": _MARGINS,
-    "margin_mse_all": _MARGINS,
-    "kl_div": {"query": 0.005, "document": 0.005},
-    "contrastive": {"query": 0.0003, "document": 0.0001},
-}
-"""Loss -> weight of FLOPS beside it, where none is named: losses differ in size, so one weight cannot suit them all.
-
-Source: the configurations in github.com/naver/splade for DistilMarginMSE (the lighter of its two), KlDiv and
-InBatchPairwiseNLL. They hold for a teacher that scores in logits; see `Sparsity.beside`.
-"""
 
 IDF_FLOPS_FACTOR = 16.0
 """How much more `idf_flops` weighs than FLOPS: divided by `1 + idf` twice, it is about a tenth as large.
@@ -99,13 +86,15 @@ def default_weight(config: TrainConfig, side: Side, name: RegulariserName) -> fl
     """The weight of a regulariser that has none by name: FLOPS' beside the loss, of a sum of losses the same sum.
 
     `l1` and `l0_flops` take that of FLOPS, as naver/splade does for `l1` of queries beside KL; `idf_flops` takes more.
+    They hold for a teacher that scores in logits; see `Sparsity.beside`.
+
+    Raises:
+        ConfigError: none is known beside this loss.
     """
-    parts = {config.loss: 1.0}
-    if config.loss == "splade_v3":
-        parts = {"kl_div": config.kl_weight, "margin_mse": config.margin_weight}
-    if config.loss != "contrastive":
+    parts = config.terms
+    if not config.learns_from_labels:
         parts["contrastive"] = config.contrastive_weight
-    weight = sum(share * FLOPS_WEIGHTS[part][side] for part, share in parts.items())
+    weight = sum(share * _flops_weight(part, side) for part, share in parts.items())
     return weight * IDF_FLOPS_FACTOR if name == "idf_flops" else weight
 
 
@@ -167,9 +156,22 @@ def needs_idf(chosen: Mapping[Side, Penalty]) -> bool:
     return any(one.name == "idf_flops" for one in chosen.values())
 
 
+def _flops_weight(loss: LossName, side: Side) -> float:
+    weights = LOSSES[loss].flops
+    if weights is None:
+        known = [name for name, other in LOSSES.items() if other.flops or other.parts]
+        raise ConfigError(
+            expected=f"{side}_regulariser_weight, which is known beside {', '.join(known)} alone",
+            got=f"none, and the loss {loss}",
+            consequence="nothing was trained: losses differ in size, so one weight cannot suit them all",
+            remedy=f"set {side}_regulariser_weight, such as 0.01",
+        )
+    return weights[0 if side == "query" else 1]
+
+
 def _nothing_to_regularise(side: str, name: str) -> ConfigError:
     return ConfigError(
-        expected="a type of student whose vectors are over a vocabulary (splade, splade-doc, inference-free)",
+        expected=f"a type of student whose vectors are over a vocabulary ({', '.join(SPARSE_TYPES)})",
         got=f"a {side} regulariser ({name}) for another type",
         consequence="nothing was trained: it would have no effect",
         remedy="leave it out, or train a sparse type",

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-from sentence_transformers.sentence_transformer.evaluation import SentenceEvaluator
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
-from torch.utils.data import DataLoader, Dataset, SequentialSampler
-from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
+from torch.utils.data import Dataset
+from transformers import EarlyStoppingCallback, TrainerCallback
 
 from rankdistill.progress import Progress
-from rankdistill.teachers.teaching.clipping import ClippingCount
-from rankdistill.training import checkpoints
+from rankdistill.teachers.teaching import checkpoints
+from rankdistill.teachers.teaching.steady_trainer import Counts, SteadyTrainer
+from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.precision import resolve_precision
 from rankdistill.training.settings import RunSettings
 
@@ -42,40 +42,12 @@ class Rates:
     of_parameter: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What is measured every `eval_steps`.
-
-    Args:
-        evaluator: gives the measures by name.
-        best: the measure, higher is better, whose best checkpoint is kept; None keeps the last.
-        besides: name in the log -> another measure to tell.
-    """
-
-    evaluator: SentenceEvaluator
-    best: str | None
-    besides: Mapping[str, str] = field(default_factory=dict)
-
-
-class StudentTrainer(SentenceTransformerTrainer):
-    """Reads the rows in the order they were drawn in, and keeps no automatic model card, which would ask the hub."""
+class StudentTrainer(SteadyTrainer, SentenceTransformerTrainer):
+    """The trainer of a student, whose rate may go by a schedule of the run's own."""
 
     def __init__(self, *args: Any, rates: Rates, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.rates = rates
-        self.clipping = ClippingCount(self.args.max_grad_norm)
-        self.clipping.watch(self)
-
-    def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """The rows in order: shuffling was done when they were drawn."""
-        loader = DataLoader(
-            self.train_dataset,
-            batch_size=self.args.train_batch_size,
-            sampler=SequentialSampler(self.train_dataset),
-            collate_fn=self.data_collator,
-            pin_memory=self.args.dataloader_pin_memory,
-        )
-        return self.accelerator.prepare(loader)
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
         """The library's schedule of that name, or the run's own."""
@@ -83,9 +55,6 @@ class StudentTrainer(SentenceTransformerTrainer):
             self.lr_scheduler: LRScheduler = LambdaLR(optimizer or self.optimizer, self.rates.schedule)
             return self.lr_scheduler
         return super().create_scheduler(num_training_steps, optimizer)
-
-    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """None: the finished student gets a card of ours."""
 
 
 class LastStep(TrainerCallback):
@@ -128,6 +97,7 @@ def build(
     evaluation: Evaluation | None,
     progress: Progress | None,
     callbacks: Sequence[TrainerCallback] = (),
+    counts: Counts | None = None,
 ) -> StudentTrainer:
     """The trainer of a run whose checkpoints go to `folder`."""
     chosen = [*callbacks, LastStep(evaluate=evaluation is not None)]
@@ -135,7 +105,7 @@ def build(
         chosen.append(StepProgress(progress))
     if evaluation is not None and evaluation.best is not None and settings.patience is not None:
         chosen.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
-    trainer = StudentTrainer(
+    return StudentTrainer(
         model=student,
         args=_arguments(steps, rates, settings, folder, evaluation),
         train_dataset=rows,
@@ -144,22 +114,24 @@ def build(
         data_collator=collator,
         callbacks=chosen,
         rates=rates,
+        counts=counts,
     )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
 
 
 def run(trainer: StudentTrainer, checkpoint: Path | None) -> None:
-    """Train to the end, from `checkpoint` if there is one."""
-    if checkpoint is None:
-        trainer.train()
-        return
+    """Train to the end, from `checkpoint` if there is one.
+
+    Raises:
+        KeyboardInterrupt: SIGINT or SIGTERM came; a checkpoint was written at the end of the step.
+    """
     for callback in trainer.callback_handler.callbacks:
-        if isinstance(callback, EarlyStoppingCallback):
+        if checkpoint is not None and isinstance(callback, EarlyStoppingCallback):
             saved = checkpoints.callback_state(checkpoint, EarlyStoppingCallback.__name__)
             callback.early_stopping_patience_counter = saved["early_stopping_patience_counter"]
-    trainer.clipping.resume(checkpoint)
-    trainer.train(resume_from_checkpoint=str(checkpoint))
+            if callback.early_stopping_patience_counter >= callback.early_stopping_patience:
+                trainer.restore_stopped(checkpoint)
+                return
+    trainer.train_from(checkpoint)
 
 
 def curve(trainer: StudentTrainer) -> list[dict[str, float]]:

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from rankdistill.training.batch import Candidates, Scored
 from rankdistill.training.embedding import Features, in_length_groups, same_text, stack_columns
-from rankdistill.training.types.batch import Candidates, Scored
 from rankdistill.training.vector_scores import in_batch_targets, own_documents
 
 

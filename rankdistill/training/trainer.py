@@ -11,14 +11,16 @@ from transformers.trainer_callback import ExportableState
 
 from rankdistill.data.positives import Positives
 from rankdistill.progress import Progress
-from rankdistill.training import checkpoints, student_trainer
+from rankdistill.teachers.teaching import checkpoints
+from rankdistill.training import student_trainer
 from rankdistill.training.activity import ActivityLog
 from rankdistill.training.config import TrainConfig
+from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.labelling import LabellingCollator
 from rankdistill.training.objectives import Objective
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.sparsity import RegulariserWarmUp
-from rankdistill.training.student_trainer import Evaluation, Rates, StudentTrainer
+from rankdistill.training.student_trainer import Rates, StudentTrainer
 from rankdistill.training.types.base import StudentType
 
 
@@ -69,6 +71,7 @@ def build(
         evaluation,
         progress,
         callbacks=[SavedScale(objective), warm_up, ActivityLog(objective.activity), *kind.callbacks(student)],
+        counts=objective.activity,
     )
 
 

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
+from rankdistill.training.batch import Candidates, Scored
 from rankdistill.training.embedding import Features, embed, embed_sorted, same_text, stack_columns
-from rankdistill.training.types.batch import Candidates, Scored
 
 
 @dataclass(frozen=True)

@@ -256,7 +256,16 @@ def _nothing_left(report: ViewReport, negatives: int) -> DataError:
         expected=f"queries with a labelled positive and {negatives} negatives among their candidates",
         got=f"none; {reasons or 'no candidates'}",
         consequence="nothing was trained",
-        remedy="loosen the filters of likely false negatives, or ask for fewer negatives"
-        if report.dropped_likely_false_negatives
-        else "mine with the split's qrels, ask for fewer negatives, or set unlabelled to top",
+        remedy=_remedy(report),
     )
+
+
+def _remedy(report: ViewReport) -> str:
+    if report.dropped_likely_false_negatives:
+        return "loosen the filters of likely false negatives, or ask for fewer negatives"
+    if report.skipped_unlabelled_queries and not report.skipped_rows_with_few_negatives:
+        return (
+            "no query has a labelled positive, as in a query log; --unlabelled top (`unlabelled: top` in --config) "
+            "trains from one, with the teacher's top document for the positive; or mine with the split's qrels"
+        )
+    return "mine with the split's qrels, ask for fewer negatives, or set unlabelled to top (--unlabelled top)"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill.data import Dataset, load, sources
 from rankdistill.data import pydocs as docs
+from rankdistill.data.beir import QUERIES
 from rankdistill.data.trec import read_qrels
 from rankdistill.data.writer import write_qrels
 from rankdistill.display import Shown
@@ -139,6 +140,8 @@ def _finished(out: Path, made: bool) -> Dataset:
 
 
 def _noted(dataset: Dataset) -> Dataset:
+    if not dataset.query_texts:
+        note(f"documents alone: without {QUERIES} there is nothing to mine, train on scores of or evaluate")
     for split in dataset.splits:
         for line in dataset.notes(split):
             note(line)

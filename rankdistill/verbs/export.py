@@ -11,6 +11,7 @@ from rankdistill.data import Dataset
 from rankdistill.display import Shown
 from rankdistill.formats import exporting
 from rankdistill.formats.exporting import ExportReport
+from rankdistill.notes import note
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of
 from rankdistill.verbs.contract import verb
@@ -76,7 +77,8 @@ def export(
 
     Args:
         store: the scores.
-        out: file to write (its suffix counts), or folder for formats that are one; must not exist.
+        out: file to write (its suffix counts; without one the format's first), or folder for formats that are one; must
+            not exist.
         format: of the output; docs/formats.md lists them.
         data: the collection, for the texts; the store's own are used without it.
         teacher: its name, id, or the start of one, where the store has several.
@@ -112,4 +114,7 @@ def export(
         missing=missing,
         command=command,
     )
-    return Exported(target, format, report)
+    written = exporting.output(format, target)
+    if written != target:
+        note(f"{target} has no suffix, which chooses how a file is written: it became {written.name}")
+    return Exported(written, format, report)

@@ -14,7 +14,7 @@ from rankdistill.mining.tokenisers import script_note
 from rankdistill.mining.window import parse_windows
 from rankdistill.notes import note, tell
 from rankdistill.progress import ProgressLike, reporter_of
-from rankdistill.verbs.arguments import Data, Place, collection_of, fusion_of, listed, place_of
+from rankdistill.verbs.arguments import Data, Place, collection_of, fusion_of, listed, note_split, place_of
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
 
@@ -25,7 +25,7 @@ def mine(
     out: Place,
     sources: str | Source | Sequence[str | Source] = ("bm25",),
     *,
-    split: str = "train",
+    split: str | None = None,
     depth: int = 50,
     model: str | None = None,
     max_length: int | None = None,
@@ -47,7 +47,8 @@ def mine(
         out: folder for the candidates; one that holds exactly these is left as it is.
         sources: `bm25[:TOKENIZER]`, `dense:MODEL`, `sparse:MODEL`, `multi-vector:MODEL`, `lucene-bm25[:LANGUAGE]` or
             `index:INDEX`, with `NAME=` before it where two are of one kind; or `Source` objects.
-        split: whose queries and labels.
+        split: whose queries and labels; `unjudged` for queries that no split judges. Unless given `train`, or where
+            there is no split at all, all queries, unlabelled.
         depth: how deep each source is asked.
         model: of sources written without one, as `dense`.
         max_length: tokens that models read of a text; their own limit unless given.
@@ -78,14 +79,16 @@ def mine(
     for one in dict.fromkeys(getattr(source, "model", None) for source in found):
         note_longer(one, max_length)
     fused = fusion_of(fusion, weights)
-    dataset = collection_of(data, [split], lenient, ignore_identical_ids)
+    dataset = collection_of(data, [], lenient, ignore_identical_ids)
+    chosen = split or dataset.default_split
+    note_split(dataset, chosen)
     folder = place_of(out)
-    queries = candidates.sample_queries(dataset.queries(split), limit_queries)
+    queries = candidates.sample_queries(dataset.to_mine(chosen), limit_queries)
     with reporter_of(progress).stage("mine", "texts", len(found) * (len(dataset.doc_ids) + len(queries))) as stage:
         made = candidates.build(
             folder,
             dataset,
-            split,
+            chosen,
             found,
             depth,
             window=window,

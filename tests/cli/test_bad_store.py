@@ -171,7 +171,8 @@ def test_another_teacher_never_continues_the_shards_of_an_interrupted_one(
     assert len(shards(store)) == 1
     assert rankdistill(*scoring, "--max-length", 16)[0] == 0
     second = next(path.stem for path in store.glob("teachers/*.json") if path.stem != first)
-    assert f"{first}: 40 scores in 1 shards, " in rankdistill("status", store)[1]
+    name = Path(str(scoring[scoring.index("--teacher") + 1])).name
+    assert f"{name} ({first}): 40 scores in 1 shards, " in rankdistill("status", store)[1]
     assert rankdistill("check", store, "--teacher", second)[0] in (0, 1)
     status, text = rankdistill("check", store, "--teacher", first)
     assert status == 1

@@ -164,6 +164,67 @@ def test_scoring_into_a_store_of_ids_is_refused(
     assert before == {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
 
 
+@pytest.fixture
+def scored(rankdistill: Run, tiny_beir: Path, tiny_cross_encoder: str, tmp_path: Path) -> Path:
+    """A store of texts, as `score` makes it of every train query's BM25 candidates."""
+    store, candidates = tmp_path / "scored", tmp_path / "candidates"
+    assert rankdistill("mine", "--data", tiny_beir, "--depth", 20, "--out", candidates)[0] == 0
+    status, text = rankdistill(
+        "score", "--data", tiny_beir, "--teacher", tiny_cross_encoder, "--candidates", candidates, "--out", store,
+        "--backend", "torch",
+    )  # fmt: skip
+    assert status == 0, text
+    return store
+
+
+def test_a_run_goes_into_a_store_of_texts_without_the_data(
+    rankdistill: Run, scored: Path, run_file: Path, tiny_beir: Path, tmp_path: Path
+) -> None:
+    """Its ids are those of the store's texts: the same bytes as with --data, which has them too."""
+    words = ["import", "--format", "trec-run", "--input", run_file, "--teacher-name", "NAME"]
+    status, text = rankdistill(*words, "--out", scored)
+    assert status == 0, text
+    store = ScoreStore(scored)
+    assert len(store.teacher_ids) == 2
+    shards = [path.read_bytes() for path in store.layout.shards(store.teacher("NAME"))]
+    assert rankdistill(*words, "--data", tiny_beir, "--out", tmp_path / "other")[0] == 0
+    other = ScoreStore(tmp_path / "other")
+    assert shards == [path.read_bytes() for path in other.layout.shards(other.teacher("NAME"))]
+    assert "held already" in rankdistill(*words, "--out", scored)[1]
+
+
+def test_ids_that_the_store_has_no_text_of_are_named(rankdistill: Run, scored: Path, tmp_path: Path) -> None:
+    run = tmp_path / "foreign.run"
+    run.write_text("q00 Q0 d00 1 1.0 t\nq00 Q0 nowhere 2 0.5 t\nq99 Q0 d00 1 1.0 t\n")
+    before = {path: path.read_bytes() for path in scored.rglob("*") if path.is_file()}
+    words = ["import", "--format", "trec-run", "--input", run, "--teacher-name", "NAME", "--out", scored]
+    status, text = rankdistill(*words)
+    assert status == 1
+    assert "foreign.run:2: unknown document 'nowhere' of the store's texts; --data gives a collection's" in text
+    assert "foreign.run:3: unknown query 'q99' of the store's texts" in text
+    assert before == {path: path.read_bytes() for path in scored.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("form", "suffix"),
+    [("sentence-transformers", ".jsonl"), ("hofstatter", ".tsv"), ("rank-distillm", ".parquet"), ("lighton", "")],
+)
+def test_an_output_without_a_suffix_gets_the_first_one_of_the_format(
+    rankdistill: Run, labelled: Path, tiny_beir: Path, tmp_path: Path, form: str, suffix: str
+) -> None:
+    words = ["export", "--format", form, "--store", labelled, "--data", tiny_beir, "--out"]
+    status, text = rankdistill(*words, tmp_path / "out" / "FILE")
+    assert status == 0, text
+    written = tmp_path / "out" / f"FILE{suffix}"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [written.name]
+    assert f"{form}: {written}" in text
+    assert ("has no suffix" in text) == bool(suffix)
+    if suffix:
+        assert rankdistill(*words, tmp_path / f"named{suffix}")[0] == 0
+        assert written.read_bytes() == (tmp_path / f"named{suffix}").read_bytes()
+        assert rankdistill(*words, tmp_path / "out" / "FILE")[0] == 1, "what is there is kept"
+
+
 def spoil(name: str, path: Path) -> None:
     """Write the named bad input."""
     if name == "unknown document":

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rankdistill.indexing.multi_vector.backends import MULTI_VECTOR
+from rankdistill.indexing import registry
 from rankdistill.training.config import TrainConfig
 from tests.cli.guides import commands
 from tests.cli.test_train import store
@@ -48,10 +48,11 @@ def test_the_commands_run_one_after_the_other_and_then_the_program(
 def test_every_back_end_and_setting_that_the_guide_names_is_there() -> None:
     text = GUIDE.read_text(encoding="utf-8")
     table = text.split("| back end |")[1].split("\n\n")[0]
-    assert set(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)) == set(MULTI_VECTOR)
+    assert set(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)) == set(registry.BACKENDS["multi_vector"])
     assert {"token_dimension", "contrastive_scale", "max_document_length", "pair_width"} <= set(
         TrainConfig.model_fields
     ) & set(re.findall(r"`(\w+)[`:]", text))
-    for backend in MULTI_VECTOR.values():
+    for name in registry.BACKENDS["multi_vector"]:
+        backend = registry.named("multi_vector", name)
         for parameter in (*backend.build_parameters, *(backend.search_parameters or ())):
             assert f"`{parameter}`" in text or f"{parameter}=" in text

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from sentence_transformers import SparseEncoder
 
-from rankdistill.indexing.sparse.backends import SPARSE
+from rankdistill.indexing.registry import BACKENDS
 from rankdistill.recipe import loading
 from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.training.config import SPARSE_TYPES, RegulariserName, TrainConfig
@@ -69,7 +69,7 @@ def test_every_type_loss_regulariser_and_back_end_that_there_is_is_told() -> Non
     told = {heading: set(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)) for heading, table in tables().items()}
     assert told["type"] == set(SPARSE_TYPES)
     assert told["regulariser"] == set(get_args(RegulariserName)) - {"none"}
-    assert told["`--backend`"] == set(SPARSE)
+    assert told["`--backend`"] == set(BACKENDS["sparse"])
     for loss in told["loss"]:
         assert TrainConfig.model_validate({"type": "splade", "loss": loss}).loss
     settings = {"query_weights", "regulariser_warmup", "regulariser_schedule", "regulariser_threshold"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ def test_teach_makes_a_teacher_and_says_how_good_it_is(tiny_beir: Path, tiny_enc
     flags += ["--dev-candidates", tmp_path / "dev"]
     shown = _run("teach", *flags)
     assert "dev nDCG@10" in shown
+    assert "nDCG@10 of the candidates of 6 queries of dev: teacher 0." in shown
+    assert ", bm25 0." in shown
+    assert ", the base as an encoder 0." in shown
+    found = json.loads((out / "training_log.json").read_text())["dev_beside"]
+    better = max(found["sources"]["bm25"], found["base"]["value"]) > found["teacher"]
+    assert ("the taught teacher ranks these candidates worse than" in shown) == better
     assert (out / "manifest.json").is_file()
     assert "is up to date" in _run("teach", *flags).replace("\n", " ").replace("  ", " ")
 

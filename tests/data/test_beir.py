@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -299,3 +300,43 @@ def test_a_text_of_null_is_empty(folder: Path) -> None:
     assert dict(load(folder).contents) == {"d1": "T", "d2": "t"}
     write(folder, "corpus.jsonl", {"_id": "d1", "title": None, "text": None}, {"_id": "d2", "text": "t"})
     assert "empty text (and no title) in document 'd1'" in strict_error(folder)
+
+
+def test_documents_alone_and_queries_without_judgements_are_data_sets(folder: Path) -> None:
+    judged = load(folder)
+    assert (judged.default_split, dict(judged.unjudged)) == ("train", {"q2": "unjudged"})
+    shutil.rmtree(folder / "qrels")
+    of_log = load(folder)
+    assert (of_log.splits, of_log.default_split, list(of_log.unjudged)) == ([], "unjudged", ["q1", "q2"])
+    assert of_log.fingerprint == judged.fingerprint
+    (folder / "queries.jsonl").unlink()
+    alone = load(folder)
+    assert (alone.splits, dict(alone.query_texts), len(alone.doc_ids)) == ([], {}, 3)
+    assert alone.fingerprint != judged.fingerprint
+    with pytest.raises(DataError, match=r"no queries\.jsonl"):
+        alone.to_mine("unjudged")
+
+
+def test_unjudged_queries_are_mined_but_no_split_with_judgements(folder: Path) -> None:
+    dataset = load(folder)
+    assert dataset.to_mine("unjudged") == {"q2": "unjudged"}
+    assert dataset.to_mine("test") == dataset.queries("test")
+    for ask in (dataset.queries, dataset.qrels, dataset.qrels_hash, dataset.dangling):
+        with pytest.raises(DataError, match="1 queries that no split judges"):
+            ask("unjudged")
+    with pytest.raises(DataError, match="'unjudged' names the 1 queries"):
+        dataset.to_mine("train")
+
+
+def test_no_split_may_be_called_unjudged(folder: Path) -> None:
+    write(folder, "qrels/unjudged.tsv", HEADER.strip(), "q2\td1\t1")
+    assert "rename the file" in strict_error(folder)
+
+
+def test_queries_of_a_split_that_cannot_be_read_are_not_taken_for_unjudged(folder: Path) -> None:
+    """Read leniently, its queries would else be mined and trained on, test queries or not."""
+    write(folder, "qrels/test.tsv", "q1 0 d1 1")
+    dataset = load(folder, "lenient")
+    assert (dataset.splits, dataset.default_split, dict(dataset.unjudged)) == ([], "train", {})
+    with pytest.raises(DataError, match="which test judges is not known"):
+        dataset.to_mine("unjudged")

@@ -22,6 +22,10 @@ def calibrate(name: str, queries: dict[str, list[float]]) -> dict[str, list[floa
     return {query: out.filter(pl.col("query_id") == query)["out"].to_list() for query in queries}
 
 
+def test_every_calibration_is_held_against_numpy() -> None:
+    assert PER_QUERY.keys() | {"percentile", "affine", "affine-store"} == CALIBRATIONS.keys()
+
+
 @pytest.mark.parametrize("name", PER_QUERY)
 def test_the_formula(name: str) -> None:
     generator = np.random.default_rng(1)

@@ -126,4 +126,4 @@ def test_the_tables_have_a_row_a_system_and_a_row_a_teacher(store: ScoreStore) -
     assert {len(row) for row in rows} == {len(header)}
     assert quality.fit is not None
     _, weights = weight_rows(quality.fit, {"good-0": "good", "noise-0": "noise"})
-    assert [row[0] for row in weights] == ["good", "noise"]
+    assert [row[0] for row in weights] == ["good (good-0)", "noise (noise-0)"]

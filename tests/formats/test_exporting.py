@@ -12,7 +12,8 @@ import pytest
 from rankdistill import files, manifest
 from rankdistill.data import Dataset, load
 from rankdistill.errors import ConfigError, DataError, OutputError, StaleOutputError, StoreError
-from rankdistill.formats.exporting import Choice, export
+from rankdistill.formats.content import Choice
+from rankdistill.formats.exporting import export
 from rankdistill.stores.reader import ScoreStore
 from tests.formats.conftest import Import, Table, positives_of
 

@@ -129,9 +129,23 @@ def test_ids_and_texts_do_not_mix(run_import: Run, run_file: Path, dataset: Data
     before = contents(tmp_path / "ids"), contents(tmp_path / "texts")
     with pytest.raises(StoreError, match="keyed by ids"):
         run_import("run-tsv", run_file, store="ids", name="B", dataset=dataset)
-    with pytest.raises(StoreError, match="keyed by texts"):
-        run_import("run-tsv", run_file, store="texts", name="B")
     assert (contents(tmp_path / "ids"), contents(tmp_path / "texts")) == before
+    run_import("run-tsv", run_file, store="texts", name="B")
+    store = ScoreStore(tmp_path / "texts")
+    assert "keyed_by" not in store.fingerprint(store.teacher("B")), "ids stand for the store's own texts"
+
+
+def test_ids_that_a_store_of_texts_lacks_are_refused(
+    run_import: Run, run_file: Path, dataset: Dataset, tmp_path: Path
+) -> None:
+    run_import("run-tsv", run_file, store="texts", name="A", dataset=dataset)
+    before, other = contents(tmp_path / "texts"), tmp_path / "other.tsv"
+    first, *_ = run_file.read_text().splitlines()
+    query_id, _, *rest = first.split()
+    other.write_text("\t".join([query_id, "nowhere", *rest]) + "\n")
+    with pytest.raises(DataError, match="unknown document 'nowhere' of the store's texts"):
+        run_import("run-tsv", other, store="texts", name="B")
+    assert contents(tmp_path / "texts") == before
 
 
 @pytest.mark.parametrize("stop_at", [1, 2, 5])

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rankdistill.data import Dataset
-from rankdistill.formats.exporting import Choice, export
+from rankdistill.formats.content import Choice
+from rankdistill.formats.exporting import export
 from rankdistill.formats.importing import Request, import_candidates
 from rankdistill.formats.registry import FORMATS
 from rankdistill.mining import candidates as mined

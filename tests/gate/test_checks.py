@@ -14,6 +14,7 @@ from rankdistill.gate.registry import CHECKS
 from rankdistill.gate.run import examine
 from rankdistill.gate.subject import of_store
 from rankdistill.gate.verdict import Report, Status, Verdict
+from rankdistill.names import compares_margins
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.training.config import LossName
 from tests.gate.conftest import check, made_candidates, made_scores, of_check, write_store
@@ -407,7 +408,8 @@ def test_margins_of_ranks_have_no_unit(bench: Bench) -> None:
     ranks = bench.good.with_columns(score=pl.col("score").rank("ordinal").over("query_id").cast(pl.Float32) - 12)
     store = write_store(bench.folder / "ranks", bench.candidates, {"permutations": ("rank", ranks)})
     found = {loss: of_check(examine(of_store(store), loss=loss), "unit") for loss in (None, *get_args(LOSS_NAMES))}
-    assert {loss: verdict.status for loss, verdict in found.items()} == {
+    expected = {loss: Status.FAIL if compares_margins(loss) else Status.PASS for loss in get_args(LOSS_NAMES)}
+    assert {loss: verdict.status for loss, verdict in found.items()} == expected | {
         None: Status.WARN,
         "margin_mse": Status.FAIL,
         "margin_mse_all": Status.FAIL,

@@ -2,34 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from rankdistill.errors import ConfigError
 from rankdistill.indexing import registry
-from rankdistill.indexing.base import Vectors
 from rankdistill.indexing.distinct import DistinctIndex
-from rankdistill.indexing.exact import ExactIndex
 from rankdistill.indexing.faiss import FaissIndex
+from tests.indexing.multi_vector.conftest import DIMENSION
+from tests.indexing.multi_vector.conftest import drawn as token_vectors
+from tests.indexing.sparse.conftest import TERMS, sparse
 
-FACTORY_OF = {"exact": "exact", "faiss": "Flat"}
-"""Dense back end -> a factory string with which it must find exactly what the oracle finds."""
+FACTORY_OF = {"faiss": "Flat"}
+"""Back end -> a factory string with which it must find exactly what the oracle finds; others take their own name."""
+
+SIMILARITY = {"dense": "cosine", "sparse": "dot", "multi_vector": "maxsim"}
 
 
-@pytest.mark.parametrize("backend", FACTORY_OF)
-def test_a_back_end_agrees_with_the_oracle_before_and_after_saving(
-    vectors: Vectors, queries: Vectors, ids: list[str], tmp_path: Path, backend: str
-) -> None:
-    settings = registry.IndexSettings(32, "cosine", FACTORY_OF[backend])
-    index = registry.create(settings)
-    index.add(ids, vectors)
+def exact_ones() -> list[tuple[str, str]]:
+    """Kind and factory of every back end that scores all documents in float32."""
+    found = []
+    for kind in SIMILARITY:
+        for name in registry.BACKENDS[kind]:
+            if name in FACTORY_OF or (registry.named(kind, name).distinct is None and name != "lucene"):
+                found.append((kind, FACTORY_OF.get(name, name)))
+    return found
+
+
+def drawn(kind: str, rows: int, seed: int) -> Any:
+    generator = np.random.default_rng(seed)
+    if kind == "dense":
+        return generator.normal(size=(rows, 32)).astype(np.float32)
+    if kind == "sparse":
+        return sparse(rows, 0.1, seed)
+    return token_vectors(generator, generator.integers(0, 9, size=rows).tolist())
+
+
+@pytest.mark.parametrize(("kind", "factory"), exact_ones())
+def test_a_back_end_agrees_with_the_oracle_before_and_after_saving(kind: str, factory: str, tmp_path: Path) -> None:
+    ids, documents, queries = [f"d{number}" for number in range(300)], drawn(kind, 300, 0), drawn(kind, 20, 1)
+    dimension = {"dense": 32, "sparse": TERMS, "multi_vector": DIMENSION}[kind]
+    settings = registry.IndexSettings(dimension, SIMILARITY[kind], factory, kind=kind)
+    index, oracle = registry.create(settings), registry.create(replace(settings, factory="exact"))
+    for one in (index, oracle):
+        one.add(ids, documents)
     index.save(tmp_path)
-    oracle = ExactIndex(32, "cosine")
-    oracle.add(ids, vectors)
-    expected = oracle.search(queries, 10)[0]
-    assert (index.search(queries, 10)[0] == expected).all()
-    assert (registry.load(tmp_path, settings).search(queries, 10)[0] == expected).all()
+    expected, scores = oracle.search(queries, 10)
+    for one in (index, registry.load(tmp_path, settings)):
+        found, theirs = one.search(queries, 10)
+        assert (found == expected).all()
+        np.testing.assert_allclose(theirs, scores, rtol=1e-5)
 
 
 @pytest.mark.parametrize("factory", ["Flat", "HNSW8", "IVF4,Flat"])
@@ -68,10 +94,9 @@ def test_a_value_with_which_nothing_would_be_found_is_refused_before_anything_is
 
 @pytest.mark.parametrize("kind", registry.BACKENDS)
 def test_defaults_lie_within_the_bounds(kind: str) -> None:
-    for name, backend in registry.BACKENDS[kind].items():
-        registry.require_known(
-            registry.IndexSettings(8, "dot", name, build_parameters=backend.build_defaults, kind=kind)
-        )
+    for name in registry.BACKENDS[kind]:
+        defaults = registry.named(kind, name).build_defaults
+        registry.require_known(registry.IndexSettings(8, "dot", name, build_parameters=defaults, kind=kind))
 
 
 @pytest.mark.parametrize("factory", ["exact", "lucene", "seismic", "bm25", "HNSW32", "IVF256,PQ48np", "L2norm,PQ96"])

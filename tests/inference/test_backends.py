@@ -12,9 +12,8 @@ from rankdistill.errors import ConfigError, MissingDependencyError
 from rankdistill.inference import PairScorer, TextEncoder
 from rankdistill.inference.backends import BACKENDS, choose, is_exact, registry
 from rankdistill.inference.export_cache import cache_folder
+from tests.inference.back_ends import FAST
 from tests.inference.test_pair_scorer import PAIRS
-
-FAST = ["torch-bf16", "onnx-int8", "openvino-bf16", "openvino-int8"]
 
 
 def test_auto_is_exact_and_takes_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +42,7 @@ def test_fast_back_ends_are_near_and_say_what_they_are(backend: str, tiny_cross_
     assert np.corrcoef(scorer.score(PAIRS), expected)[0, 1] > (0.5 if backend == "openvino-int8" else 0.98)
     assert np.abs(scorer.score(PAIRS) - expected).max() > 0
     assert scorer.fingerprint["dtype"] == BACKENDS[backend].precision
-    assert ("calibration" in scorer.fingerprint) == (backend == "openvino-int8")
+    assert ("calibration" in scorer.fingerprint) == BACKENDS[backend].calibrated
 
 
 @pytest.mark.parametrize("backend", ["onnx-int8", "openvino-int8"])

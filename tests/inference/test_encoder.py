@@ -9,9 +9,9 @@ import pytest
 
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference import TextEncoder
+from tests.inference.back_ends import EXACT
 
 TEXTS = ["the river is deep", "glass " * 100, "", "planet 7", "the river is deep", "iron stone " * 12, "a 1 b 2"]
-BACKENDS = ["torch", "openvino", "onnx"]
 
 
 def _save(modules: list, folder: Path, **options) -> str:
@@ -27,7 +27,7 @@ def _reference(model: str, texts: list[str] = TEXTS, **options) -> np.ndarray:
     return SentenceTransformer(model, device="cpu").encode(texts, **options)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", EXACT)
 def test_every_back_end_gives_the_original_numbers(backend: str, tiny_encoder: str) -> None:
     done: list[int] = []
     encoder = TextEncoder(tiny_encoder, backend=backend, device="cpu")

@@ -15,6 +15,7 @@ import torch
 from rankdistill import PairScorer, TextEncoder
 from rankdistill.errors import BackendError
 from rankdistill.inference.backends import is_exact
+from tests.inference.back_ends import EXACT, FAST
 from tests.inference.conftest import FAMILIES, POSITIONS
 
 ROOM = POSITIONS - 2
@@ -26,11 +27,10 @@ TEXTS = [SHORT[0], *LONG, *SHORT[1:]]
 CUT = [" ".join(text.split()[:ROOM]) for text in TEXTS]
 PAIRS = [(query, text) for query in ("what is lift", "violin " * 50) for text in TEXTS]
 
-EXACT, ROUGH = ("torch", "onnx", "openvino"), ("torch-bf16", "onnx-int8", "openvino-bf16", "openvino-int8")
 CASES = [
     *((family, backend) for family in FAMILIES for backend in EXACT),
-    *(("XLMRoberta", backend) for backend in ROUGH),
-    *(pytest.param(family, backend, marks=pytest.mark.slow) for family in ("Bert", "MPNet") for backend in ROUGH),
+    *(("XLMRoberta", backend) for backend in FAST),
+    *(pytest.param(family, backend, marks=pytest.mark.slow) for family in ("Bert", "MPNet") for backend in FAST),
 ]
 
 
@@ -86,7 +86,7 @@ def test_scores_of_pairs_are_those_of_plain_sentence_transformers(
     assert len({round(float(score), 5) for score in expected}) > len(PAIRS) // 2
 
 
-@pytest.mark.parametrize("backend", [*EXACT, *ROUGH[:3]])
+@pytest.mark.parametrize("backend", [*EXACT, *FAST[:3]])
 def test_a_back_end_that_gets_too_many_tokens_all_the_same_gives_nothing(
     backend: str, threads: int, ending: Callable[..., str]
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from rankdistill.errors import ModelReferenceError
 from rankdistill.inference import PairScorer
+from tests.inference.back_ends import EXACT
 
 QUERIES = ["what is the old river 3", "bread", "", "iron " * 70]
 DOCUMENTS = ["the river is deep", "glass " * 90, "planet 7", ""]
@@ -22,7 +23,7 @@ def _logits(model: str, pairs: list[tuple[str, str]]) -> np.ndarray:
     return CrossEncoder(model, device="cpu").predict(pairs, activation_fn=torch.nn.Identity())
 
 
-@pytest.mark.parametrize("backend", ["torch", "openvino", "onnx"])
+@pytest.mark.parametrize("backend", EXACT)
 def test_every_back_end_gives_the_original_logits(backend: str, tiny_cross_encoder: str) -> None:
     scorer = PairScorer(tiny_cross_encoder, backend=backend, device="cpu")
     assert scorer.backend == backend

@@ -24,6 +24,23 @@ def test_every_shipped_recipe_is_valid(path: Path) -> None:
     assert all(recipe.train_config(student) for student in students(recipe))
 
 
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_shipped_recipe_is_found_by_its_name_where_no_file_has_it(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert loading.load(path.stem) == loading.load(path)
+    with pytest.raises(ConfigError, match="No such file"):
+        loading.load(f"{path.stem}.yaml")
+    (tmp_path / path.stem).write_text("name: mine\n")
+    assert loading.load(path.stem).name == "mine"
+
+
+def test_a_name_that_is_not_shipped_lists_those_that_are() -> None:
+    with pytest.raises(ConfigError, match="leaf, leaf_scifact, msmarco_mini, quickstart"):
+        loading.load("quikstart")
+
+
 def students(recipe: Recipe | LeafRecipe) -> list[str]:
     return list(recipe.students if isinstance(recipe, LeafRecipe) else recipe.variants)
 

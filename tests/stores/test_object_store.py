@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rankdistill import files, locations
-from rankdistill.errors import DataError, LockedError, RemoteError, StoreError
+from rankdistill.errors import DataError, LockedError, RemoteError, StaleOutputError, StoreError
 from rankdistill.locations import location
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.stores.shares import Share
@@ -49,7 +49,7 @@ def store(bucket: str) -> Path:
 def write(candidates: Path) -> Callable[..., ScoreWriter]:
     """Makes a writer into a store with shards of 64 pairs."""
 
-    def make(root: Path, teacher: HashTeacher, lock_wait: float = 0.0) -> ScoreWriter:
+    def make(root: Path, teacher: HashTeacher, lock_wait: float = 0.0, name: str | None = None) -> ScoreWriter:
         return ScoreWriter(
             root,
             queries=QUERIES,
@@ -59,6 +59,7 @@ def write(candidates: Path) -> Callable[..., ScoreWriter]:
             dataset_fingerprint="f" * 64,
             unit_size=64,
             lock_wait=lock_wait,
+            name=name,
         )
 
     return make
@@ -84,13 +85,24 @@ def test_a_store_has_the_same_bytes_in_a_folder_and_in_a_bucket(write: Write, st
     assert locations.all_files(store) == [store / name for name in sorted(contents(store))]
 
 
+def test_names_are_kept_changed_and_refused_as_in_a_folder(write: Write, store: Path) -> None:
+    write(store, HashTeacher("one"), name="mine").run()
+    with pytest.raises(StaleOutputError, match="'mine', the name of one-0"):
+        write(store, HashTeacher("two"), name="mine").run()
+    write(store, HashTeacher("two")).run()
+    assert write(store, HashTeacher("one"), name="ours").run().renamed == "mine"
+    found = ScoreStore(str(store))
+    assert found.names == {"one-0": "ours", "two-0": "two"}
+    assert (found.teacher("our"), found.count("our")) == ("one-0", 300)
+
+
 def test_an_interrupted_run_goes_on(write: Write, store: Path, tmp_path: Path) -> None:
     write(tmp_path / "whole", HashTeacher()).run()
     with pytest.raises(KeyboardInterrupt):
         write(store, HashTeacher(fail_after=128)).run()
     lines = list(describe(store))
     assert "interrupted" in lines[0]
-    assert lines[-1] == "  hash-0: 128 scores in 2 shards, 172 pairs to score"
+    assert lines[-1] == "  hash (hash-0): 128 scores in 2 shards, 172 pairs to score"
     with pytest.raises(DataError, match="no manifest"):
         ScoreStore(store)
     resumed = HashTeacher()

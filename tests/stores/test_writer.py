@@ -105,7 +105,7 @@ def test_each_teacher_has_its_own_scores(writer: MakeWriter, tmp_path: Path) -> 
     store = ScoreStore(tmp_path / "store")
     assert store.teacher_ids == ["one-0", "two-0"]
     assert store.fingerprint("two-0") == {"name": "two", "score_kind": "logit"}
-    with pytest.raises(StoreError, match="one-0, two-0"):
+    with pytest.raises(StoreError, match=r"one \(one-0\), two \(two-0\)"):
         store.scores()
     assert store.scores("one-0").equals(store.scores("two-0"))
 

@@ -137,7 +137,7 @@ def test_scores_of_another_store(named: str, rows: Rows, texts: Texts, tiny_beir
 def test_a_store_without_the_one_teacher_meant_is_refused(
     named: str | None, rows: Rows, tiny_beir: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(StoreError, match="cross-encoder-1, table-2"):
+    with pytest.raises(StoreError, match=r"name of cross-encoder-1 \(cross-encoder-1\), name of table-2 \(table-2\)"):
         load(write_store(tmp_path, rows), tiny_beir, teacher=named)
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +100,62 @@ def test_a_resumed_run_gives_the_same_weights_and_log(
     teach(dataset, "train", candidates["train"], tiny_encoder, parts, CONFIG, progress=resumed.append)
     assert resumed[0] == 4 * CONFIG.batch_size, "it goes on from the checkpoint of step 4"
     assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert (parts / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
+
+
+@pytest.mark.parametrize("step", [2, 4, 8])
+def test_a_run_told_to_stop_is_finished_to_the_same_bytes(
+    step: int, tiny_beir: Path, tiny_encoder: str, candidates: dict[str, Path], tmp_path: Path
+) -> None:
+    """A checkpoint and a point of the loss curve every third step; the signal comes between, and at the end."""
+    config = replace(CONFIG, evaluations=3)
+    dataset, dev = data.load(tiny_beir), Dev("dev", candidates["dev"])
+
+    def taught(name: str, progress: Callable[[int], None] | None = None) -> Path:
+        teach(dataset, "train", candidates["train"], tiny_encoder, tmp_path / name, config, dev=dev, progress=progress)
+        return tmp_path / name
+
+    def terminate(queries: int) -> None:
+        done.append(queries)
+        if sum(done) == step * config.batch_size:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    done: list[int] = []
+    whole = taught("whole")
+    assert [point["step"] for point in json.loads((whole / LOG_FILE).read_text())["loss"]] == [3, 6]
+    with pytest.raises(KeyboardInterrupt):
+        taught("broken", terminate)
+    resumed: list[int] = []
+    again = taught("broken", resumed.append)
+    assert resumed[0] == step * config.batch_size
+    for path in whole.rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (again / path.relative_to(whole)).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("cut", ["", '{"global_step": '])
+def test_a_half_written_checkpoint_is_passed_over(
+    cut: str, tiny_beir: Path, tiny_encoder: str, candidates: dict[str, Path], tmp_path: Path
+) -> None:
+    class StopError(Exception):
+        pass
+
+    def stop(queries: int) -> None:
+        done.append(queries)
+        if sum(done) == 5 * CONFIG.batch_size:
+            raise StopError
+
+    done: list[int] = []
+    given = (data.load(tiny_beir), "train", candidates["train"], tiny_encoder)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    teach(*given, whole, CONFIG)
+    with pytest.raises(StopError):
+        teach(*given, parts, CONFIG, progress=stop)
+    (folder,) = (parts / CHECKPOINTS).iterdir()
+    (folder / "checkpoint-5").mkdir()
+    if cut:
+        (folder / "checkpoint-5" / "trainer_state.json").write_text(cut)
+    teach(*given, parts, CONFIG)
     assert (parts / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
 
 

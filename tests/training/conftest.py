@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from rankdistill.data import Dataset, load
+from rankdistill.teachers.names import Called, choose
 
 CANDIDATES_A_QUERY = 8
 
@@ -24,6 +25,9 @@ class MemoryStore:
     queries: Mapping[str, str]
     documents: Mapping[str, str]
     teacher_ids: tuple[str, ...] = ("teacher",)
+
+    def teacher(self, name: str | None = None) -> str:
+        return choose([Called(one) for one in self.teacher_ids], name)
 
     def scores(self, teacher_id: str | None = None) -> pl.DataFrame:
         return self.score_frame

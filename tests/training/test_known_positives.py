@@ -17,14 +17,13 @@ from rankdistill import manifest
 from rankdistill.data import Dataset, load
 from rankdistill.data.positives import gather
 from rankdistill.losses import contrastive
+from rankdistill.names import LOSSES, STUDENTS
 from rankdistill.training import columns, known_positives, objectives, rows, types, views
+from rankdistill.training.batch import Start
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.labelling import LabellingCollator
-from rankdistill.training.objectives import OBJECTIVES
 from rankdistill.training.run import train
 from rankdistill.training.sparsity import Sparsity
-from rankdistill.training.types import TYPES
-from rankdistill.training.types.batch import Start
 from rankdistill.training.vector_scores import in_batch_targets
 from tests.training.conftest import MemoryStore
 from tests.training.test_run import SMALL, log, stop_at
@@ -58,7 +57,7 @@ LABELLED = {
 
 
 def test_every_type_has_a_start() -> None:
-    assert STARTS.keys() == TYPES.keys()
+    assert STARTS.keys() == STUDENTS.keys()
 
 
 def expected_loss(scores: np.ndarray, scale: float, in_batch: bool) -> float:
@@ -74,8 +73,8 @@ def expected_loss(scores: np.ndarray, scale: float, in_batch: bool) -> float:
     return float(np.mean(terms))
 
 
-@pytest.mark.parametrize("loss", OBJECTIVES)
-@pytest.mark.parametrize("type_", TYPES)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("type_", STUDENTS)
 def test_no_labelled_positive_is_in_a_denominator(
     type_: Any, loss: Any, tiny_data: Dataset, request: pytest.FixtureRequest
 ) -> None:

@@ -15,13 +15,14 @@ from sentence_transformers.sentence_transformer.losses import (
 )
 from torch import Tensor
 
+from rankdistill import names
 from rankdistill.errors import ConfigError
 from rankdistill.losses import LOSSES, margin_mse, splade_v3
 from rankdistill.students import dense
 from rankdistill.training import objectives, rows, views
 from rankdistill.training.config import LossName, TrainConfig
 from rankdistill.training.embedding import embed, embed_sorted, stack_columns
-from rankdistill.training.objectives import OBJECTIVES, Objective
+from rankdistill.training.objectives import Objective
 from rankdistill.training.scale import margin_unit
 from rankdistill.training.sparsity import Sparsity
 from rankdistill.training.types.dense import TYPE
@@ -56,11 +57,25 @@ def build(student: SentenceTransformer, drawn: rows.TrainingRows, **settings: An
     return objectives.build(TYPE, student, TrainConfig(**settings), drawn, Sparsity({}, {}))
 
 
-def test_every_loss_is_an_objective_and_a_setting() -> None:
-    assert OBJECTIVES.keys() == LOSSES.keys() == set(get_args(get_args(LossName)[0]))
+def test_every_loss_is_a_setting() -> None:
+    assert names.LOSSES.keys() == LOSSES.keys() == set(get_args(get_args(LossName)[0]))
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_loss_gets_the_settings_that_its_parameters_are_called_as() -> None:
+    given = {"student_temperature": 3.0, "teacher_temperature": 2.0, "kl_weight": 0.5, "margin_weight": 0.25}
+
+    def taken(loss: str) -> dict[str, Any]:
+        found = objectives.distillation_of(TrainConfig(loss=loss, **given))
+        return {} if found is None else found.keywords
+
+    assert taken("splade_v3") == given
+    assert taken("kl_div") == {name: given[name] for name in ("student_temperature", "teacher_temperature")}
+    assert taken("margin_mse") == {"pairs": "positive"}
+    assert taken("margin_mse_all") == {"pairs": "all"}
+    assert objectives.distillation_of(TrainConfig(loss="contrastive")) is None
+
+
+@pytest.mark.parametrize("name", LOSSES)
 def test_every_objective_gives_a_finite_loss_with_gradients_for_the_student(
     name: str, student: SentenceTransformer, drawn: rows.TrainingRows
 ) -> None:

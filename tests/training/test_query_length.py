@@ -10,10 +10,10 @@ from sentence_transformers import SentenceTransformer
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.training import query_length, types
+from rankdistill.training.batch import Start
 from rankdistill.training.columns import text_collator
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train
-from rankdistill.training.types.batch import Start
 from tests.training.conftest import MemoryStore
 from tests.training.test_run import SMALL
 

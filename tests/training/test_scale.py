@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file
 
 from rankdistill.data import Dataset
+from rankdistill.names import LOSSES, compares_margins
 from rankdistill.training.config import TrainConfig
-from rankdistill.training.objectives import OBJECTIVES
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.run import train
 from rankdistill.training.scale import UNIT_ROWS, margin_unit
@@ -89,5 +89,8 @@ def test_a_scale_that_is_a_number_is_one_in_the_teachers_unit(
 
 
 def test_only_what_is_counted_in_the_unit_is_another_student() -> None:
-    marked = {name for name in OBJECTIVES if "margin_unit" in TrainConfig(loss=name).decisive()}
-    assert marked == {"margin_mse", "margin_mse_all", "splade_v3"}
+    marked = {name for name in LOSSES if "margin_unit" in TrainConfig(loss=name).decisive()}
+    assert (
+        marked == {name for name in LOSSES if compares_margins(name)} >= {"margin_mse", "margin_mse_all", "splade_v3"}
+    )
+    assert not marked & {"kl_div", "contrastive"}

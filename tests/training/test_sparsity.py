@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,12 +12,12 @@ import torch
 
 from rankdistill.errors import ConfigError
 from rankdistill.losses import flops, idf_flops, l1
+from rankdistill.names import LOSSES
 from rankdistill.training import sparsity
 from rankdistill.training.activity import Activity, ActivityLog
+from rankdistill.training.batch import Penalty, Scored
 from rankdistill.training.config import TrainConfig
-from rankdistill.training.objectives import OBJECTIVES
 from rankdistill.training.sparsity import RegulariserWarmUp, Sparsity
-from rankdistill.training.types.batch import Penalty, Scored
 
 DEFAULTS = {"query": "l1", "document": "flops"}
 
@@ -85,8 +86,26 @@ def test_a_weight_that_is_not_named_is_that_of_the_loss(settings: Any, query: fl
     assert sparsity.unnamed_weights(named, sparsity.penalties(named, DEFAULTS)).keys() == {"document"}
 
 
-def test_every_loss_has_a_weight() -> None:
-    assert sparsity.FLOPS_WEIGHTS.keys() | {"splade_v3"} == OBJECTIVES.keys()
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_has_a_weight_or_asks_for_one(loss: str) -> None:
+    known = all(LOSSES[part].flops for part in LOSSES[loss].parts or (loss,))
+    config = TrainConfig(loss=loss)
+    if known:
+        assert all(one.weight > 0 for one in sparsity.penalties(config, DEFAULTS).values())
+        return
+    with pytest.raises(ConfigError, match="query_regulariser_weight"):
+        sparsity.penalties(config, DEFAULTS)
+
+
+def test_a_loss_without_a_known_weight_takes_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sparsity, "LOSSES", {**LOSSES, "kl_div": replace(LOSSES["kl_div"], flops=None)})
+    with pytest.raises(ConfigError, match="query_regulariser_weight, which is known beside margin_mse") as caught:
+        sparsity.penalties(TrainConfig(loss="kl_div"), DEFAULTS)
+    assert caught.value.remedy == "set query_regulariser_weight, such as 0.01"
+    named = TrainConfig(loss="kl_div", query_regulariser_weight=0.5, document_regulariser_weight=0.25)
+    assert {side: one.weight for side, one in sparsity.penalties(named, DEFAULTS).items()} == {
+        "query": 0.5, "document": 0.25,
+    }  # fmt: skip
 
 
 def test_penalties_are_the_regularisers_times_weight_and_share() -> None:

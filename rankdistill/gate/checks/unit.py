@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from rankdistill.gate.block import Block
 from rankdistill.gate.check import About
 from rankdistill.gate.verdict import Status, Verdict
+from rankdistill.names import compares_margins
 from rankdistill.stores.kinds import RANK
-
-MARGIN_LOSSES = ("margin_mse", "margin_mse_all", "splade_v3")
-"""Losses that regress differences of scores."""
 
 MEANING = (
     "Margin-MSE would teach that any two neighbours are equally far apart, and that the distance between the first and "
@@ -31,6 +29,6 @@ class Unit:
     def verdict(self) -> Verdict:
         """Ranks fail a loss on margins; where no loss is named they warn of it."""
         finding = f"scores in {self.kind}" + (f", for the loss {self.loss}" if self.loss else "")
-        if self.kind != RANK or (self.loss is not None and self.loss not in MARGIN_LOSSES):
+        if self.kind != RANK or (self.loss is not None and not compares_margins(self.loss)):
             return Verdict("unit", Status.PASS, finding)
         return Verdict("unit", Status.FAIL if self.loss else Status.WARN, finding, MEANING, REMEDY)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Ids, Scores
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.multi_vector.base import (
@@ -87,3 +88,14 @@ class ExactMaxSimIndex:
             scores[:, first:last] = max_sim(queries, block, self.similarity == "meanmaxsim")
             first = last
         return scores
+
+
+def _create(settings: IndexSettings, threads: int) -> ExactMaxSimIndex:
+    return ExactMaxSimIndex(settings.dimension, settings.similarity)
+
+
+def _load(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> ExactMaxSimIndex:
+    return ExactMaxSimIndex.load(folder, settings.similarity, mmap)
+
+
+BACKEND = Backend(_create, _load)

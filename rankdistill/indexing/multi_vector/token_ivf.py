@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill import files
+from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Ids, Scores
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.faiss import import_faiss
@@ -18,6 +19,7 @@ from rankdistill.indexing.multi_vector.base import (
     check_new,
     check_queries,
     check_similarity,
+    distinct_rows,
     read_vectors,
     write_vectors,
 )
@@ -161,3 +163,23 @@ class TokenIvfIndex:
         finally:
             self._faiss.omp_set_num_threads(before)
         return index
+
+
+def _create(settings: IndexSettings, threads: int) -> TokenIvfIndex:
+    return TokenIvfIndex(
+        settings.dimension, settings.similarity, settings.search_parameters, settings.build_parameters, threads
+    )
+
+
+def _load(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> TokenIvfIndex:
+    return TokenIvfIndex.load(folder, settings.similarity, settings.search_parameters, mmap)
+
+
+BACKEND = Backend(
+    _create,
+    _load,
+    tuple(BUILD_PARAMETERS),
+    tuple(SEARCH_PARAMETERS),
+    bounds=BOUNDS,
+    distinct=lambda settings: distinct_rows(settings.dimension),
+)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rankdistill.indexing.arrays import read_array, write_array
+from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Ids, Scores
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.sparse.base import SparseVectors, check_new, check_queries
@@ -79,3 +80,14 @@ class ExactSparseIndex:
         index.ids = read_ids(folder, None)
         index._postings = csr_array((weights, documents, starts), shape=(dimension, len(index.ids)), copy=False)
         return index
+
+
+def _create(settings: IndexSettings, threads: int) -> ExactSparseIndex:
+    return ExactSparseIndex(settings.dimension)
+
+
+def _load(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> ExactSparseIndex:
+    return ExactSparseIndex.load(folder, settings.dimension, mmap)
+
+
+BACKEND = Backend(_create, _load)

@@ -20,9 +20,10 @@ import numpy as np
 from rankdistill import _extras, files
 from rankdistill.errors import ConfigError
 from rankdistill.indexing.arrays import damaged
+from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Ids, Scores
 from rankdistill.indexing.documents import named, read_ids, write_ids
-from rankdistill.indexing.sparse.base import SparseVectors, check_new, check_queries
+from rankdistill.indexing.sparse.base import SparseVectors, check_new, check_queries, distinct_rows
 from rankdistill.indexing.topk import Positions, best_first
 from rankdistill.indexing.vectors import refused
 
@@ -189,3 +190,22 @@ def _silent() -> Iterator[None]:
     finally:
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def _create(settings: IndexSettings, threads: int) -> SeismicIndex:
+    return SeismicIndex(settings.dimension, settings.search_parameters, settings.build_parameters, threads)
+
+
+def _load(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> SeismicIndex:
+    return SeismicIndex.load(folder, settings.dimension, settings.search_parameters)
+
+
+BACKEND = Backend(
+    _create,
+    _load,
+    tuple(BUILD_PARAMETERS),
+    tuple(SEARCH_PARAMETERS),
+    BUILD_PARAMETERS,
+    BOUNDS,
+    distinct=lambda settings: distinct_rows(settings.dimension),
+)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from rankdistill.indexing.backend import BM25_BOUNDS, Backend, IndexSettings
 from rankdistill.indexing.base import NOTHING, Ids, Scores
 from rankdistill.indexing.documents import read_ids, write_ids
 from rankdistill.indexing.vectors import check_ids, check_k
+from rankdistill.mining import tokenisers
 from rankdistill.mining.bm25 import Bm25
 from rankdistill.mining.sources.bm25 import DEFAULT
 
@@ -69,3 +71,25 @@ class Bm25Index:
         if self._index is None:
             self._index = Bm25(dict(zip(self.ids, self._texts, strict=True)), self._k1, self._b, self._tokenizer)
         return self._index
+
+
+def _create(settings: IndexSettings, threads: int) -> Bm25Index:
+    return Bm25Index(**settings.build_parameters)
+
+
+def _load(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> Bm25Index:
+    return Bm25Index.load(folder, **settings.build_parameters)
+
+
+def _require_tokenizer(name: str) -> None:
+    tokenisers.named(name)
+
+
+BACKEND = Backend(
+    _create,
+    _load,
+    ("k1", "b", "tokenizer"),
+    build_defaults={"k1": 0.9, "b": 0.4},
+    bounds=BM25_BOUNDS,
+    names={"tokenizer": _require_tokenizer},
+)

@@ -36,7 +36,9 @@ class TextsPart(Part):
 
     files: list[str] = Field(default_factory=list, description="Files of texts, as `rankdistill embed --texts` takes.")
     query_split: str | None = Field(
-        None, description="Split whose queries are embedded; null: train, where there is one."
+        None,
+        description="Split whose queries are embedded; null: train, where there is one, and all of a collection "
+        "without judgements.",
     )
     titles: bool = Field(True, description="Titles of documents, as query-like texts.")
     sentences: bool = Field(True, description="Sentences of documents, as query-like texts.")

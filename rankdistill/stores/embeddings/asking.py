@@ -32,6 +32,7 @@ class Asked:
         unit_size: texts a shard.
         lock_wait: seconds to wait for another writer that starts or finishes.
         min_fidelity: mean cosine with float32 that a back end which is not exact must reach; 0: no check.
+        name: what its user calls the teacher in the store, in place of an earlier name; None keeps that.
 
     Raises:
         ConfigError: no such number format.
@@ -45,6 +46,7 @@ class Asked:
     unit_size: int = UNIT_SIZE
     lock_wait: float = LOCK_WAIT
     min_fidelity: float = LEAST
+    name: str | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in get_args(VectorType):
@@ -75,4 +77,5 @@ class Asked:
             spec=spec,
             lock_wait=self.lock_wait,
             fidelity=FidelityCheck(self.min_fidelity),
+            name=self.name,
         )

@@ -36,8 +36,8 @@ def embed(
         teacher: reference of a dense model, or with more settings `Asked`.
         out: folder of the store.
         texts: files of more texts: `query=FILE`, `document=FILE`, or FILE with kinds in it.
-        query_split: split whose queries are embedded; None takes `train` where there is one. Queries that another
-            split judges are never embedded.
+        query_split: split whose queries are embedded, or `unjudged`; None takes `train` where there is one, and all
+            queries of a collection without judgements. Queries that another split judges are never embedded.
         titles: whether titles are embedded.
         sentences: whether sentences of documents are embedded.
         limit: texts of one source at most, chosen by hash.

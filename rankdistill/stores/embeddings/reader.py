@@ -16,7 +16,7 @@ from rankdistill.space import Space
 from rankdistill.stores.embeddings.identity import text_id
 from rankdistill.stores.embeddings.layout import ARTEFACT, Layout, VectorType
 from rankdistill.stores.embeddings.mapping import ids_of, mapped_texts, mapped_vectors, rows_of
-from rankdistill.stores.embeddings.teacher_file import REFERENCE, read_teacher
+from rankdistill.stores.embeddings.teacher_file import REFERENCE, called, read_teacher
 from rankdistill.teachers.base import Role
 
 
@@ -49,6 +49,11 @@ class EmbeddingStore:
     def teacher_id(self) -> str:
         """Short name of the teacher, from its fingerprint."""
         return str(self._teacher["teacher_id"])
+
+    @property
+    def name(self) -> str:
+        """What the teacher is called: by its user, else as its model is."""
+        return called(self.layout, self._teacher).name
 
     @property
     def reference(self) -> str:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rankdistill.data import Dataset
+from rankdistill.data.beir import TRAIN, UNJUDGED
 from rankdistill.errors import DataError
 from rankdistill.stores.embeddings.sentences import sentences
 from rankdistill.stores.embeddings.text_files import Row, TextFile
-
-TRAIN = "train"
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,8 @@ class Sources:
     Args:
         datasets: collections; documents are document-like, the rest is query-like.
         files: files of texts.
-        query_split: the split whose queries are taken; None takes `train` where there is one.
+        query_split: the split whose queries are taken; `unjudged`: those that no split judges; None: `train` where
+            there is one, and all of a collection without judgements.
         titles: whether titles are taken.
         sentences: whether sentences of documents are taken.
         judged: further collections, of which nothing is taken: whatever says the same as one of their queries is left
@@ -53,7 +53,7 @@ class Sources:
     def __post_init__(self) -> None:
         if not self.datasets and not self.files:
             raise _nothing("collections or files of texts", "none", "give --data or --texts")
-        if self.query_split is not None and not any(self.query_split in one.splits for one in self.datasets):
+        if self.query_split is not None and not any(self._has(one) for one in self.datasets):
             known = sorted({split for dataset in self.datasets for split in dataset.splits})
             raise _nothing(
                 f"a split that one of the collections has: {', '.join(known) or 'there is none'}",
@@ -63,8 +63,22 @@ class Sources:
 
     @property
     def split(self) -> str:
-        """The split whose queries are taken."""
-        return self.query_split or TRAIN
+        """The split whose queries are taken: `unjudged` by default only where no collection has judgements."""
+        if self.query_split is not None:
+            return self.query_split
+        alone = any(one.unjudged for one in self.datasets) and all(
+            one.default_split == UNJUDGED for one in self.datasets
+        )
+        return UNJUDGED if alone else TRAIN
+
+    def _split(self, dataset: Dataset) -> str:
+        """The split of this collection."""
+        return self.query_split or dataset.default_split
+
+    def _has(self, dataset: Dataset) -> bool:
+        """Whether this collection has queries to take."""
+        split = self._split(dataset)
+        return bool(dataset.unjudged) if split == UNJUDGED else split in dataset.splits
 
     def parts(self) -> list[Part]:
         """Every part, the collections first."""
@@ -76,7 +90,7 @@ class Sources:
         return found + [Part(name, file.rows) for name, file in zip(names, self.files, strict=True)]
 
     def _of_dataset(self, name: str, dataset: Dataset) -> Iterator[Part]:
-        if self.split in dataset.splits:
+        if self._has(dataset):
             yield Part(f"{name}:queries", lambda: (("query", text) for text in self.queries(dataset).values()))
         if self.titles:
             yield Part(f"{name}:titles", lambda: (("query", row.title) for row in dataset.documents()))
@@ -89,14 +103,15 @@ class Sources:
 
     def queries(self, dataset: Dataset) -> dict[str, str]:
         """The queries of the split that no other split judges; query_id -> text."""
-        others = {query_id for split in dataset.splits if split != self.split for query_id in dataset.qrels(split)}
-        return {key: text for key, text in dataset.queries(self.split).items() if key not in others}
+        mine = self._split(dataset)
+        others = {query_id for split in dataset.splits if split != mine for query_id in dataset.qrels(split)}
+        return {key: text for key, text in dataset.to_mine(mine).items() if key not in others}
 
     def held_out(self) -> Iterator[str]:
         """The texts of all queries that another split judges."""
         for dataset in self.datasets:
             for split in dataset.splits:
-                if split != self.split:
+                if split != self._split(dataset):
                     yield from dataset.queries(split).values()
         for dataset in self.judged:
             for split in dataset.splits:

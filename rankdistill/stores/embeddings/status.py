@@ -8,8 +8,9 @@ from pathlib import Path
 from rankdistill import manifest, tables
 from rankdistill.stores.embeddings.gathering import describe_tally
 from rankdistill.stores.embeddings.layout import ARTEFACT, Layout
-from rankdistill.stores.embeddings.teacher_file import REFERENCE, read_teacher
+from rankdistill.stores.embeddings.teacher_file import REFERENCE, called, read_teacher
 from rankdistill.stores.plan import read_plan
+from rankdistill.teachers.names import beside
 
 
 def describe(folder: Path) -> Iterator[str]:
@@ -25,7 +26,8 @@ def describe(folder: Path) -> Iterator[str]:
     teacher = read_teacher(layout)
     space = teacher["space"]
     unit = "unit length" if space["normalised"] else "any length"
-    yield f"  {teacher['teacher_id']}: {teacher[REFERENCE]}, {space['dimension']} x {teacher['dtype']}, {unit}"
+    named = beside(called(layout, teacher).name, teacher["teacher_id"])
+    yield f"  {named}: {teacher[REFERENCE]}, {space['dimension']} x {teacher['dtype']}, {unit}"
     for role, prompt in teacher["prompts"].items():
         yield f"  {role} prompt: {prompt!r}"
     if found is not None:

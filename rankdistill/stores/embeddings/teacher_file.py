@@ -9,7 +9,9 @@ from typing import Any
 from rankdistill import files, locations, manifest
 from rankdistill.errors import DataError, StaleOutputError
 from rankdistill.stores.embeddings.layout import Layout, VectorType
+from rankdistill.teachers import names
 from rankdistill.teachers.base import EmbeddingTeacher
+from rankdistill.teachers.names import Called
 
 REFERENCE = "reference"
 """The one field that may differ between runs: the same weights may lie in another place."""
@@ -39,6 +41,13 @@ def read_teacher(layout: Layout) -> dict[str, Any]:
             remedy="make the store again with `rankdistill embed`",
         ) from error
     return found
+
+
+def called(layout: Layout, teacher: Mapping[str, Any]) -> Called:
+    """What the teacher is called in the store; `teacher` as `describe_teacher` gives it."""
+    teacher_id = str(teacher["teacher_id"])
+    given = names.read(layout.root).get(teacher_id, {}).get(names.USERS)
+    return Called(teacher_id, (given,) if given else (), str(teacher[REFERENCE]).rstrip("/"))
 
 
 def require_teacher(layout: Layout, wanted: Mapping[str, Any]) -> None:

@@ -25,23 +25,29 @@ from rankdistill.stores.embeddings.finishing import finish
 from rankdistill.stores.embeddings.gathering import Gathered
 from rankdistill.stores.embeddings.layout import ARTEFACT, Layout, VectorType
 from rankdistill.stores.embeddings.planning import count_missing, make_plan
-from rankdistill.stores.embeddings.teacher_file import describe_teacher, keep_teacher, require_teacher
+from rankdistill.stores.embeddings.teacher_file import called, describe_teacher, keep_teacher, require_teacher
 from rankdistill.stores.embeddings.text_files import KINDS
 from rankdistill.stores.embeddings.work import DetachedWork, ShardWorker
+from rankdistill.stores.naming import keep_names, require_name
 from rankdistill.stores.plan import Plan
 from rankdistill.stores.shares import WHOLE, Share, taken
 from rankdistill.stores.writer import LOCK_WAIT, UNIT_SIZE, Missing
 from rankdistill.teachers.base import EmbeddingTeacher
+from rankdistill.teachers.names import beside
 from rankdistill.teachers.registry import TeacherSpec
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """What a run did: `embedded` texts in this run, `reused` found; `left` units are others' to do."""
+    """What a run did: `embedded` texts in this run, `reused` found; `left` units are others' to do.
+
+    `renamed` is what the teacher was called before, where this run gave it another name.
+    """
 
     embedded: int
     reused: int
     left: int = 0
+    renamed: str | None = None
 
 
 class EmbeddingWriter:
@@ -57,9 +63,11 @@ class EmbeddingWriter:
             are kept in the store.
         lock_wait: seconds to wait for another writer that registers or finishes.
         fidelity: what is asked of a teacher that does not compute in float32, before anything is embedded.
+        name: what its user calls the teacher in this store, in place of an earlier name; None keeps that.
 
     Raises:
-        ConfigError: the teacher carries prompts, but none for queries or documents.
+        ConfigError: the teacher carries prompts, but none for queries or documents; or a name that could not be typed
+            again.
     """
 
     def __init__(
@@ -73,10 +81,19 @@ class EmbeddingWriter:
         spec: TeacherSpec | None = None,
         lock_wait: float = LOCK_WAIT,
         fidelity: FidelityCheck = FidelityCheck(),  # noqa: B008 - immutable
+        name: str | None = None,
     ) -> None:
+        require_name(name)
         self.layout, self.gathered, self.teacher, self.dtype = Layout(root), gathered, teacher, dtype
         self.unit_size, self.spec, self.lock_wait, self.fidelity = unit_size, spec, lock_wait, fidelity
+        self.name = name
         self.described = describe_teacher(teacher, dtype)
+
+    @property
+    def called(self) -> str:
+        """The teacher's name with its id, as lines show it: the name given now or in the store, else the model's."""
+        found = called(self.layout, self.described)
+        return beside(self.name or found.name, found.teacher_id)
 
     def plan(self) -> Missing:
         """Count the texts without a vector; writes nothing.
@@ -131,7 +148,7 @@ class EmbeddingWriter:
             ConfigError: the executor's workers live in other processes and no `spec` was given.
         """
         executor = executor or LocalExecutor()
-        with self._begun(share) as plan:
+        with self._begun(share) as (plan, renamed):
             units = share.of(plan.units)
             mine = plan.items(units)
             if on_plan:
@@ -139,15 +156,18 @@ class EmbeddingWriter:
             embedded = executor.run(units, self._work(plan, executor.remote), progress)
         with files.exclusive(self.layout.root, self.lock_wait):
             left = finish(self.layout, plan, self.gathered, command)
-        return Embedded(embedded, plan.wanted - plan.missing + mine - embedded, left)
+        return Embedded(embedded, plan.wanted - plan.missing + mine - embedded, left, renamed)
 
     def _require_same(self) -> None:
         manifest.require_kind(self.layout.root, ARTEFACT)
         require_teacher(self.layout, self.described)
 
     @contextmanager
-    def _begun(self, share: Share) -> Iterator[Plan]:
-        """The plan, with this writer's share of it taken; the store's lock is held only at the start."""
+    def _begun(self, share: Share) -> Iterator[tuple[Plan, str | None]]:
+        """The plan, with this writer's share of it taken, and what the teacher was called before if that changed.
+
+        The store's lock is held only at the start.
+        """
         layout = self.layout
         self._require_same()
         fidelity = self.fidelity.run(layout, self.teacher, self.gathered)
@@ -156,13 +176,14 @@ class EmbeddingWriter:
                 files.remove_temporaries(layout.root, keep_living=True)
                 self._require_same()
                 keep_teacher(layout, self.described)
+                renamed = keep_names(layout.root, self.teacher.teacher_id, self.name)
                 if self.spec is not None and (pairs := self.spec.settings.get("calibration")) is not None:
                     keep_calibration(layout, pairs)
                 if fidelity is not None:
                     keep_fidelity(layout, fidelity)
                 plan = make_plan(layout, self.gathered, self.teacher.teacher_id, self.unit_size)
                 held.enter_context(taken(layout.plan, share))
-            yield plan
+            yield plan, renamed
 
     def _work(self, plan: Plan, remote: bool) -> MakeWorker:
         if not remote:

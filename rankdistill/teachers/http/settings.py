@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from rankdistill.errors import ConfigError
 from rankdistill.teachers.base import ScoreKind
+from rankdistill.teachers.http.apis import APIS
 from rankdistill.teachers.settings import Settings as BaseSettings
 
-ApiName = Literal["tei", "cohere", "jina", "openai-logprobs"]
+if TYPE_CHECKING:
+    ApiName = str
+else:
+    ApiName = Literal[*APIS]
 
 
 class Prices(BaseSettings):

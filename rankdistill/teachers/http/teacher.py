@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Event
@@ -10,29 +10,20 @@ from typing import Any
 
 import numpy as np
 
+from rankdistill import names
 from rankdistill.errors import TeacherError
 from rankdistill.progress import Progress
 from rankdistill.teachers.base import ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.http.answers import Answer, Api
+from rankdistill.teachers.http.apis import APIS
 from rankdistill.teachers.http.client import Client
-from rankdistill.teachers.http.cohere import CohereApi
 from rankdistill.teachers.http.concurrency import run_all
 from rankdistill.teachers.http.estimate import estimate
-from rankdistill.teachers.http.jina import JinaApi
-from rankdistill.teachers.http.openai_logprobs import OpenAiLogprobsApi
 from rankdistill.teachers.http.pacing import Clock
-from rankdistill.teachers.http.settings import ApiName, Settings
-from rankdistill.teachers.http.tei import TeiApi
+from rankdistill.teachers.http.settings import Settings
 from rankdistill.teachers.http.usage import Usage
 
 __all__ = ["HttpTeacher", "Settings", "load"]
-
-APIS: Mapping[ApiName, Callable[[Settings], Api]] = {
-    "tei": TeiApi,
-    "cohere": CohereApi,
-    "jina": JinaApi,
-    "openai-logprobs": OpenAiLogprobsApi,
-}
 
 _RANGES = {"probability": (0.0, 1.0), "cosine": (-1.0, 1.0)}
 _SLACK = 1e-3
@@ -66,7 +57,7 @@ class HttpTeacher:
 
     def __init__(self, settings: Settings, clock: Clock = Clock()) -> None:  # noqa: B008 - immutable
         self.settings = settings
-        self._api = APIS[settings.api](settings)
+        self._api: Api = names.load(APIS[settings.api])(settings)
         self._client = Client(settings, clock)
         self._server = dict(self._api.server(self._client))
         self._model: str | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from transformers import Trainer, TrainerCallback
 from transformers.trainer_callback import ExportableState
 
-_STATE_FILE = "trainer_state.json"
+from rankdistill.teachers.teaching import checkpoints
 
 
 class ClippingCount(TrainerCallback, ExportableState):
@@ -55,6 +54,5 @@ class ClippingCount(TrainerCallback, ExportableState):
 
     def resume(self, checkpoint: Path) -> None:
         """Go on from the count of `checkpoint`; from nothing where it holds none."""
-        saved = json.loads((checkpoint / _STATE_FILE).read_text(encoding="utf-8"))["stateful_callbacks"]
-        counts = saved.get(type(self).__name__, {}).get("attributes", {})
+        counts = checkpoints.callback_state(checkpoint, type(self).__name__)
         self.steps, self._clipped = counts.get("steps", 0), counts.get("clipped", 0)

@@ -31,8 +31,10 @@ def evaluator(dataset: Dataset, split: str, candidates: pl.DataFrame, limit: int
         if query_id in queries and len(samples) < limit:
             labels = qrels[str(query_id)].items()
             relevant = [contents[doc_id] for doc_id, label in labels if label > 0 and doc_id in contents]
-            documents = [contents[doc_id] for doc_id in rows["doc_id"].unique(maintain_order=True)]
-            samples.append({"query": queries[str(query_id)], "positive": relevant, "documents": documents})
+            doc_ids = rows["doc_id"].unique(maintain_order=True).to_list()
+            documents = [contents[doc_id] for doc_id in doc_ids]
+            sample = {"query": queries[str(query_id)], "positive": relevant, "documents": documents}
+            samples.append(sample | {"query_id": query_id, "doc_ids": doc_ids})  # these two are not the evaluator's
     return CrossEncoderRerankingEvaluator(
         samples, at_k=10, always_rerank_positives=False, name="dev", batch_size=64, write_csv=False
     )

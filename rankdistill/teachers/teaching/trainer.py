@@ -10,37 +10,17 @@ import torch
 from datasets import Dataset as Rows
 from sentence_transformers.cross_encoder import CrossEncoder, CrossEncoderTrainer, CrossEncoderTrainingArguments
 from sentence_transformers.cross_encoder.evaluation import CrossEncoderRerankingEvaluator
-from torch.utils.data import DataLoader, SequentialSampler
-from transformers import PrinterCallback, TrainerCallback
+from transformers import TrainerCallback
 
 from rankdistill.inference.precision import bf16_is_faster
 from rankdistill.progress import Progress
 from rankdistill.teachers.teaching import objective
-from rankdistill.teachers.teaching.clipping import ClippingCount
 from rankdistill.teachers.teaching.config import TeachConfig
+from rankdistill.teachers.teaching.steady_trainer import SteadyTrainer
 
 
-class TeacherTrainer(CrossEncoderTrainer):
-    """Reads the groups in the order they were drawn in, and keeps no automatic model card, which would ask the hub."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.clipping = ClippingCount(self.args.max_grad_norm)
-        self.clipping.watch(self)
-
-    def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """The groups in order: shuffling was done when they were drawn."""
-        loader = DataLoader(
-            self.train_dataset,
-            batch_size=self.args.train_batch_size,
-            sampler=SequentialSampler(self.train_dataset),
-            collate_fn=self.data_collator,
-            pin_memory=self.args.dataloader_pin_memory,
-        )
-        return self.accelerator.prepare(loader)
-
-    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """None: the finished teacher gets its manifest."""
+class TeacherTrainer(SteadyTrainer, CrossEncoderTrainer):
+    """The trainer of a cross-encoder."""
 
 
 class _StepProgress(TrainerCallback):
@@ -78,7 +58,7 @@ def build(
         evaluator: run at each checkpoint.
         progress: called with the number of queries done since the last call.
     """
-    trainer = TeacherTrainer(
+    return TeacherTrainer(
         model=model,
         args=_arguments(steps, config, folder, evaluator is not None),
         train_dataset=_rows(groups),
@@ -86,8 +66,6 @@ def build(
         evaluator=evaluator,
         callbacks=[_StepProgress(progress, config.batch_size)] if progress is not None else None,
     )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
 
 
 def _rows(groups: Iterable[tuple[str, list[str]]]) -> Rows:
@@ -95,12 +73,6 @@ def _rows(groups: Iterable[tuple[str, list[str]]]) -> Rows:
     queries, documents = zip(*groups, strict=True)
     labels = [[1.0] + [0.0] * (len(texts) - 1) for texts in documents]
     return Rows.from_dict({"query": list(queries), "docs": list(documents), "labels": labels})
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The latest checkpoint whose state, which is written last, is there."""
-    complete = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
-    return max(complete, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
 def _arguments(steps: int, config: TeachConfig, folder: Path, evaluate: bool) -> CrossEncoderTrainingArguments:

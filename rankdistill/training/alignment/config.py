@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from rankdistill.inference.prompts import Role
+from rankdistill.names import ALIGNMENTS
 from rankdistill.students.settings import StudentSettings
 from rankdistill.training import settings
 from rankdistill.training.settings import RunSettings
 
-AlignmentName = Literal["leaf", "cosine", "mi_alpha", "affinity", "nd"]
+if TYPE_CHECKING:
+    AlignmentName = str
+else:
+    AlignmentName = Literal[*ALIGNMENTS]
+
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Dimension = Annotated[int, Field(ge=1)]
 
@@ -89,7 +95,7 @@ class AlignConfig(RunSettings):
         return self
 
     @property
-    def limits(self) -> dict[str, int | None]:
+    def limits(self) -> dict[Role, int | None]:
         """Kind of text -> tokens at most in training; None: the student's own limit."""
         return {"query": self.max_query_length, "document": self.max_document_length}
 

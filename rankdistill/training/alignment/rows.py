@@ -9,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from rankdistill.inference.prompts import Role, prompt_of
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.mixture import Mixture
-from rankdistill.training.prompts import prompt_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from sentence_transformers import SentenceTransformer
 
-KINDS = ("query", "document")
+KINDS: tuple[Role, ...] = ("query", "document")
 
 
 class AlignmentRows(Dataset[dict[str, Any]]):

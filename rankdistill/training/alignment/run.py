@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest, models, space
-from rankdistill.inference.loading import quietly
 from rankdistill.students import prepare
-from rankdistill.training import artefact, checkpoints, lengths, processes, query_length
+from rankdistill.teachers.teaching import checkpoints
+from rankdistill.training import artefact, lengths, processes, query_length
 from rankdistill.training.alignment import card, inputs, selection
 from rankdistill.training.alignment import config as settings
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev, require_usable
 from rankdistill.training.alignment.schedule import share_of_peak
 from rankdistill.training.alignment.source import EmbeddingSource
+from rankdistill.training.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -155,11 +156,10 @@ def _train(
         _rates(config, steps),
         config,
         folder,
-        student_trainer.Evaluation(watch, best) if watch.measures else None,
+        Evaluation(watch, best) if watch.measures else None,
         progress,
     )
-    with quietly():
-        student_trainer.run(runner, checkpoints.last(folder))
+    student_trainer.run(runner, checkpoints.last(folder))
     return {
         "texts": dict(selected.report),
         "truncation": truncation.count(model, store.texts(), selected.rows, config.limits),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rankdistill.inference.prompts import Role, prompt_of
 from rankdistill.students.targets import spaced
-from rankdistill.training.prompts import prompt_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,7 +19,7 @@ EXAMINED = 20_000
 
 
 def count(
-    student: SentenceTransformer, table: pa.Table, rows: NDArray[np.int64], limits: dict[str, int | None]
+    student: SentenceTransformer, table: pa.Table, rows: NDArray[np.int64], limits: dict[Role, int | None]
 ) -> dict[str, Any]:
     """Texts of `rows` with more tokens than the student reads, special tokens and prompt included.
 
@@ -39,7 +39,7 @@ def count(
     over = 0
     for kind, limit in found.items():
         if limit is not None:
-            prompt = prompt_of(student, kind) or ""
+            prompt = prompt_of(student, kind)
             over += _longer(student, [prompt + row["text"] for row in texts if row["kind"] == kind], limit)
     return {"examined": len(chosen), "over_long": over, "limits": found}
 

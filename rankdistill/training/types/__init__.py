@@ -1,7 +1,7 @@
 """The types of students that scores train, one file each.
 
-`TYPES` names the module of each, whose `TYPE` is a `StudentType` (see `base`). A new type is one file and one line
-here.
+`rankdistill.names.STUDENTS` names the module of each, whose `TYPE` is a `StudentType` (see `base`). A new type is one
+file here and one line there.
 """
 
 from __future__ import annotations
@@ -12,21 +12,11 @@ from typing import TYPE_CHECKING
 
 from rankdistill import models
 from rankdistill.inference.loading import ModelKind, kind_of
+from rankdistill.names import STUDENTS
 from rankdistill.training.config import TypeName
 
 if TYPE_CHECKING:
     from rankdistill.training.types.base import StudentType
-
-TYPES: dict[TypeName, str] = {
-    "dense": "rankdistill.training.types.dense",
-    "splade": "rankdistill.training.types.splade",
-    "splade-doc": "rankdistill.training.types.splade_doc",
-    "inference-free": "rankdistill.training.types.inference_free",
-    "multi-vector": "rankdistill.training.types.multi_vector",
-    "cross-encoder": "rankdistill.training.types.cross_encoder",
-    "pair-head": "rankdistill.training.types.pair_head",
-}
-"""Name -> module; imported when it is asked for, since each loads torch."""
 
 _OF_KIND: dict[ModelKind, TypeName] = {
     "sparse": "splade",
@@ -36,8 +26,8 @@ _OF_KIND: dict[ModelKind, TypeName] = {
 
 
 def get(name: TypeName) -> StudentType:
-    """The type of that name."""
-    found: StudentType = importlib.import_module(TYPES[name]).TYPE
+    """The type of that name; its module is imported when it is asked for, since each loads torch."""
+    found: StudentType = importlib.import_module(STUDENTS[name].module).TYPE
     return found
 
 

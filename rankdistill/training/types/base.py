@@ -5,19 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from transformers import TrainerCallback
 
 from rankdistill.data import Dataset
 from rankdistill.students.dense import is_bounded, similarity_of
 from rankdistill.training import artefact, columns, dev, query_length
+from rankdistill.training.batch import Collator, Scorer, Side, Start
 from rankdistill.training.config import RegulariserName, TrainConfig
-from rankdistill.training.types.batch import Collator, Scorer, Side, Start
+from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.vector_scores import VectorScores
-
-if TYPE_CHECKING:
-    from rankdistill.training.student_trainer import Evaluation
 
 
 class StudentType(ABC):

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from rankdistill.data import Dataset
 from rankdistill.students import cross_encoder
 from rankdistill.training import dev_reranking
+from rankdistill.training.batch import Collator, Scorer, Start
 from rankdistill.training.columns import PairCollator, pad_token
 from rankdistill.training.config import TrainConfig
+from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.pair_scores import PairScores
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.types.batch import Collator, Scorer, Start
-
-if TYPE_CHECKING:
-    from rankdistill.training.student_trainer import Evaluation
 
 
 class CrossEncoder(StudentType):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rankdistill.students import dense
+from rankdistill.training.batch import Start
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.types.batch import Start
 
 
 class Dense(StudentType):

@@ -11,9 +11,9 @@ from transformers import TrainerCallback
 from rankdistill.inference.splade_head import pool_before_activation
 from rankdistill.students import sparse
 from rankdistill.students.idf import idf
+from rankdistill.training.batch import Side, Start
 from rankdistill.training.config import RegulariserName, TrainConfig
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.types.batch import Side, Start
 from rankdistill.training.types.splade import Splade
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rankdistill.students import multi_vector
+from rankdistill.training.batch import Scorer, Start
 from rankdistill.training.columns import pad_token
 from rankdistill.training.token_scores import TokenScores
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.types.batch import Scorer, Start
 
 
 class MultiVector(StudentType):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -16,14 +16,12 @@ from rankdistill.inference import pair_head
 from rankdistill.inference.pair_head import PairHead as Head
 from rankdistill.students import dense
 from rankdistill.training import artefact, dev_reranking
+from rankdistill.training.batch import Candidates, Scored, Scorer, Start
 from rankdistill.training.columns import pad_token
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.embedding import Features, embed, embed_sorted, stack_columns
+from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.types.batch import Candidates, Scored, Scorer, Start
-
-if TYPE_CHECKING:
-    from rankdistill.training.student_trainer import Evaluation
 
 
 class PairHead(StudentType):

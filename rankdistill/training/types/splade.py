@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from rankdistill.errors import ModelReferenceError
 from rankdistill.inference.splade_head import pool_before_activation
 from rankdistill.students import sparse
+from rankdistill.training.batch import Side, Start
 from rankdistill.training.config import RegulariserName
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.types.batch import Side, Start
 
 
 class Splade(StudentType):

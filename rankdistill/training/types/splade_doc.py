@@ -9,9 +9,9 @@ import numpy as np
 
 from rankdistill.inference.splade_head import pool_before_activation
 from rankdistill.students import sparse
+from rankdistill.training.batch import Side, Start
 from rankdistill.training.config import RegulariserName
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.types.batch import Side, Start
 from rankdistill.training.types.splade import Splade, plain
 
 

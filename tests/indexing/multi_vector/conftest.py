@@ -11,7 +11,9 @@ from rankdistill.inference.token_vectors import TokenVectors, of_texts
 DIMENSION = 12
 
 
-def _drawn(generator: np.random.Generator, lengths: list[int]) -> TokenVectors:
+def drawn(generator: np.random.Generator, lengths: list[int]) -> TokenVectors:
+    """Unit vectors of texts with so many tokens."""
+
     def text(length: int) -> NDArray[np.float32]:
         vectors = generator.normal(size=(length, DIMENSION)).astype(np.float32)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -26,7 +28,7 @@ def documents() -> TokenVectors:
     lengths = generator.integers(1, 10, size=150).tolist()
     for empty in (0, 40, 41, 149):
         lengths[empty] = 0
-    return _drawn(generator, lengths)
+    return drawn(generator, lengths)
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def queries() -> TokenVectors:
     generator = np.random.default_rng(4)
     lengths = generator.integers(1, 6, size=20).tolist()
     lengths[3] = lengths[19] = 0
-    return _drawn(generator, lengths)
+    return drawn(generator, lengths)
 
 
 @pytest.fixture

@@ -103,7 +103,9 @@ def test_two_collections_of_one_name_are_told_apart(tiny_beir: Path, tmp_path: P
     datasets = [data.load(tiny_beir), data.load(other)]
     found = gather(Sources(datasets, titles=False, sentences=False), tmp_path / "a.parquet")
     first, second = (dataset.fingerprint[:8] for dataset in datasets)
-    assert list(found.tallies) == [f"tiny-{first}:queries", f"tiny-{first}:documents", f"tiny-{second}:documents"]
+    names = [f"tiny-{first}:queries", f"tiny-{first}:documents", f"tiny-{second}:queries", f"tiny-{second}:documents"]
+    assert list(found.tallies) == names
+    assert found.tallies[names[2]]["kept"] == 1, "the queries of a collection without judgements are no test queries"
 
 
 def test_a_limit_draws_the_same_texts_and_a_larger_one_more(lines: Callable[..., Sources], tmp_path: Path) -> None:

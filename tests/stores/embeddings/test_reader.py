@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from rankdistill import EmbeddingStore, manifest
-from rankdistill.errors import DataError, StoreError
+from rankdistill.errors import ConfigError, DataError, StoreError
 from rankdistill.inference import export_cache
 from rankdistill.space import Space
 from rankdistill.stores.embeddings import mapping
 from rankdistill.stores.embeddings.gathering import Gathered
 from rankdistill.stores.embeddings.status import describe
 from tests.stores.embeddings.conftest import DIMENSION, HashEmbedder, MakeWriter, expected
+from tests.stores.embeddings.test_writer import contents
 
 
 @pytest.fixture
@@ -54,6 +55,25 @@ def test_the_store_tells_whose_vectors_it_holds(store: EmbeddingStore) -> None:
     assert store.space == teacher.space
     assert isinstance(store.space, Space)
     assert (store.dimension, store.dtype) == (DIMENSION, "float32")
+
+
+def test_a_users_name_changes_nothing_but_its_own_file(
+    store: EmbeddingStore, writer: MakeWriter, tmp_path: Path
+) -> None:
+    assert store.name == "model"
+    before = contents(tmp_path / "store")
+    assert writer(HashEmbedder(), name="mine").run().renamed is None
+    named = EmbeddingStore(tmp_path / "store")
+    assert (named.name, named.identity) == ("mine", store.identity)
+    after = contents(tmp_path / "store")
+    assert after == before | {"names.json": after["names.json"]}
+    again = writer(HashEmbedder(), name="ours")
+    assert again.called == f"ours ({store.teacher_id})"
+    assert again.run().renamed == "mine"
+    assert f"  ours ({store.teacher_id}): path/to/model, " in "\n".join(describe(store.path))
+    assert writer(HashEmbedder()).called == f"ours ({store.teacher_id})"
+    with pytest.raises(ConfigError, match="without a comma"):
+        writer(HashEmbedder(), name="a,b")
 
 
 def test_half_precision_is_rounded_once(writer: MakeWriter, tmp_path: Path) -> None:
@@ -133,7 +153,7 @@ def test_another_artefact_or_none_is_refused(tmp_path: Path) -> None:
 def test_status_shows_what_is_there(store: EmbeddingStore, writer: MakeWriter, gathered: Gathered) -> None:
     shown = "\n".join(describe(store.path))
     assert "embedding store, finished" in shown
-    assert "path/to/model, 8 x float32, any length" in shown
+    assert f"  model ({store.teacher_id}): path/to/model, 8 x float32, any length" in shown
     assert "query prompt: 'q: '" in shown
     assert f"vectors: {len(gathered)} in" in shown
     assert "document texts are longer than the teacher takes" in shown

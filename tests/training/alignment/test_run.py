@@ -32,6 +32,7 @@ from rankdistill.training.alignment.dev_sets import Dev
 from rankdistill.training.alignment.run import align, is_static
 from rankdistill.training.settings import RunSettings
 from tests.training.alignment.conftest import MemoryEmbeddings
+from tests.training.test_interrupted_runs import Steps, checkpoints_of, files_of, send
 from tests.training.test_run import log, stop_at
 
 SMALL = {
@@ -184,6 +185,19 @@ def test_a_killed_run_repeats_the_uninterrupted_one(
     resumed = run("killed", steps=12)
     assert log(resumed) == log(whole)
     assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("step", [3, 9, 12])
+def test_a_run_told_to_stop_is_finished_to_the_same_bytes(run: Run, tiny_data: Dataset, step: int) -> None:
+    """Within a log window, past an evaluation, at the end: with random mixing, which goes on from the checkpoint."""
+    given: dict[str, Any] = {"steps": 12, "eval_steps": 8, "log_steps": 4, "dev": [Dev(tiny_data, "dev")], "mixup": 0.5}
+    whole = run("whole", **given)
+    with pytest.raises(KeyboardInterrupt):
+        run("broken", progress=Steps(step, send(signal.SIGTERM)), **given)
+    assert step in checkpoints_of(whole.parent / "broken")
+    resumed = Steps()
+    assert files_of(run("broken", progress=resumed, **given)) == files_of(whole)
+    assert resumed.told == [step, *[1] * (12 - step)]
 
 
 def test_another_teachers_store_does_not_resume(run: Run, tiny_embeddings: MemoryEmbeddings) -> None:
