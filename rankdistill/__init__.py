@@ -18,53 +18,52 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rankdistill.ensembles.source import Ensemble as Ensemble
     from rankdistill.errors import RankdistillError as RankdistillError
+    from rankdistill.recipe.run import run as run
     from rankdistill.verbs.bundle import bundle as bundle
+    from rankdistill.verbs.check import check as check
+    from rankdistill.verbs.compare import compare as compare
+    from rankdistill.verbs.embed import embed as embed
     from rankdistill.verbs.evaluate import evaluate as evaluate
+    from rankdistill.verbs.export import export as export
     from rankdistill.verbs.fuse import fuse as fuse
+    from rankdistill.verbs.import_scores import import_scores as import_scores
     from rankdistill.verbs.index import index as index
     from rankdistill.verbs.mine import mine as mine
+    from rankdistill.verbs.open import open as open
+    from rankdistill.verbs.plan import plan as plan
     from rankdistill.verbs.rerank import rerank as rerank
+    from rankdistill.verbs.score import score as score
     from rankdistill.verbs.search import search as search
+    from rankdistill.verbs.status import status as status
+    from rankdistill.verbs.teach import teach as teach
     from rankdistill.verbs.train import train as train
 
 _HOME_OF = {
     "Ensemble": "rankdistill.ensembles.source",
     "RankdistillError": "rankdistill.errors",
     "bundle": "rankdistill.verbs.bundle",
+    "check": "rankdistill.verbs.check",
+    "compare": "rankdistill.verbs.compare",
+    "embed": "rankdistill.verbs.embed",
     "evaluate": "rankdistill.verbs.evaluate",
+    "export": "rankdistill.verbs.export",
     "fuse": "rankdistill.verbs.fuse",
+    "import_scores": "rankdistill.verbs.import_scores",
     "index": "rankdistill.verbs.index",
     "mine": "rankdistill.verbs.mine",
+    "open": "rankdistill.verbs.open",
+    "plan": "rankdistill.verbs.plan",
     "rerank": "rankdistill.verbs.rerank",
+    "run": "rankdistill.recipe.run",
+    "score": "rankdistill.verbs.score",
     "search": "rankdistill.verbs.search",
+    "status": "rankdistill.verbs.status",
+    "teach": "rankdistill.verbs.teach",
     "train": "rankdistill.verbs.train",
 }
 """Public name -> the module that defines it."""
 
-_OLD = {
-    "AlignConfig": "rankdistill.training.alignment.config:AlignConfig",
-    "EmbeddingStore": "rankdistill.stores.embeddings.reader:EmbeddingStore",
-    "LeafRecipe": "rankdistill.recipe.leaf.schema:LeafRecipe",
-    "PairScorer": "rankdistill.inference:PairScorer",
-    "Recipe": "rankdistill.recipe.scores.schema:Recipe",
-    "ScoreStore": "rankdistill.stores.reader:ScoreStore",
-    "ScoreWriter": "rankdistill.stores.writer:ScoreWriter",
-    "TeachConfig": "rankdistill.teachers.teaching.config:TeachConfig",
-    "TextEncoder": "rankdistill.inference:TextEncoder",
-    "TrainConfig": "rankdistill.training.config:TrainConfig",
-    "compare": "rankdistill.evaluation.comparing:compare",
-    "embed": "rankdistill.stores.embeddings.embedding:embed",
-    "inherit": "rankdistill.students.inherit:inherit",
-    "load_data": "rankdistill.data:load",
-    "load_recipe": "rankdistill.recipe.loading:load",
-    "load_teacher": "rankdistill.teachers:load",
-    "open_document_encoder": "rankdistill.bundles.opening:open_document_encoder",
-    "open_query_encoder": "rankdistill.bundles.opening:open_query_encoder",
-    "run_recipe": "rankdistill.recipe.run:run",
-    "teach": "rankdistill.teachers.teach:teach",
-}
-
-__all__ = sorted({*_HOME_OF, *_OLD})
+__all__ = ["Ensemble", "RankdistillError", "bundle", "check", "compare", "embed", "evaluate", "export", "fuse", "import_scores", "index", "mine", "open", "plan", "rerank", "run", "score", "search", "status", "teach", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -72,9 +71,6 @@ def __getattr__(name: str) -> Any:
         found = getattr(import_module(_HOME_OF[name]), name)
         globals()[name] = found
         return found
-    if name in _OLD:
-        module, _, attribute = _OLD[name].partition(":")
-        return getattr(import_module(module), attribute)
     raise AttributeError(f"module 'rankdistill' has no attribute {name!r}")
 
 

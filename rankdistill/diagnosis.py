@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib import metadata
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from rankdistill.display import Shown, Table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 REQUIRED = ("torch", "transformers", "sentence-transformers", "pyarrow", "polars", "bm25s", "ir-measures")
 OPTIONAL = {
@@ -29,6 +35,37 @@ class Finding(NamedTuple):
     subject: str
     text: str
     advice: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis(Shown):
+    """What was found of this machine; it prints as a table, with advice below."""
+
+    findings: Sequence[Finding]
+
+    @property
+    def works(self) -> bool:
+        """Whether nothing was found that cannot work."""
+        return all(one.state != "problem" for one in self.findings)
+
+    def tables(self) -> list[Table]:
+        """A finding a row."""
+        rows = [[one.subject, one.state, one.text] for one in self.findings]
+        return [Table("", ["subject", "state", "finding"], rows, texts=3)]
+
+    def lines(self) -> list[str]:
+        """What to set."""
+        return [f"{one.subject}: {one.advice}" for one in self.findings if one.advice]
+
+    def to_polars(self) -> pl.DataFrame:
+        """A finding a row: state, subject, text, advice."""
+        import polars as pl
+
+        return pl.DataFrame(self.findings, schema=list(Finding._fields), orient="row")
+
+    def to_json(self) -> dict[str, Any]:
+        """Whether all can work, and the findings."""
+        return {"works": self.works, "findings": [one._asdict() for one in self.findings]}
 
 
 def examine() -> list[Finding]:

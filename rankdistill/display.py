@@ -54,12 +54,14 @@ class Table:
         from rich.console import Console
 
         table = self.rich()
+        table.title = None  # it would be folded to the width of the columns
         wide = Console(color_system=None, force_jupyter=False, force_terminal=False, width=10_000)
         width = max(WIDTH, wide.measure(table).maximum)
         console = Console(color_system=None, force_jupyter=False, force_terminal=False, width=width)
         with console.capture() as captured:
             console.print(table)
-        return "\n".join(line.rstrip() for line in captured.get().splitlines())
+        lines = [line.rstrip() for line in captured.get().splitlines()]
+        return "\n".join([*self.title.splitlines(), *lines])
 
     def html(self) -> str:
         """As an HTML table; everything in it is escaped."""

@@ -8,33 +8,31 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.options import Json
 
 
 def compare(
-    runs: Annotated[
+    systems: Annotated[
         list[str],
         typer.Argument(
             help="Folders written by `rankdistill evaluate`; NAME=FOLDER,FOLDER,... for a system that was trained "
             "several times, alike but for the seed."
         ),
     ],
-    baseline: Annotated[str, typer.Option(help="The one that the others are tested against, in the same form.")],
-    out: Annotated[Path, typer.Option(help="Folder for results.json and report.html.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for results.json and report.html.")] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(help="The one that the others are tested against, in the same form; the first unless given."),
+    ] = None,
     title: Annotated[str, typer.Option(help="Heading of the report.")] = "Comparison",
     measure: Annotated[str, typer.Option(help="Which differences to print, and what to plot.")] = "ndcg_at_10",
     seed: Annotated[int, typer.Option(help="Of the permutations and resamples.")] = 0,
+    json: Json = False,
 ) -> None:
     """Test evaluated systems against a baseline: paired randomisation, bootstrap intervals, Holm's correction."""
-    from rankdistill.cli.tables import show
-    from rankdistill.evaluation import comparing, report
-    from rankdistill.evaluation.measures import TITLES
+    import rankdistill
 
-    systems = [comparing.parse_system(words) for words in runs]
-    against = comparing.parse_system(baseline)
-    results = comparing.compare(systems, against, title=title, command=console.command(), seed=seed)
-    report.require_measure(results, measure)
-    results.write(out)
-    report.write_html(results, out / "report.html", measure)
-    show(f"{results.data}, {results.split}, {results.queries} queries", *report.system_rows(results))
-    show(f"{TITLES[measure]} minus that of {results.systems[0].name}", *report.comparison_rows(results, measure))
-    console.out.print(f"{out / 'report.html'}", highlight=False, soft_wrap=True)
+    found = rankdistill.compare(
+        systems, out, baseline=baseline, title=title, measure=measure, seed=seed, command=console.command()
+    )
+    console.show(found, json)

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from rankdistill.cli.console import out
+from rankdistill.cli import console
+from rankdistill.cli.options import Json
 
-MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "problem": "[bold red]problem[/]"}
 
-
-def doctor() -> None:
+def doctor(json: Json = False) -> None:
     """Check versions, threads, BLAS, Java and GPU; say what to set. Exits with 1 if something cannot work."""
-    from rich.table import Table
+    from rankdistill.diagnosis import Diagnosis, examine
 
-    from rankdistill.diagnosis import examine
-
-    findings = examine()
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for finding in findings:
-        table.add_row(MARKS[finding.state], finding.subject, finding.text)
-    out.print(table)
-    for finding in findings:
-        if finding.advice:
-            out.print(f"{finding.subject}: {finding.advice}", markup=False, highlight=False, soft_wrap=True)
-    if any(finding.state == "problem" for finding in findings):
+    found = Diagnosis(examine())
+    console.show(found, json)
+    if not found.works:
         raise typer.Exit(1)

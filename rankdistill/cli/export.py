@@ -8,20 +8,20 @@ from typing import Annotated, Literal
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.locations import place
+from rankdistill.cli.options import Json, Lenient
 
 
 def export(
-    format_: Annotated[str, typer.Option("--format", help="Format of the output; docs/formats.md lists them.")],
-    store: Annotated[Path, typer.Option(help="Score store; also s3://...", parser=place, metavar="STORE")],
+    store: Annotated[str, typer.Option(help="Score store; also s3://...", metavar="STORE")],
     out: Annotated[
         Path,
         typer.Option(
             help="File to write (its suffix counts; without one the format's first), or a folder if the format is one."
         ),
     ],
+    format_: Annotated[str, typer.Option("--format", help="Format of the output; docs/formats.md lists them.")],
     data: Annotated[
-        Path | None, typer.Option(help="BEIR folder for the texts; the store's own are used without it.")
+        Path | None, typer.Option(help="Collection, for the texts; the store's own are used without it.")
     ] = None,
     teacher: Annotated[
         str | None, typer.Option(help="Teacher, where the store has several: its name, id, or the start of one.")
@@ -41,31 +41,27 @@ def export(
     missing: Annotated[
         Literal["error", "drop"], typer.Option(help="A candidate without a score: error, or drop and count it.")
     ] = "error",
-    lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows of the data out.")] = False,
+    lenient: Lenient = False,
+    json: Json = False,
 ) -> None:
     """Write one teacher's scores with their positives and negatives for another tool. Equal stores give equal bytes."""
-    from rankdistill.data import load
-    from rankdistill.formats import exporting
-    from rankdistill.stores.reader import ScoreStore
+    import rankdistill
 
-    scores = ScoreStore(store)
-    dataset = load(data, "lenient" if lenient else "strict") if data else None
-    console.show_reports(dataset.reports if dataset else [])
-    choice = exporting.Choice(negatives, order, seed, margins)
-    done = exporting.export(
-        format_,
-        scores,
-        out,
-        dataset=dataset,
-        teacher=teacher,
-        choice=choice,
-        sources=source or (),
-        missing=missing,
-        command=console.command(),
+    console.show(
+        rankdistill.export(
+            store,
+            out,
+            format=format_,
+            data=data,
+            teacher=teacher,
+            negatives=negatives,
+            order=order,
+            seed=seed,
+            margins=margins,
+            sources=source or (),
+            missing=missing,
+            lenient=lenient,
+            command=console.command(),
+        ),
+        json,
     )
-    if (written := exporting.output(format_, out)) != out:
-        console.note(f"{out} has no suffix, which chooses how a file is written: it became {written.name}")
-    for name, count in done.to_json().items():
-        if count:
-            console.out.print(f"{name.replace('_', ' ')}: {count:,}", highlight=False)
-    console.out.print(f"{format_}: {written}", highlight=False, soft_wrap=True)

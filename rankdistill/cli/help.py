@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from rankdistill.cli.optional_values import filled_in
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -37,7 +39,9 @@ class VerbCommand(TyperCommand):
     """A verb whose `--help` leaves out the options of the panel `MORE`, and says so."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As usual, `--help-all` being a help that leaves nothing out."""
+        """As usual, `--help-all` being a help that leaves nothing out; a value in brackets may be left out."""
+        optional = {flag for one in self.params if (one.metavar or "").startswith("[") for flag in one.opts}
+        args = filled_in(args, optional) if optional else args
         if HELP_ALL in args and any(map(_further, self.params)):
             ctx.meta[_ALL] = True
             args = ["--help" if word == HELP_ALL else word for word in args]

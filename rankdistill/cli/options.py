@@ -26,3 +26,6 @@ Evaluated = Annotated[Path, typer.Option(help="Folder for results.json, per_quer
 MaxLength = Annotated[int | None, typer.Option(min=4, help="Tokens a text; the model's own unless given.")]
 Backend = Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")]
 Latency = Annotated[int, typer.Option(help="Time this many queries one by one; 0 times none.", min=0)]
+Unaligned = Annotated[
+    bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")
+]

@@ -45,6 +45,31 @@ def names(text: str | None, what: str) -> list[str] | None:
     return found
 
 
+def wholes(text: str | None, what: str) -> list[int] | None:
+    """`384,128` as whole numbers; None stays None.
+
+    Args:
+        text: as typed.
+        what: one of them, for the message: `dimension`.
+
+    Raises:
+        ConfigError: a part is no whole number.
+    """
+    from rankdistill.data.values import whole
+
+    if text is None:
+        return None
+    try:
+        return [whole(part, what) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(
+            expected=f"{what}s as whole numbers with commas between them, such as 128,32",
+            got=repr(text),
+            consequence="nothing was run",
+            remedy="write them so",
+        ) from error
+
+
 def layers(text: str | None) -> list[int] | None:
     """`0,5` as numbers of layers; None stays None; raises ConfigError if one is no whole number."""
     from rankdistill.data.values import whole

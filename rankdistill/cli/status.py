@@ -2,70 +2,89 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.locations import place
+from rankdistill.cli.options import Json
+from rankdistill.display import Shown, Table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def status(
     path: Annotated[
-        Path,
+        str,
         typer.Argument(
             help="A recipe, or the folder of a store (also s3://...) or of any other artefact.",
-            parser=place,
             metavar="PATH",
         ),
     ],
     set_: Annotated[list[str] | None, typer.Option("--set", help="The changes that the recipe is run with.")] = None,
+    json: Json = False,
 ) -> None:
     """Show the steps of a recipe (done, interrupted, to do), or what a folder holds and what made it."""
-    from rankdistill.locations import is_local
+    import rankdistill
+    from rankdistill.locations import is_local, location
 
-    if path.is_dir() or not is_local(path):
-        _show_folder(path)
-    else:
-        _show_recipe(path, set_ or [])
+    place = location(path)
+    folder = place.is_dir() or not is_local(place)
+    console.show(rankdistill.status(path) if folder else _of_recipe(place, set_ or []), json)
 
 
-def _show_recipe(path: Path, overrides: list[str]) -> None:
-    from rich.table import Table
+@dataclass(frozen=True)
+class Steps(Shown):
+    """The steps of a recipe.
 
+    Args:
+        folder: in which their outputs lie.
+        rows: name, state, key and seconds (None where it did not run) of each.
+    """
+
+    folder: Path
+    rows: list[tuple[str, str, str, float | None]]
+
+    def tables(self) -> list[Table]:
+        """A step a row."""
+        rows = [
+            [name, state, key[:10], "" if seconds is None else f"{seconds:,.0f}"]
+            for name, state, key, seconds in self.rows
+        ]
+        return [Table(str(self.folder), ["step", "state", "key", "seconds"], rows, texts=3)]
+
+    def to_polars(self) -> pl.DataFrame:
+        """A step a row: step, state, key, seconds."""
+        import polars as pl
+
+        schema = {**dict.fromkeys(("step", "state", "key"), pl.String), "seconds": pl.Float64}
+        return pl.DataFrame(self.rows, schema=schema, orient="row")
+
+    def to_json(self) -> dict[str, Any]:
+        """Folder and steps."""
+        names = ("step", "state", "key", "seconds")
+        return {"folder": str(self.folder), "steps": [dict(zip(names, row, strict=True)) for row in self.rows]}
+
+
+def _of_recipe(path: Path, overrides: list[str]) -> Steps:
     from rankdistill.recipe import loading
     from rankdistill.recipe.run import plan
     from rankdistill.recipe.steps import Times
 
     recipe = loading.load(path, overrides)
     times = Times(recipe.folder).read()
-    table = Table(box=None, pad_edge=False)
-    for header in ("step", "state", "seconds", "key"):
-        table.add_column(header, justify="right" if header == "seconds" else "left", overflow="fold")
-    for step in plan(recipe).steps():
-        state = "[green]done[/]" if step.done else "[yellow]interrupted[/]" if step.begun else "to do"
-        seconds = times.get(step.folder.name)
-        table.add_row(step.name, state, f"{seconds:,.0f}" if seconds is not None else "", step.key[:10])
-    console.out.print(f"{recipe.folder / 'steps'}", highlight=False, markup=False, soft_wrap=True)
-    console.out.print(table)
-
-
-def _show_folder(folder: Path) -> None:
-    from rankdistill import manifest
-    from rankdistill.stores.embeddings.layout import is_store
-    from rankdistill.stores.embeddings.status import describe as describe_embeddings
-    from rankdistill.stores.layout import Layout
-    from rankdistill.stores.status import describe
-
-    found = manifest.read(folder)
-    holds_embeddings = is_store(folder)
-    holds_scores = bool(Layout(folder).teacher_ids()) if found is None else found.artefact == "scores"
-    if holds_embeddings or holds_scores:
-        for line in describe_embeddings(folder) if holds_embeddings else describe(folder):
-            console.out.print(line, highlight=False, markup=False, soft_wrap=True)
-        return
-    found = found or manifest.expect(folder, "any artefact", "run")
-    console.out.print(f"{folder}: {found.artefact}", highlight=False, markup=False, soft_wrap=True)
-    for kind in ("command", "inputs", "parameters", "versions"):
-        console.out.print(f"{kind}: {getattr(found, kind)}", highlight=False, markup=False, soft_wrap=True)
+    return Steps(
+        recipe.folder / "steps",
+        [
+            (
+                step.name,
+                "done" if step.done else "interrupted" if step.begun else "to do",
+                step.key,
+                times.get(step.folder.name),
+            )
+            for step in plan(recipe).steps()
+        ],
+    )

@@ -11,13 +11,18 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest
 from rankdistill.data import identical_ids, lines, meta
 from rankdistill.data.bad_rows import BadRows, Mode
 from rankdistill.data.beir_rows import parse_document, parse_qrels, parse_query, parse_rows
+from rankdistill.display import Shown, Table
 from rankdistill.errors import DataError
 from rankdistill.records import Document
+
+if TYPE_CHECKING:
+    import polars as pl
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels"
 
@@ -30,9 +35,9 @@ LEFT_OUT, DANGLING = "own_documents_left_out", "dangling_judgements"
 """In manifests and signatures: see `Dataset.left_out` and `Dataset.dangling`; absent where they are 0."""
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """A BEIR folder that `load` has checked.
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Shown):
+    """A BEIR folder that `load` has checked; it prints as a count for each split.
 
     Args:
         path: the folder.
@@ -216,6 +221,48 @@ class Dataset:
                     "for good"
                 )
         return found
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.document_lines):,} documents, {len(self.query_texts):,} queries"
+        return f"Dataset({str(self.path)!r}: {counts}, splits {', '.join(self.splits) or 'none'})"
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Split -> how many queries, judgements and relevant documents it has."""
+        found = {}
+        for split, judged in sorted(self.judgements.items()):
+            labels = [label for one in judged.values() for label in one.values()]
+            relevant = sum(label > 0 for label in labels)
+            found[split] = {"queries": len(judged), "judgements": len(labels), "relevant": relevant}
+        return found
+
+    def tables(self) -> list[Table]:
+        """A split a row, then the queries that no split judges."""
+        rows = [[split, *(f"{count:,}" for count in counts.values())] for split, counts in self.counts().items()]
+        rows += [[UNJUDGED, f"{len(self.unjudged):,}", "", ""]] if self.unjudged else []
+        title = f"{self.path}: {len(self.document_lines):,} documents"
+        return [Table(title, ["split", "queries", "judgements", "relevant"], rows)]
+
+    def to_polars(self) -> pl.DataFrame:
+        """A split a row: split, queries, judgements, relevant."""
+        import polars as pl
+
+        rows = [[split, *counts.values()] for split, counts in self.counts().items()]
+        schema = {"split": pl.String, **dict.fromkeys(("queries", "judgements", "relevant"), pl.Int64)}
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def to_json(self) -> dict[str, Any]:
+        """Folder, counts, and the rows that were left out."""
+        return {
+            "path": str(self.path),
+            "documents": len(self.document_lines),
+            "queries": len(self.query_texts),
+            "unjudged": len(self.unjudged),
+            "splits": self.counts(),
+            "bad_rows": list(self.reports),
+        }
 
     @cached_property
     def _identical(self) -> dict[str, str]:

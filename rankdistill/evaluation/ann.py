@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,10 @@ from threadpoolctl import threadpool_limits
 
 from rankdistill import files
 from rankdistill.data.values import whole
+from rankdistill.display import Table
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.embedded import Judged, Pairing
+from rankdistill.evaluation.measured import Measured
 from rankdistill.evaluation.measures import Qrels
 from rankdistill.indexing.base import NOTHING, Ids, Index, Scores, Vectors
 from rankdistill.indexing.distinct import DistinctIndex
@@ -29,6 +31,10 @@ from rankdistill.indexing.exact import ExactIndex
 from rankdistill.indexing.faiss import FaissIndex
 from rankdistill.indexing.vectors import distinct_rows, normalised
 from rankdistill.progress import Progress
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
 
 FILE_NAME = "ann.json"
 DEPTH = 10
@@ -91,9 +97,9 @@ class Curve:
     needed: Mapping[str, int | None]
 
 
-@dataclass(frozen=True)
-class AnnRecall:
-    """The curves of several systems on one index.
+@dataclass(frozen=True, repr=False)
+class AnnRecall(Measured):
+    """The curves of several systems on one index; they print as two tables.
 
     Args:
         signature: what the numbers depend on.
@@ -119,10 +125,53 @@ class AnnRecall:
             for curve in self.curves[1:]
         }
 
+    def __repr__(self) -> str:
+        names = ", ".join(curve.name for curve in self.curves)
+        return f"AnnRecall({names} on {self.factory}: {self.data}, {self.split}, {self.queries:,} queries)"
+
+    def tables(self) -> list[Table]:
+        """What was found for each effort, and the effort that a recall needs."""
+        from rankdistill.evaluation.ann_report import curve_rows, needed_rows
+
+        about = f"{self.factory} on {self.data}, {self.split}, {self.queries} queries"
+        return [Table(about, *curve_rows(self)), Table("What a recall needs", *needed_rows(self))]
+
+    def lines(self) -> list[str]:
+        """Where the report lies."""
+        from rankdistill.evaluation.ann_report import PAGE
+
+        return [] if self.path is None else [str(self.path / PAGE)]
+
+    def to_polars(self) -> pl.DataFrame:
+        """A point a row: system, parameter, value, recall, ndcg_at_10, milliseconds."""
+        import polars as pl
+
+        schema = {
+            "system": pl.String,
+            "parameter": pl.String,
+            "value": pl.Int64,
+            **dict.fromkeys(("recall", "ndcg_at_10", "milliseconds"), pl.Float64),
+        }
+        rows = [
+            [curve.name, self.parameter, point.value, point.recall, point.ndcg_at_10, point.milliseconds]
+            for curve in self.curves
+            for point in curve.points
+        ]
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def plot(self) -> Figure:
+        """Recall against effort, a line a system."""
+        from rankdistill.evaluation.ann_report import recall_plot
+
+        return recall_plot(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields, the ratios included."""
+        return asdict(self) | {"ratios": self.ratios()}
+
     def write(self, folder: Path) -> None:
-        """Write `ann.json` into `folder`, the ratios included."""
-        content = asdict(self) | {"ratios": self.ratios()}
-        files.write_text(folder / FILE_NAME, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        """Write `ann.json` into `folder`."""
+        files.write_text(folder / FILE_NAME, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
 
 
 def parse_effort(given: str) -> Effort:
@@ -133,17 +182,42 @@ def parse_effort(given: str) -> Effort:
     """
     name, _, listed = given.partition("=")
     try:
-        values = tuple(sorted({whole(value, name) for value in listed.split(",")}))
+        return Effort(name, _rising([whole(value, name) for value in listed.split(",")] if name else []))
     except ValueError:
-        values = ()
-    if not name or not values or values[0] < 1:
         raise ConfigError(
             expected="a search parameter and its values as NAME=V1,V2,..., such as efSearch=16,32,64 or nprobe=1,4,16",
             got=repr(given),
             consequence="nothing was measured",
             remedy="give a name, an equals sign, and whole numbers from 1 with commas between them",
-        )
-    return Effort(name, values)
+        ) from None
+
+
+def effort_of(given: str | Mapping[str, Sequence[int]]) -> Effort:
+    """The parameter and its values, as `{"efSearch": [16, 32, 64]}` or as `parse_effort` takes them.
+
+    Raises:
+        ConfigError: not one parameter, or a value below 1.
+    """
+    if isinstance(given, str):
+        return parse_effort(given)
+    try:
+        ((name, values),) = given.items()
+        return Effort(name, _rising(values))
+    except ValueError:
+        raise ConfigError(
+            expected="one search parameter and its values, such as {'efSearch': [16, 32, 64]}",
+            got=repr(given),
+            consequence="nothing was measured",
+            remedy="give one name, and whole numbers from 1",
+        ) from None
+
+
+def _rising(values: Sequence[int]) -> tuple[int, ...]:
+    """The values, each once; raises ValueError unless there are some, all from 1."""
+    found = tuple(sorted(set(values)))
+    if not found or found[0] < 1:
+        raise ValueError(f"no whole numbers from 1: {list(values)}")
+    return found
 
 
 def open_index(dimension: int, similarity: str, factory: str, effort: Effort) -> FaissIndex:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rankdistill import files
 from rankdistill.evaluation.ann import AnnRecall
@@ -11,6 +12,9 @@ from rankdistill.evaluation.measures import TITLES
 from rankdistill.evaluation.pages import render
 from rankdistill.evaluation.plots import BAR, INK, POINT, figure, png, svg
 from rankdistill.evaluation.report import Rows
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TEMPLATE, PAGE, PICTURE = "ann.html.j2", "report.html", "ann.png"
 COLOURS = (INK, POINT, BAR)
@@ -45,8 +49,8 @@ def needed_rows(result: AnnRecall) -> Rows:
     return header, rows
 
 
-def write_report(result: AnnRecall, folder: Path) -> None:
-    """Write `report.html` and `ann.png` into `folder`; the same result gives the same bytes."""
+def recall_plot(result: AnnRecall) -> Figure:
+    """Recall against effort, a line a system."""
     drawing, axes = figure(3.4)
     for curve, colour in zip(result.curves, COLOURS, strict=False):
         values = [point.value for point in curve.points]
@@ -56,6 +60,12 @@ def write_report(result: AnnRecall, folder: Path) -> None:
     axes.set_xlabel(result.parameter)
     axes.set_ylabel("recall@10")
     axes.legend(frameon=False, fontsize=9)
+    return drawing
+
+
+def write_report(result: AnnRecall, folder: Path) -> None:
+    """Write `report.html` and `ann.png` into `folder`; the same result gives the same bytes."""
+    drawing = recall_plot(result)
     page = render(
         TEMPLATE,
         result=result,

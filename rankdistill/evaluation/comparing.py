@@ -19,6 +19,7 @@ from rankdistill.evaluation.evaluating import read_per_query
 from rankdistill.evaluation.measures import MEASURES
 from rankdistill.evaluation.results import Comparison, Evaluation, Results, System
 from rankdistill.evaluation.significance import PERMUTATIONS, holm, randomisation_test, trainings_interval
+from rankdistill.notes import note
 
 MUST_AGREE = ("data_hash", "qrels_hash", "split", "depth", LEFT_OUT, DANGLING)
 """The parts of the signature without which a paired comparison means nothing."""
@@ -84,15 +85,15 @@ def compare(
         DataError: a folder holds no whole evaluation, or the evaluations are of different data, split or depth.
         ConfigError: two systems are given one name.
     """
-    every = list(dict.fromkeys([baseline, *systems]))
+    every = _distinct([baseline, *systems])
     if len(every) < 2:
         raise DataError(
             expected="at least two evaluations, one of them the baseline",
-            got=f"only {baseline if isinstance(baseline, Path) else baseline.name}",
+            got=f"only {_called(baseline)}",
             consequence="nothing was compared",
             remedy="give the folder of another `rankdistill evaluate`",
         )
-    groups = [one.folders if isinstance(one, Trained) else (one,) for one in every]
+    groups = list(map(_folders, every))
     folders = [folder for group in groups for folder in group]
     evaluations = {folder: Evaluation.read(folder) for folder in folders}
     _require_same_queries(folders, [evaluations[folder] for folder in folders])
@@ -123,6 +124,25 @@ def compare(
             },
         },
     )
+
+
+def _distinct(systems: Sequence[Path | Trained]) -> list[Path | Trained]:
+    """Each once; a note on one that stands for the evaluations of another, under a name of its own."""
+    found: dict[tuple[Path, ...], Path | Trained] = {}
+    for one in systems:
+        first = found.setdefault(tuple(folder.resolve() for folder in _folders(one)), one)
+        named = isinstance(first, Trained) or isinstance(one, Trained)
+        if named and _called(first) != _called(one):
+            note(f"{_called(one)} is left out: its evaluations are those of {_called(first)}, under another name")
+    return list(found.values())
+
+
+def _folders(system: Path | Trained) -> tuple[Path, ...]:
+    return system.folders if isinstance(system, Trained) else (system,)
+
+
+def _called(system: Path | Trained) -> str:
+    return system.name if isinstance(system, Trained) else str(system)
 
 
 PerQuery = pl.DataFrame | Sequence[pl.DataFrame]

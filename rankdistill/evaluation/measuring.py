@@ -18,6 +18,8 @@ from rankdistill.progress import Progress
 
 LIBRARIES = ("ir-measures", "numpy", "sentence-transformers", "faiss-cpu", "faiss-gpu", "torch", "transformers")
 
+ROBUSTNESS, ANN_RECALL = "robustness", "ann-recall"
+
 Result = TypeVar("Result", Robustness, AnnRecall)
 
 
@@ -48,9 +50,9 @@ def measure_robustness(
         StaleOutputError: `out` holds another grid.
     """
     robustness.check(settings, towers.dimension)
-    wanted = _manifest("robustness", towers, dataset, split, asdict(settings), command)
+    wanted = _manifest(ROBUSTNESS, towers, dataset, split, asdict(settings), command)
     if manifest.is_current(out, wanted):
-        return _read(Robustness, out / robustness.FILE_NAME)
+        return _read(Robustness, out / robustness.FILE_NAME).lying_in(out)
     with files.exclusive(out):
         pairings = towers.triangle(dataset, split, progress)
         result = Robustness(
@@ -66,7 +68,7 @@ def measure_robustness(
         result.write(out)
         robustness_report.write_report(result, out)
         wanted.write(out)
-    return result
+    return result.lying_in(out)
 
 
 def measure_ann_recall(
@@ -102,9 +104,9 @@ def measure_ann_recall(
     """
     ann.open_index(towers.dimension, towers.similarity, factory, effort)
     parameters = {"factory": factory, "effort": asdict(effort), "repeats": repeats}
-    wanted = _manifest("ann-recall", towers, dataset, split, parameters, command)
+    wanted = _manifest(ANN_RECALL, towers, dataset, split, parameters, command)
     if manifest.is_current(out, wanted):
-        return _read(AnnRecall, out / ann.FILE_NAME)
+        return _read(AnnRecall, out / ann.FILE_NAME).lying_in(out)
     with files.exclusive(out):
         pairings = towers.searchers(dataset, split, progress)
         curves = ann.recall_curves(
@@ -130,7 +132,7 @@ def measure_ann_recall(
         result.write(out)
         ann_report.write_report(result, out)
         wanted.write(out)
-    return result
+    return result.lying_in(out)
 
 
 def _manifest(
@@ -157,6 +159,18 @@ def _signature(made: manifest.Manifest, towers: Towers) -> dict[str, Any]:
         "versions": dict(made.versions),
         "command": made.command,
     }
+
+
+def read_robustness(folder: Path) -> Robustness:
+    """The grid that lies in `folder`; DataError where there is none."""
+    manifest.expect(folder, ROBUSTNESS, "robustness")
+    return _read(Robustness, folder / robustness.FILE_NAME).lying_in(folder)
+
+
+def read_ann_recall(folder: Path) -> AnnRecall:
+    """The curves that lie in `folder`; DataError where there are none."""
+    manifest.expect(folder, ANN_RECALL, "ann-recall")
+    return _read(AnnRecall, folder / ann.FILE_NAME).lying_in(folder)
 
 
 def _read(kind: type[Result], path: Path) -> Result:

@@ -18,6 +18,8 @@ from rankdistill.progress import Progress
 if TYPE_CHECKING:
     from rankdistill.inference.sparse_encoder import SparseTextEncoder
 
+ARTEFACT = "sparsity"
+
 
 def measure_sparsity(
     encoder: SparseTextEncoder,
@@ -45,7 +47,7 @@ def measure_sparsity(
         StaleOutputError: `out` holds other measurements.
     """
     wanted = manifest.Manifest(
-        artefact="sparsity",
+        artefact=ARTEFACT,
         inputs={
             "data": dataset.fingerprint,
             "qrels": dataset.qrels_hash(split),
@@ -56,7 +58,7 @@ def measure_sparsity(
         command=command,
     )
     if manifest.is_current(out, wanted):
-        return _read(out / FILE_NAME)
+        return _read(out / FILE_NAME).lying_in(out)
     with files.exclusive(out):
         queries, contents = dataset.queries(split), dataset.contents
         rows = measure(
@@ -76,7 +78,7 @@ def measure_sparsity(
         result = Sparsity(dataset.name, split, len(queries), len(contents), rows, signature)
         result.write(out)
         wanted.write(out)
-    return result
+    return result.lying_in(out)
 
 
 def sparsity_rows(result: Sparsity) -> Rows:
@@ -95,6 +97,12 @@ def sparsity_rows(result: Sparsity) -> Rows:
         for row in result.rows
     ]
     return header, rows
+
+
+def read_sparsity(folder: Path) -> Sparsity:
+    """The measurements that lie in `folder`; DataError where there are none."""
+    manifest.expect(folder, ARTEFACT, "sparsity")
+    return _read(folder / FILE_NAME).lying_in(folder)
 
 
 def _read(path: Path) -> Sparsity:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from rankdistill.evaluation.results import System
+    from rankdistill.evaluation.results import Comparison, System
 
 WIDTH, BAR_HEIGHT = 7.0, 0.42
 """Inches."""
@@ -73,6 +73,31 @@ def trade_off_plot(systems: Sequence[System], measure: str, costs: Mapping[str, 
     axes.set_xlabel(label)
     axes.set_ylabel(TITLES[measure])
     return svg(drawing)
+
+
+def difference_plot(comparisons: Sequence[Comparison], measure: str) -> Figure:
+    """The differences to the baseline in one measure, with their 95% intervals; filled points were shown to differ."""
+    drawn = [one for one in comparisons if one.measure == measure]
+    drawing, axes = figure(1.0 + BAR_HEIGHT * len(drawn))
+    axes.axvline(0, color=RULE, linewidth=1)
+    for row, one in enumerate(drawn):
+        axes.plot(one.interval, [row, row], color=INK, linewidth=1.5, solid_capstyle="butt")
+        fill = POINT if one.significant() else "white"
+        axes.plot(one.difference, row, marker="o", color=POINT, markerfacecolor=fill)
+        axes.annotate(
+            f"{one.difference:+.4f}",
+            (one.difference, row),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=INK,
+        )
+    axes.set_yticks(range(len(drawn)), [one.system for one in drawn])
+    axes.set_ylim(len(drawn) - 0.5, -0.7)
+    axes.margins(x=0.1)
+    axes.set_xlabel(f"{TITLES[measure]} minus that of {drawn[0].baseline}" if drawn else TITLES[measure])
+    return drawing
 
 
 def distribution_plot(

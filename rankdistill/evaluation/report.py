@@ -7,15 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rankdistill import files
-from rankdistill.errors import ConfigError
 from rankdistill.evaluation.measures import TITLES
 from rankdistill.evaluation.pages import render
 from rankdistill.evaluation.plots import quality_plot, trade_off_plot
-from rankdistill.evaluation.results import Comparison, Results
+from rankdistill.evaluation.results import MAIN_MEASURE, Comparison, Results
 from rankdistill.evaluation.system_table import COSTS, rows
 from rankdistill.evaluation.system_table import Rows as Rows
 
-MAIN_MEASURE = "ndcg_at_10"
 TEMPLATE = "report.html.j2"
 
 
@@ -58,14 +56,7 @@ def verdict(found: Comparison) -> str:
 
 def require_measure(results: Results, measure: str) -> None:
     """Raise ConfigError unless the systems have `measure`."""
-    known = list(results.systems[0].measures)
-    if measure not in known:
-        raise ConfigError(
-            expected=f"a measure: {', '.join(known)}",
-            got=repr(measure),
-            consequence="nothing was written",
-            remedy="name one of those",
-        )
+    results.shown_in(measure)
 
 
 def write_html(results: Results, path: Path, measure: str = MAIN_MEASURE) -> None:

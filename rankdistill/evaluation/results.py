@@ -15,13 +15,16 @@ from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation import system_table
 from rankdistill.evaluation.measures import TITLES
 from rankdistill.evaluation.per_query import read_per_query
-from rankdistill.evaluation.plots import distribution_plot
+from rankdistill.evaluation.plots import difference_plot, distribution_plot
 
 if TYPE_CHECKING:
     import polars as pl
     from matplotlib.figure import Figure
 
 FILE_NAME = "results.json"
+BOM = b"\xef\xbb\xbf"
+PAGE = "report.html"
+MAIN_MEASURE = "ndcg_at_10"
 
 
 class _Record(BaseModel):
@@ -95,8 +98,8 @@ class Comparison(_Record):
         return self.p_holm < level
 
 
-class Results(_Record):
-    """Systems evaluated on the same queries, side by side.
+class Results(Shown, _Record):
+    """Systems evaluated on the same queries, side by side; they print as two tables.
 
     Args:
         signature: what the numbers depend on: data and its hash, split, measures, versions, command.
@@ -110,9 +113,119 @@ class Results(_Record):
     comparisons: list[Comparison] = Field(default_factory=list)
     signature: dict[str, Any] = Field(default_factory=dict)
 
+    _measure: str = PrivateAttr(default=MAIN_MEASURE)
+    _path: Path | None = PrivateAttr(default=None)
+
     def write(self, folder: Path) -> None:
         """Write `results.json` into `folder`."""
         _write(folder, self.model_dump(mode="json"))
+
+    @classmethod
+    def read(cls, folder: Path) -> Results:
+        """The comparison that lies in `folder`.
+
+        Raises:
+            DataError: there is no such file, or it is something else.
+        """
+        path = folder / FILE_NAME
+        try:
+            found = cls.model_validate_json(path.read_bytes().removeprefix(BOM))
+        except (OSError, ValidationError) as error:
+            raise DataError(
+                expected="a folder written by `rankdistill compare`",
+                got=f"{path}: {str(error).splitlines()[0]}",
+                consequence="nothing was read",
+                remedy="compare evaluations first, and give the --out folder",
+            ) from error
+        return found.lying_in(folder)
+
+    def lying_in(self, folder: Path) -> Results:
+        """The same, which knows that it lies in `folder`."""
+        found = self.model_copy()
+        found._path = folder
+        return found
+
+    def shown_in(self, measure: str) -> Results:
+        """The same, whose differences are shown in `measure`.
+
+        Raises:
+            ConfigError: the systems do not have it.
+        """
+        known = list(self.systems[0].measures)
+        if measure not in known:
+            raise ConfigError(
+                expected=f"a measure: {', '.join(known)}",
+                got=repr(measure),
+                consequence="nothing was written",
+                remedy="name one of those",
+            )
+        found = self.model_copy()
+        found._measure = measure
+        return found
+
+    @property
+    def path(self) -> Path | None:
+        """Its folder; None where it lies in none."""
+        return self._path
+
+    @property
+    def measure(self) -> str:
+        """In which its differences are shown."""
+        return self._measure
+
+    def __repr__(self) -> str:
+        names = ", ".join(system.name for system in self.systems[1:])
+        return f"Results({names} against {self.systems[0].name}: {self.data}, {self.split}, {self.queries:,} queries)"
+
+    def tables(self) -> list[Table]:
+        """The systems with their measures and costs, and their differences to the baseline."""
+        from rankdistill.evaluation.report import comparison_rows
+
+        about = f"{self.data}, {self.split}, {self.queries} queries"
+        differences = f"{TITLES[self._measure]} minus that of {self.systems[0].name}"
+        return [
+            Table(about, *system_table.rows(self.systems)),
+            Table(differences, *comparison_rows(self, self._measure)),
+        ]
+
+    def lines(self) -> list[str]:
+        """Where the report lies."""
+        return [] if self._path is None else [str(self._path / PAGE)]
+
+    def to_polars(self) -> pl.DataFrame:
+        """A comparison a row: baseline, system, measure, difference, low, high, p_value, p_holm, by_training."""
+        import polars as pl
+
+        schema: dict[str, Any] = {
+            **dict.fromkeys(("baseline", "system", "measure"), pl.String),
+            **dict.fromkeys(("difference", "low", "high", "p_value", "p_holm"), pl.Float64),
+            "by_training": pl.List(pl.Float64),
+        }
+        rows = [
+            [
+                *(one.baseline, one.system, one.measure),
+                *(one.difference, *one.interval, one.p_value, one.p_holm),
+                one.by_training,
+            ]
+            for one in self.comparisons
+        ]
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, as `results.json` has it."""
+        return self.model_dump(mode="json")
+
+    def plot(self, measure: str | None = None) -> Figure:
+        """The differences to the baseline with their intervals.
+
+        Args:
+            measure: which; the one that is shown unless given.
+
+        Raises:
+            ConfigError: the systems do not have it.
+        """
+        shown = self if measure is None else self.shown_in(measure)
+        return difference_plot(shown.comparisons, shown.measure)
 
 
 class Evaluation(Shown, _Record):
@@ -225,7 +338,7 @@ class Evaluation(Shown, _Record):
         """Raise DataError if another tool gives the same system other means."""
         require_agreement(self)
 
-    def plot(self, measure: str = "ndcg_at_10") -> Figure:
+    def plot(self, measure: str = MAIN_MEASURE) -> Figure:
         """How many queries have which value of `measure`, with the mean and its 95% interval.
 
         Raises:

@@ -10,20 +10,25 @@ import json
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill import files
-from rankdistill.data.values import whole
+from rankdistill.display import Table
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.embedded import Embedded, Judged, Pairing
-from rankdistill.evaluation.measures import Qrels
+from rankdistill.evaluation.measured import Measured
+from rankdistill.evaluation.measures import TITLES, Qrels
 from rankdistill.evaluation.precisions import PRECISIONS, search
 from rankdistill.indexing.documents import named
 from rankdistill.indexing.vectors import normalised
 from rankdistill.progress import Progress
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
 
 FILE_NAME = "robustness.json"
 DEPTH = 10
@@ -95,9 +100,9 @@ class SystemGrid:
         return value / self.full if value is not None and self.full else None
 
 
-@dataclass(frozen=True)
-class Robustness:
-    """The grids of several systems on the same queries.
+@dataclass(frozen=True, repr=False)
+class Robustness(Measured):
+    """The grids of several systems on the same queries; they print as one table.
 
     Args:
         signature: what the numbers depend on.
@@ -109,6 +114,49 @@ class Robustness:
     documents: int
     systems: tuple[SystemGrid, ...]
     signature: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        names = ", ".join(system.name for system in self.systems)
+        return f"Robustness({names}: {self.data}, {self.split}, {self.queries:,} queries)"
+
+    def tables(self) -> list[Table]:
+        """A system at a precision a row."""
+        from rankdistill.evaluation.robustness_report import grid_rows
+
+        title = f"{TITLES['ndcg_at_10']} on {self.data}, {self.split}, {self.queries} queries"
+        return [Table(title, *grid_rows(self), texts=3)]
+
+    def lines(self) -> list[str]:
+        """Where the report lies."""
+        from rankdistill.evaluation.robustness_report import PAGE
+
+        return [] if self.path is None else [str(self.path / PAGE)]
+
+    def to_polars(self) -> pl.DataFrame:
+        """A cell a row: system, precision, dimension, ndcg_at_10, retention, random_mean, random_deviation."""
+        import polars as pl
+
+        schema = {
+            "system": pl.String,
+            "precision": pl.String,
+            "dimension": pl.Int64,
+            **dict.fromkeys(("ndcg_at_10", "retention", "random_mean", "random_deviation"), pl.Float64),
+        }
+        rows = [
+            [
+                *(system.name, cell.precision, cell.dimension, cell.ndcg_at_10),
+                *(system.retention(cell.ndcg_at_10), cell.random_mean, cell.random_deviation),
+            ]
+            for system in self.systems
+            for cell in system.cells
+        ]
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def plot(self) -> Figure:
+        """Heat maps of retention by precision and dimensions."""
+        from rankdistill.evaluation.robustness_report import heat_map
+
+        return heat_map(self)
 
     def to_json(self) -> dict[str, Any]:
         """All fields, with retention and the random choices' mean and deviation."""
@@ -129,24 +177,6 @@ class Robustness:
     def write(self, folder: Path) -> None:
         """Write `robustness.json` into `folder`."""
         files.write_text(folder / FILE_NAME, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
-
-
-def parse_settings(dimensions: str, precisions: str, draws: int, seed: int, dimension: int) -> GridSettings:
-    """Settings as typed: `384,128` and `float32,int8`; without dimensions, all (`dimension`) and their halves.
-
-    Raises:
-        ConfigError: something else than whole numbers stands among the dimensions.
-    """
-    try:
-        kept = tuple(whole(one, "dimension") for one in dimensions.split(",")) if dimensions else halves(dimension)
-    except ValueError as error:
-        raise ConfigError(
-            expected="numbers of dimensions with commas between them, such as 384,128,32",
-            got=repr(dimensions),
-            consequence="nothing was measured",
-            remedy="give whole numbers",
-        ) from error
-    return GridSettings(kept, tuple(precisions.split(",")), draws, seed)
 
 
 def halves(dimension: int) -> tuple[int, ...]:

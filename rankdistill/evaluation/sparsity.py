@@ -10,18 +10,23 @@ import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rankdistill import files
 from rankdistill.data.trec import Qrels
+from rankdistill.display import Table
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.embedded import Judged, run_of
+from rankdistill.evaluation.measured import Measured
 from rankdistill.evaluation.measures import evaluate_run
 from rankdistill.indexing.sparse.base import SparseVectors
 from rankdistill.indexing.sparse.exact import ExactSparseIndex
 from rankdistill.progress import Progress
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FILE_NAME = "sparsity.json"
 DEPTH = 100
@@ -95,9 +100,9 @@ class Row:
     measures: Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class Sparsity:
-    """The prunings of one model on one split; the first row is without any."""
+@dataclass(frozen=True, repr=False)
+class Sparsity(Measured):
+    """The prunings of one model on one split; the first row is without any. They print as one table."""
 
     data: str
     split: str
@@ -106,9 +111,28 @@ class Sparsity:
     rows: list[Row]
     signature: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"Sparsity({self.data}, {self.split}: {self.queries:,} queries, {len(self.rows) - 1:,} prunings)"
+
+    def tables(self) -> list[Table]:
+        """A pruning a row."""
+        from rankdistill.evaluation.measuring_sparsity import sparsity_rows
+
+        return [Table(f"{self.data}, {self.split}, {self.queries} queries", *sparsity_rows(self))]
+
+    def to_polars(self) -> pl.DataFrame:
+        """A pruning a row: what is kept, its costs as in `Cost`, and its measures."""
+        import polars as pl
+
+        return pl.DataFrame([{"kept": row.pruning, **asdict(row.cost), **row.measures} for row in self.rows])
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields."""
+        return asdict(self)
+
     def write(self, folder: Path) -> None:
         """Write `sparsity.json`."""
-        files.write_text(folder / FILE_NAME, json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n")
+        files.write_text(folder / FILE_NAME, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
 
 
 def cost(queries: SparseVectors, documents: SparseVectors) -> Cost:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rankdistill.display import Shown, Table
 from rankdistill.errors import GateError
+from rankdistill.teachers.names import beside
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MOST_IN_FULL = 3
+"""Teachers of whom every check is shown; of more, only what is not in order."""
 
 
 class Status(StrEnum):
@@ -95,28 +103,84 @@ class TeacherReport:
         """Check -> status."""
         return {verdict.check: str(verdict.status) for verdict in self.verdicts}
 
+    def table(self, statuses: Collection[Status] = SEVERITY) -> Table:
+        """A check of one of these statuses a row: its verdict, what was found, and what to do."""
+        header = ["check", "verdict", "finding", "what it means and what to do"]
+        rows = [
+            [one.check, str(one.status), one.finding, "; ".join(part for part in (one.meaning, one.remedy) if part)]
+            for one in self.verdicts
+            if one.status in statuses
+        ]
+        return Table(f"{beside(self.name, self.teacher_id)}: {self.status}", header, rows, texts=len(header))
 
-@dataclass(frozen=True)
-class Report:
-    """The gate's answer for a store.
+
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
+    """The gate's answer for a store; it prints every check of a few teachers, and what is not in order of many.
 
     Args:
         title: what was checked.
         student: the similarity that the advice is for, `cosine` or `dot`.
         teachers: one report a teacher.
+        strict: whether a warning is a failure too.
+        written: the files that it was written to.
     """
 
     title: str
     student: str
     teachers: Sequence[TeacherReport]
+    strict: bool = False
+    written: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        return f"Report({self.title!r}: {self.status}, {len(self.teachers):,} teachers)"
 
     @property
     def status(self) -> Status:
         """The worst teacher's."""
         return worst(teacher.status for teacher in self.teachers)
 
+    def tables(self) -> list[Table]:
+        """Every check of each teacher; of more than `MOST_IN_FULL`, what is not in order, and an overview."""
+        if len(self.teachers) <= MOST_IN_FULL:
+            return [teacher.table() for teacher in self.teachers]
+        bad = [teacher.table((Status.WARN, Status.FAIL)) for teacher in self.teachers]
+        return [*(table for table in bad if table.rows), self.overview()]
+
+    def lines(self) -> list[str]:
+        """The files that it was written to."""
+        return list(self.written)
+
+    def overview(self) -> Table:
+        """A teacher a row: its status, and the checks that failed, warned, or could not judge."""
+        listed = {f"{Status.FAIL}s": Status.FAIL, f"{Status.WARN}s": Status.WARN, "unknown": Status.UNKNOWN}
+        header = ["teacher", "scores in", "verdict", *listed]
+        rows = [
+            [
+                teacher.name,
+                teacher.score_kind,
+                str(teacher.status),
+                *(", ".join(one.check for one in teacher.of_status(status)) or "-" for status in listed.values()),
+            ]
+            for teacher in self.teachers
+        ]
+        return Table(f"{self.title}: {self.status}", header, rows, texts=len(header))
+
+    def to_polars(self) -> pl.DataFrame:
+        """A row a teacher and check: teacher, teacher_id, score_kind, check, status, finding, meaning, remedy."""
+        import polars as pl
+
+        names = ("check", "status", "finding", "meaning", "remedy")
+        rows = [
+            [teacher.name, teacher.teacher_id, teacher.score_kind, *(str(getattr(one, name)) for name in names)]
+            for teacher in self.teachers
+            for one in teacher.verdicts
+        ]
+        columns = ["teacher", "teacher_id", "score_kind", *names]
+        return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+
     def to_json(self) -> dict[str, Any]:
-        """Everything, as JSON values."""
+        """Every verdict with all its numbers, as JSON values."""
         return {
             "title": self.title,
             "student": self.student,
@@ -124,8 +188,14 @@ class Report:
             "teachers": [asdict(teacher) | {"status": str(teacher.status)} for teacher in self.teachers],
         }
 
-    def require(self, strict: bool = False, remedy: str = "") -> None:
-        """Raise GateError if a check failed, or, where `strict`, warned; `remedy` joins what the checks advise."""
+    def require(self, strict: bool | None = None, remedy: str = "") -> None:
+        """Raise GateError if a check failed, or, where `strict`, warned.
+
+        Args:
+            strict: whether a warning is a failure too; as the report was asked for unless given.
+            remedy: joins what the checks advise.
+        """
+        strict = self.strict if strict is None else strict
         stops = {Status.FAIL, Status.WARN} if strict else {Status.FAIL}
         stopped = [
             (teacher, verdict) for teacher in self.teachers for verdict in teacher.verdicts if verdict.status in stops

@@ -60,9 +60,9 @@ def test_json_holds_the_numbers(report: Report, tmp_path: Path) -> None:
 
 
 def test_rows_for_the_terminal(report: Report) -> None:
-    header, rows = gate_report.overview_rows(report)
-    assert header == ["teacher", "scores in", "verdict", "fails", "warns", "unknown"]
-    assert rows[1] == ["b", "dot", "fail", "duplicates", "-", "-"]
-    header, rows = gate_report.verdict_rows(report.teachers[1])
+    overview = report.overview()
+    assert overview.header == ["teacher", "scores in", "verdict", "fails", "warns", "unknown"]
+    assert overview.rows[1] == ["b", "dot", "fail", "duplicates", "-", "-"]
+    rows = report.teachers[1].table().rows
     assert len(rows) == len(CHECKS)
     assert rows[0] == ["finite", "pass", "finite is in order", ""]

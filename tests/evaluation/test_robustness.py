@@ -16,7 +16,6 @@ from rankdistill.evaluation.robustness import (
     Robustness,
     grid,
     halves,
-    parse_settings,
     searches,
 )
 from rankdistill.evaluation.robustness_report import grid_rows, write_report
@@ -115,13 +114,9 @@ def test_retention_is_unknown_where_nothing_is_found() -> None:
     assert found.cells[0].random == ()
 
 
-def test_settings_as_typed() -> None:
+def test_all_dimensions_and_their_halves() -> None:
     assert halves(384) == (384, 192, 96, 48)
     assert halves(20) == (20,)
-    assert parse_settings("", "float32", 5, 0, 64) == GridSettings((64, 32), ("float32",))
-    assert parse_settings("8,4", "int8,binary", 0, 7, 64) == GridSettings((8, 4), ("int8", "binary"), 0, 7)
-    with pytest.raises(ConfigError, match="8,x"):
-        parse_settings("8,x", "float32", 5, 0, 64)
 
 
 @pytest.mark.parametrize(

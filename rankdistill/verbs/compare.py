@@ -1,0 +1,72 @@
+"""`compare`: evaluated systems against a baseline."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rankdistill.errors import DataError
+from rankdistill.evaluation import comparing, report
+from rankdistill.evaluation.comparing import Trained
+from rankdistill.evaluation.results import MAIN_MEASURE, PAGE, Results
+from rankdistill.verbs.arguments import Place, place_of
+from rankdistill.verbs.contract import verb
+
+System = str | os.PathLike[str] | Trained
+"""An evaluation or its folder; `NAME=FOLDER,FOLDER,...` or a `Trained` for a system that was trained several times."""
+
+
+@verb
+def compare(
+    systems: System | Sequence[System],
+    out: Place | None = None,
+    *,
+    baseline: System | None = None,
+    title: str = "Comparison",
+    measure: str = MAIN_MEASURE,
+    seed: int = 0,
+    command: str = "",
+) -> Results:
+    """Test evaluated systems against a baseline: paired randomisation, bootstrap intervals, Holm's correction.
+
+    Args:
+        systems: evaluations, as `evaluate` returns them, or their folders; `NAME=FOLDER,FOLDER,...` or a `Trained` for
+            a system that was trained several times, alike but for the seed.
+        out: folder for `results.json` and `report.html`; without it nothing is written.
+        baseline: the one that the others are tested against, in the same form; the first of `systems` unless given.
+        title: heading of the report.
+        measure: which differences are shown, and what is plotted.
+        seed: of the permutations and resamples.
+        command: the command line, for the signature.
+
+    Returns:
+        The systems side by side and their differences, which print as two tables; `plot()` draws the differences.
+
+    Raises:
+        DataError: fewer than two systems, a folder holds no whole evaluation, or they are of different data.
+        ConfigError: two systems are given one name, no such measure.
+    """
+    given = [systems] if isinstance(systems, str | os.PathLike | Trained) else list(systems)
+    chosen = list(map(_system, given))
+    if not chosen and baseline is None:
+        raise DataError(
+            expected="at least two evaluations, the first of them the baseline",
+            got="none",
+            consequence="nothing was compared",
+            remedy="give what `evaluate` returned, or the folders that it wrote",
+        )
+    against = chosen[0] if baseline is None else _system(baseline)
+    found = comparing.compare(chosen, against, title=title, command=command, seed=seed).shown_in(measure)
+    if out is None:
+        return found
+    folder = place_of(out)
+    found.write(folder)
+    report.write_html(found, folder / PAGE, measure)
+    return found.lying_in(folder)
+
+
+def _system(given: System) -> Path | Trained:
+    if isinstance(given, Trained):
+        return given
+    return comparing.parse_system(given) if isinstance(given, str) else Path(os.fspath(given))

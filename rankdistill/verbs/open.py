@@ -1,0 +1,108 @@
+"""`open`: whatever lies at a path, read only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from rankdistill import locations, manifest
+from rankdistill.data.beir import CORPUS
+from rankdistill.errors import ConfigError, DataError
+from rankdistill.evaluation.results import FILE_NAME as RESULTS
+from rankdistill.stores.embeddings.layout import is_store
+from rankdistill.verbs.arguments import Place, collection_of, place_of
+from rankdistill.verbs.contract import verb
+
+READERS: Mapping[str, str] = {
+    "ann-recall": "rankdistill.evaluation.measuring:read_ann_recall",
+    "bundle": "rankdistill.bundles.layout:Bundle.read",
+    "candidates": "rankdistill.mining.candidates:Candidates",
+    "dataset": "rankdistill.data:load",
+    "embeddings": "rankdistill.stores.embeddings.reader:EmbeddingStore",
+    "evaluation": "rankdistill.evaluation.results:Evaluation.read",
+    "export": "rankdistill.verbs.status:status",
+    "impact-vectors": "rankdistill.verbs.status:status",
+    "index": "rankdistill.indexing:load",
+    "index shard": "rankdistill.verbs.status:status",
+    "robustness": "rankdistill.evaluation.measuring:read_robustness",
+    "scores": "rankdistill.stores.reader:ScoreStore",
+    "sparsity": "rankdistill.evaluation.measuring_sparsity:read_sparsity",
+    "student": "rankdistill.training.student:Student",
+    "teacher": "rankdistill.teachers.taught:TaughtTeacher",
+}
+"""What a manifest calls its artefact -> what reads its folder.
+
+What other tools read, and parts of an index, have no reader: `status` says what they are.
+"""
+
+COMPARISON = "rankdistill.evaluation.results:Results.read"
+"""Reads what `compare` writes, which has no manifest."""
+
+
+@verb
+def open(path: Place, *, lenient: bool = False, ignore_identical_ids: bool | None = None) -> Any:
+    """Whatever lies at `path`: a collection, candidates, a store, an index, a model of ours, an evaluation, ...
+
+    Args:
+        path: its folder; a store may also lie at `s3://...`.
+        lenient: leave bad rows of a collection out instead of stopping.
+        ignore_identical_ids: of a collection, see `rankdistill.data.identical_ids`.
+
+    Returns:
+        `Dataset`, `Candidates`, `ScoreStore`, `EmbeddingStore`, `StoredIndex`, `Student`, `TaughtTeacher`, `Bundle`,
+        `Evaluation`, `Results` of a comparison, `Robustness`, `AnnRecall` or `Sparsity`; a `Status` of what has no
+        reader, as of what was exported for another tool.
+
+    Raises:
+        DataError: nothing of ours lies there, or it is unfinished or damaged.
+        ConfigError: `lenient` or `ignore_identical_ids` for something else than a collection.
+        RemoteError: the object store does not answer, or refuses.
+    """
+    folder = place_of(path)
+    made = manifest.read(folder)
+    artefact = made.artefact if made is not None else _without_manifest(folder)
+    if artefact == "dataset":
+        return collection_of(folder, lenient=lenient, ignore_identical_ids=ignore_identical_ids)
+    if lenient or ignore_identical_ids is not None:
+        raise ConfigError(
+            expected="lenient and ignore_identical_ids with a collection",
+            got=f"{folder}, which holds {artefact!r}",
+            consequence="nothing was opened: they would have no effect",
+            remedy="leave them out",
+        )
+    if artefact == "comparison":
+        return _reader(COMPARISON)(folder)
+    if artefact not in READERS:
+        raise DataError(
+            expected=f"one of {', '.join(READERS)}",
+            got=f"{folder}: {artefact!r}",
+            consequence="nothing was opened",
+            remedy="use the rankdistill that wrote it",
+        )
+    return _reader(READERS[artefact])(folder)
+
+
+def _without_manifest(folder: Path) -> str:
+    """What lies in a folder that has no manifest: a user's collection, a comparison, or an unfinished store."""
+    if any(locations.is_file(folder / name) for name in (CORPUS, f"{CORPUS}.gz")):
+        return "dataset"
+    if is_store(folder):
+        return "embeddings"
+    if locations.is_file(folder / RESULTS):
+        return "comparison"
+    raise DataError(
+        expected="a folder that rankdistill wrote, or a collection in BEIR layout",
+        got=f"{folder}: {'neither a manifest nor a corpus' if folder.is_dir() else 'no such folder'}",
+        consequence="nothing was opened",
+        remedy="give the folder that a verb wrote; `rankdistill status` shows what an unfinished store holds",
+    )
+
+
+def _reader(home: str) -> Callable[[Path], Any]:
+    module, _, name = home.partition(":")
+    found: Any = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
