@@ -63,7 +63,29 @@ _HOME_OF = {
 }
 """Public name -> the module that defines it."""
 
-__all__ = ["Ensemble", "RankdistillError", "bundle", "check", "compare", "embed", "evaluate", "export", "fuse", "import_scores", "index", "mine", "open", "plan", "rerank", "run", "score", "search", "status", "teach", "train"]
+__all__ = [
+    "Ensemble",
+    "RankdistillError",
+    "bundle",
+    "check",
+    "compare",
+    "embed",
+    "evaluate",
+    "export",
+    "fuse",
+    "import_scores",
+    "index",
+    "mine",
+    "open",
+    "plan",
+    "rerank",
+    "run",
+    "score",
+    "search",
+    "status",
+    "teach",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

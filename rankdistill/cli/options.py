@@ -29,3 +29,37 @@ Latency = Annotated[int, typer.Option(help="Time this many queries one by one; 0
 Unaligned = Annotated[
     bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")
 ]
+
+Teacher = Annotated[
+    str, typer.Option(help="Teacher: a path, a hub id, pypi:DISTRIBUTION, or a YAML file with its kind and settings.")
+]
+Candidates = Annotated[Path, typer.Option(help="Candidates made by `rankdistill mine`.")]
+Store = Annotated[
+    str,
+    typer.Option("--out", help="Store to add the scores to, also s3://...; created if absent.", metavar="STORE"),
+]
+TeacherBackend = Annotated[
+    str,
+    typer.Option(
+        help="What runs the model: auto (the fastest exact one), torch, torch-bf16, torch-fp16 (GPU), onnx, onnx-int8, "
+        "openvino, openvino-bf16, openvino-int8 (the fastest on CPU; not exact, checked before the run)."
+    ),
+]
+PairLength = Annotated[int | None, typer.Option(help="Tokens of a pair; the teacher's own by default.", min=8)]
+TeacherName = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        help="What to call the teacher in the store, for --teacher(s) of other verbs; its model's name will do too.",
+    ),
+]
+Kind = Annotated[str, typer.Option(help="Kind of teacher; auto looks into the model.")]
+UnitSize = Annotated[int, typer.Option(help="Pairs a shard: what a kill can cost.", min=1)]
+
+LockWait = Annotated[float, typer.Option(help="Seconds to wait for another writer that starts or finishes.", min=0.0)]
+Executor = Annotated[str, typer.Option(help="Who does it: local, this process; ray, workers of a cluster.")]
+Workers = Annotated[int | None, typer.Option(help="Workers of --executor ray; one a GPU or core by default.", min=1)]
+Shard = Annotated[str, typer.Option(help="Do the work units of share i/n only, as one of n writers at the same store.")]
+
+WHO_WORKS = ("--shard", "--executor", "--workers", "--lock-wait")
+"""Flags that leave a store's bytes as they are, and stay out of its manifest."""

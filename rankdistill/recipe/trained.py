@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rankdistill.evaluation.comparing import Trained
+    from rankdistill.verbs.compare import Trained
 
 
 def gathered(folders: Mapping[str, Path], student_of: Mapping[str, str]) -> dict[str, Path | Trained]:
@@ -17,7 +17,7 @@ def gathered(folders: Mapping[str, Path], student_of: Mapping[str, str]) -> dict
         folders: system -> the folder of its evaluation.
         student_of: a system that is one training of a student -> what the student's trainings are called together.
     """
-    from rankdistill.evaluation.comparing import Trained
+    from rankdistill.verbs.compare import Trained
 
     groups: dict[str, list[Path]] = {}
     for name, folder in folders.items():

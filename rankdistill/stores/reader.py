@@ -11,17 +11,23 @@ import polars as pl
 
 from rankdistill import locations, manifest, tables
 from rankdistill.data import Dataset
+from rankdistill.display import Shown
 from rankdistill.errors import StoreError
 from rankdistill.stores import keying, naming
-from rankdistill.stores.kinds import LOOKED_AT, own_names, shown_kind_of
+from rankdistill.stores.fidelity import read_fidelity
+from rankdistill.stores.kinds import LOOKED_AT, own_names, score_kind_of, shown_kind_of
 from rankdistill.stores.layout import ARTEFACT, Layout
+from rankdistill.stores.runs import StoreRun
 from rankdistill.stores.shards import inspect
+from rankdistill.stores.status import describe
 from rankdistill.stores.texts import read_texts
 from rankdistill.teachers.names import Called, choose, shown
 
 
-class ScoreStore:
-    """A finished store, read only.
+class ScoreStore(Shown):
+    """A finished store, read only; it prints as `rankdistill status` shows it.
+
+    `run` tells what the call of a verb that gave this store did; None where it was only opened.
 
     Args:
         path: its folder, or a URL such as `s3://bucket/prefix`.
@@ -36,6 +42,56 @@ class ScoreStore:
         self.path = locations.location(path)
         self.layout, self.collection = Layout(self.path), collection
         self.manifest = manifest.expect(self.path, ARTEFACT, "score")
+        self.run: StoreRun | None = None
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        teachers = ", ".join(self.teacher_ids)
+        asked = f" of {self._texts(self.layout.queries):,} queries" if locations.is_file(self.layout.queries) else ""
+        scores = sum(map(self._rows, self.teacher_ids))
+        return f"ScoreStore({str(self.path)!r}: {scores:,} scores{asked} by {teachers})"
+
+    def lines(self) -> list[str]:
+        """State, texts, and for each teacher its scores."""
+        return list(describe(self.path))
+
+    def to_polars(self) -> pl.DataFrame:
+        """Every score: query_id, doc_id, teacher (its id), score, sorted by teacher, query_id, doc_id.
+
+        All of them come into memory, some 50 bytes each; `scan` gives one teacher's as a lazy frame.
+
+        Raises:
+            StoreError: a shard is missing, cut off or foreign.
+        """
+        columns = ("query_id", "doc_id", "teacher", "score")
+        found = [self.scan(known).rename({"teacher_id": "teacher"}).select(columns) for known in self.teacher_ids]
+        if not found:
+            return pl.DataFrame(schema=dict(zip(columns, (pl.String, pl.String, pl.String, pl.Float32), strict=True)))
+        return pl.concat(found).collect().sort("teacher", "query_id", "doc_id")
+
+    def to_json(self) -> dict[str, Any]:
+        """Folder, texts, and of each teacher the number of scores, what they are in, and their fidelity."""
+        texts = {path.stem: path for path in (self.layout.queries, self.layout.documents) if locations.is_file(path)}
+        return {
+            "store": str(self.path),
+            **{name: self._texts(path) for name, path in texts.items()},
+            "teachers": {
+                known: {
+                    "scores": self._rows(known),
+                    "score_kind": score_kind_of(self._read_fingerprint(known)),
+                    "fidelity": read_fidelity(self.layout, known),
+                }
+                for known in self.teacher_ids
+            },
+        }
+
+    def _rows(self, teacher_id: str) -> int:
+        return sum(footer.num_rows for footer in tables.footers(self.layout.shards(teacher_id)))
+
+    def _texts(self, path: Path) -> int:
+        return int(tables.footers([path])[0].num_rows)
 
     @property
     def identity(self) -> str:

@@ -93,11 +93,14 @@ def is_yaml(ref: str) -> bool:
     return Path(ref).suffix in YAML_SUFFIXES
 
 
-def specify(ref: str, kind: str = "auto", backend: str = "auto", max_length: int | None = None) -> TeacherSpec:
+def specify(
+    ref: str | Mapping[str, Any], kind: str = "auto", backend: str = "auto", max_length: int | None = None
+) -> TeacherSpec:
     """The teacher that `ref` names, not loaded yet.
 
     Args:
-        ref: a model reference; or a YAML file with `kind` and that kind's settings, which leaves the rest unused.
+        ref: a model reference; or a YAML file with `kind` and that kind's settings, or these settings themselves, which
+            leave the rest unused.
         kind: a key of `TEACHERS`; `auto` looks into the model's configuration.
         backend: what runs the model.
         max_length: tokens of an input at most; None keeps the model's own.
@@ -106,6 +109,8 @@ def specify(ref: str, kind: str = "auto", backend: str = "auto", max_length: int
         ConfigError: an unknown kind, or a file that is not such a YAML.
         ModelReferenceError: there is no such model.
     """
+    if isinstance(ref, Mapping):
+        return _from_settings(ref, "the teacher's settings")
     if is_yaml(ref):
         return _from_yaml(Path(ref))
     chosen = _kind_of(resolve(ref).path) if kind == "auto" else kind
@@ -170,14 +175,18 @@ def _from_yaml(path: Path) -> TeacherSpec:
         content = plain_yaml.read(path)
     except (OSError, yaml.YAMLError) as error:
         raise _bad_yaml(path, str(error)) from error
-    if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
-        raise _bad_yaml(path, "no mapping with `kind`")
-    kind = content.pop("kind")
+    return _from_settings(content, path)
+
+
+def _from_settings(content: object, place: str | Path) -> TeacherSpec:
+    if not isinstance(content, Mapping) or not isinstance(content.get("kind"), str):
+        raise _bad_yaml(place, "no mapping with `kind`")
+    kind = content["kind"]
     _module_of(kind)
-    return TeacherSpec(kind, content)
+    return TeacherSpec(kind, {name: value for name, value in content.items() if name != "kind"})
 
 
-def _bad_yaml(path: Path, got: str) -> ConfigError:
+def _bad_yaml(path: str | Path, got: str) -> ConfigError:
     return ConfigError(
         expected=f"a YAML file with `kind` (one of {', '.join(TEACHERS)}) and that kind's settings",
         got=f"{path}: {got}",

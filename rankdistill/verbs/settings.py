@@ -1,4 +1,4 @@
-"""What recipes need to know of verbs before they call them: their settings, and what decides a result. Loads no torch."""
+"""What recipes need to know of verbs before they call them: settings, and what decides a result. Loads no torch."""
 
 from __future__ import annotations
 

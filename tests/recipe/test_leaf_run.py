@@ -39,7 +39,7 @@ def recipe(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> LeafRecipe:
 
 def test_a_whole_run_reports_the_triangle_and_is_not_done_twice(recipe: LeafRecipe) -> None:
     first = Recorder()
-    (results,) = run(recipe, first)
+    (results,) = run(recipe, progress=first)
     assert [system.name for system in results.systems] == [
         "teacher",
         "two layers",
@@ -56,12 +56,12 @@ def test_a_whole_run_reports_the_triangle_and_is_not_done_twice(recipe: LeafReci
     assert json.loads((recipe.folder / "results.json").read_text())["signature"]["recipe"]["kind"] == "leaf"
 
     again = Recorder()
-    run(recipe, again)
+    run(recipe, progress=again)
     assert again.ran == []
 
     students = recipe.students | {"static": recipe.students["static"].model_copy(update={"train": {"steps": 3}})}
     third = Recorder()
-    run(recipe.model_copy(update={"students": students}), third)
+    run(recipe.model_copy(update={"students": students}), progress=third)
     assert third.ran == [
         "student-static",
         "bundle-static",
@@ -73,20 +73,20 @@ def test_a_whole_run_reports_the_triangle_and_is_not_done_twice(recipe: LeafReci
 
 def test_an_interrupted_run_goes_on_with_the_step_it_was_in(recipe: LeafRecipe) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run(recipe, Recorder(interrupt="student-two-layers"))
+        run(recipe, progress=Recorder(interrupt="student-two-layers"))
     states = {step.name: (step.done, step.begun) for step in plan(recipe).steps()}
     assert states["embeddings"] == (True, False)
     assert states["student-two-layers"] == (False, True)
     assert states["student-static"] == (False, False)
     second = Recorder()
-    run(recipe, second)
+    run(recipe, progress=second)
     assert second.ran[0] == "student-two-layers"
 
 
 def test_seeds_train_each_student_several_times_and_the_triangle_has_their_means(recipe: LeafRecipe) -> None:
     seeded = LeafRecipe.model_validate(recipe.model_dump() | {"seeds": [13, 14]})
     recorder = Recorder()
-    (results,) = run(seeded, recorder)
+    (results,) = run(seeded, progress=recorder)
     assert [(system.name, system.trainings) for system in results.systems] == [
         ("teacher", 1),
         ("two layers", 2),

@@ -37,7 +37,7 @@ def recipe(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> Recipe:
 
 def test_a_whole_run_reports_every_system_and_is_not_done_twice(recipe: Recipe) -> None:
     first = Recorder()
-    (results,) = run(recipe, first)
+    (results,) = run(recipe, progress=first)
     assert [system.name for system in results.systems] == [
         "BM25",
         "student before training",
@@ -56,12 +56,12 @@ def test_a_whole_run_reports_every_system_and_is_not_done_twice(recipe: Recipe) 
     assert "<html" in (recipe.folder / "report.html").read_text()
 
     again = Recorder()
-    run(recipe, again)
+    run(recipe, progress=again)
     assert again.ran == []
 
     changed = recipe.model_copy(update={"train": recipe.train.model_copy(update={"steps": 6})})
     third = Recorder()
-    run(changed, third)
+    run(changed, progress=third)
     assert "candidates" not in third.ran
     assert "scores" not in third.ran
     assert {"student-distilled", "index-distilled", "evaluate-test-distilled"} <= set(third.ran)
@@ -70,20 +70,20 @@ def test_a_whole_run_reports_every_system_and_is_not_done_twice(recipe: Recipe) 
 def test_an_index_that_nothing_can_build_is_refused_before_the_first_step(recipe: Recipe) -> None:
     recorder = Recorder()
     with pytest.raises(ConfigError, match="HNWS"):
-        run(recipe.model_copy(update={"index": IndexRecipe(factory="HNWS32")}), recorder)
+        run(recipe.model_copy(update={"index": IndexRecipe(factory="HNWS32")}), progress=recorder)
     assert recorder.ran == []
     assert not recipe.folder.exists()
 
 
 def test_an_interrupted_run_goes_on_with_the_step_it_was_in(recipe: Recipe) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run(recipe, Recorder(interrupt="scores"))
+        run(recipe, progress=Recorder(interrupt="scores"))
     states = {step.name: (step.done, step.begun) for step in plan(recipe).steps()}
     assert states["teacher"] == (True, False)
     assert states["scores"] == (False, True)
     assert states["student-distilled"] == (False, False)
     second = Recorder()
-    run(recipe, second)
+    run(recipe, progress=second)
     assert second.ran[0] == "scores"
 
 
@@ -92,7 +92,7 @@ def test_a_sparse_student_is_indexed_as_such_beside_a_dense_one(recipe: Recipe, 
     settings["student"] = {"model": tiny_splade}
     settings["variants"] = {"sparse": {"type": "splade", "loss": "kl"}, "dense": {"type": "dense"}}
     sparse = Recipe.model_validate(settings)
-    (results,) = run(sparse, Recorder())
+    (results,) = run(sparse, progress=Recorder())
     assert [system.name for system in results.systems[1:4]] == ["student before training", "sparse", "dense"]
     experiment = Experiment(sparse)
     kinds = [load(step.folder).kind.name for step in map(experiment.index, ("sparse", "dense"))]
@@ -124,7 +124,7 @@ def test_seeds_train_each_student_several_times_and_report_it_once(recipe: Recip
     ]
     assert [seeded.train_config(name).seed for name in seeded.trainings] == [13, 14, 13, 14]
     assert seeded.train_config("contrastive seed 14").loss == "contrastive"
-    (results,) = run(seeded, Recorder())
+    (results,) = run(seeded, progress=Recorder())
     assert [(system.name, system.trainings) for system in results.systems] == [
         ("BM25", 1),
         ("student before training", 1),
@@ -137,7 +137,7 @@ def test_seeds_train_each_student_several_times_and_report_it_once(recipe: Recip
     hashes = {name: json.loads((made.student(name).folder / "manifest.json").read_text()) for name in seeded.trainings}
     assert len({str(found["outputs"]) for found in hashes.values()}) == 4
     again = Recorder()
-    run(seeded, again)
+    run(seeded, progress=again)
     assert again.ran == []
 
 

@@ -11,7 +11,7 @@ from rankdistill.recipe.leaf import triangle
 from rankdistill.recipe.leaf.experiment import LeafExperiment
 from rankdistill.recipe.leaf.schema import LeafRecipe
 from rankdistill.recipe.leaf.systems import TEACHER, Systems
-from rankdistill.recipe.parts import REPORT_FILE, slug
+from rankdistill.recipe.parts import slug
 from rankdistill.recipe.steps import Step
 
 if TYPE_CHECKING:
@@ -52,21 +52,18 @@ class LeafRun:
         return every
 
     def _report(self, data: str, split: str) -> Results:
-        from rankdistill.evaluation import comparing, report
+        from rankdistill.verbs.compare import compare, write
 
         evaluations = Systems(self.experiment).evaluated(data, split)
-        results = comparing.compare(
+        results = compare(
             list(evaluations.values()),
-            evaluations[TEACHER],
+            baseline=evaluations[TEACHER],
             title=f"{self.recipe.name}, {data}, {split}",
             command=self.command,
         )
         signature = {**results.signature, "recipe": self.recipe.model_dump(mode="json")}
         results = results.model_copy(update={"data": data, "signature": signature})
-        folder = self._folder(data, split)
-        results.write(folder)
-        report.write_html(results, folder / REPORT_FILE)
-        return results
+        return write(results, self._folder(data, split))
 
     def _folder(self, data: str, split: str) -> Path:
         root = self.recipe.folder

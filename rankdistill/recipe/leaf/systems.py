@@ -14,7 +14,7 @@ from rankdistill.recipe.steps import Step
 from rankdistill.recipe.trained import gathered
 
 if TYPE_CHECKING:
-    from rankdistill.evaluation.comparing import Trained
+    from rankdistill.verbs.compare import Trained
 
 TEACHER = "teacher"
 

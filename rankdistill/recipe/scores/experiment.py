@@ -111,7 +111,7 @@ class Experiment:
         return self.workspace.step("initial", settings, [], self._inherit)
 
     @cached_property
-    def _type_type_of(self) -> TypeName:
+    def _type_of_model(self) -> TypeName:
         """What a student is whose type the recipe does not name; inherited layers are a dense model then."""
         from rankdistill.verbs.settings import type_of
 

@@ -10,13 +10,13 @@ from pydantic import Field, field_validator, model_validator
 from rankdistill import models
 from rankdistill.errors import ConfigError
 from rankdistill.fusion import Fusion
-from rankdistill.indexing.sources import KINDS
 from rankdistill.mining.choosing import Choice
 from rankdistill.mining.source import Source
 from rankdistill.mining.sources import Bm25Source, named
 from rankdistill.mining.sources.bm25 import DEFAULT
 from rankdistill.mining.window import parse_windows
 from rankdistill.recipe.parts import Part
+from rankdistill.verbs.mine import KINDS
 
 
 class MinePart(Part):

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankdistill.recipe.parts import REPORT_FILE
 from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.schema import INITIAL, Recipe
 from rankdistill.recipe.scores.systems import Systems, all_steps
@@ -46,12 +45,12 @@ class ScoresRun:
         return [self._report(split) for split in self.recipe.data.test]
 
     def _report(self, split: str) -> Results:
-        from rankdistill.evaluation import comparing, report
+        from rankdistill.verbs.compare import compare, write
 
         evaluations = Systems(self.experiment).evaluated(split)
-        results = comparing.compare(
+        results = compare(
             list(evaluations.values()),
-            evaluations[INITIAL],
+            baseline=evaluations[INITIAL],
             title=f"{self.recipe.name}, {split}",
             command=self.command,
         )
@@ -65,19 +64,16 @@ class ScoresRun:
         results = results.model_copy(
             update={"systems": systems, "signature": {**results.signature, "recipe": self.recipe.model_dump()}}
         )
-        folder = _folder(self.recipe.folder, split, self.recipe.data.test)
-        results.write(folder)
-        report.write_html(results, folder / REPORT_FILE)
-        return results
+        return write(results, _folder(self.recipe.folder, split, self.recipe.data.test))
 
     def _teacher_costs(self) -> dict[str, float | int]:
         """What the students' teacher cost: seconds of teaching and scoring, and the number of stored scores."""
-        from rankdistill.stores.reader import ScoreStore
+        from rankdistill.verbs.arguments import score_store_of
 
         times = Times(self.experiment.root)
         steps = [step for step in (self.experiment.teacher, self.experiment.scores) if step is not None]
         seconds = sum(times.of(step) or 0.0 for step in steps)
-        return {"teacher_seconds": seconds, "teacher_pairs": ScoreStore(self.experiment.scores.folder).count()}
+        return {"teacher_seconds": seconds, "teacher_pairs": score_store_of(self.experiment.scores.folder).count()}
 
 
 def _place(name: str, order: list[str]) -> int:

@@ -17,7 +17,7 @@ from rankdistill.recipe.trained import gathered
 from rankdistill.verbs.settings import is_yaml
 
 if TYPE_CHECKING:
-    from rankdistill.evaluation.comparing import Trained
+    from rankdistill.verbs.compare import Trained
 
 
 def all_steps(experiment: Experiment) -> list[Step]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from rankdistill.errors import ConfigError
 from rankdistill.stores.embeddings.calibration import calibration_texts
@@ -24,7 +24,7 @@ class Asked:
     """A teacher and how it is run.
 
     Args:
-        teacher: a model reference, or a YAML file with `kind: embedding` and its settings.
+        teacher: a model reference, or a YAML file with `kind: embedding` and its settings, or these as a mapping.
         backend: what runs the model; a YAML file names its own.
         max_length: tokens of a text; None takes the teacher's own.
         prompts: role -> the text that replaces the teacher's own prompt; None leaves it.
@@ -38,7 +38,7 @@ class Asked:
         ConfigError: no such number format.
     """
 
-    teacher: str
+    teacher: str | Mapping[str, Any]
     backend: str = "auto"
     max_length: int | None = None
     prompts: Mapping[Role, str | None] = field(default_factory=dict)

@@ -5,23 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from rankdistill import locations, manifest
+from rankdistill.display import Shown
 from rankdistill.errors import StoreError
 from rankdistill.space import Space
 from rankdistill.stores.embeddings.identity import text_id
 from rankdistill.stores.embeddings.layout import ARTEFACT, Layout, VectorType
 from rankdistill.stores.embeddings.mapping import ids_of, mapped_texts, mapped_vectors, rows_of
+from rankdistill.stores.embeddings.status import describe
 from rankdistill.stores.embeddings.teacher_file import REFERENCE, called, read_teacher
+from rankdistill.stores.runs import StoreRun
 from rankdistill.teachers.base import Role
 
+if TYPE_CHECKING:
+    import polars as pl
 
-class EmbeddingStore:
+
+class EmbeddingStore(Shown):
     """A finished store of one teacher's vectors, read only. Row i of `texts()` belongs to row i of `vectors()`.
+
+    It prints as `rankdistill status` shows it. `run` tells what the call of a verb that gave this store did; None where
+    it was only opened.
 
     Args:
         path: its folder, or a URL such as `s3://bucket/prefix`.
@@ -36,6 +45,41 @@ class EmbeddingStore:
         self.layout = Layout(self.path)
         self.manifest = manifest.expect(self.path, ARTEFACT, "embed")
         self._teacher = read_teacher(self.layout)
+        self.run: StoreRun | None = None
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        texts = ", ".join(f"{count:,} {kind} texts" for kind, count in self.manifest.parameters["texts"].items())
+        return f"EmbeddingStore({str(self.path)!r}: {texts} by {self.teacher_id}, {self.dimension} x {self.dtype})"
+
+    def lines(self) -> list[str]:
+        """State, teacher, texts by source, and what was left out."""
+        return list(describe(self.path))
+
+    def to_polars(self) -> pl.DataFrame:
+        """The texts: text_id, kind, source, text, mapped into memory; row i has row i of `vectors()`."""
+        import polars as pl
+
+        found = pl.from_arrow(self.texts())
+        assert isinstance(found, pl.DataFrame)
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Folder, teacher, the form of its vectors, and the texts by kind and by source."""
+        parameters = self.manifest.parameters
+        return {
+            "store": str(self.path),
+            "teacher": self.teacher_id,
+            "model": self.reference,
+            "dimension": self.dimension,
+            "dtype": self.dtype,
+            "prompts": dict(self.prompts),
+            "texts": dict(parameters["texts"]),
+            "truncated": dict(parameters["truncated"]),
+            "sources": dict(parameters["gathered"]),
+        }
 
     def __len__(self) -> int:
         return sum(self.manifest.parameters["texts"].values())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from rankdistill.errors import ConfigError
@@ -52,7 +55,7 @@ class TeachConfig:
     evaluations: int = 4
 
     def __post_init__(self) -> None:
-        _expect(self.loss in get_args(Loss), f"a loss among {', '.join(get_args(Loss))}", self.loss)
+        _expect_loss(self.loss)
         for name in ("negatives", "batch_size", "epochs", "learning_rate", "dev_queries", "evaluations"):
             _expect(getattr(self, name) > 0, f"{name} above 0", getattr(self, name))
         _expect(self.steps is None or self.steps > 0, "steps above 0", self.steps)
@@ -69,6 +72,70 @@ class TeachConfig:
     def decisive(self) -> dict[str, Any]:
         """The settings by name, as manifests and steps hold them."""
         return asdict(self) | {"max_length": self.length}
+
+
+def read(config: Path | TeachConfig | None, given: Mapping[str, object], besides: Collection[str] = ()) -> TeachConfig:
+    """The settings of a YAML file or of `config` itself (or the defaults), with those `given` that are not None on top.
+
+    Args:
+        config: a YAML file with one setting a line, or settings.
+        given: settings by name; None leaves one as it is.
+        besides: names that one of `given` may have been meant for.
+
+    Raises:
+        ConfigError: no such file, no mapping in it, an unknown setting, or an invalid value.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    known = [field.name for field in fields(TeachConfig)]
+    start = asdict(config) if isinstance(config, TeachConfig) else _load_yaml(config) if config is not None else {}
+    settings = start | {name: value for name, value in given.items() if value is not None}
+    if unknown := [name for name in {**settings, **given} if name not in known]:
+        near = get_close_matches(str(unknown[0]), [*known, *besides], 1)
+        raise ConfigError(
+            expected=f"settings among {', '.join(known)}",
+            got=", ".join(map(str, unknown)),
+            consequence="nothing was trained",
+            remedy=f"{near[0]} is meant?" if near else "leave it out",
+        )
+    if "loss" in settings:
+        _expect_loss(settings["loss"])
+    try:
+        return TypeAdapter(TeachConfig).validate_python(settings)
+    except ValidationError as error:
+        raise ConfigError(
+            expected="valid settings of a teacher's training",
+            got="; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()),
+            consequence="nothing was trained",
+            remedy="give each of these settings a value that it takes",
+        ) from error
+
+
+def _load_yaml(path: Path) -> dict[str, object]:
+    import yaml
+
+    from rankdistill import plain_yaml
+
+    try:
+        settings = plain_yaml.read(path)
+    except (OSError, yaml.YAMLError) as error:
+        raise _bad_yaml(path, " ".join(str(error).split())) from error
+    if not isinstance(settings, dict):
+        raise _bad_yaml(path, type(settings).__name__)
+    return settings
+
+
+def _bad_yaml(path: Path, got: str) -> ConfigError:
+    return ConfigError(
+        expected=f"one `setting: value` a line in {path}",
+        got=got,
+        consequence="nothing was trained",
+        remedy="give a YAML file with a setting of teach a line",
+    )
+
+
+def _expect_loss(loss: object) -> None:
+    _expect(loss in get_args(Loss), f"a loss among {', '.join(get_args(Loss))}", loss)
 
 
 def _expect(condition: bool, expected: str, got: object) -> None:

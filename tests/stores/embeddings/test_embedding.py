@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rankdistill import EmbeddingStore, TextEncoder, embed, load_data
+from rankdistill import EmbeddingStore, TextEncoder, load_data
 from rankdistill.errors import DataError
 from rankdistill.stores.embeddings.asking import Asked
+from rankdistill.stores.embeddings.embedding import embed
 
 
 def test_a_store_holds_what_the_teacher_embeds(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> None:
