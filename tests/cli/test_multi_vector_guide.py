@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rankdistill.evaluation import run_files
 from rankdistill.indexing import registry
 from rankdistill.training.config import TrainConfig
 from tests.cli.guides import commands
@@ -40,9 +41,14 @@ def test_the_commands_run_one_after_the_other_and_then_the_program(
 
     (program,) = re.findall(r"```python\n(.+?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     found: dict[str, Any] = {}
-    exec(program, found)
-    assert found["run"]["q1"].keys() == {"d1", "d2"}
-    assert set(found["run"]["q1"].values()).isdisjoint({3.2, 2.9})
+    exec(program.replace('"DIR"', repr(str(tiny_beir))), found)
+    before, after = (run_files.read(run_files.find(Path(name))) for name in ("FIRST", "RERANKED"))
+    assert [system.name for system in found["reranked"].systems] == ["BM25", "STUDENT on BM25"]
+    assert {query: scores.keys() for query, scores in after.items()} == {
+        query: scores.keys() for query, scores in before.items()
+    }
+    for query, scores in after.items():
+        assert set(scores.values()).isdisjoint(before[query].values())
 
 
 def test_every_back_end_and_setting_that_the_guide_names_is_there() -> None:
