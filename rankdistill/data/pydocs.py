@@ -15,10 +15,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rankdistill import files, manifest
+from rankdistill import manifest
 from rankdistill.data import docstrings, near_duplicates
-from rankdistill.data.writer import ARTEFACT, Collection, write_beir
+from rankdistill.data.writer import ARTEFACT, Collection, write_files
 from rankdistill.errors import ConfigError, DataError
+from rankdistill.making import making
 from rankdistill.records import Document, Query
 
 DEFAULT_PACKAGES = (
@@ -86,11 +87,10 @@ def build(
     versions = docstrings.installed(names)
     parameters = {"source": "pydocs", "limit": limit, "compress": compress, "longest": LONGEST_DOCUMENT}
     wanted = manifest.Manifest(ARTEFACT, versions, parameters, manifest.versions_of(), command)
-    with files.exclusive(out):
-        if manifest.is_current(out, wanted):
-            return False
-        write_beir(out, collect(names, limit), wanted, compress)
-    return True
+    with making(out, wanted) as made:
+        if not made.current:
+            made.wrote(write_files(out, collect(names, limit), compress))
+    return not made.current
 
 
 def collect(packages: Sequence[str], limit: int | None = None) -> Collection:

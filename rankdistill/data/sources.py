@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from rankdistill import files, manifest
+from rankdistill import manifest
 from rankdistill.data.identical_ids import known_rule
 from rankdistill.data.meta import Meta
-from rankdistill.data.writer import ARTEFACT, Collection, write_beir
+from rankdistill.data.writer import ARTEFACT, Collection, write_files
 from rankdistill.errors import ConfigError, DataError, RankdistillError
+from rankdistill.making import making
 
 
 def _mteb(name: str) -> Collection:
@@ -67,11 +68,10 @@ def fetch(reference: str, out: Path, compress: bool = False, command: str = "") 
         )
     parameters = {"source": reference, "compress": compress}
     wanted = manifest.Manifest(ARTEFACT, {}, parameters, manifest.versions_of(*LIBRARIES[prefix]), command)
-    with files.exclusive(out):
-        if manifest.is_current(out, wanted):
-            return False
-        write_beir(out, _reach(prefix, name), wanted, compress)
-    return True
+    with making(out, wanted) as made:
+        if not made.current:
+            made.wrote(write_files(out, _reach(prefix, name), compress))
+    return not made.current
 
 
 def _reach(prefix: str, name: str) -> Collection:

@@ -16,6 +16,7 @@ from rankdistill.data.beir_rows import QRELS_HEADER
 from rankdistill.data.meta import FILE_NAME as META
 from rankdistill.data.meta import Meta
 from rankdistill.errors import OutputError
+from rankdistill.making import making
 from rankdistill.records import Document, Query
 
 ARTEFACT = "dataset"
@@ -39,7 +40,7 @@ class Collection:
 
 
 def write_beir(out: Path, collection: Collection, made_by: manifest.Manifest, compress: bool = False) -> None:
-    """Write `collection` as a BEIR folder, the manifest last. Hold the lock on `out` while calling.
+    """Write `collection` as a BEIR folder, the manifest last; one that is there already is left as it is.
 
     Args:
         out: the folder.
@@ -49,10 +50,17 @@ def write_beir(out: Path, collection: Collection, made_by: manifest.Manifest, co
 
     Raises:
         OutputError: `out` cannot be written to, or holds BEIR files already (the user's own, or an unfinished run's).
+        StaleOutputError: it holds another collection.
     """
+    with making(out, made_by) as made:
+        if not made.current:
+            made.wrote(write_files(out, collection, compress))
+
+
+def write_files(out: Path, collection: Collection, compress: bool = False) -> list[Path]:
+    """The files of `write_beir`, without a manifest; the paths written. Hold the lock on `out` while calling."""
     _require_free(out)
     suffix = ".gz" if compress else ""
-    files.remove_temporaries(out)
     corpus, queries = out / f"{CORPUS}{suffix}", out / f"{QUERIES}{suffix}"
     write_lines(corpus, (_json(_id=row.doc_id, title=row.title, text=row.text) for row in collection.documents))
     write_lines(queries, (_json(_id=row.query_id, text=row.text) for row in collection.queries))
@@ -64,15 +72,7 @@ def write_beir(out: Path, collection: Collection, made_by: manifest.Manifest, co
     if collection.meta != Meta():
         files.write_text(out / META, collection.meta.text)
         written.append(out / META)
-    outputs = {path.relative_to(out).as_posix(): files.hash_file(path) for path in written}
-    manifest.Manifest(
-        artefact=ARTEFACT,
-        inputs=made_by.inputs,
-        parameters=made_by.parameters,
-        versions=made_by.versions,
-        command=made_by.command,
-        outputs=outputs,
-    ).write(out)
+    return written
 
 
 def write_qrels(path: Path, judged: Mapping[str, Mapping[str, int]]) -> None:

@@ -7,13 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rankdistill import files, manifest
+from rankdistill import manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError
 from rankdistill.evaluation import ann, ann_report, robustness, robustness_report
 from rankdistill.evaluation.ann import AnnRecall, Effort
 from rankdistill.evaluation.robustness import GridSettings, Robustness
 from rankdistill.evaluation.towers import Towers
+from rankdistill.making import making
 from rankdistill.progress import Progress
 
 LIBRARIES = ("ir-measures", "numpy", "sentence-transformers", "faiss-cpu", "faiss-gpu", "torch", "transformers")
@@ -51,9 +52,9 @@ def measure_robustness(
     """
     robustness.check(settings, towers.dimension)
     wanted = _manifest(ROBUSTNESS, towers, dataset, split, asdict(settings), command)
-    if manifest.is_current(out, wanted):
-        return _read(Robustness, out / robustness.FILE_NAME).lying_in(out)
-    with files.exclusive(out):
+    with making(out, wanted) as made:
+        if made.current:
+            return _read(Robustness, out / robustness.FILE_NAME).lying_in(out)
         pairings = towers.triangle(dataset, split, progress)
         result = Robustness(
             data=dataset.name,
@@ -67,7 +68,6 @@ def measure_robustness(
         )
         result.write(out)
         robustness_report.write_report(result, out)
-        wanted.write(out)
     return result.lying_in(out)
 
 
@@ -105,9 +105,9 @@ def measure_ann_recall(
     ann.open_index(towers.dimension, towers.similarity, factory, effort)
     parameters = {"factory": factory, "effort": asdict(effort), "repeats": repeats}
     wanted = _manifest(ANN_RECALL, towers, dataset, split, parameters, command)
-    if manifest.is_current(out, wanted):
-        return _read(AnnRecall, out / ann.FILE_NAME).lying_in(out)
-    with files.exclusive(out):
+    with making(out, wanted) as made:
+        if made.current:
+            return _read(AnnRecall, out / ann.FILE_NAME).lying_in(out)
         pairings = towers.searchers(dataset, split, progress)
         curves = ann.recall_curves(
             pairings,
@@ -131,7 +131,6 @@ def measure_ann_recall(
         )
         result.write(out)
         ann_report.write_report(result, out)
-        wanted.write(out)
     return result.lying_in(out)
 
 

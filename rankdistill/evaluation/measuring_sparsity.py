@@ -7,12 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankdistill import files, manifest
+from rankdistill import manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError
 from rankdistill.evaluation.measures import TITLES
 from rankdistill.evaluation.report import Rows
 from rankdistill.evaluation.sparsity import FILE_NAME, Pruning, Sparsity, measure
+from rankdistill.making import making
 from rankdistill.progress import Progress
 
 if TYPE_CHECKING:
@@ -57,9 +58,9 @@ def measure_sparsity(
         versions=manifest.versions_of("ir-measures", "numpy", "scipy", "sentence-transformers", "torch"),
         command=command,
     )
-    if manifest.is_current(out, wanted):
-        return _read(out / FILE_NAME).lying_in(out)
-    with files.exclusive(out):
+    with making(out, wanted) as made:
+        if made.current:
+            return _read(out / FILE_NAME).lying_in(out)
         queries, contents = dataset.queries(split), dataset.contents
         rows = measure(
             (list(queries), encoder.encode_queries(list(queries.values()), progress)),
@@ -77,7 +78,6 @@ def measure_sparsity(
         }
         result = Sparsity(dataset.name, split, len(queries), len(contents), rows, signature)
         result.write(out)
-        wanted.write(out)
     return result.lying_in(out)
 
 

@@ -12,7 +12,7 @@ from rankdistill.mining.source import Source
 from rankdistill.mining.sources import Bm25Source, named
 from rankdistill.mining.tokenisers import script_note
 from rankdistill.mining.window import parse_windows
-from rankdistill.notes import note, tell
+from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.verbs.arguments import Data, Place, collection_of, fusion_of, listed, note_split, place_of
 from rankdistill.verbs.contract import verb
@@ -85,7 +85,7 @@ def mine(
     folder = place_of(out)
     queries = candidates.sample_queries(dataset.to_mine(chosen), limit_queries)
     with reporter_of(progress).stage("mine", "texts", len(found) * (len(dataset.doc_ids) + len(queries))) as stage:
-        made = candidates.build(
+        candidates.build(
             folder,
             dataset,
             chosen,
@@ -98,8 +98,6 @@ def mine(
             command=command,
             progress=stage,
         )
-    if not made:
-        tell(f"{folder} is up to date")
     for source in found:
         if isinstance(source, Bm25Source):
             note(script_note(source.tokenizer, dataset.contents.values()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inspect import signature
 from typing import Any
 
-from rankdistill.notes import note, tell
+from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.teachers import teach as teaching
 from rankdistill.teachers.taught import TaughtTeacher
@@ -73,7 +73,7 @@ def teach(
     labelled = sum(label > 0 for labels in dataset.qrels(split).values() for label in labels.values())
     total = teaching.steps_of(chosen, labelled) * chosen.batch_size
     with reporter_of(progress).stage("teach", "queries", total) as stage:
-        made = teaching.teach(
+        teaching.teach(
             dataset,
             split,
             place_of(candidates),
@@ -84,8 +84,6 @@ def teach(
             progress=stage,
             command=command,
         )
-    if not made:
-        tell(f"{folder} is up to date")
     teacher = TaughtTeacher(folder)
     note_clipping(teacher.log, REMEDY)
     for line in beside.notes(teacher.log):

@@ -14,7 +14,7 @@ from rankdistill.ensembles.combining import POLICIES
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.inference.loading import quietly
-from rankdistill.notes import note, tell
+from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.stores.embeddings.layout import is_store
 from rankdistill.stores.embeddings.reader import EmbeddingStore
@@ -142,17 +142,10 @@ class Out:
     progress: ProgressLike
     command: str
 
-    def finished(self, before: bool) -> Student:
-        """The student, with a word where it was there `before`."""
+    def finished(self) -> Student:
+        """The student that lies there now."""
         processes.await_first()
-        if before:
-            tell(f"{self.folder} is up to date")
         return Student(self.folder)
-
-    @property
-    def is_there(self) -> bool:
-        """Whether something finished is there."""
-        return manifest.read(self.folder) is not None
 
 
 def _distil(
@@ -168,7 +161,6 @@ def _distil(
 ) -> Student:
     from rankdistill.training import run
 
-    before = out.is_there
     with quietly(), reporter_of(out.progress).stage("training", "steps") as stage:
         run.train(
             collection,
@@ -184,7 +176,7 @@ def _distil(
             progress=stage,
             command=out.command,
         )
-    trained = out.finished(before)
+    trained = out.finished()
     for name, verdict in trained.log.get("check", {}).get("verdicts", {}).items():
         if verdict["status"] in ("warn", "fail"):
             note(f"{verdict['status']}: {name}: {verdict['finding']}")
@@ -203,7 +195,6 @@ def _align(
 ) -> Student:
     from rankdistill.training.alignment import run
 
-    before = out.is_there
     with quietly(), reporter_of(out.progress).stage("aligning", "steps") as stage:
         run.align(
             store,
@@ -217,7 +208,7 @@ def _align(
             progress=stage,
             command=out.command,
         )
-    trained = out.finished(before)
+    trained = out.finished()
     note_clipping(trained.log, REMEDY)
     limit = config.max_document_length
     if limit is not None and trained.log["truncation"]["limits"]["document"] is None:
