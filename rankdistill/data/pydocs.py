@@ -17,9 +17,8 @@ from typing import NamedTuple
 
 from rankdistill import manifest
 from rankdistill.data import docstrings, near_duplicates
-from rankdistill.data.writer import ARTEFACT, Collection, write_files
+from rankdistill.data.writer import ARTEFACT, Collection, write_beir
 from rankdistill.errors import ConfigError, DataError
-from rankdistill.making import making
 from rankdistill.records import Document, Query
 
 DEFAULT_PACKAGES = (
@@ -87,10 +86,7 @@ def build(
     versions = docstrings.installed(names)
     parameters = {"source": "pydocs", "limit": limit, "compress": compress, "longest": LONGEST_DOCUMENT}
     wanted = manifest.Manifest(ARTEFACT, versions, parameters, manifest.versions_of(), command)
-    with making(out, wanted) as made:
-        if not made.current:
-            made.wrote(write_files(out, collect(names, limit), compress))
-    return not made.current
+    return write_beir(out, lambda: collect(names, limit), wanted, compress)
 
 
 def collect(packages: Sequence[str], limit: int | None = None) -> Collection:

@@ -9,9 +9,8 @@ from pathlib import Path
 from rankdistill import manifest
 from rankdistill.data.identical_ids import known_rule
 from rankdistill.data.meta import Meta
-from rankdistill.data.writer import ARTEFACT, Collection, write_files
+from rankdistill.data.writer import ARTEFACT, Collection, write_beir
 from rankdistill.errors import ConfigError, DataError, RankdistillError
-from rankdistill.making import making
 
 
 def _mteb(name: str) -> Collection:
@@ -68,10 +67,7 @@ def fetch(reference: str, out: Path, compress: bool = False, command: str = "") 
         )
     parameters = {"source": reference, "compress": compress}
     wanted = manifest.Manifest(ARTEFACT, {}, parameters, manifest.versions_of(*LIBRARIES[prefix]), command)
-    with making(out, wanted) as made:
-        if not made.current:
-            made.wrote(write_files(out, _reach(prefix, name), compress))
-    return not made.current
+    return write_beir(out, lambda: _reach(prefix, name), wanted, compress)
 
 
 def _reach(prefix: str, name: str) -> Collection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,12 +39,14 @@ class Collection:
     meta: Meta = field(default_factory=Meta)
 
 
-def write_beir(out: Path, collection: Collection, made_by: manifest.Manifest, compress: bool = False) -> None:
-    """Write `collection` as a BEIR folder, the manifest last; one that is there already is left as it is.
+def write_beir(
+    out: Path, collect: Callable[[], Collection], made_by: manifest.Manifest, compress: bool = False
+) -> bool:
+    """Write a collection as a BEIR folder, the manifest last; False if it is there already, and was left as it is.
 
     Args:
         out: the folder.
-        collection: what to write.
+        collect: gives what to write, where it is not there.
         made_by: its provenance; the hashes of the files written are added.
         compress: write `.gz` files. Plain ones can be read by beir's own loader.
 
@@ -54,11 +56,11 @@ def write_beir(out: Path, collection: Collection, made_by: manifest.Manifest, co
     """
     with making(out, made_by) as made:
         if not made.current:
-            made.wrote(write_files(out, collection, compress))
+            made.wrote(_write(out, collect(), compress))
+    return not made.current
 
 
-def write_files(out: Path, collection: Collection, compress: bool = False) -> list[Path]:
-    """The files of `write_beir`, without a manifest; the paths written. Hold the lock on `out` while calling."""
+def _write(out: Path, collection: Collection, compress: bool) -> list[Path]:
     _require_free(out)
     suffix = ".gz" if compress else ""
     corpus, queries = out / f"{CORPUS}{suffix}", out / f"{QUERIES}{suffix}"

@@ -71,7 +71,7 @@ def _write(out: Path, export: Export) -> None:
     made_by = manifest.Manifest(
         ARTEFACT, {"scores": export.reader.store.identity}, {"source": "store", "teacher": export.reader.teacher_id}
     )
-    write_beir(out, collection, made_by)
+    write_beir(out, lambda: collection, made_by)
 
 
 FORMAT = Format("beir", _read, _write, (), needs_texts=True, has_scores=False, parts=_parts)

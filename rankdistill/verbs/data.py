@@ -14,7 +14,7 @@ from rankdistill.data.trec import read_qrels
 from rankdistill.data.writer import write_qrels
 from rankdistill.display import Shown
 from rankdistill.notes import note, note_reports
-from rankdistill.verbs.arguments import Place, place_of
+from rankdistill.verbs.arguments import Place, listed, place_of
 from rankdistill.verbs.contract import verb
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def pydocs(
         DataError: the packages have too few docstrings.
         StaleOutputError, OutputError: `out` holds something else.
     """
-    names = [packages] if isinstance(packages, str) else packages
-    docs.build(place_of(out), names, limit, gzip, command)
+    docs.build(place_of(out), listed(packages) or None, limit, gzip, command)
     return _finished(place_of(out))
 
 

@@ -72,10 +72,8 @@ def mine(
         DataError: the collection cannot be used, or has no such split.
         StaleOutputError: `out` holds other candidates.
     """
-    opened = sources if isinstance(sources, Sequence) and not isinstance(sources, str) else [sources]
-    found = [named(one, model, max_length, KINDS) if isinstance(one, str) else one for one in opened]
-    samples = [sample] if isinstance(sample, int | str) else sample or []
-    window, windows = parse_windows(listed(ranks), list(map(str, samples)), seed)
+    found = [named(one, model, max_length, KINDS) if isinstance(one, str) else one for one in listed(sources)]
+    window, windows = parse_windows(listed(ranks), list(map(str, listed(sample))), seed)
     for one in dict.fromkeys(getattr(source, "model", None) for source in found):
         note_longer(one, max_length)
     fused = fusion_of(fusion, weights)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ from rankdistill.verbs.arguments import (
     settings_of,
 )
 from rankdistill.verbs.clipping import note_clipping
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import own_arguments, verb
 
 REMEDY = "to heed them, raise the setting max_gradient_norm (in the file of --config)"
 
@@ -115,23 +114,20 @@ def train(
     of_scores = {"split": split, "teacher": teacher, "teachers": teachers, "missing": missing}
     if isinstance(opened, EmbeddingStore):
         _refuse(settings | of_scores | ensemble, AlignConfig, TrainConfig, "vectors")
-        aligning = settings_of(AlignConfig, config, settings, _ARGUMENTS)  # before the heavy imports
-        dev = _dev_sets(_several(data), listed(dev_split), lenient, ignore_identical_ids)
+        aligning = settings_of(AlignConfig, config, settings, own_arguments(train))  # before the heavy imports
+        dev = _dev_sets(listed(data), listed(dev_split), lenient, ignore_identical_ids)
         return _align(opened, reference_of(student), place, aligning, keep_layers, dev, allow_test)
     _refuse(settings | {"allow_test": allow_test or None}, TrainConfig, AlignConfig, "scores")
     if teachers is None and missing not in set(POLICIES) - {"error"}:
         settings["missing"] = missing
     else:
         ensemble["missing"] = missing
-    chosen = settings_of(TrainConfig, config, settings, _ARGUMENTS)
+    chosen = settings_of(TrainConfig, config, settings, own_arguments(train))
     _require_one_teacher(opened, teacher, teachers, ensemble)
     dataset, watched = _collection(data), _one(listed(dev_split))
     collection = collection_of(dataset, [watched], lenient, ignore_identical_ids)
     scores = _scores(opened, listed(teachers), ensemble, collection)
     return _distil(collection, scores, reference_of(student), place, chosen, split, watched, keep_layers, teacher)
-
-
-_ARGUMENTS = [name for name in signature(train).parameters if name != "settings"]
 
 
 @dataclass(frozen=True)
@@ -250,15 +246,9 @@ def _refuse(
         )
 
 
-def _several(data: Data | Sequence[Data] | None) -> list[Data]:
-    if data is None:
-        return []
-    return list(data) if isinstance(data, Sequence) and not isinstance(data, str) else [data]
-
-
 def _collection(data: Data | Sequence[Data] | None) -> Data:
     """The one collection that scores are trained with."""
-    found = _several(data)
+    found = listed(data)
     if len(found) == 1:
         return found[0]
     raise ConfigError(
