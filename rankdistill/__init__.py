@@ -18,22 +18,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rankdistill.ensembles.source import Ensemble as Ensemble
     from rankdistill.errors import RankdistillError as RankdistillError
+    from rankdistill.verbs.bundle import bundle as bundle
     from rankdistill.verbs.evaluate import evaluate as evaluate
     from rankdistill.verbs.fuse import fuse as fuse
     from rankdistill.verbs.index import index as index
     from rankdistill.verbs.mine import mine as mine
     from rankdistill.verbs.rerank import rerank as rerank
     from rankdistill.verbs.search import search as search
+    from rankdistill.verbs.train import train as train
 
 _HOME_OF = {
     "Ensemble": "rankdistill.ensembles.source",
     "RankdistillError": "rankdistill.errors",
+    "bundle": "rankdistill.verbs.bundle",
     "evaluate": "rankdistill.verbs.evaluate",
     "fuse": "rankdistill.verbs.fuse",
     "index": "rankdistill.verbs.index",
     "mine": "rankdistill.verbs.mine",
     "rerank": "rankdistill.verbs.rerank",
     "search": "rankdistill.verbs.search",
+    "train": "rankdistill.verbs.train",
 }
 """Public name -> the module that defines it."""
 
@@ -48,8 +52,6 @@ _OLD = {
     "TeachConfig": "rankdistill.teachers.teaching.config:TeachConfig",
     "TextEncoder": "rankdistill.inference:TextEncoder",
     "TrainConfig": "rankdistill.training.config:TrainConfig",
-    "align": "rankdistill.training.alignment.run:align",
-    "bundle": "rankdistill.bundles.making:bundle",
     "compare": "rankdistill.evaluation.comparing:compare",
     "embed": "rankdistill.stores.embeddings.embedding:embed",
     "inherit": "rankdistill.students.inherit:inherit",
@@ -60,7 +62,6 @@ _OLD = {
     "open_query_encoder": "rankdistill.bundles.opening:open_query_encoder",
     "run_recipe": "rankdistill.recipe.run:run",
     "teach": "rankdistill.teachers.teach:teach",
-    "train": "rankdistill.training.run:train",
 }
 
 __all__ = sorted({*_HOME_OF, *_OLD})

@@ -6,11 +6,15 @@ import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rankdistill import files, manifest, models, space
+from rankdistill.display import Shown
 from rankdistill.errors import SpaceMismatchError
 from rankdistill.space import Space
+
+if TYPE_CHECKING:
+    import polars as pl
 
 ARTEFACT = "bundle"
 QUERY, DOCUMENT, ROUTER, CARD = "query", "document", "router", "README.md"
@@ -21,21 +25,29 @@ ONNX, ONNX_REPORT = "onnx", "onnx.json"
 """Folder of the ONNX files inside `query/`; their fidelity, beside `query/`."""
 
 
-@dataclass(frozen=True)
-class Bundle:
-    """A finished bundle.
+@dataclass(frozen=True, repr=False)
+class Bundle(Shown):
+    """A finished bundle; it prints as its towers and the fidelity of its ONNX files.
 
     Args:
         folder: where it lies.
         space: of the document tower; the query tower's vectors live in it.
         document_model: reference of the model that embeds documents: a path inside the bundle, or what it points to.
         outputs: file name -> SHA-256 of every file as it was made.
+        made_from: reference of the query model that was put into it, where that is known.
     """
 
     folder: Path
     space: Space
     document_model: str
     outputs: Mapping[str, str]
+    made_from: str | None = None
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        return f"Bundle({str(self.folder)!r}: documents by {self.document_model}, {self.space.dimension} dimensions)"
 
     @property
     def query_model(self) -> str:
@@ -65,6 +77,34 @@ class Bundle:
         """The ONNX files of the query tower with their fidelity (`files`), and why there are none (`reason`)."""
         found: dict[str, Any] = json.loads((self.folder / ONNX_REPORT).read_text(encoding="utf-8"))
         return found
+
+    def lines(self) -> list[str]:
+        """The towers; each ONNX file with its size and its cosine with float32 of torch, or why there is none."""
+        towers = f"queries by {self.made_from or self.query_model}, documents by {self.document_model}"
+        report = self.onnx_report()
+        files_ = [
+            f"{file['file']}: {file['size'] / 1e6:,.1f} MB, cosine {file['mean_cosine']} with float32 of torch "
+            f"(least {file['least_cosine']} of {file['texts']} texts)"
+            for file in report["files"]
+        ]
+        reason = [f"no ONNX: {report['reason']}"] if "reason" in report else []
+        return [f"{self.folder}: {towers}, {self.space.dimension} dimensions", *files_, *reason]
+
+    def to_polars(self) -> pl.DataFrame:
+        """A row an ONNX file: file, size in bytes, texts, mean_cosine, least_cosine, ...; none without such files."""
+        import polars as pl
+
+        return pl.DataFrame(self.onnx_report()["files"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Folder, towers, the space that they share, and the ONNX files with their fidelity."""
+        return {
+            "bundle": str(self.folder),
+            "query_model": self.made_from or self.query_model,
+            "document_model": self.document_model,
+            "space": self.space.to_json(),
+            "onnx": self.onnx_report(),
+        }
 
     def require_query_tower(self) -> None:
         """Raise SpaceMismatchError unless the files of the query tower are those that it was made with."""

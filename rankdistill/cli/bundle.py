@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.options import Json
 
 
 def bundle(
@@ -22,14 +23,13 @@ def bundle(
     unaligned: Annotated[
         bool, typer.Option("--unaligned", help="Trust that the models share a space, which no space.json says.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Bundle a small query tower with the document tower that it was aligned with; a mismatch is refused."""
-    from rankdistill.bundles import Bundle
-    from rankdistill.bundles.making import bundle as make
+    import rankdistill
 
-    with console.progress("pieces") as bar:
-        task = bar.add_task("bundle", total=None)
-        make(
+    console.show(
+        rankdistill.bundle(
             query_model,
             document_model,
             out,
@@ -37,22 +37,8 @@ def bundle(
             onnx=onnx,
             router=router,
             unaligned=unaligned,
+            progress=True,
             command=console.command(),
-        )
-        bar.remove_task(task)
-    made = Bundle.read(out)
-    console.out.print(
-        f"{out}: queries by {query_model}, documents by {made.document_model}, {made.space.dimension} dimensions",
-        highlight=False,
-        soft_wrap=True,
+        ),
+        json,
     )
-    report = made.onnx_report()
-    for file in report["files"]:
-        console.out.print(
-            f"{file['file']}: {file['size'] / 1e6:,.1f} MB, cosine {file['mean_cosine']} with float32 of torch "
-            f"(least {file['least_cosine']} of {file['texts']} texts)",
-            highlight=False,
-            soft_wrap=True,
-        )
-    if "reason" in report:
-        console.out.print(f"no ONNX: {report['reason']}", highlight=False, soft_wrap=True)

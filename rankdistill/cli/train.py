@@ -8,26 +8,28 @@ from typing import Annotated
 import typer
 
 from rankdistill import names
-from rankdistill.cli.locations import place
-from rankdistill.cli.options import IdenticalIds
+from rankdistill.cli import console, parsing
+from rankdistill.cli.options import IdenticalIds, Json
+from rankdistill.errors import ConfigError
 
 
 def train(
-    student: Annotated[
-        str, typer.Option(help="Model to start from: path, hub id or pypi:DISTRIBUTION; `static` with --embeddings.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of the trained student.")],
-    store: Annotated[
-        Path | None,
-        typer.Option(help="Score store made by `rankdistill score`; also s3://...", parser=place, metavar="STORE"),
-    ] = None,
-    embeddings: Annotated[
-        Path | None, typer.Option(help="Embedding store made by `rankdistill embed`, instead of --store.")
-    ] = None,
+    *,
     data: Annotated[
         Path | None,
         typer.Option(help="With --store: folder in BEIR layout; its splits say which queries are held out."),
     ] = None,
+    store: Annotated[
+        str | None, typer.Option(help="Score store made by `rankdistill score`; also s3://...", metavar="STORE")
+    ] = None,
+    embeddings: Annotated[
+        str | None,
+        typer.Option(help="Embedding store made by `rankdistill embed`, instead of --store.", metavar="STORE"),
+    ] = None,
+    student: Annotated[
+        str, typer.Option(help="Model to start from: path, hub id or pypi:DISTRIBUTION; `static` with --embeddings.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the trained student.")],
     type_: Annotated[
         str | None,
         typer.Option(
@@ -77,7 +79,10 @@ def train(
     calibrate: Annotated[str | None, typer.Option(help="Calibration of the ensemble (default zscore).")] = None,
     missing: Annotated[
         str | None,
-        typer.Option(help="Pairs that only some of the ensemble scored: error (default), intersect, impute."),
+        typer.Option(
+            help="Pairs that only some of the ensemble scored: error (default), intersect, impute; without --teachers: "
+            "candidates without a score: error (default), drop."
+        ),
     ] = None,
     weights: Annotated[str | None, typer.Option(help="One a teacher of the ensemble (default equal).")] = None,
     reference: Annotated[str | None, typer.Option(help="Teacher whose unit the ensemble is mapped to.")] = None,
@@ -111,12 +116,15 @@ def train(
     config: Annotated[Path | None, typer.Option(help="YAML with these and all other settings.")] = None,
     lenient: Annotated[bool, typer.Option(help="Drop bad rows of the data, with a report.")] = False,
     ignore_identical_ids: IdenticalIds = None,
+    json: Json = False,
 ) -> None:
     """Train a student on teacher scores (--store), or align it to teacher vectors (--embeddings).
 
     Interrupt it at will: the same command goes on from the last checkpoint.
     """
-    layers = _parse_layers(keep_layers)
+    import rankdistill
+    from rankdistill.verbs.arguments import embedding_store_of, score_store_of
+
     settings: dict[str, object] = {
         "loss": loss,
         "epochs": epochs,
@@ -124,12 +132,6 @@ def train(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "seed": seed,
-    }
-    ensemble: dict[str, str | None] = {
-        "calibrate": calibrate,
-        "missing": missing,
-        "weights": weights,
-        "reference": reference,
     }
     of_scores: dict[str, object] = {
         "type": type_,
@@ -142,65 +144,44 @@ def train(
         "unlabelled": unlabelled,
         "sampling": sampling,
         "scale": scale,
-        "check": "warn" if no_check else None,
     }
     if embeddings is not None:
-        given: dict[str, object] = {
-            "store": store,
-            "data": data,
-            "split": split,
-            "teacher": teacher,
-            "teachers": teachers,
-        }
-        _refuse("--embeddings", given | ensemble | of_scores)
-        from rankdistill.cli import train_embeddings
-
+        ensemble = {"calibrate": calibrate, "missing": missing, "weights": weights, "reference": reference}
+        flags = {"store": store, "data": data, "split": split, "teacher": teacher, "teachers": teachers} | ensemble
+        _refuse("--embeddings", flags | of_scores | {"no_check": no_check or None})
         settings |= {"cycles": cycles}
-        dev = train_embeddings.dev_sets(dev_data or [], dev_split or [], lenient, ignore_identical_ids)
-        train_embeddings.run(embeddings, student, out, config, settings, layers, dev, allow_test)
-        return
-    _refuse("--store", {"dev_data": dev_data, "allow_test": allow_test or None, "cycles": cycles})
-    from rankdistill.cli import train_scores
-
-    train_scores.run(
-        _needed("--data", data),
-        _needed("--store", store),
-        student,
-        out,
-        config,
-        settings | of_scores,
-        layers,
-        split=split,
-        dev_split=_one(dev_split),
-        teacher=teacher,
-        teachers=teachers,
-        ensemble=ensemble,
-        lenient=lenient,
-        ignore_identical_ids=ignore_identical_ids,
+    else:
+        _refuse("--store", {"dev_data": dev_data, "allow_test": allow_test or None, "cycles": cycles})
+        settings |= of_scores | {"check": "warn" if no_check else None}
+    console.show(
+        rankdistill.train(
+            data if embeddings is None else dev_data,
+            score_store_of(_needed(store)) if embeddings is None else embedding_store_of(embeddings),
+            student,
+            out,
+            split=split,
+            dev_split=dev_split,
+            keep_layers=parsing.layers(keep_layers),
+            teacher=teacher,
+            teachers=parsing.names(teachers, "teacher"),
+            calibrate=calibrate,
+            missing=missing,
+            weights=parsing.numbers(weights, "weight"),
+            reference=reference,
+            allow_test=allow_test,
+            lenient=lenient,
+            ignore_identical_ids=ignore_identical_ids,
+            config=config,
+            progress=True,
+            command=console.command(),
+            **{name: value for name, value in settings.items() if value is not None},
+        ),
+        json,
     )
-
-
-def _parse_layers(given: str | None) -> list[int] | None:
-    from rankdistill.data.values import whole
-    from rankdistill.errors import ConfigError
-
-    if given is None:
-        return None
-    try:
-        return [whole(one, "layer") for one in given.split(",")]
-    except ValueError as error:
-        raise ConfigError(
-            expected="layer numbers with commas between them, such as 0,5",
-            got=repr(given),
-            consequence="nothing was trained",
-            remedy="count layers from 0",
-        ) from error
 
 
 def _refuse(mode: str, foreign: dict[str, object]) -> None:
     """Raise ConfigError for options that `mode` does not read: they would be ignored silently."""
-    from rankdistill.errors import ConfigError
-
     given = [f"--{name.replace('_', '-')}" for name, value in foreign.items() if value is not None]
     if given:
         raise ConfigError(
@@ -211,27 +192,12 @@ def _refuse(mode: str, foreign: dict[str, object]) -> None:
         )
 
 
-def _needed(flag: str, path: Path | None) -> Path:
-    from rankdistill.errors import ConfigError
-
-    if path is None:
+def _needed(store: str | None) -> str:
+    if store is None:
         raise ConfigError(
             expected="--store and --data to train on scores, or --embeddings to align to vectors",
-            got=f"no {flag}",
+            got="no --store",
             consequence="nothing was trained",
-            remedy=f"give {flag}",
+            remedy="give --store",
         )
-    return path
-
-
-def _one(dev_split: list[str] | None) -> str | None:
-    from rankdistill.errors import ConfigError
-
-    if dev_split is None or len(dev_split) < 2:
-        return dev_split[0] if dev_split else None
-    raise ConfigError(
-        expected="one --dev-split with --store",
-        got=", ".join(dev_split),
-        consequence="nothing was trained",
-        remedy="name the split that checkpoints are chosen on",
-    )
+    return store

@@ -70,7 +70,7 @@ class RunSettings(BaseModel):
         return self.model_dump(mode="json")
 
 
-def read(kind: type[Settings], path: Path | None, **overrides: object) -> Settings:
+def read(kind: type[Settings], path: Path | None, /, **overrides: object) -> Settings:
     """The settings of a YAML file (or the defaults), with those `overrides` that are not None on top.
 
     Raises:

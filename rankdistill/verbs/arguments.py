@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from rankdistill.data import Dataset, load
@@ -11,6 +12,10 @@ from rankdistill.errors import ConfigError
 from rankdistill.fusion import Fusion
 from rankdistill.locations import location
 from rankdistill.notes import note, note_reports
+from rankdistill.stores.embeddings.reader import EmbeddingStore
+from rankdistill.stores.reader import ScoreStore
+from rankdistill.training import settings
+from rankdistill.training.settings import Settings
 
 Place = str | os.PathLike[str]
 """A path, a URL of an object store, or what lies there: stores, indexes, students, ... know their folder."""
@@ -68,6 +73,61 @@ def note_split(dataset: Dataset, split: str) -> None:
     """Notes on what to know of a split; DataError if there is none."""
     for line in dataset.notes(split):
         note(line)
+
+
+def score_store_of(store: ScoreStore | Place, dataset: Dataset | None = None) -> ScoreStore:
+    """The score store; one that holds ids only gets its texts from `dataset`, unless it has them from elsewhere.
+
+    Raises:
+        DataError: there is no finished score store.
+    """
+    if not isinstance(store, ScoreStore):
+        return ScoreStore(place_of(store), dataset)
+    return store if store.has_texts or store.collection is not None else ScoreStore(store.path, dataset)
+
+
+def embedding_store_of(store: EmbeddingStore | Place) -> EmbeddingStore:
+    """The embedding store; DataError where there is no finished one."""
+    return store if isinstance(store, EmbeddingStore) else EmbeddingStore(place_of(store))
+
+
+def settings_of(
+    kind: type[Settings],
+    config: Place | settings.RunSettings | None,
+    given: Mapping[str, object],
+    besides: Collection[str] = (),
+) -> Settings:
+    """The settings of a file or of `config` itself, with those of `given` that are not None on top.
+
+    Args:
+        kind: the class of the settings.
+        config: a YAML file, or settings; None: the defaults.
+        given: the keywords that a verb handed on.
+        besides: the verb's own arguments, of which one may have been meant.
+
+    Raises:
+        ConfigError: settings of another kind, no such setting, an invalid value, or no such file.
+    """
+    names = [*kind.model_fields, *besides]
+    if unknown := [name for name in given if name not in kind.model_fields]:
+        near = get_close_matches(unknown[0], names, 1)
+        raise ConfigError(
+            expected=f"settings among {', '.join(kind.model_fields)}",
+            got=", ".join(unknown),
+            consequence="nothing was run",
+            remedy=f"{near[0]} is meant?" if near else "leave it out",
+        )
+    if isinstance(config, settings.RunSettings):
+        if not isinstance(config, kind):
+            raise ConfigError(
+                expected=f"a {kind.__name__}, or a YAML file",
+                got=f"a {type(config).__name__}",
+                consequence="nothing was run",
+                remedy=f"give its settings as {kind.__name__}(...), or as keywords",
+            )
+        said = config.model_dump(exclude_unset=True)
+        return settings.read(kind, None, **said | {name: one for name, one in given.items() if one is not None})
+    return settings.read(kind, None if config is None else place_of(config), **given)
 
 
 def listed(given: str | Sequence[str] | None) -> list[str]:

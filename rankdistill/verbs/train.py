@@ -1,0 +1,348 @@
+"""`train`: a student from stored teacher scores, or aligned to stored teacher vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from rankdistill import manifest
+from rankdistill.data import Dataset
+from rankdistill.ensembles.combining import POLICIES
+from rankdistill.ensembles.source import Ensemble
+from rankdistill.errors import ConfigError, DataError
+from rankdistill.inference.loading import quietly
+from rankdistill.notes import note, tell
+from rankdistill.progress import ProgressLike, reporter_of
+from rankdistill.stores.embeddings.layout import is_store
+from rankdistill.stores.embeddings.reader import EmbeddingStore
+from rankdistill.stores.layout import ARTEFACT as SCORES
+from rankdistill.stores.reader import ScoreStore
+from rankdistill.training.alignment.config import AlignConfig
+from rankdistill.training.alignment.dev_sets import Dev
+from rankdistill.training.config import TrainConfig
+from rankdistill.training.student import Student
+from rankdistill.verbs.arguments import (
+    Data,
+    Model,
+    Place,
+    collection_of,
+    embedding_store_of,
+    listed,
+    place_of,
+    reference_of,
+    score_store_of,
+    settings_of,
+)
+from rankdistill.verbs.clipping import note_clipping
+from rankdistill.verbs.contract import verb
+
+REMEDY = "to heed them, raise the setting max_gradient_norm (in the file of --config)"
+
+
+@verb
+def train(
+    data: Data | Sequence[Data] | None,
+    store: ScoreStore | Ensemble | EmbeddingStore | Place,
+    student: Model,
+    out: Place,
+    *,
+    split: str | None = None,
+    dev_split: str | Sequence[str] | None = None,
+    keep_layers: Sequence[int] | None = None,
+    teacher: str | None = None,
+    teachers: str | Sequence[str] | None = None,
+    calibrate: str | None = None,
+    missing: str | None = None,
+    weights: Sequence[float] | None = None,
+    reference: str | None = None,
+    allow_test: bool = False,
+    lenient: bool = False,
+    ignore_identical_ids: bool | None = None,
+    config: TrainConfig | AlignConfig | Place | None = None,
+    progress: ProgressLike = False,
+    command: str = "",
+    **settings: Any,
+) -> Student:
+    """Train a student on a teacher's scores, or align it to a teacher's vectors: what `store` holds decides.
+
+    Interrupt it at will: the same call goes on from the last checkpoint, with the same loss curve. A folder that holds
+    exactly this student is left as it is.
+
+    Args:
+        data: with scores, the collection: its splits say which queries are held out, and the dev split is read from
+            it. With vectors, the collection of the dev split, or several; None where there is none.
+        store: a score store or an ensemble of its teachers; or an embedding store; or the path of one.
+        student: the model to start from: path, hub id or `pypi:DISTRIBUTION`; `static` with vectors.
+        out: folder of the student.
+        split: with scores: train on its queries, and on those that no split judges; `unjudged`: on the latter alone.
+            Unless given `train`, or `unjudged` where there are no judgements.
+        dev_split: evaluate nDCG@10 on it while training, and keep the best checkpoint; the last one is kept without.
+            With vectors one for all collections of `data`, or one each.
+        keep_layers: train only these layers of the student, from 0.
+        teacher: with scores: whose; may be left out where the store has one teacher.
+        teachers: with scores: train on an ensemble of these.
+        calibrate: of the ensemble: `zscore` unless given; see `rankdistill.Ensemble`.
+        missing: pairs that only some of the ensemble scored: `error` (unless given), `intersect` or `impute`. Without
+            `teachers` it is the setting of `TrainConfig`: candidates without a score are an `error`, or `drop`ped;
+            beside `teachers`, that setting is said in `config`.
+        weights: of the ensemble, one a teacher; equal unless given.
+        reference: of the ensemble: the teacher whose unit it is mapped to.
+        allow_test: with vectors: let a test split choose the checkpoint.
+        lenient: leave bad rows of the data out instead of stopping.
+        ignore_identical_ids: whether the document that has the query's own id is left out; as `meta.json` says unless
+            given, see `rankdistill.data.identical_ids`.
+        config: a YAML file of settings, or a `TrainConfig` (scores) or `AlignConfig` (vectors).
+        progress: True tells on standard error; or a function that takes the number of steps just done.
+        command: the command line, for the manifest.
+        settings: any setting of `TrainConfig` (scores) or `AlignConfig` (vectors), as `steps=100`; they win over
+            `config`, and None leaves a setting to it.
+
+    Returns:
+        The student, which prints as what it was trained on, and its measures on dev splits before and after.
+
+    Raises:
+        ConfigError: no such setting, or one of the other kind of training; no collection where scores are trained on.
+        DataError: the collection or the store cannot be used, or there is no such split.
+        GateError: the scores are broken, and the setting `check` is `refuse`.
+        StaleOutputError: `out` holds another student.
+    """
+    opened, place = _opened(store), Out(place_of(out), progress, command)
+    ensemble: dict[str, Any] = {"calibrate": calibrate, "weights": weights, "reference": reference}
+    of_scores = {"split": split, "teacher": teacher, "teachers": teachers, "missing": missing}
+    if isinstance(opened, EmbeddingStore):
+        _refuse(settings | of_scores | ensemble, AlignConfig, TrainConfig, "vectors")
+        aligning = settings_of(AlignConfig, config, settings, _ARGUMENTS)  # before the heavy imports
+        dev = _dev_sets(_several(data), listed(dev_split), lenient, ignore_identical_ids)
+        return _align(opened, reference_of(student), place, aligning, keep_layers, dev, allow_test)
+    _refuse(settings | {"allow_test": allow_test or None}, TrainConfig, AlignConfig, "scores")
+    if teachers is None and missing not in set(POLICIES) - {"error"}:
+        settings["missing"] = missing
+    else:
+        ensemble["missing"] = missing
+    chosen = settings_of(TrainConfig, config, settings, _ARGUMENTS)
+    _require_one_teacher(opened, teacher, teachers, ensemble)
+    dataset, watched = _collection(data), _one(listed(dev_split))
+    collection = collection_of(dataset, [watched], lenient, ignore_identical_ids)
+    scores = _scores(opened, listed(teachers), ensemble, collection)
+    return _distil(collection, scores, reference_of(student), place, chosen, split, watched, keep_layers, teacher)
+
+
+_ARGUMENTS = [name for name in signature(train).parameters if name != "settings"]
+
+
+@dataclass(frozen=True)
+class Out:
+    """Where the student goes, who is told of the work, and the command line for the manifest."""
+
+    folder: Path
+    progress: ProgressLike
+    command: str
+
+    def finished(self, before: bool) -> Student:
+        """The student, with a word where it was there `before`."""
+        if before:
+            tell(f"{self.folder} is up to date")
+        return Student(self.folder)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether something finished is there."""
+        return manifest.read(self.folder) is not None
+
+
+def _distil(
+    collection: Dataset,
+    scores: ScoreStore | Ensemble,
+    student: str,
+    out: Out,
+    config: TrainConfig,
+    split: str | None,
+    dev_split: str | None,
+    keep_layers: Sequence[int] | None,
+    teacher: str | None,
+) -> Student:
+    from rankdistill.training import run
+
+    before = out.is_there
+    with quietly(), reporter_of(out.progress).stage("training", "steps") as stage:
+        run.train(
+            collection,
+            scores,
+            student,
+            out.folder,
+            config,
+            split=split,
+            keep_layers=keep_layers,
+            dev_split=dev_split,
+            teacher_id=teacher,
+            planned=stage.expect,
+            progress=stage,
+            command=out.command,
+        )
+    trained = out.finished(before)
+    for name, verdict in trained.log.get("check", {}).get("verdicts", {}).items():
+        if verdict["status"] in ("warn", "fail"):
+            note(f"{verdict['status']}: {name}: {verdict['finding']}")
+    note_clipping(trained.log, REMEDY)
+    return trained
+
+
+def _align(
+    store: EmbeddingStore,
+    student: str,
+    out: Out,
+    config: AlignConfig,
+    keep_layers: Sequence[int] | None,
+    dev: Sequence[Dev],
+    allow_test: bool,
+) -> Student:
+    from rankdistill.training.alignment import run
+
+    before = out.is_there
+    with quietly(), reporter_of(out.progress).stage("aligning", "steps") as stage:
+        run.align(
+            store,
+            student,
+            out.folder,
+            config,
+            keep_layers=keep_layers,
+            dev=dev,
+            allow_test=allow_test,
+            planned=stage.expect,
+            progress=stage,
+            command=out.command,
+        )
+    trained = out.finished(before)
+    note_clipping(trained.log, REMEDY)
+    limit = config.max_document_length
+    if limit is not None and trained.log["truncation"]["limits"]["document"] is None:
+        note(f"max_document_length {limit} had no effect: a table of token vectors reads whole texts")
+    return trained
+
+
+def _opened(store: ScoreStore | Ensemble | EmbeddingStore | Place) -> ScoreStore | Ensemble | EmbeddingStore:
+    """The store; what lies at a path tells its kind."""
+    if isinstance(store, ScoreStore | Ensemble | EmbeddingStore):
+        return store
+    folder = place_of(store)
+    if is_store(folder):
+        return embedding_store_of(store)
+    found = manifest.read(folder)
+    if found is not None and found.artefact == SCORES:
+        return score_store_of(store)
+    holds = f"it holds {found.artefact!r}" if found else "no manifest" if folder.is_dir() else "no such folder"
+    raise DataError(
+        expected="a finished store of scores, or of vectors",
+        got=f"{folder}: {holds}",
+        consequence="nothing was trained",
+        remedy="make it with `rankdistill score` or `rankdistill embed`, or give the right path",
+    )
+
+
+def _refuse(
+    given: Mapping[str, object], own: type[TrainConfig | AlignConfig], other: type[TrainConfig | AlignConfig], what: str
+) -> None:
+    """Raise ConfigError for arguments and settings that belong to the other kind of training: they had no effect."""
+    foreign = other.model_fields.keys() | {"split", "teacher", "teachers", "calibrate", "weights", "reference"}
+    foreign = (foreign | {"allow_test"}) - own.model_fields.keys()
+    if found := [name for name, value in given.items() if value is not None and name in foreign]:
+        raise ConfigError(
+            expected=f"settings that belong to training on {what}, which the store holds",
+            got=", ".join(found),
+            consequence="nothing was trained: they would have no effect",
+            remedy="leave them out, or give the other kind of store",
+        )
+
+
+def _several(data: Data | Sequence[Data] | None) -> list[Data]:
+    if data is None:
+        return []
+    return list(data) if isinstance(data, Sequence) and not isinstance(data, str) else [data]
+
+
+def _collection(data: Data | Sequence[Data] | None) -> Data:
+    """The one collection that scores are trained with."""
+    found = _several(data)
+    if len(found) == 1:
+        return found[0]
+    raise ConfigError(
+        expected="the collection that the scores are of: its splits say which queries are held out",
+        got=f"{len(found)} collections" if found else "no data (--data)",
+        consequence="nothing was trained",
+        remedy="give its folder as data (--data DIR); only training on vectors does without",
+    )
+
+
+def _one(dev_splits: Sequence[str]) -> str | None:
+    if len(dev_splits) < 2:
+        return dev_splits[0] if dev_splits else None
+    raise ConfigError(
+        expected="one dev_split (--dev-split) with a store of scores",
+        got=", ".join(dev_splits),
+        consequence="nothing was trained",
+        remedy="name the split that checkpoints are chosen on",
+    )
+
+
+def _dev_sets(
+    collections: Sequence[Data], splits: Sequence[str], lenient: bool, ignore_identical_ids: bool | None
+) -> list[Dev]:
+    """The dev splits: one split for all collections, or one each."""
+    if len(splits) != len(collections) and (len(splits) != 1 or not collections):
+        raise ConfigError(
+            expected="one dev_split (--dev-split), or one for each collection of data (--dev-data)",
+            got=f"{len(collections)} collections (--dev-data) and {len(splits)} dev splits (--dev-split)",
+            consequence="nothing was trained",
+            remedy="give both, as data=[DIR], dev_split=['dev'] (--dev-data DIR --dev-split dev for each data set)",
+        )
+    every = splits if len(splits) == len(collections) else list(splits) * len(collections)
+    return [
+        Dev(collection_of(data, [split], lenient, ignore_identical_ids), split)
+        for data, split in zip(collections, every, strict=True)
+    ]
+
+
+def _require_one_teacher(
+    store: ScoreStore | Ensemble,
+    teacher: str | None,
+    teachers: str | Sequence[str] | None,
+    ensemble: Mapping[str, object],
+) -> None:
+    """Raise ConfigError for one teacher and an ensemble, or for settings of an ensemble where none is made here."""
+    asked = [f"--{name}" for name, value in ensemble.items() if value is not None]
+    is_made = isinstance(store, Ensemble)
+    if is_made:
+        got = [*asked, *(f"--{name}" for name, value in (("teacher", teacher), ("teachers", teachers)) if value)]
+        wrong = f"{', '.join(got)} beside an ensemble, which has its own" if got else None
+    elif teachers is None:
+        wrong = f"{', '.join(asked)} without --teachers" if asked else None
+    else:
+        wrong = "--teacher and --teachers" if teacher is not None else None
+    if wrong is not None:
+        raise ConfigError(
+            expected="one teacher, or an ensemble with its settings",
+            got=wrong,
+            consequence="nothing was trained",
+            remedy="leave them out"
+            if is_made
+            else "name the ensemble's teachers, as teachers=['A', 'B'] (--teachers A,B), and leave the one teacher out",
+        )
+
+
+def _scores(
+    store: ScoreStore | Ensemble, teachers: Sequence[str], ensemble: Mapping[str, Any], collection: Dataset
+) -> ScoreStore | Ensemble:
+    """What is trained on; `collection` gives the texts of a store of ids."""
+    if isinstance(store, Ensemble):
+        texts = score_store_of(store.store, collection)
+        if texts is store.store:
+            return store
+        weights = [store.weights[member] for member in store.members]
+        return Ensemble(texts, store.members, store.calibrate, store.missing, weights, store.reference)
+    texts = score_store_of(store, collection)
+    if not teachers:
+        return texts
+    return Ensemble(texts, teachers, **{name: value for name, value in ensemble.items() if value is not None})
