@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from rankdistill import manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError
-from rankdistill.evaluation.measures import TITLES
-from rankdistill.evaluation.report import Rows
 from rankdistill.evaluation.sparsity import FILE_NAME, Pruning, Sparsity, measure
 from rankdistill.making import making
 from rankdistill.progress import Progress
@@ -79,24 +77,6 @@ def measure_sparsity(
         result = Sparsity(dataset.name, split, len(queries), len(contents), rows, signature)
         result.write(out)
     return result.lying_in(out)
-
-
-def sparsity_rows(result: Sparsity) -> Rows:
-    """A pruning a row: its costs and measures."""
-    header = ["kept", "query terms", "document terms", "FLOPS", "index MB", "empty", *TITLES.values()]
-    rows = [
-        [
-            row.pruning,
-            f"{row.cost.query_terms:.1f}",
-            f"{row.cost.document_terms:.1f}",
-            f"{row.cost.flops:.3g}",
-            f"{row.cost.index_bytes / 1e6:.3g}",
-            str(row.cost.empty_documents),
-            *(f"{row.measures[name]:.4f}" for name in TITLES),
-        ]
-        for row in result.rows
-    ]
-    return header, rows
 
 
 def read_sparsity(folder: Path) -> Sparsity:
