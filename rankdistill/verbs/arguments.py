@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
+from rankdistill import plain_yaml
 from rankdistill.data import Dataset, load
 from rankdistill.errors import ConfigError
 from rankdistill.fusion import Fusion
@@ -136,15 +136,7 @@ def settings_of(
     Raises:
         ConfigError: settings of another kind, no such setting, an invalid value, or no such file.
     """
-    names = [*kind.model_fields, *besides]
-    if unknown := [name for name in given if name not in kind.model_fields]:
-        near = get_close_matches(unknown[0], names, 1)
-        raise ConfigError(
-            expected=f"settings among {', '.join(kind.model_fields)}",
-            got=", ".join(unknown),
-            consequence="nothing was run",
-            remedy=f"{near[0]} is meant?" if near else "leave it out",
-        )
+    plain_yaml.require_known(given, kind.model_fields, besides)
     if isinstance(config, settings.RunSettings):
         if not isinstance(config, kind):
             raise ConfigError(
