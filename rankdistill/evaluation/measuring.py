@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 from rankdistill import files, manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError
-from rankdistill.evaluation import ann, ann_report, robustness, robustness_report
-from rankdistill.evaluation.ann import AnnRecall, Effort
-from rankdistill.evaluation.robustness import GridSettings, Robustness
+from rankdistill.evaluation import ann, ann_report, ann_result, robustness, robustness_report, robustness_result
+from rankdistill.evaluation.ann import Effort
+from rankdistill.evaluation.ann_result import AnnRecall
+from rankdistill.evaluation.robustness import GridSettings
+from rankdistill.evaluation.robustness_result import Robustness
 from rankdistill.evaluation.towers import Towers
 from rankdistill.progress import Progress
 
@@ -52,7 +54,7 @@ def measure_robustness(
     robustness.check(settings, towers.dimension)
     wanted = _manifest(ROBUSTNESS, towers, dataset, split, asdict(settings), command)
     if manifest.is_current(out, wanted):
-        return _read(Robustness, out / robustness.FILE_NAME).lying_in(out)
+        return _read(Robustness, out / robustness_result.FILE_NAME).lying_in(out)
     with files.exclusive(out):
         pairings = towers.triangle(dataset, split, progress)
         result = Robustness(
@@ -106,7 +108,7 @@ def measure_ann_recall(
     parameters = {"factory": factory, "effort": asdict(effort), "repeats": repeats}
     wanted = _manifest(ANN_RECALL, towers, dataset, split, parameters, command)
     if manifest.is_current(out, wanted):
-        return _read(AnnRecall, out / ann.FILE_NAME).lying_in(out)
+        return _read(AnnRecall, out / ann_result.FILE_NAME).lying_in(out)
     with files.exclusive(out):
         pairings = towers.searchers(dataset, split, progress)
         curves = ann.recall_curves(
@@ -164,13 +166,13 @@ def _signature(made: manifest.Manifest, towers: Towers) -> dict[str, Any]:
 def read_robustness(folder: Path) -> Robustness:
     """The grid that lies in `folder`; DataError where there is none."""
     manifest.expect(folder, ROBUSTNESS, "robustness")
-    return _read(Robustness, folder / robustness.FILE_NAME).lying_in(folder)
+    return _read(Robustness, folder / robustness_result.FILE_NAME).lying_in(folder)
 
 
 def read_ann_recall(folder: Path) -> AnnRecall:
     """The curves that lie in `folder`; DataError where there are none."""
     manifest.expect(folder, ANN_RECALL, "ann-recall")
-    return _read(AnnRecall, folder / ann.FILE_NAME).lying_in(folder)
+    return _read(AnnRecall, folder / ann_result.FILE_NAME).lying_in(folder)
 
 
 def _read(kind: type[Result], path: Path) -> Result:
