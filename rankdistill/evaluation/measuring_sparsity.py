@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rankdistill import manifest
 from rankdistill.data import Dataset
-from rankdistill.errors import DataError
+from rankdistill.evaluation.measuring import read_result
 from rankdistill.evaluation.sparsity import FILE_NAME, Pruning, Sparsity, measure
 from rankdistill.making import making
 from rankdistill.progress import Progress
@@ -58,7 +58,7 @@ def measure_sparsity(
     )
     with making(out, wanted) as made:
         if made.current:
-            return _read(out / FILE_NAME).lying_in(out)
+            return read_result(Sparsity, out / FILE_NAME).lying_in(out)
         queries, contents = dataset.queries(split), dataset.contents
         rows = measure(
             (list(queries), encoder.encode_queries(list(queries.values()), progress)),
@@ -82,18 +82,4 @@ def measure_sparsity(
 def read_sparsity(folder: Path) -> Sparsity:
     """The measurements that lie in `folder`; DataError where there are none."""
     manifest.expect(folder, ARTEFACT, "sparsity")
-    return _read(folder / FILE_NAME).lying_in(folder)
-
-
-def _read(path: Path) -> Sparsity:
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(Sparsity).validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise DataError(
-            expected="the measurements that the manifest beside it speaks of",
-            got=f"{path}: {str(error).splitlines()[0]}",
-            consequence="nothing was measured",
-            remedy="remove the folder and run the command again",
-        ) from error
+    return read_result(Sparsity, folder / FILE_NAME).lying_in(folder)

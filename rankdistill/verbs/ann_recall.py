@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rankdistill.evaluation.ann import AnnRecall, effort_of
+from rankdistill.evaluation.ann import effort_of
+from rankdistill.evaluation.ann_result import AnnRecall
 from rankdistill.evaluation.measuring import measure_ann_recall
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.verbs import towers

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rankdistill.evaluation.measuring import measure_robustness
-from rankdistill.evaluation.robustness import GridSettings, Robustness, halves
+from rankdistill.evaluation.robustness import GridSettings, halves
+from rankdistill.evaluation.robustness_result import Robustness
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.verbs import towers
 from rankdistill.verbs.arguments import Data, Model, Place, place_of
