@@ -55,11 +55,16 @@ def teacher_of(
         max_length: likewise.
     """
     found = teacher if isinstance(teacher, Mapping) else os.fspath(teacher)
-    besides = {"kind": kind != "auto", "backend": backend != "auto", "max_length": max_length is not None}
-    unused = [name for name, given in besides.items() if given]
-    if unused and (isinstance(found, Mapping) or Path(found).suffix in YAML_SUFFIXES):
-        note(f"{', '.join(unused)}: without effect, as the teacher's own settings say what it is and how it runs")
+    if isinstance(found, Mapping) or Path(found).suffix in YAML_SUFFIXES:
+        note_without_effect(kind, backend, max_length)
     return found
+
+
+def note_without_effect(kind: str, backend: str, max_length: int | None) -> None:
+    """A note where these are given beside a teacher that brings its own."""
+    besides = {"kind": kind != "auto", "backend": backend != "auto", "max_length": max_length is not None}
+    if unused := [name for name, given in besides.items() if given]:
+        note(f"{', '.join(unused)}: without effect, as the teacher's own settings say what it is and how it runs")
 
 
 def collection_of(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rankdistill.display import Shown
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.stores.writer import UNIT_SIZE
+from rankdistill.teachers.base import PairTeacher
 from rankdistill.verbs.arguments import Data, Place, Teacher, require_range
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.score import open_writer
@@ -108,7 +109,7 @@ class Plan(Shown):
 @verb
 def plan(
     data: Data,
-    teacher: Teacher,
+    teacher: Teacher | PairTeacher,
     candidates: Place,
     out: Place,
     *,
