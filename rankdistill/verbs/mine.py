@@ -10,7 +10,7 @@ from rankdistill.mining.candidates import Candidates
 from rankdistill.mining.source import Source
 from rankdistill.mining.sources import Bm25Source
 from rankdistill.mining.tokenisers import script_note
-from rankdistill.notes import note, tell
+from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.verbs.arguments import Data, Place, collection_of, note_split, place_of
 from rankdistill.verbs.contract import verb
@@ -81,7 +81,7 @@ def mine(
     folder = place_of(out)
     queries = candidates.sample_queries(dataset.to_mine(chosen), limit_queries)
     with reporter_of(progress).stage("mine", "texts", len(found) * (len(dataset.doc_ids) + len(queries))) as stage:
-        made = candidates.build(
+        candidates.build(
             folder,
             dataset,
             chosen,
@@ -94,8 +94,6 @@ def mine(
             command=command,
             progress=stage,
         )
-    if not made:
-        tell(f"{folder} is up to date")
     for source in found:
         if isinstance(source, Bm25Source):
             note(script_note(source.tokenizer, dataset.contents.values()))

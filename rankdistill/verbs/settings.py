@@ -55,8 +55,7 @@ def sources_of(
     Raises:
         ConfigError: no such source.
     """
-    several = sources if isinstance(sources, Sequence) and not isinstance(sources, str) else [sources]
-    return [named(one, model, max_length, KINDS) if isinstance(one, str) else one for one in several]
+    return [named(one, model, max_length, KINDS) if isinstance(one, str) else one for one in listed(sources)]
 
 
 def choice_of(
@@ -71,8 +70,8 @@ def choice_of(
     Raises:
         ConfigError: ranks or a sample that cannot be read, weights without a fusion, or no such method.
     """
-    samples = [sample] if isinstance(sample, int | str) else sample or []
-    return Choice(*parse_windows(listed(ranks), list(map(str, samples)), seed), fusion_of(fusion, weights))
+    window, windows = parse_windows(listed(ranks), list(map(str, listed(sample))), seed)
+    return Choice(window, windows, fusion_of(fusion, weights))
 
 
 def tokenizer_of(sources: Sequence[Source]) -> str:

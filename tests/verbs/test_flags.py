@@ -175,9 +175,9 @@ def test_every_flag_reaches_the_verb(name: str, monkeypatch: pytest.MonkeyPatch)
         raise Called
 
     module = importlib.import_module(function.__module__)
-    monkeypatch.setattr(module, function.__name__, record)
-    if function.__name__ in rankdistill.__all__:
+    if function.__name__ in rankdistill.__all__:  # first: it is looked up in the module
         monkeypatch.setattr(rankdistill, function.__name__, record)
+    monkeypatch.setattr(module, function.__name__, record)
     for opener in ("score_store_of", "embedding_store_of"):
         monkeypatch.setattr(f"rankdistill.verbs.arguments.{opener}", lambda place: place)
 
