@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from rankdistill import plain_yaml
+from rankdistill import plain_yaml, teachers
 from rankdistill.data import Dataset, load
 from rankdistill.errors import ConfigError
+from rankdistill.evaluation.rerank import PairScorer
 from rankdistill.fusion import Fusion
 from rankdistill.locations import location
 from rankdistill.notes import note, note_reports
@@ -60,6 +61,20 @@ def teacher_of(
     if isinstance(found, Mapping) or Path(found).suffix in YAML_SUFFIXES:
         note_without_effect(kind, backend, max_length)
     return found
+
+
+def scorer_of(model: Model | PairScorer, kind: str, backend: str, max_length: int | None) -> tuple[str, PairScorer]:
+    """What re-ranks, loaded, and what it is called; an object that scores pairs is taken as it is.
+
+    Raises:
+        ConfigError: settings that the model does not take.
+        ModelReferenceError: there is no such model.
+    """
+    if isinstance(model, str | os.PathLike):
+        reference = reference_of(model)
+        return reference, teachers.load(reference, kind, backend, max_length)
+    note_without_effect(kind, backend, max_length)
+    return type(model).__name__, model
 
 
 def note_without_effect(kind: str, backend: str, max_length: int | None) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike, fspath
+from os import fspath
 from typing import Any, Literal
 
-from rankdistill import teachers
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation import evaluating
@@ -29,6 +28,7 @@ from rankdistill.verbs.arguments import (
     place_of,
     reference_of,
     require_range,
+    scorer_of,
 )
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
@@ -155,11 +155,7 @@ def evaluate(
         measured = parts.query_model if size_of is None else reference_of(size_of)
         ranker: Retriever = first
         if rerank is not None:
-            if isinstance(rerank, str | PathLike):
-                called = reference_of(rerank)
-                scorer: PairScorer = teachers.load(called, rerank_kind, rerank_backend, rerank_max_length)
-            else:
-                called, scorer = type(rerank).__name__, rerank
+            called, scorer = scorer_of(rerank, rerank_kind, rerank_backend, rerank_max_length)
             ranker = Reranker(dataset, first, scorer, name or f"{called} on {first.name}", rerank_depth, stage)
         evaluation = evaluating.evaluate(
             ranker,

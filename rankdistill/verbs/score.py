@@ -141,8 +141,6 @@ def open_writer(
 
     require_range(1, unit_size=unit_size)
     require_range(8, max_length=max_length)
-    mined, store = place_of(candidates), place_of(out)
-    manifest.expect(mined, CANDIDATES, "mine")
     table, store = _table(place_of(candidates)), place_of(out)
     dataset = collection_of(data, lenient=lenient)
     queries, documents = dataset.queries(None), dataset.contents
