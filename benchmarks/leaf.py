@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import rankdistill
 from benchmarks.provenance import parse, write_results
-from rankdistill.evaluation import report
 from rankdistill.recipe import loading
 from rankdistill.recipe.leaf.run import LeafRun
 from rankdistill.recipe.leaf.schema import LeafRecipe
@@ -39,14 +38,12 @@ def main() -> None:
     sources = loading.expect(loading.load(RECIPE, []), LeafRecipe).data
     overrides = [*(f"data.{name}.source={given.data / part.source}" for name, part in sources.items()), *given.set]
     sets = [word for override in overrides for word in ("--set", override)]
-    subprocess.run([str(Path(sys.executable).parent / "rankdistill"), "run", str(RECIPE), *sets], check=True)
-
     recipe = loading.expect(loading.load(RECIPE, overrides), LeafRecipe)
-    run = LeafRun(recipe)
-    every = run.report()
+    command = shlex.join(["rankdistill", "run", str(RECIPE), *sets])
+    every, run = rankdistill.run(recipe, progress=True, command=command), LeafRun(recipe)
     for results in every:
         print(f"\n{results.data}, {results.split}, difference to the teacher")
-        for row in report.comparison_rows(results, "ndcg_at_10")[1]:
+        for row in results.tables()[1].rows:
             print("  ", *row)
     groups = {
         "texts embedded": [results for results in every if recipe.data[results.data].embed],

@@ -11,13 +11,12 @@ student is trained once with each of the recipe's seeds; the teacher is taught o
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+import rankdistill
 from benchmarks.provenance import parse, write_results
-from rankdistill.evaluation import comparing, report
 from rankdistill.recipe import loading
 from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.schema import Recipe
@@ -43,7 +42,8 @@ def main() -> None:
         parser.error(f"give --data DIR, or another recipe than {path.name}; there are {_names()}")
     overrides = [*([f"data.source={given.data}"] if given.data else []), *given.set]
     sets = [word for override in overrides for word in ("--set", override)]
-    subprocess.run([str(Path(sys.executable).parent / "rankdistill"), "run", str(path), *sets], check=True)
+    command = shlex.join(["rankdistill", "run", str(path), *sets])
+    rankdistill.run(path, overrides, progress=True, command=command)
 
     experiment = of_recipe(overrides, path)
     recipe = experiment.recipe
@@ -51,13 +51,13 @@ def main() -> None:
     for split in recipe.data.test:
         found = Systems(experiment).evaluated(split)
         compared = {
-            baseline: comparing.compare(list(found.values()), found[baseline])
+            baseline: rankdistill.compare(list(found.values()), baseline=found[baseline])
             for baseline in BASELINES
             if baseline in found
         }
         for baseline, results in compared.items():
             print(f"\n{split}, against {baseline}")
-            for row in report.comparison_rows(results, "ndcg_at_10")[1]:
+            for row in results.tables()[1].rows:
                 print("  ", *row)
         first = next(iter(compared.values()))
         splits[split] = {

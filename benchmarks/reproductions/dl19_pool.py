@@ -20,16 +20,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import rankdistill
 from benchmarks.provenance import parse, write_results
 from rankdistill.ensembles.calibration import CALIBRATIONS
-from rankdistill.ensembles.source import Ensemble
 from rankdistill.evaluation import ensembles
 from rankdistill.evaluation.comparing import compare_per_query
 from rankdistill.evaluation.ensembles import MEASURE, Quality, evaluate
 from rankdistill.evaluation.measures import Evaluated, Qrels
 from rankdistill.evaluation.system_table import Rows, comparison_table
-from rankdistill.formats.importing import Request, import_scores
-from rankdistill.stores.reader import ScoreStore
 
 FIRST_STAGES = {
     "BM25": "dot",
@@ -92,12 +90,13 @@ def main() -> None:
         sys.exit("a published figure is not met")
 
 
-def _import(pool: Path, out: Path) -> ScoreStore:
+def _import(pool: Path, out: Path) -> Any:
     """One store of ids, a teacher a run."""
     kinds = FIRST_STAGES | dict.fromkeys((*RERANKERS, *BAD), "rank")
     for name, kind in kinds.items():
-        import_scores(Request("run-tsv", [pool / "teacher" / f"{name}.tsv.gz"], name, score_kind=kind), out)
-    return ScoreStore(out)
+        run = pool / "teacher" / f"{name}.tsv.gz"
+        rankdistill.import_scores(run, out, format="run-tsv", teacher_name=name, score_kind=kind)
+    return rankdistill.open(out)
 
 
 def _read_qrels(path: Path) -> Qrels:
@@ -118,7 +117,7 @@ def _reproduce(alone: dict[str, Evaluated]) -> list[dict[str, Any]]:
     return rows
 
 
-def _ensembles(store: ScoreStore, qrels: Qrels, best: str, baseline: Evaluated) -> list[dict[str, Any]]:
+def _ensembles(store: Any, qrels: Qrels, best: str, baseline: Evaluated) -> list[dict[str, Any]]:
     """Each calibration and policy, minus the best single run."""
     evaluated, rows = {best: baseline}, []
     for calibrate, calibration in CALIBRATIONS.items():
@@ -126,7 +125,7 @@ def _ensembles(store: ScoreStore, qrels: Qrels, best: str, baseline: Evaluated) 
             continue
         for missing in ("intersect", "impute"):
             reference = REFERENCE if calibration.reference != "none" else None
-            ensemble = Ensemble(store, list(FIRST_STAGES), calibrate, missing, reference=reference)
+            ensemble = rankdistill.Ensemble(store, list(FIRST_STAGES), calibrate, missing, reference=reference)
             evaluated[f"{calibrate}, {missing}"] = evaluate(ensemble.scores(), qrels)
             rows.append({"calibrate": calibrate, "missing": missing, "coverage": ensemble.coverage.to_json()})
     compared = compare_per_query({name: one.per_query for name, one in evaluated.items()}, best, measures=[MEASURE])
@@ -142,17 +141,17 @@ def _ensembles(store: ScoreStore, qrels: Qrels, best: str, baseline: Evaluated) 
     ]
 
 
-def _leave_one_out(store: ScoreStore, qrels: Qrels) -> dict[str, Any]:
+def _leave_one_out(store: Any, qrels: Qrels) -> dict[str, Any]:
     found = {}
     for missing in ("intersect", "impute"):
-        quality = ensembles.assess(Ensemble(store, list(FIRST_STAGES), DEFAULT, missing), qrels)
+        quality = ensembles.assess(rankdistill.Ensemble(store, list(FIRST_STAGES), DEFAULT, missing), qrels)
         _print(f"leave-one-out, {DEFAULT}, {missing}", ensembles.quality_rows(quality))
         found[missing] = _summary(quality)
     return found
 
 
-def _fit(store: ScoreStore, qrels: Qrels, title: str, members: Sequence[str], missing: str) -> dict[str, Any]:
-    quality = ensembles.assess(Ensemble(store, members, DEFAULT, missing), qrels, fit=True)
+def _fit(store: Any, qrels: Qrels, title: str, members: Sequence[str], missing: str) -> dict[str, Any]:
+    quality = ensembles.assess(rankdistill.Ensemble(store, members, DEFAULT, missing), qrels, fit=True)
     assert quality.fit is not None
     names = {teacher_id: str(store.fingerprint(teacher_id)["name"]) for teacher_id in quality.fit.weights}
     bad = [teacher_id for teacher_id, name in names.items() if name in BAD]

@@ -17,13 +17,12 @@ from typing import Any
 
 import yaml
 
-from benchmarks.provenance import parse, write_results
-from rankdistill.cli import console
+import rankdistill
+from benchmarks.provenance import parse, provenance, write_results
 from rankdistill.recipe import loading
 from rankdistill.recipe.leaf import triangle
 from rankdistill.recipe.leaf.experiment import LeafExperiment
 from rankdistill.recipe.leaf.schema import LeafRecipe
-from rankdistill.recipe.run import run
 
 HERE = Path(__file__).resolve().parent
 STUDENT = "leaf"
@@ -79,8 +78,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="change a setting of the recipe: train.epochs=1")
     given = parse(parser)
     recipe, content = load(HERE / f"{given.name}.yaml", given.set)
-    with console.steps() as on_step:
-        run(recipe, on_step, console.command())
+    rankdistill.run(recipe, progress=True, command=provenance()["command"])
     found = triangle.read(recipe.folder)
 
     def measure(one: Mapping[str, Any]) -> float:

@@ -17,16 +17,11 @@ from typing import Any
 
 import numpy as np
 
+import rankdistill
 from benchmarks.provenance import parse, write_results
 from benchmarks.sparse_corpus import EncodedCorpus
-from rankdistill import indexing
-from rankdistill.data import load
-from rankdistill.evaluation import evaluating
-from rankdistill.evaluation.opening import open_retriever
 from rankdistill.indexing.base import NOTHING
 from rankdistill.indexing.lucene.quantisation import FACTOR, quantise
-from rankdistill.inference.sparse_encoder import SparseTextEncoder
-from rankdistill.manifest import digest
 
 PUBLISHED = {"scifact": 0.679, "nfcorpus": 0.322}
 TOLERANCE = 0.005
@@ -35,10 +30,9 @@ DEPTH = 100
 
 def bm25(folder: Path, out: Path) -> dict[str, Any]:
     """Index and evaluate one data set; the figure found beside the published one."""
-    dataset = load(folder, "lenient")
-    indexing.build(dataset, None, out / "index", "lucene-bm25")
-    retriever = open_retriever(dataset, index=out / "index")
-    found = evaluating.evaluate(retriever, dataset, "test", out / "evaluation").system.measures["ndcg_at_10"]
+    dataset = rankdistill.open(folder, lenient=True)
+    index = rankdistill.index(dataset, None, out / "index", factory="lucene-bm25")
+    found = rankdistill.evaluate(dataset, index, out / "evaluation").system.measures["ndcg_at_10"]
     expected = PUBLISHED[folder.name]
     return {
         "data": folder.name,
@@ -46,18 +40,16 @@ def bm25(folder: Path, out: Path) -> dict[str, Any]:
         "ndcg_at_10": found,
         "published": expected,
         "passed": abs(found - expected) <= TOLERANCE,
-        "index_bytes": indexing.load(out / "index").size,
+        "index_bytes": index.size,
     }
 
 
 def impacts(folder: Path, model: str, out: Path) -> dict[str, Any]:
     """Search with every test query; how many rankings and how many scores are those of the exact product."""
-    dataset, encoder = load(folder, "lenient"), SparseTextEncoder(model)
-    corpus = EncodedCorpus(encoder, out / f"documents-{digest(encoder.fingerprint)[:12]}.npz")
+    dataset, corpus = rankdistill.open(folder, lenient=True), EncodedCorpus(model, out / "documents-{model}.npz")
     texts = list(dataset.queries("test").values())
-    indexing.build(dataset, model, out / "index", "lucene", encoder=corpus)
-    stored = indexing.load(out / "index")
-    queries = encoder.encode_queries(texts)
+    stored = corpus.index(dataset, out / "index", "lucene")
+    queries = corpus.encoder.encode_queries(texts)
     documents = corpus.encode_documents([row.contents for row in dataset.documents()])
     ids, scores = stored.search(queries, DEPTH)
 

@@ -33,7 +33,7 @@ Unaligned = Annotated[
 Teacher = Annotated[
     str, typer.Option(help="Teacher: a path, a hub id, pypi:DISTRIBUTION, or a YAML file with its kind and settings.")
 ]
-Candidates = Annotated[Path, typer.Option(help="Candidates made by `rankdistill mine`.")]
+Candidates = Annotated[Path, typer.Option(help="Made by `rankdistill mine`; or a store, for its candidates.")]
 Store = Annotated[
     str,
     typer.Option("--out", help="Store to add the scores to, also s3://...; created if absent.", metavar="STORE"),

@@ -23,7 +23,7 @@ from rankdistill.verbs.settings import require_factory
 if TYPE_CHECKING:
     import polars as pl
 
-    from rankdistill.evaluation.results import Results
+    from rankdistill.verbs.compare import Results
 
 
 class Run(Protocol):

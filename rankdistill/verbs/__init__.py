@@ -7,7 +7,7 @@ that lies there will do everywhere; the artefact's reader is returned; notes go 
 The verbs, along the flow:
     data (several: `pydocs`, `fetch`, `check`, `trec_qrels`), open, status;
     mine, teach, score, plan, embed, import_scores, export, check, ensemble;
-    train, bundle;
+    train, inherit, bundle;
     index, search;
     evaluate, rerank, fuse, compare, robustness, sparsity, ann_recall, explain.
 

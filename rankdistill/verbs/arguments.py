@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from rankdistill import plain_yaml
+from rankdistill import plain_yaml, teachers
 from rankdistill.data import Dataset, load
 from rankdistill.errors import ConfigError
+from rankdistill.evaluation.rerank import PairScorer
 from rankdistill.fusion import Fusion
 from rankdistill.locations import location
 from rankdistill.notes import note, note_reports
@@ -57,11 +58,30 @@ def teacher_of(
         max_length: likewise.
     """
     found = teacher if isinstance(teacher, Mapping) else os.fspath(teacher)
-    besides = {"kind": kind != "auto", "backend": backend != "auto", "max_length": max_length is not None}
-    unused = [name for name, given in besides.items() if given]
-    if unused and (isinstance(found, Mapping) or Path(found).suffix in YAML_SUFFIXES):
-        note(f"{', '.join(unused)}: without effect, as the teacher's own settings say what it is and how it runs")
+    if isinstance(found, Mapping) or Path(found).suffix in YAML_SUFFIXES:
+        note_without_effect(kind, backend, max_length)
     return found
+
+
+def scorer_of(model: Model | PairScorer, kind: str, backend: str, max_length: int | None) -> tuple[str, PairScorer]:
+    """What re-ranks, loaded, and what it is called; an object that scores pairs is taken as it is.
+
+    Raises:
+        ConfigError: settings that the model does not take.
+        ModelReferenceError: there is no such model.
+    """
+    if isinstance(model, str | os.PathLike):
+        reference = reference_of(model)
+        return reference, teachers.load(reference, kind, backend, max_length)
+    note_without_effect(kind, backend, max_length)
+    return type(model).__name__, model
+
+
+def note_without_effect(kind: str, backend: str, max_length: int | None) -> None:
+    """A note where these are given beside a teacher that brings its own."""
+    besides = {"kind": kind != "auto", "backend": backend != "auto", "max_length": max_length is not None}
+    if unused := [name for name, given in besides.items() if given]:
+        note(f"{', '.join(unused)}: without effect, as the teacher's own settings say what it is and how it runs")
 
 
 def collection_of(

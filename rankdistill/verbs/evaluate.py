@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from os import fspath
 from typing import Any, Literal
 
-from rankdistill import teachers
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation import evaluating
 from rankdistill.evaluation.costs import costs_of
 from rankdistill.evaluation.fused import FusedRetriever
 from rankdistill.evaluation.opening import open_retriever
-from rankdistill.evaluation.rerank import Reranker
+from rankdistill.evaluation.rerank import PairScorer, Reranker
 from rankdistill.evaluation.results import Evaluation
 from rankdistill.evaluation.retrieve import Bm25Retriever, Retriever
 from rankdistill.fusion import Fusion
@@ -29,6 +28,7 @@ from rankdistill.verbs.arguments import (
     place_of,
     reference_of,
     require_range,
+    scorer_of,
 )
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
@@ -55,7 +55,7 @@ def evaluate(
     unaligned: bool = False,
     factory: str = "exact",
     search_parameters: SearchParameters | None = None,
-    rerank: Model | None = None,
+    rerank: Model | PairScorer | None = None,
     rerank_depth: int = 100,
     rerank_kind: str = "auto",
     rerank_backend: str = "auto",
@@ -90,7 +90,8 @@ def evaluate(
         unaligned: trust that the two models share a space, which nothing says.
         factory: of an index made in memory: `exact`, `seismic`, `lucene`, or a FAISS factory string.
         search_parameters: of the index; `INDEX:NAME` of one of several.
-        rerank: teacher that re-ranks what is found.
+        rerank: teacher that re-ranks what is found; or an object that scores pairs (`score` and `fingerprint`), of
+            which the three settings below say nothing.
         rerank_depth: documents a query that the teacher scores.
         rerank_kind: of the teacher; found from its configuration.
         rerank_backend: what runs the teacher.
@@ -154,9 +155,8 @@ def evaluate(
         measured = parts.query_model if size_of is None else reference_of(size_of)
         ranker: Retriever = first
         if rerank is not None:
-            reference = reference_of(rerank)
-            teacher = teachers.load(reference, rerank_kind, rerank_backend, rerank_max_length)
-            ranker = Reranker(dataset, first, teacher, name or f"{reference} on {first.name}", rerank_depth, stage)
+            called, scorer = scorer_of(rerank, rerank_kind, rerank_backend, rerank_max_length)
+            ranker = Reranker(dataset, first, scorer, name or f"{called} on {first.name}", rerank_depth, stage)
         evaluation = evaluating.evaluate(
             ranker,
             dataset,

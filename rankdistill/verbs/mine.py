@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rankdistill.fusion import Fusion
-from rankdistill.indexing.sources import KINDS
 from rankdistill.mining import candidates
 from rankdistill.mining.candidates import Candidates
 from rankdistill.mining.source import Source
-from rankdistill.mining.sources import Bm25Source, named
+from rankdistill.mining.sources import Bm25Source
 from rankdistill.mining.tokenisers import script_note
-from rankdistill.mining.window import parse_windows
 from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
-from rankdistill.verbs.arguments import Data, Place, collection_of, fusion_of, listed, note_split, place_of
+from rankdistill.verbs.arguments import Data, Place, collection_of, note_split, place_of
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
+from rankdistill.verbs.settings import choice_of, sources_of
 
 
 @verb
@@ -72,11 +71,10 @@ def mine(
         DataError: the collection cannot be used, or has no such split.
         StaleOutputError: `out` holds other candidates.
     """
-    found = [named(one, model, max_length, KINDS) if isinstance(one, str) else one for one in listed(sources)]
-    window, windows = parse_windows(listed(ranks), list(map(str, listed(sample))), seed)
+    found = sources_of(sources, model, max_length)
+    choice = choice_of(ranks, sample, seed, fusion, weights)
     for one in dict.fromkeys(getattr(source, "model", None) for source in found):
         note_longer(one, max_length)
-    fused = fusion_of(fusion, weights)
     dataset = collection_of(data, [], lenient, ignore_identical_ids)
     chosen = split or dataset.default_split
     note_split(dataset, chosen)
@@ -89,9 +87,9 @@ def mine(
             chosen,
             found,
             depth,
-            window=window,
-            windows=windows,
-            fusion=fused,
+            window=choice.window,
+            windows=choice.windows,
+            fusion=choice.fusion,
             limit_queries=limit_queries,
             command=command,
             progress=stage,

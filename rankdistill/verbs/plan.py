@@ -10,6 +10,7 @@ from rankdistill.display import Shown
 from rankdistill.progress import ProgressLike, Reporter, reporter_of
 from rankdistill.stores.embeddings.writer import EmbeddingWriter
 from rankdistill.stores.writer import UNIT_SIZE, ScoreWriter
+from rankdistill.teachers.base import PairTeacher
 from rankdistill.verbs.arguments import Data, Place, Teacher, require_range
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.score import open_writer
@@ -109,7 +110,7 @@ class Plan(Shown):
 @verb
 def plan(
     data: Data,
-    teacher: Teacher,
+    teacher: Teacher | PairTeacher,
     candidates: Place,
     out: Place,
     *,

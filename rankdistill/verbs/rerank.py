@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from os import PathLike, fspath
 from pathlib import Path
 
-from rankdistill import teachers
 from rankdistill.evaluation import evaluating
-from rankdistill.evaluation.rerank import Reranker
+from rankdistill.evaluation.rerank import PairScorer, Reranker
 from rankdistill.progress import ProgressLike, reporter_of
-from rankdistill.verbs.arguments import Data, Model, Place, collection_of, place_of, reference_of, require_range
+from rankdistill.verbs.arguments import Data, Model, Place, collection_of, place_of, require_range, scorer_of
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
 from rankdistill.verbs.runs import Beside, measured, open_run
@@ -22,7 +22,7 @@ class Reranked(Beside):
 def rerank(
     data: Data,
     run: Place,
-    model: Model,
+    model: Model | PairScorer,
     out: Place,
     *,
     split: str = "test",
@@ -42,7 +42,8 @@ def rerank(
     Args:
         data: the collection.
         run: an evaluation or its folder, a TREC or a Parquet run file.
-        model: what scores: a cross-encoder, multi-vector, sparse or dense model, a pair head; or a YAML of a teacher.
+        model: what scores: a cross-encoder, multi-vector, sparse or dense model, a pair head; a YAML of a teacher; or
+            an object that scores pairs (`score` and `fingerprint`), of which the three settings below say nothing.
         out: folder for results.json, per_query.parquet and the run.
         split: which qrels.
         depth: documents a query that are scored; the rest follow.
@@ -69,9 +70,9 @@ def rerank(
     require_range(0, latency=latency)
     dataset = collection_of(data, [split], lenient, ignore_identical_ids)
     first = open_run(run, dataset, split)
-    reference = reference_of(model)
-    note_longer(reference, max_length)
-    scorer = teachers.load(reference, kind, backend, max_length)
+    if isinstance(model, str | PathLike):
+        note_longer(fspath(model), max_length)
+    reference, scorer = scorer_of(model, kind, backend, max_length)
     title = name or f"{Path(reference).name if Path(reference).is_dir() else reference} on {first.name}"
     with reporter_of(progress).stage("rerank", "pairs") as stage:
         evaluation = evaluating.evaluate(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
 
 from rankdistill import executors, manifest, tables
+from rankdistill.errors import ConfigError
 from rankdistill.executors.base import Executor
 from rankdistill.inference.fidelity import LEAST
 from rankdistill.mining.candidates import ARTEFACT as CANDIDATES
@@ -17,9 +21,18 @@ from rankdistill.stores.reader import ScoreStore
 from rankdistill.stores.runs import StoreRun
 from rankdistill.stores.shares import Share, parse_share
 from rankdistill.stores.writer import LOCK_WAIT, UNIT_SIZE, Missing, ScoreWriter
-from rankdistill.teachers.base import MeteredTeacher
+from rankdistill.teachers.base import MeteredTeacher, PairTeacher
 from rankdistill.teachers.registry import specify
-from rankdistill.verbs.arguments import Data, Place, Teacher, collection_of, place_of, require_range, teacher_of
+from rankdistill.verbs.arguments import (
+    Data,
+    Place,
+    Teacher,
+    collection_of,
+    note_without_effect,
+    place_of,
+    require_range,
+    teacher_of,
+)
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
 
@@ -27,7 +40,7 @@ from rankdistill.verbs.lengths import note_longer
 @verb
 def score(
     data: Data,
-    teacher: Teacher,
+    teacher: Teacher | PairTeacher,
     candidates: Place,
     out: Place,
     *,
@@ -50,8 +63,9 @@ def score(
     Args:
         data: the collection that the candidates were mined in.
         teacher: a model reference, a taught teacher, a YAML file with `kind` and that kind's settings, or these
-            settings as a mapping.
-        candidates: what `mine` made.
+            settings as a mapping; or an object that scores pairs, see `rankdistill.teachers.base.PairTeacher`, which
+            the executor `local` alone can run.
+        candidates: what `mine` made; or a score store, whose candidates another teacher scores too.
         out: store to add the scores to, also `s3://...`; created if absent.
         name: what to call the teacher in the store, for `teacher` of other verbs; its model's name does as well.
         kind: kind of teacher; `auto` looks into the model. As the next two, without effect on a teacher with settings.
@@ -73,7 +87,8 @@ def score(
         yet: then that `StoreRun` itself, whose `left` is above 0.
 
     Raises:
-        ConfigError: no such kind, back end, executor or share, or settings that the teacher does not take.
+        ConfigError: no such kind, back end, executor or share, or settings that the teacher does not take; a store with
+            several candidate tables.
         DataError: the collection or the candidates cannot be used.
         ModelReferenceError: there is no such model.
         BackendFidelityError: the back end ranks too differently from float32; nothing was written.
@@ -108,7 +123,7 @@ def score(
 
 def open_writer(
     data: Data,
-    teacher: Teacher,
+    teacher: Teacher | PairTeacher,
     candidates: Place,
     out: Place,
     *,
@@ -126,19 +141,24 @@ def open_writer(
 
     require_range(1, unit_size=unit_size)
     require_range(8, max_length=max_length)
-    mined, store = place_of(candidates), place_of(out)
-    manifest.expect(mined, CANDIDATES, "mine")
+    table, store = _table(place_of(candidates)), place_of(out)
     dataset = collection_of(data, lenient=lenient)
-    queries, documents, table = dataset.queries(None), dataset.contents, mined / tables.CANDIDATES_FILE
-    asked = specify(teacher_of(teacher, kind, backend, max_length), kind=kind, backend=backend, max_length=max_length)
-    spec = asked.with_calibration(lambda: calibration_pairs(Layout(store), table, queries, documents))
-    note_longer(spec.settings.get("model"), spec.settings.get("max_length"))
+    queries, documents = dataset.queries(None), dataset.contents
+    if isinstance(teacher, str | PathLike | Mapping):
+        said = teacher_of(teacher, kind, backend, max_length)
+        asked = specify(said, kind=kind, backend=backend, max_length=max_length)
+        spec = asked.with_calibration(lambda: calibration_pairs(Layout(store), table, queries, documents))
+        note_longer(spec.settings.get("model"), spec.settings.get("max_length"))
+        scorer = spec.load()
+    else:
+        note_without_effect(kind, backend, max_length)
+        scorer, spec = teacher, None
     return ScoreWriter(
         store,
         queries=queries,
         documents=documents,
         candidates=table,
-        teacher=spec.load(),
+        teacher=scorer,
         dataset_fingerprint=dataset.fingerprint,
         unit_size=unit_size,
         spec=spec,
@@ -146,6 +166,27 @@ def open_writer(
         fidelity=FidelityCheck(min_fidelity, ndcg_at_10),
         name=name,
     )
+
+
+def _table(candidates: Path) -> Path:
+    """The candidate table of `mine`, or the one that a store holds.
+
+    Raises:
+        ConfigError: a store that holds several.
+        DataError: neither lies there.
+    """
+    held = Layout(candidates).candidate_tables()
+    if len(held) > 1:
+        raise ConfigError(
+            expected="the candidates of one call of `mine`",
+            got=f"the store {candidates} with {len(held)} candidate tables",
+            consequence="nothing was scored: it is not clear which are meant",
+            remedy="give the folder that `mine` wrote",
+        )
+    if held:
+        return held[0]
+    manifest.expect(candidates, CANDIDATES, "mine")
+    return candidates / tables.CANDIDATES_FILE
 
 
 def _run(writer: ScoreWriter, runner: Executor, share: Share, reporter: Reporter, command: str) -> StoreRun:

@@ -2,34 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rankdistill.indexing.recipes import IndexRecipe
 from rankdistill.indexing.registry import require_factory
+from rankdistill.indexing.sources import KINDS
+from rankdistill.mining.choosing import Choice
+from rankdistill.mining.source import Source
+from rankdistill.mining.sources import Bm25Source, named
+from rankdistill.mining.tokenisers import DEFAULT as DEFAULT_TOKENIZER
+from rankdistill.mining.window import parse_windows
 from rankdistill.teachers.registry import identity_of as teacher_identity
 from rankdistill.teachers.registry import is_yaml
 from rankdistill.teachers.teaching.config import TeachConfig
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.config import SCORE_PAIRS, SPARSE_TYPES, TrainConfig, TypeName
+from rankdistill.verbs.arguments import fusion_of, listed
 
 if TYPE_CHECKING:
+    from rankdistill.fusion import Fusion
     from rankdistill.stores.embeddings.text_files import TextFile
 
 __all__ = [
+    "DEFAULT_TOKENIZER",
     "SCORE_PAIRS",
     "SPARSE_TYPES",
     "AlignConfig",
+    "Choice",
     "IndexRecipe",
+    "Source",
     "TeachConfig",
     "TrainConfig",
     "TypeName",
+    "choice_of",
     "is_static",
     "is_yaml",
     "require_factory",
+    "sources_of",
     "teacher_identity",
     "text_file",
+    "tokenizer_of",
     "type_of",
 ]
+
+
+def sources_of(
+    sources: str | Source | Sequence[str | Source], model: str | None = None, max_length: int | None = None
+) -> list[Source]:
+    """The sources that `mine` means; nothing is loaded yet. See `rankdistill.mine` for the arguments.
+
+    Raises:
+        ConfigError: no such source.
+    """
+    return [named(one, model, max_length, KINDS) if isinstance(one, str) else one for one in listed(sources)]
+
+
+def choice_of(
+    ranks: str | Sequence[str] | None = None,
+    sample: int | str | Sequence[int | str] | None = None,
+    seed: int = 0,
+    fusion: str | Fusion | None = None,
+    weights: Sequence[float] | None = None,
+) -> Choice:
+    """Which of the sources' documents become candidates; see `rankdistill.mine` for the arguments.
+
+    Raises:
+        ConfigError: ranks or a sample that cannot be read, weights without a fusion, or no such method.
+    """
+    window, windows = parse_windows(listed(ranks), list(map(str, listed(sample))), seed)
+    return Choice(window, windows, fusion_of(fusion, weights))
+
+
+def tokenizer_of(sources: Sequence[Source]) -> str:
+    """What BM25 takes for a word: as the first source with BM25 does, or as it usually does."""
+    return next((source.tokenizer for source in sources if isinstance(source, Bm25Source)), DEFAULT_TOKENIZER)
 
 
 def type_of(model: str) -> TypeName:

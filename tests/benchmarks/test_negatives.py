@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import rankdistill
 from benchmarks import negatives, provenance
 
 
@@ -22,7 +23,7 @@ def test_it_ends_and_goes_on_where_it_was_stopped(
     words += ["--student", tiny_encoder, "--keep-layers", "0,2", "--queries", 10, "--depth", 20]
     monkeypatch.setattr(sys, "argv", ["negatives", *map(str, words)])
     with monkeypatch.context() as stopping:
-        stopping.setattr(negatives, "build", stop)
+        stopping.setattr(rankdistill, "index", stop)
         with pytest.raises(KeyboardInterrupt):
             negatives.main()
     trained = tmp_path / "work" / negatives.BASELINE / "seed-13" / "student" / "model.safetensors"

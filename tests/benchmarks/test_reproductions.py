@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
+import rankdistill
 from benchmarks.reproductions import leaf
-from rankdistill.data import load as load_data
 from rankdistill.evaluation.mteb_task import local_task
 from rankdistill.recipe.leaf import triangle
 from rankdistill.recipe.leaf.experiment import LeafExperiment
 from rankdistill.recipe.leaf.triangle import Triangle
-from rankdistill.recipe.run import run
 
 RECIPES = sorted(leaf.HERE.glob("leaf_*.yaml"))
 
@@ -72,12 +71,12 @@ def test_a_recipe_runs_with_tiny_models_and_data_in_the_hubs_place(
     small = tiny_in_place_of_the_hub(content["recipe"], str(tiny_beir), tiny_encoder, tmp_path)
     (tmp_path / "small.yaml").write_text(yaml.safe_dump({**content, "recipe": small}))
     recipe, _ = leaf.load(tmp_path / "small.yaml")
-    run(recipe)
+    rankdistill.run(recipe)
     found = triangle.read(recipe.folder)
     by_us = leaf.mean_over_collections(found, "standard", content.get("averaged_first", ()))
     if any("benchmark" in one for one in content["expected"]):
         student = str(LeafExperiment(recipe).student(leaf.STUDENT).folder)
-        by_mteb = leaf.mean_over_tasks(student, [local_task(load_data(tiny_beir), "test", 100)])
+        by_mteb = leaf.mean_over_tasks(student, [local_task(rankdistill.open(tiny_beir), "test", 100)])
         assert by_mteb == pytest.approx(by_us, abs=1e-4)
     else:
         assert 0 < by_us < 1

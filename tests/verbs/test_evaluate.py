@@ -105,6 +105,23 @@ def test_systems_of_an_experiment_have_the_bytes_that_they_had(
     assert bytes_of(tmp_path / "e") == bytes_of(tmp_path / "f")
 
 
+def test_what_scores_pairs_may_be_an_object(
+    first: Evaluation, tiny_beir: Path, tiny_cross_encoder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scorer = load_teacher(tiny_cross_encoder, "cross_encoder", "torch", 32)
+    settings: dict[str, Any] = {"kind": "cross_encoder", "backend": "torch", "max_length": 32}
+    by_name = rd.rerank(tiny_beir, first, tiny_cross_encoder, tmp_path / "a", name="teacher", **settings)
+    by_object = rd.rerank(tiny_beir, first, scorer, tmp_path / "b", name="teacher")
+    assert bytes_of(by_name.path) == bytes_of(by_object.path)
+    assert caplog.text == ""
+    found = rd.evaluate(tiny_beir, first, tmp_path / "c", rerank=scorer, rerank_kind="dense")
+    assert found.system.name == f"{type(scorer).__name__} on {first.system.name}"
+    assert found.system.measures == by_object.evaluation.system.measures
+    assert "kind: without effect" in caplog.text
+    with pytest.raises(ConfigError, match="rerank of evaluate"):
+        rd.evaluate(tiny_beir, first, tmp_path / "d", rerank=object())
+
+
 def test_what_lies_there_tells_what_a_system_is(
     first: Evaluation, index: StoredIndex, tiny_beir: Path, tiny_encoder: str, tmp_path: Path
 ) -> None:

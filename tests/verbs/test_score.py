@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -110,6 +112,37 @@ def test_two_teachers_stand_one_below_the_other(
         (known, 120) for known in store.teacher_ids
     ]
     assert repr(store).count("240 scores") == 1
+
+
+class Lengths:
+    """A teacher of the user's own."""
+
+    score_kind = "dot"
+    teacher_id = "lengths-0123456789ab"
+    fingerprint = {"kind": "lengths"}  # noqa: RUF012 - no setting
+
+    def score(self, pairs: Sequence[tuple[str, str]], progress: Any = None) -> np.ndarray:
+        return np.array([len(document) for _, document in pairs], np.float32)
+
+
+def test_an_object_that_scores_pairs_is_a_teacher_and_a_stores_candidates_are_scored_again(
+    tiny_beir: Path, tiny_encoder: str, mined: Candidates, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rd.score(tiny_beir, Lengths(), mined, tmp_path / "s", kind="embedding")
+    assert "kind: without effect" in caplog.text
+    store = store_of(rd.score(tiny_beir, tiny_encoder, tmp_path / "s", tmp_path / "s"))
+    assert len(store.to_polars()) == 240
+    contents_of = data.load(tiny_beir).contents
+    scored = {row["doc_id"]: row["score"] for row in store.scores("lengths-0123456789ab").iter_rows(named=True)}
+    assert scored == {doc_id: len(contents_of[doc_id]) for doc_id in scored}
+    other = store_of(rd.score(tiny_beir, tiny_encoder, mined, tmp_path / "o"))
+    (teacher,) = other.teacher_ids
+    assert store.scores(teacher).equals(other.scores(teacher))
+    with pytest.raises(ConfigError, match="worker"):
+        rd.score(tiny_beir, Lengths(), mined, tmp_path / "r", executor="ray")
+    rd.score(tiny_beir, Lengths(), rd.mine(tiny_beir, tmp_path / "few", depth=3), store)
+    with pytest.raises(ConfigError, match="with 2 candidate tables"):
+        rd.score(tiny_beir, tiny_encoder, store, store)
 
 
 def test_where_other_shares_are_missing_the_run_is_returned(

@@ -15,7 +15,7 @@ from rankdistill.recipe.parts import slug
 from rankdistill.recipe.steps import Step
 
 if TYPE_CHECKING:
-    from rankdistill.evaluation.results import Results
+    from rankdistill.verbs.compare import Results
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rankdistill import files
 from rankdistill.recipe.leaf.systems import asymmetric
 
 if TYPE_CHECKING:
-    from rankdistill.evaluation.results import Results
+    from rankdistill.verbs.compare import Results
 
 FILE_NAME = "triangle.json"
 MEASURE = "ndcg_at_10"

@@ -254,8 +254,7 @@ class Experiment:
         )
 
     def _inherit(self, out: Path, reporter: Reporter) -> None:
-        from rankdistill.students.inherit import inherit
+        from rankdistill.verbs.inherit import inherit
 
-        part = self.recipe.student
-        with reporter.stage("initial", "layers"):
-            inherit(part.model, part.keep_layers or [], out, with_head=self.recipe.initial_type in SPARSE_TYPES)
+        part, with_head = self.recipe.student, self.recipe.initial_type in SPARSE_TYPES
+        inherit(part.model, part.keep_layers or [], out, with_head=with_head, progress=reporter)

@@ -9,14 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from rankdistill import models
 from rankdistill.errors import ConfigError
-from rankdistill.fusion import Fusion
-from rankdistill.mining.choosing import Choice
-from rankdistill.mining.source import Source
-from rankdistill.mining.sources import Bm25Source, named
-from rankdistill.mining.sources.bm25 import DEFAULT
-from rankdistill.mining.window import parse_windows
 from rankdistill.recipe.parts import Part
-from rankdistill.verbs.mine import KINDS
+from rankdistill.verbs.settings import Choice, Source, choice_of, sources_of, tokenizer_of
 
 
 class MinePart(Part):
@@ -62,18 +56,16 @@ class MinePart(Part):
 
     def opened(self) -> list[Source]:
         """The sources; nothing is loaded yet."""
-        return [named(text, self.model, self.max_length, KINDS) for text in self.sources]
+        return sources_of(self.sources, self.model, self.max_length)
 
     @property
     def tokenizer(self) -> str:
         """What BM25 takes for a word: as its first source here does."""
-        return next((source.tokenizer for source in self.opened() if isinstance(source, Bm25Source)), DEFAULT)
+        return tokenizer_of(self.opened())
 
     def choice(self) -> Choice:
         """Which of the sources' documents become candidates."""
-        window, windows = parse_windows(_listed(self.ranks), list(map(str, _listed(self.sample))), self.seed)
-        weights = None if self.weights is None else tuple(self.weights)
-        return Choice(window, windows, None if self.fusion is None else Fusion(self.fusion, weights))
+        return choice_of(self.ranks, self.sample, self.seed, self.fusion, self.weights)
 
     def decisive(self) -> dict[str, Any]:
         """Everything that decides the candidates besides the data, as JSON values.

@@ -13,7 +13,7 @@ from rankdistill.recipe.scores.systems import Systems, all_steps
 from rankdistill.recipe.steps import Step, Times
 
 if TYPE_CHECKING:
-    from rankdistill.evaluation.results import Results
+    from rankdistill.verbs.compare import Results
 
 
 @dataclass(frozen=True)

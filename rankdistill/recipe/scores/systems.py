@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill.mining.sources.bm25 import DEFAULT
 from rankdistill.progress import Reporter
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.schema import BM25, INITIAL, TEACHER
 from rankdistill.recipe.steps import Step
 from rankdistill.recipe.trained import gathered
-from rankdistill.verbs.settings import is_yaml
+from rankdistill.verbs.settings import DEFAULT_TOKENIZER, is_yaml
 
 if TYPE_CHECKING:
     from rankdistill.verbs.compare import Trained
@@ -57,7 +56,7 @@ class Systems:
     def _words(self) -> dict[str, str]:
         """The tokeniser of BM25, where it is not the usual one."""
         tokenizer = self.experiment.recipe.mine.tokenizer
-        return {} if tokenizer == DEFAULT else {"tokenizer": tokenizer}
+        return {} if tokenizer == DEFAULT_TOKENIZER else {"tokenizer": tokenizer}
 
     def _evaluation(self, name: str, split: str, needs: list[Step], settings: Mapping[str, Any]) -> Step:
         made = self.experiment
