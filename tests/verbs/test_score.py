@@ -83,7 +83,7 @@ def test_a_store_says_what_it_holds_and_what_the_call_did(
     store = store_of(rd.score(tiny_beir, tiny_cross_encoder, mined, tmp_path / "s", progress=done.append))
     (teacher,) = store.teacher_ids
     assert sum(done) == 120
-    assert repr(store) == f"ScoreStore('{tmp_path / 's'}': 120 scores of 12 queries by {teacher})"
+    assert repr(store) == f"ScoreStore('{tmp_path / 's'}': 120 scores of 12 queries by {store.names[teacher]})"
     assert Path(store) == tmp_path / "s"
     assert str(store).split() == run_verb(status, tmp_path / "s").stdout.split()
     assert "120 scores in 1 shards" in store._repr_html_()
