@@ -50,13 +50,15 @@ class Table:
         return table
 
     def text(self) -> str:
-        """As lines; wider than `WIDTH` where its cells are."""
+        """As lines of `WIDTH` columns at most, wider where words are: cells are folded between words, never cut."""
+        from dataclasses import replace
+
         from rich.console import Console
 
-        table = self.rich()
-        table.title = None  # it would be folded to the width of the columns
+        table = replace(self, title="").rich()
         wide = Console(color_system=None, force_jupyter=False, force_terminal=False, width=10_000)
-        width = max(WIDTH, wide.measure(table).maximum)
+        needed = wide.measure(table)
+        width = max(min(needed.maximum, WIDTH), needed.minimum)
         console = Console(color_system=None, force_jupyter=False, force_terminal=False, width=width)
         with console.capture() as captured:
             console.print(table)

@@ -90,11 +90,11 @@ def read(path: Path) -> Any:
 
 
 def read_settings(path: Path, what: str) -> dict[str, Any]:
-    """The mapping in a YAML file of settings.
+    """The mapping in a YAML file of the settings of a training.
 
     Args:
         path: the file.
-        what: the settings are of, as `training`.
+        what: whose settings they are, as `teach`.
 
     Raises:
         ConfigError: no such file, broken YAML, or something else than a mapping.
@@ -112,13 +112,13 @@ def _no_settings(path: Path, what: str, got: str) -> ConfigError:
     return ConfigError(
         expected=f"one `setting: value` a line in {path}",
         got=got,
-        consequence="nothing was run",
+        consequence="nothing was trained",
         remedy=f"give a YAML file with a setting of {what} a line",
     )
 
 
 def require_known(given: Collection[str], known: Collection[str], besides: Collection[str] = ()) -> None:
-    """Raise ConfigError if one of the settings `given` is not `known`; the error names the nearest.
+    """Raise ConfigError if one of a training's settings `given` is not `known`; the error names the nearest.
 
     Args:
         given: names of settings.
@@ -130,7 +130,7 @@ def require_known(given: Collection[str], known: Collection[str], besides: Colle
         raise ConfigError(
             expected=f"settings among {', '.join(known)}",
             got=", ".join(unknown),
-            consequence="nothing was run",
+            consequence="nothing was trained",
             remedy=f"{near[0]} is meant?" if near else "leave it out",
         )
 
