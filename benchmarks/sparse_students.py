@@ -204,7 +204,7 @@ def _measure(
             for split, out in evaluations.items()
         }
         folders = folders or evaluations
-        searching[backend] = asdict(_timed(index, corpus, texts, queries, _recall(ids, truth), ndcg))
+        searching[backend] = asdict(_timed(index, corpus, texts, queries, recall_of(ids, truth), ndcg))
         print(name, backend, searching[backend], flush=True)
     return {"sparsity": _sparsity(queries, corpus.vectors), "indexes": searching}, folders
 
@@ -224,7 +224,7 @@ def _timed(
     return Searching(index.size, encoding, search, recall, ndcg)
 
 
-def _recall(found: Any, truth: Any) -> float:
+def recall_of(found: Any, truth: Any) -> float:
     """Share of each row of `truth` that is in the same row of `found`; mean over the rows."""
     return float(np.mean([len({*row} & {*wanted}) / len(wanted) for row, wanted in zip(found, truth, strict=True)]))
 

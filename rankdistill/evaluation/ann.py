@@ -210,11 +210,6 @@ def exact_scores(ids: Sequence[str], vectors: Vectors, similarity: str) -> Exact
     return scored
 
 
-def recall_of(found: Ids, truth: Ids) -> float:
-    """Share of each row of `truth` that is in the same row of `found`; mean over the rows."""
-    return float(np.mean([len(set(row) & set(wanted)) / len(wanted) for row, wanted in zip(found, truth, strict=True)]))
-
-
 def share_of_best(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> float:
     """Share of the best k that was found; of several documents with the k-th score, one is as good as another.
 

@@ -26,11 +26,6 @@ def comparison_rows(results: Results, measure: str) -> Rows:
     return comparison_table(results.comparisons, measure)
 
 
-def require_measure(results: Results, measure: str) -> None:
-    """Raise ConfigError unless the systems have `measure`."""
-    results.shown_in(measure)
-
-
 def write_html(results: Results, path: Path, measure: str = MAIN_MEASURE) -> None:
     """Write the page: tables, plots of `measure`, signature."""
     page = render(

@@ -84,16 +84,6 @@ def grid(
     return tuple(_of_system(_by_falling_id(pairing), similarity, judged, settings, progress) for pairing in pairings)
 
 
-def searches(pairings: Sequence[Pairing], settings: GridSettings) -> int:
-    """How many times `grid` will search: what its progress adds up to."""
-    return sum(
-        1
-        + len(settings.precisions)
-        * sum(1 if kept == one.dimension else 1 + settings.draws for kept in settings.dimensions)
-        for one in pairings
-    )
-
-
 def _of_system(
     pairing: Pairing, similarity: str, judged: Judged, settings: GridSettings, progress: Progress
 ) -> SystemGrid:

@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import provenance, sparse_students
@@ -47,3 +48,11 @@ def test_it_ends_and_repeats_nothing(
     for split in found["splits"].values():
         assert [system["trainings"] for system in split["systems"]] == [1, 2, 2, 2]
         assert {row["system"] for row in split["comparisons"]} == set(sparse_students.STUDENTS)
+
+
+def test_recall_counts_shared_documents() -> None:
+    found, truth = (
+        np.array([["a", "b", ""], ["c", "d", "e"]], object),
+        np.array([["a", "c", "d"], ["e", "d", "c"]], object),
+    )
+    assert sparse_students.recall_of(found, truth) == pytest.approx((1 / 3 + 1) / 2)

@@ -17,7 +17,6 @@ from rankdistill.evaluation.ann import (
     least,
     parse_effort,
     recall_curves,
-    recall_of,
     share_of_best,
 )
 from rankdistill.evaluation.ann_report import write_report
@@ -74,14 +73,6 @@ def test_the_least_effort_is_found_by_bisection(target: float) -> None:
     expected = min(value for value, recall in recalls.items() if recall >= target)
     assert least(recalls.__getitem__, 37, target) == expected
     assert least(lambda value: 0.5, 37, 0.9) is None
-
-
-def test_recall_counts_shared_documents() -> None:
-    found, truth = (
-        np.array([["a", "b", ""], ["c", "d", "e"]], object),
-        np.array([["a", "c", "d"], ["e", "d", "c"]], object),
-    )
-    assert recall_of(found, truth) == pytest.approx((1 / 3 + 1) / 2)
 
 
 def test_effort_as_typed() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rankdistill.errors import ConfigError
-from rankdistill.evaluation.report import comparison_rows, require_measure, system_rows, write_html
+from rankdistill.evaluation.report import comparison_rows, system_rows, write_html
 from rankdistill.evaluation.results import Comparison, Results, System
 from rankdistill.evaluation.system_table import verdict
 from rankdistill.evaluation.systems import Latency
@@ -139,4 +139,4 @@ def test_a_report_without_comparisons_or_costs_is_a_report(results: Results, tmp
 
 def test_an_unknown_measure_is_refused(results: Results) -> None:
     with pytest.raises(ConfigError, match="ndcg_at_10"):
-        require_measure(results, "ndcg")
+        results.shown_in("ndcg")

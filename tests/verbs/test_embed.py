@@ -12,9 +12,10 @@ import pytest
 import rankdistill as rd
 from rankdistill import data
 from rankdistill.errors import ConfigError, DataError
-from rankdistill.stores.embeddings import embedding
 from rankdistill.stores.embeddings.asking import Asked
+from rankdistill.stores.embeddings.gathering import gather
 from rankdistill.stores.embeddings.reader import EmbeddingStore
+from rankdistill.stores.embeddings.sources import Sources
 from rankdistill.stores.runs import StoreRun
 from rankdistill.verbs.plan import Plan
 from tests.cli.verb import run_verb
@@ -44,7 +45,8 @@ def test_paths_and_objects_make_the_store_that_the_command_and_the_library_make(
     flags = ["--data", tiny_beir, "--teacher", tiny_encoder, "--backend", "torch", "--limit", 20]
     run_verb(embed, *flags, "--query-prompt", "ask ", "--document-prompt", "the ", "--out", tmp_path / "flags")
     asked = Asked(tiny_encoder, "torch", prompts={"query": "ask ", "document": "the "})
-    embedding.embed([dataset], asked, tmp_path / "library", limit=20, command=command)
+    gathered = gather(Sources([dataset]), tmp_path / "texts.parquet", 20)
+    asked.writer(tmp_path / "library", gathered).run(command=command)
     wanted = contents(tmp_path / "library")
     assert len(wanted) > 3
     for name in ("text", "paths", "objects", "mapping", "flags"):

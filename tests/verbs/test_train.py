@@ -17,7 +17,6 @@ from rankdistill.data import load
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.files import hash_file
-from rankdistill.stores.embeddings.embedding import embed
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.training.alignment.config import AlignConfig
@@ -35,7 +34,7 @@ SHORT = {"steps": 2, "batch_size": 2, "log_steps": 1, "eval_steps": 2}
 @pytest.fixture
 def vectors(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> Path:
     """The tiny collection, embedded by the tiny encoder."""
-    embed([load(tiny_beir)], tiny_encoder, tmp_path / "vectors")
+    rankdistill.embed(tiny_beir, tiny_encoder, tmp_path / "vectors")
     return tmp_path / "vectors"
 
 
