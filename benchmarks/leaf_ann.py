@@ -14,8 +14,8 @@ from pathlib import Path
 from benchmarks.leaf_students import add_arguments, students_of
 from benchmarks.provenance import parse, write_results
 from rankdistill.data import load
-from rankdistill.evaluation.ann import AnnRecall, parse_effort, recall_curves
-from rankdistill.evaluation.ann_report import curve_rows, needed_rows
+from rankdistill.evaluation.ann import parse_effort, recall_curves
+from rankdistill.evaluation.ann_result import AnnRecall, curve_rows, needed_rows
 from rankdistill.evaluation.embedded import Pairing
 from rankdistill.evaluation.towers import Towers
 from rankdistill.inference import TextEncoder

@@ -16,8 +16,8 @@ from benchmarks.provenance import parse, write_results
 from rankdistill.data import load
 from rankdistill.evaluation.embedded import Pairing
 from rankdistill.evaluation.precisions import PRECISIONS
-from rankdistill.evaluation.robustness import GridSettings, Robustness, grid
-from rankdistill.evaluation.robustness_report import grid_rows
+from rankdistill.evaluation.robustness import GridSettings, grid
+from rankdistill.evaluation.robustness_result import Robustness, grid_rows
 from rankdistill.evaluation.towers import Towers
 from rankdistill.inference import TextEncoder
 

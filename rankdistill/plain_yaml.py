@@ -8,11 +8,14 @@ texts), 1e-5 is a number, dates and 1:30 are texts; other numbers that are not p
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from rankdistill.errors import ConfigError
 
 _BOOLEAN, _FLOAT, _TIME, _MERGE = (f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "timestamp", "merge"))
 
@@ -84,6 +87,52 @@ def read(path: Path) -> Any:
         return load(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise yaml.YAMLError(f"no text in UTF-8: {error}") from error
+
+
+def read_settings(path: Path, what: str) -> dict[str, Any]:
+    """The mapping in a YAML file of settings.
+
+    Args:
+        path: the file.
+        what: the settings are of, as `training`.
+
+    Raises:
+        ConfigError: no such file, broken YAML, or something else than a mapping.
+    """
+    try:
+        found = read(path)
+    except (OSError, yaml.YAMLError) as error:
+        raise _no_settings(path, what, " ".join(str(error).split())) from error
+    if not isinstance(found, dict):
+        raise _no_settings(path, what, type(found).__name__)
+    return found
+
+
+def _no_settings(path: Path, what: str, got: str) -> ConfigError:
+    return ConfigError(
+        expected=f"one `setting: value` a line in {path}",
+        got=got,
+        consequence="nothing was run",
+        remedy=f"give a YAML file with a setting of {what} a line",
+    )
+
+
+def require_known(given: Collection[str], known: Collection[str], besides: Collection[str] = ()) -> None:
+    """Raise ConfigError if one of the settings `given` is not `known`; the error names the nearest.
+
+    Args:
+        given: names of settings.
+        known: those that there are.
+        besides: names of other things, one of which may have been meant.
+    """
+    if unknown := [str(name) for name in given if name not in known]:
+        near = get_close_matches(unknown[0], [*known, *besides], 1)
+        raise ConfigError(
+            expected=f"settings among {', '.join(known)}",
+            got=", ".join(unknown),
+            consequence="nothing was run",
+            remedy=f"{near[0]} is meant?" if near else "leave it out",
+        )
 
 
 def shipped(given: Path, folder: Path) -> Path:

@@ -396,7 +396,7 @@ def pickled(folder: Path, id: Any = "d1", score: Any = 5.0) -> dict[str, Any]:
 
 def written(folder: Path, collection: Collection) -> dict[str, Any]:
     """What the folder that `data fetch` writes says of its one judgement."""
-    write_beir(folder / "fetched", collection, manifest.Manifest(ARTEFACT))
+    write_beir(folder / "fetched", lambda: collection, manifest.Manifest(ARTEFACT))
     ((doc_id, label),) = load(folder / "fetched").qrels("test")["q1"].items()
     return {"id": doc_id, "label": label}
 

@@ -27,7 +27,7 @@ from rankdistill.evaluation import ensembles
 from rankdistill.evaluation.comparing import compare_per_query
 from rankdistill.evaluation.ensembles import MEASURE, Quality, evaluate
 from rankdistill.evaluation.measures import Evaluated, Qrels
-from rankdistill.evaluation.report import Rows, comparison_table
+from rankdistill.evaluation.system_table import Rows, comparison_table
 from rankdistill.formats.importing import Request, import_scores
 from rankdistill.stores.reader import ScoreStore
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from rankdistill.bundles.opening import open_document_encoder, open_query_encode
 from rankdistill.bundles.router import write_router
 from rankdistill.errors import OutputError
 from rankdistill.inference.loading import load_encoder, quietly
+from rankdistill.making import making
 
 if TYPE_CHECKING:
     from rankdistill.inference import TextEncoder
@@ -88,12 +89,11 @@ def bundle(
         versions=manifest.versions_of("sentence-transformers", "transformers", "torch", "onnx", "onnxruntime"),
         command=command,
     )
-    if manifest.is_current(out, wanted):
-        return out
-    with files.exclusive(out):
-        _clear(out)
-        _write(out, query, document, contents)
-        replace(wanted, outputs=_hashes(out)).write(out)
+    with making(out, wanted) as made:
+        if not made.current:
+            _clear(out)
+            _write(out, query, document, contents)
+            made.wrote(_written(out))
     return out
 
 
@@ -166,9 +166,9 @@ def _clear(out: Path) -> None:
             (out / name).unlink(missing_ok=True)
 
 
-def _hashes(out: Path) -> dict[str, str]:
-    written = [path for path in sorted(out.rglob("*")) if path.is_file() and path.name != files.LOCK_NAME]
-    return {path.relative_to(out).as_posix(): files.hash_file(path) for path in written}
+def _written(out: Path) -> list[Path]:
+    """All but the lock: a model that was copied may have files whose names begin with a dot."""
+    return [path for path in out.rglob("*") if path.is_file() and path.name != files.LOCK_NAME]
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rankdistill import files, manifest
+from rankdistill import manifest
 from rankdistill.data import docstrings, near_duplicates
 from rankdistill.data.writer import ARTEFACT, Collection, write_beir
 from rankdistill.errors import ConfigError, DataError
@@ -86,11 +86,7 @@ def build(
     versions = docstrings.installed(names)
     parameters = {"source": "pydocs", "limit": limit, "compress": compress, "longest": LONGEST_DOCUMENT}
     wanted = manifest.Manifest(ARTEFACT, versions, parameters, manifest.versions_of(), command)
-    with files.exclusive(out):
-        if manifest.is_current(out, wanted):
-            return False
-        write_beir(out, collect(names, limit), wanted, compress)
-    return True
+    return write_beir(out, lambda: collect(names, limit), wanted, compress)
 
 
 def collect(packages: Sequence[str], limit: int | None = None) -> Collection:

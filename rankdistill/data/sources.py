@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from rankdistill import files, manifest
+from rankdistill import manifest
 from rankdistill.data.identical_ids import known_rule
 from rankdistill.data.meta import Meta
 from rankdistill.data.writer import ARTEFACT, Collection, write_beir
@@ -67,11 +67,7 @@ def fetch(reference: str, out: Path, compress: bool = False, command: str = "") 
         )
     parameters = {"source": reference, "compress": compress}
     wanted = manifest.Manifest(ARTEFACT, {}, parameters, manifest.versions_of(*LIBRARIES[prefix]), command)
-    with files.exclusive(out):
-        if manifest.is_current(out, wanted):
-            return False
-        write_beir(out, _reach(prefix, name), wanted, compress)
-    return True
+    return write_beir(out, lambda: _reach(prefix, name), wanted, compress)
 
 
 def _reach(prefix: str, name: str) -> Collection:

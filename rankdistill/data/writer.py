@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from rankdistill.data.beir_rows import QRELS_HEADER
 from rankdistill.data.meta import FILE_NAME as META
 from rankdistill.data.meta import Meta
 from rankdistill.errors import OutputError
+from rankdistill.making import making
 from rankdistill.records import Document, Query
 
 ARTEFACT = "dataset"
@@ -38,21 +39,30 @@ class Collection:
     meta: Meta = field(default_factory=Meta)
 
 
-def write_beir(out: Path, collection: Collection, made_by: manifest.Manifest, compress: bool = False) -> None:
-    """Write `collection` as a BEIR folder, the manifest last. Hold the lock on `out` while calling.
+def write_beir(
+    out: Path, collect: Callable[[], Collection], made_by: manifest.Manifest, compress: bool = False
+) -> bool:
+    """Write a collection as a BEIR folder, the manifest last; False if it is there already, and was left as it is.
 
     Args:
         out: the folder.
-        collection: what to write.
+        collect: gives what to write, where it is not there.
         made_by: its provenance; the hashes of the files written are added.
         compress: write `.gz` files. Plain ones can be read by beir's own loader.
 
     Raises:
         OutputError: `out` cannot be written to, or holds BEIR files already (the user's own, or an unfinished run's).
+        StaleOutputError: it holds another collection.
     """
+    with making(out, made_by) as made:
+        if not made.current:
+            made.wrote(_write(out, collect(), compress))
+    return not made.current
+
+
+def _write(out: Path, collection: Collection, compress: bool) -> list[Path]:
     _require_free(out)
     suffix = ".gz" if compress else ""
-    files.remove_temporaries(out)
     corpus, queries = out / f"{CORPUS}{suffix}", out / f"{QUERIES}{suffix}"
     write_lines(corpus, (_json(_id=row.doc_id, title=row.title, text=row.text) for row in collection.documents))
     write_lines(queries, (_json(_id=row.query_id, text=row.text) for row in collection.queries))
@@ -64,15 +74,7 @@ def write_beir(out: Path, collection: Collection, made_by: manifest.Manifest, co
     if collection.meta != Meta():
         files.write_text(out / META, collection.meta.text)
         written.append(out / META)
-    outputs = {path.relative_to(out).as_posix(): files.hash_file(path) for path in written}
-    manifest.Manifest(
-        artefact=ARTEFACT,
-        inputs=made_by.inputs,
-        parameters=made_by.parameters,
-        versions=made_by.versions,
-        command=made_by.command,
-        outputs=outputs,
-    ).write(out)
+    return written
 
 
 def write_qrels(path: Path, judged: Mapping[str, Mapping[str, int]]) -> None:

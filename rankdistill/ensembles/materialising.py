@@ -16,6 +16,7 @@ from rankdistill import files, locations, manifest, tables
 from rankdistill.ensembles.combining import PAIR, Coverage
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import StaleOutputError
+from rankdistill.notes import tell
 from rankdistill.progress import Progress
 from rankdistill.stores import keying
 from rankdistill.stores.keys import pair_key, text_hash, unit_digest
@@ -56,6 +57,7 @@ def write(
     inputs = {f"store:{ensemble.store.identity[:16]}": ensemble.store.identity}
     with files.exclusive(out):
         if (counts := _finished(layout, ensemble, inputs)) is not None:
+            tell(f"{out} is up to date")
             return Coverage(**counts)
         files.remove_temporaries(out)
         for shard in layout.shards(teacher_id):  # of an interrupted run, perhaps over other scores

@@ -6,24 +6,20 @@ from all documents, and a graph or an inverted list then finds fewer of their tr
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from rankdistill import files
 from rankdistill.data.values import whole
-from rankdistill.display import Table
 from rankdistill.errors import ConfigError
+from rankdistill.evaluation.ann_result import Curve, Point
 from rankdistill.evaluation.embedded import Judged, Pairing
-from rankdistill.evaluation.measured import Measured
 from rankdistill.evaluation.measures import Qrels
 from rankdistill.indexing.base import NOTHING, Ids, Index, Scores, Vectors
 from rankdistill.indexing.distinct import DistinctIndex
@@ -33,10 +29,8 @@ from rankdistill.indexing.vectors import distinct_rows, normalised
 from rankdistill.progress import Progress
 
 if TYPE_CHECKING:
-    import polars as pl
-    from matplotlib.figure import Figure
+    pass
 
-FILE_NAME = "ann.json"
 DEPTH = 10
 TARGETS = (0.95, 0.99)
 """Recalls for which the effort needed is looked for."""
@@ -59,119 +53,6 @@ class Effort:
 
     name: str
     values: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Point:
-    """One value of the search parameter.
-
-    Args:
-        value: of the parameter.
-        recall: share of the 10 documents of exact search, with the same query vectors, that were found, or others with
-            scores as high; mean.
-        ndcg_at_10: of what was found.
-        milliseconds: a query, searched on one thread in one batch, without encoding; None where it was not timed.
-    """
-
-    value: int
-    recall: float
-    ndcg_at_10: float
-    milliseconds: float | None
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One system's recall against effort.
-
-    Args:
-        name: of the pairing.
-        exact: nDCG@10 of exact search.
-        points: in the order of the values.
-        needed: recall (as `0.95`) -> smallest value of the parameter that reaches it, None where even the largest of
-            the values does not.
-    """
-
-    name: str
-    exact: float
-    points: tuple[Point, ...]
-    needed: Mapping[str, int | None]
-
-
-@dataclass(frozen=True, repr=False)
-class AnnRecall(Measured):
-    """The curves of several systems on one index; they print as two tables.
-
-    Args:
-        signature: what the numbers depend on.
-    """
-
-    data: str
-    split: str
-    queries: int
-    documents: int
-    factory: str
-    parameter: str
-    curves: tuple[Curve, ...]
-    signature: Mapping[str, Any] = field(default_factory=dict)
-
-    def ratios(self) -> dict[str, dict[str, float | None]]:
-        """System -> recall -> how many times the first system's effort it needs; None where one is not known."""
-        base = self.curves[0].needed
-        return {
-            curve.name: {
-                target: value / first if value and first else None
-                for (target, value), first in zip(curve.needed.items(), base.values(), strict=True)
-            }
-            for curve in self.curves[1:]
-        }
-
-    def __repr__(self) -> str:
-        names = ", ".join(curve.name for curve in self.curves)
-        return f"AnnRecall({names} on {self.factory}: {self.data}, {self.split}, {self.queries:,} queries)"
-
-    def tables(self) -> list[Table]:
-        """What was found for each effort, and the effort that a recall needs."""
-        from rankdistill.evaluation.ann_report import curve_rows, needed_rows
-
-        about = f"{self.factory} on {self.data}, {self.split}, {self.queries} queries"
-        return [Table(about, *curve_rows(self)), Table("What a recall needs", *needed_rows(self))]
-
-    def lines(self) -> list[str]:
-        """Where the report lies."""
-        from rankdistill.evaluation.ann_report import PAGE
-
-        return [] if self.path is None else [str(self.path / PAGE)]
-
-    def to_polars(self) -> pl.DataFrame:
-        """A point a row: system, parameter, value, recall, ndcg_at_10, milliseconds."""
-        import polars as pl
-
-        schema = {
-            "system": pl.String,
-            "parameter": pl.String,
-            "value": pl.Int64,
-            **dict.fromkeys(("recall", "ndcg_at_10", "milliseconds"), pl.Float64),
-        }
-        rows = [
-            [curve.name, self.parameter, point.value, point.recall, point.ndcg_at_10, point.milliseconds]
-            for curve in self.curves
-            for point in curve.points
-        ]
-        return pl.DataFrame(rows, schema=schema, orient="row")
-
-    def plot(self) -> Figure:
-        """Recall against effort, a line a system."""
-        from rankdistill.evaluation.ann_report import recall_plot
-
-        return recall_plot(self)
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields, the ratios included."""
-        return asdict(self) | {"ratios": self.ratios()}
-
-    def write(self, folder: Path) -> None:
-        """Write `ann.json` into `folder`."""
-        files.write_text(folder / FILE_NAME, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
 
 
 def parse_effort(given: str) -> Effort:

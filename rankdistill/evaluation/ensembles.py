@@ -15,8 +15,8 @@ from rankdistill.errors import DataError
 from rankdistill.evaluation.comparing import compare_per_query
 from rankdistill.evaluation.evaluating import mean_intervals
 from rankdistill.evaluation.measures import TITLES, Evaluated, Qrels, evaluate_run
-from rankdistill.evaluation.report import Rows, comparison_table
 from rankdistill.evaluation.results import Comparison, System
+from rankdistill.evaluation.system_table import Rows, comparison_table
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.names import beside
 

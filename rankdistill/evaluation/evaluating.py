@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rankdistill import files, manifest, tables
+from rankdistill import manifest, tables
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation import run_files
@@ -20,6 +20,7 @@ from rankdistill.evaluation.per_query import read_per_query as read_per_query
 from rankdistill.evaluation.results import Evaluation, System
 from rankdistill.evaluation.retrieve import Retriever, answer
 from rankdistill.evaluation.significance import bootstrap_interval
+from rankdistill.making import making
 
 MTEB_FOLDER = "mteb"
 DEPTH = 100
@@ -86,9 +87,9 @@ def evaluate(
         "split": split, "depth": depth, "through": sorted(through), "latency_queries": latency_queries,
         "name": retriever.name, "costs": asdict(costs), **dataset.decisive(split),
     })  # fmt: skip
-    if manifest.is_current(out, wanted):
-        return Evaluation.read(out)
-    with files.exclusive(out):
+    with making(out, wanted) as made:
+        if made.current:
+            return Evaluation.read(out)
         run = answer(retriever, dataset, queries, depth)
         evaluated = evaluate_run(run, qrels)
         others: dict[str, dict[str, float]] = {}
@@ -113,7 +114,6 @@ def evaluate(
         run_files.write(out, run, [*queries, *dataset.doc_ids])
         tables.write_parquet(out / PER_QUERY_FILE, evaluated.per_query.to_arrow())
         evaluation.write(out)
-        wanted.write(out)
     return evaluation.lying_in(out)
 
 

@@ -8,8 +8,8 @@ from itertools import islice
 
 import numpy as np
 
-from rankdistill.evaluation.results import Latency
 from rankdistill.evaluation.retrieve import Retriever
+from rankdistill.evaluation.systems import Latency
 
 WARM_UP = 3
 

@@ -7,20 +7,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rankdistill import files, manifest
+from rankdistill import manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError
-from rankdistill.evaluation import ann, ann_report, robustness, robustness_report
-from rankdistill.evaluation.ann import AnnRecall, Effort
-from rankdistill.evaluation.robustness import GridSettings, Robustness
+from rankdistill.evaluation import ann, ann_report, ann_result, robustness, robustness_report, robustness_result
+from rankdistill.evaluation.ann import Effort
+from rankdistill.evaluation.ann_result import AnnRecall
+from rankdistill.evaluation.robustness import GridSettings
+from rankdistill.evaluation.robustness_result import Robustness
 from rankdistill.evaluation.towers import Towers
+from rankdistill.making import making
 from rankdistill.progress import Progress
 
 LIBRARIES = ("ir-measures", "numpy", "sentence-transformers", "faiss-cpu", "faiss-gpu", "torch", "transformers")
 
 ROBUSTNESS, ANN_RECALL = "robustness", "ann-recall"
 
-Result = TypeVar("Result", Robustness, AnnRecall)
+Result = TypeVar("Result")
 
 
 def measure_robustness(
@@ -51,9 +54,9 @@ def measure_robustness(
     """
     robustness.check(settings, towers.dimension)
     wanted = _manifest(ROBUSTNESS, towers, dataset, split, asdict(settings), command)
-    if manifest.is_current(out, wanted):
-        return _read(Robustness, out / robustness.FILE_NAME).lying_in(out)
-    with files.exclusive(out):
+    with making(out, wanted) as made:
+        if made.current:
+            return read_result(Robustness, out / robustness_result.FILE_NAME).lying_in(out)
         pairings = towers.triangle(dataset, split, progress)
         result = Robustness(
             data=dataset.name,
@@ -67,7 +70,6 @@ def measure_robustness(
         )
         result.write(out)
         robustness_report.write_report(result, out)
-        wanted.write(out)
     return result.lying_in(out)
 
 
@@ -105,9 +107,9 @@ def measure_ann_recall(
     ann.open_index(towers.dimension, towers.similarity, factory, effort)
     parameters = {"factory": factory, "effort": asdict(effort), "repeats": repeats}
     wanted = _manifest(ANN_RECALL, towers, dataset, split, parameters, command)
-    if manifest.is_current(out, wanted):
-        return _read(AnnRecall, out / ann.FILE_NAME).lying_in(out)
-    with files.exclusive(out):
+    with making(out, wanted) as made:
+        if made.current:
+            return read_result(AnnRecall, out / ann_result.FILE_NAME).lying_in(out)
         pairings = towers.searchers(dataset, split, progress)
         curves = ann.recall_curves(
             pairings,
@@ -131,7 +133,6 @@ def measure_ann_recall(
         )
         result.write(out)
         ann_report.write_report(result, out)
-        wanted.write(out)
     return result.lying_in(out)
 
 
@@ -164,16 +165,17 @@ def _signature(made: manifest.Manifest, towers: Towers) -> dict[str, Any]:
 def read_robustness(folder: Path) -> Robustness:
     """The grid that lies in `folder`; DataError where there is none."""
     manifest.expect(folder, ROBUSTNESS, "robustness")
-    return _read(Robustness, folder / robustness.FILE_NAME).lying_in(folder)
+    return read_result(Robustness, folder / robustness_result.FILE_NAME).lying_in(folder)
 
 
 def read_ann_recall(folder: Path) -> AnnRecall:
     """The curves that lie in `folder`; DataError where there are none."""
     manifest.expect(folder, ANN_RECALL, "ann-recall")
-    return _read(AnnRecall, folder / ann.FILE_NAME).lying_in(folder)
+    return read_result(AnnRecall, folder / ann_result.FILE_NAME).lying_in(folder)
 
 
-def _read(kind: type[Result], path: Path) -> Result:
+def read_result(kind: type[Result], path: Path) -> Result:
+    """The result in a JSON file beside a manifest; DataError where it is damaged."""
     from pydantic import TypeAdapter, ValidationError
 
     try:

@@ -7,12 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankdistill import files, manifest
+from rankdistill import manifest
 from rankdistill.data import Dataset
-from rankdistill.errors import DataError
-from rankdistill.evaluation.measures import TITLES
-from rankdistill.evaluation.report import Rows
+from rankdistill.evaluation.measuring import read_result
 from rankdistill.evaluation.sparsity import FILE_NAME, Pruning, Sparsity, measure
+from rankdistill.making import making
 from rankdistill.progress import Progress
 
 if TYPE_CHECKING:
@@ -57,9 +56,9 @@ def measure_sparsity(
         versions=manifest.versions_of("ir-measures", "numpy", "scipy", "sentence-transformers", "torch"),
         command=command,
     )
-    if manifest.is_current(out, wanted):
-        return _read(out / FILE_NAME).lying_in(out)
-    with files.exclusive(out):
+    with making(out, wanted) as made:
+        if made.current:
+            return read_result(Sparsity, out / FILE_NAME).lying_in(out)
         queries, contents = dataset.queries(split), dataset.contents
         rows = measure(
             (list(queries), encoder.encode_queries(list(queries.values()), progress)),
@@ -77,43 +76,10 @@ def measure_sparsity(
         }
         result = Sparsity(dataset.name, split, len(queries), len(contents), rows, signature)
         result.write(out)
-        wanted.write(out)
     return result.lying_in(out)
-
-
-def sparsity_rows(result: Sparsity) -> Rows:
-    """A pruning a row: its costs and measures."""
-    header = ["kept", "query terms", "document terms", "FLOPS", "index MB", "empty", *TITLES.values()]
-    rows = [
-        [
-            row.pruning,
-            f"{row.cost.query_terms:.1f}",
-            f"{row.cost.document_terms:.1f}",
-            f"{row.cost.flops:.3g}",
-            f"{row.cost.index_bytes / 1e6:.3g}",
-            str(row.cost.empty_documents),
-            *(f"{row.measures[name]:.4f}" for name in TITLES),
-        ]
-        for row in result.rows
-    ]
-    return header, rows
 
 
 def read_sparsity(folder: Path) -> Sparsity:
     """The measurements that lie in `folder`; DataError where there are none."""
     manifest.expect(folder, ARTEFACT, "sparsity")
-    return _read(folder / FILE_NAME).lying_in(folder)
-
-
-def _read(path: Path) -> Sparsity:
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(Sparsity).validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise DataError(
-            expected="the measurements that the manifest beside it speaks of",
-            got=f"{path}: {str(error).splitlines()[0]}",
-            consequence="nothing was measured",
-            remedy="remove the folder and run the command again",
-        ) from error
+    return read_result(Sparsity, folder / FILE_NAME).lying_in(folder)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from rankdistill.evaluation.results import Comparison, System
+    from rankdistill.evaluation.systems import Comparison, System
 
 WIDTH, BAR_HEIGHT = 7.0, 0.42
 """Inches."""

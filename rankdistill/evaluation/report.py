@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 from rankdistill import files
 from rankdistill.evaluation.measures import TITLES
 from rankdistill.evaluation.pages import render
 from rankdistill.evaluation.plots import quality_plot, trade_off_plot
-from rankdistill.evaluation.results import MAIN_MEASURE, Comparison, Results
-from rankdistill.evaluation.system_table import COSTS, rows
+from rankdistill.evaluation.results import MAIN_MEASURE, Results
+from rankdistill.evaluation.system_table import COSTS, comparison_table, rows
 from rankdistill.evaluation.system_table import Rows as Rows
 
 TEMPLATE = "report.html.j2"
@@ -25,33 +24,6 @@ def system_rows(results: Results, intervals: bool = False) -> Rows:
 def comparison_rows(results: Results, measure: str) -> Rows:
     """A comparison with the baseline a row, in one measure."""
     return comparison_table(results.comparisons, measure)
-
-
-def comparison_table(comparisons: Iterable[Comparison], measure: str) -> Rows:
-    """The same from comparisons alone."""
-    chosen = [found for found in comparisons if found.measure == measure]
-    several = any(found.by_training for found in chosen)
-    header = ["system", "difference", *(["by training"] if several else []), "95% interval", "p", "p (Holm)", "verdict"]
-    compared = [
-        [
-            found.system,
-            f"{found.difference:+.4f}",
-            *([" ".join(f"{one:+.4f}" for one in found.by_training) or "-"] if several else []),
-            f"{found.interval[0]:+.3f} .. {found.interval[1]:+.3f}",
-            _p_value(found.p_value),
-            _p_value(found.p_holm),
-            verdict(found),
-        ]
-        for found in chosen
-    ]
-    return header, compared
-
-
-def verdict(found: Comparison) -> str:
-    """`better`, `worse` or `not shown`, at the 5% level after correction."""
-    if not found.significant():
-        return "not shown"
-    return "better" if found.difference > 0 else "worse"
 
 
 def require_measure(results: Results, measure: str) -> None:
@@ -88,7 +60,3 @@ def _comparison_tables(results: Results) -> dict[str, Rows]:
     """Title of a measure -> its comparisons; the measures in which there are any."""
     measures = dict.fromkeys(found.measure for found in results.comparisons)
     return {TITLES[measure]: comparison_rows(results, measure) for measure in measures}
-
-
-def _p_value(value: float) -> str:
-    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"

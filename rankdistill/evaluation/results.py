@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError
 
 from rankdistill import files
 from rankdistill.display import Shown, Table
@@ -16,6 +16,7 @@ from rankdistill.evaluation import system_table
 from rankdistill.evaluation.measures import TITLES
 from rankdistill.evaluation.per_query import read_per_query
 from rankdistill.evaluation.plots import difference_plot, distribution_plot
+from rankdistill.evaluation.systems import Comparison, Record, System
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,78 +28,7 @@ PAGE = "report.html"
 MAIN_MEASURE = "ndcg_at_10"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Latency(_Record):
-    """Milliseconds to answer one query alone (encode and search), measured here."""
-
-    p50: float
-    p99: float
-    queries: int
-
-
-class System(_Record):
-    """One retrieval system and what it costs.
-
-    Args:
-        name: what the tables call it.
-        measures: measure -> mean over the queries.
-        intervals: measure -> 95% bootstrap interval of that mean.
-        per_query: file with the per-query values.
-        latency_ms: None where it was not measured.
-        model_bytes: size of the weights.
-        index_bytes: size of the index on disk, or of the vectors where the index was in memory only.
-        parameters: number of weights.
-        trainings: how many trainings, alike but for their seed, `measures` are the means of.
-        deviations: measure -> standard deviation of the means of those trainings; empty for one.
-        teacher_seconds: time spent on teacher scores to train it.
-        teacher_pairs: how many teacher scores it was trained on.
-    """
-
-    name: str
-    measures: dict[str, float]
-    intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
-    per_query: str | None = None
-    latency_ms: Latency | None = None
-    model_bytes: int | None = None
-    index_bytes: int | None = None
-    parameters: int | None = None
-    trainings: int = 1
-    deviations: dict[str, float] = Field(default_factory=dict)
-    teacher_seconds: float | None = None
-    teacher_pairs: int | None = None
-
-
-class Comparison(_Record):
-    """`system` minus `baseline` in one measure.
-
-    Args:
-        difference: of the means; above 0 the system is better.
-        interval: 95% bootstrap interval of the difference, over queries and, where a system was trained several times,
-            over its trainings.
-        p_value: two-sided paired randomisation test over queries. It holds the trainings as they are: what it shows is
-            shown for these trainings, and `interval` and `by_training` say how far another seed may lie.
-        by_training: the difference for each training of the system, in order; empty where both were trained once.
-        p_holm: Holm-corrected over the systems compared to this baseline in this measure.
-    """
-
-    baseline: str
-    system: str
-    measure: str
-    difference: float
-    interval: tuple[float, float]
-    p_value: float
-    p_holm: float
-    by_training: list[float] = Field(default_factory=list)
-
-    def significant(self, level: float = 0.05) -> bool:
-        """Whether the corrected p-value is below `level`."""
-        return self.p_holm < level
-
-
-class Results(Shown, _Record):
+class Results(Shown, Record):
     """Systems evaluated on the same queries, side by side; they print as two tables.
 
     Args:
@@ -179,13 +109,11 @@ class Results(Shown, _Record):
 
     def tables(self) -> list[Table]:
         """The systems with their measures and costs, and their differences to the baseline."""
-        from rankdistill.evaluation.report import comparison_rows
-
         about = f"{self.data}, {self.split}, {self.queries} queries"
         differences = f"{TITLES[self._measure]} minus that of {self.systems[0].name}"
         return [
             Table(about, *system_table.rows(self.systems)),
-            Table(differences, *comparison_rows(self, self._measure)),
+            Table(differences, *system_table.comparison_table(self.comparisons, self._measure)),
         ]
 
     def lines(self) -> list[str]:
@@ -228,7 +156,7 @@ class Results(Shown, _Record):
         return difference_plot(shown.comparisons, shown.measure)
 
 
-class Evaluation(Shown, _Record):
+class Evaluation(Shown, Record):
     """One system on one split, as `rankdistill evaluate` writes it; it prints as a table of its means.
 
     `results.json` holds the means as flat keys too, so that `results["ndcg_at_10"]` needs no knowledge of this class.

@@ -6,31 +6,25 @@ any of them, so that truncation means nothing without a random choice of dimensi
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill import files
-from rankdistill.display import Table
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.embedded import Embedded, Judged, Pairing
-from rankdistill.evaluation.measured import Measured
-from rankdistill.evaluation.measures import TITLES, Qrels
+from rankdistill.evaluation.measures import Qrels
 from rankdistill.evaluation.precisions import PRECISIONS, search
+from rankdistill.evaluation.robustness_result import Cell, SystemGrid
 from rankdistill.indexing.documents import named
 from rankdistill.indexing.vectors import normalised
 from rankdistill.progress import Progress
 
 if TYPE_CHECKING:
-    import polars as pl
-    from matplotlib.figure import Figure
+    pass
 
-FILE_NAME = "robustness.json"
 DEPTH = 10
 SMALLEST = 32
 
@@ -50,133 +44,6 @@ class GridSettings:
     precisions: tuple[str, ...] = ("float32", "int8", "binary")
     draws: int = 5
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One number of dimensions at one precision.
-
-    Args:
-        dimension: how many were kept.
-        precision: see `rankdistill.evaluation.precisions`.
-        ndcg_at_10: of the first `dimension` dimensions.
-        random: nDCG@10 of each random choice of as many; empty where all are kept.
-    """
-
-    dimension: int
-    precision: str
-    ndcg_at_10: float
-    random: tuple[float, ...] = ()
-
-    @property
-    def random_mean(self) -> float | None:
-        """Mean over the random choices."""
-        return float(np.mean(self.random)) if self.random else None
-
-    @property
-    def random_deviation(self) -> float | None:
-        """Their standard deviation (of a sample); None for fewer than two."""
-        return float(np.std(self.random, ddof=1)) if len(self.random) > 1 else None
-
-
-@dataclass(frozen=True)
-class SystemGrid:
-    """All cells of one system.
-
-    Args:
-        name: of the pairing.
-        dimension: of its vectors.
-        full: nDCG@10 of all dimensions in float32: what retention is measured against.
-        cells: precision by precision.
-    """
-
-    name: str
-    dimension: int
-    full: float
-    cells: tuple[Cell, ...]
-
-    def retention(self, value: float | None) -> float | None:
-        """`value` as a share of the own full value; None where either is missing."""
-        return value / self.full if value is not None and self.full else None
-
-
-@dataclass(frozen=True, repr=False)
-class Robustness(Measured):
-    """The grids of several systems on the same queries; they print as one table.
-
-    Args:
-        signature: what the numbers depend on.
-    """
-
-    data: str
-    split: str
-    queries: int
-    documents: int
-    systems: tuple[SystemGrid, ...]
-    signature: Mapping[str, Any] = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        names = ", ".join(system.name for system in self.systems)
-        return f"Robustness({names}: {self.data}, {self.split}, {self.queries:,} queries)"
-
-    def tables(self) -> list[Table]:
-        """A system at a precision a row."""
-        from rankdistill.evaluation.robustness_report import grid_rows
-
-        title = f"{TITLES['ndcg_at_10']} on {self.data}, {self.split}, {self.queries} queries"
-        return [Table(title, *grid_rows(self), texts=3)]
-
-    def lines(self) -> list[str]:
-        """Where the report lies."""
-        from rankdistill.evaluation.robustness_report import PAGE
-
-        return [] if self.path is None else [str(self.path / PAGE)]
-
-    def to_polars(self) -> pl.DataFrame:
-        """A cell a row: system, precision, dimension, ndcg_at_10, retention, random_mean, random_deviation."""
-        import polars as pl
-
-        schema = {
-            "system": pl.String,
-            "precision": pl.String,
-            "dimension": pl.Int64,
-            **dict.fromkeys(("ndcg_at_10", "retention", "random_mean", "random_deviation"), pl.Float64),
-        }
-        rows = [
-            [
-                *(system.name, cell.precision, cell.dimension, cell.ndcg_at_10),
-                *(system.retention(cell.ndcg_at_10), cell.random_mean, cell.random_deviation),
-            ]
-            for system in self.systems
-            for cell in system.cells
-        ]
-        return pl.DataFrame(rows, schema=schema, orient="row")
-
-    def plot(self) -> Figure:
-        """Heat maps of retention by precision and dimensions."""
-        from rankdistill.evaluation.robustness_report import heat_map
-
-        return heat_map(self)
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields, with retention and the random choices' mean and deviation."""
-        content = asdict(self)
-        for system, shown in zip(self.systems, content["systems"], strict=True):
-            shown["cells"] = [
-                asdict(cell)
-                | {
-                    "retention": system.retention(cell.ndcg_at_10),
-                    "random_mean": cell.random_mean,
-                    "random_deviation": cell.random_deviation,
-                    "random_retention": system.retention(cell.random_mean),
-                }
-                for cell in system.cells
-            ]
-        return content
-
-    def write(self, folder: Path) -> None:
-        """Write `robustness.json` into `folder`."""
-        files.write_text(folder / FILE_NAME, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
 
 
 def halves(dimension: int) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from rankdistill.display import Table
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.embedded import Judged, run_of
 from rankdistill.evaluation.measured import Measured
-from rankdistill.evaluation.measures import evaluate_run
+from rankdistill.evaluation.measures import TITLES, evaluate_run
 from rankdistill.indexing.sparse.base import SparseVectors
 from rankdistill.indexing.sparse.exact import ExactSparseIndex
 from rankdistill.progress import Progress
@@ -115,10 +115,21 @@ class Sparsity(Measured):
         return f"Sparsity({self.data}, {self.split}: {self.queries:,} queries, {len(self.rows) - 1:,} prunings)"
 
     def tables(self) -> list[Table]:
-        """A pruning a row."""
-        from rankdistill.evaluation.measuring_sparsity import sparsity_rows
-
-        return [Table(f"{self.data}, {self.split}, {self.queries} queries", *sparsity_rows(self))]
+        """A pruning a row: its costs and measures."""
+        header = ["kept", "query terms", "document terms", "FLOPS", "index MB", "empty", *TITLES.values()]
+        rows = [
+            [
+                row.pruning,
+                f"{row.cost.query_terms:.1f}",
+                f"{row.cost.document_terms:.1f}",
+                f"{row.cost.flops:.3g}",
+                f"{row.cost.index_bytes / 1e6:.3g}",
+                str(row.cost.empty_documents),
+                *(f"{row.measures[name]:.4f}" for name in TITLES),
+            ]
+            for row in self.rows
+        ]
+        return [Table(f"{self.data}, {self.split}, {self.queries} queries", header, rows)]
 
     def to_polars(self) -> pl.DataFrame:
         """A pruning a row: what is kept, its costs as in `Cost`, and its measures."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rankdistill.evaluation.measures import TITLES
-
-if TYPE_CHECKING:
-    from rankdistill.evaluation.results import System
+from rankdistill.evaluation.systems import Comparison, System
 
 MEGABYTE = 1e6
 
@@ -55,3 +52,34 @@ def _number(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def comparison_table(comparisons: Iterable[Comparison], measure: str) -> Rows:
+    """A comparison with the baseline a row, in one measure."""
+    chosen = [found for found in comparisons if found.measure == measure]
+    several = any(found.by_training for found in chosen)
+    header = ["system", "difference", *(["by training"] if several else []), "95% interval", "p", "p (Holm)", "verdict"]
+    compared = [
+        [
+            found.system,
+            f"{found.difference:+.4f}",
+            *([" ".join(f"{one:+.4f}" for one in found.by_training) or "-"] if several else []),
+            f"{found.interval[0]:+.3f} .. {found.interval[1]:+.3f}",
+            _p_value(found.p_value),
+            _p_value(found.p_holm),
+            verdict(found),
+        ]
+        for found in chosen
+    ]
+    return header, compared
+
+
+def verdict(found: Comparison) -> str:
+    """`better`, `worse` or `not shown`, at the 5% level after correction."""
+    if not found.significant():
+        return "not shown"
+    return "better" if found.difference > 0 else "worse"
+
+
+def _p_value(value: float) -> str:
+    return f"{value:.4f}" if value >= 0.0001 else "< 0.0001"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rankdistill import data as datasets
-from rankdistill import files, manifest
+from rankdistill import manifest
 from rankdistill.data import lines
 from rankdistill.data.beir import QRELS
 from rankdistill.data.beir_rows import QRELS_HEADER
@@ -71,8 +71,7 @@ def _write(out: Path, export: Export) -> None:
     made_by = manifest.Manifest(
         ARTEFACT, {"scores": export.reader.store.identity}, {"source": "store", "teacher": export.reader.teacher_id}
     )
-    with files.exclusive(out):
-        write_beir(out, collection, made_by)
+    write_beir(out, lambda: collection, made_by)
 
 
 FORMAT = Format("beir", _read, _write, (), needs_texts=True, has_scores=False, parts=_parts)

@@ -19,6 +19,7 @@ from rankdistill.formats.registry import Format
 from rankdistill.formats.rows import Row, RowError
 from rankdistill.formats.source import Rejects, Source
 from rankdistill.formats.spool import Spool, file_and_line
+from rankdistill.making import making
 from rankdistill.progress import Progress
 from rankdistill.stores.importing import ScoreTable, add_table
 from rankdistill.stores.keying import keyed_by
@@ -125,11 +126,11 @@ def import_candidates(request: Request, out: Path, *, command: str = "", progres
     Arguments and errors are those of `import_scores`; rows need no score.
     """
     _check(request)
-    with tempfile.TemporaryDirectory(prefix="rankdistill-") as folder, files.exclusive(out):
+    with tempfile.TemporaryDirectory(prefix="rankdistill-") as folder:
         merged, _, rejects = _read(request, Path(folder), False, progress)
         digest = files.hash_file(merged.candidates)
         parameters = {"format": request.format_name, "source": request.name, "split": request.split}
-        made = manifest.Manifest(
+        wanted = manifest.Manifest(
             artefact="candidates",
             inputs={f"table:{request.name}": digest} | _dataset_inputs(request),
             parameters=parameters,
@@ -137,12 +138,11 @@ def import_candidates(request: Request, out: Path, *, command: str = "", progres
             command=command,
             outputs={tables.CANDIDATES_FILE: digest},
         )
-        added = not manifest.is_current(out, made)
-        if added:
-            with files.atomic_path(out / tables.CANDIDATES_FILE) as temporary:
-                temporary.write_bytes(merged.candidates.read_bytes())
-            made.write(out)
-    return _imported(merged, rejects, added)
+        with making(out, wanted) as made:
+            if not made.current:
+                with files.atomic_path(out / tables.CANDIDATES_FILE) as temporary:
+                    temporary.write_bytes(merged.candidates.read_bytes())
+    return _imported(merged, rejects, not made.current)
 
 
 def _stored_texts(request: Request, out: Path) -> tuple[Mapping[str, str], Mapping[str, str]] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from rankdistill.indexing.documents import write_snippets
 from rankdistill.indexing.elsewhere import Blocks, Elsewhere, EncoderSpec
 from rankdistill.indexing.encoding import copies, distinct_texts
 from rankdistill.indexing.kinds import DENSE, KINDS, Documents, Kind, of_model, of_space
+from rankdistill.making import making, visible_files
 from rankdistill.progress import Progress
 from rankdistill.records import Document
 from rankdistill.space import AnySpace
@@ -131,11 +132,13 @@ def build(
     registry.require_known(settings.index(encoder.space))
     _require_encodable(chosen, executor)
     wanted = _manifest(dataset, model, encoder, settings, max_length, command)
-    if manifest.is_current(out, wanted):
-        return False
-    registry.require_usable(settings.index(encoder.space), lambda: _distinct_texts(dataset, shard_size))
-    with files.exclusive(out):
-        files.remove_temporaries(out)
+
+    def check() -> None:
+        registry.require_usable(settings.index(encoder.space), lambda: _distinct_texts(dataset, shard_size))
+
+    with making(out, wanted, check=check) as made:
+        if made.current:
+            return False
         elsewhere = None
         if executor is not None and executor.remote and model is not None:
             blocks = Blocks(out / ENCODING / wanted.identity[:16])
@@ -149,7 +152,7 @@ def build(
                 remedy="check corpus.jsonl",
             )
         files.remove_folder(out / ENCODING)
-        replace(wanted, outputs=_hashes(out, out.glob("shard-*/**/*"))).write(out)
+        made.wrote(path for shard in out.glob("shard-*") for path in visible_files(shard))
     return True
 
 
@@ -268,17 +271,17 @@ class _Builder:
     def _build_shard(self, number: int, documents: list[Document]) -> None:
         folder, settings = self.out / shard_name(number), self.settings
         wanted = self._wanted(documents)
-        files.make_folder(folder)
-        if manifest.is_current(folder, wanted):
-            self.progress(len(documents))
-            return
-        vocabulary = KINDS[settings.kind].vocabulary(self.encoder)
-        index = registry.create(settings.index(self.encoder.space, vocabulary), threads=settings.threads)
-        index.add([document.doc_id for document in documents], self._vectors(number, documents))
-        index.save(folder)
-        if settings.snippet_length:
-            write_snippets(folder, {row.doc_id: row.contents[: settings.snippet_length] for row in documents})
-        replace(wanted, outputs=_hashes(folder, folder.rglob("*"))).write(folder)
+        with making(folder, wanted, part=True) as made:
+            if made.current:
+                self.progress(len(documents))
+                return
+            vocabulary = KINDS[settings.kind].vocabulary(self.encoder)
+            index = registry.create(settings.index(self.encoder.space, vocabulary), threads=settings.threads)
+            index.add([document.doc_id for document in documents], self._vectors(number, documents))
+            index.save(folder)
+            if settings.snippet_length:
+                write_snippets(folder, {row.doc_id: row.contents[: settings.snippet_length] for row in documents})
+            made.wrote()
 
     def _vectors(self, number: int, documents: list[Document]) -> Any:
         """What the index is given."""
@@ -288,8 +291,3 @@ class _Builder:
         distinct, places = distinct_texts(texts)
         encoded = self.elsewhere.blocks.shard(number, len(distinct))
         return kind.repeated(encoded, len(distinct), places, self.progress)
-
-
-def _hashes(root: Path, paths: Iterable[Path]) -> dict[str, str]:
-    written = [path for path in paths if path.is_file() and not path.name.startswith(".")]
-    return {path.relative_to(root).as_posix(): files.hash_file(path) for path in sorted(written)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import inf, isfinite
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 from rankdistill.errors import ConfigError
@@ -83,18 +84,32 @@ def create(settings: IndexSettings, threads: int = 1) -> Index[Any]:
     return made if backend.distinct is None else DistinctIndex(cast(Positional, made), backend.distinct(settings))
 
 
-def require_factory(factory: str, search_parameters: Mapping[str, float]) -> None:
+def require_factory(
+    factory: str,
+    search_parameters: Mapping[str, float],
+    build_parameters: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Raise unless `factory` names a back end, or a FAISS index of vectors of some usual length.
 
     For when the model is not there yet: whether its vectors have that length is told by `require_usable`.
 
     Raises:
-        ConfigError: neither, or it lacks one of the search parameters.
+        ConfigError: neither, or it lacks one of the parameters in every kind that has it.
         MissingDependencyError: it is FAISS's, which is not installed.
     """
+    refused: ConfigError | None = None
+    for kind in kinds_of(factory):
+        try:
+            require_known(IndexSettings(USUAL_DIMENSIONS[0], "dot", factory, search_parameters, build_parameters, kind))
+        except ConfigError as error:
+            refused = refused or error
+        else:
+            refused = None
+            break
+    if refused is not None:
+        raise refused
     if factory in names():
         return
-    refused: ConfigError | None = None
     for dimension in USUAL_DIMENSIONS:
         try:
             create(IndexSettings(dimension, "dot", factory, search_parameters))

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rankdistill import files, manifest, tables
+from rankdistill import manifest, tables
 from rankdistill.data import Dataset
 from rankdistill.data.beir import LEFT_OUT, UNJUDGED
 from rankdistill.display import Shown
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.fusion import Fusion
+from rankdistill.making import making
 from rankdistill.mining.choosing import Choice, Ranked, lists_of_queries
 from rankdistill.mining.source import Hits, Source
 from rankdistill.mining.window import ALL_RANKS, Window
@@ -145,11 +146,10 @@ def build(
     split = split or dataset.default_split
     choice = Choice(window, windows, fusion)
     choice.require([source.name for source in sources], depth)
-    wanted = _describe(dataset, split, sources, depth, choice, limit_queries)
-    with files.exclusive(out):
-        if manifest.is_current(out, wanted):
+    wanted = _describe(dataset, split, sources, depth, choice, limit_queries, command)
+    with making(out, wanted) as made:
+        if made.current:
             return False
-        files.remove_temporaries(out)
         path = out / tables.CANDIDATES_FILE
         found = mine(
             dataset,
@@ -163,14 +163,7 @@ def build(
             progress=progress,
         )
         tables.write_parquet(path, found)
-        manifest.Manifest(
-            artefact=ARTEFACT,
-            inputs=wanted.inputs,
-            parameters=wanted.parameters,
-            versions=manifest.versions_of("bm25s", "PyStemmer", "numpy"),
-            command=command,
-            outputs={path.name: files.hash_file(path)},
-        ).write(out)
+        made.wrote([path])
     return True
 
 
@@ -306,7 +299,13 @@ def _candidates(
 
 
 def _describe(
-    dataset: Dataset, split: str, sources: Sequence[Source], depth: int, choice: Choice, limit_queries: int | None
+    dataset: Dataset,
+    split: str,
+    sources: Sequence[Source],
+    depth: int,
+    choice: Choice,
+    limit_queries: int | None,
+    command: str,
 ) -> manifest.Manifest:
     if split == UNJUDGED:
         named = {"queries": manifest.digest(sorted(dataset.to_mine(split)))}
@@ -324,4 +323,5 @@ def _describe(
         parameters[LEFT_OUT] = left_out
     for source in sources:
         inputs |= {f"{source.name}.{name}": content for name, content in source.inputs.items()}
-    return manifest.Manifest(ARTEFACT, inputs, parameters)
+    versions = manifest.versions_of("bm25s", "PyStemmer", "numpy")
+    return manifest.Manifest(ARTEFACT, inputs, parameters, versions, command)

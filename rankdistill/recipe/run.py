@@ -121,7 +121,7 @@ def run(
         RankdistillError: whatever a step raises.
     """
     chosen = read(recipe, overrides)
-    require_factory(chosen.index.factory, chosen.index.search_parameters)
+    require_factory(chosen.index.factory, chosen.index.search_parameters, chosen.index.build_parameters)
     planned = plan(chosen, command)
     with files.exclusive(chosen.folder):
         execute(planned.steps(), reporter_of(progress))

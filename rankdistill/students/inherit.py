@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rankdistill import files, manifest, models
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference.loading import quietly
+from rankdistill.making import making
 from rankdistill.students import dense, sparse
 
 if TYPE_CHECKING:
@@ -44,13 +46,17 @@ def inherit(model: str, keep_layers: Sequence[int], out: Path, with_head: bool =
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=f"rankdistill.students.inherit.inherit({model!r}, {list(keep_layers)}, {str(out)!r})",
     )
-    if manifest.is_current(out, wanted):
-        return out
-    student = sparse.load(model) if with_head else dense.load(model)
-    keep(student, keep_layers)
-    with files.exclusive(out), files.output_errors(out), quietly():
-        student.save_pretrained(str(out), create_model_card=False)
-        wanted.write(out)
+
+    @cache
+    def student() -> SentenceTransformer | SparseEncoder:
+        loaded = sparse.load(model) if with_head else dense.load(model)
+        keep(loaded, keep_layers)
+        return loaded
+
+    with making(out, wanted, check=student) as made:
+        if not made.current:
+            with files.output_errors(out), quietly():
+                student().save_pretrained(str(out), create_model_card=False)
     return out
 
 

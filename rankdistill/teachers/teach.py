@@ -17,6 +17,7 @@ from rankdistill.data.identical_ids import without_own
 from rankdistill.data.positives import gather
 from rankdistill.inference.loading import kind_of, quietly
 from rankdistill.inference.padding import give_padding_to_pairs
+from rankdistill.making import making, visible_files
 from rankdistill.manifest import Manifest
 from rankdistill.mining import candidates as mined
 from rankdistill.models import ModelReference, dropout_settings, resolve
@@ -83,8 +84,8 @@ def teach(
     wanted = _wanted(dataset, split, candidates, reference, config, dev, command)
     positives, known = _positives(dataset, split, candidates)
     wanted = replace(wanted, inputs={**wanted.inputs, **known})
-    with files.exclusive(out):
-        if manifest.is_current(out, wanted):
+    with making(out, wanted) as made:
+        if made.current:
             return False
         folder = out / CHECKPOINTS / wanted.identity[:16]
         trainer = _trainer(dataset, positives, reference, config, dev, folder, progress)
@@ -95,7 +96,9 @@ def teach(
             ranked = pl.DataFrame(mined.read(dev.candidates))
             measured = beside.measure(trainer.model, dataset, dev.split, ranked, config.dev_queries, reference)
             log[beside.LOG_NAME] = measured
-        _save(trainer, out, log, wanted)
+        _save(trainer, out, log)
+        made.wrote(path for path in visible_files(out) if path.relative_to(out).parts[0] != CHECKPOINTS)
+    shutil.rmtree(out / CHECKPOINTS)
     return True
 
 
@@ -215,12 +218,7 @@ def _log(trainer: TeacherTrainer, positives: int, before: dict[str, float] | Non
     }
 
 
-def _save(trainer: TeacherTrainer, out: Path, log: dict[str, Any], wanted: Manifest) -> None:
-    """Write the teacher and its log; the manifest comes last."""
+def _save(trainer: TeacherTrainer, out: Path, log: dict[str, Any]) -> None:
     with files.output_errors(out), quietly():
         trainer.model.save_pretrained(str(out), create_model_card=False)
     files.write_text(out / LOG_FILE, json.dumps(log, indent=1) + "\n")
-    shutil.rmtree(out / CHECKPOINTS)
-    written = sorted(path for path in out.rglob("*") if path.is_file() and not path.name.startswith("."))
-    outputs = {path.relative_to(out).as_posix(): files.hash_file(path) for path in written}
-    Manifest(wanted.artefact, wanted.inputs, wanted.parameters, wanted.versions, wanted.command, outputs).write(out)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import files, manifest
 from rankdistill.inference.loading import quietly
+from rankdistill.making import making, visible_files
 from rankdistill.teachers.teaching.checkpoints import remove_incomplete
 from rankdistill.training import checkpoints, processes
 
@@ -25,23 +25,27 @@ LOG_FILE = "training_log.json"
 def claimed(out: Path, wanted: manifest.Manifest, keep_checkpoints: bool) -> Iterator[Path | None]:
     """The folder for checkpoints of the run `wanted`, or None where `out` holds its student already.
 
-    It is held against other processes, cleared of half-written checkpoints, and removed after success unless kept.
+    `out` is held against other processes, by the first of these, which writes the manifest once the block ends well.
+    The folder is cleared of half-written checkpoints, and removed then unless kept.
 
     Raises:
         LockedError: another process trains into `out`.
         StaleOutputError: `out` holds another student, or the checkpoints of another run.
     """
-    with files.exclusive(out) if processes.is_first() else nullcontext():
-        if manifest.is_current(out, wanted):
+    folder = out / checkpoints.FOLDER
+    if not processes.is_first():
+        yield None if manifest.is_current(out, wanted) else folder
+        return
+    with making(out, wanted) as made:
+        if made.current:
             yield None
             return
-        folder = out / checkpoints.FOLDER
-        if processes.is_first():
-            checkpoints.claim(folder, wanted.identity)
-            remove_incomplete(folder)
+        checkpoints.claim(folder, wanted.identity)
+        remove_incomplete(folder)
         yield folder
-        if processes.is_first() and not keep_checkpoints:
-            shutil.rmtree(folder)
+        made.wrote(path for path in visible_files(out) if path.relative_to(out).parts[0] != checkpoints.FOLDER)
+    if not keep_checkpoints:
+        shutil.rmtree(folder)
 
 
 def save(out: Path, model: SentenceTransformer) -> None:
@@ -50,14 +54,7 @@ def save(out: Path, model: SentenceTransformer) -> None:
         model.save_pretrained(str(out), create_model_card=False)
 
 
-def finish(out: Path, log: dict[str, Any], readme: str, wanted: manifest.Manifest) -> None:
-    """Write what tells about the student that is in `out`; the manifest comes last."""
+def describe(out: Path, log: dict[str, Any], readme: str) -> None:
+    """Write what tells about the student that is in `out`."""
     files.write_text(out / "README.md", readme)
     files.write_text(out / LOG_FILE, json.dumps(log, indent=1) + "\n")
-    written = {path.relative_to(out): path for path in sorted(out.rglob("*")) if path.is_file()}
-    outputs = {
-        name.as_posix(): files.hash_file(path)
-        for name, path in written.items()
-        if name.parts[0] != checkpoints.FOLDER and not name.name.startswith(".")
-    }
-    replace(wanted, outputs=outputs).write(out)

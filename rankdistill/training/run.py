@@ -130,7 +130,7 @@ def train(
         if processes.is_first():
             lengths.settle(model, config)
             kind.save(model, out)
-            artefact.finish(out, log, card.render(student, config.loss, log["steps"], kind.usage), wanted)
+            artefact.describe(out, log, card.render(student, config.loss, log["steps"], kind.usage))
     return out
 
 

@@ -76,7 +76,9 @@ def read(kind: type[Settings], path: Path | None, /, **overrides: object) -> Set
     Raises:
         ConfigError: no such file, no mapping in it, an unknown setting, or an invalid value.
     """
-    settings = _load_yaml(path) if path is not None else {}
+    from rankdistill import plain_yaml
+
+    settings = plain_yaml.read_settings(path, "training") if path is not None else {}
     settings |= {name: value for name, value in overrides.items() if value is not None}
     try:
         return kind.model_validate(settings)
@@ -94,27 +96,3 @@ def read(kind: type[Settings], path: Path | None, /, **overrides: object) -> Set
                 else "give each of these settings a value that it takes"
             ),
         ) from error
-
-
-def _load_yaml(path: Path) -> dict[str, object]:
-    import yaml
-
-    from rankdistill import plain_yaml
-
-    try:
-        settings = plain_yaml.read(path)
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(
-            expected=f"training settings in {path}",
-            got=str(error),
-            consequence="nothing was trained",
-            remedy="give a YAML file with one setting a line",
-        ) from error
-    if not isinstance(settings, dict):
-        raise ConfigError(
-            expected=f"one `setting: value` a line in {path}",
-            got=type(settings).__name__,
-            consequence="nothing was trained",
-            remedy="give a YAML mapping",
-        )
-    return settings

@@ -3,4 +3,18 @@
 One file a verb, with a function of the same name. Data comes first, `out` before the settings; a path or the object
 that lies there will do everywhere; the artefact's reader is returned; notes go to the logger `rankdistill` (see
 `rankdistill.notes`); a wrong name or type is a `ConfigError`.
+
+The verbs, along the flow:
+    data (several: `pydocs`, `fetch`, `check`, `trec_qrels`), open, status;
+    mine, teach, score, plan, embed, import_scores, export, check, ensemble;
+    train, bundle;
+    index, search;
+    evaluate, rerank, fuse, compare, robustness, sparsity, ann_recall, explain.
+
+What they share is no verb:
+    contract, wording: the promise that names and types are checked, and its errors;
+    arguments, parameters: what verbs take, and how it is opened;
+    systems, runs, towers, weighing: what is evaluated;
+    lengths, clipping: notes on models;
+    settings: what recipes need to know before they call a verb.
 """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rankdistill.evaluation.ann import AnnRecall, effort_of
+from rankdistill.evaluation.ann import effort_of
+from rankdistill.evaluation.ann_result import AnnRecall
 from rankdistill.evaluation.measuring import measure_ann_recall
-from rankdistill.evaluation.towers import open_towers
 from rankdistill.progress import ProgressLike, reporter_of
-from rankdistill.verbs.arguments import Data, Model, Place, collection_of, place_of, reference_of
+from rankdistill.verbs import towers
+from rankdistill.verbs.arguments import Data, Model, Place, place_of
 from rankdistill.verbs.contract import verb
-from rankdistill.verbs.lengths import note_longer
 
 
 @verb
@@ -63,15 +63,20 @@ def ann_recall(
         MissingDependencyError: FAISS is not installed.
     """
     effort = effort_of(search)
-    dataset = collection_of(data, [split], lenient, ignore_identical_ids)
-    dataset.queries(split)
-    student, teacher = reference_of(query_model), reference_of(document_model)
-    for one in (student, teacher):
-        note_longer(one, max_length)
-    towers = open_towers(student, teacher, backend=backend, max_length=max_length, unaligned=unaligned)
+    dataset, both = towers.opened(
+        data,
+        split,
+        query_model,
+        document_model,
+        backend=backend,
+        max_length=max_length,
+        unaligned=unaligned,
+        lenient=lenient,
+        ignore_identical_ids=ignore_identical_ids,
+    )
     with reporter_of(progress).stage("measure", "steps") as stage:
         return measure_ann_recall(
-            towers,
+            both,
             dataset,
             split,
             factory,

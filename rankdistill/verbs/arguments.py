@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
+from rankdistill import plain_yaml
 from rankdistill.data import Dataset, load
 from rankdistill.errors import ConfigError
 from rankdistill.fusion import Fusion
@@ -18,6 +18,8 @@ from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.registry import YAML_SUFFIXES
 from rankdistill.training import settings
 from rankdistill.training.settings import Settings
+
+One = TypeVar("One")
 
 Place = str | os.PathLike[str]
 """A path, a URL of an object store, or what lies there: stores, indexes, students, ... know their folder."""
@@ -101,14 +103,15 @@ def note_split(dataset: Dataset, split: str) -> None:
 
 
 def score_store_of(store: ScoreStore | Place, dataset: Dataset | None = None) -> ScoreStore:
-    """The score store; one that holds ids only gets its texts from `dataset`, unless it has them from elsewhere.
+    """The score store; one that holds ids only gets its texts from `dataset`, unless it has them already.
 
     Raises:
         DataError: there is no finished score store.
     """
     if not isinstance(store, ScoreStore):
         return ScoreStore(place_of(store), dataset)
-    return store if store.has_texts or store.collection is not None else ScoreStore(store.path, dataset)
+    has_texts = store.has_texts or store.collection is not None
+    return store if has_texts or dataset is None else ScoreStore(store.path, dataset)
 
 
 def embedding_store_of(store: EmbeddingStore | Place) -> EmbeddingStore:
@@ -133,15 +136,7 @@ def settings_of(
     Raises:
         ConfigError: settings of another kind, no such setting, an invalid value, or no such file.
     """
-    names = [*kind.model_fields, *besides]
-    if unknown := [name for name in given if name not in kind.model_fields]:
-        near = get_close_matches(unknown[0], names, 1)
-        raise ConfigError(
-            expected=f"settings among {', '.join(kind.model_fields)}",
-            got=", ".join(unknown),
-            consequence="nothing was run",
-            remedy=f"{near[0]} is meant?" if near else "leave it out",
-        )
+    plain_yaml.require_known(given, kind.model_fields, besides)
     if isinstance(config, settings.RunSettings):
         if not isinstance(config, kind):
             raise ConfigError(
@@ -157,27 +152,32 @@ def settings_of(
 
 def collections_of(data: Data | Sequence[Data] | None, lenient: bool = False) -> list[Dataset]:
     """One collection, several or none, as a list; see `collection_of`."""
-    several = data if isinstance(data, Sequence) and not isinstance(data, str) else [] if data is None else [data]
-    return [collection_of(one, lenient=lenient) for one in several]
+    return [collection_of(one, lenient=lenient) for one in listed(data)]
 
 
-def require_range(name: str, value: float | None, least: float, most: float | None = None) -> None:
-    """Raise ConfigError unless the setting `name` is None or from `least` to `most`."""
-    if value is None or (value >= least and (most is None or value <= most)):
-        return
-    raise ConfigError(
-        expected=f"{name} of at least {least}" if most is None else f"{name} from {least} to {most}",
-        got=repr(value),
-        consequence="nothing was run",
-        remedy="correct the setting",
-    )
+def require_range(least: float, most: float | None = None, /, **settings: float | None) -> None:
+    """Raise ConfigError unless each of `settings` is None or from `least` to `most`."""
+    for name, value in settings.items():
+        if value is not None and not (value >= least and (most is None or value <= most)):
+            raise ConfigError(
+                expected=f"{name} of at least {least}" if most is None else f"{name} from {least} to {most}",
+                got=repr(value),
+                consequence="nothing was run",
+                remedy="give another value, or leave the setting out",
+            )
 
 
-def listed(given: str | Sequence[str] | None) -> list[str]:
-    """One text or several, as a list."""
+@overload
+def listed(given: str | Sequence[str] | None) -> list[str]: ...
+@overload
+def listed(given: Place | Sequence[Place] | None) -> list[Place]: ...
+@overload
+def listed(given: str | One | Sequence[str | One] | None) -> list[str | One]: ...
+def listed(given: object) -> list[Any]:
+    """One thing, several or none, as a list; a text is one."""
     if given is None:
         return []
-    return [given] if isinstance(given, str) else list(given)
+    return list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
 
 
 def fusion_of(fusion: str | Fusion | None, weights: Sequence[float] | None, fit_on: str | None = None) -> Fusion | None:
@@ -197,15 +197,3 @@ def fusion_of(fusion: str | Fusion | None, weights: Sequence[float] | None, fit_
     if fusion is None or isinstance(fusion, Fusion):
         return fusion
     return Fusion(fusion, None if weights is None else tuple(weights))
-
-
-def require_at_least(least: int, **settings: int | None) -> None:
-    """Raise ConfigError if one of `settings` is below `least`; None is not."""
-    for name, value in settings.items():
-        if value is not None and value < least:
-            raise ConfigError(
-                expected=f"{name} of at least {least}",
-                got=str(value),
-                consequence="nothing was run",
-                remedy="give a larger number, or leave it out",
-            )

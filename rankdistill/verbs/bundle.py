@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rankdistill import manifest
 from rankdistill.bundles.layout import Bundle
-from rankdistill.notes import tell
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.verbs.arguments import Model, Place, place_of, reference_of
 from rankdistill.verbs.contract import verb
@@ -51,7 +49,6 @@ def bundle(
     from rankdistill.bundles.making import bundle as make
 
     folder, queries = place_of(out), reference_of(query_model)
-    before = manifest.read(folder) is not None
     with reporter_of(progress).stage("bundle", "pieces"):
         make(
             queries,
@@ -63,6 +60,4 @@ def bundle(
             unaligned=unaligned,
             command=command,
         )
-    if before:
-        tell(f"{folder} is up to date")
     return replace(Bundle.read(folder), made_from=queries)

@@ -12,7 +12,7 @@ from rankdistill.gate.verdict import Report
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.training import config
-from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of
+from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of, score_store_of
 from rankdistill.verbs.contract import verb
 
 
@@ -54,8 +54,7 @@ def check(
     """
     chosen = None if loss is None else config.read(None, loss=loss).loss
     dataset = collection_of(data) if data is not None else None
-    opened = store if isinstance(store, ScoreStore) else ScoreStore(place_of(store))
-    subject = of_store(opened, listed(teachers), dataset)
+    subject = of_store(score_store_of(store), listed(teachers), dataset)
     with reporter_of(progress).stage("checking", "rows") as stage:
         found = examine(subject, student, chosen, on_rows=stage.expect, progress=stage)
     found = replace(found, strict=strict, written=[str(place_of(one)) for one in (report, json) if one is not None])

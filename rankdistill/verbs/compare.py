@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rankdistill.errors import DataError
 from rankdistill.evaluation import comparing, report
 from rankdistill.evaluation.comparing import Trained
 from rankdistill.evaluation.results import MAIN_MEASURE, PAGE, Results
-from rankdistill.verbs.arguments import Place, place_of
+from rankdistill.verbs.arguments import Place, listed, place_of
 from rankdistill.verbs.contract import verb
 
 System = str | os.PathLike[str] | Trained
@@ -47,7 +48,7 @@ def compare(
         DataError: fewer than two systems, a folder holds no whole evaluation, or they are of different data.
         ConfigError: two systems are given one name, no such measure.
     """
-    given = [systems] if isinstance(systems, str | os.PathLike | Trained) else list(systems)
+    given: list[Any] = listed(systems)
     chosen = list(map(_system, given))
     if not chosen and baseline is None:
         raise DataError(

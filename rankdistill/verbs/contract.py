@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args,
 from pydantic import AfterValidator, ConfigDict, InstanceOf, TypeAdapter, ValidationError
 
 from rankdistill.errors import ConfigError
+from rankdistill.verbs.wording import words
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -36,9 +37,15 @@ def verb(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     return checked
 
 
+def own_arguments(function: Callable[..., Any]) -> list[str]:
+    """The names of a verb's own arguments: without the settings that it takes besides."""
+    parameters = inspect.signature(function).parameters
+    return [name for name, parameter in parameters.items() if parameter.kind is not parameter.VAR_KEYWORD]
+
+
 def _check(function: Callable[..., Any], given: tuple[Any, ...], named: dict[str, Any]) -> None:
     signature, name = inspect.signature(function), function.__name__
-    names = [one for one, parameter in signature.parameters.items() if parameter.kind is not parameter.VAR_KEYWORD]
+    names = own_arguments(function)
     try:
         bound = signature.bind(*given, **named)
     except TypeError as error:
@@ -53,18 +60,18 @@ def _check(function: Callable[..., Any], given: tuple[Any, ...], named: dict[str
     adapters = _adapters(function)
     for one, value in bound.arguments.items():
         if one in adapters:
-            _require(name, one, value, adapters[one], signature.parameters[one].annotation)
+            _require(function, one, value, adapters[one])
 
 
-def _require(verb_: str, argument: str, value: object, adapter: TypeAdapter[Any], said: str) -> None:
+def _require(function: Callable[..., Any], argument: str, value: object, adapter: TypeAdapter[Any]) -> None:
     try:
         adapter.validate_python(value)
     except ValidationError as error:
         raise ConfigError(
-            expected=f"{argument} of {verb_}() to be {said}",
+            expected=f"{argument} of {function.__name__}() to be {words(get_type_hints(function)[argument])}",
             got=f"{_shortened(repr(value))} of type {type(value).__name__}",
             consequence="nothing was run",
-            remedy=f"help(rankdistill.{verb_}) tells what each argument is",
+            remedy=f"help(rankdistill.{function.__name__}) tells what each argument is",
         ) from error
 
 

@@ -13,8 +13,8 @@ from rankdistill.data.beir import QUERIES
 from rankdistill.data.trec import read_qrels
 from rankdistill.data.writer import write_qrels
 from rankdistill.display import Shown
-from rankdistill.notes import note, note_reports, tell
-from rankdistill.verbs.arguments import Place, place_of
+from rankdistill.notes import note, note_reports
+from rankdistill.verbs.arguments import Place, listed, place_of
 from rankdistill.verbs.contract import verb
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def pydocs(
         DataError: the packages have too few docstrings.
         StaleOutputError, OutputError: `out` holds something else.
     """
-    names = [packages] if isinstance(packages, str) else packages
-    return _finished(place_of(out), docs.build(place_of(out), names, limit, gzip, command))
+    docs.build(place_of(out), listed(packages) or None, limit, gzip, command)
+    return _finished(place_of(out))
 
 
 @verb
@@ -64,7 +64,8 @@ def fetch(name: str, out: Place, *, gzip: bool = False, command: str = "") -> Da
         MissingDependencyError: the source's library is not installed.
         StaleOutputError, OutputError: `out` holds something else.
     """
-    return _finished(place_of(out), sources.fetch(name, place_of(out), gzip, command))
+    sources.fetch(name, place_of(out), gzip, command)
+    return _finished(place_of(out))
 
 
 @verb
@@ -131,9 +132,7 @@ def trec_qrels(file: Place, out: Place, *, lenient: bool = False) -> Judgements:
     return Judgements(place_of(out), sum(map(len, qrels.values())), len(qrels))
 
 
-def _finished(out: Path, made: bool) -> Dataset:
-    if not made:
-        tell(f"{out} is up to date")
+def _finished(out: Path) -> Dataset:
     dataset = load(out, "lenient")
     note_reports(dataset.reports)
     return _noted(dataset)

@@ -24,10 +24,19 @@ from rankdistill.stores.embeddings.writer import EmbeddingWriter
 from rankdistill.stores.runs import StoreRun
 from rankdistill.stores.shares import Share, parse_share
 from rankdistill.stores.writer import LOCK_WAIT, UNIT_SIZE, Missing
-from rankdistill.verbs.arguments import Data, Place, Teacher, collections_of, place_of, require_range, teacher_of
+from rankdistill.verbs.arguments import (
+    Data,
+    Place,
+    Teacher,
+    collections_of,
+    listed,
+    place_of,
+    require_range,
+    teacher_of,
+)
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
-from rankdistill.verbs.plan import SAMPLE, Plan
+from rankdistill.verbs.plan import SAMPLE, Plan, measured_rate
 
 
 @verb
@@ -108,15 +117,10 @@ def embed(
         StaleOutputError: `out` holds vectors of another teacher, or something else.
         LockedError: another process writes the same share.
     """
-    for setting, value, most in (
-        ("lock_wait", lock_wait, None),
-        ("min_fidelity", min_fidelity, 1),
-        ("sample", sample, None),
-    ):
-        require_range(setting, value, 0, most)
-    require_range("limit", limit, 1)
-    require_range("unit_size", unit_size, 1)
-    require_range("max_length", max_length, 8)
+    require_range(0, lock_wait=lock_wait, sample=sample)
+    require_range(0, 1, min_fidelity=min_fidelity)
+    require_range(1, limit=limit, unit_size=unit_size)
+    require_range(8, max_length=max_length)
     share, runner = parse_share(shard), executors.create(executor, workers)
     asked = Asked(
         teacher_of(teacher, backend=backend, max_length=max_length),
@@ -130,10 +134,9 @@ def embed(
         name=name,
     )
     _note_longer(asked)
-    files = [texts] if isinstance(texts, str | os.PathLike) else texts
     sources = Sources(
         collections_of(data, lenient),
-        [parse_text_file(os.fspath(words)) for words in files],
+        [parse_text_file(os.fspath(words)) for words in listed(texts)],
         query_split,
         titles,
         sentences,
@@ -171,11 +174,8 @@ def _gathered(sources: Sources, limit: int | None, reporter: Reporter) -> Iterat
 
 
 def _planned(writer: EmbeddingWriter, sample: int, reporter: Reporter) -> Plan:
-    missing, rate = writer.plan(), None
-    if missing.missing and sample:
-        with reporter.stage("measuring the speed", "texts") as stage:
-            rate = writer.sample_rate(sample)
-            stage(sample)
+    missing = writer.plan()
+    rate = measured_rate(writer, sample, "texts", reporter) if missing.missing and sample else None
     return Plan(missing.wanted, missing.missing, writer.unit_size, "texts", rate, vector_bytes=writer.bytes_a_vector)
 
 

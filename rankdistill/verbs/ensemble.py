@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import manifest
 from rankdistill.display import Shown, Table
 from rankdistill.ensembles import materialising
 from rankdistill.ensembles.combining import Coverage
@@ -14,7 +13,6 @@ from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation import ensembles
 from rankdistill.evaluation.ensembles import Quality
-from rankdistill.notes import tell
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.names import beside
@@ -218,9 +216,6 @@ def ensemble(
     if out is None:
         return Ensembled(chosen, assessed)
     folder = place_of(out)
-    before = manifest.read(folder) is not None
     with reporter_of(progress).stage("ensemble", "pairs") as stage:
         coverage = materialising.write(chosen, folder, name=name, command=command, progress=stage)
-    if before:
-        tell(f"{folder} is up to date")
     return Ensembled(chosen, assessed, ScoreStore(folder), coverage)

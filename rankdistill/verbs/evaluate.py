@@ -28,7 +28,7 @@ from rankdistill.verbs.arguments import (
     fusion_of,
     place_of,
     reference_of,
-    require_at_least,
+    require_range,
 )
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
@@ -116,8 +116,8 @@ def evaluate(
         SpaceMismatchError: the models and the index are not of one space.
         StaleOutputError: `out` holds another evaluation.
     """
-    require_at_least(0, latency=latency)
-    require_at_least(1, rerank_depth=rerank_depth)
+    require_range(0, latency=latency)
+    require_range(1, rerank_depth=rerank_depth)
     parts = parts_of(system, query_model, document_model, index)
     for one in dict.fromkeys((parts.query_model, parts.document_model)):
         note_longer(one, max_length)

@@ -13,7 +13,7 @@ from rankdistill.formats import exporting
 from rankdistill.formats.exporting import ExportReport
 from rankdistill.notes import note
 from rankdistill.stores.reader import ScoreStore
-from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of
+from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of, score_store_of
 from rankdistill.verbs.contract import verb
 
 if TYPE_CHECKING:
@@ -100,12 +100,11 @@ def export(
         DataError: nothing to write, or a text is missing.
         OutputError: `out` exists, or cannot be written.
     """
-    opened = store if isinstance(store, ScoreStore) else ScoreStore(place_of(store))
     dataset = data if isinstance(data, Dataset) or data is None else collection_of(data, lenient=lenient)
     target = place_of(out)
     report = exporting.export(
         format,
-        opened,
+        score_store_of(store),
         target,
         dataset=dataset,
         teacher=teacher,

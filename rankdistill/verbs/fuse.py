@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
 from typing import Any
 
 from rankdistill.data import Dataset
@@ -14,7 +13,7 @@ from rankdistill.evaluation.retrieve import Retriever
 from rankdistill.evaluation.stored_run import StoredRun
 from rankdistill.fusion import Fusion
 from rankdistill.progress import ProgressLike, Reporter, reporter_of
-from rankdistill.verbs.arguments import Data, Place, collection_of, place_of
+from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.runs import Beside, measured, open_run
 from rankdistill.verbs.weighing import fit
@@ -100,8 +99,7 @@ def fuse(
 
 
 def _open(runs: Sequence[Place], dataset: Dataset, split: str) -> list[StoredRun]:
-    given = [runs] if isinstance(runs, str | PathLike) else runs
-    return [open_run(run, dataset, split) for run in given]
+    return [open_run(run, dataset, split) for run in listed(runs)]
 
 
 def _fitted(

@@ -14,7 +14,7 @@ from rankdistill.formats import importing
 from rankdistill.notes import note, note_reports
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.teachers.base import ScoreKind
-from rankdistill.verbs.arguments import Data, Place, collection_of, place_of
+from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of
 from rankdistill.verbs.contract import verb
 
 if TYPE_CHECKING:
@@ -104,11 +104,10 @@ def import_scores(
         StoreError, StaleOutputError, LockedError, OutputError: see `rankdistill.stores.importing.add_table`.
     """
     dataset = data if isinstance(data, Dataset) or data is None else collection_of(data, lenient=lenient)
-    paths = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     folder = place_of(out)
     request = importing.Request(
         format,
-        [Path(os.fspath(path)) for path in paths],
+        [Path(os.fspath(path)) for path in listed(inputs)],
         teacher_name,
         score_kind=cast(ScoreKind | None, score_kind),
         dataset=dataset,

@@ -10,7 +10,7 @@ from rankdistill.errors import ConfigError
 from rankdistill.indexing import StoredIndex, build, load, recipes, registry
 from rankdistill.indexing.recipes import IndexRecipe
 from rankdistill.mining.tokenisers import DEFAULT, script_note
-from rankdistill.notes import note, tell
+from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.verbs.arguments import Data, Model, Place, collection_of, listed, place_of, reference_of
 from rankdistill.verbs.contract import verb
@@ -91,7 +91,7 @@ def index(
     dataset = collection_of(data, lenient=lenient)
     folder = place_of(out)
     with reporter_of(progress).stage("index", "docs", len(dataset.doc_ids)) as stage:
-        made = build(
+        build(
             dataset,
             reference,
             folder,
@@ -108,8 +108,6 @@ def index(
             command=command,
             progress=stage,
         )
-    if not made:
-        tell(f"{folder} is up to date")
     if chosen.factory == "bm25":
         note(script_note(str(chosen.build_parameters.get("tokenizer", DEFAULT)), dataset.contents.values()))
     return load(folder)

@@ -12,7 +12,7 @@ from rankdistill.mining.source import Source
 from rankdistill.mining.sources import Bm25Source, named
 from rankdistill.mining.tokenisers import script_note
 from rankdistill.mining.window import parse_windows
-from rankdistill.notes import note, tell
+from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.verbs.arguments import Data, Place, collection_of, fusion_of, listed, note_split, place_of
 from rankdistill.verbs.contract import verb
@@ -72,10 +72,8 @@ def mine(
         DataError: the collection cannot be used, or has no such split.
         StaleOutputError: `out` holds other candidates.
     """
-    opened = sources if isinstance(sources, Sequence) and not isinstance(sources, str) else [sources]
-    found = [named(one, model, max_length, KINDS) if isinstance(one, str) else one for one in opened]
-    samples = [sample] if isinstance(sample, int | str) else sample or []
-    window, windows = parse_windows(listed(ranks), list(map(str, samples)), seed)
+    found = [named(one, model, max_length, KINDS) if isinstance(one, str) else one for one in listed(sources)]
+    window, windows = parse_windows(listed(ranks), list(map(str, listed(sample))), seed)
     for one in dict.fromkeys(getattr(source, "model", None) for source in found):
         note_longer(one, max_length)
     fused = fusion_of(fusion, weights)
@@ -85,7 +83,7 @@ def mine(
     folder = place_of(out)
     queries = candidates.sample_queries(dataset.to_mine(chosen), limit_queries)
     with reporter_of(progress).stage("mine", "texts", len(found) * (len(dataset.doc_ids) + len(queries))) as stage:
-        made = candidates.build(
+        candidates.build(
             folder,
             dataset,
             chosen,
@@ -98,8 +96,6 @@ def mine(
             command=command,
             progress=stage,
         )
-    if not made:
-        tell(f"{folder} is up to date")
     for source in found:
         if isinstance(source, Bm25Source):
             note(script_note(source.tokenizer, dataset.contents.values()))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rankdistill.errors import ConfigError
 from rankdistill.indexing.faiss import parse_search_parameters
+from rankdistill.verbs.arguments import listed
 
 SearchParameters = Mapping[str, float] | str | Sequence[str]
 """Name -> number, or `NAME=VALUE` as typed; of one of several indexes `INDEX:NAME`."""
@@ -20,7 +21,7 @@ def search_parameters_of(given: SearchParameters | None) -> dict[str, float]:
     """Of an index that is to be built: name -> number; raises ConfigError if one is not of that form."""
     if isinstance(given, Mapping):
         return dict(given)
-    return parse_search_parameters(_typed(given))
+    return parse_search_parameters(listed(given))
 
 
 def build_parameters_of(given: BuildParameters | None) -> dict[str, float | str]:
@@ -32,7 +33,7 @@ def build_parameters_of(given: BuildParameters | None) -> dict[str, float | str]
     if isinstance(given, Mapping):
         return dict(given)
     found: dict[str, float | str] = {}
-    for setting in _typed(given):
+    for setting in listed(given):
         name, equals, value = setting.partition("=")
         if name == "" or equals == "" or not value.isidentifier() or value.lower() in ("nan", "inf", "infinity"):
             found |= parse_search_parameters([setting])
@@ -71,12 +72,6 @@ def _addressed(given: SearchParameters | None) -> Iterator[tuple[str, str | None
             index, colon, name = named.rpartition(":")
             yield f"{named}={value:g}", index if colon else None, {name: value}
         return
-    for text in _typed(given):
+    for text in listed(given):
         index, colon, setting = text.rpartition(":")
         yield text, index if colon else None, parse_search_parameters([setting])
-
-
-def _typed(given: str | Sequence[str] | None) -> list[str]:
-    if given is None:
-        return []
-    return [given] if isinstance(given, str) else list(given)

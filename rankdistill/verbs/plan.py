@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rankdistill.display import Shown
-from rankdistill.progress import ProgressLike, reporter_of
-from rankdistill.stores.writer import UNIT_SIZE
+from rankdistill.progress import ProgressLike, Reporter, reporter_of
+from rankdistill.stores.embeddings.writer import EmbeddingWriter
+from rankdistill.stores.writer import UNIT_SIZE, ScoreWriter
 from rankdistill.verbs.arguments import Data, Place, Teacher, require_range
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.score import open_writer
@@ -143,8 +144,7 @@ def plan(
     Raises:
         ConfigError, DataError, ModelReferenceError: as `score`.
     """
-    require_range("price_per_hour", price_per_hour, 0)
-    require_range("sample", sample, 0)
+    require_range(0, price_per_hour=price_per_hour, sample=sample)
     writer = open_writer(
         data,
         teacher,
@@ -163,7 +163,12 @@ def plan(
     told = writer.estimate(missing, sample)
     if told is not None:
         return replace(counts, estimate=told)
-    with reporter_of(progress).stage("measuring the speed", "pairs") as stage:
+    return replace(counts, rate=measured_rate(writer, sample, "pairs", reporter_of(progress)))
+
+
+def measured_rate(writer: ScoreWriter | EmbeddingWriter, sample: int, unit: str, reporter: Reporter) -> float:
+    """How many a second the teacher of `writer` does, told of as a stage of its own."""
+    with reporter.stage("measuring the speed", unit) as stage:
         rate = writer.sample_rate(sample)
         stage(sample)
-    return replace(counts, rate=rate)
+    return rate

@@ -8,7 +8,7 @@ from rankdistill import teachers
 from rankdistill.evaluation import evaluating
 from rankdistill.evaluation.rerank import Reranker
 from rankdistill.progress import ProgressLike, reporter_of
-from rankdistill.verbs.arguments import Data, Model, Place, collection_of, place_of, reference_of, require_at_least
+from rankdistill.verbs.arguments import Data, Model, Place, collection_of, place_of, reference_of, require_range
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
 from rankdistill.verbs.runs import Beside, measured, open_run
@@ -65,8 +65,8 @@ def rerank(
         ModelReferenceError: there is no such model.
         StaleOutputError: `out` holds another evaluation.
     """
-    require_at_least(1, depth=depth)
-    require_at_least(0, latency=latency)
+    require_range(1, depth=depth)
+    require_range(0, latency=latency)
     dataset = collection_of(data, [split], lenient, ignore_identical_ids)
     first = open_run(run, dataset, split)
     reference = reference_of(model)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rankdistill.evaluation.measuring import measure_robustness
-from rankdistill.evaluation.robustness import GridSettings, Robustness, halves
-from rankdistill.evaluation.towers import open_towers
+from rankdistill.evaluation.robustness import GridSettings, halves
+from rankdistill.evaluation.robustness_result import Robustness
 from rankdistill.progress import ProgressLike, reporter_of
-from rankdistill.verbs.arguments import Data, Model, Place, collection_of, place_of, reference_of
+from rankdistill.verbs import towers
+from rankdistill.verbs.arguments import Data, Model, Place, place_of
 from rankdistill.verbs.contract import verb
-from rankdistill.verbs.lengths import note_longer
 
 
 @verb
@@ -63,13 +63,18 @@ def robustness(
         SpaceMismatchError: the student was not aligned with this teacher.
         StaleOutputError: `out` holds another grid.
     """
-    dataset = collection_of(data, [split], lenient, ignore_identical_ids)
-    dataset.queries(split)
-    student, teacher = reference_of(query_model), reference_of(document_model)
-    for one in (student, teacher):
-        note_longer(one, max_length)
-    towers = open_towers(student, teacher, backend=backend, max_length=max_length, unaligned=unaligned)
-    kept = halves(towers.dimension) if dimensions is None else tuple(dimensions)
+    dataset, both = towers.opened(
+        data,
+        split,
+        query_model,
+        document_model,
+        backend=backend,
+        max_length=max_length,
+        unaligned=unaligned,
+        lenient=lenient,
+        ignore_identical_ids=ignore_identical_ids,
+    )
+    kept = halves(both.dimension) if dimensions is None else tuple(dimensions)
     settings = GridSettings(kept, tuple(precisions), draws, seed)
     with reporter_of(progress).stage("measure", "steps") as stage:
-        return measure_robustness(towers, dataset, split, settings, place_of(out), command=command, progress=stage)
+        return measure_robustness(both, dataset, split, settings, place_of(out), command=command, progress=stage)

@@ -82,8 +82,8 @@ def score(
         LockedError: another process writes the same share.
     """
     share, runner = parse_share(shard), executors.create(executor, workers)
-    require_range("lock_wait", lock_wait, 0)
-    require_range("min_fidelity", min_fidelity, 0, 1)
+    require_range(0, lock_wait=lock_wait)
+    require_range(0, 1, min_fidelity=min_fidelity)
     writer = open_writer(
         data,
         teacher,
@@ -124,8 +124,8 @@ def open_writer(
     """The writer that `score` and `plan` mean, with the teacher loaded; see `score` for the arguments and errors."""
     from rankdistill.evaluation.measures import ndcg_at_10
 
-    require_range("unit_size", unit_size, 1)
-    require_range("max_length", max_length, 8)
+    require_range(1, unit_size=unit_size)
+    require_range(8, max_length=max_length)
     mined, store = place_of(candidates), place_of(out)
     manifest.expect(mined, CANDIDATES, "mine")
     dataset = collection_of(data, lenient=lenient)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from typing import TYPE_CHECKING, Any, overload
 
 from rankdistill.data import Dataset, load
@@ -141,7 +140,7 @@ def search(
         DataError: there is no such index.
         SpaceMismatchError: the model embeds into another space than the index's.
     """
-    places = [index] if isinstance(index, str | PathLike) else list(index)
+    places = listed(index)
     texts = listed(queries)
     _require(bool(places), "an index", "none")
     _require(bool(texts), "a query", "none")

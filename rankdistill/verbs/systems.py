@@ -14,7 +14,7 @@ from rankdistill.evaluation.results import FILE_NAME
 from rankdistill.evaluation.retrieve import Bm25Retriever
 from rankdistill.indexing import StoredIndex
 from rankdistill.mining import tokenisers
-from rankdistill.verbs.arguments import Model, Place, place_of, reference_of
+from rankdistill.verbs.arguments import Model, Place, listed, place_of, reference_of
 
 BM25 = "bm25"
 
@@ -136,10 +136,7 @@ def _kind(place: Model) -> str:
 
 
 def _indexes(given: Place | Sequence[Place] | None) -> tuple[StoredIndex | Path, ...]:
-    if given is None:
-        return ()
-    several = [given] if isinstance(given, str | PathLike) else given
-    return tuple(one if isinstance(one, StoredIndex) else place_of(one) for one in several)
+    return tuple(one if isinstance(one, StoredIndex) else place_of(one) for one in listed(given))
 
 
 def _unclear(system: System | None, named: Parts) -> ConfigError:

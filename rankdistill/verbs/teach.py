@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from inspect import signature
 from typing import Any
 
-from rankdistill.notes import note, tell
+from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.teachers import teach as teaching
 from rankdistill.teachers.taught import TaughtTeacher
@@ -13,7 +12,7 @@ from rankdistill.teachers.teaching import beside
 from rankdistill.teachers.teaching.config import TeachConfig, read
 from rankdistill.verbs.arguments import Data, Model, Place, collection_of, place_of, reference_of
 from rankdistill.verbs.clipping import note_clipping
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import own_arguments, verb
 
 REMEDY = "a lower learning rate or a larger batch may help"
 
@@ -65,7 +64,9 @@ def teach(
         ModelReferenceError: there is no such base.
         StaleOutputError: `out` holds a teacher made from other inputs or settings.
     """
-    chosen = read(config if isinstance(config, TeachConfig | None) else place_of(config), settings, _ARGUMENTS)
+    chosen = read(
+        config if isinstance(config, TeachConfig | None) else place_of(config), settings, own_arguments(teach)
+    )
     folder, dev = place_of(out), None
     if dev_candidates is not None:
         dev = teaching.Dev(dev_split, place_of(dev_candidates))
@@ -73,7 +74,7 @@ def teach(
     labelled = sum(label > 0 for labels in dataset.qrels(split).values() for label in labels.values())
     total = teaching.steps_of(chosen, labelled) * chosen.batch_size
     with reporter_of(progress).stage("teach", "queries", total) as stage:
-        made = teaching.teach(
+        teaching.teach(
             dataset,
             split,
             place_of(candidates),
@@ -84,13 +85,8 @@ def teach(
             progress=stage,
             command=command,
         )
-    if not made:
-        tell(f"{folder} is up to date")
     teacher = TaughtTeacher(folder)
     note_clipping(teacher.log, REMEDY)
     for line in beside.notes(teacher.log):
         note(line)
     return teacher
-
-
-_ARGUMENTS = [name for name in signature(teach).parameters if name != "settings"]

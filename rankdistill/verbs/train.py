@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from rankdistill.ensembles.combining import POLICIES
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.inference.loading import quietly
-from rankdistill.notes import note, tell
+from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.stores.embeddings.layout import is_store
 from rankdistill.stores.embeddings.reader import EmbeddingStore
@@ -38,7 +37,7 @@ from rankdistill.verbs.arguments import (
     settings_of,
 )
 from rankdistill.verbs.clipping import note_clipping
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import own_arguments, verb
 
 REMEDY = "to heed them, raise the setting max_gradient_norm (in the file of --config)"
 
@@ -115,23 +114,20 @@ def train(
     of_scores = {"split": split, "teacher": teacher, "teachers": teachers, "missing": missing}
     if isinstance(opened, EmbeddingStore):
         _refuse(settings | of_scores | ensemble, AlignConfig, TrainConfig, "vectors")
-        aligning = settings_of(AlignConfig, config, settings, _ARGUMENTS)  # before the heavy imports
-        dev = _dev_sets(_several(data), listed(dev_split), lenient, ignore_identical_ids)
+        aligning = settings_of(AlignConfig, config, settings, own_arguments(train))  # before the heavy imports
+        dev = _dev_sets(listed(data), listed(dev_split), lenient, ignore_identical_ids)
         return _align(opened, reference_of(student), place, aligning, keep_layers, dev, allow_test)
     _refuse(settings | {"allow_test": allow_test or None}, TrainConfig, AlignConfig, "scores")
     if teachers is None and missing not in set(POLICIES) - {"error"}:
         settings["missing"] = missing
     else:
         ensemble["missing"] = missing
-    chosen = settings_of(TrainConfig, config, settings, _ARGUMENTS)
+    chosen = settings_of(TrainConfig, config, settings, own_arguments(train))
     _require_one_teacher(opened, teacher, teachers, ensemble)
     dataset, watched = _collection(data), _one(listed(dev_split))
     collection = collection_of(dataset, [watched], lenient, ignore_identical_ids)
     scores = _scores(opened, listed(teachers), ensemble, collection)
     return _distil(collection, scores, reference_of(student), place, chosen, split, watched, keep_layers, teacher)
-
-
-_ARGUMENTS = [name for name in signature(train).parameters if name != "settings"]
 
 
 @dataclass(frozen=True)
@@ -142,17 +138,10 @@ class Out:
     progress: ProgressLike
     command: str
 
-    def finished(self, before: bool) -> Student:
-        """The student, with a word where it was there `before`."""
+    def finished(self) -> Student:
+        """The student that lies there now."""
         processes.await_first()
-        if before:
-            tell(f"{self.folder} is up to date")
         return Student(self.folder)
-
-    @property
-    def is_there(self) -> bool:
-        """Whether something finished is there."""
-        return manifest.read(self.folder) is not None
 
 
 def _distil(
@@ -168,7 +157,6 @@ def _distil(
 ) -> Student:
     from rankdistill.training import run
 
-    before = out.is_there
     with quietly(), reporter_of(out.progress).stage("training", "steps") as stage:
         run.train(
             collection,
@@ -184,7 +172,7 @@ def _distil(
             progress=stage,
             command=out.command,
         )
-    trained = out.finished(before)
+    trained = out.finished()
     for name, verdict in trained.log.get("check", {}).get("verdicts", {}).items():
         if verdict["status"] in ("warn", "fail"):
             note(f"{verdict['status']}: {name}: {verdict['finding']}")
@@ -203,7 +191,6 @@ def _align(
 ) -> Student:
     from rankdistill.training.alignment import run
 
-    before = out.is_there
     with quietly(), reporter_of(out.progress).stage("aligning", "steps") as stage:
         run.align(
             store,
@@ -217,7 +204,7 @@ def _align(
             progress=stage,
             command=out.command,
         )
-    trained = out.finished(before)
+    trained = out.finished()
     note_clipping(trained.log, REMEDY)
     limit = config.max_document_length
     if limit is not None and trained.log["truncation"]["limits"]["document"] is None:
@@ -259,15 +246,9 @@ def _refuse(
         )
 
 
-def _several(data: Data | Sequence[Data] | None) -> list[Data]:
-    if data is None:
-        return []
-    return list(data) if isinstance(data, Sequence) and not isinstance(data, str) else [data]
-
-
 def _collection(data: Data | Sequence[Data] | None) -> Data:
     """The one collection that scores are trained with."""
-    found = _several(data)
+    found = listed(data)
     if len(found) == 1:
         return found[0]
     raise ConfigError(

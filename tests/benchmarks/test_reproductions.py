@@ -9,14 +9,12 @@ import pytest
 import yaml
 
 from benchmarks.reproductions import leaf
-from rankdistill import load_data
+from rankdistill.data import load as load_data
 from rankdistill.evaluation.mteb_task import local_task
-from rankdistill.progress import Progress
 from rankdistill.recipe.leaf import triangle
 from rankdistill.recipe.leaf.experiment import LeafExperiment
 from rankdistill.recipe.leaf.triangle import Triangle
 from rankdistill.recipe.run import run
-from rankdistill.recipe.steps import Step
 
 RECIPES = sorted(leaf.HERE.glob("leaf_*.yaml"))
 
@@ -74,7 +72,7 @@ def test_a_recipe_runs_with_tiny_models_and_data_in_the_hubs_place(
     small = tiny_in_place_of_the_hub(content["recipe"], str(tiny_beir), tiny_encoder, tmp_path)
     (tmp_path / "small.yaml").write_text(yaml.safe_dump({**content, "recipe": small}))
     recipe, _ = leaf.load(tmp_path / "small.yaml")
-    run(recipe, no_progress)
+    run(recipe)
     found = triangle.read(recipe.folder)
     by_us = leaf.mean_over_collections(found, "standard", content.get("averaged_first", ()))
     if any("benchmark" in one for one in content["expected"]):
@@ -98,7 +96,3 @@ def tiny_in_place_of_the_hub(recipe: dict[str, Any], data: str, encoder: str, fo
         "train": {**recipe["train"], "steps": 2, "eval_steps": 2, "log_steps": 1, "held_out": 4},
         "bundle": {"onnx": False},
     }
-
-
-def no_progress(step: Step) -> Progress:
-    return lambda done: None

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rankdistill import EmbeddingStore, data
+from rankdistill import data
 from rankdistill.executors import registry
+from rankdistill.stores.embeddings.reader import EmbeddingStore
 from tests.cli.verb import Run
 from tests.executors.pickling import PicklingExecutor
 from tests.stores.embeddings.test_writer import contents

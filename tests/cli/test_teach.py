@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from rankdistill import PairScorer, manifest
+from rankdistill import manifest
 from rankdistill.cli.main import build_app
 from rankdistill.errors import ConfigError, DataError
+from rankdistill.inference import PairScorer
 
 
 def _run(*words: object) -> str:

@@ -58,7 +58,7 @@ def test_they_find_nothing_and_are_not_found(
     status, said = rankdistill("search", "--index", tmp_path / "index", *queries, "--k", 40)
     assert status == 0, said
     assert f"# {NOT_A_TERM} # qqq zzz # the river 1 " in said
-    assert f"nothing found for '{NOT_A_TERM}' nothing found for 'qqq zzz'" in said
+    assert f"note: nothing found for '{NOT_A_TERM}' note: nothing found for 'qqq zzz'" in said
     assert not {"d00", "d39"} & set(said.split())
     assert {"d06", "d12", "d18", "d24", "d30", "d36"} < set(said.split())
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sentence_transformers import CrossEncoder, MultiVectorEncoder, SentenceTransformer
 
-from rankdistill import load_teacher
 from rankdistill.data import load, trec
 from rankdistill.evaluation.measures import best_first
 from rankdistill.inference.loading import PAIR_HEAD
+from rankdistill.teachers import load as load_teacher
 from tests.cli.test_train import store
 from tests.cli.verb import Run
 

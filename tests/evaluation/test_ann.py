@@ -12,10 +12,7 @@ from pydantic import TypeAdapter
 
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.ann import (
-    AnnRecall,
-    Curve,
     Effort,
-    Point,
     exact_scores,
     least,
     parse_effort,
@@ -23,7 +20,8 @@ from rankdistill.evaluation.ann import (
     recall_of,
     share_of_best,
 )
-from rankdistill.evaluation.ann_report import curve_rows, needed_rows, write_report
+from rankdistill.evaluation.ann_report import write_report
+from rankdistill.evaluation.ann_result import AnnRecall, Curve, Point, curve_rows, needed_rows
 from rankdistill.indexing.base import NOTHING
 from tests.evaluation.test_report import Page
 from tests.evaluation.vectors import pairings, qrels_of

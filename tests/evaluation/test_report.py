@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from rankdistill.errors import ConfigError
-from rankdistill.evaluation.report import comparison_rows, require_measure, system_rows, verdict, write_html
-from rankdistill.evaluation.results import Comparison, Latency, Results, System
+from rankdistill.evaluation.report import comparison_rows, require_measure, system_rows, write_html
+from rankdistill.evaluation.results import Comparison, Results, System
+from rankdistill.evaluation.system_table import verdict
+from rankdistill.evaluation.systems import Latency
 
 
 def system(name: str, ndcg: float, **costs: Any) -> System:

@@ -11,14 +11,9 @@ from pydantic import TypeAdapter
 
 from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
 from rankdistill.evaluation.embedded import Embedded, Pairing
-from rankdistill.evaluation.robustness import (
-    GridSettings,
-    Robustness,
-    grid,
-    halves,
-    searches,
-)
-from rankdistill.evaluation.robustness_report import grid_rows, write_report
+from rankdistill.evaluation.robustness import GridSettings, grid, halves, searches
+from rankdistill.evaluation.robustness_report import write_report
+from rankdistill.evaluation.robustness_result import Robustness, grid_rows
 from tests.evaluation.test_report import Page
 from tests.evaluation.vectors import pairings, qrels_of
 

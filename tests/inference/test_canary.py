@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rankdistill import PairScorer, TextEncoder
 from rankdistill.errors import BackendError
+from rankdistill.inference import PairScorer, TextEncoder
 from rankdistill.inference.canary import EVERY
 from rankdistill.inference.fast_model import FastModel
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from rankdistill import PairScorer, TextEncoder
 from rankdistill.errors import BackendError
+from rankdistill.inference import PairScorer, TextEncoder
 from rankdistill.inference.backends import is_exact
 from tests.inference.back_ends import EXACT, FAST
 from tests.inference.conftest import FAMILIES, POSITIONS

@@ -10,8 +10,8 @@ import pytest
 import torch
 import transformers
 
-from rankdistill import PairScorer, TextEncoder
 from rankdistill.errors import ConfigError
+from rankdistill.inference import PairScorer, TextEncoder
 from rankdistill.inference.multi_vector_encoder import MultiVectorTextEncoder
 from rankdistill.inference.positions import limit_of, positions_of
 from rankdistill.inference.sparse_encoder import SparseTextEncoder

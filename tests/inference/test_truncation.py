@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rankdistill import TextEncoder
+from rankdistill.inference import TextEncoder
 
 
 @pytest.mark.parametrize("prompt", ["", "what is the "])

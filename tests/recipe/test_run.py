@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from sentence_transformers import SparseEncoder
 
+import rankdistill
+from rankdistill import manifest
 from rankdistill.errors import ConfigError
 from rankdistill.indexing import load
 from rankdistill.indexing.recipes import IndexRecipe
@@ -73,6 +75,55 @@ def test_an_index_that_nothing_can_build_is_refused_before_the_first_step(recipe
         run(recipe.model_copy(update={"index": IndexRecipe(factory="HNWS32")}), progress=recorder)
     assert recorder.ran == []
     assert not recipe.folder.exists()
+
+
+def test_build_parameters_of_the_index_count_and_unknown_ones_are_refused_before_the_first_step(
+    recipe: Recipe, tiny_splade: str
+) -> None:
+    recorder = Recorder()
+    with pytest.raises(ConfigError, match="build parameters of 'exact'"):
+        run(recipe.model_copy(update={"index": IndexRecipe(build_parameters={"k1": 1})}), progress=recorder)
+    assert recorder.ran == []
+    index = {"factory": "seismic", "build_parameters": {"n_postings": 7}}
+    settings = recipe.model_dump() | {"student": {"model": tiny_splade}, "index": index}
+    sparse = Recipe.model_validate(settings | {"variants": {"sparse": {"type": "splade", "loss": "kl"}}})
+    run(sparse)
+    built = manifest.read(Experiment(sparse).index("sparse").folder)
+    assert built is not None
+    assert built.parameters["build_parameters"]["n_postings"] == 7
+
+
+def test_a_teacher_may_be_a_file_of_settings(
+    recipe: Recipe, tiny_cross_encoder: str, tiny_beir: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "teacher.yaml"
+    file.write_text(f"kind: cross_encoder\nmodel: {tiny_cross_encoder}\nmax_length: 32\n")
+    named = Recipe.model_validate(recipe.model_dump() | {"teacher": {"model": str(file)}, "variants": {"one": {}}})
+    (results,) = run(named)
+    store = rankdistill.open(Experiment(named).scores.folder)
+    (teacher,) = store.teacher_ids
+    assert store.fingerprint(teacher)["max_length"] == 32
+    assert results.systems[-1].name == "teacher re-ranking BM25's 5"
+
+    table = tmp_path / "table.yaml"
+    table.write_text(
+        f"kind: table\npath: {store.path}\ndata: {tiny_beir}\nname: stored\nscore_kind: logit\nteacher: {teacher}\n"
+    )
+    evaluate = recipe.evaluate.model_dump() | {"rerank_depth": 0}
+    settings = named.model_dump() | {"out": str(tmp_path / "again"), "evaluate": evaluate}
+    stored = Recipe.model_validate(settings | {"teacher": {"model": str(table)}})
+    (again,) = run(stored)
+    assert [system.name for system in again.systems] == ["BM25", "student before training", "one"]
+    copied = rankdistill.open(Experiment(stored).scores.folder)
+    assert copied.scores().equals(store.scores())
+    key = Experiment(stored).scores.key
+    table.write_text(table.read_text().replace("name: stored", "name: others"))
+    assert Experiment(stored).scores.key != key
+
+
+def test_a_floor_of_fidelity_is_no_part_of_the_scores_identity(recipe: Recipe) -> None:
+    lower = recipe.model_copy(update={"score": recipe.score.model_copy(update={"min_fidelity": 0.5})})
+    assert Experiment(lower).scores.key == Experiment(recipe).scores.key
 
 
 def test_an_interrupted_run_goes_on_with_the_step_it_was_in(recipe: Recipe) -> None:

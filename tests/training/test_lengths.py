@@ -12,7 +12,6 @@ from sentence_transformers import CrossEncoder, MultiVectorEncoder, SentenceTran
 from sentence_transformers.base.modules import Router
 from tokenizers import Tokenizer
 
-from rankdistill import load_teacher
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.inference.encoder import TextEncoder
@@ -20,6 +19,7 @@ from rankdistill.inference.multi_vector_encoder import MultiVectorTextEncoder
 from rankdistill.inference.pair_scorer import PairScorer
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
 from rankdistill.students import dense
+from rankdistill.teachers import load as load_teacher
 from rankdistill.training import lengths
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train

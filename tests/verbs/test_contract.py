@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pytest
 
+import rankdistill
 from rankdistill.errors import ConfigError
 from rankdistill.progress import ProgressLike
+from rankdistill.verbs.arguments import Data, Place, Teacher
 from rankdistill.verbs.contract import verb
+from rankdistill.verbs.wording import words
 
 
 class Source(Protocol):
@@ -56,13 +59,13 @@ def test_what_is_right_passes_as_it_is(data: object, sources: object) -> None:
 @pytest.mark.parametrize(
     ("given", "named", "told"),
     [
-        ((3, "bm25"), {}, "data of work\\(\\) to be"),
-        (("DIR", 5), {}, "sources of work"),
+        ((3, "bm25"), {}, "data of work\\(\\) to be a str or a path\n"),
+        (("DIR", 5), {}, "sources of work\\(\\) to be a str, a Source or a sequence of these\n"),
         (("DIR", [5]), {}, "sources of work"),
-        (("DIR", "bm25"), {"depth": "50"}, "depth of work\\(\\) to be int\ngot: '50' of type str"),
+        (("DIR", "bm25"), {"depth": "50"}, "depth of work\\(\\) to be an int\ngot: '50' of type str"),
         (("DIR", "bm25"), {"depth": True}, "depth"),
-        (("DIR", "bm25"), {"weights": "0.5,0.5"}, "weights"),
-        (("DIR", "bm25"), {"kind": "c"}, "kind"),
+        (("DIR", "bm25"), {"weights": "0.5,0.5"}, "weights of work\\(\\) to be a sequence of number or None\n"),
+        (("DIR", "bm25"), {"kind": "c"}, "kind of work\\(\\) to be 'a' or 'b'\n"),
         (("DIR", "bm25"), {"progress": 3}, "progress"),
         (("DIR",), {}, "missing a required argument: 'sources'"),
         (("DIR", "bm25", 3), {}, "too many positional arguments"),
@@ -81,3 +84,27 @@ def test_an_unknown_name_is_told_with_the_near_one() -> None:
     with pytest.raises(ConfigError, match="'dept'") as caught:
         other("DIR", dept=3)  # type: ignore[call-arg]
     assert caught.value.remedy == "depth is meant?"
+
+
+@pytest.mark.parametrize(
+    ("hint", "said"),
+    [
+        (Teacher, "a str, a path or a mapping"),
+        (Data | Sequence[Data] | None, "a str, a path, a Dataset, a sequence of these or None"),
+        (Sequence[Place], "a sequence of str or path"),
+        (str | Sequence[str], "a str or a sequence of str"),
+        (Mapping[str, Sequence[int]] | None, "a mapping or None"),
+        (None | int | float, "an int, a number or None"),
+        (Literal["all", 3] | bool, "'all', 3 or a bool"),
+        (ProgressLike, "a bool, a function or a Reporter"),
+        (Any, "anything"),
+    ],
+)
+def test_an_annotation_is_said_in_words_whatever_its_alias_is_called(hint: object, said: str) -> None:
+    assert words(hint) == said
+
+
+def test_the_error_of_an_alias_says_what_it_stands_for() -> None:
+    with pytest.raises(ConfigError) as caught:
+        rankdistill.check(3)  # type: ignore[arg-type]
+    assert caught.value.expected == "store of check() to be a str, a path or a ScoreStore"

@@ -1,19 +1,22 @@
 """A verb's arguments, the flags of the command line and the fields of recipes say the same.
 
-What one of them lacks, or has under another name, is named here with the reason, so that a forgotten one cannot be silent.
+What one of them lacks, or has under another name, is named here with the reason: a forgotten one cannot be silent.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 from collections.abc import Callable
-from typing import Any
+from enum import Enum
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from pydantic import BaseModel
 from typer.main import get_command
 
+import rankdistill
 from rankdistill.cli.main import VERBS, build_app
 from rankdistill.recipe.leaf.schema import BundlePart, LeafEvaluatePart, LeafStudentPart, LeafTeacherPart, TextsPart
 from rankdistill.recipe.parts import SourcePart
@@ -24,7 +27,7 @@ from rankdistill.verbs.settings import AlignConfig, IndexRecipe, TeachConfig, Tr
 COMMANDS = get_command(build_app()).commands  # type: ignore[attr-defined]
 
 NOT_ONE_VERB = {"data", "run", "status", "doctor"}
-"""`data` is a group of its own, `run` and `status` read recipes too, `doctor` looks at the machine: tested by themselves."""
+"""A group, two that read recipes too, and one that looks at the machine: tested by themselves."""
 
 GIVEN_BY_THE_COMMAND = {"progress", "command"}
 
@@ -47,7 +50,7 @@ FLAGS_ALONE = {
 }
 """Verb -> flag -> why no argument has its name."""
 
-CONFIGS: dict[str, tuple[type[BaseModel], ...]] = {"teach": (TeachConfig,), "train": (TrainConfig, AlignConfig)}
+CONFIGS: dict[str, tuple[type, ...]] = {"teach": (TeachConfig,), "train": (TrainConfig, AlignConfig)}
 """Verb -> the settings that it takes as keywords, and the command in `--config`."""
 
 
@@ -71,7 +74,12 @@ def flags(name: str) -> dict[str, Any]:
 
 def settings(name: str) -> set[str]:
     """The settings that a verb takes as keywords."""
-    return {field for config in CONFIGS.get(name, ()) for field in config.model_fields}
+    return {field for config in CONFIGS.get(name, ()) for field in _fields(config)}
+
+
+def _fields(config: type) -> list[str]:
+    """The names of a config's settings."""
+    return [*config.model_fields] if issubclass(config, BaseModel) else [one.name for one in dataclasses.fields(config)]
 
 
 CHECKED = [name for name in VERBS if name not in NOT_ONE_VERB]
@@ -99,8 +107,10 @@ def test_an_argument_and_its_flag_have_one_default(name: str) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A default without the form that Python or Typer want: nothing given is None, a list a tuple, a choice its word."""
+    """A default without the form that Python or Typer want: nothing is None, a list a tuple, a choice its word."""
     value = value() if callable(value) else value
+    if isinstance(value, str) and "," in value:
+        value = tuple(value.split(","))
     if value in ([], (), "", {}):
         return None
     if isinstance(value, list):
@@ -116,6 +126,116 @@ def test_settings_of_a_config_are_keywords_and_no_argument_hides_one(name: str) 
     assert "config" in arguments(name)
     hidden = settings(name) & set(arguments(name))
     assert hidden <= {"missing"}, "missing is an ensemble's policy where there is one, see the verb"
+
+
+class Called(Exception):  # noqa: N818 - no error
+    """Stands for the verb's work."""
+
+
+VALUES = {
+    "dimensions": "32,16",
+    "document_terms": "5,6",
+    "keep_layers": "0,1",
+    "parameter": "one=2",
+    "precisions": "int8",
+    "query_terms": "5,6",
+    "search": "one=2",
+    "sample": "3",
+    "thresholds": "0.25,0.5",
+    "weights": "0.25,0.75",
+}
+"""Flag -> words that it can parse, where any word will not do."""
+
+
+def _words(flag: Any, type_: Any) -> list[str]:
+    """The flag with another value than its default; `--no-...` where that is what differs."""
+    if flag.is_flag:
+        return [(flag.secondary_opts or flag.opts)[0] if flag.default is True else flag.opts[0]]
+    if flag.name.rstrip("_") in VALUES:
+        return [flag.opts[0], VALUES[flag.name.rstrip("_")]]
+    for kind in (type_, *get_args(type_)):
+        if get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, Enum)):
+            choices = get_args(kind) or [one.value for one in kind]
+            return [flag.opts[0], next(one for one in choices if one != _plain(flag.default))]
+    if {int, float} & {type_, *get_args(type_)}:
+        return [flag.opts[0], "0.5" if float in (type_, *get_args(type_)) else "9"]
+    return [flag.opts[0], "a"]
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_every_flag_reaches_the_verb(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    function, given, known = verb(name), flags(name), set(arguments(name))
+    command = importlib.import_module(f"rankdistill.cli.{_module(name)}")
+    types = get_type_hints(getattr(command, _module(name)))
+    seen: dict[str, Any] = {}
+
+    def record(*values: Any, **named: Any) -> None:
+        seen.clear()
+        seen.update(inspect.signature(function).bind(*values, **named).arguments)
+        raise Called
+
+    module = importlib.import_module(function.__module__)
+    if function.__name__ in rankdistill.__all__:  # first: it is looked up in the module
+        monkeypatch.setattr(rankdistill, function.__name__, record)
+    monkeypatch.setattr(module, function.__name__, record)
+    for opener in ("score_store_of", "embedding_store_of"):
+        monkeypatch.setattr(f"rankdistill.verbs.arguments.{opener}", lambda place: place)
+
+    def run(*words: str) -> dict[str, Any]:
+        with pytest.raises(Called):
+            COMMANDS[name].main([*words], prog_name=name, standalone_mode=False)
+        return dict(seen)
+
+    needed = [word for one in COMMANDS[name].params if one.required for word in _required(one)]
+    for argument, flag in given.items():
+        if flag.required or flag.name == "json" or flag.param_type_name == "argument":
+            continue
+        if name == "train" and flag.name in ("store", "data", "embeddings"):
+            continue  # one of two ways, below
+        besides = _besides(name, flag.name.rstrip("_"))
+        before, after = run(*needed, *besides), run(*needed, *besides, *_words(flag, types[flag.name]))
+        where = argument if argument in known else "settings"
+        changed = {one for one in {*before, *after} if before.get(one) != after.get(one)}
+        assert where in changed, f"{flag.opts[0]} of {name} does not reach {where}: {changed}"
+
+
+def test_train_takes_a_store_and_data_or_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(rankdistill, "train", lambda *values, **named: seen.update(values=values) or _stop())
+    for opener in ("score_store_of", "embedding_store_of"):
+        monkeypatch.setattr(f"rankdistill.verbs.arguments.{opener}", lambda place, opener=opener: (opener, str(place)))
+    for words, data, store in (
+        (["--store", "s", "--data", "d"], "d", ("score_store_of", "s")),
+        (
+            ["--embeddings", "e", "--dev-data", "d", "--dev-split", "dev"],
+            "[PosixPath('d')]",
+            ("embedding_store_of", "e"),
+        ),
+    ):
+        with pytest.raises(Called):
+            COMMANDS["train"].main(["--student", "m", "--out", "o", *words], prog_name="train", standalone_mode=False)
+        assert (str(seen["values"][0]), seen["values"][1]) == (data, store)
+
+
+def _stop() -> None:
+    raise Called
+
+
+def _module(name: str) -> str:
+    return "import_" if name == "import" else name.replace("-", "_")
+
+
+def _required(flag: Any) -> list[str]:
+    word = VALUES.get(flag.name.rstrip("_"), "a")
+    return [word] if flag.param_type_name == "argument" else [flag.opts[0], word]
+
+
+def _besides(name: str, flag: str) -> list[str]:
+    """Flags without which the command refuses this one."""
+    if name == "train":
+        of_vectors, of_scores = ["--embeddings", "a"], ["--store", "a", "--data", "a"]
+        return of_vectors if flag in ("dev_data", "allow_test", "cycles") else of_scores
+    return []
 
 
 PARTS: list[tuple[type[BaseModel], str, dict[str, str], dict[str, str]]] = [
@@ -194,7 +314,7 @@ PARTS: list[tuple[type[BaseModel], str, dict[str, str], dict[str, str]]] = [
         },
     ),
 ]
-"""Part of a recipe -> its verb, fields with another name (none: no argument), and arguments that a recipe says elsewhere."""
+"""Part of a recipe -> its verb, fields with another name (none: no argument), and arguments said elsewhere."""
 
 
 @pytest.mark.parametrize(
@@ -204,8 +324,7 @@ def test_a_recipe_says_all_that_its_verb_takes(
     part: type[BaseModel], name: str, renamed: dict[str, str], elsewhere: dict[str, str]
 ) -> None:
     fields = {renamed.get(field, field) for field in part.model_fields} - {""}
-    optional = {one for one, found in arguments(name).items() if found.kind is found.KEYWORD_ONLY} | {"sources"}
-    wanted = (optional if name == "mine" else {*optional, *(fields & set(arguments(name)))}) - GIVEN_BY_THE_COMMAND
+    wanted = {one for one, found in arguments(name).items() if found.default is not found.empty} - GIVEN_BY_THE_COMMAND
     assert fields - set(arguments(name)) == set(), "fields without effect"
     assert wanted - fields - set(elsewhere) == set(), "arguments that no recipe can give"
     assert set(elsewhere) <= set(arguments(name)) - fields, "an exception that is none any more"

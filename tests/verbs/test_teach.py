@@ -74,7 +74,9 @@ def test_a_teacher_tells_its_figures_and_scores_as_a_teacher(
     assert taught.before == taught.figures[0]
     assert taught.after == taught.figures[2]
     figures = f"dev nDCG@10 {taught.before:.4f} before, {taught.after:.4f} after"
-    assert str(taught).splitlines()[-2:] == [figures, f"teacher: {tmp_path / 't'}"]
+    first, beside, last = str(taught).splitlines()
+    assert (first, last) == (figures, f"teacher: {tmp_path / 't'}")
+    assert beside.startswith(f"nDCG@10 of the candidates of 6 queries of dev: teacher {taught.after:.4f}, bm25 ")
     assert repr(taught) == f"TaughtTeacher('{tmp_path / 't'}': 2 steps of ranknet, {figures})"
     assert figures in taught._repr_html_()
     rows = taught.to_polars()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -87,17 +86,15 @@ def read(config: Path | TeachConfig | None, given: Mapping[str, object], besides
     """
     from pydantic import TypeAdapter, ValidationError
 
+    from rankdistill import plain_yaml
+
     known = [field.name for field in fields(TeachConfig)]
-    start = asdict(config) if isinstance(config, TeachConfig) else _load_yaml(config) if config is not None else {}
-    settings = start | {name: value for name, value in given.items() if value is not None}
-    if unknown := [name for name in {**settings, **given} if name not in known]:
-        near = get_close_matches(str(unknown[0]), [*known, *besides], 1)
-        raise ConfigError(
-            expected=f"settings among {', '.join(known)}",
-            got=", ".join(map(str, unknown)),
-            consequence="nothing was trained",
-            remedy=f"{near[0]} is meant?" if near else "leave it out",
-        )
+    if config is None or isinstance(config, TeachConfig):
+        settings = {} if config is None else asdict(config)
+    else:
+        settings = plain_yaml.read_settings(config, "teach")
+    plain_yaml.require_known({**settings, **given}, known, besides)
+    settings |= {name: value for name, value in given.items() if value is not None}
     if "loss" in settings:
         _expect_loss(settings["loss"])
     try:
@@ -109,29 +106,6 @@ def read(config: Path | TeachConfig | None, given: Mapping[str, object], besides
             consequence="nothing was trained",
             remedy="give each of these settings a value that it takes",
         ) from error
-
-
-def _load_yaml(path: Path) -> dict[str, object]:
-    import yaml
-
-    from rankdistill import plain_yaml
-
-    try:
-        settings = plain_yaml.read(path)
-    except (OSError, yaml.YAMLError) as error:
-        raise _bad_yaml(path, " ".join(str(error).split())) from error
-    if not isinstance(settings, dict):
-        raise _bad_yaml(path, type(settings).__name__)
-    return settings
-
-
-def _bad_yaml(path: Path, got: str) -> ConfigError:
-    return ConfigError(
-        expected=f"one `setting: value` a line in {path}",
-        got=got,
-        consequence="nothing was trained",
-        remedy="give a YAML file with a setting of teach a line",
-    )
 
 
 def _expect_loss(loss: object) -> None:

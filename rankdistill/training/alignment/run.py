@@ -97,7 +97,7 @@ def align(
             lengths.settle(model, chosen)
             artefact.save(out, model)
             space.write(out, embeddings.space)
-            artefact.finish(out, log, card.render(student, embeddings.reference, chosen.loss, log["steps"]), wanted)
+            artefact.describe(out, log, card.render(student, embeddings.reference, chosen.loss, log["steps"]))
     return out
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rankdistill import EmbeddingStore, TextEncoder, load_data
+from rankdistill.data import load as load_data
 from rankdistill.errors import DataError
+from rankdistill.inference import TextEncoder
 from rankdistill.stores.embeddings.asking import Asked
 from rankdistill.stores.embeddings.embedding import embed
+from rankdistill.stores.embeddings.reader import EmbeddingStore
 
 
 def test_a_store_holds_what_the_teacher_embeds(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> None:

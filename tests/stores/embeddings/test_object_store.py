@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rankdistill import EmbeddingStore, files, locations
+from rankdistill import files, locations
 from rankdistill.stores.embeddings.gathering import Gathered
+from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.embeddings.status import describe
 from rankdistill.stores.embeddings.writer import EmbeddingWriter
 from tests import s3

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rankdistill import EmbeddingStore, manifest
+from rankdistill import manifest
 from rankdistill.errors import ConfigError, DataError, StoreError
 from rankdistill.inference import export_cache
 from rankdistill.space import Space
 from rankdistill.stores.embeddings import mapping
 from rankdistill.stores.embeddings.gathering import Gathered
+from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.embeddings.status import describe
 from tests.stores.embeddings.conftest import DIMENSION, HashEmbedder, MakeWriter, expected
 from tests.stores.embeddings.test_writer import contents
