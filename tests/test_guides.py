@@ -98,12 +98,15 @@ class Scene:
         content["train"] |= {"steps": 2, "batch_size": 4, "max_document_length": 32} | (
             {"held_out": 8} if "kind" in content else {}
         )
+        content["evaluate"]["latency_queries"] = 0
         if name == "leaf_scifact":
             content["bundle"] = {"onnx": False}
         else:
             content["data"]["source"] = "DIR"
             content["data"].pop("limit", None)
             content["seeds"] = [13]
+            content["train"] |= {"eval_steps": 200}
+            content["evaluate"]["rerank_depth"] = 3
             if "teach" in content["teacher"]:
                 content["teacher"]["teach"] = {"steps": 2, "batch_size": 2, "max_length": 32}
         Path(name).write_text(yaml.safe_dump(content))

@@ -57,7 +57,7 @@ def test_a_notebook_runs_from_top_to_bottom_and_shows_results(
             exec(compile(ast.Module(body, []), place, "exec"), names)
             value = eval(compile(ast.Expression(last.value), place, "eval"), names)
             if hasattr(value, "_repr_html_"):
-                shown.append(value._repr_html_())
+                shown.append(value._repr_html_() or "")  # None: a figure, which shows otherwise
         else:
             exec(compile(cell, place, "exec"), names)
     assert sum("<table" in html for html in shown) >= 2, "a result at the end of a cell shows as a table"
