@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed.start [--repeats 9]
 
-Each is a process of its own, started in turn, so that a busy moment meets all of them; the figures are medians of seconds.
+Each is a process of its own, started in turn, so that a busy moment meets all of them; figures are medians of seconds.
 `--help` is compared with a Typer command of one verb, importing the package with importing nothing.
 """
 
