@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.help import MORE
 from rankdistill.cli.options import Json
 
 
@@ -26,7 +27,7 @@ def compare(
     ] = None,
     title: Annotated[str, typer.Option(help="Heading of the report.")] = "Comparison",
     measure: Annotated[str, typer.Option(help="Which differences to print, and what to plot.")] = "ndcg_at_10",
-    seed: Annotated[int, typer.Option(help="Of the permutations and resamples.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the permutations and resamples.", rich_help_panel=MORE)] = 0,
     json: Json = False,
 ) -> None:
     """Test evaluated systems against a baseline: paired randomisation, bootstrap intervals, Holm's correction."""

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console, options
+from rankdistill.cli.help import MORE
 
 
 def embed(
@@ -31,8 +32,10 @@ def embed(
     query_split: Annotated[
         str | None, typer.Option(help="Split whose queries are embedded (default train, where there is one).")
     ] = None,
-    titles: Annotated[bool, typer.Option(help="Titles, as query-like texts.")] = True,
-    sentences: Annotated[bool, typer.Option(help="Sentences of documents, as query-like texts.")] = True,
+    titles: Annotated[bool, typer.Option(help="Titles, as query-like texts.", rich_help_panel=MORE)] = True,
+    sentences: Annotated[
+        bool, typer.Option(help="Sentences of documents, as query-like texts.", rich_help_panel=MORE)
+    ] = True,
     limit: Annotated[
         int | None,
         typer.Option(help="At most so many queries, titles, sentences and documents of each source.", min=1),
@@ -41,22 +44,29 @@ def embed(
         list[Path],
         typer.Option(
             help="Collection to be evaluated on: nothing is taken from it, and no text that says the same as one of "
-            "its queries is embedded; may be repeated."
+            "its queries is embedded; may be repeated.",
+            rich_help_panel=MORE,
         ),
     ] = [],  # noqa: B006
-    query_prompt: Annotated[str | None, typer.Option(help='Instead of the teacher\'s own; "" for none.')] = None,
-    document_prompt: Annotated[str | None, typer.Option(help="Likewise for documents.")] = None,
+    query_prompt: Annotated[
+        str | None, typer.Option(help='Instead of the teacher\'s own; "" for none.', rich_help_panel=MORE)
+    ] = None,
+    document_prompt: Annotated[str | None, typer.Option(help="Likewise for documents.", rich_help_panel=MORE)] = None,
     dtype: Annotated[str, typer.Option(help="Number format of the vectors: float32 or float16.")] = "float32",
     backend: options.TeacherBackend = "auto",
     max_length: Annotated[
-        int | None, typer.Option(help="Tokens of a text; the teacher's own by default.", min=8)
+        int | None, typer.Option(help="Tokens of a text; the teacher's own by default.", min=8, rich_help_panel=MORE)
     ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Count and measure only; writes nothing.")] = False,
-    sample: Annotated[int, typer.Option(help="Texts that --plan embeds to measure the speed; 0: none.", min=0)] = 256,
+    sample: Annotated[
+        int, typer.Option(help="Texts that --plan embeds to measure the speed; 0: none.", min=0, rich_help_panel=MORE)
+    ] = 256,
     executor: options.Executor = "local",
     workers: options.Workers = None,
     shard: options.Shard = "1/1",
-    unit_size: Annotated[int, typer.Option(help="Texts a shard: what a kill can cost.", min=1)] = 8192,
+    unit_size: Annotated[
+        int, typer.Option(help="Texts a shard: what a kill can cost.", min=1, rich_help_panel=MORE)
+    ] = 8192,
     lenient: options.Lenient = False,
     lock_wait: options.LockWait = 600.0,
     min_fidelity: Annotated[
@@ -66,6 +76,7 @@ def embed(
             "run; 0: no check.",
             min=0.0,
             max=1.0,
+            rich_help_panel=MORE,
         ),
     ] = 0.99,
     json: options.Json = False,

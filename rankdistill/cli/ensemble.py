@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console, parsing
+from rankdistill.cli.help import MORE
 from rankdistill.cli.options import IdenticalIds, Json
 
 
@@ -35,7 +36,7 @@ def ensemble(
         str | None, typer.Option(help="New store to write the ensemble to, as one teacher.", metavar="STORE")
     ] = None,
     name: Annotated[str, typer.Option(help="What the ensemble is called in that store.")] = "ensemble",
-    seed: Annotated[int, typer.Option(help="Of the permutations and resamples.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the permutations and resamples.", rich_help_panel=MORE)] = 0,
     ignore_identical_ids: IdenticalIds = None,
     json: Json = False,
 ) -> None:

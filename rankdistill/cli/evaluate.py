@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console, parsing
+from rankdistill.cli.help import MORE
 from rankdistill.cli.options import (
     Backend,
     Data,
@@ -53,33 +54,48 @@ def evaluate(
     fusion: Fusion = None,
     weights: Weights = None,
     fit_on: Annotated[
-        str | None, typer.Option(help="Split that the fusion's weights are fitted on; no test split.")
+        str | None,
+        typer.Option(help="Split that the fusion's weights are fitted on; no test split.", rich_help_panel=MORE),
     ] = None,
     embeddings: Annotated[
-        Path | None, typer.Option(help="Store of document vectors; what it holds is not encoded again.")
+        Path | None,
+        typer.Option(help="Store of document vectors; what it holds is not encoded again.", rich_help_panel=MORE),
     ] = None,
     unaligned: Annotated[
         bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")
     ] = False,
     factory: Annotated[
-        str, typer.Option(help="Index made in memory: exact, seismic, lucene, or a FAISS factory string.")
+        str,
+        typer.Option(
+            help="Index made in memory: exact, seismic, lucene, or a FAISS factory string.", rich_help_panel=MORE
+        ),
     ] = "exact",
     parameter: Annotated[
-        list[str], typer.Option(help="Search parameter of --index, NAME=VALUE; INDEX:NAME=VALUE for one of several.")
+        list[str],
+        typer.Option(
+            help="Search parameter of --index, NAME=VALUE; INDEX:NAME=VALUE for one of several.", rich_help_panel=MORE
+        ),
     ] = [],  # noqa: B006
     rerank: Annotated[str | None, typer.Option(help="Teacher that re-ranks what the model finds.")] = None,
-    rerank_depth: Annotated[int, typer.Option(help="Documents a query that the teacher scores.", min=1)] = 100,
-    rerank_kind: Annotated[str, typer.Option(help="Kind of the teacher; found from its configuration.")] = "auto",
-    rerank_backend: Annotated[str, typer.Option(help="What runs the teacher.")] = "auto",
+    rerank_depth: Annotated[
+        int, typer.Option(help="Documents a query that the teacher scores.", min=1, rich_help_panel=MORE)
+    ] = 100,
+    rerank_kind: Annotated[
+        str, typer.Option(help="Kind of the teacher; found from its configuration.", rich_help_panel=MORE)
+    ] = "auto",
+    rerank_backend: Annotated[str, typer.Option(help="What runs the teacher.", rich_help_panel=MORE)] = "auto",
     rerank_max_length: Annotated[
-        int | None, typer.Option(min=4, help="Tokens of a pair; the teacher's own unless given.")
+        int | None, typer.Option(min=4, help="Tokens of a pair; the teacher's own unless given.", rich_help_panel=MORE)
     ] = None,
     max_length: MaxLength = None,
-    through: Annotated[Through, typer.Option(help="Check the means with other tools too.")] = Through.ir_measures,
+    through: Annotated[
+        Through, typer.Option(help="Check the means with other tools too.", rich_help_panel=MORE)
+    ] = Through.ir_measures,
     latency: Latency = 0,
     name: Annotated[str | None, typer.Option(help="What tables call the system; the model unless given.")] = None,
     size_of: Annotated[
-        str | None, typer.Option(help="Model whose size the tables tell; the query model unless given.")
+        str | None,
+        typer.Option(help="Model whose size the tables tell; the query model unless given.", rich_help_panel=MORE),
     ] = None,
     backend: Backend = "auto",
     lenient: Lenient = False,

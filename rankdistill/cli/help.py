@@ -42,7 +42,7 @@ class VerbCommand(TyperCommand):
         """As usual, `--help-all` being a help that leaves nothing out; a value in brackets may be left out."""
         optional = {flag for one in self.params if (one.metavar or "").startswith("[") for flag in one.opts}
         args = filled_in(args, optional) if optional else args
-        if HELP_ALL in args and any(map(_further, self.params)):
+        if HELP_ALL in args:
             ctx.meta[_ALL] = True
             args = ["--help" if word == HELP_ALL else word for word in args]
         return super().parse_args(ctx, args)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.help import MORE
 from rankdistill.cli.options import Data, Json, Lenient, MaxLength
 
 
@@ -39,8 +40,12 @@ def index(
             "--parameter."
         ),
     ] = None,
-    shard_size: Annotated[int | None, typer.Option(help="Documents a shard; bounds the memory.")] = None,
-    kind: Annotated[Kind, typer.Option(help="What the model is used as; found from its configuration.")] = Kind.auto,
+    shard_size: Annotated[
+        int | None, typer.Option(help="Documents a shard; bounds the memory.", rich_help_panel=MORE)
+    ] = None,
+    kind: Annotated[
+        Kind, typer.Option(help="What the model is used as; found from its configuration.", rich_help_panel=MORE)
+    ] = Kind.auto,
     max_length: MaxLength = None,
     backend: Annotated[
         list[str],
@@ -53,9 +58,14 @@ def index(
         list[str],
         typer.Option(help="Parameter of building, NAME=VALUE, as k1=1.2 or tokenizer=cjk of bm25; may be repeated."),
     ] = [],  # noqa: B006
-    snippets: Annotated[int, typer.Option(help="Characters of each document to keep for showing; 0 keeps none.")] = 200,
+    snippets: Annotated[
+        int, typer.Option(help="Characters of each document to keep for showing; 0 keeps none.", rich_help_panel=MORE)
+    ] = 200,
     threads: Annotated[
-        int, typer.Option(help="Threads that add to FAISS; with more than 1, HNSW differs from run to run.")
+        int,
+        typer.Option(
+            help="Threads that add to FAISS; with more than 1, HNSW differs from run to run.", rich_help_panel=MORE
+        ),
     ] = 1,
     executor: Annotated[
         str, typer.Option(help="Who encodes: local, this process; ray, workers of a cluster.")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console, parsing
+from rankdistill.cli.help import MORE
 from rankdistill.cli.options import IdenticalIds, Json
 
 
@@ -30,7 +31,9 @@ def mine(
     ] = ["bm25"],  # noqa: B006 - typer's default, never changed
     depth: Annotated[int, typer.Option(help="How deep each source is asked.")] = 50,
     model: Annotated[str | None, typer.Option(help="Model of sources written without one, as `dense`.")] = None,
-    max_length: Annotated[int | None, typer.Option(min=4, help="Tokens that models read of a text.")] = None,
+    max_length: Annotated[
+        int | None, typer.Option(min=4, help="Tokens that models read of a text.", rich_help_panel=MORE)
+    ] = None,
     ranks: Annotated[
         list[str],
         typer.Option(help="Keep ranks FIRST:LAST only, or of one source SOURCE=FIRST:LAST; positives are always kept."),
@@ -38,11 +41,13 @@ def mine(
     sample: Annotated[
         list[str], typer.Option(help="Draw N from the ranks, uniformly, or of one source SOURCE=N.")
     ] = [],  # noqa: B006
-    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.", rich_help_panel=MORE)] = 0,
     fusion: Annotated[
         str | None, typer.Option(help="rrf, min_max or z_score: let the fused list of the sources choose.")
     ] = None,
-    weights: Annotated[str | None, typer.Option(help="Of the fusion, one a source, as 0.7,0.3.")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Of the fusion, one a source, as 0.7,0.3.", rich_help_panel=MORE)
+    ] = None,
     limit_queries: Annotated[int | None, typer.Option(help="Mine this many queries, chosen by hash.")] = None,
     lenient: Annotated[bool, typer.Option("--lenient", help="Leave bad rows out instead of stopping.")] = False,
     ignore_identical_ids: IdenticalIds = None,

@@ -7,8 +7,13 @@ from typing import Annotated
 
 import typer
 
+from rankdistill.cli.help import MORE
+
 Data = Annotated[Path, typer.Option(help="Collection: a folder in BEIR layout.")]
-Lenient = Annotated[bool, typer.Option("--lenient", help="Leave bad rows out, with a report, instead of stopping.")]
+Lenient = Annotated[
+    bool,
+    typer.Option("--lenient", help="Leave bad rows out, with a report, instead of stopping.", rich_help_panel=MORE),
+]
 IdenticalIds = Annotated[
     bool | None,
     typer.Option(
@@ -16,6 +21,7 @@ IdenticalIds = Annotated[
         help="Leave the document that has the query's own id out, or keep it; as the data set's meta.json says unless "
         "given, and where that says nothing, left out if it has the query's text.",
         show_default=False,
+        rich_help_panel=MORE,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -25,9 +31,14 @@ Split = Annotated[str, typer.Option(help="Which qrels.")]
 Evaluated = Annotated[Path, typer.Option(help="Folder for results.json, per_query.parquet and the run.")]
 MaxLength = Annotated[int | None, typer.Option(min=4, help="Tokens a text; the model's own unless given.")]
 Backend = Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")]
-Latency = Annotated[int, typer.Option(help="Time this many queries one by one; 0 times none.", min=0)]
+Latency = Annotated[
+    int, typer.Option(help="Time this many queries one by one; 0 times none.", min=0, rich_help_panel=MORE)
+]
 Unaligned = Annotated[
-    bool, typer.Option("--unaligned", help="Trust that the two models share a space, which nothing says.")
+    bool,
+    typer.Option(
+        "--unaligned", help="Trust that the two models share a space, which nothing says.", rich_help_panel=MORE
+    ),
 ]
 
 Teacher = Annotated[
@@ -53,13 +64,26 @@ TeacherName = Annotated[
         help="What to call the teacher in the store, for --teacher(s) of other verbs; its model's name will do too.",
     ),
 ]
-Kind = Annotated[str, typer.Option(help="Kind of teacher; auto looks into the model.")]
-UnitSize = Annotated[int, typer.Option(help="Pairs a shard: what a kill can cost.", min=1)]
+Kind = Annotated[str, typer.Option(help="Kind of teacher; auto looks into the model.", rich_help_panel=MORE)]
+UnitSize = Annotated[int, typer.Option(help="Pairs a shard: what a kill can cost.", min=1, rich_help_panel=MORE)]
 
-LockWait = Annotated[float, typer.Option(help="Seconds to wait for another writer that starts or finishes.", min=0.0)]
-Executor = Annotated[str, typer.Option(help="Who does it: local, this process; ray, workers of a cluster.")]
-Workers = Annotated[int | None, typer.Option(help="Workers of --executor ray; one a GPU or core by default.", min=1)]
-Shard = Annotated[str, typer.Option(help="Do the work units of share i/n only, as one of n writers at the same store.")]
+LockWait = Annotated[
+    float,
+    typer.Option(help="Seconds to wait for another writer that starts or finishes.", min=0.0, rich_help_panel=MORE),
+]
+Executor = Annotated[
+    str, typer.Option(help="Who does it: local, this process; ray, workers of a cluster.", rich_help_panel=MORE)
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Workers of --executor ray; one a GPU or core by default.", min=1, rich_help_panel=MORE),
+]
+Shard = Annotated[
+    str,
+    typer.Option(
+        help="Do the work units of share i/n only, as one of n writers at the same store.", rich_help_panel=MORE
+    ),
+]
 
 WHO_WORKS = ("--shard", "--executor", "--workers", "--lock-wait")
 """Flags that leave a store's bytes as they are, and stay out of its manifest."""

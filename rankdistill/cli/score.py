@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console, options
+from rankdistill.cli.help import MORE
 
 
 def score(
@@ -30,6 +31,7 @@ def score(
             "before the run (within a query, five times its distance from 1 is allowed); 0: no check.",
             min=0.0,
             max=1.0,
+            rich_help_panel=MORE,
         ),
     ] = 0.99,
     lenient: options.Lenient = False,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console, options
+from rankdistill.cli.help import MORE
 
 
 def teach(
@@ -20,20 +21,31 @@ def teach(
     dev_candidates: Annotated[
         Path | None, typer.Option(help="Re-ranked on the way, and at the end beside their own order and the base.")
     ] = None,
-    dev_queries: Annotated[int | None, typer.Option(help="Queries of the dev split at most (default 100).")] = None,
+    dev_queries: Annotated[
+        int | None, typer.Option(help="Queries of the dev split at most (default 100).", rich_help_panel=MORE)
+    ] = None,
     loss: Annotated[str | None, typer.Option(help="ranknet (default) or bce.")] = None,
-    negatives: Annotated[int | None, typer.Option(help="Unlabelled candidates a positive (default 7).")] = None,
+    negatives: Annotated[
+        int | None, typer.Option(help="Unlabelled candidates a positive (default 7).", rich_help_panel=MORE)
+    ] = None,
     epochs: Annotated[float | None, typer.Option(help="Passes over the positives (default 1).")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps, instead of epochs.")] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Positives, with their negatives, a step (default 16).")
+        int | None, typer.Option(help="Positives, with their negatives, a step (default 16).", rich_help_panel=MORE)
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate (default 7e-5).")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate (default 7e-5).", rich_help_panel=MORE)
+    ] = None,
     max_length: Annotated[
-        int | None, typer.Option(min=4, help="Tokens of a pair; 256 or the base's positions unless given.")
+        int | None,
+        typer.Option(min=4, help="Tokens of a pair; 256 or the base's positions unless given.", rich_help_panel=MORE),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the head, the draw and dropout (default 13).")] = None,
-    bf16: Annotated[bool | None, typer.Option(help="bfloat16 autocast; left out: where it is faster.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the head, the draw and dropout (default 13).", rich_help_panel=MORE)
+    ] = None,
+    bf16: Annotated[
+        bool | None, typer.Option(help="bfloat16 autocast; left out: where it is faster.", rich_help_panel=MORE)
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML file with any setting of `TeachConfig`, one a line; flags win.")
     ] = None,

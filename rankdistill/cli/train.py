@@ -9,6 +9,7 @@ import typer
 
 from rankdistill import names
 from rankdistill.cli import console, parsing
+from rankdistill.cli.help import MORE
 from rankdistill.cli.options import IdenticalIds, Json, Lenient
 from rankdistill.errors import ConfigError
 
@@ -38,7 +39,12 @@ def train(
         ),
     ] = None,
     new_head: Annotated[
-        bool, typer.Option("--new-head", help="Give an encoder without a vocabulary head a new one for sparse types.")
+        bool,
+        typer.Option(
+            "--new-head",
+            help="Give an encoder without a vocabulary head a new one for sparse types.",
+            rich_help_panel=MORE,
+        ),
     ] = False,
     keep_layers: Annotated[str | None, typer.Option(help="Train only these layers, such as 0,5.")] = None,
     loss: Annotated[
@@ -70,25 +76,39 @@ def train(
         typer.Option(help="Split for nDCG@10 while training; keeps the best step. One, or one each --dev-data."),
     ] = None,
     allow_test: Annotated[
-        bool, typer.Option("--allow-test", help="With --embeddings: let a test split choose the checkpoint.")
+        bool,
+        typer.Option(
+            "--allow-test", help="With --embeddings: let a test split choose the checkpoint.", rich_help_panel=MORE
+        ),
     ] = False,
     teacher: Annotated[
         str | None, typer.Option(help="Teacher, where the store has several: its name, id, or the start of one.")
     ] = None,
     teachers: Annotated[str | None, typer.Option(help="Train on an ensemble of these, named likewise: A,B,C.")] = None,
-    calibrate: Annotated[str | None, typer.Option(help="Calibration of the ensemble (default zscore).")] = None,
+    calibrate: Annotated[
+        str | None, typer.Option(help="Calibration of the ensemble (default zscore).", rich_help_panel=MORE)
+    ] = None,
     missing: Annotated[
         str | None,
         typer.Option(
             help="Pairs that only some of the ensemble scored: error (default), intersect, impute; without --teachers: "
-            "candidates without a score: error (default), drop."
+            "candidates without a score: error (default), drop.",
+            rich_help_panel=MORE,
         ),
     ] = None,
-    weights: Annotated[str | None, typer.Option(help="One a teacher of the ensemble (default equal).")] = None,
-    reference: Annotated[str | None, typer.Option(help="Teacher whose unit the ensemble is mapped to.")] = None,
-    negatives: Annotated[int | None, typer.Option(help="Negatives a row (default 4).")] = None,
-    sampling: Annotated[str | None, typer.Option(help="Negatives drawn: stratified (default) or uniform.")] = None,
-    cycles: Annotated[int | None, typer.Option(help="With --embeddings: cycles of the learning rate (3).")] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="One a teacher of the ensemble (default equal).", rich_help_panel=MORE)
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Teacher whose unit the ensemble is mapped to.", rich_help_panel=MORE)
+    ] = None,
+    negatives: Annotated[int | None, typer.Option(help="Negatives a row (default 4).", rich_help_panel=MORE)] = None,
+    sampling: Annotated[
+        str | None, typer.Option(help="Negatives drawn: stratified (default) or uniform.", rich_help_panel=MORE)
+    ] = None,
+    cycles: Annotated[
+        int | None, typer.Option(help="With --embeddings: cycles of the learning rate (3).", rich_help_panel=MORE)
+    ] = None,
     epochs: Annotated[
         float | None, typer.Option(help="Passes over the rows (default 1); with --embeddings in each cycle (10).")
     ] = None,
@@ -98,21 +118,29 @@ def train(
         float | None, typer.Option(help="Peak learning rate (default 5e-5; with --embeddings 1e-4, static 1e-3).")
     ] = None,
     scale: Annotated[
-        str | None, typer.Option(help="Similarity to teacher unit: auto, learned, fitted or a number.")
+        str | None,
+        typer.Option(help="Similarity to teacher unit: auto, learned, fitted or a number.", rich_help_panel=MORE),
     ] = None,
     query_regulariser: Annotated[
         str | None,
-        typer.Option(help=f"Sparse queries through {names.listed((*names.REGULARISERS, 'none'))} (of the type)."),
+        typer.Option(
+            help=f"Sparse queries through {names.listed((*names.REGULARISERS, 'none'))} (of the type).",
+            rich_help_panel=MORE,
+        ),
     ] = None,
     query_regulariser_weight: Annotated[
-        float | None, typer.Option(help="How sparse queries become (default of the loss).")
+        float | None, typer.Option(help="How sparse queries become (default of the loss).", rich_help_panel=MORE)
     ] = None,
-    document_regulariser: Annotated[str | None, typer.Option(help="The same for documents.")] = None,
+    document_regulariser: Annotated[
+        str | None, typer.Option(help="The same for documents.", rich_help_panel=MORE)
+    ] = None,
     document_regulariser_weight: Annotated[
-        float | None, typer.Option(help="How sparse documents become (default of the loss).")
+        float | None, typer.Option(help="How sparse documents become (default of the loss).", rich_help_panel=MORE)
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of sampling, order and dropout (default 13).")] = None,
-    no_check: Annotated[bool, typer.Option("--no-check", help="Train even if a check of the scores fails.")] = False,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Train even if a check of the scores fails.", rich_help_panel=MORE)
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="YAML with these and all other settings.")] = None,
     lenient: Lenient = False,
     ignore_identical_ids: IdenticalIds = None,

@@ -48,7 +48,7 @@ class ScoreStore(Shown):
         return str(self.path)
 
     def __repr__(self) -> str:
-        teachers = ", ".join(self.teacher_ids)
+        teachers = ", ".join(self.names.values())
         asked = f" of {self._texts(self.layout.queries):,} queries" if locations.is_file(self.layout.queries) else ""
         scores = sum(map(self._rows, self.teacher_ids))
         return f"ScoreStore({str(self.path)!r}: {scores:,} scores{asked} by {teachers})"

@@ -60,7 +60,7 @@ def test_a_store_says_what_it_holds_and_what_the_call_did(tiny_beir: Path, tiny_
     store = store_of(rd.embed(tiny_beir, tiny_encoder, tmp_path / "e", progress=done.append))
     assert sum(done) == 2 * 132  # gathered, and embedded
     assert repr(store) == (
-        f"EmbeddingStore('{tmp_path / 'e'}': 40 document texts, 92 query texts by {store.teacher_id}, 32 x float32)"
+        f"EmbeddingStore('{tmp_path / 'e'}': 40 document texts, 92 query texts by {store.name}, 32 x float32)"
     )
     assert Path(store) == tmp_path / "e"
     assert str(store).split() == run_verb(status, tmp_path / "e").stdout.split()
