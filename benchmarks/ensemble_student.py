@@ -77,7 +77,7 @@ def _mrr(store: Any, teacher_id: str) -> float:
         pl.col("score").rank("max", descending=True).over("query_id").alias("rank")
     )
     found = ranked.join(positives, on=["query_id", "doc_id"]).group_by("query_id").agg(pl.col("rank").min())
-    return round(float((1 / found["rank"]).mean() or 0.0), 4)  # type: ignore[arg-type]
+    return round(float((1 / found["rank"]).mean() or 0.0), 4)
 
 
 def _evaluations(

@@ -138,7 +138,7 @@ def test_an_object_that_scores_pairs_is_a_teacher_and_a_stores_candidates_are_sc
     other = store_of(rd.score(tiny_beir, tiny_encoder, mined, tmp_path / "o"))
     (teacher,) = other.teacher_ids
     assert store.scores(teacher).equals(other.scores(teacher))
-    with pytest.raises(ConfigError, match="other processes"):
+    with pytest.raises(ConfigError, match="other processes can load"):
         rd.score(tiny_beir, Lengths(), mined, tmp_path / "r", executor="ray")
     rd.score(tiny_beir, Lengths(), rd.mine(tiny_beir, tmp_path / "few", depth=3), store)
     with pytest.raises(ConfigError, match="with 2 candidate tables"):

@@ -52,8 +52,8 @@ class EmbeddingStore(Shown):
 
     def __repr__(self) -> str:
         texts = ", ".join(f"{count:,} {kind} texts" for kind, count in self.manifest.parameters["texts"].items())
-        numbers = f"{self.dimension} x {self.dtype}"
-        return f"EmbeddingStore({str(self.path)!r}: {texts} by {self.name or self.teacher_id}, {numbers})"
+        teacher = self.name or self.teacher_id
+        return f"EmbeddingStore({str(self.path)!r}: {texts} by {teacher}, {self.dimension} x {self.dtype})"
 
     def lines(self) -> list[str]:
         """State, teacher, texts by source, and what was left out."""
