@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,7 +50,7 @@ class Ensemble:
     """A weighted mean of calibrated scores, in place of one teacher: what training reads of a `ScoreStore`.
 
     Args:
-        store: holds the teachers.
+        store: holds the teachers; or its folder, also `s3://...`.
         teachers: at least one; ids, names, or starts of these, as `ScoreStore.teacher` takes them.
         calibrate: a name in `calibration.CALIBRATIONS`. It sees all pairs that the teacher has, before any join.
         missing: a `combining.Policy`.
@@ -60,24 +61,26 @@ class Ensemble:
 
     Raises:
         StoreError: no such teacher.
-        ConfigError: unknown names, wrong weights, a reference missing, or teachers of several score kinds uncalibrated.
+        DataError: there is no finished store of scores.
+        ConfigError: arguments of other types, unknown names, wrong weights, a reference missing, or teachers of several
+            score kinds uncalibrated.
     """
 
     def __init__(
         self,
-        store: ScoreStore,
-        teachers: Sequence[str],
+        store: ScoreStore | str | os.PathLike[str],
+        teachers: str | Sequence[str],
         calibrate: str = "zscore",
         missing: str = "error",
         weights: Sequence[float] | None = None,
         reference: str | None = None,
     ) -> None:
-        self.store, self.calibrate = store, calibrate
+        self.store, self.calibrate = _opened(store), calibrate
         self.calibration = calibration.named(calibrate)
         self.missing = combining.check_policy(missing)
-        self.members = _distinct([store.teacher(name) for name in teachers])
+        self.members = _distinct([self.store.teacher(name) for name in _named(teachers)])
         self.weights = dict(zip(self.members, combining.scaled(weights, len(self.members)), strict=True))
-        self.reference = None if reference is None else store.teacher(reference)
+        self.reference = None if reference is None else self.store.teacher(reference)
         self._bounds: dict[str, Bounds] = {}
         if self.calibration.reference != "none" and self.reference is None:
             raise ConfigError(
@@ -309,6 +312,30 @@ class Ensemble:
 def _moments(rows: pl.DataFrame) -> pl.DataFrame:
     score = pl.col("score")
     return rows.group_by("query_id").agg(score.mean().alias("mean"), score.std(ddof=0).alias("deviation"))
+
+
+def _opened(store: object) -> ScoreStore:
+    if isinstance(store, ScoreStore):
+        return store
+    if isinstance(store, str | os.PathLike):
+        return ScoreStore(os.fspath(store))
+    raise _of_another_type("a score store, or its folder", store)
+
+
+def _named(teachers: object) -> list[str]:
+    names = [teachers] if isinstance(teachers, str) else teachers
+    if isinstance(names, Sequence) and all(isinstance(name, str) for name in names):
+        return list(names)
+    raise _of_another_type("teachers by name or id, each a str", teachers)
+
+
+def _of_another_type(expected: str, got: object) -> ConfigError:
+    return ConfigError(
+        expected=expected,
+        got=f"{got!r} of type {type(got).__name__}",
+        consequence="nothing was read",
+        remedy="help(rankdistill.Ensemble) tells what each argument is",
+    )
 
 
 def _distinct(members: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from rankdistill.ensembles.calibration import CALIBRATIONS
 from rankdistill.ensembles.combining import Coverage
 from rankdistill.ensembles.source import SCHEMA, Ensemble
-from rankdistill.errors import ConfigError, StoreError
+from rankdistill.errors import ConfigError, DataError, StoreError
 from rankdistill.stores.reader import ScoreStore
 from tests.ensembles.oracle import PER_QUERY, Rows, calibrated, combined, zscore
 from tests.ensembles.stores import Pairs, as_dict, write_store
@@ -51,6 +51,24 @@ def test_it_equals_plain_python(store: ScoreStore, calibrate: str, missing: str)
     ensemble = Ensemble(store, ["a", "b", "c"], calibrate, missing, WEIGHTS)
     members = [calibrated(scores, calibrate) for scores in TEACHERS.values()]
     expect(as_dict(ensemble.scores()), combined(members, missing, WEIGHTS))
+
+
+def test_a_store_is_given_as_its_folder_too(store: ScoreStore) -> None:
+    wanted = Ensemble(store, ["a", "b"], missing="intersect")
+    for given in (str(store.path), store.path):
+        found = Ensemble(given, ["a", "b"], missing="intersect")
+        assert found.teacher_id == wanted.teacher_id
+        assert as_dict(found.scores()) == as_dict(wanted.scores())
+    assert Ensemble(store, "a").members == Ensemble(store, ["a"]).members
+
+
+def test_arguments_of_other_types_are_refused(store: ScoreStore, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a score store, or its folder\ngot: 3 of type int"):
+        Ensemble(3, ["a"])  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="teachers by name or id"):
+        Ensemble(store, [1, "a"])  # type: ignore[list-item]
+    with pytest.raises(DataError, match="no such folder"):
+        Ensemble(tmp_path / "nowhere", ["a"])
 
 
 def test_calibration_sees_all_pairs_of_a_teacher_not_only_those_of_the_join(store: ScoreStore) -> None:
