@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal, overload
 
 from rankdistill import executors
 from rankdistill.executors.base import Executor
@@ -39,7 +40,61 @@ from rankdistill.verbs.lengths import note_longer
 from rankdistill.verbs.plan import SAMPLE, Plan, measured_rate
 
 
-@verb
+@overload
+def embed(
+    data: Data | Sequence[Data] | None,
+    teacher: Teacher,
+    out: Place,
+    *,
+    name: str | None = None,
+    texts: Place | Sequence[Place] = (),
+    query_split: str | None = None,
+    titles: bool = True,
+    sentences: bool = True,
+    limit: int | None = None,
+    judged: Data | Sequence[Data] | None = None,
+    query_prompt: str | None = None,
+    document_prompt: str | None = None,
+    dtype: str = "float32",
+    backend: str = "auto",
+    max_length: int | None = None,
+    executor: str = "local",
+    workers: int | None = None,
+    unit_size: int = UNIT_SIZE,
+    lenient: bool = False,
+    lock_wait: float = LOCK_WAIT,
+    min_fidelity: float = LEAST,
+    progress: ProgressLike = False,
+    command: str = "",
+) -> EmbeddingStore: ...
+@overload
+def embed(
+    data: Data | Sequence[Data] | None,
+    teacher: Teacher,
+    out: Place,
+    *,
+    plan: Literal[True],
+    **settings: Any,
+) -> Plan: ...
+@overload
+def embed(
+    data: Data | Sequence[Data] | None,
+    teacher: Teacher,
+    out: Place,
+    *,
+    plan: bool,
+    **settings: Any,
+) -> EmbeddingStore | StoreRun | Plan: ...
+@overload
+def embed(
+    data: Data | Sequence[Data] | None,
+    teacher: Teacher,
+    out: Place,
+    *,
+    shard: str,
+    **settings: Any,
+) -> EmbeddingStore | StoreRun: ...
+@verb  # type: ignore[misc]  # the overloads name only what decides the result; a test compares the first with it
 def embed(
     data: Data | Sequence[Data] | None,
     teacher: Teacher,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any, overload
 
 from rankdistill import executors, manifest, tables
 from rankdistill.errors import ConfigError
@@ -37,7 +38,37 @@ from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
 
 
-@verb
+@overload
+def score(
+    data: Data,
+    teacher: Teacher | PairTeacher,
+    candidates: Place,
+    out: Place,
+    *,
+    name: str | None = None,
+    kind: str = "auto",
+    backend: str = "auto",
+    max_length: int | None = None,
+    unit_size: int = UNIT_SIZE,
+    executor: str = "local",
+    workers: int | None = None,
+    lock_wait: float = LOCK_WAIT,
+    min_fidelity: float = LEAST,
+    lenient: bool = False,
+    progress: ProgressLike = False,
+    command: str = "",
+) -> ScoreStore: ...
+@overload
+def score(
+    data: Data,
+    teacher: Teacher | PairTeacher,
+    candidates: Place,
+    out: Place,
+    *,
+    shard: str,
+    **settings: Any,
+) -> ScoreStore | StoreRun: ...
+@verb  # type: ignore[misc]  # the overloads name only what decides the result; a test compares the first with it
 def score(
     data: Data,
     teacher: Teacher | PairTeacher,

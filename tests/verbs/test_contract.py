@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_overloads
 
 import pytest
 
@@ -108,3 +109,16 @@ def test_the_error_of_an_alias_says_what_it_stands_for() -> None:
     with pytest.raises(ConfigError) as caught:
         rankdistill.check(3)  # type: ignore[arg-type]
     assert caught.value.expected == "store of check() to be a str, a path or a ScoreStore"
+
+
+@pytest.mark.parametrize(("name", "left_out"), [("score", {"shard"}), ("embed", {"shard", "plan", "sample"})])
+def test_what_editors_see_of_a_verb_that_may_give_less_than_a_store_is_its_signature(
+    name: str, left_out: set[str]
+) -> None:
+    function = getattr(rankdistill, name)
+    usual, *others = get_overloads(function)
+    told = dict(inspect.signature(function).parameters)
+    assert dict(inspect.signature(usual).parameters) == {one: told[one] for one in told if one not in left_out}
+    assert list(inspect.signature(usual).parameters) == [one for one in told if one not in left_out]
+    for other in others:
+        assert set(inspect.signature(other).parameters) - {"settings"} < set(told)
