@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
+from rankdistill.cli.help import VerbCommand
 from rankdistill.cli.options import Json, Lenient
 
 app = typer.Typer(help="Make and check collections (BEIR folders).", no_args_is_help=True)
@@ -16,7 +17,7 @@ Out = Annotated[Path, typer.Option(help="Folder to write.")]
 Compress = Annotated[bool, typer.Option("--gzip", help="Write .gz files.")]
 
 
-@app.command()
+@app.command(cls=VerbCommand)
 def pydocs(
     out: Out,
     packages: Annotated[
@@ -33,7 +34,7 @@ def pydocs(
     console.show(made, json)
 
 
-@app.command()
+@app.command(cls=VerbCommand)
 def fetch(
     name: Annotated[str, typer.Argument(help="mteb:SciFact, hf:BeIR/scifact or ir_datasets:beir/scifact.")],
     out: Out,
@@ -46,7 +47,7 @@ def fetch(
     console.show(data.fetch(name, out, gzip=gzip, command=console.command()), json)
 
 
-@app.command()
+@app.command(cls=VerbCommand)
 def check(
     folder: Annotated[Path, typer.Argument(help="BEIR folder.")],
     lenient: Annotated[bool, typer.Option("--lenient", help="Succeed in spite of bad rows.")] = False,
@@ -62,7 +63,7 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command("trec-qrels")
+@app.command("trec-qrels", cls=VerbCommand)
 def trec_qrels(
     file: Annotated[Path, typer.Argument(help="Headerless TREC qrels: qid 0 did rel.")],
     out: Annotated[Path, typer.Option(help="BEIR qrels file to write, for example DIR/qrels/test.tsv.")],

@@ -61,7 +61,7 @@ class VerbCommand(TyperCommand):
         for panel in dict.fromkeys(map(_panel, params)):
             _show(console, panel, [one for one in params if _panel(one) == panel], ctx)
         if left := len(self.get_params(ctx)) - len(params):
-            console.print(f"{left} more options: {ctx.command_path} {HELP_ALL}", markup=False)
+            console.print(f"{left} more option{'s' if left > 1 else ''}: {ctx.command_path} {HELP_ALL}", markup=False)
 
 
 def _further(param: Any) -> bool:

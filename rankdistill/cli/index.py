@@ -44,7 +44,12 @@ def index(
         int | None, typer.Option(help="Documents a shard; bounds the memory.", rich_help_panel=MORE)
     ] = None,
     kind: Annotated[
-        Kind, typer.Option(help="What the model is used as; found from its configuration.", rich_help_panel=MORE)
+        Kind,
+        typer.Option(
+            metavar="KIND",
+            help=f"What the model is used as: {', '.join(Kind)}; auto finds it from the model's configuration.",
+            rich_help_panel=MORE,
+        ),
     ] = Kind.auto,
     max_length: MaxLength = None,
     backend: Annotated[

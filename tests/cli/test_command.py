@@ -71,6 +71,8 @@ def test_options_of_the_further_panel_are_shown_where_all_are_asked_for() -> Non
     assert "--first" in short
     assert "--later" not in short
     assert "2 more options:" in short
+    assert "1 more option: rankdistill check" not in _help("check"), "it leaves none out"
+    assert "1 more option: rankdistill compare --help-all" in _help("compare")
     whole = CliRunner().invoke(app, ["--help-all"])
     assert whole.exit_code == 0
     assert "Used later." in whole.stdout
