@@ -37,6 +37,10 @@ def test_every_public_name_can_be_imported() -> None:
         rankdistill.no_such_name  # noqa: B018
 
 
+def test_an_interactive_session_completes_public_names_alone() -> None:
+    assert [name for name in dir(rankdistill) if not name.startswith("_")] == rankdistill.__all__
+
+
 def test_setup_cfg_is_the_only_home_of_metadata() -> None:
     assert "[project]" not in (ROOT / "pyproject.toml").read_text()
     assert not (ROOT / "setup.py").exists()

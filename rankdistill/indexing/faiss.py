@@ -306,7 +306,9 @@ def _refused(expected: str, got: str, error: RuntimeError) -> ConfigError:
         expected=expected,
         got=f"{got}: {str(error).rpartition(': ')[2]}",
         consequence="the index was not built or searched",
-        remedy="use a smaller factory (Flat and HNSW32 need no training; IVF64,PQ48 trains 256 centroids a code), "
+        remedy="write one as Flat, HNSW32 or IVF256,Flat; they are case-sensitive, without spaces"
+        if "could not parse" in str(error)
+        else "use a smaller factory (Flat and HNSW32 need no training; IVF64,PQ48 trains 256 centroids a code), "
         "larger shards, or another parameter",
     )
 

@@ -64,7 +64,9 @@ class Hits(Shown, Sequence[list[Found]]):
         return self._found[place]
 
     def __repr__(self) -> str:
-        return f"Hits({sum(map(len, self._found)):,} documents for {len(self):,} queries)"
+        found, asked = sum(map(len, self._found)), len(self)
+        documents, queries = "document" if found == 1 else "documents", "query" if asked == 1 else "queries"
+        return f"Hits({found:,} {documents} for {asked:,} {queries})"
 
     def lines(self) -> list[str]:
         """A document a line: rank, score, id and text; above them the query, where there are several."""

@@ -39,7 +39,7 @@ from rankdistill.verbs.arguments import (
 from rankdistill.verbs.clipping import note_clipping
 from rankdistill.verbs.contract import own_arguments, verb
 
-REMEDY = "to heed them, raise the setting max_gradient_norm (in the file of --config)"
+REMEDY = "to heed them, raise the setting max_gradient_norm (a keyword, or a line of the --config file)"
 
 
 @verb

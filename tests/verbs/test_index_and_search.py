@@ -101,6 +101,7 @@ def test_hits_are_a_list_for_each_query(words: StoredIndex, tiny_beir: Path) -> 
     assert found[0][0].text.startswith("river")
     assert [len(hits) for hits in found] == [3, 3]
     assert repr(found) == "Hits(6 documents for 2 queries)"
+    assert repr(rd.search(words, "a river", k=1)) == "Hits(1 document for 1 query)"
     assert str(found).splitlines()[0] == "# a river"
     assert str(found).splitlines()[1].split()[2] == found[0][0].doc_id
     assert found.to_polars().columns == ["query", "rank", "doc_id", "score", "text"]
