@@ -190,10 +190,13 @@ class Lines:
     def stage(self, name: str, unit: str, total: int | None = None) -> Iterator[Stage]:
         """See `Reporter.stage`."""
         count, ended = Count(name, unit, total), threading.Event()
+        told = ""
 
         def tell() -> None:
+            nonlocal told
             while not ended.wait(self.every):
-                self._write(count.line)
+                told = count.line
+                self._write(told)
 
         teller = threading.Thread(target=tell, name="progress", daemon=True)
         teller.start()
@@ -202,7 +205,7 @@ class Lines:
         finally:
             ended.set()
             teller.join()
-            if time.perf_counter() - count.started >= self.every:
+            if time.perf_counter() - count.started >= self.every and count.line != told:
                 self._write(count.line)
 
     def _write(self, line: str) -> None:

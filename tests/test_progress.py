@@ -49,6 +49,13 @@ def test_lines_come_while_a_stage_lasts_even_if_nothing_advances() -> None:
     assert lines[-1].endswith(" so far")
 
 
+def test_the_last_line_is_not_told_twice() -> None:
+    stream = io.StringIO()
+    with Lines(every=0.2, stream=stream).stage("training", "steps", 10):
+        time.sleep(0.25)
+    assert stream.getvalue().splitlines() == ["training: 0 of 10 steps, 0 s so far"]
+
+
 def test_a_total_that_is_known_later_or_never() -> None:
     stream = io.StringIO()
     with Lines(every=0.05, stream=stream).stage("training", "steps") as stage:

@@ -92,6 +92,10 @@ class Ensemble:
         if calibrate == "none":
             self._require_one_kind()
 
+    def __repr__(self) -> str:
+        weighed = ", ".join(f"{self.weights[member]:.2g} x {name}" for member, name in self.names.items())
+        return f"Ensemble({str(self.store.path)!r}: {weighed}; {self.calibrate}, missing: {self.missing})"
+
     @cached_property
     def names(self) -> dict[str, str]:
         """Member -> what it is shown as; see `ScoreStore.names`."""

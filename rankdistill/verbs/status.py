@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest
 from rankdistill.display import Shown
+from rankdistill.errors import DataError
 from rankdistill.manifest import Manifest
 from rankdistill.stores import status as of_scores
 from rankdistill.stores.embeddings import layout as embeddings
@@ -54,7 +55,7 @@ class Status(Shown):
         """What a store holds; of anything else, what made it."""
         return list(self.holds) or [
             f"{self.path}: {self.artefact}",
-            *(f"{kind}: {what}" for kind, what in self.made.items()),
+            *(f"{kind}: {what}" for kind, what in self.made.items() if what),
         ]
 
     def to_polars(self) -> pl.DataFrame:
@@ -99,5 +100,12 @@ def status(path: Place) -> Status:
         return Status(folder, embeddings.ARTEFACT, found, tuple(of_embeddings.describe(folder)))
     if found.artefact == SCORES if found else Layout(folder).teacher_ids():
         return Status(folder, SCORES, found, tuple(of_scores.describe(folder)))
-    found = found or manifest.expect(folder, "any artefact", "run")
+    if found is None:
+        raise DataError(
+            expected="a folder that a verb has finished, or a store",
+            got=f"{folder}: {'no manifest' if folder.is_dir() else 'no such folder'}",
+            consequence="there is nothing to show",
+            remedy="run the verb that writes it (again: it goes on from where it was); or give another folder. "
+            "`rankdistill data check` shows a collection in BEIR layout",
+        )
     return Status(folder, found.artefact, found)

@@ -59,6 +59,7 @@ def test_a_store_is_given_as_its_folder_too(store: ScoreStore) -> None:
         found = Ensemble(given, ["a", "b"], missing="intersect")
         assert found.teacher_id == wanted.teacher_id
         assert as_dict(found.scores()) == as_dict(wanted.scores())
+    assert repr(wanted) == f"Ensemble({str(store.path)!r}: 0.5 x a, 0.5 x b; zscore, missing: intersect)"
     assert Ensemble(store, "a").members == Ensemble(store, ["a"]).members
 
 

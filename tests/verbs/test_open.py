@@ -132,5 +132,9 @@ def test_status_says_what_made_a_folder(tiny_beir: Path, tmp_path: Path) -> None
     store = rd.status(str(tmp_path / "store"))
     assert repr(store) == f"Status({str(tmp_path / 'store')!r}: scores)"
     assert "finished" in str(store)
-    with pytest.raises(DataError, match="no manifest"):
+    with pytest.raises(DataError, match=r"no manifest(.|\n)*run the verb that writes it"):
         rd.status(tmp_path)
+    with pytest.raises(DataError, match="no such folder"):
+        rd.status(tmp_path / "nowhere")
+    here = rd.mine(tiny_beir, tmp_path / "here", depth=5)
+    assert "command:" not in str(rd.status(here)), "nothing is said of what is not there"
