@@ -90,6 +90,7 @@ def of_frames(
     teacher_id: str,
     kinds: Mapping[str, str],
     own_names: Collection[str] = (),
+    name: str | None = None,
 ) -> Subject:
     """One teacher's scores in memory, as training reads them.
 
@@ -100,9 +101,10 @@ def of_frames(
         teacher_id: whose.
         kinds: id or name of a teacher -> what it scores in.
         own_names: the names under which its own ranking may stand among the candidates, besides its id.
+        name: what it is shown as; its id unless given.
     """
     kind = kinds.get(teacher_id, UNKNOWN)
-    teacher = Scores(teacher_id, teacher_id, kind, scores.lazy(), frozenset({teacher_id, *own_names}))
+    teacher = Scores(teacher_id, name or teacher_id, kind, scores.lazy(), frozenset({teacher_id, *own_names}))
     return Subject(title, _with_all_columns(candidates.lazy()), [teacher], kinds)
 
 

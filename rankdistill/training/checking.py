@@ -14,7 +14,12 @@ REMEDY = "see `rankdistill check STORE --report check.html`; --no-check (check: 
 
 
 def check(
-    found: Inputs, kinds: Mapping[str, str], config: TrainConfig, cosine: bool, own_names: Collection[str] = ()
+    found: Inputs,
+    kinds: Mapping[str, str],
+    config: TrainConfig,
+    cosine: bool,
+    own_names: Collection[str] = (),
+    name: str | None = None,
 ) -> dict[str, Any]:
     """The gate's answer for the training log: mode, status, and each check's status and finding.
 
@@ -26,13 +31,14 @@ def check(
         config: of the run.
         cosine: whether the student's similarity lies in [-1, 1].
         own_names: the names under which the teacher's own ranking may stand among the candidates.
+        name: what the teacher is shown as; its id unless given.
 
     Raises:
         GateError: a check failed, and `config.check` is `refuse`.
     """
     if config.check == "off" or config.learns_from_labels:
         return {"mode": "off"}
-    subject = of_frames("the store", found.candidates, found.scores, found.teacher_id, kinds, own_names)
+    subject = of_frames("the store", found.candidates, found.scores, found.teacher_id, kinds, own_names, name)
     report = examine(subject, "cosine" if cosine else "dot", _loss(config))
     if config.check == "refuse":
         report.require(remedy=REMEDY)

@@ -23,6 +23,10 @@ class ScoreSource(Protocol):
     def teacher_ids(self) -> Sequence[str]:
         """The teachers with scores."""
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Teacher id -> what it is shown as, where that is another name."""
+
     def teacher(self, name: str | None = None) -> str:
         """The id of the teacher that `name` stands for, StoreError if there is none; None: the only one."""
 

@@ -121,7 +121,8 @@ def train(
         if layers is not None:
             keep(model, layers)
         own_names = store.own_names(found.teacher_id)
-        checked = checking.check(found, store.score_kinds(), config, kind.is_cosine(model), own_names)
+        called = store.names.get(found.teacher_id)
+        checked = checking.check(found, store.score_kinds(), config, kind.is_cosine(model), own_names, called)
         costs = _sparsity(model, penalties, config, dataset)
         log = {"type": name, "check": checked} | _train(
             kind, model, costs, dataset, store, found, known, config, dev_split, folder, planned, progress

@@ -35,6 +35,10 @@ class MemoryStore:
     def score_kinds(self) -> Mapping[str, str]:
         return {"teacher": "logit"}
 
+    @property
+    def names(self) -> dict[str, str]:
+        return {}
+
     def own_names(self, teacher_id: str) -> tuple[str, ...]:
         return (teacher_id,)
 

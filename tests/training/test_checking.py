@@ -54,6 +54,8 @@ def test_broken_scores_are_refused_unless_told(tiny_data: Dataset, squashed: Mem
     found = read(tiny_data, squashed)
     with pytest.raises(GateError, match="--no-check"):
         check(found, KINDS, TrainConfig(), cosine=True)
+    with pytest.raises(GateError, match="got: reader: saturation"):
+        check(found, KINDS, TrainConfig(), cosine=True, name="reader")
     log = check(found, KINDS, TrainConfig(check="warn"), cosine=True)
     assert (log["status"], log["verdicts"]["saturation"]["status"]) == ("fail", "fail")
     assert check(found, KINDS, TrainConfig(check="off"), cosine=True) == {"mode": "off"}
