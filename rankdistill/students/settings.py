@@ -20,29 +20,32 @@ class StaticSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     words: int | None = Field(
-        None,
+        default=None,
         ge=0,
         description="Whole words added to the vocabulary, the most frequent of the store's texts; None: 20,000 for a "
         "WordPiece tokeniser, 0 for any other.",
     )
     min_count: int = Field(
-        10, ge=1, description="Texts a word must be in to be added; rare words are better off in pieces."
+        default=10, ge=1, description="Texts a word must be in to be added; rare words are better off in pieces."
     )
     weighting: Weighting = Field(
-        "sif", description="First weight of a token: smooth inverse frequency a / (a + p), or 1 for all."
+        default="sif", description="First weight of a token: smooth inverse frequency a / (a + p), or 1 for all."
     )
-    sif: float = Field(1e-2, gt=0, allow_inf_nan=False, description="The a of the smooth inverse frequency.")
+    sif: float = Field(default=1e-2, gt=0, allow_inf_nan=False, description="The a of the smooth inverse frequency.")
     principal: int = Field(
-        0, ge=0, description="Principal directions of the token vectors that are removed before the weights."
+        default=0, ge=0, description="Principal directions of the token vectors that are removed before the weights."
     )
     fit: bool = Field(
-        True, description="Fit the table to the store's vectors by least squares: a map of all rows, then the rows."
+        default=True,
+        description="Fit the table to the store's vectors by least squares: a map of all rows, then the rows.",
     )
-    map_ridge: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Ridge of the map, against unit variance.")
+    map_ridge: float = Field(
+        default=1e-3, gt=0, allow_inf_nan=False, description="Ridge of the map, against unit variance."
+    )
     ridge: float = Field(
-        0.01, gt=0, allow_inf_nan=False, description="How strongly the fit holds a row to where the map put it."
+        default=0.01, gt=0, allow_inf_nan=False, description="How strongly the fit holds a row to where the map put it."
     )
-    texts: int = Field(200_000, ge=1, description="Texts of the store that are read, evenly spaced over it.")
+    texts: int = Field(default=200_000, ge=1, description="Texts of the store that are read, evenly spaced over it.")
 
 
 class StudentSettings(BaseModel):
@@ -51,28 +54,34 @@ class StudentSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     keep_layers: tuple[Layer, ...] | LayerRule | None = Field(
-        None,
+        default=None,
         description="Encoder layers to keep, from 0, or a rule that chooses `layers` of them: the first, the last, "
         "evenly spaced, or by training-free search; None: all.",
     )
-    layers: int | None = Field(None, ge=1, description="How many layers a rule chooses.")
-    hidden_size: int | None = Field(None, ge=1, description="Narrower hidden size; None: the model's own.")
+    layers: int | None = Field(default=None, ge=1, description="How many layers a rule chooses.")
+    hidden_size: int | None = Field(default=None, ge=1, description="Narrower hidden size; None: the model's own.")
     narrowing: Narrowing = Field(
-        "rotate",
+        default="rotate",
         description="How it is narrowed: onto the principal directions of its activations, or by dropping units.",
     )
     projection: Projection = Field(
-        "auto",
+        default="auto",
         description="A linear layer behind the pooling: unless the student is the teacher itself, uncut (auto); "
         "always; never.",
     )
-    bias: bool = Field(True, description="Whether that layer has a bias.")
-    fit: bool = Field(True, description="Start that layer at the ridge regression of the teacher's vectors.")
-    ridge: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Strength of that ridge, against unit variance.")
-    sample: int = Field(2000, ge=8, description="Texts of the store that the fit and the layer search look at.")
-    pooling: Pooling = Field("mean", description="How token vectors become one, for a plain transformers encoder only.")
-    max_length: int | None = Field(None, ge=4, description="Tokens a text is cut to; None: the model's own.")
-    static: StaticSettings = Field(StaticSettings.model_validate({}), description="Settings of the student `static`.")
+    bias: bool = Field(default=True, description="Whether that layer has a bias.")
+    fit: bool = Field(default=True, description="Start that layer at the ridge regression of the teacher's vectors.")
+    ridge: float = Field(
+        default=1e-3, gt=0, allow_inf_nan=False, description="Strength of that ridge, against unit variance."
+    )
+    sample: int = Field(default=2000, ge=8, description="Texts of the store that the fit and the layer search look at.")
+    pooling: Pooling = Field(
+        default="mean", description="How token vectors become one, for a plain transformers encoder only."
+    )
+    max_length: int | None = Field(default=None, ge=4, description="Tokens a text is cut to; None: the model's own.")
+    static: StaticSettings = Field(
+        default=StaticSettings.model_validate({}), description="Settings of the student `static`."
+    )
 
     @model_validator(mode="after")
     def _rule_has_a_count(self) -> StudentSettings:

@@ -44,113 +44,128 @@ Scale = Literal["auto", "learned", "fitted"] | Annotated[float, Field(gt=0, allo
 class TrainConfig(RunSettings):
     """Settings of a training run on stored scores; the same settings, data and student give the same student."""
 
-    type: TypeName | None = Field(None, description="What the student is; None: what the model to start from is.")
-    loss: LossName = Field(
-        "margin_mse", description="Objective (`kl` is `kl_div`); `contrastive` ignores the teacher (the baseline)."
+    type: TypeName | None = Field(
+        default=None, description="What the student is; None: what the model to start from is."
     )
-    kl_weight: float = Field(1.0, ge=0, description="Weight of the KL divergence in splade_v3.")
-    margin_weight: float = Field(0.05, ge=0, description="Weight of Margin-MSE in splade_v3.")
+    loss: LossName = Field(
+        default="margin_mse",
+        description="Objective (`kl` is `kl_div`); `contrastive` ignores the teacher (the baseline).",
+    )
+    kl_weight: float = Field(default=1.0, ge=0, description="Weight of the KL divergence in splade_v3.")
+    margin_weight: float = Field(default=0.05, ge=0, description="Weight of Margin-MSE in splade_v3.")
     contrastive_weight: float = Field(
-        0.0, ge=0, description="Weight of an in-batch contrastive term added to a distillation loss; 0: none."
+        default=0.0, ge=0, description="Weight of an in-batch contrastive term added to a distillation loss; 0: none."
     )
     scale: Scale = Field(
-        "auto",
+        default="auto",
         description="Factor from the student's similarity to the teacher's unit: a number, `learned` (starts at the "
         "ratio of the teacher's to the student's margin deviation), `fitted` (stays at that ratio), or `auto`: learned "
         "for bounded similarities, fitted for term weights, else with Margin-MSE fitted to student margins that "
         "deviate by 1 or more, and 1 with a KL divergence.",
     )
-    scale_learning_rate: float = Field(1e-2, gt=0, description="Learning rate of a learned scale's logarithm.")
+    scale_learning_rate: float = Field(default=1e-2, gt=0, description="Learning rate of a learned scale's logarithm.")
     contrastive_scale: float | None = Field(
-        None,
+        default=None,
         gt=0,
         description="Inverse temperature of contrastive terms; None: 20 for scores in [-1, 1] (cosine, MeanMaxSim), "
         "else 1.",
     )
     student_temperature: float = Field(
-        1.0, gt=0, description="Softmax temperature of the student in KL terms, in the teacher's unit."
+        default=1.0, gt=0, description="Softmax temperature of the student in KL terms, in the teacher's unit."
     )
     teacher_temperature: float = Field(
-        1.0, gt=0, description="Softmax temperature of the teacher in KL terms, in its unit."
+        default=1.0, gt=0, description="Softmax temperature of the teacher in KL terms, in its unit."
     )
 
     query_regulariser: RegulariserName | None = Field(
-        None, description="What makes the term weights of queries sparse; None: the type's own choice."
+        default=None, description="What makes the term weights of queries sparse; None: the type's own choice."
     )
     query_regulariser_weight: float | None = Field(
-        None, ge=0, description="Its weight; None: that of the loss (Margin-MSE .1, KL .005, contrastive .0003)."
+        default=None,
+        ge=0,
+        description="Its weight; None: that of the loss (Margin-MSE .1, KL .005, contrastive .0003).",
     )
     document_regulariser: RegulariserName | None = Field(
-        None, description="What makes the term weights of documents sparse; None: the type's own choice."
+        default=None, description="What makes the term weights of documents sparse; None: the type's own choice."
     )
     document_regulariser_weight: float | None = Field(
-        None,
+        default=None,
         ge=0,
         description="Its weight; None: that of the loss (Margin-MSE .08, KL .005, contrastive .0001; 16 times that for "
         "idf_flops).",
     )
-    regulariser_threshold: int = Field(200, ge=0, description="Active terms up to which l0_flops leaves a text alone.")
+    regulariser_threshold: int = Field(
+        default=200, ge=0, description="Active terms up to which l0_flops leaves a text alone."
+    )
     regulariser_warmup: float = Field(
-        1 / 3, ge=0, le=1, description="Share of the steps in which the regularisers' weights rise from 0."
+        default=1 / 3, ge=0, le=1, description="Share of the steps in which the regularisers' weights rise from 0."
     )
-    regulariser_schedule: RegulariserSchedule = Field("quadratic", description="How they rise.")
+    regulariser_schedule: RegulariserSchedule = Field(default="quadratic", description="How they rise.")
     query_weights: QueryWeights = Field(
-        "learned", description="Token weights of inference-free queries: idf, or learned, starting from it."
+        default="learned", description="Token weights of inference-free queries: idf, or learned, starting from it."
     )
-    query_weights_learning_rate: float = Field(1e-3, gt=0, description="Learning rate of learned token weights.")
+    query_weights_learning_rate: float = Field(
+        default=1e-3, gt=0, description="Learning rate of learned token weights."
+    )
     new_head: bool = Field(
-        False, description="Give an encoder without a vocabulary head a new one (tied embeddings) for sparse types."
+        default=False,
+        description="Give an encoder without a vocabulary head a new one (tied embeddings) for sparse types.",
     )
-    token_dimension: int = Field(128, ge=1, description="Dimension of a new multi-vector projection.")
-    pair_width: int = Field(512, ge=1, description="Hidden units of a new pair head.")
+    token_dimension: int = Field(default=128, ge=1, description="Dimension of a new multi-vector projection.")
+    pair_width: int = Field(default=512, ge=1, description="Hidden units of a new pair head.")
 
-    negatives: int = Field(4, ge=1, description="Negatives a row.")
+    negatives: int = Field(default=4, ge=1, description="Negatives a row.")
     sampling: Sampling = Field(
-        "stratified", description="How negatives are drawn: uniformly, or over 10 equal-width teacher-margin bins."
+        default="stratified",
+        description="How negatives are drawn: uniformly, or over 10 equal-width teacher-margin bins.",
     )
     unlabelled: Unlabelled = Field(
-        "skip",
+        default="skip",
         description="Queries without a labelled positive: skipped, or the teacher's top document is declared it.",
     )
     few_negatives: FewNegatives = Field(
-        "skip", description="Queries with fewer candidates than negatives: skipped, or candidates are repeated."
+        default="skip", description="Queries with fewer candidates than negatives: skipped, or candidates are repeated."
     )
     missing: Missing = Field(
-        "error", description="Candidates without a teacher score: an error, or dropped and counted."
+        default="error", description="Candidates without a teacher score: an error, or dropped and counted."
     )
     negative_sources: list[str] | None = Field(
-        None, min_length=1, description="Only candidates of these sources are negatives; None: of all."
+        default=None, min_length=1, description="Only candidates of these sources are negatives; None: of all."
     )
     min_margin: float | None = Field(
-        None,
+        default=None,
         description="Drop negatives (likely false) that the teacher puts less than this far below the positive, in the "
         "teacher's unit; None: keep all.",
     )
     max_negative_score: float | None = Field(
-        None, description="Drop negatives that the teacher scores above this, in its unit; None: keep all."
+        default=None, description="Drop negatives that the teacher scores above this, in its unit; None: keep all."
     )
     max_negative_share: float | None = Field(
-        None,
+        default=None,
         gt=0,
         description="Drop negatives that the teacher scores above this share of the positive's score, as 0.95; only "
         "for teachers whose positives score above 0.",
     )
     max_negative_percentile: float | None = Field(
-        None,
+        default=None,
         ge=0,
         le=100,
         description="Drop negatives that the teacher scores above this percentile of all positives' scores.",
     )
     check: Check = Field(
-        "refuse",
+        default="refuse",
         description="Scores that `rankdistill check` fails: refused; trained on, with the verdicts in the log (warn); "
         "or not looked at (off).",
     )
 
-    epochs: float = Field(1.0, gt=0, description="Passes over the (query, positive) rows, where `steps` is None.")
-    learning_rate: float = Field(5e-5, gt=0, description="Peak learning rate of AdamW.")
-    warmup: float = Field(0.06, ge=0, lt=1, description="Share of the steps in which the rate rises to its peak.")
-    schedule: Schedule = Field("linear", description="How the rate falls after the warm-up.")
+    epochs: float = Field(
+        default=1.0, gt=0, description="Passes over the (query, positive) rows, where `steps` is None."
+    )
+    learning_rate: float = Field(default=5e-5, gt=0, description="Peak learning rate of AdamW.")
+    warmup: float = Field(
+        default=0.06, ge=0, lt=1, description="Share of the steps in which the rate rises to its peak."
+    )
+    schedule: Schedule = Field(default="linear", description="How the rate falls after the warm-up.")
 
     @property
     def filters(self) -> FalseNegativeFilters:

@@ -21,40 +21,44 @@ class RunSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    steps: int | None = Field(None, ge=1, description="Optimiser steps; None: as many as the passes take.")
-    batch_size: int = Field(32, ge=1, description="Rows a step on one device.")
-    gradient_accumulation: int = Field(1, ge=1, description="Batches whose gradients are summed in one step.")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's decay, not on biases and norms.")
-    max_gradient_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
-    dropout: float = Field(0.0, ge=0, lt=1, description="Rate everywhere in the student; above 0 it is slow on CPU.")
-    seed: int = Field(13, ge=0, le=LARGEST_SEED, description="Seed of sampling, order and dropout.")
+    steps: int | None = Field(default=None, ge=1, description="Optimiser steps; None: as many as the passes take.")
+    batch_size: int = Field(default=32, ge=1, description="Rows a step on one device.")
+    gradient_accumulation: int = Field(default=1, ge=1, description="Batches whose gradients are summed in one step.")
+    weight_decay: float = Field(default=0.01, ge=0, description="AdamW's decay, not on biases and norms.")
+    max_gradient_norm: float = Field(default=1.0, gt=0, description="Gradients are clipped to this norm.")
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="Rate everywhere in the student; above 0 it is slow on CPU."
+    )
+    seed: int = Field(default=13, ge=0, le=LARGEST_SEED, description="Seed of sampling, order and dropout.")
     precision: Precision = Field(
-        "auto",
+        default="auto",
         description="auto: bf16 autocast where it is faster, fp16 on older GPUs, else float32.",
     )
     max_query_length: int | None = Field(
-        None,
+        default=None,
         ge=4,
         description="Query tokens in training; None: the model's limit, or max_document_length. Refused where it "
         "would have no effect: token tables read whole queries, cross-encoders cut pairs.",
     )
     max_document_length: int | None = Field(
-        None,
+        default=None,
         ge=4,
         description="Document tokens in training (a pair's, of cross-encoders), and of the saved student in use; None: "
         "the model's limit.",
     )
 
-    eval_steps: int = Field(100, ge=1, description="Steps between evaluations and checkpoints.")
-    log_steps: int = Field(10, ge=1, description="Steps between points of the loss curve; divides eval_steps.")
+    eval_steps: int = Field(default=100, ge=1, description="Steps between evaluations and checkpoints.")
+    log_steps: int = Field(default=10, ge=1, description="Steps between points of the loss curve; divides eval_steps.")
     patience: int | None = Field(
-        None, ge=1, description="Stop after this many evaluations without a better dev nDCG@10; None: never."
+        default=None, ge=1, description="Stop after this many evaluations without a better dev nDCG@10; None: never."
     )
-    dev_queries: int = Field(500, ge=1, description="Dev queries evaluated while training (the first by hash).")
+    dev_queries: int = Field(default=500, ge=1, description="Dev queries evaluated while training (the first by hash).")
     dev_documents: int = Field(
-        4000, ge=1, description="Documents they are searched in: their positives and a sample of the corpus by hash."
+        default=4000,
+        ge=1,
+        description="Documents they are searched in: their positives and a sample of the corpus by hash.",
     )
-    keep_checkpoints: bool = Field(False, description="Keep the checkpoints of a finished run.")
+    keep_checkpoints: bool = Field(default=False, description="Keep the checkpoints of a finished run.")
 
     @model_validator(mode="after")
     def _log_divides_eval(self) -> RunSettings:

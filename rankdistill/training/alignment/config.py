@@ -33,57 +33,70 @@ class AlignConfig(RunSettings):
     linearly from 1e-4 to 1e-5 in each cycle.
     """
 
-    loss: AlignmentName = Field("leaf", description="Objective on the embeddings of student and teacher.")
+    loss: AlignmentName = Field(default="leaf", description="Objective on the embeddings of student and teacher.")
     extra: dict[AlignmentName, Weight] = Field(
         default_factory=dict, description="Further objectives that are added: name -> weight."
     )
     mixup: float = Field(
-        0.0, ge=0, allow_inf_nan=False, description="Weight of the same objectives on mixed pairs of texts; 0: none."
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the same objectives on mixed pairs of texts; 0: none.",
     )
     mixup_alpha: float = Field(
-        1.0,
+        default=1.0,
         gt=0,
         allow_inf_nan=False,
         description="The weights of a mixed pair are drawn from Beta(alpha, alpha).",
     )
     matryoshka: tuple[Dimension, ...] = Field(
-        (), description="Shorter dimensions on which the objectives count too; empty: only the whole vectors."
+        default=(), description="Shorter dimensions on which the objectives count too; empty: only the whole vectors."
     )
 
-    cycles: int = Field(3, ge=1, description="Times that the learning rate starts anew at its peak.")
-    epochs: float = Field(10.0, gt=0, description="Passes over the texts in one cycle, where `steps` is None.")
-    learning_rate: float = Field(1e-4, gt=0, description="Peak learning rate of AdamW; static students: 1e-3.")
-    final_share: float = Field(0.1, ge=0, le=1, description="Rate at the end of a cycle, as a share of the peak.")
-    warmup: float = Field(0.0, ge=0, lt=1, description="Share of the first cycle in which the rate rises to its peak.")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's decay, not on biases and norms; static students: 0.")
+    cycles: int = Field(default=3, ge=1, description="Times that the learning rate starts anew at its peak.")
+    epochs: float = Field(default=10.0, gt=0, description="Passes over the texts in one cycle, where `steps` is None.")
+    learning_rate: float = Field(default=1e-4, gt=0, description="Peak learning rate of AdamW; static students: 1e-3.")
+    final_share: float = Field(
+        default=0.1, ge=0, le=1, description="Rate at the end of a cycle, as a share of the peak."
+    )
+    warmup: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of the first cycle in which the rate rises to its peak."
+    )
+    weight_decay: float = Field(
+        default=0.01, ge=0, description="AdamW's decay, not on biases and norms; static students: 0."
+    )
 
     query_share: float | None = Field(
-        None, ge=0, le=1, description="Share of query-like texts in what is trained on; None: as in the store."
+        default=None, ge=0, le=1, description="Share of query-like texts in what is trained on; None: as in the store."
     )
     source_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
         default_factory=dict,
         description="How often a source's texts are drawn, relative to its size: 2 twice as often as 1, 0 never.",
     )
     held_out: int = Field(
-        500, ge=0, description="Texts of the store that are not trained on but compared with the teacher's vectors."
+        default=500,
+        ge=0,
+        description="Texts of the store that are not trained on but compared with the teacher's vectors.",
     )
 
-    eval_steps: int = Field(500, ge=1, description="Steps between evaluations and checkpoints.")
+    eval_steps: int = Field(default=500, ge=1, description="Steps between evaluations and checkpoints.")
     select: Literal["best", "last"] = Field(
-        "best",
+        default="best",
         description="Which checkpoint the student is: the best by the mean asymmetric dev nDCG@10, or the last one; "
         "few dev queries may prefer an early one by chance.",
     )
     patience: int | None = Field(
-        None,
+        default=None,
         ge=1,
         description="Stop after this many evaluations without a better asymmetric dev nDCG@10; None: never.",
     )
     dev_documents: int = Field(
-        2000, ge=1, description="Documents they are searched in: their positives and a sample of the corpus by hash."
+        default=2000,
+        ge=1,
+        description="Documents they are searched in: their positives and a sample of the corpus by hash.",
     )
     preparation: StudentSettings = Field(
-        StudentSettings.model_validate({}), description="How the student is made before it is trained."
+        default=StudentSettings.model_validate({}), description="How the student is made before it is trained."
     )
 
     @model_validator(mode="after")
