@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,13 @@ WORDS = ("deep", "old", "bright", "slow", "small", "round", "north", "glass", "i
 def export_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Models exported by tests stay out of this user's cache."""
     os.environ["RANKDISTILL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Ctrl-C is heard, also where the tests were started in the background of a shell, which ignores it there."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

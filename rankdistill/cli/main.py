@@ -91,7 +91,7 @@ def main() -> None:
     from rankdistill.cli.console import err, show_log
 
     show_log()
-    with _terminations() as terminated:
+    with _terminations():
         try:
             with files.output_errors(Path()):
                 build_app()()
@@ -109,26 +109,35 @@ def main() -> None:
                 highlight=False,
                 soft_wrap=True,
             )
-            sys.exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED)
+            sys.exit(EXIT_TERMINATED if _signal_of(stop) == signal.SIGTERM else EXIT_INTERRUPTED)
 
 
 @contextmanager
-def _terminations() -> Iterator[list[int]]:
-    """Let SIGTERM interrupt as Ctrl-C does; what is given holds the signal once it came."""
-    came: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield came
+def _terminations() -> Iterator[None]:
+    """Let SIGTERM interrupt as Ctrl-C does, where it is not ignored."""
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGTERM)
+    if not in_main or before in (signal.SIG_IGN, None):
+        yield
         return
-
-    def interrupt(number: int, frame: Any) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        yield came
+        yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt(number)
+
+
+def _signal_of(stop: BaseException | None) -> int | None:
+    """The signal behind the end of a command; None where it does not say."""
+    while stop is not None:
+        if isinstance(stop, KeyboardInterrupt) and stop.args:
+            return int(stop.args[0])
+        stop = stop.__cause__ or stop.__context__
+    return None
 
 
 if __name__ == "__main__":

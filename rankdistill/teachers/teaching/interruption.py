@@ -38,7 +38,7 @@ class Interruption(TrainerCallback):
     def __init__(self, seconds: float = MOST_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._clock = seconds, clock
         self._saved_at = clock()
-        self._requested = False
+        self._signal: int | None = None
         self._stopping = False
 
     @contextmanager
@@ -50,7 +50,7 @@ class Interruption(TrainerCallback):
         alone, so in others nothing changes; nor do signals that the process was started to ignore.
 
         Raises:
-            KeyboardInterrupt: a signal came; what was written can be resumed.
+            KeyboardInterrupt: a signal came, whose number it has; what was written can be resumed.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -64,8 +64,8 @@ class Interruption(TrainerCallback):
         finally:
             for number, known in heeded.items():
                 signal.signal(number, known)
-        if self._requested:
-            raise KeyboardInterrupt
+        if self._signal is not None:
+            raise self._interrupt()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Count the time from here."""
@@ -74,13 +74,13 @@ class Interruption(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Ask for a checkpoint where one is due."""
         late = state.is_world_process_zero and self._clock() - self._saved_at >= self._seconds
-        due, self._stopping = _together(late, self._requested, args.device)
+        due, self._stopping = _together(late, self._signal is not None, args.device)
         if due or self._stopping:
             control.should_save = True
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Ask for one where a signal came during the evaluation."""
-        if self._requested and not _several():
+        if self._signal is not None and not _several():
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -88,15 +88,20 @@ class Interruption(TrainerCallback):
         self._saved_at = self._clock()
         if state.is_world_process_zero:
             _remove_passing(Path(args.output_dir), state)
-        if self._stopping or (self._requested and not _several()):
+        if self._stopping or (self._signal is not None and not _several()):
             if state.is_world_process_zero:
                 notes.tell(f"checkpoint written at step {state.global_step} of {state.max_steps}")
-            raise KeyboardInterrupt
+            raise self._interrupt()
 
     def _request(self, number: int, frame: object) -> None:
-        if self._requested and not _several():
-            raise KeyboardInterrupt
-        self._requested = True
+        second = self._signal is not None
+        self._signal = number
+        if second and not _several():
+            raise self._interrupt()
+
+    def _interrupt(self) -> KeyboardInterrupt:
+        """With the signal's number; without where it came to another process."""
+        return KeyboardInterrupt() if self._signal is None else KeyboardInterrupt(self._signal)
 
 
 def _remove_passing(folder: Path, state: Any) -> None:
