@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, SupportsFloat
 
 import polars as pl
 import pyarrow as pa
@@ -14,6 +15,7 @@ from rankdistill.ensembles import calibration, combining, quantiles, ranges
 from rankdistill.ensembles.calibration import CLIP, STANDARD, Bounds, Context, Moments
 from rankdistill.ensembles.combining import PAIR, Coverage
 from rankdistill.errors import ConfigError, StoreError
+from rankdistill.locations import location
 from rankdistill.stores.kinds import CALIBRATED, own_names
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.base import teacher_id
@@ -49,7 +51,7 @@ class Ensemble:
     """A weighted mean of calibrated scores, in place of one teacher: what training reads of a `ScoreStore`.
 
     Args:
-        store: holds the teachers.
+        store: holds the teachers: a score store or its folder.
         teachers: at least one; ids, names, or starts of these, as `ScoreStore.teacher` takes them.
         calibrate: a name in `calibration.CALIBRATIONS`. It sees all pairs that the teacher has, before any join.
         missing: a `combining.Policy`.
@@ -60,18 +62,25 @@ class Ensemble:
 
     Raises:
         StoreError: no such teacher.
-        ConfigError: unknown names, wrong weights, a reference missing, or teachers of several score kinds uncalibrated.
+        DataError: no score store lies there.
+        ConfigError: arguments of other types, unknown names, wrong weights, a reference missing, or teachers of several
+            score kinds uncalibrated.
     """
 
     def __init__(
         self,
-        store: ScoreStore,
-        teachers: Sequence[str],
+        store: ScoreStore | str | os.PathLike[str],
+        teachers: str | Sequence[str],
         calibrate: str = "zscore",
         missing: str = "error",
         weights: Sequence[float] | None = None,
         reference: str | None = None,
     ) -> None:
+        if isinstance(teachers, str):
+            teachers = [teachers]
+        _require_types(store, teachers, calibrate, missing, weights, reference)
+        if isinstance(store, str | os.PathLike) and not isinstance(store, ScoreStore):
+            store = ScoreStore(location(os.fspath(store)))
         self.store, self.calibrate = store, calibrate
         self.calibration = calibration.named(calibrate)
         self.missing = combining.check_policy(missing)
@@ -88,6 +97,9 @@ class Ensemble:
             )
         if calibrate == "none":
             self._require_one_kind()
+
+    def __repr__(self) -> str:
+        return f"Ensemble({str(self.store.path)!r}: {self.calibrate} of {', '.join(self.names.values())})"
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -275,7 +287,7 @@ class Ensemble:
         return {name: Context(query, target, bounds=bounds.get(name, (0.0, 0.0))) for name in self.members}
 
     def _like(self, members: Sequence[str], weights: Sequence[float]) -> Ensemble:
-        found = Ensemble(self.store, members, self.calibrate, self.missing, weights, self.reference)
+        found = Ensemble(self.store, members, self.calibrate, self.missing, list(weights), self.reference)
         found._bounds = self._bounds
         return found
 
@@ -304,6 +316,37 @@ class Ensemble:
             consequence="nothing was combined",
             remedy="choose a reference that scored every query, or leave the reference out",
         )
+
+
+def _require_types(
+    store: object, teachers: object, calibrate: object, missing: object, weights: object, reference: object
+) -> None:
+    """Raise ConfigError for an argument of another type than `Ensemble` says."""
+    numbers = isinstance(weights, Sequence) and not isinstance(weights, str) and all(map(_is_number, weights))
+    right = {
+        "store to be a score store or its path": (store, isinstance(store, ScoreStore | str | os.PathLike)),
+        "teachers to be a str or a sequence of str": (teachers, _are_texts(teachers)),
+        "calibrate to be a str": (calibrate, isinstance(calibrate, str)),
+        "missing to be a str": (missing, isinstance(missing, str)),
+        "weights to be a sequence of numbers or None": (weights, weights is None or numbers),
+        "reference to be a str or None": (reference, isinstance(reference, str | None)),
+    }
+    for expected, (value, fits) in right.items():
+        if not fits:
+            raise ConfigError(
+                expected=f"{expected}, of Ensemble()",
+                got=f"{value!r:.80} of type {type(value).__name__}",
+                consequence="nothing was read",
+                remedy="help(rankdistill.Ensemble) tells what each argument is",
+            )
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, Sequence) and all(isinstance(one, str) for one in value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, SupportsFloat) and not isinstance(value, str)
 
 
 def _moments(rows: pl.DataFrame) -> pl.DataFrame:
