@@ -36,6 +36,8 @@ _DISK_ERRORS = {
     errno.EACCES: ("an output that can be written to", "choose another output, or change its permissions"),
     errno.EPERM: ("an output that can be written to", "choose another output, or change its permissions"),
     errno.ENOTDIR: ("a folder as the output", "a file stands where a folder is needed: choose another output"),
+    errno.EISDIR: ("a file as the output", "a folder stands where a file is needed: choose another output"),
+    errno.EBUSY: ("a file as the output", "a folder stands where a file is needed: choose another output"),
 }
 
 
@@ -93,6 +95,13 @@ def make_folder(path: Path) -> Path:
                 consequence="nothing was written",
                 remedy="choose another output, or move the file away",
             ) from error
+        except FileNotFoundError as error:  # the parents are made too: none can be there, as in /proc
+            raise OutputError(
+                expected="a folder that can be made",
+                got=f"{os.strerror(errno.ENOENT)}: {path}",
+                consequence="nothing was written",
+                remedy="choose another output",
+            ) from error
     return path
 
 
@@ -119,7 +128,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         return
     temporary = temporary_of(path.absolute())  # a relative one with a colon would pass for a URI
     with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         try:
             yield temporary
             _fsync(temporary)

@@ -19,6 +19,9 @@ from rankdistill.errors import DataError, StaleOutputError
 FILE_NAME = "manifest.json"
 FORMAT = 1
 
+COLLECTION, CORPUS = "dataset", "corpus.jsonl"
+"""What a collection is called as an artefact, and the file that every one has."""
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -125,6 +128,8 @@ def require_kind(folder: Path, artefact: str) -> None:
         DataError: its manifest is none of this format.
     """
     found = read(folder)
+    if found is None:
+        _require_no_collection(folder, artefact)
     if found is not None and found.artefact != artefact:
         raise StaleOutputError(
             expected=f"{folder} to be empty, or to hold {artefact!r}",
@@ -142,6 +147,7 @@ def is_current(folder: Path, wanted: Manifest) -> bool:
     """
     found = read(folder)
     if found is None:
+        _require_no_collection(folder, wanted.artefact)
         return False
     if found.identity == wanted.identity:
         return True
@@ -151,6 +157,17 @@ def is_current(folder: Path, wanted: Manifest) -> bool:
         consequence="nothing was changed: the old output is kept",
         remedy="choose another output, or remove the old one",
     )
+
+
+def _require_no_collection(folder: Path, artefact: str) -> None:
+    """Raise StaleOutputError where a user's collection lies: with a manifest of another artefact it would be one."""
+    if artefact != COLLECTION and any(locations.is_file(folder / name) for name in (CORPUS, f"{CORPUS}.gz")):
+        raise StaleOutputError(
+            expected=f"{folder} to be empty, or to hold {artefact!r}",
+            got=f"it holds a collection ({CORPUS})",
+            consequence="nothing was changed",
+            remedy="choose another output, as a folder in it",
+        )
 
 
 def differences(old: Manifest, new: Manifest) -> Iterable[str]:

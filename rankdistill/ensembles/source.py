@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, SupportsFloat
 
 import polars as pl
 import pyarrow as pa
@@ -75,10 +75,14 @@ class Ensemble:
         weights: Sequence[float] | None = None,
         reference: str | None = None,
     ) -> None:
-        self.store, self.calibrate = _opened(store), calibrate
+        _require_types(store, teachers, calibrate, missing, weights, reference)
+        self.store = store if isinstance(store, ScoreStore) else ScoreStore(os.fspath(store))
+        self.calibrate = calibrate
         self.calibration = calibration.named(calibrate)
         self.missing = combining.check_policy(missing)
-        self.members = _distinct([self.store.teacher(name) for name in _named(teachers)])
+        self.members = _distinct(
+            [self.store.teacher(name) for name in ([teachers] if isinstance(teachers, str) else teachers)]
+        )
         self.weights = dict(zip(self.members, combining.scaled(weights, len(self.members)), strict=True))
         self.reference = None if reference is None else self.store.teacher(reference)
         self._bounds: dict[str, Bounds] = {}
@@ -282,7 +286,7 @@ class Ensemble:
         return {name: Context(query, target, bounds=bounds.get(name, (0.0, 0.0))) for name in self.members}
 
     def _like(self, members: Sequence[str], weights: Sequence[float]) -> Ensemble:
-        found = Ensemble(self.store, members, self.calibrate, self.missing, weights, self.reference)
+        found = Ensemble(self.store, members, self.calibrate, self.missing, list(weights), self.reference)
         found._bounds = self._bounds
         return found
 
@@ -313,33 +317,40 @@ class Ensemble:
         )
 
 
+def _require_types(
+    store: object, teachers: object, calibrate: object, missing: object, weights: object, reference: object
+) -> None:
+    """Raise ConfigError for an argument of another type than `Ensemble` says."""
+    numbers = isinstance(weights, Sequence) and not isinstance(weights, str) and all(map(_is_number, weights))
+    right = {
+        "store to be a score store or its path": (store, isinstance(store, ScoreStore | str | os.PathLike)),
+        "teachers to be a str or a sequence of str": (teachers, _are_texts(teachers)),
+        "calibrate to be a str": (calibrate, isinstance(calibrate, str)),
+        "missing to be a str": (missing, isinstance(missing, str)),
+        "weights to be a sequence of numbers or None": (weights, weights is None or numbers),
+        "reference to be a str or None": (reference, isinstance(reference, str | None)),
+    }
+    for expected, (value, fits) in right.items():
+        if not fits:
+            raise ConfigError(
+                expected=f"{expected}, of Ensemble()",
+                got=f"{value!r:.80} of type {type(value).__name__}",
+                consequence="nothing was read",
+                remedy="help(rankdistill.Ensemble) tells what each argument is",
+            )
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, Sequence) and all(isinstance(one, str) for one in value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, SupportsFloat) and not isinstance(value, str)
+
+
 def _moments(rows: pl.DataFrame) -> pl.DataFrame:
     score = pl.col("score")
     return rows.group_by("query_id").agg(score.mean().alias("mean"), score.std(ddof=0).alias("deviation"))
-
-
-def _opened(store: object) -> ScoreStore:
-    if isinstance(store, ScoreStore):
-        return store
-    if isinstance(store, str | os.PathLike):
-        return ScoreStore(os.fspath(store))
-    raise _of_another_type("a score store, or its folder", store)
-
-
-def _named(teachers: object) -> list[str]:
-    names = [teachers] if isinstance(teachers, str) else teachers
-    if isinstance(names, Sequence) and all(isinstance(name, str) for name in names):
-        return list(names)
-    raise _of_another_type("teachers by name or id, each a str", teachers)
-
-
-def _of_another_type(expected: str, got: object) -> ConfigError:
-    return ConfigError(
-        expected=expected,
-        got=f"{got!r} of type {type(got).__name__}",
-        consequence="nothing was read",
-        remedy="help(rankdistill.Ensemble) tells what each argument is",
-    )
 
 
 def _distinct(members: Sequence[str]) -> list[str]:

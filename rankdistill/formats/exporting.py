@@ -77,8 +77,16 @@ def output(format_name: str, out: Path) -> Path:
 
     Raises:
         ConfigError: no such format.
+        OutputError: `out` has no name.
     """
     suffixes = registry.named(format_name).suffixes
+    if not out.name:
+        raise OutputError(
+            expected="the name of a file or folder to write",
+            got=repr(str(out)),
+            consequence="nothing was written",
+            remedy="give one that does not exist yet",
+        )
     return out.with_name(out.name + suffixes[0]) if suffixes and not out.suffix else out
 
 
@@ -101,7 +109,7 @@ def _require_sources(store: ScoreStore, sources: Sequence[str]) -> None:
     if unknown := sorted(set(sources) - known):
         raise ConfigError(
             expected=f"sources of the store's candidates: {', '.join(sorted(known))}",
-            got=", ".join(unknown),
+            got=", ".join(map(repr, unknown)),
             consequence="nothing was written",
             remedy="name one of those",
         )

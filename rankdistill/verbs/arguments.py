@@ -22,6 +22,9 @@ from rankdistill.training.settings import Settings
 
 One = TypeVar("One")
 
+SHORTEST = 4
+"""Tokens of a text at least, with those that every text gets."""
+
 Place = str | os.PathLike[str]
 """A path, a URL of an object store, or what lies there: stores, indexes, students, ... know their folder."""
 
@@ -168,6 +171,11 @@ def settings_of(
         said = config.model_dump(exclude_unset=True)
         return settings.read(kind, None, **said | {name: one for name, one in given.items() if one is not None})
     return settings.read(kind, None if config is None else place_of(config), **given)
+
+
+def require_length(**settings: int | None) -> None:
+    """Raise ConfigError for a number of tokens that no model can be cut to; see `require_range`."""
+    require_range(SHORTEST, **settings)
 
 
 def collections_of(data: Data | Sequence[Data] | None, lenient: bool = False) -> list[Dataset]:

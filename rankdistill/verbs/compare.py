@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rankdistill.errors import DataError
+from rankdistill import manifest
+from rankdistill.errors import DataError, StaleOutputError
 from rankdistill.evaluation import comparing, report
 from rankdistill.evaluation.comparing import Trained
 from rankdistill.evaluation.results import MAIN_MEASURE, PAGE, Results
-from rankdistill.verbs.arguments import Place, listed, place_of
+from rankdistill.verbs.arguments import Place, listed, place_of, require_range
 from rankdistill.verbs.contract import verb
 
 System = str | os.PathLike[str] | Trained
@@ -47,7 +48,9 @@ def compare(
     Raises:
         DataError: fewer than two systems, a folder holds no whole evaluation, or they are of different data.
         ConfigError: two systems are given one name, no such measure.
+        StaleOutputError: `out` holds something else, as an evaluation.
     """
+    require_range(0, seed=seed)
     given: list[Any] = listed(systems)
     chosen = list(map(_system, given))
     if not chosen and baseline is None:
@@ -57,11 +60,12 @@ def compare(
             consequence="nothing was compared",
             remedy="give what `evaluate` returned, or the folders that it wrote",
         )
+    folder = None if out is None else place_of(out)
+    if folder is not None:
+        _require_no_artefact(folder)
     against = chosen[0] if baseline is None else _system(baseline)
     found = comparing.compare(chosen, against, title=title, command=command, seed=seed).shown_in(measure)
-    if out is None:
-        return found
-    return write(found, place_of(out), measure)
+    return found if folder is None else write(found, folder, measure)
 
 
 def write(results: Results, folder: Path, measure: str = MAIN_MEASURE) -> Results:
@@ -75,6 +79,17 @@ def write(results: Results, folder: Path, measure: str = MAIN_MEASURE) -> Result
     results.write(folder)
     report.write_html(results, folder / PAGE, measure)
     return results.lying_in(folder)
+
+
+def _require_no_artefact(folder: Path) -> None:
+    """Raise StaleOutputError where something with a manifest lies: an evaluation has a `results.json` of its own."""
+    if (held := manifest.read(folder)) is not None:
+        raise StaleOutputError(
+            expected=f"{folder} to be empty, or to hold a comparison",
+            got=f"it holds {held.artefact!r}",
+            consequence="nothing was compared: what lies there is kept",
+            remedy="choose another output",
+        )
 
 
 def _system(given: System) -> Path | Trained:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
+import os
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cache, partial, wraps
+from pathlib import Path
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import AfterValidator, ConfigDict, InstanceOf, TypeAdapter, ValidationError
 
+from rankdistill import files
 from rankdistill.errors import ConfigError
 from rankdistill.verbs.wording import words
 
@@ -23,16 +28,21 @@ _PLAIN = (str, bytes, int, float, bool, type(None), object)
 def verb(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """`function`, whose arguments are checked against its annotations when it is called.
 
-    Names and types only: what values may be is the function's own business. Nothing is converted.
+    Names and types only: what values may be is the function's own business. Nothing is converted, but numbers of NumPy
+    to Python's. What the system says of a file is an error of ours, as the command tells it.
 
     Raises:
-        ConfigError: an argument is missing, is none of the function's, or is of another type than it says.
+        ConfigError: an argument is missing, is none of the function's, is of another type than it says, or is a text
+            or a number that no file can hold.
+        OutputError: the disk is full, or a place cannot be written to.
     """
 
     @wraps(function)
     def checked(*given: Arguments.args, **named: Arguments.kwargs) -> Result:
+        given, named = tuple(map(_plain, given)), {name: _plain(one) for name, one in named.items()}  # type: ignore[assignment]
         _check(function, given, named)
-        return function(*given, **named)
+        with files.output_errors(Path()), _long_names():
+            return function(*given, **named)
 
     return checked
 
@@ -66,12 +76,65 @@ def _check(function: Callable[..., Any], given: tuple[Any, ...], named: dict[str
 def _require(function: Callable[..., Any], argument: str, value: object, adapter: TypeAdapter[Any]) -> None:
     try:
         adapter.validate_python(value)
-    except ValidationError as error:
+        _require_sane(value)
+    except (ValidationError, ValueError) as error:
         raise ConfigError(
             expected=f"{argument} of {function.__name__}() to be {words(get_type_hints(function)[argument])}",
-            got=f"{_shortened(repr(value))} of type {type(value).__name__}",
+            got=f"{_shortened(repr(value))} of type {type(value).__name__}{_why(error)}",
             consequence="nothing was run",
             remedy=f"help(rankdistill.{function.__name__}) tells what each argument is",
+        ) from error
+
+
+def _require_sane(value: object) -> None:
+    """Raise ValueError for what no file can hold: a null character, what is no Unicode, an int of over 64 bits."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+        if not isinstance(value, str):
+            raise ValueError("its path is no str")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("it is too large")
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("it has a null character")
+        value.encode()
+    elif isinstance(value, list | tuple):
+        for one in value:
+            _require_sane(one)
+
+
+def _why(error: ValueError) -> str:
+    """What is wrong besides the type."""
+    if isinstance(error, ValidationError):
+        return ""
+    return ": it is not Unicode" if isinstance(error, UnicodeError) else f": {error}"
+
+
+def _plain(value: object) -> object:
+    """A number of NumPy, also in a list or tuple, as Python's; anything else as it is."""
+    if isinstance(value, list | tuple) and type(value) in (list, tuple):
+        members = [_plain(one) for one in value]
+        same = all(new is old for new, old in zip(members, value, strict=True))
+        if same:
+            return value
+        return members if isinstance(value, list) else tuple(members)
+    if type(value).__module__ != "numpy" or isinstance(value, str | bytes) or getattr(value, "shape", None) != ():
+        return value
+    return value.item()  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _long_names() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise ConfigError(
+            expected="names of files that the file system takes",
+            got=f"{os.strerror(errno.ENAMETOOLONG)}: {_shortened(str(error.filename))}",
+            consequence="nothing was read or written there",
+            remedy="give a path; a text is no path",
         ) from error
 
 

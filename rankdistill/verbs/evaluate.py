@@ -27,6 +27,7 @@ from rankdistill.verbs.arguments import (
     fusion_of,
     place_of,
     reference_of,
+    require_length,
     require_range,
     scorer_of,
 )
@@ -119,6 +120,7 @@ def evaluate(
     """
     require_range(0, latency=latency)
     require_range(1, rerank_depth=rerank_depth)
+    require_length(max_length=max_length, rerank_max_length=rerank_max_length)
     parts = parts_of(system, query_model, document_model, index)
     for one in dict.fromkeys((parts.query_model, parts.document_model)):
         note_longer(one, max_length)

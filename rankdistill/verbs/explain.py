@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation import explaining
 from rankdistill.evaluation.explaining import Explained, Explanation, Side
-from rankdistill.verbs.arguments import Model, listed, reference_of
+from rankdistill.verbs.arguments import Model, listed, reference_of, require_length
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
 
@@ -57,6 +57,7 @@ def explain(
             consequence="nothing was explained",
             remedy="raise top",
         )
+    require_length(max_length=max_length)
     reference = reference_of(model)
     note_longer(reference, max_length)
     encoder = SparseTextEncoder(reference, backend, max_length)

@@ -12,7 +12,16 @@ from rankdistill.indexing.recipes import IndexRecipe
 from rankdistill.mining.tokenisers import DEFAULT, script_note
 from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
-from rankdistill.verbs.arguments import Data, Model, Place, collection_of, listed, place_of, reference_of
+from rankdistill.verbs.arguments import (
+    Data,
+    Model,
+    Place,
+    collection_of,
+    listed,
+    place_of,
+    reference_of,
+    require_length,
+)
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
 from rankdistill.verbs.parameters import (
@@ -77,6 +86,7 @@ def index(
         ModelReferenceError: there is no such model.
         StaleOutputError: `out` holds another index.
     """
+    require_length(max_length=max_length)
     reference = None if model is None else reference_of(model)
     note_longer(reference, max_length)
     runner = executors.create(executor, workers)
@@ -128,7 +138,7 @@ def split_backends(given: Sequence[str]) -> tuple[str | None, str]:
         raise ConfigError(
             expected=f"at most one back end of the index ({', '.join(searching)}) "
             f"and one that runs the model (auto, {', '.join(BACKENDS)})",
-            got=", ".join(given),
+            got=", ".join(map(repr, given)),
             consequence="nothing was run",
             remedy="name some of those; FAISS takes --factory",
         )

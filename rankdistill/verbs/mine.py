@@ -12,7 +12,7 @@ from rankdistill.mining.sources import Bm25Source
 from rankdistill.mining.tokenisers import script_note
 from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
-from rankdistill.verbs.arguments import Data, Place, collection_of, note_split, place_of
+from rankdistill.verbs.arguments import Data, Place, collection_of, note_split, place_of, require_length
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
 from rankdistill.verbs.settings import choice_of, sources_of
@@ -71,6 +71,7 @@ def mine(
         DataError: the collection cannot be used, or has no such split.
         StaleOutputError: `out` holds other candidates.
     """
+    require_length(max_length=max_length)
     found = sources_of(sources, model, max_length)
     choice = choice_of(ranks, sample, seed, fusion, weights)
     for one in dict.fromkeys(getattr(source, "model", None) for source in found):

@@ -8,7 +8,16 @@ from pathlib import Path
 from rankdistill.evaluation import evaluating
 from rankdistill.evaluation.rerank import PairScorer, Reranker
 from rankdistill.progress import ProgressLike, reporter_of
-from rankdistill.verbs.arguments import Data, Model, Place, collection_of, place_of, require_range, scorer_of
+from rankdistill.verbs.arguments import (
+    Data,
+    Model,
+    Place,
+    collection_of,
+    place_of,
+    require_length,
+    require_range,
+    scorer_of,
+)
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
 from rankdistill.verbs.runs import Beside, measured, open_run
@@ -67,6 +76,7 @@ def rerank(
         StaleOutputError: `out` holds another evaluation.
     """
     require_range(1, depth=depth)
+    require_length(max_length=max_length)
     require_range(0, latency=latency)
     dataset = collection_of(data, [split], lenient, ignore_identical_ids)
     first = open_run(run, dataset, split)

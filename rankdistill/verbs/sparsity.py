@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rankdistill.evaluation.measuring_sparsity import measure_sparsity
 from rankdistill.evaluation.sparsity import Pruning, Sparsity
 from rankdistill.progress import ProgressLike, reporter_of
-from rankdistill.verbs.arguments import Data, Model, Place, collection_of, place_of, reference_of
+from rankdistill.verbs.arguments import Data, Model, Place, collection_of, place_of, reference_of, require_length
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.lengths import note_longer
 
@@ -57,6 +57,7 @@ def sparsity(
     """
     from rankdistill.inference.sparse_encoder import SparseTextEncoder
 
+    require_length(max_length=max_length)
     prunings = [
         *(Pruning(document_terms=terms) for terms in document_terms),
         *(Pruning(query_terms=terms) for terms in query_terms),

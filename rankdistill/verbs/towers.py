@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rankdistill.data import Dataset
 from rankdistill.evaluation.towers import Towers, open_towers
-from rankdistill.verbs.arguments import Data, Model, collection_of, reference_of
+from rankdistill.verbs.arguments import Data, Model, collection_of, reference_of, require_length
 from rankdistill.verbs.lengths import note_longer
 
 
@@ -24,6 +24,7 @@ def opened(
 
     A note says where a model reads more of a text than it was trained with.
     """
+    require_length(max_length=max_length)
     dataset = collection_of(data, [split], lenient, ignore_identical_ids)
     dataset.queries(split)
     student, teacher = reference_of(query_model), reference_of(document_model)

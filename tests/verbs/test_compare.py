@@ -10,7 +10,7 @@ import pytest
 
 import rankdistill as rd
 from rankdistill import data
-from rankdistill.errors import ConfigError, DataError
+from rankdistill.errors import ConfigError, DataError, OutputError, StaleOutputError
 from rankdistill.evaluation.comparing import Trained
 from rankdistill.evaluation.evaluating import evaluate
 from rankdistill.evaluation.measures import MEASURES
@@ -109,3 +109,15 @@ def test_wrong_words_are_errors_of_ours(evaluated: list[Path], tmp_path: Path) -
     with pytest.raises(ConfigError, match="a measure"):
         rd.compare(evaluated, tmp_path / "out", measure="ndcg")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_evaluation_is_not_written_over(evaluated: list[Path], tmp_path: Path) -> None:
+    before = (evaluated[0] / "results.json").read_bytes()
+    with pytest.raises(StaleOutputError, match="it holds 'evaluation'"):
+        rd.compare(evaluated, evaluated[0])
+    assert (evaluated[0] / "results.json").read_bytes() == before
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="a file"):
+        rd.compare(evaluated, tmp_path / "file")
+    with pytest.raises(ConfigError, match="seed of at least 0"):
+        rd.compare(evaluated, seed=-1)

@@ -8,13 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_overloads
 
+import numpy as np
 import pytest
 
 import rankdistill
-from rankdistill.errors import ConfigError
+from rankdistill.errors import ConfigError, OutputError
 from rankdistill.progress import ProgressLike
+from rankdistill.verbs.ann_recall import ann_recall
 from rankdistill.verbs.arguments import Data, Place, Teacher
 from rankdistill.verbs.contract import verb
+from rankdistill.verbs.explain import explain
+from rankdistill.verbs.robustness import robustness
+from rankdistill.verbs.sparsity import sparsity
 from rankdistill.verbs.wording import words
 
 
@@ -122,3 +127,71 @@ def test_what_editors_see_of_a_verb_that_may_give_less_than_a_store_is_its_signa
     assert list(inspect.signature(usual).parameters) == [one for one in told if one not in left_out]
     for other in others:
         assert set(inspect.signature(other).parameters) - {"settings"} < set(told)
+
+
+class InBytes:
+    def __fspath__(self) -> bytes:
+        return b"DIR"
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("a\0b", "a null character"),
+        ("\udcff", "not Unicode"),
+        (InBytes(), "its path is no str"),
+        (Path("a\0b"), "a null character"),
+    ],
+)
+def test_a_path_that_no_file_can_have_is_told(data: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=f"data of work\\(\\).*\n.*{told}"):
+        work(data, "bm25")
+    with pytest.raises(ConfigError, match="sources of work"):
+        work("DIR", ["bm25", "a\0b"])
+
+
+def test_a_number_beyond_64_bits_is_told() -> None:
+    with pytest.raises(ConfigError, match="it is too large"):
+        work("DIR", "bm25", depth=10**30)
+
+
+def test_numbers_of_numpy_are_those_of_python() -> None:
+    found = work("DIR", "bm25", depth=np.int64(3), weights=[np.float32(0.5), 1], steps=np.int64(4))
+    assert found == ("DIR", "bm25", 3, [0.5, 1], {"steps": 4})
+    assert [type(one) for one in (found[2], *found[3], found[4]["steps"])] == [int, float, int, int]
+
+
+@verb
+def opens(path: str) -> None:
+    """Something."""
+    Path(path).write_text("text")
+
+
+def test_what_the_system_says_of_a_file_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="a folder stands where a file is needed"):
+        opens(str(tmp_path))
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="a file stands where a folder is needed"):
+        opens(str(tmp_path / "file" / "below"))
+    with pytest.raises(ConfigError, match="File name too long"):
+        opens(str(tmp_path / ("x" * 500)))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda data, out: rankdistill.mine(data, out, max_length=-1),
+        lambda data, out: rankdistill.index(data, "MODEL", out, max_length=-1),
+        lambda data, out: rankdistill.rerank(data, "RUN", "MODEL", out, max_length=3),
+        lambda data, out: rankdistill.evaluate(data, "MODEL", out, max_length=0),
+        lambda data, out: rankdistill.evaluate(data, "bm25", out, rerank="MODEL", rerank_max_length=0),
+        lambda data, out: explain("MODEL", "a text", max_length=0),
+        lambda data, out: sparsity(data, "MODEL", out, document_terms=[4], max_length=0),
+        lambda data, out: robustness(data, "MODEL", "MODEL", out, max_length=0),
+        lambda data, out: ann_recall(data, "MODEL", "MODEL", out, max_length=0),
+    ],
+)
+def test_a_length_that_the_command_refuses_is_refused(call: Any, tiny_beir: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="max_length of at least 4"):
+        call(tiny_beir, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
