@@ -64,7 +64,7 @@ def test_a_store_is_given_as_its_folder_too(store: ScoreStore) -> None:
 
 
 def test_arguments_of_other_types_are_refused(store: ScoreStore, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="store to be a score store or its path, of Ensemble\(\)\ngot: 3 of type int"):
+    with pytest.raises(ConfigError, match="store to be a score store or its path, of Ensemble"):
         Ensemble(3, ["a"])  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="teachers to be a str or a sequence of str"):
         Ensemble(store, [1, "a"])  # type: ignore[list-item]
