@@ -126,6 +126,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
             yield temporary
             locations.file_system(path).put_file(str(temporary), locations.key(path))
         return
+    if path.exists() and not (path.is_file() or path.is_dir()):  # renaming onto a device, as /dev/null, replaces it
+        raise OutputError(
+            expected="a file as the output",
+            got=f"a device or a pipe: {path}",
+            consequence="nothing was written",
+            remedy="choose another output",
+        )
     temporary = temporary_of(path.absolute())  # a relative one with a colon would pass for a URI
     with output_errors(path):
         make_folder(path.parent)

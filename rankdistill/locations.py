@@ -8,6 +8,7 @@ endpoints come from where each fsspec file system looks for them: for S3 the env
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -59,7 +60,7 @@ def location(place: str | Path) -> Path:
         return place
     protocol, separator, rest = place.partition("://")
     if not separator:
-        return Path(place)
+        return Path(home(place))
     if protocol == "file":
         return Path(rest)
     if protocol not in LIBRARY_OF or not rest.strip("/"):
@@ -75,6 +76,11 @@ def location(place: str | Path) -> Path:
     if protocol != "memory":
         _contact(path)
     return path
+
+
+def home(place: str) -> str:
+    """`place` with a leading `~/` as this user's home, as a shell has it; a folder of that name is `./~`."""
+    return os.path.expanduser(place) if place == "~" or place.startswith("~/") else place
 
 
 def is_local(path: object) -> bool:

@@ -69,9 +69,9 @@ def reporter_of(progress: ProgressLike) -> Reporter:
     """
     if isinstance(progress, bool):
         return on_standard_error() if progress else Calling(ignore)
-    if isinstance(progress, Reporter):
+    if isinstance(progress, Reporter) and not isinstance(progress, type):
         return progress
-    if callable(progress):
+    if callable(progress) and not isinstance(progress, type):
         return Calling(progress)
     raise ConfigError(
         expected="progress=True, False, or a function that takes the number of units just finished",

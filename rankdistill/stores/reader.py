@@ -40,7 +40,9 @@ class ScoreStore(Shown):
 
     def __init__(self, path: str | Path, collection: Dataset | None = None) -> None:
         self.path = locations.location(path)
-        self.layout, self.collection = Layout(self.path), collection
+        # Found again wherever the process goes later.
+        self.layout = Layout(self.path.absolute() if locations.is_local(self.path) else self.path)
+        self.collection = collection
         self.manifest = manifest.expect(self.path, ARTEFACT, "score")
         self.run: StoreRun | None = None
 
@@ -55,7 +57,7 @@ class ScoreStore(Shown):
 
     def lines(self) -> list[str]:
         """State, texts, and for each teacher its scores."""
-        return list(describe(self.path))
+        return list(describe(self.layout.root, self.path))
 
     def to_polars(self) -> pl.DataFrame:
         """Every score: query_id, doc_id, teacher (its id), score, sorted by teacher, query_id, doc_id.

@@ -13,8 +13,12 @@ from rankdistill.stores.plan import read_plan
 from rankdistill.teachers.names import beside
 
 
-def describe(folder: Path) -> Iterator[str]:
+def describe(folder: Path, shown: Path | None = None) -> Iterator[str]:
     """Lines for a reader: state, texts, and for each teacher its name, scores and what an interrupted run left to do.
+
+    Args:
+        folder: where it lies.
+        shown: what it is called; `folder` unless given.
 
     Raises:
         DataError: a file is cut off.
@@ -23,7 +27,8 @@ def describe(folder: Path) -> Iterator[str]:
     layout = Layout(folder)
     plans = {teacher_id: read_plan(layout.plan(teacher_id)) for teacher_id in layout.teacher_ids()}
     finished = manifest.read(folder) is not None and not any(plans.values())
-    yield f"{folder}: score store, {'finished' if finished else 'interrupted: the same command takes it up again'}"
+    state = "finished" if finished else "interrupted: the same command takes it up again"
+    yield f"{shown or folder}: score store, {state}"
     for path in (layout.queries, layout.documents):
         if locations.is_file(path):
             yield f"  {path.stem}: {tables.footers([path])[0].num_rows:,}"

@@ -12,7 +12,7 @@ from rankdistill.data import Dataset, load
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.rerank import PairScorer
 from rankdistill.fusion import Fusion
-from rankdistill.locations import location
+from rankdistill.locations import home, location
 from rankdistill.notes import note, note_reports
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.reader import ScoreStore
@@ -46,7 +46,7 @@ def place_of(given: Place) -> Path:
 
 def reference_of(model: Model) -> str:
     """The reference that `model` stands for."""
-    return os.fspath(model)
+    return home(os.fspath(model))
 
 
 def teacher_of(
@@ -60,7 +60,7 @@ def teacher_of(
         backend: likewise.
         max_length: likewise.
     """
-    found = teacher if isinstance(teacher, Mapping) else os.fspath(teacher)
+    found = teacher if isinstance(teacher, Mapping) else reference_of(teacher)
     if isinstance(found, Mapping) or Path(found).suffix in YAML_SUFFIXES:
         note_without_effect(kind, backend, max_length)
     return found

@@ -29,7 +29,7 @@ def verb(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """`function`, whose arguments are checked against its annotations when it is called.
 
     Names and types only: what values may be is the function's own business. Nothing is converted, but numbers of NumPy
-    to Python's. What the system says of a file is an error of ours, as the command tells it.
+    to Python's, and a range to a list. What the system says of a file is an error of ours, as the command tells it.
 
     Raises:
         ConfigError: an argument is missing, is none of the function's, is of another type than it says, or is a text
@@ -111,7 +111,9 @@ def _why(error: ValueError) -> str:
 
 
 def _plain(value: object) -> object:
-    """A number of NumPy, also in a list or tuple, as Python's; anything else as it is."""
+    """A number of NumPy, also in a list or tuple, as Python's, and a range as a list; anything else as it is."""
+    if isinstance(value, range):
+        return list(value)
     if isinstance(value, list | tuple) and type(value) in (list, tuple):
         members = [_plain(one) for one in value]
         same = all(new is old for new, old in zip(members, value, strict=True))

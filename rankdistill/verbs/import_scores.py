@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from rankdistill.data import Dataset
 from rankdistill.display import Shown
 from rankdistill.formats import importing
+from rankdistill.locations import home
 from rankdistill.notes import note, note_reports
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.teachers.base import ScoreKind
@@ -107,7 +108,7 @@ def import_scores(
     folder = place_of(out)
     request = importing.Request(
         format,
-        [Path(os.fspath(path)) for path in listed(inputs)],
+        [Path(home(os.fspath(path))) for path in listed(inputs)],
         teacher_name,
         score_kind=cast(ScoreKind | None, score_kind),
         dataset=dataset,

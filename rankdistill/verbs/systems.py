@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 
 from rankdistill import manifest
@@ -119,7 +119,7 @@ def _kind(place: Model) -> str:
     """`index`, `evaluation` (a run file too), or nothing: a model."""
     if isinstance(place, StoredIndex):
         return "index"
-    path = Path(fspath(place))
+    path = Path(reference_of(place))
     if path.is_file():
         return "evaluation"
     if not path.is_dir():

@@ -13,7 +13,7 @@ import pytest
 
 import rankdistill
 from rankdistill.errors import ConfigError, OutputError
-from rankdistill.progress import ProgressLike
+from rankdistill.progress import Lines, ProgressLike
 from rankdistill.verbs.ann_recall import ann_recall
 from rankdistill.verbs.arguments import Data, Place, Teacher
 from rankdistill.verbs.contract import verb
@@ -195,3 +195,12 @@ def test_a_length_that_the_command_refuses_is_refused(call: Any, tiny_beir: Path
     with pytest.raises(ConfigError, match="max_length of at least 4"):
         call(tiny_beir, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_range_is_a_list() -> None:
+    assert work("DIR", "bm25", weights=range(2)) == ("DIR", "bm25", 50, [0, 1], {})  # type: ignore[arg-type]
+
+
+def test_a_class_is_no_reporter(tiny_beir: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="progress=True, False, or a function"):
+        rankdistill.mine(tiny_beir, tmp_path / "out", progress=Lines)  # type: ignore[arg-type]

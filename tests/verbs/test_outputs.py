@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import rankdistill as rd
-from rankdistill.errors import OutputError, StaleOutputError
+from rankdistill import files
+from rankdistill.errors import ModelReferenceError, OutputError, StaleOutputError
 
 
 @pytest.mark.parametrize(
@@ -34,3 +36,40 @@ def test_a_folder_that_cannot_be_made_is_told(tiny_beir: Path, tmp_path: Path) -
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="a folder as the output"):
         rd.mine(tiny_beir, tmp_path / "file", depth=3)
+
+
+def test_a_tilde_is_the_home_of_the_user(tiny_beir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    found = rd.mine("~/tiny", "~/candidates", depth=3)
+    assert found.path == tmp_path / "candidates"
+    assert rd.evaluate("~/tiny", "bm25", Path("~/out")).path == tmp_path / "out"
+    with pytest.raises(ModelReferenceError, match=str(tmp_path / "candidates")):
+        rd.index("~/tiny", "~/candidates", "~/index")
+    assert not (tmp_path / "~").exists()
+
+
+def test_a_store_is_read_wherever_the_process_goes(
+    tiny_beir: Path, tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rd.score("tiny", tiny_encoder, rd.mine("tiny", "candidates", depth=3), "store")
+    rd.embed("tiny", tiny_encoder, "embeddings")
+    wanted = rd.open("store").to_polars()
+    store, embeddings = rd.open("store"), rd.open("embeddings")
+    monkeypatch.chdir("/")
+    assert len(wanted) > 0
+    assert store.to_polars().equals(wanted)
+    assert len(embeddings.to_polars()) > 0
+    assert len(embeddings.vectors()) > 0
+    assert str(store.path) == "store"
+    assert str(store).startswith("store: score store, finished")
+    assert str(embeddings).startswith("embeddings: embedding store, finished")
+
+
+def test_a_pipe_or_device_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OutputError, match="a device or a pipe"):
+        files.write_text(pipe, "text")
+    assert pipe.is_fifo()

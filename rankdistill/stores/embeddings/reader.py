@@ -42,7 +42,8 @@ class EmbeddingStore(Shown):
 
     def __init__(self, path: str | Path) -> None:
         self.path = locations.location(path)
-        self.layout = Layout(self.path)
+        # Found again wherever the process goes later.
+        self.layout = Layout(self.path.absolute() if locations.is_local(self.path) else self.path)
         self.manifest = manifest.expect(self.path, ARTEFACT, "embed")
         self._teacher = read_teacher(self.layout)
         self.run: StoreRun | None = None
@@ -57,7 +58,7 @@ class EmbeddingStore(Shown):
 
     def lines(self) -> list[str]:
         """State, teacher, texts by source, and what was left out."""
-        return list(describe(self.path))
+        return list(describe(self.layout.root, self.path))
 
     def to_polars(self) -> pl.DataFrame:
         """The texts: text_id, kind, source, text, mapped into memory; row i has row i of `vectors()`."""
@@ -152,7 +153,7 @@ class EmbeddingStore(Shown):
     def shards(self) -> list[Path]:
         """The files of vectors that the manifest lists; StoreError if one is missing."""
         there = set(self.layout.shards())
-        listed = [self.path / name for name in sorted(self.manifest.outputs) if name.startswith("vectors/")]
+        listed = [self.layout.root / name for name in sorted(self.manifest.outputs) if name.startswith("vectors/")]
         missing = [path for path in listed if path not in there]
         if missing:
             raise StoreError(

@@ -13,8 +13,12 @@ from rankdistill.stores.plan import read_plan
 from rankdistill.teachers.names import beside
 
 
-def describe(folder: Path) -> Iterator[str]:
+def describe(folder: Path, shown: Path | None = None) -> Iterator[str]:
     """Lines for a reader: state, teacher, texts by source, what was left out, and what an interrupted run left to do.
+
+    Args:
+        folder: where it lies.
+        shown: what it is called; `folder` unless given.
 
     Raises:
         DataError: a file is cut off.
@@ -22,7 +26,8 @@ def describe(folder: Path) -> Iterator[str]:
     """
     layout, found, plan = Layout(folder), manifest.read(folder), read_plan(Layout(folder).plan)
     finished = found is not None and plan is None
-    yield f"{folder}: embedding store, {'finished' if finished else 'interrupted: the same command takes it up again'}"
+    state = "finished" if finished else "interrupted: the same command takes it up again"
+    yield f"{shown or folder}: embedding store, {state}"
     teacher = read_teacher(layout)
     space = teacher["space"]
     unit = "unit length" if space["normalised"] else "any length"
