@@ -380,7 +380,11 @@ def an_object_store(environment: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("name", GUIDES)
+SLOW = {"docs/comparing.md"}
+"""Those that train a recipe several times; the fast part below reads their commands all the same."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(one, marks=pytest.mark.slow) if one in SLOW else one for one in GUIDES])
 def test_what_a_document_prints_runs_in_its_order(
     name: str,
     request: pytest.FixtureRequest,

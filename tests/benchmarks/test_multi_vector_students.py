@@ -41,6 +41,7 @@ def start(tiny_beir: Path, store: Path, tiny_encoder: str, tmp_path: Path, monke
 
 
 @pytest.mark.usefixtures("start")
+@pytest.mark.slow
 def test_it_ends_and_goes_on_where_it_was_stopped(
     tmp_path: Path, tiny_beir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ import rankdistill
 from benchmarks import negatives, provenance
 
 
+@pytest.mark.slow
 def test_it_ends_and_goes_on_where_it_was_stopped(
     tiny_beir: Path, tiny_encoder: str, tiny_cross_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ def test_the_student_is_that_of_the_command(
     assert content(aligned.path) == content(tmp_path / "typed-aligned")
 
 
+@pytest.mark.slow
 def test_processes_that_train_together_all_get_the_student(
     tiny_beir: Path, store: Path, tiny_encoder: str, tmp_path: Path
 ) -> None:
