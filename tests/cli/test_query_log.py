@@ -178,7 +178,7 @@ def test_some_judged_and_some_not_are_trained_on_together_and_the_held_out_stay_
     words = ["train", "--data", tiny_beir, "--store", store, "--student", tiny_encoder, "--steps", 1, "--no-check"]
     status, said = rankdistill(*words, "--unlabelled", "top", "--out", tmp_path / "both")
     assert (status, "declared positives: 1" in said, "held out queries: 1" in said) == (0, True, True), said
-    status, said = rankdistill(*words, "--unlabelled", "top", "--split", "unjudged", "--out", tmp_path / "log")
+    status, said = rankdistill(*words, "--unlabelled", "top", "--split", "unjudged", "--out", tmp_path / "alone")
     assert (status, "held out queries: 13" in said, "rows: 1 " in said) == (0, True, True), said
 
 

@@ -17,7 +17,7 @@ def test_a_path_or_the_store_gives_the_same_scores(tmp_path: Path) -> None:
     found = rd.Ensemble(store, ["a", "b"])
     for place in (store.path, str(store.path)):
         assert rd.Ensemble(place, ["a", "b"]).scores().equals(found.scores())
-    assert repr(found) == f"Ensemble({str(store.path)!r}: zscore of a, b)"
+    assert repr(found) == f"Ensemble({str(store.path)!r}: 0.5 x a, 0.5 x b; zscore, missing: error)"
     assert rd.Ensemble(store, "a").members == [store.teacher("a")]
 
 
