@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import random
 import signal
@@ -31,14 +30,6 @@ def interruptible() -> None:
     """Ctrl-C is heard, also where the tests were started in the background of a shell, which ignores it there."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(autouse=True)
-def audible(caplog: pytest.LogCaptureFixture) -> None:
-    """What the library notes reaches `caplog`, whatever a library of an earlier test did to loggers and handlers."""
-    logger = logging.getLogger("rankdistill")
-    logger.disabled, logger.propagate, logger.parent = False, True, logging.root
-    caplog.handler.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

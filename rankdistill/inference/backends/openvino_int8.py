@@ -35,9 +35,9 @@ def _quantise(converted: Any, model: TokenModel) -> Any:
     os.environ.setdefault("NNCF_CI", "1")  # read at import: no reports over the network
     purpose = "the openvino-int8 back end"
     nncf = require("nncf", purpose)
-    nncf.set_log_level("ERROR")
     rows = list(model.calibration())
-    with quiet_tracing(), redirect_stdout(io.StringIO()):  # its progress bars cannot be turned off
+    # Its progress bars cannot be turned off, and its own `set_log_level` stays, also on handlers that others share.
+    with quiet_tracing("nncf"), redirect_stdout(io.StringIO()):
         return nncf.quantize(
             converted,
             nncf.Dataset(rows),

@@ -12,9 +12,13 @@ import numpy as np
 
 
 @contextmanager
-def quiet_tracing() -> Iterator[None]:
-    """Hide the tracer's warnings and notices: the outputs are compared with the original model's instead."""
-    loggers = [logging.getLogger(name) for name in ("transformers", "torch.onnx")]
+def quiet_tracing(*others: str) -> Iterator[None]:
+    """Hide the tracer's warnings and notices: the outputs are compared with the original model's instead.
+
+    Args:
+        others: loggers that are quiet meanwhile too.
+    """
+    loggers = [logging.getLogger(name) for name in ("transformers", "torch.onnx", *others)]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
