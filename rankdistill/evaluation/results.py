@@ -99,18 +99,23 @@ class Results(Shown, Record):
         return self._path
 
     @property
+    def baseline(self) -> str:
+        """The system that the others are compared with, wherever it stands among them."""
+        return self.comparisons[0].baseline if self.comparisons else self.systems[0].name
+
+    @property
     def measure(self) -> str:
         """In which its differences are shown."""
         return self._measure
 
     def __repr__(self) -> str:
-        names = ", ".join(system.name for system in self.systems[1:])
-        return f"Results({names} against {self.systems[0].name}: {self.data}, {self.split}, {self.queries:,} queries)"
+        names = ", ".join(system.name for system in self.systems if system.name != self.baseline)
+        return f"Results({names} against {self.baseline}: {self.data}, {self.split}, {self.queries:,} queries)"
 
     def tables(self) -> list[Table]:
         """The systems with their measures and costs, and their differences to the baseline."""
         about = f"{self.data}, {self.split}, {self.queries} queries"
-        differences = f"{TITLES[self._measure]} minus that of {self.systems[0].name}"
+        differences = f"{TITLES[self._measure]} minus that of {self.baseline}"
         return [
             Table(about, *system_table.rows(self.systems)),
             Table(differences, *system_table.comparison_table(self.comparisons, self._measure)),

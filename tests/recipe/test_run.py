@@ -49,6 +49,8 @@ def test_a_whole_run_reports_every_system_and_is_not_done_twice(recipe: Recipe) 
     ]
     assert all(0 <= system.measures["ndcg_at_10"] <= 1 for system in results.systems)
     assert {found.baseline for found in results.comparisons} == {"student before training"}
+    assert results.tables()[1].title == "nDCG@10 minus that of student before training"
+    assert "against student before training" in repr(results)
     distilled = results.systems[2]
     assert distilled.teacher_pairs
     assert distilled.teacher_seconds is not None
