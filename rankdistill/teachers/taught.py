@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest
 from rankdistill.display import Shown
-from rankdistill.errors import DataError
-from rankdistill.teachers.teach import ARTEFACT, LOG_FILE
-from rankdistill.teachers.teaching import beside
+from rankdistill.teachers.teach import ARTEFACT
+from rankdistill.teachers.teaching import beside, training_log
 from rankdistill.teachers.teaching.reranking import METRIC
 
 if TYPE_CHECKING:
@@ -51,19 +49,7 @@ class TaughtTeacher(Shown):
         Raises:
             DataError: the file is missing or damaged.
         """
-        path = self.path / LOG_FILE
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(found, dict):
-                raise ValueError(f"a {type(found).__name__}, no mapping")
-        except (OSError, ValueError) as error:
-            raise DataError(
-                expected=f"the training log {path}",
-                got=str(error),
-                consequence="what came of the training is unknown",
-                remedy="bring the file back, or teach again into another folder",
-            ) from error
-        return found
+        return training_log.read(self.path)
 
     @property
     def loss(self) -> dict[int, float]:

@@ -25,12 +25,12 @@ from rankdistill.progress import Progress
 from rankdistill.tables import CANDIDATES_FILE
 from rankdistill.teachers.teaching import beside, checkpoints, groups, reranking
 from rankdistill.teachers.teaching.config import TeachConfig
+from rankdistill.teachers.teaching.training_log import LOG_FILE
 
 if TYPE_CHECKING:
     from rankdistill.teachers.teaching.trainer import TeacherTrainer
 
 ARTEFACT = "teacher"
-LOG_FILE = "training_log.json"
 CHECKPOINTS = "checkpoints"
 
 

@@ -13,12 +13,11 @@ from rankdistill import files, manifest
 from rankdistill.inference.loading import quietly
 from rankdistill.making import making, visible_files
 from rankdistill.teachers.teaching.checkpoints import remove_incomplete
+from rankdistill.teachers.teaching.training_log import LOG_FILE
 from rankdistill.training import checkpoints, processes
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
-
-LOG_FILE = "training_log.json"
 
 
 @contextmanager

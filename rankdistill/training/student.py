@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest
 from rankdistill.display import Shown, Table
-from rankdistill.errors import DataError
-from rankdistill.training.artefact import LOG_FILE
+from rankdistill.teachers.teaching import training_log
 from rankdistill.training.config import SCORE_PAIRS, SPARSE_TYPES
 
 if TYPE_CHECKING:
@@ -57,19 +55,7 @@ class Student(Shown):
         Raises:
             DataError: the file is missing or damaged.
         """
-        path = self.path / LOG_FILE
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(found, dict):
-                raise ValueError(f"a {type(found).__name__}, no mapping")
-        except (OSError, ValueError) as error:
-            raise DataError(
-                expected=f"the training log {path}",
-                got=str(error),
-                consequence="what came of the training is unknown",
-                remedy="bring the file back, or train again into another folder",
-            ) from error
-        return found
+        return training_log.read(self.path)
 
     def open(self, backend: str = "auto") -> TextEncoder | SparseTextEncoder | MultiVectorTextEncoder | PairTeacher:
         """The model, ready for use: `encode_queries` and `encode_documents`, or `score` of one that scores pairs.

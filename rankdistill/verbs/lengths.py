@@ -8,7 +8,7 @@ from pathlib import Path
 from rankdistill import manifest
 from rankdistill.errors import DataError
 from rankdistill.notes import note
-from rankdistill.training.artefact import LOG_FILE
+from rankdistill.teachers.teaching.training_log import LOG_FILE
 
 _SETTING = {"student": "max_document_length", "teacher": "max_length"}
 """Artefact -> the parameter of its manifest that says how long its texts, or pairs, were in training."""

@@ -17,9 +17,10 @@ from rankdistill.mining import candidates as mined
 from rankdistill.mining.sources import named
 from rankdistill.models import resolve
 from rankdistill.teachers import load, registry
-from rankdistill.teachers.teach import LOG_FILE, Dev, teach
+from rankdistill.teachers.teach import Dev, teach
 from rankdistill.teachers.teaching import beside
 from rankdistill.teachers.teaching.config import TeachConfig
+from rankdistill.teachers.teaching.training_log import LOG_FILE
 
 LIMIT = 5
 

@@ -19,9 +19,10 @@ from rankdistill.errors import StaleOutputError
 from rankdistill.mining import candidates as mined
 from rankdistill.mining.sources import named
 from rankdistill.teachers import load
-from rankdistill.teachers.teach import CHECKPOINTS, LOG_FILE, Dev, teach
+from rankdistill.teachers.teach import CHECKPOINTS, Dev, teach
 from rankdistill.teachers.teaching import groups
 from rankdistill.teachers.teaching.config import TeachConfig
+from rankdistill.teachers.teaching.training_log import LOG_FILE
 from tests import arguana
 
 CONFIG = TeachConfig(negatives=3, steps=8, batch_size=4, learning_rate=2e-3, max_length=48, bf16=False, evaluations=4)

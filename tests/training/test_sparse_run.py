@@ -16,7 +16,7 @@ from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
 from rankdistill.students.idf import idf
-from rankdistill.training.artefact import LOG_FILE
+from rankdistill.teachers.teaching.training_log import LOG_FILE
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train
 from tests.training.conftest import MemoryStore
