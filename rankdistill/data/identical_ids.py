@@ -6,7 +6,7 @@ tasks that have `ignore_identical_ids`. In other collections, numbered from 1 on
 
 What decides, the first that says something:
 
-1. what is asked for by hand (`load_data(..., ignore_identical_ids=)`, `--ignore-identical-ids`,
+1. what is asked for by hand (`rankdistill.open(DIR, ignore_identical_ids=)`, `--ignore-identical-ids`,
    `--keep-identical-ids`);
 2. `ignore_identical_ids` in the folder's `meta.json`, which `rankdistill data fetch` writes;
 3. the name that the folder was fetched by, where it is one of those below;

@@ -100,7 +100,7 @@ def rerank(
         found: query id -> document id -> score, of a first stage.
         queries: query id -> text.
         contents: document id -> text.
-        scorer: scores pairs: a teacher or a student of any kind, as `rankdistill.load_teacher` opens them.
+        scorer: scores pairs: a teacher or a student of any kind, as `rankdistill.teachers.load` opens them.
         depth: documents a query that are scored.
         progress: called with the number of pairs just scored.
 

@@ -32,9 +32,9 @@ class PairHead(StudentType):
     Source: Barkan et al. 2020, arXiv 1908.05161, where the encoder is trained too.
     """
 
-    usage: ClassVar[str] = """from rankdistill import load_teacher
+    usage: ClassVar[str] = """from rankdistill.teachers import load
 
-scorer = load_teacher("PATH_OF_THIS_FOLDER")
+scorer = load("PATH_OF_THIS_FOLDER")
 print(scorer.score([("what is distillation?", "Distillation trains a small model to score as a large one does.")]))"""
 
     in_batch: ClassVar[bool] = False
