@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -165,3 +166,9 @@ def tiny_splade(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> st
     BertForMaskedLM(BertConfig.from_pretrained(tiny_bert)).save_pretrained(folder)
     AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(folder)
     return str(folder)
+
+
+def pytest_collection_finish() -> None:
+    """What the libraries hold for good is taken out of garbage collection, which the Trainer asks for again and again."""
+    gc.collect()
+    gc.freeze()
