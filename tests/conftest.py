@@ -169,6 +169,6 @@ def tiny_splade(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> st
 
 
 def pytest_collection_finish() -> None:
-    """What the libraries hold for good is taken out of garbage collection, which the Trainer asks for again and again."""
+    """What the libraries hold for good is taken out of garbage collection, which each training asks for thrice."""
     gc.collect()
     gc.freeze()
