@@ -75,6 +75,8 @@ class ServedModel(Protocol):
     """What it encodes: a bundle without its document model has `query` alone. Empty for pairs."""
     space: AnySpace | None
     """Of the vectors; None for pairs."""
+    query_spaces: Sequence[AnySpace]
+    """Of the documents that its queries may search: its own documents', then those that it was aligned with."""
     dimensions: tuple[int, ...]
     """Lengths that its vectors may be cut to, longest first: the whole, and those that it was trained for."""
     backend: str
