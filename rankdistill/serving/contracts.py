@@ -77,6 +77,8 @@ class ServedModel(Protocol):
     """Whether a text is encoded alike on either side: one model, and no prompt that one side alone has."""
     space: AnySpace | None
     """Of the vectors; None for pairs."""
+    query_spaces: Sequence[AnySpace]
+    """Of the documents that its queries may search: its own documents', then those that it was aligned with."""
     dimensions: tuple[int, ...]
     """Lengths that its vectors may be cut to, longest first: the whole, and those that it was trained for."""
     backend: str
