@@ -184,6 +184,8 @@ class SearchAnswer:
     truncated: bool = False
     terms: Mapping[str, float] | None = None
     reranked: bool = False
+    tokens: int = 0
+    """Of the query, as the models read it."""
 
 
 class SearchService(Protocol):

@@ -116,6 +116,7 @@ class IndexSearch:
             one.truncated,
             one.terms,
             one.plan.reranked,
+            one.tokens,
         )
 
     def _shown(self, legs: Sequence[Leg], ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -142,6 +143,7 @@ class _Asked:
     hits: dict[str, list[Hit]] = field(default_factory=dict)
     timing: Timing = field(default_factory=Timing)
     truncated: bool = False
+    tokens: int = 0
     terms: Mapping[str, float] | None = None
 
 
@@ -180,8 +182,9 @@ async def _encoded(leg: Leg, work: Sequence[_Asked]) -> list[Any]:
             found = leg.form.rows(encoded.vectors)
             for place in encoded.truncated:
                 work[asked[place]].truncated = True
-            for place in asked:
+            for place, tokens in zip(asked, encoded.tokens, strict=True):
                 work[place].timing = encoded.timing
+                work[place].tokens += tokens
         for place, row in zip(asked, found, strict=True):
             rows[place] = row
     if leg.vocabulary:

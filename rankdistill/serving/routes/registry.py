@@ -8,6 +8,8 @@ from rankdistill.serving.exchange import Route
 
 ROUTES = {
     "openai": "rankdistill.serving.routes.openai",
+    "page": "rankdistill.serving.routes.page",
+    "search": "rankdistill.serving.routes.search",
     "status": "rankdistill.serving.routes.status",
 }
 """Family -> its module, whose `ROUTES` are served; a new family is one line here."""
