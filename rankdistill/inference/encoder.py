@@ -13,11 +13,11 @@ from rankdistill.errors import ConfigError
 from rankdistill.inference import rows
 from rankdistill.inference.backends import backend_fingerprint, is_exact
 from rankdistill.inference.calibration import Pairs, documentation_pairs
-from rankdistill.inference.fast_model import accelerate
+from rankdistill.inference.fast_model import FastModel, accelerate
 from rankdistill.inference.loading import load_encoder, max_length_of
 from rankdistill.inference.precision import pick_device
 from rankdistill.inference.prompts import default_prompt, prompt_of
-from rankdistill.inference.static_model import accelerate_static
+from rankdistill.inference.static_model import StaticModel, accelerate_static
 from rankdistill.inference.truncation import is_cut
 from rankdistill.models import resolve
 from rankdistill.progress import Progress
@@ -59,6 +59,21 @@ class TextEncoder:
     def backend(self) -> str:
         """What runs the model: a back end's name, or `sentence-transformers` where it is not accelerated."""
         return self._fast.backend_name if self._fast is not None else "sentence-transformers"
+
+    @property
+    def model(self) -> Any:
+        """The loaded `SentenceTransformer`."""
+        return self._model
+
+    @property
+    def accelerated(self) -> FastModel | StaticModel | None:
+        """What runs the model; None where sentence-transformers itself does."""
+        return self._fast
+
+    @property
+    def pools_without_prompt(self) -> bool:
+        """Whether the prompt's own tokens are left out of a text's vector."""
+        return self._pools_without_prompt
 
     @property
     def max_length(self) -> int | None:

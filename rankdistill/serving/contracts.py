@@ -75,6 +75,8 @@ class ServedModel(Protocol):
     """What it encodes: a bundle without its document model has `query` alone. Empty for pairs."""
     space: AnySpace | None
     """Of the vectors; None for pairs."""
+    query_spaces: tuple[AnySpace, ...]
+    """Whose documents its query vectors may be compared with, as `space.require_searchable` takes them."""
     dimensions: tuple[int, ...]
     """Lengths that its vectors may be cut to, longest first: the whole, and those that it was trained for."""
     backend: str
