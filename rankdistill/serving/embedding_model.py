@@ -58,7 +58,7 @@ class EmbeddingModel:
     name: str
     kind: ModelKind
     space: AnySpace | None
-    query_spaces: tuple[AnySpace, ...]
+    query_spaces: Sequence[AnySpace]
     dimensions: tuple[int, ...]
     backend: str
     precision: str
@@ -72,6 +72,10 @@ class EmbeddingModel:
     about: str = ""
 
     def __post_init__(self) -> None:
+        first, *others = self.towers.values()
+        self.symmetric = len(self.towers) == 1 or all(
+            other.lane is first.lane and other.prompt == first.prompt for other in others
+        )
         self.sides: tuple[Side, ...] = tuple(self.towers)
         self._cache = VectorCache(self.limits.cache)
 

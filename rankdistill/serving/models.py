@@ -92,7 +92,7 @@ class Loading:
 
 
 def _dense(reference: str, loading: Loading) -> ServedModel:
-    encoder = open_query_encoder(reference, loading.backend, documents=loading.documents)
+    encoder = open_query_encoder(reference, loading.backend, documents=loading.documents, threads=loading.threads)
     tower = _tower_of(encoder)
     lane = loading.lane(tower, _sample(tower), isinstance(tower, StaticTower))
     return _embedding(
@@ -110,7 +110,7 @@ def _dense(reference: str, loading: Loading) -> ServedModel:
 def _bundle(reference: str, loading: Loading) -> ServedModel:
     """Both towers, or the query tower alone where the bundle only points to the model of its documents."""
     bundle = Bundle.read(Path(reference).expanduser())
-    query = open_query_encoder(reference, loading.backend, documents=bundle.space)
+    query = open_query_encoder(reference, loading.backend, documents=bundle.space, threads=loading.threads)
     tower = _tower_of(query)
     lane = loading.lane(tower, _sample(tower), isinstance(tower, StaticTower))
     towers: dict[Side, ServedTower] = {"query": ServedTower(tower, lane, query.query_prompt)}
@@ -119,7 +119,7 @@ def _bundle(reference: str, loading: Loading) -> ServedModel:
         "bundle with --include-document-model"
     )
     if not (bundle.folder / "document" / POINTER).is_file():
-        documents = open_document_encoder(reference, loading.backend)
+        documents = open_document_encoder(reference, loading.backend, threads=loading.threads)
         other = _tower_of(documents)
         other_lane = loading.lane(other, _sample(other), isinstance(other, StaticTower))
         towers["document"] = ServedTower(other, other_lane, documents.document_prompt)

@@ -56,7 +56,8 @@ class PairModel:
     kind: ModelKind = "pairs"
     sides: tuple[Side, ...] = ()
     space: AnySpace | None = None
-    query_spaces: tuple[AnySpace, ...] = ()
+    query_spaces: Sequence[AnySpace] = ()
+    symmetric: bool = False
     dimensions: tuple[int, ...] = ()
     prompts: Mapping[str, str] = field(default_factory=dict)
 
