@@ -40,6 +40,7 @@ RENAMED = {
     "search": {"query": "queries", "parameter": "search_parameters"},
     "evaluate": {"parameter": "search_parameters", "model": "system"},
     "explain": {"text": "texts", "as": "as_"},
+    "push": {"parameter": "parameters"},
     "train": {"dev_data": "data", "embeddings": "store"},
 }
 """Verb -> flag -> argument: a flag that may be repeated has a list as its argument, and two flags may name the two
