@@ -1,7 +1,7 @@
 """How a model that reads conversations has them as one text: `conversation.json` beside the model.
 
-Newest first, as DiSCo trains it (arXiv 2410.14609): `q_n [SEP] a_{n-1} [SEP] q_{n-1} ... [SEP] q_0`, so that a text that
-is cut loses the oldest turns.
+Newest first, as DiSCo trains it (arXiv 2410.14609): `q_n [SEP] a_{n-1} [SEP] q_{n-1} ... [SEP] q_0`, so that a text
+that is cut loses the oldest turns.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Conversation:
         """
         if len(turns) % 2 == 0 or not all(turn.strip() for turn in turns[::2]):
             raise ConfigError(
-                expected="an odd number of turns: questions, with the answer between each two, the last one to be answered",
+                expected="an odd number of turns: questions, with the answer between each two, the last to be answered",
                 got=f"{len(turns)} turns" if len(turns) % 2 == 0 else "a question without a word",
                 consequence="an answer would be read as a question",
                 remedy="give an answer that there was none of as an empty text",

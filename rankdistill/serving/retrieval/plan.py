@@ -141,7 +141,7 @@ def _text_for(leg: Leg, request: SearchRequest) -> str | None:
             + ("words" if leg.model is None else f"{leg.model.name}, which was not trained to read conversations"),
             got="turns",
             consequence="nothing was searched: it would take the last answer for the question",
-            remedy="send the question, rewritten so that it says all, as `query`; or serve a model with a conversation.json",
+            remedy="send the question, rewritten to say all, as `query`; or serve a model with a conversation.json",
         )
     try:
         return reads.join(request.turns)

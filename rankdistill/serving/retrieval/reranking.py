@@ -1,4 +1,4 @@
-"""The second stage: what was found in the order of a model that reads query and document together, or token by token."""
+"""The second stage: what was found, in the order of a model that reads query and document together or by tokens."""
 
 from __future__ import annotations
 
@@ -42,8 +42,11 @@ class PairScorer:
 
     async def score(self, query: str, ids: Sequence[str], truncate: bool) -> tuple[Mapping[str, float], Timing, bool]:
         """See `Scorer.score`. That a document was cut is no fault of the request's: it is read as far as it goes."""
-        found: Scored = await self._model.score(query, _texts_of(self._texts, ids), truncate=True)
-        return dict(zip(ids, np.asarray(found.scores).tolist(), strict=True)), found.timing, False
+        texts = _texts_of(self._texts, ids)
+        distinct = list(dict.fromkeys(texts))  # scored twice, a text could have two scores that differ in the last bit
+        found: Scored = await self._model.score(query, distinct, truncate=True)
+        score_of = dict(zip(distinct, np.asarray(found.scores).tolist(), strict=True))
+        return {doc_id: score_of[text] for doc_id, text in zip(ids, texts, strict=True)}, found.timing, False
 
 
 class EncodingScorer:
@@ -60,13 +63,16 @@ class EncodingScorer:
     async def score(self, query: str, ids: Sequence[str], truncate: bool) -> tuple[Mapping[str, float], Timing, bool]:
         """See `Scorer.score`."""
         space: Any = self._model.space
+        texts = _texts_of(self._texts, ids)
+        distinct = list(dict.fromkeys(texts))
         asked, read = await asyncio.gather(
-            self._model.encode([query], "query", truncate=truncate),
-            self._model.encode(_texts_of(self._texts, ids), "document"),
+            self._model.encode([query], "query", truncate=truncate), self._model.encode(distinct, "document")
         )
         one, others = of_texts(list(asked.vectors), space.dimension), of_texts(list(read.vectors), space.dimension)
         scores = await asyncio.to_thread(max_sim, one, others, space.similarity == "meanmaxsim")
-        return dict(zip(ids, scores[0].tolist(), strict=True)), read.timing, bool(asked.truncated)
+        score_of = dict(zip(distinct, scores[0].tolist(), strict=True))
+        scored = {doc_id: score_of[text] for doc_id, text in zip(ids, texts, strict=True)}
+        return scored, read.timing, bool(asked.truncated)
 
 
 class IndexScorer:
@@ -104,9 +110,7 @@ class Reranker:
     def __init__(self, scorer: Scorer, depth: int) -> None:
         self.name, self.scorer, self.depth = scorer.name, scorer, depth
 
-    async def order(
-        self, query: str, hits: Sequence[Hit], k: int, truncate: bool
-    ) -> tuple[list[Hit], Timing, bool]:
+    async def order(self, query: str, hits: Sequence[Hit], k: int, truncate: bool) -> tuple[list[Hit], Timing, bool]:
         """The best `k` of `hits`, what scoring took, and whether the query was cut."""
         ids = [hit.doc_id for hit in hits]
         if not ids:

@@ -57,9 +57,7 @@ class IndexSearch:
                 remedy="send them in several requests; the limit is in /info",
             )
         depth = None if self._reranker is None else self._reranker.depth
-        work = [
-            _Asked(request, plan(request, self._legs, self._fused, self._limits, depth)) for request in requests
-        ]
+        work = [_Asked(request, plan(request, self._legs, self._fused, self._limits, depth)) for request in requests]
         for one in work:
             one.filters = {leg.name: leg.filter_of(filter, one.request.filter) for leg in one.plan.legs}
         legs = {leg.name: leg for one in work for leg in one.plan.legs}
@@ -165,9 +163,7 @@ async def _search(leg: Leg, work: Sequence[_Asked]) -> None:
 async def _encoded(leg: Leg, work: Sequence[_Asked]) -> list[Any]:
     """The queries as the leg's `Form` has them."""
     rows: list[Any] = [
-        None
-        if one.request.vector is None
-        else leg.form.parse(one.request.vector, leg.space.dimension, leg.vocabulary)
+        None if one.request.vector is None else leg.form.parse(one.request.vector, leg.space.dimension, leg.vocabulary)
         for one in work
     ]
     for truncate in (True, False):
