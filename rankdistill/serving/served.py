@@ -102,8 +102,8 @@ def side(request: Request, model: ServedModel, wanted: Side | None) -> Side:
     return wanted
 
 
-def length(model: ServedModel, wanted: int | None) -> int | None:
-    """How many dimensions to keep; None for all.
+def length(model: ServedModel, wanted: int | None, name: str = "dimensions") -> int | None:
+    """How many dimensions to keep, of the field called `name`; None for all.
 
     Raises:
         BadRequestError: the model was not trained to be cut there.
@@ -113,11 +113,11 @@ def length(model: ServedModel, wanted: int | None) -> int | None:
     if wanted not in model.dimensions:
         trained = " or ".join(map(str, model.dimensions))
         raise BadRequestError(
-            expected=f"'dimensions' {trained}: what {model.name} was trained for",
+            expected=f"'{name}' {trained}: what {model.name} was trained for",
             got=str(wanted),
             consequence="nothing was encoded: vectors that are cut elsewhere rank worse, and nothing would show it",
-            remedy=f"ask for {trained}, or leave 'dimensions' out",
-            param="dimensions",
+            remedy=f"ask for {trained}, or leave '{name}' out",
+            param=name,
         )
     return wanted
 
