@@ -153,7 +153,7 @@ def _narrowed(route: Route, schemas: Mapping[Any, Any], components: Mapping[str,
     fields = schema.get("properties", {})
     models = [model for model in state.models.values() if model.kind in route.kinds]
     dimensions = sorted({dimension for model in models for dimension in model.dimensions})
-    known = {
+    known: dict[str, Sequence[Any]] = {
         "model": [model.name for model in models],
         "dimensions": dimensions,
         "output_dimension": dimensions,

@@ -33,7 +33,7 @@ _GIVES = {
 
 
 def named(request: Request, name: str | None, kinds: Sequence[ModelKind]) -> ServedModel:
-    """The model called `name`, or the first of one of `kinds`.
+    """The model called `name`, or the first of the first of `kinds` that is served.
 
     Raises:
         UnknownError: none is called so, or none is of one of these kinds.
@@ -41,9 +41,10 @@ def named(request: Request, name: str | None, kinds: Sequence[ModelKind]) -> Ser
     """
     models = request.state.models
     if name is None:
-        for model in models.values():
-            if model.kind in kinds:
-                return model
+        for kind in kinds:
+            for model in models.values():
+                if model.kind == kind:
+                    return model
         raise UnknownError(
             expected=f"a model that gives {_GIVES[kinds[0]].partition(':')[0]}",
             got=f"the models {listed(list(models))}, which do not",
