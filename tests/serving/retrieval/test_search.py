@@ -253,7 +253,8 @@ def test_a_full_queue_refuses(indexes: dict[str, Path], models: dict[str, PlainM
 
 def test_what_is_served_is_described(service: IndexSearch, indexes: dict[str, Path]) -> None:
     told = service.describe()
-    assert told["modes"] == ["dense", "sparse", "multi_vector", "bm25", "fused"]
-    dense = told["indexes"]["dense"]
+    assert service.modes == ("dense", "sparse", "multi_vector", "bm25", "fused")
+    assert service.settings == {"fusion": {"method": "rrf", "weights": None, "k": 60}, "rerank_depth": None}
+    dense = told["dense"]
     index = rankdistill.open(indexes["dense"])
     assert (dense["documents"], dense["space"], dense["hash"]) == (48, index.space.fingerprint, index.made.identity)
