@@ -24,6 +24,7 @@ EXTRA_OF = {
     "s3fs": "remote",
     "httpx": "http",
     "ray": "ray",
+    **dict.fromkeys(("fastapi", "httptools", "orjson", "prometheus_client", "uvicorn", "uvloop"), "serve"),
 }
 """Which extra of setup.cfg brings which module."""
 

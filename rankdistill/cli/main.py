@@ -34,6 +34,7 @@ PANELS = {
     "Students": ("train", "bundle"),
     "Search": ("index", "search", "explain"),
     "Judge": ("evaluate", "rerank", "fuse", "compare", "robustness", "sparsity", "ann-recall"),
+    "Serve": ("serve",),
     "Experiments": ("run", "status", "doctor"),
 }
 """The verbs in the order of the work, as `--help` shows them."""
