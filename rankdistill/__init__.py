@@ -16,6 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rankdistill.client.async_client import AsyncClient as AsyncClient
+    from rankdistill.client.client import Client as Client
     from rankdistill.ensembles.source import Ensemble as Ensemble
     from rankdistill.errors import RankdistillError as RankdistillError
     from rankdistill.recipe.run import run as run
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from rankdistill.verbs.train import train as train
 
 _HOME_OF = {
+    "AsyncClient": "rankdistill.client.async_client",
+    "Client": "rankdistill.client.client",
     "Ensemble": "rankdistill.ensembles.source",
     "RankdistillError": "rankdistill.errors",
     "bundle": "rankdistill.verbs.bundle",
@@ -66,6 +70,8 @@ _HOME_OF = {
 """Public name -> the module that defines it."""
 
 __all__ = [
+    "AsyncClient",
+    "Client",
     "Ensemble",
     "RankdistillError",
     "bundle",

@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from rankdistill.errors import ConfigError
 from rankdistill.inference import rows
+from rankdistill.inference.backends import FAST
+from rankdistill.inference.calibration import documentation_pairs
+from rankdistill.inference.fastest import DOCUMENTS_ALONE, Choice, Sample, candidates, choose_fastest, sample_of
 from rankdistill.inference.loading import load_multi_vector_encoder
-from rankdistill.inference.precision import autocast, pick_device
+from rankdistill.inference.precision import autocast, pick_device, torch_threads
 from rankdistill.inference.token_vectors import TokenVectors, joined, of_texts
-from rankdistill.models import resolve
+from rankdistill.models import name_of, resolve
 from rankdistill.progress import Progress
 from rankdistill.space import MultiVectorSpace
 
@@ -27,10 +32,11 @@ class MultiVectorTextEncoder:
 
     Args:
         model: a model reference.
-        backend: a name in `DTYPES`.
+        backend: a name in `DTYPES`, or `fast`: the fastest of them here, see `rankdistill.inference.fastest`.
         max_length: tokens of a document at most, special tokens included; None keeps the model's own. Queries keep
             their own length where the model declares one.
         device: a torch device; None takes the GPU where there is one.
+        threads: that may run it; None takes all of torch's.
 
     Raises:
         ModelReferenceError: no multi-vector encoder.
@@ -38,19 +44,39 @@ class MultiVectorTextEncoder:
     """
 
     def __init__(
-        self, model: str, backend: str = "auto", max_length: int | None = None, device: str | None = None
+        self,
+        model: str,
+        backend: str = "auto",
+        max_length: int | None = None,
+        device: str | None = None,
+        threads: int | None = None,
     ) -> None:
-        if backend not in DTYPES:
+        if backend not in {*DTYPES, FAST}:
             raise ConfigError(
-                expected=f"a back end that runs multi-vector encoders: {', '.join(DTYPES)}",
+                expected=f"a back end that runs multi-vector encoders: {', '.join(DTYPES)}, {FAST}",
                 got=repr(backend),
                 consequence="no model was loaded",
                 remedy="leave it out, or name one of those",
             )
-        self.dtype = DTYPES[backend]
         self.reference = resolve(model)
-        self.device = pick_device(device)
+        self.device, self.threads = pick_device(device), threads
+        self.choice = self._fastest(max_length) if backend == FAST else None
+        self.backend = backend if self.choice is None else self.choice.backend
+        self.dtype = DTYPES[self.backend]
         self._model = load_multi_vector_encoder(self.reference, self.device, max_length)
+
+    def _fastest(self, max_length: int | None) -> Choice:
+        name, device, threads = self.reference.name, self.device, self.threads
+        weights = self.reference.weights_hash
+        return choose_fastest(
+            [one for one in candidates(device) if one in DTYPES],
+            lambda backend: MultiVectorTextEncoder(name, backend, max_length, device, threads),
+            _sample_scores,
+            sample_of(documentation_pairs(), DOCUMENTS_ALONE),
+            {"weights": weights, "max_length": max_length, "threads": threads, "kind": "multi_vector"},
+            called=name_of(name),
+            device=device,
+        )
 
     @property
     def similarity(self) -> str:
@@ -124,7 +150,7 @@ class MultiVectorTextEncoder:
             return self._model.similarity_pairwise(queries, documents).float()
 
     def _tensors(self, encode: Callable[..., list[Any]], texts: Sequence[str]) -> list[Any]:
-        with autocast(self.device, self.dtype):
+        with torch_threads(self.threads), autocast(self.device, self.dtype):
             found = encode(list(texts), show_progress_bar=False)
         rows.require(found, len(texts), "sentence-transformers")
         return found
@@ -145,3 +171,9 @@ class MultiVectorTextEncoder:
         from sentence_transformers.base.modules import Transformer
 
         return self._model[0].document_length if isinstance(self._model[0], Transformer) else None
+
+
+def _sample_scores(encoder: MultiVectorTextEncoder, sample: Sample) -> np.ndarray:
+    queries, documents = encoder.query_tensors(sample.queries), encoder.document_tensors(sample.documents)
+    left = [query for query in queries for _ in documents]
+    return np.asarray(encoder.similarity_pairwise(left, documents * len(queries)).cpu().numpy())

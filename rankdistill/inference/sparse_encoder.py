@@ -10,11 +10,14 @@ import numpy as np
 
 from rankdistill.errors import ConfigError
 from rankdistill.inference import rows
+from rankdistill.inference.backends import FAST
+from rankdistill.inference.calibration import documentation_pairs
+from rankdistill.inference.fastest import DOCUMENTS_ALONE, Choice, Sample, candidates, choose_fastest, sample_of
 from rankdistill.inference.loading import load_sparse_encoder
-from rankdistill.inference.precision import autocast, pick_device
+from rankdistill.inference.precision import autocast, pick_device, torch_threads
 from rankdistill.inference.token_weights import TokenWeights, open_token_weights
 from rankdistill.manifest import digest
-from rankdistill.models import resolve
+from rankdistill.models import name_of, resolve
 from rankdistill.progress import Progress
 from rankdistill.space import SparseSpace
 
@@ -37,9 +40,10 @@ class SparseTextEncoder:
 
     Args:
         model: a model reference.
-        backend: a name in `DTYPES`.
+        backend: a name in `DTYPES`, or `fast`: the fastest of them here, see `rankdistill.inference.fastest`.
         max_length: tokens of a text at most, special tokens included; None keeps the model's own.
         device: a torch device; None takes the GPU where there is one.
+        threads: that may run it; None takes all of torch's.
 
     Raises:
         ModelReferenceError: no sparse encoder.
@@ -47,21 +51,27 @@ class SparseTextEncoder:
     """
 
     def __init__(
-        self, model: str, backend: str = "auto", max_length: int | None = None, device: str | None = None
+        self,
+        model: str,
+        backend: str = "auto",
+        max_length: int | None = None,
+        device: str | None = None,
+        threads: int | None = None,
     ) -> None:
         from rankdistill.inference.splade_head import pool_before_activation
 
-        if backend not in DTYPES:
+        if backend not in {*DTYPES, FAST}:
             raise ConfigError(
-                expected=f"a back end that runs sparse encoders: {', '.join(DTYPES)}",
+                expected=f"a back end that runs sparse encoders: {', '.join(DTYPES)}, {FAST}",
                 got=repr(backend),
                 consequence="no model was loaded",
                 remedy="leave it out, or name one of those",
             )
-        self.backend = backend
-        self.dtype = DTYPES[backend]
         self.reference = resolve(model)
-        self.device = pick_device(device)
+        self.device, self.threads = pick_device(device), threads
+        self.choice = self._fastest(max_length) if backend == FAST else None
+        self.backend = backend if self.choice is None else self.choice.backend
+        self.dtype = DTYPES[self.backend]
         self._model = load_sparse_encoder(self.reference, self.device, max_length)
         self._token_weights: TokenWeights | None = open_token_weights(self._model)
         pool_before_activation(self._model)
@@ -73,6 +83,19 @@ class SparseTextEncoder:
                 consequence="nothing was encoded",
                 remedy="set similarity_fn_name in its config_sentence_transformers.json, or choose another model",
             )
+
+    def _fastest(self, max_length: int | None) -> Choice:
+        name, device, threads = self.reference.name, self.device, self.threads
+        weights = self.reference.weights_hash
+        return choose_fastest(
+            [one for one in candidates(device) if one in DTYPES],
+            lambda backend: SparseTextEncoder(name, backend, max_length, device, threads),
+            _sample_scores,
+            sample_of(documentation_pairs(), DOCUMENTS_ALONE),
+            {"weights": weights, "max_length": max_length, "threads": threads, "kind": "sparse"},
+            called=name_of(name),
+            device=device,
+        )
 
     @cached_property
     def dimension(self) -> int:
@@ -148,7 +171,7 @@ class SparseTextEncoder:
         blocks = [csr_array((0, self.dimension), dtype=np.float32)]
         for start in range(0, len(texts), ENCODED_AT_ONCE):
             block = list(texts[start : start + ENCODED_AT_ONCE])
-            with autocast(self.device, self.dtype):
+            with torch_threads(self.threads), autocast(self.device, self.dtype):
                 found = encode(block, convert_to_sparse_tensor=True, save_to_cpu=True, show_progress_bar=False)
             rows.require(found, len(block), "sentence-transformers")
             found = found.coalesce()
@@ -167,3 +190,8 @@ class SparseTextEncoder:
             return vectors
         lengths = np.sqrt(vectors.multiply(vectors).sum(axis=1))
         return csr_array(vectors.multiply(1 / np.maximum(lengths, 1e-12)[:, None])).astype(np.float32)
+
+
+def _sample_scores(encoder: SparseTextEncoder, sample: Sample) -> np.ndarray:
+    queries, documents = encoder.encode_queries(sample.queries), encoder.encode_documents(sample.documents)
+    return np.asarray((queries @ documents.T).toarray()).ravel()

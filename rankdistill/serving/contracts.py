@@ -73,8 +73,12 @@ class ServedModel(Protocol):
     kind: ModelKind
     sides: tuple[Side, ...]
     """What it encodes: a bundle without its document model has `query` alone. Empty for pairs."""
+    symmetric: bool
+    """Whether a text is encoded alike on either side: one model, and no prompt that one side alone has."""
     space: AnySpace | None
     """Of the vectors; None for pairs."""
+    query_spaces: Sequence[AnySpace]
+    """Of the documents that its queries may search: its own documents', then those that it was aligned with."""
     dimensions: tuple[int, ...]
     """Lengths that its vectors may be cut to, longest first: the whole, and those that it was trained for."""
     backend: str
@@ -241,6 +245,7 @@ class State:
         reranker: name of the model of kind `pairs` (or `multi_vector`) that re-ranks; None where there is none.
         default_side: what a text is where a request does not say it; None: a model's only side, else it is refused.
         version: counts reloads.
+        facts: what routes worked out about these models, and need not again while they are served.
     """
 
     models: Mapping[str, ServedModel]
@@ -249,6 +254,7 @@ class State:
     default_side: Side | None = None
     version: int = 0
     using: int = 0
+    facts: dict[Any, Any] = field(default_factory=dict)
 
 
 class Holder(Protocol):
