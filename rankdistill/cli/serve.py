@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from rankdistill.cli import console
+from rankdistill.cli import console, parsing
 from rankdistill.cli.help import MORE
-from rankdistill.cli.options import Json
+from rankdistill.cli.options import Fusion, Json, Weights
 
 
 def serve(
@@ -52,6 +52,8 @@ def serve(
             rich_help_panel=MORE,
         ),
     ] = [],  # noqa: B006
+    fusion: Fusion = None,
+    weights: Weights = None,
     wait: Annotated[
         float, typer.Option(help="Seconds that a request may be estimated to wait; beyond, it is refused (429).")
     ] = 2.0,
@@ -99,6 +101,8 @@ def serve(
         cors=cors,
         rerank_depth=rerank_depth,
         search_parameters=parameter,
+        fusion=fusion,
+        weights=parsing.numbers(weights, "weight"),
         wait=wait,
         drain=drain,
         header_seconds=header_seconds,

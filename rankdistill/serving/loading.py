@@ -52,8 +52,13 @@ class Loader:
         return State(models, search, sources.reranker, self._settings.default_side, self._version)
 
     def _search(self, sources: Sources, models: Mapping[str, ServedModel]) -> SearchService:
+        from rankdistill.fusion import Fusion
         from rankdistill.serving.retrieval import open_search
 
+        fusion = None
+        if self._settings.fusion is not None:
+            method, weights = self._settings.fusion
+            fusion = Fusion(method, None if weights is None else tuple(weights))
         return open_search(
             {name: Path(folder) for name, folder in sources.indexes.items()},
             models,
@@ -61,6 +66,7 @@ class Loader:
             limits=self._settings.limits,
             rerank_depth=self._settings.rerank_depth,
             parameters=self._settings.parameters,
+            fusion=fusion,
         )
 
     def _model(self, name: str, reference: str, sources: Sources) -> tuple[object, ServedModel]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class ServeSettings:
         cors: origins whose pages may ask; none unless given.
         rerank_depth: documents a query that are re-ranked.
         parameters: name of an index -> its search parameters.
+        fusion: method and weights, where indexes are fused otherwise than by reciprocal ranks.
         limits: what is accepted.
         access_log: a line a request.
         metrics: folder in which workers count together; None where there is one process.
@@ -70,6 +71,7 @@ class ServeSettings:
     cors: tuple[str, ...] = ()
     rerank_depth: int = 100
     parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    fusion: tuple[str, Sequence[float] | None] | None = None
     limits: Limits = field(default_factory=Limits)
     access_log: bool = False
     metrics: str | None = None

@@ -15,7 +15,7 @@ from rankdistill.models import name_of
 from rankdistill.notes import note, tell
 from rankdistill.serving.contracts import Limits, Side
 from rankdistill.serving.settings import ServeSettings, Sources
-from rankdistill.verbs.arguments import Model, Place, listed, place_of, reference_of
+from rankdistill.verbs.arguments import Model, Place, fusion_of, listed, place_of, reference_of
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.parameters import SearchParameters, parameters_of
 
@@ -103,6 +103,8 @@ def serve(
     cors: str | Sequence[str] | None = None,
     rerank_depth: int = 100,
     search_parameters: SearchParameters | None = None,
+    fusion: str | None = None,
+    weights: Sequence[float] | None = None,
     wait: float = Limits.wait,
     drain: float = Limits.drain,
     header_seconds: float = Limits.header_seconds,
@@ -138,6 +140,8 @@ def serve(
         cors: origins whose pages may ask, as `https://example.org`.
         rerank_depth: documents a query that are re-ranked.
         search_parameters: such as `efSearch`; `INDEX:NAME` of one of several indexes.
+        fusion: how indexes of the same documents are fused: `rrf` unless given, `min_max` or `z_score`.
+        weights: of the fusion, one an index.
         wait: seconds that a request may be estimated to wait; one that would wait longer is refused (429).
         drain: seconds that requests may take after SIGTERM.
         header_seconds: for a request to arrive, head and body.
@@ -187,6 +191,7 @@ def serve(
     keys = Keys.from_environment() if key_file is None else Keys.read(key_file)
     if keys is None and not host.startswith(LOOPBACK):
         note(f"no API keys: whoever reaches {host}:{port} may ask, and read the indexes; see --api-key-file")
+    fused = fusion_of(fusion, weights)
     settings = ServeSettings(
         backend=backend,
         threads=threads if threads is not None or workers == 1 else max(1, _cores() // workers),
@@ -195,6 +200,7 @@ def serve(
         cors=tuple(listed(cors)),
         rerank_depth=rerank_depth,
         parameters=parameters,
+        fusion=None if fused is None else (fused.method, fused.weights),
         limits=limits,
         access_log=access_log,
     )
@@ -274,9 +280,9 @@ def _once(pairs: Sequence[tuple[str, str]], what: str) -> dict[str, str]:
 
 
 def _routes(searches: bool) -> list[str]:
-    from rankdistill.serving.routes.registry import ROUTES
+    from rankdistill.serving.routes.registry import routes
 
-    found = [f"{route.method} {route.path}" for route in ROUTES.values() if route.listed]
+    found = [f"{route.method} {route.path}" for route in routes() if route.listed]
     return [one for one in found if searches or "/search" not in one]
 
 
