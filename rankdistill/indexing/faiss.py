@@ -17,7 +17,8 @@ from rankdistill import files
 from rankdistill._extras import require
 from rankdistill.errors import ConfigError, MissingDependencyError, OutputError
 from rankdistill.indexing.backend import Backend, IndexSettings
-from rankdistill.indexing.base import Ids, Scores, Vectors
+from rankdistill.indexing.base import Allowed, Ids, Scores, Vectors
+from rankdistill.indexing.deepening import deepened
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.topk import Positions, best_first
 from rankdistill.indexing.vectors import check_new, check_queries, distinct_rows, normalised
@@ -113,14 +114,16 @@ class FaissIndex:
             self._faiss.omp_set_num_threads(before)
         self.ids.extend(ids)
 
-    def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
-        positions, scores = self.find(vectors, k)
+        positions, scores = self.find(vectors, k, allowed)
         return named(positions, self.ids), scores
 
-    def find(self, vectors: Vectors, k: int) -> tuple[Positions, Scores]:
+    def find(self, vectors: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Positions, Scores]:
         """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
+        if allowed is not None:
+            return deepened(lambda depth: self.find(vectors, depth), allowed, min(k, len(self.ids)))
         width = min(k, len(self.ids))
         if width == 0 or len(vectors) == 0:
             return np.empty((len(vectors), width), np.int64), np.empty((len(vectors), width), np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 
 from rankdistill.indexing.arrays import read_array, write_array
 from rankdistill.indexing.backend import Backend, IndexSettings
-from rankdistill.indexing.base import Ids, Scores
+from rankdistill.indexing.base import Allowed, Ids, Scores
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.sparse.base import SparseVectors, check_new, check_queries
 from rankdistill.mining.top_k import top_indices
@@ -43,7 +43,7 @@ class ExactSparseIndex:
         self._postings.eliminate_zeros()
         self.ids.extend(ids)
 
-    def search(self, vectors: SparseVectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: SparseVectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
         check_queries(vectors, self.dimension, k)
         width = min(k, len(self.ids))
@@ -55,7 +55,8 @@ class ExactSparseIndex:
             for row in range(scores.shape[0]):
                 found = slice(scores.indptr[row], scores.indptr[row + 1])
                 documents, values = scores.indices[found], scores.data[found]
-                documents, values = documents[values > 0], values[values > 0]
+                kept = values > 0 if allowed is None else (values > 0) & allowed[documents]
+                documents, values = documents[kept], values[kept]
                 order = top_indices(values, k)
                 positions[start + row, : len(order)] = documents[order]
                 best[start + row, : len(order)] = values[order]
