@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from rankdistill.cli import console, parsing
 from rankdistill.cli.help import MORE
 from rankdistill.cli.options import Fusion, Json, Weights
+
+if TYPE_CHECKING:
+    from rankdistill.display import Shown
 
 
 def serve(
@@ -86,6 +90,10 @@ def serve(
     """Serve a model, and indexes of its space, over HTTP, until SIGTERM or Ctrl-C; SIGHUP reloads."""
     import rankdistill
 
+    def told(serving: Shown) -> None:
+        console.show(serving, json)
+        sys.stdout.flush()  # whoever started the server through a pipe waits for this
+
     rankdistill.serve(
         bundle,
         index,
@@ -116,6 +124,6 @@ def serve(
         max_connections=max_connections,
         cache=cache,
         access_log=access_log,
-        started=lambda serving: console.show(serving, json),
+        started=told,
     )
     console.leave_at_once("loading")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rankdistill.errors import ConfigError
+from rankdistill import models
+from rankdistill.errors import ConfigError, RankdistillError
 from rankdistill.serving.contracts import Metrics, SearchService, ServedModel, State
 from rankdistill.serving.settings import ServeSettings, Sources
+from rankdistill.space import Space
+
+if TYPE_CHECKING:
+    from rankdistill.indexing import StoredIndex
 
 
 class Loader:
@@ -37,21 +42,25 @@ class Loader:
                 was touched.
         """
         known: dict[str, tuple[object, ServedModel]] = {}
+        indexes = _opened(sources.indexes, self._settings.parameters)
+        spaces = [one.space for one in indexes.values() if isinstance(one.space, Space)]
         try:
             for name, reference in sources.models.items():
-                known[name] = self._model(name, reference, sources)
-            models = {name: model for name, (_, model) in known.items()}
-            self._require_reranker(sources, models)
-            search = self._search(sources, models) if sources.indexes else None
+                known[name] = self._model(name, reference, sources, spaces)
+            served = {name: model for name, (_, model) in known.items()}
+            self._require_reranker(sources, served)
+            search = self._search(indexes, served, sources.reranker) if indexes else None
         except BaseException:
             before = {id(model) for _, model in self._known.values()}
             self.abandoned += [model for _, model in known.values() if id(model) not in before]
             raise
         self._known = known
         self._version += 1
-        return State(models, search, sources.reranker, self._settings.default_side, self._version)
+        return State(served, search, sources.reranker, self._settings.default_side, self._version)
 
-    def _search(self, sources: Sources, models: Mapping[str, ServedModel]) -> SearchService:
+    def _search(
+        self, indexes: Mapping[str, StoredIndex], served: Mapping[str, ServedModel], reranker: str | None
+    ) -> SearchService:
         from rankdistill.fusion import Fusion
         from rankdistill.serving.retrieval import open_search
 
@@ -60,19 +69,21 @@ class Loader:
             method, weights = self._settings.fusion
             fusion = Fusion(method, None if weights is None else tuple(weights))
         return open_search(
-            {name: Path(folder) for name, folder in sources.indexes.items()},
-            models,
-            reranker=sources.reranker,
+            indexes,
+            served,
+            reranker=reranker,
             limits=self._settings.limits,
             rerank_depth=self._settings.rerank_depth,
-            parameters=self._settings.parameters,
             fusion=fusion,
         )
 
-    def _model(self, name: str, reference: str, sources: Sources) -> tuple[object, ServedModel]:
+    def _model(
+        self, name: str, reference: str, sources: Sources, spaces: Sequence[Space]
+    ) -> tuple[object, ServedModel]:
         from rankdistill.serving.models import load_model
 
-        identity = (reference, files_of(reference))
+        documents = _searched_with(reference, spaces)
+        identity = (reference, files_of(reference), documents)
         before = self._known.get(name)
         if before is not None and before[0] == identity and identity[1]:
             return before
@@ -84,13 +95,14 @@ class Loader:
             threads=settings.threads,
             limits=settings.limits,
             metrics=self._metrics,
+            documents=documents,
         )
         return identity, model
 
-    def _require_reranker(self, sources: Sources, models: Mapping[str, ServedModel]) -> None:
+    def _require_reranker(self, sources: Sources, served: Mapping[str, ServedModel]) -> None:
         if sources.reranker is None:
             return
-        kind = models[sources.reranker].kind
+        kind = served[sources.reranker].kind
         if kind not in ("pairs", "multi_vector"):
             raise ConfigError(
                 expected="a cross-encoder or a multi-vector model as --reranker",
@@ -98,6 +110,26 @@ class Loader:
                 consequence="nothing is served",
                 remedy="give it as --model, or another model as --reranker",
             )
+
+
+def _opened(folders: Mapping[str, str], parameters: Mapping[str, Mapping[str, float]]) -> dict[str, StoredIndex]:
+    """Before any model is loaded: what is wrong with an index is told in a moment."""
+    from rankdistill import indexing
+
+    return {
+        name: indexing.load(Path(folder), search_parameters=parameters.get(name)) for name, folder in folders.items()
+    }
+
+
+def _searched_with(reference: str, spaces: Sequence[Space]) -> Space | None:
+    """The space of the index that this model made itself: it cuts queries where the documents were cut."""
+    if not spaces:
+        return None
+    try:
+        weights = models.resolve(reference).weights_hash
+    except RankdistillError:
+        return None  # a bundle, which knows its documents' space
+    return next((one for one in spaces if one.document_tower == weights), None)
 
 
 def files_of(reference: str) -> tuple[Any, ...]:
