@@ -25,6 +25,14 @@ EXTRA_OF = {
     "httpx": "http",
     "ray": "ray",
     **dict.fromkeys(("fastapi", "httptools", "orjson", "prometheus_client", "uvicorn", "uvloop"), "serve"),
+    "qdrant_client": "engines",
+    "qdrant_edge": "engines",
+    "pymilvus": "engines",
+    "psycopg": "engines",
+    "pgvector": "engines",
+    "lancedb": "engines",
+    "opensearchpy": "engines",
+    "elasticsearch": "engines",
 }
 """Which extra of setup.cfg brings which module."""
 

@@ -32,9 +32,8 @@ PANELS = {
         "export",
     ),
     "Students": ("train", "bundle"),
-    "Search": ("index", "search", "explain"),
+    "Search": ("index", "search", "explain", "serve", "push"),
     "Judge": ("evaluate", "rerank", "fuse", "compare", "robustness", "sparsity", "ann-recall"),
-    "Serve": ("serve",),
     "Experiments": ("run", "status", "doctor"),
 }
 """The verbs in the order of the work, as `--help` shows them."""

@@ -41,6 +41,7 @@ RENAMED = {
     "evaluate": {"parameter": "search_parameters", "model": "system"},
     "serve": {"bundle": "model", "index": "indexes", "model": "models", "parameter": "search_parameters"},
     "explain": {"text": "texts", "as": "as_"},
+    "push": {"parameter": "parameters"},
     "train": {"dev_data": "data", "embeddings": "store"},
 }
 """Verb -> flag -> argument: a flag that may be repeated has a list as its argument, and two flags may name the two
