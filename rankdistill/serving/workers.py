@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import rankdistill
 from rankdistill.errors import RankdistillError
 from rankdistill.notes import note, tell
 from rankdistill.serving.control import LINE, Line, raised
@@ -52,7 +51,7 @@ class Worker:
         """Start the program; it loads nothing yet."""
         ours, theirs = socket.socketpair()
         numbers = (listener.fileno(), theirs.fileno())
-        package = str(Path(rankdistill.__file__).parent.parent)
+        package = str(Path(__file__).parents[2])
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")])}
         if settings.threads is not None:
             environment["OMP_NUM_THREADS"] = str(settings.threads)
