@@ -14,6 +14,7 @@ from rankdistill import models
 from rankdistill.bundles import open_document_encoder, open_query_encoder
 from rankdistill.bundles.layout import POINTER, Bundle, is_bundle
 from rankdistill.errors import ModelReferenceError
+from rankdistill.inference import conversation
 from rankdistill.inference.backends import BACKENDS
 from rankdistill.inference.encoder import TextEncoder
 from rankdistill.inference.fast_model import FastModel
@@ -149,6 +150,7 @@ def _embedding(
         limits=loading.limits,
         metrics=loading.metrics,
         about=about,
+        conversation=conversation.read(encoder.reference.path),
     )
 
 
