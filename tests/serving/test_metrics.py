@@ -33,7 +33,7 @@ NAMES = (
 
 
 def _samples(text: bytes) -> dict[tuple[str, str], float]:
-    """(name, labels' values) -> value. The parser calls every counter `..._total`; the names as sent are tested apart."""
+    """(name, labels' values) -> value; the parser calls every counter `..._total`, whatever it was called."""
     found = {}
     for family in text_string_to_metric_families(text.decode()):
         for sample in family.samples:
