@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from rankdistill.inference.conversation import Conversation
 from rankdistill.serving.contracts import Encoded, Limits, Metrics, ModelKind, Scored, Side, Timing, Token
 from rankdistill.serving.engine.cache import Kept, VectorCache
 from rankdistill.serving.engine.lane import Lane, require_whole
@@ -54,6 +55,7 @@ class EmbeddingModel:
         limits: of the server.
         metrics: told of answers from the cache.
         about: where the other side is, for those who ask this one.
+        conversation: how turns are a query; None where it reads no conversations.
     """
 
     name: str
@@ -72,6 +74,7 @@ class EmbeddingModel:
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics | None = None
     about: str = ""
+    conversation: Conversation | None = None
 
     def __post_init__(self) -> None:
         first, *others = self.towers.values()

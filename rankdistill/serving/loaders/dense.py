@@ -11,7 +11,7 @@ import numpy as np
 
 from rankdistill.bundles import open_document_encoder, open_query_encoder
 from rankdistill.bundles.layout import DOCUMENT, POINTER, Bundle
-from rankdistill.inference import trained_dimensions
+from rankdistill.inference import conversation, trained_dimensions
 from rankdistill.inference.encoder import TextEncoder
 from rankdistill.inference.fast_model import FastModel
 from rankdistill.inference.static_model import StaticModel
@@ -79,6 +79,7 @@ def _embedding(
         limits=loading.limits,
         metrics=loading.metrics,
         about=about,
+        conversation=conversation.read(encoder.reference.path),
     )
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from rankdistill.inference import conversation
 from rankdistill.inference.multi_vector_encoder import MultiVectorTextEncoder
 from rankdistill.serving.contracts import ServedModel, Side
 from rankdistill.serving.embedding_model import EmbeddingModel, ServedTower
@@ -38,6 +39,7 @@ def load(reference: str, loading: Loading) -> ServedModel:
         routed=True,
         limits=loading.limits,
         metrics=loading.metrics,
+        conversation=conversation.read(encoder.reference.path),
     )
 
 

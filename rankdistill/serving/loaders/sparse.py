@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankdistill.inference import conversation
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
 from rankdistill.serving.contracts import ServedModel, Side
 from rankdistill.serving.embedding_model import EmbeddingModel, ServedTower
@@ -47,6 +48,7 @@ def load(reference: str, loading: Loading) -> ServedModel:
         terms=encoder.vocabulary,
         limits=loading.limits,
         metrics=loading.metrics,
+        conversation=conversation.read(encoder.reference.path),
     )
 
 

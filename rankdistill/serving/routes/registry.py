@@ -8,6 +8,8 @@ from rankdistill.serving.exchange import Route
 
 ROUTES = {
     "openai": "rankdistill.serving.routes.openai",
+    "page": "rankdistill.serving.routes.page",
+    "search": "rankdistill.serving.routes.search",
     "cohere": "rankdistill.serving.routes.cohere",
     "tei": "rankdistill.serving.routes.tei",
     "info": "rankdistill.serving.routes.info",
