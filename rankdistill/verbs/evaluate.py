@@ -102,7 +102,8 @@ def evaluate(
         latency: time so many queries one by one; 0 times none.
         name: what tables call the system.
         size_of: the model whose size the tables tell; the query model unless given.
-        backend: what runs the model; auto takes the fastest exact one.
+        backend: what runs the model; `auto` takes a fast exact one, `fast` the fastest measured here of those that
+            rank as float32 does.
         lenient: leave bad rows out instead of stopping.
         ignore_identical_ids: see `rankdistill.mine`.
         progress: True tells on standard error; or a function that takes the number of texts just done.
