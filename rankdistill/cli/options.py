@@ -36,6 +36,10 @@ Backend = Annotated[
         help="What runs the model; auto takes a fast exact one, fast the fastest measured here that ranks as float32."
     ),
 ]
+ApiKeyEnv = Annotated[
+    str | None,
+    typer.Option(help="Environment variable with the key (password, token) of the server; never the key itself."),
+]
 Latency = Annotated[
     int, typer.Option(help="Time this many queries one by one; 0 times none.", min=0, rich_help_panel=MORE)
 ]
