@@ -66,6 +66,7 @@ class BuildSettings:
             self.build_parameters,
             self.kind,
             vocabulary,
+            bool(self.fields),
         )
 
 
