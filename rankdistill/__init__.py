@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from rankdistill.verbs.mine import mine as mine
     from rankdistill.verbs.open import open as open
     from rankdistill.verbs.plan import plan as plan
+    from rankdistill.verbs.push import push as push
     from rankdistill.verbs.rerank import rerank as rerank
     from rankdistill.verbs.score import score as score
     from rankdistill.verbs.search import search as search
+    from rankdistill.verbs.serve import serve as serve
     from rankdistill.verbs.status import status as status
     from rankdistill.verbs.teach import teach as teach
     from rankdistill.verbs.train import train as train
@@ -57,10 +59,12 @@ _HOME_OF = {
     "mine": "rankdistill.verbs.mine",
     "open": "rankdistill.verbs.open",
     "plan": "rankdistill.verbs.plan",
+    "push": "rankdistill.verbs.push",
     "rerank": "rankdistill.verbs.rerank",
     "run": "rankdistill.recipe.run",
     "score": "rankdistill.verbs.score",
     "search": "rankdistill.verbs.search",
+    "serve": "rankdistill.verbs.serve",
     "status": "rankdistill.verbs.status",
     "teach": "rankdistill.verbs.teach",
     "train": "rankdistill.verbs.train",
@@ -84,10 +88,12 @@ __all__ = [
     "mine",
     "open",
     "plan",
+    "push",
     "rerank",
     "run",
     "score",
     "search",
+    "serve",
     "status",
     "teach",
     "train",

@@ -119,6 +119,10 @@ class DistinctIndex:
             positions, best = self._expanded(rows, scores, width, self._grouped_among(allowed))
         return named(positions, self._ids), best
 
+    def rows_of(self, positions: Positions) -> Positions:
+        """The rows of the back end that hold the vectors of these documents."""
+        return positions if self._ids is None else self._row_of[positions]
+
     def save(self, folder: Path) -> None:
         """See `Index.save`; without equal vectors, the folder is the back end's own."""
         self.index.save(folder)

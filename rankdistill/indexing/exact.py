@@ -12,7 +12,7 @@ from rankdistill.indexing.arrays import read_array, write_array
 from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Allowed, Ids, Scores, Vectors
 from rankdistill.indexing.documents import named, read_ids, write_ids
-from rankdistill.indexing.topk import top_k
+from rankdistill.indexing.topk import Positions, top_k
 from rankdistill.indexing.vectors import check_new, check_queries, normalised
 
 VECTORS_FILE = "vectors.npy"
@@ -57,6 +57,10 @@ class ExactIndex:
             positions[block] = top_k(scores, k)
             best[block] = np.take_along_axis(scores, positions[block], axis=1)
         return named(positions, self.ids), best
+
+    def vectors_at(self, positions: Positions) -> Vectors:
+        """The vectors of these rows as they are compared, float32 `[n, dimension]`."""
+        return np.asarray(self._vectors[positions], np.float32)
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""

@@ -134,6 +134,25 @@ class FaissIndex:
             scores[positions < 0] = -np.inf
         return best_first(positions, scores)
 
+    def vectors_at(self, positions: Positions) -> Vectors:
+        """The vectors of these rows as they are compared, float32 `[n, dimension]`.
+
+        Raises:
+            ConfigError: the index keeps them in a coarser form only.
+        """
+        holder = _whole_vectors(self._faiss, self._index)
+        if holder is None:
+            raise ConfigError(
+                expected="an index that keeps its vectors whole: exact, Flat, HNSW32, IVF256,Flat, or with a RFlat",
+                got=f"{self.factory}, which keeps them in a coarser form",
+                consequence="nothing was read",
+                remedy="build an index with --factory exact of the same model, and take that",
+            )
+        if isinstance(holder, self._faiss.IndexIVF):
+            holder.make_direct_map()
+        found: Vectors = holder.reconstruct_batch(np.ascontiguousarray(positions, np.int64))
+        return found
+
     def save(self, folder: Path) -> None:
         """See `Index.save`."""
         with files.atomic_path(folder / INDEX_FILE) as temporary:
@@ -226,6 +245,17 @@ def hidden_search(factory: str) -> Mapping[str, float]:
         for name, value in default_search(factory).items()
         if not any(factory.startswith(part) and name in found for part, found in DEFAULT_SEARCH.items())
     }
+
+
+def _whole_vectors(faiss: Any, index: Any) -> Any:
+    """The part of a FAISS index that holds its vectors in float32; None where none does."""
+    index = faiss.downcast_index(index)
+    if isinstance(index, faiss.IndexIDMap):
+        return _whole_vectors(faiss, index.index)
+    if isinstance(index, faiss.IndexRefine):
+        return _whole_vectors(faiss, index.refine_index)
+    whole = (faiss.IndexFlat, faiss.IndexHNSWFlat, faiss.IndexIVFFlat)
+    return index if isinstance(index, whole) and not isinstance(index, faiss.IndexIVFFlatDedup) else None
 
 
 def _least_to_train(faiss: Any, index: Any) -> int:

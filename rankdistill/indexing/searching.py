@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from rankdistill import manifest
 from rankdistill.display import Shown
@@ -179,6 +181,12 @@ class StoredIndex(Shown):
     def allowed(self, given: FilterLike) -> Allowed:
         """Which documents a filter lets a search find, bool `[documents]`; raises as `filter` does."""
         return self._masks.of(self.filter(given), self.fields)
+
+    def among(self, ids: Iterable[str]) -> Allowed:
+        """Which documents are one of `ids`, bool `[documents]`; those that it does not hold count for nothing."""
+        found = np.zeros(len(self.ids), np.bool_)
+        found[[place for doc_id in ids if (place := self._place_of.get(doc_id)) is not None]] = True
+        return found
 
     def search(
         self,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from rankdistill.inference.conversation import Conversation
 from rankdistill.serving.contracts import Encoded, Limits, Metrics, ModelKind, Scored, Side, Timing, Token
 from rankdistill.serving.engine.cache import Kept, VectorCache
 from rankdistill.serving.engine.lane import Lane, require_whole
@@ -49,10 +50,12 @@ class EmbeddingModel:
         prompts: by name.
         towers: side -> tower.
         stacked: outputs of rows as one thing.
+        routed: whether a text takes another way through the model on each side.
         terms: of the dimensions of a sparse model.
         limits: of the server.
         metrics: told of answers from the cache.
         about: where the other side is, for those who ask this one.
+        conversation: how turns are a query; None where it reads no conversations.
     """
 
     name: str
@@ -66,15 +69,17 @@ class EmbeddingModel:
     prompts: Mapping[str, str]
     towers: Mapping[Side, ServedTower]
     stacked: Callable[[Sequence[Any]], Any]
+    routed: bool = False
     terms: Sequence[str] = ()
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics | None = None
     about: str = ""
+    conversation: Conversation | None = None
 
     def __post_init__(self) -> None:
         first, *others = self.towers.values()
-        self.symmetric = len(self.towers) == 1 or all(
-            other.lane is first.lane and other.prompt == first.prompt for other in others
+        self.symmetric = not self.routed and all(
+            other.tower is first.tower and other.prompt == first.prompt for other in others
         )
         self.sides: tuple[Side, ...] = tuple(self.towers)
         self._cache = VectorCache(self.limits.cache)
