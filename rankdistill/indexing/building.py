@@ -70,6 +70,7 @@ class BuildSettings:
             self.build_parameters,
             self.kind,
             vocabulary,
+            bool(self.fields),
         )
 
 
