@@ -72,7 +72,7 @@ class Measured:
         per_second: answers with status 200 a second that came in the measured time.
         p50_ms: time of an answer with status 200; so the others.
         refused_p99_ms: of the other answers; None where there were none.
-        server_cpu_us: processor time of the server in the measured time over the answers with status 200 that came in it;
+        server_cpu_us: processor time of the server in the measured time over the answers 200 that came in it;
             None where its process was not named.
         generator_cpu_share: processor time of the load generator over the time; near 1 it was the bottleneck.
     """
