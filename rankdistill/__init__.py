@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rankdistill.verbs.mine import mine as mine
     from rankdistill.verbs.open import open as open
     from rankdistill.verbs.plan import plan as plan
+    from rankdistill.verbs.push import push as push
     from rankdistill.verbs.rerank import rerank as rerank
     from rankdistill.verbs.score import score as score
     from rankdistill.verbs.search import search as search
@@ -57,6 +58,7 @@ _HOME_OF = {
     "mine": "rankdistill.verbs.mine",
     "open": "rankdistill.verbs.open",
     "plan": "rankdistill.verbs.plan",
+    "push": "rankdistill.verbs.push",
     "rerank": "rankdistill.verbs.rerank",
     "run": "rankdistill.recipe.run",
     "score": "rankdistill.verbs.score",
@@ -84,6 +86,7 @@ __all__ = [
     "mine",
     "open",
     "plan",
+    "push",
     "rerank",
     "run",
     "score",

@@ -15,6 +15,7 @@ from rankdistill.bundles.alignment import require_aligned
 from rankdistill.bundles.opening import open_document_encoder, open_query_encoder
 from rankdistill.bundles.router import write_router
 from rankdistill.errors import OutputError
+from rankdistill.inference import conversation
 from rankdistill.inference.loading import load_encoder, quietly
 from rankdistill.making import making
 
@@ -118,6 +119,8 @@ def _write_query(folder: Path, query: TextEncoder) -> None:
         return
     with files.output_errors(folder), quietly():
         load_encoder(query.reference, "cpu", query.max_length).save_pretrained(str(folder), create_model_card=False)
+    if (found := conversation.read(query.reference.path)) is not None:
+        conversation.write(folder, found)
 
 
 def _write_document(folder: Path, document: TextEncoder, include: bool) -> None:

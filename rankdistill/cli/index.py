@@ -66,6 +66,13 @@ def index(
     snippets: Annotated[
         int, typer.Option(help="Characters of each document to keep for showing; 0 keeps none.", rich_help_panel=MORE)
     ] = 200,
+    field: Annotated[
+        list[str],
+        typer.Option(
+            help="Metadata of documents to keep, for filters: NAME, or NAME:TYPE (string, strings, integer, number, "
+            "boolean, date); may be repeated."
+        ),
+    ] = [],  # noqa: B006
     threads: Annotated[
         int,
         typer.Option(
@@ -98,6 +105,7 @@ def index(
             max_length=max_length,
             backend=backend,
             snippets=snippets,
+            fields=field,
             threads=threads,
             executor=executor,
             workers=workers,

@@ -31,6 +31,10 @@ Split = Annotated[str, typer.Option(help="Which qrels.")]
 Evaluated = Annotated[Path, typer.Option(help="Folder for results.json, per_query.parquet and the run.")]
 MaxLength = Annotated[int | None, typer.Option(min=4, help="Tokens a text; the model's own unless given.")]
 Backend = Annotated[str, typer.Option(help="What runs the model; auto takes the fastest exact one.")]
+ApiKeyEnv = Annotated[
+    str | None,
+    typer.Option(help="Environment variable with the key (password, token) of the server; never the key itself."),
+]
 Latency = Annotated[
     int, typer.Option(help="Time this many queries one by one; 0 times none.", min=0, rich_help_panel=MORE)
 ]

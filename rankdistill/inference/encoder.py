@@ -87,6 +87,21 @@ class TextEncoder:
         return self._fast.backend_name if self._fast is not None else "sentence-transformers"
 
     @property
+    def model(self) -> Any:
+        """The loaded `SentenceTransformer`."""
+        return self._model
+
+    @property
+    def accelerated(self) -> FastModel | StaticModel | None:
+        """What runs the model; None where sentence-transformers itself does."""
+        return self._fast
+
+    @property
+    def pools_without_prompt(self) -> bool:
+        """Whether the prompt's own tokens are left out of a text's vector."""
+        return self._pools_without_prompt
+
+    @property
     def max_length(self) -> int | None:
         """Tokens of a text at most, special tokens included; None where there is no maximum."""
         return max_length_of(self._model)

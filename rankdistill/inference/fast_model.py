@@ -83,6 +83,18 @@ class FastModel:
         rows.require(found, texts, runner)
         return found
 
+    def run_features(self, features: Features) -> np.ndarray:
+        """float32[rows, outputs] of one batch among many, watched by the canary.
+
+        Raises:
+            BackendError: the back end fails, or gives what is not the output of these texts.
+        """
+        if self.canary is None:
+            return self.outputs(features)
+        output = self.canary.watched(self.outputs, features)
+        self.canary.finish(self.outputs)
+        return output
+
     def _run_framed(self, framed: FramedInputs, progress: Progress | None) -> np.ndarray:
         lengths = framed.lengths
         result: np.ndarray | None = None

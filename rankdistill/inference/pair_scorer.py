@@ -11,7 +11,7 @@ import numpy as np
 from rankdistill.inference import rows
 from rankdistill.inference.backends import FAST, backend_fingerprint, is_exact
 from rankdistill.inference.calibration import Pairs, documentation_pairs
-from rankdistill.inference.fast_model import accelerate
+from rankdistill.inference.fast_model import FastModel, accelerate
 from rankdistill.inference.fastest import Choice, candidates, choose_fastest, sample_of
 from rankdistill.inference.loading import load_cross_encoder
 from rankdistill.inference.precision import pick_device, torch_threads
@@ -55,7 +55,7 @@ class PairScorer:
         prompted = self._model.default_prompt_name is not None
         self.threads = threads
         self.choice: Choice | None = None
-        self._fast = None
+        self._fast: FastModel | None = None
         if prompted:
             return
         chosen = backend
@@ -83,6 +83,16 @@ class PairScorer:
     def backend(self) -> str:
         """What runs the model: a back end's name, or `sentence-transformers` where it is not accelerated."""
         return self._fast.backend_name if self._fast is not None else "sentence-transformers"
+
+    @property
+    def model(self) -> Any:
+        """The loaded `CrossEncoder`."""
+        return self._model
+
+    @property
+    def accelerated(self) -> FastModel | None:
+        """What runs the model; None where sentence-transformers itself does."""
+        return self._fast
 
     @property
     def max_length(self) -> int | None:

@@ -128,7 +128,7 @@ class Server:
         begun = perf_counter()
         head = _Head(scope["headers"])
         identity = head.id if _GOOD_ID.fullmatch(head.id) else next(self._ids)
-        request = Request(identity, b"", self.holder, self.metrics)
+        request = Request(identity, b"", self.holder, self.metrics, self._keys is not None)
         methods = self._table.get(scope["path"])
         route = None if methods is None else methods.get(scope["method"])
         failed = None

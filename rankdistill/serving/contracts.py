@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from rankdistill.inference.conversation import Conversation
 from rankdistill.space import AnySpace
 
 Side = Literal["query", "document"]
@@ -86,6 +87,8 @@ class ServedModel(Protocol):
     weights: str
     """Hash of the weights of what encodes queries."""
     prompts: Mapping[str, str]
+    conversation: Conversation | None
+    """How it reads the turns of a conversation as a query; None where it reads none."""
 
     def max_length(self, side: Side) -> int | None:
         """Tokens of a text at most, special ones included; None where there is no maximum."""
@@ -137,6 +140,7 @@ class SearchRequest:
         k: documents.
         mode: `dense`, `sparse`, `multi_vector`, `bm25`, `fused`; None: of the index, or fused where there are several.
         rerank: whether the served re-ranker orders what was found.
+        space: fingerprint of the space that the client takes the index, or its vector, to be of; None: not told.
         filter: `{must, should, must_not}` as JSON, or None.
         index: name of a served index; None: the only one, or all that fuse.
         truncate: whether a query may be cut.
@@ -151,6 +155,7 @@ class SearchRequest:
     filter: Mapping[str, Any] | None = None
     index: str | None = None
     truncate: bool = True
+    space: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,10 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """What was found for one request; `terms` (term -> weight) for a sparse query, for those who want to see it."""
+    """What was found for one request; `terms` (term -> weight) of a sparse query, for those who want to see them.
+
+    Scores are the index's, the fusion's, or where it was re-ranked the re-ranker's.
+    """
 
     hits: Sequence[SearchHit]
     took: float
@@ -175,6 +183,9 @@ class SearchAnswer:
     timing: Timing = Timing()
     truncated: bool = False
     terms: Mapping[str, float] | None = None
+    reranked: bool = False
+    tokens: int = 0
+    """Of the query, as the models read it."""
 
 
 class SearchService(Protocol):

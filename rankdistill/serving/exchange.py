@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from rankdistill.serving import bodies
-from rankdistill.serving.contracts import Encoded, Holder, Limits, Scored, State, Timing
+from rankdistill.serving.contracts import Encoded, Holder, Limits, ModelKind, Scored, State, Timing
 from rankdistill.serving.metrics import ServerMetrics
 from rankdistill.serving.refusals import Refusal
 
@@ -35,6 +35,7 @@ class Request:
         body: as it came.
         holder: of the state; routes that set `Route.needs_state` are given `state` too.
         metrics: of this server.
+        keyed: whether keys are asked for.
         filter: of the key that was given, and-ed to every search; None where there is none.
         texts: how many were asked for.
         tokens: that the model read.
@@ -47,6 +48,7 @@ class Request:
     body: bytes
     holder: Holder
     metrics: ServerMetrics
+    keyed: bool = False
     filter: Mapping[str, Any] | None = None
     state: State = field(default_factory=lambda: State({}))
     texts: int = 1
@@ -89,6 +91,7 @@ class Route:
         response: schema of the answer; a type of media where it is no JSON.
         interface: whose bodies refusals have.
         refusals: what `answer` raises, beyond what every route of its method does.
+        kinds: of models that it is for, which the document names.
         public: no key is asked for.
         needs_state: refused while the server warms up or drains.
         inference: counted by TEI's metrics.
@@ -104,6 +107,7 @@ class Route:
     response: Any = None
     interface: Interface = "tei"
     refusals: tuple[type[Refusal], ...] = ()
+    kinds: tuple[ModelKind, ...] = ()
     public: bool = False
     needs_state: bool = True
     inference: bool = False

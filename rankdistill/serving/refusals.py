@@ -117,3 +117,7 @@ class InternalError(Refusal):
     """A fault of the server; its log tells more under the request's id."""
 
     status, kind, code = 500, "Backend", "internal_error"
+
+
+INFERENCE = (EmptyError, UnknownError, OtherSpaceError, TooLongError, BackendRefusal, OverloadedError)
+"""What a route that encodes or scores refuses."""

@@ -33,7 +33,7 @@ _GIVES = {
 
 
 def named(request: Request, name: str | None, kinds: Sequence[ModelKind]) -> ServedModel:
-    """The model called `name`, or the first of one of `kinds`.
+    """The model called `name`, or the first of the first of `kinds` that is served.
 
     Raises:
         UnknownError: none is called so, or none is of one of these kinds.
@@ -41,9 +41,10 @@ def named(request: Request, name: str | None, kinds: Sequence[ModelKind]) -> Ser
     """
     models = request.state.models
     if name is None:
-        for model in models.values():
-            if model.kind in kinds:
-                return model
+        for kind in kinds:
+            for model in models.values():
+                if model.kind == kind:
+                    return model
         raise UnknownError(
             expected=f"a model that gives {_GIVES[kinds[0]].partition(':')[0]}",
             got=f"the models {listed(list(models))}, which do not",
@@ -102,8 +103,8 @@ def side(request: Request, model: ServedModel, wanted: Side | None) -> Side:
     return wanted
 
 
-def length(model: ServedModel, wanted: int | None) -> int | None:
-    """How many dimensions to keep; None for all.
+def length(model: ServedModel, wanted: int | None, name: str = "dimensions") -> int | None:
+    """How many dimensions to keep, of the field called `name`; None for all.
 
     Raises:
         BadRequestError: the model was not trained to be cut there.
@@ -113,11 +114,11 @@ def length(model: ServedModel, wanted: int | None) -> int | None:
     if wanted not in model.dimensions:
         trained = " or ".join(map(str, model.dimensions))
         raise BadRequestError(
-            expected=f"'dimensions' {trained}: what {model.name} was trained for",
+            expected=f"'{name}' {trained}: what {model.name} was trained for",
             got=str(wanted),
             consequence="nothing was encoded: vectors that are cut elsewhere rank worse, and nothing would show it",
-            remedy=f"ask for {trained}, or leave 'dimensions' out",
-            param="dimensions",
+            remedy=f"ask for {trained}, or leave '{name}' out",
+            param=name,
         )
     return wanted
 

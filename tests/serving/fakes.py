@@ -66,6 +66,11 @@ class FakeModel:
     broken: Exception | None = None
 
     @property
+    def query_spaces(self) -> Sequence[AnySpace]:
+        """Its own."""
+        return () if self.space is None else (self.space,)
+
+    @property
     def space(self) -> AnySpace | None:
         """Of its kind."""
         return spaces(self.dimensions[0])[self.kind]

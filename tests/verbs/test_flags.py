@@ -36,10 +36,11 @@ RENAMED = {
     "check": {"teacher": "teachers"},
     "export": {"source": "sources"},
     "import": {"input": "inputs", "as": "as_"},
-    "index": {"search": "search_parameters", "parameter": "build_parameters"},
+    "index": {"field": "fields", "search": "search_parameters", "parameter": "build_parameters"},
     "search": {"query": "queries", "parameter": "search_parameters"},
     "evaluate": {"parameter": "search_parameters", "model": "system"},
     "explain": {"text": "texts", "as": "as_"},
+    "push": {"parameter": "parameters"},
     "train": {"dev_data": "data", "embeddings": "store"},
 }
 """Verb -> flag -> argument: a flag that may be repeated has a list as its argument, and two flags may name the two
@@ -135,6 +136,7 @@ class Called(Exception):  # noqa: N818 - no error
 VALUES = {
     "dimensions": "32,16",
     "document_terms": "5,6",
+    "filter": "{}",
     "keep_layers": "0,1",
     "parameter": "one=2",
     "precisions": "int8",
@@ -264,6 +266,7 @@ PARTS: list[tuple[type[BaseModel], str, dict[str, str], dict[str, str]]] = [
             "max_length": "the student's own",
             "backend": "the fastest exact one",
             "snippets": "the usual ones",
+            "fields": "of a corpus; nothing that a recipe measures is filtered",
             "threads": "one, so that graphs are the same",
             "executor": "one process runs a recipe",
             "workers": "likewise",

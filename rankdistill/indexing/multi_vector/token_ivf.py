@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from rankdistill import files
 from rankdistill.indexing.backend import Backend, IndexSettings
-from rankdistill.indexing.base import Ids, Scores
+from rankdistill.indexing.base import Allowed, Ids, Scores
+from rankdistill.indexing.deepening import deepened
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.faiss import import_faiss
 from rankdistill.indexing.multi_vector.base import (
@@ -85,14 +86,16 @@ class TokenIvfIndex:
         self.ids.extend(ids)
         self._index = None
 
-    def search(self, vectors: TokenVectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: TokenVectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
-        positions, best = self.find(vectors, k)
+        positions, best = self.find(vectors, k, allowed)
         return named(positions, self.ids), best
 
-    def find(self, vectors: TokenVectors, k: int) -> tuple[Positions, Scores]:
+    def find(self, vectors: TokenVectors, k: int, allowed: Allowed | None = None) -> tuple[Positions, Scores]:
         """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
+        if allowed is not None:
+            return deepened(lambda depth: self.find(vectors, depth), allowed, min(k, len(self.ids)))
         width = min(k, len(self.ids))
         positions = np.full((len(vectors), width), -1, np.int64)
         best = np.full((len(vectors), width), -np.inf, np.float32)

@@ -21,7 +21,8 @@ from rankdistill import _extras, files
 from rankdistill.errors import ConfigError
 from rankdistill.indexing.arrays import damaged
 from rankdistill.indexing.backend import Backend, IndexSettings
-from rankdistill.indexing.base import Ids, Scores
+from rankdistill.indexing.base import Allowed, Ids, Scores
+from rankdistill.indexing.deepening import deepened
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.sparse.base import SparseVectors, check_new, check_queries, distinct_rows
 from rankdistill.indexing.topk import Positions, best_first
@@ -114,14 +115,16 @@ class SeismicIndex:
         self.ids.extend(ids)
         self._index = None
 
-    def search(self, vectors: SparseVectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: SparseVectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
-        positions, best = self.find(vectors, k)
+        positions, best = self.find(vectors, k, allowed)
         return named(positions, self.ids), best
 
-    def find(self, vectors: SparseVectors, k: int) -> tuple[Positions, Scores]:
+    def find(self, vectors: SparseVectors, k: int, allowed: Allowed | None = None) -> tuple[Positions, Scores]:
         """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
+        if allowed is not None:
+            return deepened(lambda depth: self.find(vectors, depth), allowed, min(k, len(self.ids)))
         width = min(k, len(self.ids))
         positions = np.full((vectors.shape[0], width), -1, np.int64)
         scores = np.full((vectors.shape[0], width), -np.inf, np.float32)

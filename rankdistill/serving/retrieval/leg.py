@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from rankdistill.errors import RankdistillError
 from rankdistill.indexing import NOTHING, Hit, StoredIndex
+from rankdistill.indexing.filters import Filter
 from rankdistill.serving.contracts import ServedModel
 from rankdistill.serving.refusals import BackendRefusal, BadRequestError, OverloadedError, Refusal
 from rankdistill.serving.retrieval.forms import FORMS
+from rankdistill.serving.retrieval.texts import kept
 
 ROWS_AT_ONCE = 256
 """Queries of a batch: more would let the first ones wait for the last."""
@@ -28,18 +31,14 @@ class Waiting:
     Args:
         rows: the queries, as the index's `Form` has them.
         k: documents a query.
-        key: equal for equal filters.
-        filter: as JSON, or None.
+        filter: of the documents, or None; equal ones are equal.
         future: of the hits, a list a query.
-        since: `time.perf_counter()` when they came.
     """
 
     rows: Sequence[Any]
     k: int
-    key: str
-    filter: Mapping[str, Any] | None
+    filter: Filter | None
     future: asyncio.Future[list[list[Hit]]]
-    since: float
 
 
 class Leg:
@@ -62,19 +61,29 @@ class Leg:
         self.vocabulary = () if model is None or self.mode != "sparse" else model.vocabulary()
         self.space = index.space
         self._wait = wait
+        self.texts = kept(index)
         self._waiting: list[Waiting] = []
         self._running: asyncio.Task[None] | None = None
         self._seconds_a_row = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"search-{name}")
 
-    async def search(
-        self, rows: Sequence[Any], k: int, filter: Mapping[str, Any] | None = None
-    ) -> tuple[list[list[Hit]], float]:
-        """The best `k` of each of `rows`, and the seconds that they waited and were searched.
+    def filter_of(self, *given: Mapping[str, Any] | None) -> Filter | None:
+        """All of the filters that are given, as JSON, as one; None where there is none.
+
+        Raises:
+            BadRequestError: an unknown field, or a value of another type.
+        """
+        try:
+            read = [self.index.filter(one) for one in given if one is not None]
+        except RankdistillError as error:
+            raise _refusal(error) from error
+        return reduce(and_, read) if read else None
+
+    async def search(self, rows: Sequence[Any], k: int, filter: Filter | None = None) -> list[list[Hit]]:
+        """The best `k` of each of `rows`.
 
         Raises:
             OverloadedError: what waits already would take longer than the limit.
-            BadRequestError: the index takes no such filter.
             BackendRefusal: the index failed.
         """
         ahead = sum(len(one.rows) for one in self._waiting) * self._seconds_a_row
@@ -87,13 +96,28 @@ class Leg:
                 remedy="send it again after the time in Retry-After, or serve with more workers",
             )
         loop = asyncio.get_running_loop()
-        since = time.perf_counter()
-        key = "" if filter is None else json.dumps(filter, sort_keys=True)
-        entry = Waiting(rows, k, key, filter, loop.create_future(), since)
+        entry = Waiting(rows, k, filter, loop.create_future())
         self._waiting.append(entry)
         if self._running is None:
             self._running = loop.create_task(self._run())
-        return await entry.future, time.perf_counter() - since
+        return await entry.future
+
+    def describe(self) -> Mapping[str, Any]:
+        """For `/info`."""
+        made = self.index.made.parameters
+        return {
+            "mode": self.mode,
+            "documents": len(self.index.ids),
+            "factory": self.index.factory,
+            "model": None if self.model is None else self.model.name,
+            "space": self.space.fingerprint,
+            "dimension": self.space.dimension,
+            "similarity": self.space.similarity,
+            "fields": self.index.schema,
+            "hash": self.index.made.identity,
+            "search_parameters": {**made["search_parameters"], **self.index.searched_with},
+            "conversations": self.model is not None and self.model.conversation is not None,
+        }
 
     async def close(self) -> None:
         """Answer what waits, then let the index go."""
@@ -114,14 +138,14 @@ class Leg:
 
     def _next(self) -> list[list[Waiting]]:
         """What is searched next, without those whose client left: groups of one filter and one k."""
-        groups: dict[tuple[str, int], list[Waiting]] = {}
+        groups: dict[tuple[Filter | None, int], list[Waiting]] = {}
         rows = taken = 0
         for entry in self._waiting:
             if rows >= ROWS_AT_ONCE:
                 break
             taken += 1
             if not entry.future.done():
-                groups.setdefault((entry.key, entry.k), []).append(entry)
+                groups.setdefault((entry.filter, entry.k), []).append(entry)
                 rows += len(entry.rows)
         del self._waiting[:taken]
         return list(groups.values())
@@ -142,10 +166,7 @@ class Leg:
     def _found(self, group: Sequence[Waiting]) -> list[list[list[Hit]]]:
         rows = [row for entry in group for row in entry.rows]
         queries = self.form.stack(rows, self.space.dimension)
-        if group[0].filter is None:
-            ids, scores = self.index.search(queries, group[0].k)
-        else:
-            ids, scores = self.index.search(queries, group[0].k, filter=group[0].filter)
+        ids, scores = self.index.search(queries, group[0].k, filter=group[0].filter)
         hits = iter(zip(ids.tolist(), scores.tolist(), strict=True))
         return [
             [

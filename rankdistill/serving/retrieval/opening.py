@@ -11,7 +11,9 @@ from rankdistill.indexing import StoredIndex
 from rankdistill.indexing.searching import opened
 from rankdistill.serving.contracts import Limits, ServedModel
 from rankdistill.serving.retrieval.leg import Leg
+from rankdistill.serving.retrieval.reranking import open_reranker
 from rankdistill.serving.retrieval.service import IndexSearch
+from rankdistill.serving.retrieval.texts import of_corpus
 
 
 def open_search(
@@ -23,6 +25,7 @@ def open_search(
     rerank_depth: int = 100,
     parameters: Mapping[str, Mapping[str, float]] | None = None,
     fusion: Fusion | None = None,
+    corpus: str | Path | None = None,
 ) -> IndexSearch:
     """The search service over indexes, each searched with the model of `models` whose space it is of.
 
@@ -34,10 +37,12 @@ def open_search(
         rerank_depth: documents that are re-ranked.
         parameters: index name -> search parameters, such as `efSearch`.
         fusion: how the indexes are fused where they hold the same documents; reciprocal ranks unless given.
+        corpus: folder of the collection, whose whole texts are re-ranked and shown.
 
     Raises:
         DataError: there is no such index.
-        ConfigError: no index, an unknown search parameter, or weights that do not fit.
+        ConfigError: no index, an unknown search parameter, weights that do not fit; a re-ranker of another kind, or
+            without the documents' texts.
         SpaceMismatchError: no model is of an index's space.
     """
     if not indexes:
@@ -56,7 +61,22 @@ def open_search(
     fusion = fusion or Fusion()
     if fused:
         fusion.require_systems(len(fused))
-    return IndexSearch(legs, fused, limits, fusion)
+    texts = None if corpus is None else of_corpus(corpus)
+    second = None
+    if reranker is not None:
+        second = open_reranker(_reranker_of(reranker, models), rerank_depth, list(legs.values()), texts)
+    return IndexSearch(legs, fused, limits, fusion, second, texts)
+
+
+def _reranker_of(name: str, models: Mapping[str, ServedModel]) -> ServedModel:
+    if name not in models:
+        raise ConfigError(
+            expected=f"a served model as re-ranker: {', '.join(models)}",
+            got=repr(name),
+            consequence="nothing was served",
+            remedy="serve it, or name another one",
+        )
+    return models[name]
 
 
 def _model_of(name: str, index: StoredIndex, models: Mapping[str, ServedModel]) -> ServedModel | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rankdistill.errors import ConfigError
+from rankdistill.indexing.fused import DEPTH
 from rankdistill.serving.contracts import Limits, SearchRequest
-from rankdistill.serving.refusals import BadRequestError, EmptyError, TooLargeError, UnknownError
+from rankdistill.serving.refusals import BadRequestError, EmptyError, OtherSpaceError, TooLargeError, UnknownError
 from rankdistill.serving.retrieval.leg import Leg
 
 FUSED = "fused"
@@ -21,15 +23,21 @@ class Plan:
     Args:
         mode: one of `MODES`.
         legs: one, or all that are fused.
-        text: the query's text; None for a vector.
+        texts: index name -> the query as a text, as its model reads it; empty for a vector.
+        reranked: whether the re-ranker orders what was found.
+        depth: documents that each index is asked for.
     """
 
     mode: str
     legs: Sequence[Leg]
-    text: str | None
+    texts: Mapping[str, str]
+    reranked: bool
+    depth: int
 
 
-def plan(request: SearchRequest, legs: Mapping[str, Leg], fused: Sequence[Leg], limits: Limits) -> Plan:
+def plan(
+    request: SearchRequest, legs: Mapping[str, Leg], fused: Sequence[Leg], limits: Limits, rerank_depth: int | None
+) -> Plan:
     """What answers `request`.
 
     Args:
@@ -37,37 +45,43 @@ def plan(request: SearchRequest, legs: Mapping[str, Leg], fused: Sequence[Leg], 
         legs: name -> index.
         fused: those that are searched together; empty where there are none.
         limits: of `k`.
+        rerank_depth: documents that the re-ranker scores; None: there is none.
 
     Raises:
-        BadRequestError: not one query, a `k` below 1, a mode that is not served or that does not fit the index.
+        BadRequestError: not one query, a `k` below 1, a mode that is not served or that does not fit the index; turns
+            for a model that reads none; re-ranking where there is no re-ranker, or of what is no text.
         EmptyError: a blank query.
         TooLargeError: `k` beyond the limit.
         UnknownError: an index that is not served.
+        OtherSpaceError: the client expects another space.
     """
-    text = _text(request)
-    if request.k < 1:
-        raise BadRequestError(
-            expected="k of at least 1", got=str(request.k), consequence="nothing was searched", remedy="give k >= 1"
-        )
-    if request.k > limits.k:
-        raise TooLargeError(
-            expected=f"k of at most {limits.k}",
-            got=str(request.k),
-            consequence="nothing was searched",
-            remedy="ask for fewer documents; the limit is in /info",
-        )
+    _require_one_query(request)
+    _require_k(request.k, limits.k)
     mode, chosen = _chosen(request, legs, fused)
-    if text is None and mode == FUSED:
+    if request.vector is not None and mode == FUSED:
         raise BadRequestError(
             expected="a `query` for fused search: each index has its own model",
             got="a vector",
             consequence="nothing was searched",
             remedy="send the text, or name the `index` whose vector this is",
         )
-    return Plan(mode, chosen, text)
+    if request.space is not None and all(request.space != leg.space.fingerprint for leg in chosen):
+        raise OtherSpaceError(
+            expected=f"the space of {', '.join(leg.name for leg in chosen)}: {chosen[0].space.fingerprint}",
+            got=request.space,
+            consequence="the index was changed since, or the vector is of another model; nothing was searched",
+            remedy="encode with the model that is served now",
+        )
+    if request.rerank:
+        _require_rerankable(request, rerank_depth)
+    depth = max(request.k, DEPTH) if mode == FUSED else request.k
+    if request.rerank and rerank_depth is not None:
+        depth = max(depth, rerank_depth)
+    texts = {leg.name: text for leg in chosen if (text := _text_for(leg, request)) is not None}
+    return Plan(mode, chosen, texts, request.rerank, depth)
 
 
-def _text(request: SearchRequest) -> str | None:
+def _require_one_query(request: SearchRequest) -> None:
     given = [name for name in ("query", "vector", "turns") if getattr(request, name) is not None]
     if len(given) != 1:
         raise BadRequestError(
@@ -83,7 +97,58 @@ def _text(request: SearchRequest) -> str | None:
             consequence="nothing was searched: every document would be as good",
             remedy="send the user's words",
         )
-    return request.query
+
+
+def _require_k(k: int, most: int) -> None:
+    if k < 1:
+        raise BadRequestError(
+            expected="k of at least 1", got=str(k), consequence="nothing was searched", remedy="give k >= 1"
+        )
+    if k > most:
+        raise TooLargeError(
+            expected=f"k of at most {most}",
+            got=str(k),
+            consequence="nothing was searched",
+            remedy="ask for fewer documents; the limit is in /info",
+        )
+
+
+def _require_rerankable(request: SearchRequest, rerank_depth: int | None) -> None:
+    if rerank_depth is None:
+        raise BadRequestError(
+            expected="a server with a re-ranker",
+            got="rerank: true to one without",
+            consequence="nothing was searched",
+            remedy="serve with --reranker, or leave rerank out",
+        )
+    if request.query is None:
+        raise BadRequestError(
+            expected="a `query` where documents are re-ranked: the re-ranker reads its words",
+            got="a vector" if request.vector is not None else "a conversation, which it was not trained to read",
+            consequence="nothing was searched",
+            remedy="send a query that says all, or leave rerank out",
+        )
+
+
+def _text_for(leg: Leg, request: SearchRequest) -> str | None:
+    """The query as the leg's model reads it; None for a vector."""
+    if request.turns is None:
+        return request.query
+    reads = None if leg.model is None else leg.model.conversation
+    if reads is None:
+        raise BadRequestError(
+            expected=f"a `query`: {leg.name} is searched by "
+            + ("words" if leg.model is None else f"{leg.model.name}, which was not trained to read conversations"),
+            got="turns",
+            consequence="nothing was searched: it would take the last answer for the question",
+            remedy="send the question, rewritten to say all, as `query`; or serve a model with a conversation.json",
+        )
+    try:
+        return reads.join(request.turns)
+    except ConfigError as error:
+        raise BadRequestError(
+            expected=error.expected, got=error.got, consequence="nothing was searched", remedy=error.remedy
+        ) from error
 
 
 def _chosen(request: SearchRequest, legs: Mapping[str, Leg], fused: Sequence[Leg]) -> tuple[str, Sequence[Leg]]:

@@ -13,13 +13,7 @@ from rankdistill.serving.bodies import Body
 from rankdistill.serving.contracts import Side
 from rankdistill.serving.exchange import Answer, Request, Route
 from rankdistill.serving.fields import SideName, Texts, Whole
-from rankdistill.serving.refusals import (
-    BackendRefusal,
-    OtherSpaceError,
-    OverloadedError,
-    TooLongError,
-    UnknownError,
-)
+from rankdistill.serving.refusals import INFERENCE
 
 
 class EmbeddingsRequest(Body):
@@ -116,9 +110,6 @@ async def models(request: Request) -> Answer:
     return Answer(orjson.dumps({"object": "list", "data": listed}))
 
 
-INFERENCE = (UnknownError, OtherSpaceError, TooLongError, BackendRefusal, OverloadedError)
-"""What a route that encodes refuses."""
-
 ROUTES = (
     Route(
         "POST",
@@ -129,6 +120,7 @@ ROUTES = (
         response=EmbeddingsResponse,
         interface="openai",
         refusals=INFERENCE,
+        kinds=("dense",),
         inference=True,
         aliases=("/embeddings",),
     ),

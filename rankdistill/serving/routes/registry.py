@@ -8,6 +8,12 @@ from rankdistill.serving.exchange import Route
 
 ROUTES = {
     "openai": "rankdistill.serving.routes.openai",
+    "page": "rankdistill.serving.routes.page",
+    "search": "rankdistill.serving.routes.search",
+    "cohere": "rankdistill.serving.routes.cohere",
+    "tei": "rankdistill.serving.routes.tei",
+    "info": "rankdistill.serving.routes.info",
+    "documentation": "rankdistill.serving.routes.documentation",
     "status": "rankdistill.serving.routes.status",
 }
 """Family -> its module, whose `ROUTES` are served; a new family is one line here."""

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from rankdistill.indexing.kinds import KINDS
+from rankdistill.inference.conversation import Conversation
+from rankdistill.inference.pair_scorer import PairScorer
 from rankdistill.serving.contracts import Encoded, ModelKind, Scored, Side, Timing, Token
 from rankdistill.space import AnySpace
 
@@ -18,9 +20,11 @@ class PlainModel:
     backend, precision, weights = "torch", "float32", "0"
     prompts: Mapping[str, str] = {}
     dimensions: tuple[int, ...] = ()
+    symmetric = False
+    conversation: Conversation | None = None
 
     def __init__(self, reference: str, kind: ModelKind = "dense", documents: Any = None) -> None:
-        self.name, self.kind = "plain", kind
+        self.name, self.kind = kind, kind
         self.sides: tuple[Side, ...] = ("query", "document")
         self.encoder: Any = KINDS[kind].open_queries(reference, "torch", None, documents)
         self.space: AnySpace | None = self.encoder.space
@@ -61,8 +65,6 @@ class Pairs(PlainModel):
     """Scores pairs as a cross-encoder of the package does."""
 
     def __init__(self, reference: str) -> None:
-        from rankdistill.inference.pair_scorer import PairScorer
-
         self.name, self.kind = "pairs", "pairs"
         self.sides, self.space, self.query_spaces = (), None, ()
         self.scorer = PairScorer(reference, backend="torch")
