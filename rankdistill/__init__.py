@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from rankdistill.verbs.rerank import rerank as rerank
     from rankdistill.verbs.score import score as score
     from rankdistill.verbs.search import search as search
+    from rankdistill.verbs.serve import serve as serve
     from rankdistill.verbs.status import status as status
     from rankdistill.verbs.teach import teach as teach
     from rankdistill.verbs.train import train as train
@@ -63,6 +64,7 @@ _HOME_OF = {
     "run": "rankdistill.recipe.run",
     "score": "rankdistill.verbs.score",
     "search": "rankdistill.verbs.search",
+    "serve": "rankdistill.verbs.serve",
     "status": "rankdistill.verbs.status",
     "teach": "rankdistill.verbs.teach",
     "train": "rankdistill.verbs.train",
@@ -91,6 +93,7 @@ __all__ = [
     "run",
     "score",
     "search",
+    "serve",
     "status",
     "teach",
     "train",

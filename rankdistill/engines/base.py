@@ -113,13 +113,11 @@ class Look:
         k: documents a query.
         exact: every score is computed, whatever graph there is.
         ef: candidates of a search of a graph.
-        filter: what the documents must fulfil, as `rankdistill.indexing.filters` parses it; None: nothing.
     """
 
     k: int
     exact: bool = False
     ef: int = 128
-    filter: Any = None
 
 
 class Engine(Protocol):
@@ -157,7 +155,7 @@ class Engine(Protocol):
         ...
 
     def write(self, batch: Batch) -> None:
-        """Write documents; they are kept when this returns. One that is there already is replaced."""
+        """Write documents that follow those written before, or where `rewind` went; they are kept when it returns."""
         ...
 
     def finish(self, shape: Shape) -> None:

@@ -17,6 +17,7 @@ from rankdistill.engines.base import ID, POSITION, TEXT, Batch, Leg, LegName, Lo
 from rankdistill.engines.results import answering, ranked
 from rankdistill.errors import ConfigError
 from rankdistill.indexing.base import Ids, Scores
+from rankdistill.indexing.filters.types import span
 
 NOTE = "rankdistill"
 """Key of the note in the metadata of the column of ids."""
@@ -31,7 +32,7 @@ _TYPES: Mapping[str, pa.DataType] = {
     "integer": pa.int64(),
     "number": pa.float64(),
     "boolean": pa.bool_(),
-    "date": pa.string(),
+    "date": pa.timestamp("us", "UTC"),
     "strings": pa.list_(pa.string()),
 }
 
@@ -109,7 +110,10 @@ class LanceTable:
                 flat = pa.array(batch.dense.reshape(-1), pa.float32())
                 columns.append(pa.FixedSizeListArray.from_arrays(flat, batch.dense.shape[1]))
             else:
-                columns.append(pa.array([row.get(column.name) for row in rows], column.type))
+                values = [row.get(column.name) for row in rows]
+                if pa.types.is_timestamp(column.type):
+                    values = [None if one is None else span(one).start for one in values]
+                columns.append(pa.array(values, column.type))
         with self._answering():
             self._open().add(pa.Table.from_arrays(columns, schema=schema))
 

@@ -12,6 +12,7 @@ from rankdistill.names import load as load_named
 
 ENGINES: Mapping[str, str] = {
     "qdrant": "rankdistill.engines.qdrant:open_engine",
+    "pgvector": "rankdistill.engines.pgvector:open_engine",
     "lancedb": "rankdistill.engines.lancedb:open_engine",
 }
 """Name -> `module:function`; the function takes `(url, collection, secret)` and gives an `Engine`. Add one here."""

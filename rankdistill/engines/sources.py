@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
@@ -21,6 +22,8 @@ from rankdistill.indexing.kinds import DENSE, SPARSE
 from rankdistill.indexing.reading import blocks
 from rankdistill.indexing.vectors import normalised
 from rankdistill.stores.embeddings.reader import EmbeddingStore
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
 class Source(Protocol):
@@ -235,20 +238,20 @@ class _Recut:
 
 
 def _schema(index: StoredIndex) -> Mapping[str, str]:
-    """The index's fields; none may have a name that is ours."""
-    found: Mapping[str, str] = {}
-    for name in found:
-        if name in RESERVED:
+    """The index's fields, under names that every engine takes and that are not ours."""
+    for name in index.schema:
+        if name in RESERVED or not _NAME.fullmatch(name):
             raise _refused(
-                f"fields that are not called {', '.join(RESERVED)}, under which a collection keeps what it needs",
+                f"fields with names of letters, digits and _, as columns have, that are not {', '.join(RESERVED)}",
                 f"the field {name!r} of {index.folder}",
-                "build the index with the field under another name",
+                "build the index with the field under another name, or without it",
             )
-    return found
+    return index.schema
 
 
-def _fields(index: StoredIndex, start: int, count: int) -> list[Mapping[str, Any]] | None:
-    return None
+def _fields(index: StoredIndex, start: int, count: int) -> list[dict[str, Any]] | None:
+    """The fields of `count` documents."""
+    return index.fields.at(range(start, start + count)) if index.schema else None
 
 
 def _require_same(ids: Sequence[str], others: Sequence[str], one: str, other: str) -> None:

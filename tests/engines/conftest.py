@@ -3,32 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rankdistill.engines import open_engine
+from tests.engines import servers
 
 EMBEDDED = ("qdrant", "lancedb")
 """Engines that are a folder."""
+
+SERVERS = {"pgvector": servers.postgres}
+"""Name -> `(folder)`, which starts a server and gives its URL."""
 
 _NUMBERS = count()
 
 Opener = Callable[[], Any]
 
 
-@pytest.fixture(params=EMBEDDED)
+@pytest.fixture(scope="session")
+def url_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Engine -> where it is; a server is started when it is first asked for."""
+    known: dict[str, str] = {}
+    with ExitStack() as held:
+
+        def find(name: str) -> str:
+            if name not in known:
+                folder = tmp_path_factory.mktemp(name)
+                known[name] = held.enter_context(SERVERS[name](folder)) if name in SERVERS else str(folder)
+            return known[name]
+
+        yield find
+
+
+@pytest.fixture(params=[*EMBEDDED, *SERVERS])
 def engine_name(request: pytest.FixtureRequest) -> str:
     """Every engine in turn."""
     return str(request.param)
 
 
 @pytest.fixture
-def engine_url(engine_name: str, tmp_path: Path) -> str:
+def engine_url(engine_name: str, url_of: Callable[[str], str]) -> str:
     """Where it is."""
-    return str(tmp_path / engine_name)
+    return url_of(engine_name)
 
 
 @pytest.fixture
@@ -45,6 +64,4 @@ def opener(engine_name: str, engine_url: str) -> Iterator[Opener]:
 
     yield open_one
     if opened:
-        if opened[-1].read_note() is not None:
-            opened[-1].drop()
         opened[-1].close()

@@ -63,10 +63,12 @@ def test_a_graph_finds_nearly_all(opener: Any, engine_url: str) -> None:
 
 
 def test_pushing_again_sends_nothing(opener: Any, engine_url: str) -> None:
-    push(opener(), engine_url, source_for(opener()))
-    again = source_for(opener())
+    engine = opener()
+    push(engine, engine_url, source_for(engine))
+    engine = opener()
+    again = source_for(engine)
     seen: list[int] = []
-    done = push(opener(), engine_url, again, progress=seen.append)
+    done = push(engine, engine_url, again, progress=seen.append)
     assert (done.documents, done.sent, again.sent, sum(seen)) == (300, 0, [], 300)
 
 

@@ -29,7 +29,7 @@ COMMANDS = get_command(build_app()).commands  # type: ignore[attr-defined]
 NOT_ONE_VERB = {"data", "run", "status", "doctor"}
 """A group, two that read recipes too, and one that looks at the machine: tested by themselves."""
 
-GIVEN_BY_THE_COMMAND = {"progress", "command"}
+GIVEN_BY_THE_COMMAND = {"progress", "command", "started"}
 
 RENAMED = {
     "mine": {"source": "sources"},
@@ -39,6 +39,7 @@ RENAMED = {
     "index": {"field": "fields", "search": "search_parameters", "parameter": "build_parameters"},
     "search": {"query": "queries", "parameter": "search_parameters"},
     "evaluate": {"parameter": "search_parameters", "model": "system"},
+    "serve": {"bundle": "model", "index": "indexes", "model": "models", "parameter": "search_parameters"},
     "explain": {"text": "texts", "as": "as_"},
     "push": {"parameter": "parameters"},
     "train": {"dev_data": "data", "embeddings": "store"},
