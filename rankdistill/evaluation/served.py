@@ -46,7 +46,7 @@ def open_served(
         DataError: its index holds another number of documents than `dataset`.
     """
     told = client.info()
-    if told.get("indexes", {}).get("indexes"):
+    if told.get("indexes"):
         return ServedRetriever(dataset, client, told, index, mode, name)
     if index is not None:
         raise _refused(f"a server with the index {index!r}", "one without any index", "leave the index out")
@@ -82,7 +82,7 @@ class ServedRetriever:
     ) -> None:
         self._dataset, self._client, self._told, self._index, self._mode = dataset, client, told, index, mode
         self._known = set(dataset.doc_ids)
-        served = told["indexes"]["indexes"]
+        served = told["indexes"]
         if index is not None and index not in served:
             raise _refused(f"a served index: {', '.join(served)}", repr(index), "give one of them")
         self._searched = {one: said for one, said in served.items() if index in (None, one)}
@@ -103,7 +103,7 @@ class ServedRetriever:
                 "indexes": self._searched,
                 "index": self._index,
                 "mode": self._mode,
-                **({"fusion": self._told["indexes"].get("fusion")} if fused else {}),
+                **({"fusion": self._told.get("fusion")} if fused else {}),
             }
         }
 

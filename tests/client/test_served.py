@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import rankdistill as rd
+from rankdistill.cli.evaluate import evaluate as cli_evaluate
 from rankdistill.client.failures import ServerError
 from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
 from rankdistill.inference import TextEncoder
@@ -97,7 +98,7 @@ def test_refusals_of_every_route_are_read(kind: str, address: str, keyed: str, m
             (lambda: client.embed_sparse(["a"], model="dense"), 400),
             (lambda: client.rerank("", ["a"]), 400),
             (lambda: client.search("a", index="other"), 404),
-            (lambda: client.search("a", 10**6), 400),
+            (lambda: client.search("a", 10**6), 413),
         ):
             with pytest.raises(ServerError) as raised:
                 ask()
@@ -129,11 +130,10 @@ def test_what_is_served_is_what_was_evaluated(
 def test_the_command_evaluates_a_server(address: str, collection: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ["--server", address, "--data", str(collection), "--split", "test", "--out", str(out), "--mode", "fused"]
-    said = run_verb("evaluate", *words)
+    said = run_verb(cli_evaluate, *words).output
     assert "served dense + sparse + bm25 fused" in said
-    again = run_verb("evaluate", *words)
+    assert "up to date" in run_verb(cli_evaluate, *words).output
     assert json.loads((out / "manifest.json").read_text())["parameters"]["name"] == "served dense + sparse + bm25 fused"
-    assert again
 
 
 def test_a_server_without_an_index_gives_its_vectors(
