@@ -113,6 +113,8 @@ def evaluate(
         latency: time so many queries one by one; 0 times none.
         name: what tables call the system.
         size_of: the model whose size the tables tell; the query model unless given.
+        backend: what runs the model; `auto` takes a fast exact one, `fast` the fastest measured here of those that
+            rank as float32 does.
         engine: what answers is a collection of this search engine, made by `rankdistill.push`; `system` is the query
             model, the collection's own unless given.
         url: of the engine.
@@ -123,7 +125,6 @@ def evaluate(
         mode: of the server's search: `dense`, `sparse`, `multi_vector`, `bm25` or `fused`; the server's own unless
             given.
         api_key_env: of the engine or the server: environment variable with the key, the password or the token.
-        backend: what runs the model; auto takes the fastest exact one.
         lenient: leave bad rows out instead of stopping.
         ignore_identical_ids: see `rankdistill.mine`.
         progress: True tells on standard error; or a function that takes the number of texts just done.
