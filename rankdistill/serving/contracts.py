@@ -193,6 +193,8 @@ class SearchService(Protocol):
 
     indexes: tuple[str, ...]
     modes: tuple[str, ...]
+    settings: Mapping[str, Any]
+    """How indexes are fused (`fusion`), and how many documents are re-ranked (`rerank_depth`), as JSON values."""
 
     async def search(
         self, requests: Sequence[SearchRequest], filter: Mapping[str, Any] | None = None

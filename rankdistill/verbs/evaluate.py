@@ -109,13 +109,14 @@ def evaluate(
         latency: time so many queries one by one; 0 times none.
         name: what tables call the system.
         size_of: the model whose size the tables tell; the query model unless given.
+        backend: what runs the model; `auto` takes a fast exact one, `fast` the fastest measured here of those that
+            rank as float32 does.
         engine: what answers is a collection of this search engine, made by `rankdistill.push`; `system` is the query
             model, the collection's own unless given.
         url: of the engine.
         collection: its name there.
         exact: the engine computes every score, whatever graph it has.
         api_key_env: environment variable with the key, the password or the token.
-        backend: what runs the model; auto takes the fastest exact one.
         lenient: leave bad rows out instead of stopping.
         ignore_identical_ids: see `rankdistill.mine`.
         progress: True tells on standard error; or a function that takes the number of texts just done.

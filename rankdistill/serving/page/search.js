@@ -43,8 +43,8 @@ function element(name, properties = {}, ...children) {
 }
 
 // What may be searched with: all indexes together, each of them, each also re-ranked.
-function waysOf(search) {
-  const indexes = Object.entries(search.indexes);
+function waysOf(info) {
+  const indexes = Object.entries(info.indexes);
   const counts = {};
   for (const [, index] of indexes) counts[index.mode] = (counts[index.mode] ?? 0) + 1;
   const plain = indexes.map(([name, index]) => ({
@@ -52,22 +52,22 @@ function waysOf(search) {
     label: counts[index.mode] > 1 ? `${NAMES[index.mode]}: ${name}` : NAMES[index.mode],
     request: { index: name },
   }));
-  if (search.modes.includes("fused")) plain.push({ key: "*", label: NAMES.fused, request: { mode: "fused" } });
-  const reranked = !search.reranker ? [] : plain.map((way) => ({
+  if (info.modes.includes("fused")) plain.push({ key: "*", label: NAMES.fused, request: { mode: "fused" } });
+  const reranked = info.rerank_depth == null ? [] : plain.map((way) => ({
     key: `${way.key} +`, label: `${way.label}, re-ranked`, request: { ...way.request, rerank: true },
   }));
   return [...plain, ...reranked];
 }
 
 function show(info) {
-  const search = info.search;
-  if (!search) {
+  const indexes = Object.values(info.indexes);
+  if (!indexes.length) {
     at("served").textContent = "This server has no index: serve one with --index.";
     return;
   }
-  state.ways = waysOf(search);
-  const documents = Math.max(...Object.values(search.indexes).map((index) => index.documents));
-  const names = Object.keys(search.indexes);
+  state.ways = waysOf(info);
+  const documents = Math.max(...indexes.map((index) => index.documents));
+  const names = Object.keys(info.indexes);
   at("served").textContent =
     `${documents.toLocaleString("en")} documents in ${names.length === 1 ? "the index" : "the indexes"} ${names.join(", ")}`;
   at("ways").replaceChildren(at("ways").firstElementChild, ...state.ways.map((way, place) => {
@@ -78,7 +78,7 @@ function show(info) {
     element("option", { value: "", textContent: "nothing" }),
     ...state.ways.map((way) => element("option", { value: way.key, textContent: way.label })),
   );
-  for (const index of Object.values(search.indexes)) Object.assign(state.fields, index.fields);
+  for (const index of indexes) Object.assign(state.fields, index.fields);
   showFields();
   at("key-form").hidden = true;
   at("search-form").hidden = false;

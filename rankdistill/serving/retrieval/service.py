@@ -43,6 +43,10 @@ class IndexSearch:
         self._reranker, self._corpus = reranker, corpus
         self.indexes = tuple(legs)
         self.modes = served_modes(legs, fused)
+        self.settings: Mapping[str, Any] = {
+            "fusion": dict(fusion.parameters) if fused else None,
+            "rerank_depth": None if reranker is None else reranker.depth,
+        }
 
     async def search(
         self, requests: Sequence[SearchRequest], filter: Mapping[str, Any] | None = None
@@ -69,14 +73,7 @@ class IndexSearch:
 
     def describe(self) -> Mapping[str, Any]:
         """See `SearchService.describe`."""
-        return {
-            "modes": list(self.modes),
-            "fusion": dict(self._fusion.parameters) if self._fused else None,
-            "reranker": None
-            if self._reranker is None
-            else {"model": self._reranker.name, "depth": self._reranker.depth},
-            "indexes": {name: leg.describe() for name, leg in self._legs.items()},
-        }
+        return {name: leg.describe() for name, leg in self._legs.items()}
 
     async def close(self) -> None:
         """See `SearchService.close`."""

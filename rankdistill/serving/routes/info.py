@@ -53,6 +53,8 @@ class Info(BaseModel):
     models: list[ModelInfo]
     indexes: dict[str, Any]
     modes: list[str]
+    fusion: dict[str, Any] | None = None
+    rerank_depth: int | None = None
     limits: dict[str, float | None]
 
 
@@ -81,6 +83,7 @@ async def info(request: Request) -> Answer:
         "models": models,
         "indexes": dict(state.search.describe()) if state.search else {},
         "modes": list(state.search.modes) if state.search else [],
+        **(state.search.settings if state.search else {}),
         "limits": asdict(limits),
     }
     return Answer(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+import rankdistill
 from rankdistill import data
 from rankdistill.data import Dataset
-from rankdistill.indexing import build
 from tests.beir_folder import beir_folder
 from tests.conftest import TOPICS, WORDS
 from tests.serving.retrieval.fakes import PlainModel
@@ -25,7 +26,10 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     documents = {f"d{place:02d}": text for place, text in enumerate([*texts, *texts[:12]])}
     queries = {f"q{place}": text for place, text in enumerate(QUERIES)}
     qrels = {"test": [(query, f"d{place:02d}", 1) for place, query in enumerate(queries)]}
-    return data.load(beir_folder(tmp_path_factory.mktemp("collection") / "data", documents, queries, qrels))
+    folder = beir_folder(tmp_path_factory.mktemp("collection") / "data", documents, queries, qrels)
+    rows = [{"_id": doc_id, "text": text, "shelf": n % 4} for n, (doc_id, text) in enumerate(documents.items())]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return data.load(folder)
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +42,10 @@ def indexes(
 ) -> dict[str, Path]:
     """Mode -> the folder of an index."""
     root = tmp_path_factory.mktemp("indexes")
-    build(dataset, tiny_encoder, root / "dense", backend="torch")
-    build(dataset, tiny_splade, root / "sparse", backend="torch")
-    build(dataset, tiny_multi_vector, root / "multi_vector", backend="torch")
-    build(dataset, None, root / "bm25", factory="bm25")
+    made = {"dense": tiny_encoder, "sparse": tiny_splade, "multi_vector": tiny_multi_vector}
+    for name, model in made.items():
+        rankdistill.index(dataset, model, root / name, backend="torch", fields="shelf")
+    rankdistill.index(dataset, None, root / "bm25", factory="bm25", fields="shelf")
     return {name: root / name for name in ("dense", "sparse", "multi_vector", "bm25")}
 
 

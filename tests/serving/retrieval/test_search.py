@@ -13,6 +13,7 @@ import pytest
 import rankdistill
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, SpaceMismatchError
+from rankdistill.fusion import rrf
 from rankdistill.indexing import build
 from rankdistill.serving.contracts import Limits, SearchAnswer, SearchRequest
 from rankdistill.serving.refusals import (
@@ -253,7 +254,40 @@ def test_a_full_queue_refuses(indexes: dict[str, Path], models: dict[str, PlainM
 
 def test_what_is_served_is_described(service: IndexSearch, indexes: dict[str, Path]) -> None:
     told = service.describe()
-    assert told["modes"] == ["dense", "sparse", "multi_vector", "bm25", "fused"]
-    dense = told["indexes"]["dense"]
+    assert service.modes == ("dense", "sparse", "multi_vector", "bm25", "fused")
+    assert service.settings == {"fusion": {"method": "rrf", "weights": None, "k": 60}, "rerank_depth": None}
+    dense = told["dense"]
     index = rankdistill.open(indexes["dense"])
     assert (dense["documents"], dense["space"], dense["hash"]) == (48, index.space.fingerprint, index.made.identity)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_filter_holds_in_every_leg(mode: str, service: IndexSearch) -> None:
+    filters = [{"must": [{"field": "shelf", "equals": shelf}]} for shelf in range(4)]
+    requests = [SearchRequest(QUERIES[0], k=3, mode=mode, filter=one) for one in filters]
+    everything, *found = asyncio.run(service.search([SearchRequest(QUERIES[0], k=48, mode=mode), *requests]))
+    for shelf, answer in enumerate(found):
+        expected = [hit for hit in everything.hits if int(hit.id[1:]) % 4 == shelf][:3]
+        assert {hit.fields["shelf"] for hit in answer.hits} == {shelf}
+        assert [hit.id for hit in answer.hits] == [hit.id for hit in expected]
+        np.testing.assert_allclose([hit.score for hit in answer.hits], [hit.score for hit in expected], rtol=1e-5)
+
+
+def test_what_is_fused_is_filtered_before(service: IndexSearch) -> None:
+    filter = {"must": [{"field": "shelf", "equals": 1}]}
+    (fused,) = asyncio.run(service.search([SearchRequest(QUERIES[0], filter=filter)]))
+    legs = asyncio.run(service.search([SearchRequest(QUERIES[0], k=48, mode=mode, filter=filter) for mode in MODES]))
+    expected = rrf([{hit.id: hit.score for hit in leg.hits} for leg in legs])
+    assert [(hit.id, hit.score) for hit in fused.hits] == list(expected.items())[:10]
+
+
+def test_both_filters_hold(service: IndexSearch) -> None:
+    (found,) = asyncio.run(
+        service.search(
+            [SearchRequest(QUERIES[0], k=48, mode="dense", filter={"should": [{"field": "shelf", "in": [1, 2]}]})],
+            {"must_not": [{"field": "shelf", "equals": 2}]},
+        )
+    )
+    assert [hit.fields["shelf"] for hit in found.hits] == [1] * 12
+    with pytest.raises(BadRequestError, match="shelf"):
+        asyncio.run(service.search([SearchRequest("a", mode="dense", filter={"must": [{"field": "size", "gt": 1}]})]))

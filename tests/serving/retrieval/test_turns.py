@@ -35,7 +35,7 @@ def test_turns_are_the_text_that_the_model_was_trained_on(indexes: dict[str, Pat
         )
     )
     assert turns.hits == text.hits
-    assert service.describe()["indexes"]["dense"]["conversations"]
+    assert service.describe()["dense"]["conversations"]
 
 
 def test_others_refuse_turns(indexes: dict[str, Path], models: dict[str, PlainModel], reader: PlainModel) -> None:
