@@ -16,6 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rankdistill.client.async_client import AsyncClient as AsyncClient
+    from rankdistill.client.client import Client as Client
     from rankdistill.ensembles.source import Ensemble as Ensemble
     from rankdistill.errors import RankdistillError as RankdistillError
     from rankdistill.recipe.run import run as run
@@ -31,14 +33,18 @@ if TYPE_CHECKING:
     from rankdistill.verbs.mine import mine as mine
     from rankdistill.verbs.open import open as open
     from rankdistill.verbs.plan import plan as plan
+    from rankdistill.verbs.push import push as push
     from rankdistill.verbs.rerank import rerank as rerank
     from rankdistill.verbs.score import score as score
     from rankdistill.verbs.search import search as search
+    from rankdistill.verbs.serve import serve as serve
     from rankdistill.verbs.status import status as status
     from rankdistill.verbs.teach import teach as teach
     from rankdistill.verbs.train import train as train
 
 _HOME_OF = {
+    "AsyncClient": "rankdistill.client.async_client",
+    "Client": "rankdistill.client.client",
     "Ensemble": "rankdistill.ensembles.source",
     "RankdistillError": "rankdistill.errors",
     "bundle": "rankdistill.verbs.bundle",
@@ -53,10 +59,12 @@ _HOME_OF = {
     "mine": "rankdistill.verbs.mine",
     "open": "rankdistill.verbs.open",
     "plan": "rankdistill.verbs.plan",
+    "push": "rankdistill.verbs.push",
     "rerank": "rankdistill.verbs.rerank",
     "run": "rankdistill.recipe.run",
     "score": "rankdistill.verbs.score",
     "search": "rankdistill.verbs.search",
+    "serve": "rankdistill.verbs.serve",
     "status": "rankdistill.verbs.status",
     "teach": "rankdistill.verbs.teach",
     "train": "rankdistill.verbs.train",
@@ -64,6 +72,8 @@ _HOME_OF = {
 """Public name -> the module that defines it."""
 
 __all__ = [
+    "AsyncClient",
+    "Client",
     "Ensemble",
     "RankdistillError",
     "bundle",
@@ -78,10 +88,12 @@ __all__ = [
     "mine",
     "open",
     "plan",
+    "push",
     "rerank",
     "run",
     "score",
     "search",
+    "serve",
     "status",
     "teach",
     "train",

@@ -24,6 +24,15 @@ EXTRA_OF = {
     "s3fs": "remote",
     "httpx": "http",
     "ray": "ray",
+    **dict.fromkeys(("fastapi", "httptools", "orjson", "prometheus_client", "uvicorn", "uvloop"), "serve"),
+    "qdrant_client": "engines",
+    "qdrant_edge": "engines",
+    "pymilvus": "engines",
+    "psycopg": "engines",
+    "pgvector": "engines",
+    "lancedb": "engines",
+    "opensearchpy": "engines",
+    "elasticsearch": "engines",
 }
 """Which extra of setup.cfg brings which module."""
 

@@ -118,7 +118,8 @@ from pathlib import Path
 import numpy as np
 
 from rankdistill.indexing.backend import Backend, IndexSettings
-from rankdistill.indexing.base import Ids, Scores, Vectors
+from rankdistill.indexing.base import Allowed, Ids, Scores, Vectors
+from rankdistill.indexing.deepening import deepened_ids
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.topk import top_k
 from rankdistill.indexing.vectors import check_new, check_queries, normalised
@@ -138,9 +139,11 @@ class DoubleIndex:
         self.vectors = np.concatenate([self.vectors, self._prepared(vectors)])
         self.ids.extend(ids)
 
-    def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`."""
         check_queries(vectors, self.settings.dimension, k)
+        if allowed is not None:
+            return deepened_ids(lambda depth: self.search(vectors, depth), self.ids, allowed, k)
         scores = (self._prepared(vectors) @ self.vectors.T).astype(np.float32)
         best = top_k(scores, k)
         return named(best, self.ids), np.take_along_axis(scores, best, axis=1)

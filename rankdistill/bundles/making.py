@@ -15,6 +15,7 @@ from rankdistill.bundles.alignment import require_aligned
 from rankdistill.bundles.opening import open_document_encoder, open_query_encoder
 from rankdistill.bundles.router import write_router
 from rankdistill.errors import OutputError
+from rankdistill.inference import conversation, trained_dimensions
 from rankdistill.inference.loading import load_encoder, quietly
 from rankdistill.making import making
 
@@ -99,6 +100,7 @@ def bundle(
 
 def _write(out: Path, query: TextEncoder, document: TextEncoder, contents: Contents) -> None:
     _write_query(out / layout.QUERY, query)
+    trained_dimensions.write(out / layout.QUERY, trained_dimensions.shorter(query.reference.path))
     space.write(out / layout.QUERY, document.space)
     space.write(out, document.space)
     _write_document(out / layout.DOCUMENT, document, contents.include_document_model)
@@ -118,6 +120,8 @@ def _write_query(folder: Path, query: TextEncoder) -> None:
         return
     with files.output_errors(folder), quietly():
         load_encoder(query.reference, "cpu", query.max_length).save_pretrained(str(folder), create_model_card=False)
+    if (found := conversation.read(query.reference.path)) is not None:
+        conversation.write(folder, found)
 
 
 def _write_document(folder: Path, document: TextEncoder, include: bool) -> None:

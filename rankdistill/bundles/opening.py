@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 def open_query_encoder(
-    reference: str, backend: str = "auto", max_length: int | None = None, documents: Space | None = None
+    reference: str,
+    backend: str = "auto",
+    max_length: int | None = None,
+    documents: Space | None = None,
+    threads: int | None = None,
 ) -> TextEncoder:
     """The encoder of queries of a bundle, or of a model.
 
@@ -25,6 +29,7 @@ def open_query_encoder(
         max_length: tokens of a query at most; None takes the model's own.
         documents: the space of the documents that will be searched. Where the model is their document tower itself,
             queries are cut at the length that its documents were cut at, unless `max_length` is given.
+        threads: of `TextEncoder`.
 
     Raises:
         DataError: the bundle is unfinished.
@@ -41,16 +46,19 @@ def open_query_encoder(
     if max_length is None and documents is not None:
         is_their_tower = models.resolve(model).weights_hash == documents.document_tower
         max_length = documents.max_length if is_their_tower else None
-    return TextEncoder(model, backend=backend, max_length=max_length)
+    return TextEncoder(model, backend=backend, max_length=max_length, threads=threads)
 
 
-def open_document_encoder(reference: str, backend: str = "auto", max_length: int | None = None) -> TextEncoder:
+def open_document_encoder(
+    reference: str, backend: str = "auto", max_length: int | None = None, threads: int | None = None
+) -> TextEncoder:
     """The encoder of documents of a bundle, or of a model.
 
     Args:
         reference: folder of a bundle, or a model reference.
         backend: of `TextEncoder`.
         max_length: tokens of a document at most; None takes the bundle's, or else the model's own.
+        threads: of `TextEncoder`.
 
     Raises:
         DataError: the bundle is unfinished.
@@ -60,11 +68,11 @@ def open_document_encoder(reference: str, backend: str = "auto", max_length: int
     from rankdistill.inference import TextEncoder
 
     if not is_bundle(reference):
-        return TextEncoder(reference, backend=backend, max_length=max_length)
+        return TextEncoder(reference, backend=backend, max_length=max_length, threads=threads)
     bundle = Bundle.read(Path(reference).expanduser())
     length = bundle.space.max_length if max_length is None else max_length
     try:
-        encoder = TextEncoder(bundle.document_model, backend=backend, max_length=length)
+        encoder = TextEncoder(bundle.document_model, backend=backend, max_length=length, threads=threads)
     except ModelReferenceError as error:
         raise ModelReferenceError(
             expected=f"the document model of the bundle {bundle.folder}",

@@ -11,6 +11,7 @@ import typer
 from rankdistill.cli import console, parsing
 from rankdistill.cli.help import MORE
 from rankdistill.cli.options import (
+    ApiKeyEnv,
     Backend,
     Data,
     Evaluated,
@@ -97,6 +98,24 @@ def evaluate(
         str | None,
         typer.Option(help="Model whose size the tables tell; the query model unless given.", rich_help_panel=MORE),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="Evaluate what this engine answers: qdrant, milvus, pgvector, ...; see `push`."),
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Of --engine.")] = None,
+    collection: Annotated[str | None, typer.Option(help="Of --engine, made by `push`.")] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Let --engine compute every score.", rich_help_panel=MORE)
+    ] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(help="Evaluate what the server at this address answers; --index NAME is one that it serves."),
+    ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="Of --server: dense, sparse, multi_vector, bm25 or fused.", rich_help_panel=MORE),
+    ] = None,
+    api_key_env: ApiKeyEnv = None,
     backend: Backend = "auto",
     lenient: Lenient = False,
     ignore_identical_ids: IdenticalIds = None,
@@ -130,6 +149,13 @@ def evaluate(
         latency=latency,
         name=name,
         size_of=size_of,
+        engine=engine,
+        url=url,
+        collection=collection,
+        exact=exact,
+        server=server,
+        mode=mode,
+        api_key_env=api_key_env,
         backend=backend,
         lenient=lenient,
         ignore_identical_ids=ignore_identical_ids,

@@ -54,7 +54,7 @@ def index(
     max_length: MaxLength = None,
     backend: Annotated[
         list[str],
-        typer.Option(help="What searches: exact, seismic, lucene, bm25, ...; or what runs the model: auto, torch, ..."),
+        typer.Option(help="What searches: exact, seismic, bm25, ...; or what runs the model: auto, fast, torch, ..."),
     ] = ["auto"],  # noqa: B006
     search: Annotated[
         list[str], typer.Option(help="Search parameter to keep as default, NAME=VALUE; may be repeated.")
@@ -66,6 +66,13 @@ def index(
     snippets: Annotated[
         int, typer.Option(help="Characters of each document to keep for showing; 0 keeps none.", rich_help_panel=MORE)
     ] = 200,
+    field: Annotated[
+        list[str],
+        typer.Option(
+            help="Metadata of documents to keep, for filters: NAME, or NAME:TYPE (string, strings, integer, number, "
+            "boolean, date); may be repeated."
+        ),
+    ] = [],  # noqa: B006
     threads: Annotated[
         int,
         typer.Option(
@@ -98,6 +105,7 @@ def index(
             max_length=max_length,
             backend=backend,
             snippets=snippets,
+            fields=field,
             threads=threads,
             executor=executor,
             workers=workers,

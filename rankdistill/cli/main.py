@@ -32,7 +32,7 @@ PANELS = {
         "export",
     ),
     "Students": ("train", "bundle"),
-    "Search": ("index", "search", "explain"),
+    "Search": ("index", "search", "explain", "serve", "push"),
     "Judge": ("evaluate", "rerank", "fuse", "compare", "robustness", "sparsity", "ann-recall"),
     "Experiments": ("run", "status", "doctor"),
 }

@@ -1,9 +1,9 @@
-"""What a flag's words mean: lists with commas."""
+"""What a flag's words mean: lists with commas, JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rankdistill.errors import ConfigError
 
@@ -50,6 +50,21 @@ def names(text: str | None, what: str) -> list[str] | None:
         return part.strip()
 
     return _parts(text, name, f"{what}s with commas between them, such as A,B,C", f"leave no {what} empty")
+
+
+def json_object(text: str | None, what: str) -> dict[str, Any] | None:
+    """A JSON object as typed; None stays None; raises ConfigError for anything else."""
+    from rankdistill.data.json_lines import parse_object
+
+    try:
+        return None if text is None else parse_object(text.encode())
+    except ValueError as error:
+        raise ConfigError(
+            expected=f"{what} as a JSON object",
+            got=f"{text!r:.200}: {error}",
+            consequence="nothing was run",
+            remedy="write it in single quotes, with double ones inside",
+        ) from error
 
 
 def _parts(

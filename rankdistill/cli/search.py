@@ -21,6 +21,12 @@ def search(
         list[str],
         typer.Option(help="Search parameter, NAME=VALUE, as efSearch=256; INDEX:NAME=VALUE for one of several."),
     ] = [],  # noqa: B006
+    filter: Annotated[
+        str | None,
+        typer.Option(
+            help='What documents must be, as JSON: {"must": [{"field": "year", "gte": 2000}], "must_not": [...]}.'
+        ),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="BEIR folder: shows whole texts.")] = None,
     fusion: Fusion = None,
     weights: Weights = None,
@@ -37,6 +43,7 @@ def search(
             model=model,
             backend=backend,
             search_parameters=parameter,
+            filter=parsing.json_object(filter, "a filter"),
             data=data,
             fusion=fusion,
             weights=parsing.numbers(weights, "weight"),

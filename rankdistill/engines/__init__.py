@@ -1,1 +1,8 @@
-"""Search engines that users run: writing vectors into them, and searching what they hold."""
+"""Search engines that an index's vectors are pushed into, and that are then evaluated.
+
+Qdrant, LanceDB, ...: one file each, one line each in `registry.ENGINES`.
+"""
+
+from rankdistill.engines.registry import open_engine
+
+__all__ = ["open_engine"]

@@ -13,6 +13,7 @@ from rankdistill.data import Dataset
 from rankdistill.errors import DataError
 from rankdistill.evaluation.measures import Run
 from rankdistill.evaluation.retrieve import Retriever, answer
+from rankdistill.fusion.reordering import reordered
 from rankdistill.progress import Progress
 
 logger = getLogger(__name__)
@@ -114,19 +115,12 @@ def rerank(
     pairs = [(query_id, doc_id) for query_id, ids in order.items() for doc_id in ids[:depth]]
     score = scorer.score_or_leave if isinstance(scorer, SelectiveScorer) else scorer.score
     scores = score([_texts(queries, contents, *pair) for pair in pairs], progress)
-    run: dict[str, dict[str, float]] = {query_id: {} for query_id in order}
-    left = {query_id: ids[depth:] for query_id, ids in order.items()}
+    scored: dict[str, dict[str, float]] = {query_id: {} for query_id in order}
     for (query_id, doc_id), value in zip(pairs, scores, strict=True):
-        if np.isneginf(value):
-            left[query_id].append(doc_id)
-        else:
-            run[query_id][doc_id] = float(value)
+        scored[query_id][doc_id] = float(value)
     if unscored := int(np.isneginf(scores).sum()):
         logger.warning("%d of %d pairs have no token that the model scores: they rank last", unscored, len(pairs))
-    for query_id, ids in left.items():
-        lowest = min(run[query_id].values(), default=0.0)
-        run[query_id] |= {doc_id: lowest - rank for rank, doc_id in enumerate(ids, start=1)}
-    return run
+    return {query_id: reordered(ids, scored[query_id]) for query_id, ids in order.items()}
 
 
 def _texts(queries: Mapping[str, str], contents: Mapping[str, str], query_id: str, doc_id: str) -> tuple[str, str]:

@@ -18,6 +18,9 @@ Ids = NDArray[np.object_]
 Scores = NDArray[np.float32]
 """Cosine or dot, `[queries, k]`, in falling order; minus infinity where the id is `NOTHING`."""
 
+Allowed = NDArray[np.bool_]
+"""bool `[documents]`: which of them a search may find, in the order of `ids`; what a filter on their fields leaves."""
+
 NOTHING = ""
 """Stands in a result for "no further document": no document has the empty string as its id."""
 
@@ -38,8 +41,14 @@ class Searcher(Protocol[Queries]):
         """The document ids in the order in which they were added."""
         ...
 
-    def search(self, vectors: Queries, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: Queries, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """The best `k` documents (or all, if there are fewer) for each query vector; equal scores in insertion order.
+
+        Args:
+            vectors: of the queries.
+            k: at least 1.
+            allowed: those that may be found: the best `k` of them, as if there were no others; None: all. Rows of the
+                result keep their length, and end in `NOTHING` where fewer are allowed.
 
         Raises:
             ConfigError: `k` is below 1.

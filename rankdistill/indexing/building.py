@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,13 @@ from rankdistill.indexing import registry
 from rankdistill.indexing.documents import write_snippets
 from rankdistill.indexing.elsewhere import Blocks, Elsewhere, EncoderSpec
 from rankdistill.indexing.encoding import copies, distinct_texts
-from rankdistill.indexing.kinds import DENSE, KINDS, Documents, Kind, of_model, of_space
+from rankdistill.indexing.filters import fields, schema
+from rankdistill.indexing.kinds import DENSE, KINDS, Documents, Encoder, Kind, of_model, of_space
+from rankdistill.inference.backends import BACKENDS, FAST
+from rankdistill.inference.calibration import documentation_pairs
+from rankdistill.inference.fastest import variants
 from rankdistill.making import making, visible_files
+from rankdistill.notes import note
 from rankdistill.progress import Progress
 from rankdistill.records import Document
 from rankdistill.space import AnySpace
@@ -37,6 +42,7 @@ class BuildSettings:
     build_parameters: Mapping[str, Any]
     snippet_length: int
     threads: int
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.shard_size is not None and self.shard_size < 1:
@@ -64,6 +70,7 @@ class BuildSettings:
             self.build_parameters,
             self.kind,
             vocabulary,
+            bool(self.fields),
         )
 
 
@@ -78,6 +85,7 @@ def build(
     search_parameters: Mapping[str, float] | None = None,
     build_parameters: Mapping[str, Any] | None = None,
     snippet_length: int = 200,
+    fields: schema.Wanted | None = None,
     threads: int = 1,
     max_length: int | None = None,
     backend: str = "auto",
@@ -101,9 +109,11 @@ def build(
         search_parameters: kept as the index's defaults: FAISS's `efSearch`, `nprobe`, Seismic's `query_cut`, ...
         build_parameters: of the back end: `k1`, `b` and `tokenizer` of BM25, ...
         snippet_length: how many characters of each document to keep for showing results; 0 keeps none.
+        fields: of the documents' metadata that the index keeps, for filters and for showing: name -> type, None for the
+            one that holds all values; see `rankdistill.indexing.filters`.
         threads: of adding to FAISS. With more than 1, an HNSW graph differs from run to run.
         max_length: tokens a text; None takes the model's own.
-        backend: of `TextEncoder`.
+        backend: of `TextEncoder`; an index that was begun with one goes on with it where `fast` is asked for.
         encoder: `model`, already loaded.
         executor: who encodes; this process by default. Workers in other processes load `model` themselves.
         command: the command line, for the manifest.
@@ -114,7 +124,7 @@ def build(
 
     Raises:
         StaleOutputError: `out` holds another index.
-        DataError: the corpus is empty.
+        DataError: the corpus is empty; a field that no document has, or a value of another type.
         ConfigError: a setting that is unknown, or that the kind of index does not have; a FAISS factory string that the
             vectors' length does not suit, or that needs more distinct texts a shard to train on. Nothing is encoded.
     """
@@ -127,8 +137,12 @@ def build(
         dict(build_parameters or {}),
         snippet_length,
         threads,
+        schema.resolve(fields or {}, dataset),
     )
-    encoder = encoder or chosen.open_documents(model, backend, max_length)
+    if encoder is None:
+        encoder = chosen.open_documents(model, backend, max_length)
+        if backend == FAST and model is not None:
+            backend, encoder = _settled(out, chosen, model, max_length, encoder)
     registry.require_known(settings.index(encoder.space))
     _require_encodable(chosen, executor)
     wanted = _manifest(dataset, model, encoder, settings, max_length, command)
@@ -154,6 +168,25 @@ def build(
         files.remove_folder(out / ENCODING)
         made.wrote(path for shard in out.glob("shard-*") for path in visible_files(shard))
     return True
+
+
+def _settled(out: Path, kind: Kind, model: str, max_length: int | None, encoder: Encoder) -> tuple[str, Encoder]:
+    """The name of the back end that `fast` is for this index, and the encoder that it runs.
+
+    What `out` holds of this model by another back end is kept: two of them in one index would be two models.
+    """
+    held = {
+        made.inputs.get("model")
+        for folder in (out, *sorted(out.glob("shard-*")))
+        if (made := manifest.read(folder)) is not None
+    }
+    if held and manifest.digest(encoder.fingerprint) not in held:
+        for name, fingerprint in variants(encoder.fingerprint, documentation_pairs()):
+            if manifest.digest(fingerprint) in held:
+                note(f"fast: {out} was begun with {name}, and goes on with it")
+                return name, kind.open_documents(model, name, max_length)
+    name = str(getattr(encoder, "backend", "torch"))
+    return name if name in BACKENDS else "torch", encoder
 
 
 def _kind(model: str | None, factory: str, name: str | None, encoder: Documents | None) -> Kind:
@@ -215,6 +248,7 @@ def _manifest(
             "search_parameters": dict(settings.search_parameters),
             "build_parameters": dict(registry.build_parameters(settings.index(encoder.space))),
             "snippet_length": settings.snippet_length,
+            **({"fields": dict(settings.fields)} if settings.fields else {}),
             **registry.build_effects(settings.index(encoder.space), lambda: _copies(dataset, settings.shard_size)),
         },
         versions=manifest.versions_of("numpy", "faiss-cpu", "faiss-gpu", "bm25s", "pyseismic-lsr", "pyserini"),
@@ -252,8 +286,9 @@ class _Builder:
             )
             self.elsewhere.encode(missing, self.progress)
         shards = 0
-        for number, documents in self._shards(dataset):
-            self._build_shard(number, documents)
+        # Not strict: where nothing is kept, there is no end of it.
+        for (number, documents), kept in zip(self._shards(dataset), self._fields(dataset), strict=False):
+            self._build_shard(number, documents, kept)
             shards += 1
         return shards
 
@@ -263,12 +298,20 @@ class _Builder:
             yield number, shard
             number += 1
 
+    def _fields(self, dataset: Dataset) -> Iterator[Sequence[Mapping[str, Any]]]:
+        """Those of each shard's documents."""
+        if not self.settings.fields:
+            yield from repeat([])
+        remaining = schema.values(self.settings.fields, dataset)
+        while shard := list(islice(remaining, self.settings.shard_size)):
+            yield shard
+
     def _wanted(self, documents: list[Document]) -> manifest.Manifest:
         """The manifest that the shard with these documents will have."""
         ids = manifest.digest([document.doc_id for document in documents])
         return replace(self.whole, artefact="index shard", inputs={**self.whole.inputs, "documents": ids})
 
-    def _build_shard(self, number: int, documents: list[Document]) -> None:
+    def _build_shard(self, number: int, documents: list[Document], kept: Sequence[Mapping[str, Any]]) -> None:
         folder, settings = self.out / shard_name(number), self.settings
         wanted = self._wanted(documents)
         with making(folder, wanted, part=True) as made:
@@ -281,6 +324,8 @@ class _Builder:
             index.save(folder)
             if settings.snippet_length:
                 write_snippets(folder, {row.doc_id: row.contents[: settings.snippet_length] for row in documents})
+            if settings.fields:
+                fields.write_fields(folder, fields.table_of(settings.fields, kept))
             made.wrote()
 
     def _vectors(self, number: int, documents: list[Document]) -> Any:

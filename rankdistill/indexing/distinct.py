@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from rankdistill import tables
 from rankdistill.indexing.arrays import damaged
-from rankdistill.indexing.base import Ids, Index, Scores
+from rankdistill.indexing.base import Allowed, Ids, Index, Scores
 from rankdistill.indexing.documents import named
 from rankdistill.indexing.topk import Positions
 
@@ -36,7 +36,7 @@ Digests = NDArray[np.void]
 class Positional(Index[Any], Protocol):
     """A back end that says what it found by position as well."""
 
-    def find(self, vectors: Any, k: int) -> tuple[Positions, Scores]:
+    def find(self, vectors: Any, k: int, allowed: Allowed | None = None) -> tuple[Positions, Scores]:
         """As `search`, with positions in `ids` in place of the ids; negative where it found no more."""
         ...
 
@@ -104,13 +104,24 @@ class DistinctIndex:
         self._known = np.concatenate([self._known, digests[fresh]])
         self._members = None
 
-    def search(self, vectors: Any, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: Any, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
         if self._ids is None:
-            return self.index.search(vectors, k)
-        rows, scores = self.index.find(vectors, k)
-        positions, best = self._expanded(rows, scores, min(k, len(self._ids)))
+            return self.index.search(vectors, k, allowed)
+        width = min(k, len(self._ids))
+        if allowed is None:
+            rows, scores = self.index.find(vectors, k)
+            positions, best = self._expanded(rows, scores, width, self._grouped())
+        else:
+            held = np.zeros(len(self.index.ids), np.bool_)
+            held[self._row_of[allowed]] = True
+            rows, scores = self.index.find(vectors, k, held)
+            positions, best = self._expanded(rows, scores, width, self._grouped_among(allowed))
         return named(positions, self._ids), best
+
+    def rows_of(self, positions: Positions) -> Positions:
+        """The rows of the back end that hold the vectors of these documents."""
+        return positions if self._ids is None else self._row_of[positions]
 
     def save(self, folder: Path) -> None:
         """See `Index.save`; without equal vectors, the folder is the back end's own."""
@@ -140,11 +151,15 @@ class DistinctIndex:
                 )
         return made
 
-    def _expanded(self, rows: Positions, scores: Scores, width: int) -> tuple[Positions, Scores]:
+    def _expanded(
+        self, rows: Positions, scores: Scores, width: int, grouped: tuple[Positions, Positions]
+    ) -> tuple[Positions, Scores]:
         """Positions of the documents that have the vectors found, and their scores, `[queries, width]`."""
-        members, starts = self._grouped()
+        members, starts = grouped
         positions = np.full((len(rows), width), -1, np.int64)
         best = np.full((len(rows), width), -np.inf, np.float32)
+        if not len(members):
+            return positions, best
         at = np.maximum(rows, 0)
         single = (rows < 0) | (starts[at + 1] - starts[at] == 1)
         plain = single.all(axis=1)  # most queries, where few documents are copies
@@ -174,6 +189,12 @@ class DistinctIndex:
             starts = np.concatenate([[0], np.cumsum(counts)])
             self._members = np.argsort(self._row_of, kind="stable"), starts
         return self._members
+
+    def _grouped_among(self, allowed: Allowed) -> tuple[Positions, Positions]:
+        """As `_grouped`, of the allowed documents alone; other rows have none."""
+        members, _ = self._grouped()
+        counts = np.bincount(self._row_of[allowed], minlength=len(self.index.ids))
+        return members[allowed[members]], np.concatenate([[0], np.cumsum(counts)])
 
 
 def _first_of_each(digests: Digests) -> tuple[Positions, Positions]:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from rankdistill.indexing.among import best_among
 from rankdistill.indexing.arrays import read_array, write_array
 from rankdistill.indexing.backend import Backend, IndexSettings
-from rankdistill.indexing.base import Ids, Scores, Vectors
+from rankdistill.indexing.base import Allowed, Ids, Scores, Vectors
 from rankdistill.indexing.documents import named, read_ids, write_ids
-from rankdistill.indexing.topk import top_k
+from rankdistill.indexing.topk import Positions, top_k
 from rankdistill.indexing.vectors import check_new, check_queries, normalised
 
 VECTORS_FILE = "vectors.npy"
@@ -39,11 +40,14 @@ class ExactIndex:
         self._vectors = np.concatenate([self._vectors, self._prepared(vectors)])
         self.ids.extend(ids)
 
-    def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
         check_queries(vectors, self.dimension, k)
         queries = self._prepared(vectors)
         width = min(k, len(self.ids))
+        if allowed is not None:
+            found, scores = best_among(queries, lambda places: self._vectors[places], allowed, width)
+            return named(found, self.ids), scores
         positions = np.empty((len(queries), width), np.int64)
         best = np.empty((len(queries), width), np.float32)
         step = max(1, SCORES_AT_ONCE // max(1, len(self.ids)))
@@ -53,6 +57,10 @@ class ExactIndex:
             positions[block] = top_k(scores, k)
             best[block] = np.take_along_axis(scores, positions[block], axis=1)
         return named(positions, self.ids), best
+
+    def vectors_at(self, positions: Positions) -> Vectors:
+        """The vectors of these rows as they are compared, float32 `[n, dimension]`."""
+        return np.asarray(self._vectors[positions], np.float32)
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""

@@ -17,8 +17,9 @@ from rankdistill import files
 from rankdistill._extras import require
 from rankdistill.errors import ConfigError, MissingDependencyError, OutputError
 from rankdistill.indexing.backend import Backend, IndexSettings
-from rankdistill.indexing.base import Ids, Scores, Vectors
+from rankdistill.indexing.base import Allowed, Ids, Scores, Vectors
 from rankdistill.indexing.documents import named, read_ids, write_ids
+from rankdistill.indexing.selecting import search_selected
 from rankdistill.indexing.topk import Positions, best_first
 from rankdistill.indexing.vectors import check_new, check_queries, distinct_rows, normalised
 
@@ -73,6 +74,7 @@ class FaissIndex:
         self.factory = factory
         self.threads = threads
         self.ids: list[str] = []
+        self._on_gpu = False
         self._faiss = import_faiss()
         try:
             self._index = self._faiss.index_factory(dimension, factory, self._faiss.METRIC_INNER_PRODUCT)
@@ -113,21 +115,43 @@ class FaissIndex:
             self._faiss.omp_set_num_threads(before)
         self.ids.extend(ids)
 
-    def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
-        positions, scores = self.find(vectors, k)
+        positions, scores = self.find(vectors, k, allowed)
         return named(positions, self.ids), scores
 
-    def find(self, vectors: Vectors, k: int) -> tuple[Positions, Scores]:
+    def find(self, vectors: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Positions, Scores]:
         """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
         width = min(k, len(self.ids))
         if width == 0 or len(vectors) == 0:
             return np.empty((len(vectors), width), np.int64), np.empty((len(vectors), width), np.float32)
+        if allowed is not None:
+            self._require_selectable()
+            return best_first(*search_selected(self._faiss, self._index, self._prepared(vectors), width, allowed))
         scores, positions = self._index.search(self._prepared(vectors), width)
         if positions.min() < 0:
             scores[positions < 0] = -np.inf
         return best_first(positions, scores)
+
+    def vectors_at(self, positions: Positions) -> Vectors:
+        """The vectors of these rows as they are compared, float32 `[n, dimension]`.
+
+        Raises:
+            ConfigError: the index keeps them in a coarser form only.
+        """
+        holder = _whole_vectors(self._faiss, self._index)
+        if holder is None:
+            raise ConfigError(
+                expected="an index that keeps its vectors whole: exact, Flat, HNSW32, IVF256,Flat, or with a RFlat",
+                got=f"{self.factory}, which keeps them in a coarser form",
+                consequence="nothing was read",
+                remedy="build an index with --factory exact of the same model, and take that",
+            )
+        if isinstance(holder, self._faiss.IndexIVF):
+            holder.make_direct_map()
+        found: Vectors = holder.reconstruct_batch(np.ascontiguousarray(positions, np.int64))
+        return found
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""
@@ -165,7 +189,7 @@ class FaissIndex:
         index.ids = read_ids(folder, stored.ntotal)
         index.set_search_parameters(search_parameters or {})
         if gpu:
-            index._index = _on_gpu(faiss, stored)
+            index._index, index._on_gpu = _on_gpu(faiss, stored), True
         return index
 
     @property
@@ -178,6 +202,15 @@ class FaissIndex:
         if texts < self.least_to_train:
             wanted = f"enough vectors to train {self.factory}, at least {self.least_to_train} that differ"
             raise _refused(wanted, f"{texts} vectors", RuntimeError("there are no more distinct texts in a shard"))
+
+    def _require_selectable(self) -> None:
+        if self._on_gpu:
+            raise ConfigError(
+                expected="an index on the CPU, which FAISS can filter",
+                got="a filter on an index that GPUs search",
+                consequence="nothing was searched",
+                remedy="load it without gpu, or leave the filter out",
+            )
 
     def _append(self, vectors: Vectors) -> None:
         try:
@@ -212,6 +245,17 @@ def hidden_search(factory: str) -> Mapping[str, float]:
         for name, value in default_search(factory).items()
         if not any(factory.startswith(part) and name in found for part, found in DEFAULT_SEARCH.items())
     }
+
+
+def _whole_vectors(faiss: Any, index: Any) -> Any:
+    """The part of a FAISS index that holds its vectors in float32; None where none does."""
+    index = faiss.downcast_index(index)
+    if isinstance(index, faiss.IndexIDMap):
+        return _whole_vectors(faiss, index.index)
+    if isinstance(index, faiss.IndexRefine):
+        return _whole_vectors(faiss, index.refine_index)
+    whole = (faiss.IndexFlat, faiss.IndexHNSWFlat, faiss.IndexIVFFlat)
+    return index if isinstance(index, whole) and not isinstance(index, faiss.IndexIVFFlatDedup) else None
 
 
 def _least_to_train(faiss: Any, index: Any) -> int:

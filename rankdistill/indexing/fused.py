@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rankdistill.fusion import Fusion
+from rankdistill.indexing.filters.grouping import FilterLike
 from rankdistill.indexing.kinds import Queries
 from rankdistill.indexing.searching import Hit, StoredIndex
 
@@ -19,6 +20,7 @@ def search_fused(
     k: int,
     fusion: Fusion,
     depth: int = DEPTH,
+    filter: FilterLike | None = None,
 ) -> list[list[Hit]]:
     """The best `k` documents for each query by the fused rankings of `indexes`, best first; scores are the fusion's.
 
@@ -29,14 +31,17 @@ def search_fused(
         k: documents a query.
         fusion: the method.
         depth: documents a query that each index is asked for.
+        filter: what documents must be that are found; each index must keep its fields.
 
     Raises:
         SpaceMismatchError: an encoder embeds into another space than its index's.
-        ConfigError: fewer than two indexes, or weights that do not fit them.
+        ConfigError: fewer than two indexes, or weights that do not fit them; a field that one of them lacks.
     """
     fusion.require_systems(len(indexes))
+    read = [None if filter is None else index.filter(filter) for index in indexes]
     found = [
-        index.search_texts(queries, max(k, depth), encoder) for index, encoder in zip(indexes, encoders, strict=True)
+        index.search_texts(queries, max(k, depth), encoder, filter=found)
+        for index, encoder, found in zip(indexes, encoders, read, strict=True)
     ]
     fused = []
     for place in range(len(queries)):

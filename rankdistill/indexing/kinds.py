@@ -91,6 +91,10 @@ class Kind:
         encoded = self.encode(encoder, distinct, progress)
         return self.repeated(encoded, len(distinct), places, progress)
 
+    def rows(self, queries: Any, places: Positions) -> Any:
+        """The queries at `places`, of what `encode_queries` gives."""
+        return [queries[place] for place in places.tolist()] if self.some is None else self.some(queries, places)
+
     def repeated(self, encoded: Any, distinct: int, places: Positions, progress: Progress) -> Any:
         """The rows at `places` of `encoded`, which has `distinct` rows."""
         if self.some is None or distinct == len(places):

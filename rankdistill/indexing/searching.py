@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from rankdistill import manifest
 from rankdistill.display import Shown
 from rankdistill.errors import ConfigError, DataError, ModelReferenceError
 from rankdistill.indexing import registry
 from rankdistill.indexing.arrays import damaged
-from rankdistill.indexing.base import NOTHING, Ids, Scores, Searcher
+from rankdistill.indexing.base import NOTHING, Allowed, Ids, Scores, Searcher
 from rankdistill.indexing.documents import read_snippets
+from rankdistill.indexing.filters.fields import Fields, read_fields
+from rankdistill.indexing.filters.grouping import FilterLike, Masks, search_grouped
+from rankdistill.indexing.filters.language import Filter, parse
 from rankdistill.indexing.kinds import DENSE, KINDS, TEXT, Kind, Queries
 from rankdistill.indexing.sharded import ShardedIndex
 
@@ -71,6 +77,7 @@ class StoredIndex(Shown):
         """Its folder, how much it holds, and how it was built."""
         settings = ("kind", "factory", "model", "max_length", "shard_size", "search_parameters", "build_parameters")
         made = {name: self.made.parameters[name] for name in settings if name in self.made.parameters}
+        made |= {"fields": self.schema} if self.schema else {}
         return {"index": str(self.folder), "documents": len(self.ids), "bytes": self.size, **made}
 
     @property
@@ -143,27 +150,112 @@ class StoredIndex(Shown):
                 remedy=f"name the model where it is now (--model), or search where the index was built; {error.remedy}",
             ) from error
 
-    def search(self, queries: Any, k: int) -> tuple[Ids, Scores]:
-        """See `Searcher.search`."""
-        return self.searcher.search(queries, k)
+    @property
+    def schema(self) -> dict[str, str]:
+        """Field -> type of those that it keeps, as `rankdistill.indexing.filters.types.TYPES` names them."""
+        return dict(self.made.parameters.get("fields", {}))
 
-    def search_texts(self, queries: Sequence[str], k: int, encoder: Any) -> list[list[Hit]]:
+    @cached_property
+    def fields(self) -> Fields:
+        """The fields of its documents, by position; read when they are first asked for.
+
+        Raises:
+            DataError: their files are damaged.
+        """
+        return read_fields(sorted(self.folder.glob("shard-*")), self.schema, len(self.ids))
+
+    def fields_of(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Field -> value of each of the documents `ids`, without those that it lacks."""
+        if not self.schema or not ids:
+            return [{} for _ in ids]
+        return self.fields.at([self._place_of[doc_id] for doc_id in ids])
+
+    def filter(self, given: FilterLike) -> Filter:
+        """The filter that JSON says, or one that was read already; see `rankdistill.indexing.filters.parse`.
+
+        Raises:
+            ConfigError: an unknown field, or a value of another type.
+        """
+        return given if isinstance(given, Filter) else parse(given, self.schema)
+
+    def allowed(self, given: FilterLike) -> Allowed:
+        """Which documents a filter lets a search find, bool `[documents]`; raises as `filter` does."""
+        return self._masks.of(self.filter(given), self.fields)
+
+    def among(self, ids: Iterable[str]) -> Allowed:
+        """Which documents are one of `ids`, bool `[documents]`; those that it does not hold count for nothing."""
+        found = np.zeros(len(self.ids), np.bool_)
+        found[[place for doc_id in ids if (place := self._place_of.get(doc_id)) is not None]] = True
+        return found
+
+    def search(
+        self,
+        queries: Any,
+        k: int,
+        allowed: Allowed | None = None,
+        *,
+        filter: FilterLike | None = None,
+        filters: Sequence[FilterLike | None] | None = None,
+    ) -> tuple[Ids, Scores]:
+        """See `Searcher.search`.
+
+        Args:
+            queries: as the kind of the index takes them.
+            k: documents a query.
+            allowed: those that may be found, in the order of `ids`.
+            filter: what documents must be that are found, for all queries.
+            filters: one a query, None for none; those with equal ones are searched together.
+
+        Raises:
+            ConfigError: an unknown field, or a value of another type; filters of another number than queries.
+        """
+        if filters is not None:
+            read = [None if one is None else self.filter(one) for one in filters]
+            search = lambda some, found: self.search(some, k, allowed, filter=found)  # noqa: E731
+            return search_grouped(queries, read, self.kind.rows, search)
+        if filter is not None:
+            found = self.allowed(filter)
+            allowed = found if allowed is None else found & allowed
+        return self.searcher.search(queries, k) if allowed is None else self.searcher.search(queries, k, allowed)
+
+    def search_texts(
+        self,
+        queries: Sequence[str],
+        k: int,
+        encoder: Any,
+        *,
+        filter: FilterLike | None = None,
+        filters: Sequence[FilterLike | None] | None = None,
+    ) -> list[list[Hit]]:
         """The best `k` documents for each query, best first.
 
         Args:
             queries: any number of texts.
             k: documents a query.
             encoder: of the queries, as `open_query_encoder` gives it.
+            filter: see `search`.
+            filters: see `search`.
 
         Raises:
             SpaceMismatchError: `encoder` embeds into another space.
+            ConfigError: see `search`.
         """
         self.kind.require(self.space, encoder.query_spaces, False)
-        ids, scores = self.search(encoder.encode_queries(queries), k)
+        filter = None if filter is None else self.filter(filter)  # refused before anything is encoded
+        filters = None if filters is None else [None if one is None else self.filter(one) for one in filters]
+        ids, scores = self.search(encoder.encode_queries(queries), k, filter=filter, filters=filters)
         return [
             [Hit(doc_id, float(score)) for doc_id, score in zip(*row, strict=True) if doc_id != NOTHING]
             for row in zip(ids, scores, strict=True)
         ]
+
+    @cached_property
+    def _place_of(self) -> dict[str, int]:
+        return {doc_id: place for place, doc_id in enumerate(self.ids)}
+
+    @cached_property
+    def _masks(self) -> Masks:
+        return Masks()
 
     def snippets(self, ids: Sequence[str]) -> dict[str, str]:
         """The beginnings of the documents `ids`, where the index keeps them."""
@@ -227,6 +319,7 @@ def _settings(made: manifest.Manifest, search_parameters: Mapping[str, float]) -
         {**made.parameters["search_parameters"], **search_parameters},
         made.parameters.get("build_parameters", {}),
         _kind(made).name,
+        filtered=bool(made.parameters.get("fields")),
     )
 
 
@@ -258,6 +351,7 @@ def search(
     model: str | None = None,
     backend: str = "auto",
     search_parameters: Mapping[str, float] | None = None,
+    filter: FilterLike | None = None,
 ) -> list[list[Hit]]:
     """Search the index folder `path` with texts.
 
@@ -268,10 +362,11 @@ def search(
         model: of the queries: the index's own, a student aligned with it, or a bundle; the index's own unless given.
         backend: of `TextEncoder`.
         search_parameters: see `load`.
+        filter: what documents must be that are found.
 
     Raises:
         SpaceMismatchError: `model` embeds into another space than the index's.
         ConfigError: a model for an index of texts, or an unknown search parameter.
     """
     index = load(path, search_parameters=search_parameters)
-    return index.search_texts(queries, k, index.open_query_encoder(model, backend))
+    return index.search_texts(queries, k, index.open_query_encoder(model, backend), filter=filter)

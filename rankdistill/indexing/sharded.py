@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rankdistill.indexing.base import Ids, Scores, Searcher
+from rankdistill.indexing.base import Allowed, Ids, Scores, Searcher
 from rankdistill.indexing.topk import top_k
 
 
@@ -27,9 +27,14 @@ class ShardedIndex:
         """The ids of all shards, in order."""
         return list(chain.from_iterable(shard.ids for shard in self.shards))
 
-    def search(self, vectors: Any, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: Any, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`. Memory grows with queries x k x shards."""
-        found = [shard.search(vectors, k) for shard in self.shards]
+        if allowed is None:
+            found = [shard.search(vectors, k) for shard in self.shards]
+        else:
+            ends = np.cumsum([len(shard.ids) for shard in self.shards])
+            parts = np.split(allowed, ends[:-1])
+            found = [shard.search(vectors, k, part) for shard, part in zip(self.shards, parts, strict=True)]
         ids = np.concatenate([names for names, _ in found], axis=1)
         scores = np.concatenate([scores for _, scores in found], axis=1)
         best = top_k(scores, k)

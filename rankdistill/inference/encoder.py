@@ -11,15 +11,16 @@ import numpy as np
 from rankdistill import space
 from rankdistill.errors import ConfigError
 from rankdistill.inference import rows
-from rankdistill.inference.backends import backend_fingerprint, is_exact
+from rankdistill.inference.backends import FAST, backend_fingerprint, is_exact
 from rankdistill.inference.calibration import Pairs, documentation_pairs
-from rankdistill.inference.fast_model import accelerate
+from rankdistill.inference.fast_model import FastModel, accelerate
+from rankdistill.inference.fastest import DOCUMENTS_ALONE, Choice, Sample, candidates, choose_fastest, sample_of
 from rankdistill.inference.loading import load_encoder, max_length_of
-from rankdistill.inference.precision import pick_device
+from rankdistill.inference.precision import pick_device, torch_threads
 from rankdistill.inference.prompts import default_prompt, prompt_of
-from rankdistill.inference.static_model import accelerate_static
+from rankdistill.inference.static_model import StaticModel, accelerate_static
 from rankdistill.inference.truncation import is_cut
-from rankdistill.models import resolve
+from rankdistill.models import name_of, resolve
 from rankdistill.progress import Progress
 from rankdistill.space import Space
 
@@ -32,10 +33,12 @@ class TextEncoder:
 
     Args:
         model: a model reference.
-        backend: a name in `backends.BACKENDS`; `auto` takes the fastest exact (float32) one.
+        backend: a name in `backends.BACKENDS`; `auto` takes one in float32 that is mostly the fastest, `fast` measures
+            which is the fastest here, see `rankdistill.inference.fastest`.
         max_length: tokens of a text at most, special tokens included; None keeps the model's own.
         device: a torch device; None takes the GPU where there is one.
         calibration: pairs like those to come, for back ends that need them; None takes a stand-in.
+        threads: that may run it; None takes all of torch's.
     """
 
     def __init__(
@@ -45,20 +48,58 @@ class TextEncoder:
         max_length: int | None = None,
         device: str | None = None,
         calibration: Pairs | None = None,
+        threads: int | None = None,
     ) -> None:
         self._calibration = documentation_pairs() if calibration is None else calibration
         self.reference = resolve(model)
         self._weights = self.reference.weights_hash
         self.device = pick_device(device)
         self._model = load_encoder(self.reference, self.device, max_length)
-        self._fast = accelerate_static(self._model, backend, self.device) or accelerate(
-            self._model, 1, "sentence_embedding", backend, self.device, self._weights, self._calibration
+        self.threads = threads
+        self.choice: Choice | None = None
+        self._fast: StaticModel | FastModel | None = accelerate_static(self._model, backend, self.device)
+        if self._fast is not None:
+            return
+        chosen = backend
+        if backend == FAST:
+            self.choice = self._fastest(max_length, calibration is not None)
+            chosen = self.choice.backend
+        self._fast = accelerate(
+            self._model, 1, "sentence_embedding", chosen, self.device, self._weights, self._calibration, threads
+        )
+
+    def _fastest(self, max_length: int | None, calibrated: bool) -> Choice:
+        name, device, threads = self.reference.name, self.device, self.threads
+        identity = {"weights": self._weights, "max_length": max_length, "threads": threads, "kind": "encoder"}
+        return choose_fastest(
+            candidates(device, calibrated=calibrated),
+            lambda backend: TextEncoder(name, backend, max_length, device, self._calibration, threads),
+            _sample_scores,
+            sample_of(self._calibration, DOCUMENTS_ALONE),
+            identity,
+            called=name_of(name),
+            device=device,
         )
 
     @property
     def backend(self) -> str:
         """What runs the model: a back end's name, or `sentence-transformers` where it is not accelerated."""
         return self._fast.backend_name if self._fast is not None else "sentence-transformers"
+
+    @property
+    def model(self) -> Any:
+        """The loaded `SentenceTransformer`."""
+        return self._model
+
+    @property
+    def accelerated(self) -> FastModel | StaticModel | None:
+        """What runs the model; None where sentence-transformers itself does."""
+        return self._fast
+
+    @property
+    def pools_without_prompt(self) -> bool:
+        """Whether the prompt's own tokens are left out of a text's vector."""
+        return self._pools_without_prompt
 
     @property
     def max_length(self) -> int | None:
@@ -126,7 +167,7 @@ class TextEncoder:
         """Loads the same model in float32 by torch, on the same device; None where this one computes in float32."""
         if is_exact(self.backend):
             return None
-        return partial(TextEncoder, self.reference.name, "torch", self.max_length, self.device)
+        return partial(TextEncoder, self.reference.name, "torch", self.max_length, self.device, None, self.threads)
 
     def encode(self, texts: Sequence[str], prompt: str | None = None, progress: Progress | None = None) -> np.ndarray:
         """Embeddings, float32[n, dimension], in the order of `texts`.
@@ -179,7 +220,8 @@ class TextEncoder:
             found = self._fast.run([[prompt + text for text in texts] if prompt else texts], progress)
             if found is not None:
                 return found[:, : self._model.truncate_dim]
-        embeddings = original(list(texts), prompt=prompt, convert_to_numpy=True, show_progress_bar=False)
+        with torch_threads(self.threads):
+            embeddings = original(list(texts), prompt=prompt, convert_to_numpy=True, show_progress_bar=False)
         rows.require(embeddings, len(texts), "sentence-transformers")
         if progress is not None:
             progress(len(texts))
@@ -190,3 +232,7 @@ class TextEncoder:
         from sentence_transformers.sentence_transformer.modules import Pooling
 
         return any(isinstance(module, Pooling) and not module.include_prompt for module in self._model)
+
+
+def _sample_scores(encoder: TextEncoder, sample: Sample) -> np.ndarray:
+    return (encoder.encode_queries(sample.queries) @ encoder.encode_documents(sample.documents).T).ravel()

@@ -83,6 +83,18 @@ class FastModel:
         rows.require(found, texts, runner)
         return found
 
+    def run_features(self, features: Features) -> np.ndarray:
+        """float32[rows, outputs] of one batch among many, watched by the canary.
+
+        Raises:
+            BackendError: the back end fails, or gives what is not the output of these texts.
+        """
+        if self.canary is None:
+            return self.outputs(features)
+        output = self.canary.watched(self.outputs, features)
+        self.canary.finish(self.outputs)
+        return output
+
     def _run_framed(self, framed: FramedInputs, progress: Progress | None) -> np.ndarray:
         lengths = framed.lengths
         result: np.ndarray | None = None
@@ -107,7 +119,14 @@ class FastModel:
 
 
 def accelerate(
-    model: Any, texts: int, output: str, backend: str, device: str, weights: str, calibration: Pairs
+    model: Any,
+    texts: int,
+    output: str,
+    backend: str,
+    device: str,
+    weights: str,
+    calibration: Pairs,
+    threads: int | None = None,
 ) -> FastModel | None:
     """A fast form of `model`, or None where it has none: no text transformer, no fixed template, other numbers.
 
@@ -119,6 +138,7 @@ def accelerate(
         device: a torch device.
         weights: hash of the model's weights, for the cache of exported models.
         calibration: pairs like those that the model will see, for back ends that need them.
+        threads: of the back end; None takes all of torch's.
 
     Raises:
         ConfigError: unknown back end, or one that does not run on `device`.
@@ -137,7 +157,7 @@ def accelerate(
     if shortened:
         first_token.keep_first_token(model)
     identity = {"weights": weights, "max_length": framing.max_length, "output": output, "first_token": shortened}
-    token_model = token_model_of(model, framing, columns, identity, calibration)
+    token_model = replace(token_model_of(model, framing, columns, identity, calibration), threads=threads)
     for name in dict.fromkeys((chosen, "torch")):
         fast = FastModel(model, framing, open_backend(name, token_model, device), name)
         found = fast.run(columns)

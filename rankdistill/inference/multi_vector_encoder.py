@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
+
+import numpy as np
 
 from rankdistill.errors import ConfigError
 from rankdistill.inference import rows
+from rankdistill.inference.backends import FAST
+from rankdistill.inference.calibration import documentation_pairs
+from rankdistill.inference.fastest import DOCUMENTS_ALONE, Choice, Sample, candidates, choose_fastest, sample_of
 from rankdistill.inference.loading import load_multi_vector_encoder
-from rankdistill.inference.precision import autocast, pick_device
+from rankdistill.inference.precision import autocast, pick_device, torch_threads
+from rankdistill.inference.prompts import prompt_of
 from rankdistill.inference.token_vectors import TokenVectors, joined, of_texts
-from rankdistill.models import resolve
+from rankdistill.models import name_of, resolve
 from rankdistill.progress import Progress
 from rankdistill.space import MultiVectorSpace
 
@@ -27,10 +33,11 @@ class MultiVectorTextEncoder:
 
     Args:
         model: a model reference.
-        backend: a name in `DTYPES`.
+        backend: a name in `DTYPES`, or `fast`: the fastest of them here, see `rankdistill.inference.fastest`.
         max_length: tokens of a document at most, special tokens included; None keeps the model's own. Queries keep
             their own length where the model declares one.
         device: a torch device; None takes the GPU where there is one.
+        threads: that may run it; None takes all of torch's.
 
     Raises:
         ModelReferenceError: no multi-vector encoder.
@@ -38,19 +45,39 @@ class MultiVectorTextEncoder:
     """
 
     def __init__(
-        self, model: str, backend: str = "auto", max_length: int | None = None, device: str | None = None
+        self,
+        model: str,
+        backend: str = "auto",
+        max_length: int | None = None,
+        device: str | None = None,
+        threads: int | None = None,
     ) -> None:
-        if backend not in DTYPES:
+        if backend not in {*DTYPES, FAST}:
             raise ConfigError(
-                expected=f"a back end that runs multi-vector encoders: {', '.join(DTYPES)}",
+                expected=f"a back end that runs multi-vector encoders: {', '.join(DTYPES)}, {FAST}",
                 got=repr(backend),
                 consequence="no model was loaded",
                 remedy="leave it out, or name one of those",
             )
-        self.dtype = DTYPES[backend]
         self.reference = resolve(model)
-        self.device = pick_device(device)
+        self.device, self.threads = pick_device(device), threads
+        self.choice = self._fastest(max_length) if backend == FAST else None
+        self.backend = backend if self.choice is None else self.choice.backend
+        self.dtype = DTYPES[self.backend]
         self._model = load_multi_vector_encoder(self.reference, self.device, max_length)
+
+    def _fastest(self, max_length: int | None) -> Choice:
+        name, device, threads = self.reference.name, self.device, self.threads
+        weights = self.reference.weights_hash
+        return choose_fastest(
+            [one for one in candidates(device) if one in DTYPES],
+            lambda backend: MultiVectorTextEncoder(name, backend, max_length, device, threads),
+            _sample_scores,
+            sample_of(documentation_pairs(), DOCUMENTS_ALONE),
+            {"weights": weights, "max_length": max_length, "threads": threads, "kind": "multi_vector"},
+            called=name_of(name),
+            device=device,
+        )
 
     @property
     def similarity(self) -> str:
@@ -100,21 +127,58 @@ class MultiVectorTextEncoder:
             "backend": "torch",
         }
 
-    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> TokenVectors:
-        """Token vectors of queries, with the model's query prompt and length."""
-        return self._encode(self.query_tensors, texts, progress)
+    @property
+    def tokenizer(self) -> Any:
+        """The model's."""
+        return self._model.tokenizer
 
-    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> TokenVectors:
-        """Token vectors of documents; `progress` is called with the number of texts done since its last call."""
-        return self._encode(self.document_tensors, texts, progress)
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """The prompts that the model carries, by name."""
+        return dict(self._model.prompts)
 
-    def query_tensors(self, texts: Sequence[str]) -> list[Any]:
+    @property
+    def query_prompt(self) -> str:
+        """What the model has before each query; see `prompts.prompt_of`."""
+        return prompt_of(self._model, "query")
+
+    @property
+    def document_prompt(self) -> str:
+        """What the model has before each document; see `prompts.prompt_of`."""
+        return prompt_of(self._model, "document")
+
+    @property
+    def query_length(self) -> int | None:
+        """Tokens of a query at most, special tokens included; None where there is no maximum."""
+        return self._length_of("query_length")
+
+    @property
+    def document_length(self) -> int | None:
+        """Tokens of a document at most, special tokens included; None where there is no maximum."""
+        return self._length_of("document_length")
+
+    def encode_queries(
+        self, texts: Sequence[str], progress: Progress | None = None, prompt: str | None = None
+    ) -> TokenVectors:
+        """Token vectors of queries, with the model's query length, and `prompt`; None takes its query prompt."""
+        return self._encode(partial(self.query_tensors, prompt=prompt), texts, progress)
+
+    def encode_documents(
+        self, texts: Sequence[str], progress: Progress | None = None, prompt: str | None = None
+    ) -> TokenVectors:
+        """Token vectors of documents, with `prompt`; None takes the model's document prompt.
+
+        `progress` is called with the number of texts done since its last call.
+        """
+        return self._encode(partial(self.document_tensors, prompt=prompt), texts, progress)
+
+    def query_tensors(self, texts: Sequence[str], prompt: str | None = None) -> list[Any]:
         """A tensor [tokens, dimension] for each query, on the model's device."""
-        return self._tensors(self._model.encode_query, texts)
+        return self._tensors(partial(self._model.encode_query, prompt=prompt), texts)
 
-    def document_tensors(self, texts: Sequence[str]) -> list[Any]:
+    def document_tensors(self, texts: Sequence[str], prompt: str | None = None) -> list[Any]:
         """A tensor [tokens, dimension] for each document, on the model's device."""
-        return self._tensors(self._model.encode_document, texts)
+        return self._tensors(partial(self._model.encode_document, prompt=prompt), texts)
 
     def similarity_pairwise(self, queries: list[Any], documents: list[Any]) -> Any:
         """The score of each query with the document at its place, float32 tensor [n]; both must have tokens."""
@@ -124,7 +188,7 @@ class MultiVectorTextEncoder:
             return self._model.similarity_pairwise(queries, documents).float()
 
     def _tensors(self, encode: Callable[..., list[Any]], texts: Sequence[str]) -> list[Any]:
-        with autocast(self.device, self.dtype):
+        with torch_threads(self.threads), autocast(self.device, self.dtype):
             found = encode(list(texts), show_progress_bar=False)
         rows.require(found, len(texts), "sentence-transformers")
         return found
@@ -140,8 +204,22 @@ class MultiVectorTextEncoder:
                 progress(len(block))
         return joined(blocks)
 
+    def _length_of(self, name: str) -> int | None:
+        """A length that the transformer may have for one kind of text; else that of all."""
+        from sentence_transformers.base.modules import Transformer
+
+        own = getattr(self._model[0], name) if isinstance(self._model[0], Transformer) else None
+        found: int | None = self._model.max_seq_length if own is None else own
+        return found
+
     @property
     def _document_length(self) -> int | None:
         from sentence_transformers.base.modules import Transformer
 
         return self._model[0].document_length if isinstance(self._model[0], Transformer) else None
+
+
+def _sample_scores(encoder: MultiVectorTextEncoder, sample: Sample) -> np.ndarray:
+    queries, documents = encoder.query_tensors(sample.queries), encoder.document_tensors(sample.documents)
+    left = [query for query in queries for _ in documents]
+    return np.asarray(encoder.similarity_pairwise(left, documents * len(queries)).cpu().numpy())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 
 def pick_device(device: str | None) -> str:
@@ -10,6 +11,22 @@ def pick_device(device: str | None) -> str:
     import torch
 
     return device or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def torch_threads(threads: int | None) -> Iterator[None]:
+    """A context in which torch runs so many threads; None leaves them as they are."""
+    import torch
+
+    before = torch.get_num_threads()
+    if threads is None or threads == before:
+        yield
+        return
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def autocast(device: str, dtype: str) -> AbstractContextManager[None]:

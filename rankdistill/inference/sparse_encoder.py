@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rankdistill.errors import ConfigError
 from rankdistill.inference import rows
+from rankdistill.inference.backends import FAST
+from rankdistill.inference.calibration import documentation_pairs
+from rankdistill.inference.fastest import DOCUMENTS_ALONE, Choice, Sample, candidates, choose_fastest, sample_of
 from rankdistill.inference.loading import load_sparse_encoder
-from rankdistill.inference.precision import autocast, pick_device
+from rankdistill.inference.precision import autocast, pick_device, torch_threads
+from rankdistill.inference.prompts import prompt_of
 from rankdistill.inference.token_weights import TokenWeights, open_token_weights
 from rankdistill.manifest import digest
-from rankdistill.models import resolve
+from rankdistill.models import name_of, resolve
 from rankdistill.progress import Progress
 from rankdistill.space import SparseSpace
 
@@ -37,9 +41,10 @@ class SparseTextEncoder:
 
     Args:
         model: a model reference.
-        backend: a name in `DTYPES`.
+        backend: a name in `DTYPES`, or `fast`: the fastest of them here, see `rankdistill.inference.fastest`.
         max_length: tokens of a text at most, special tokens included; None keeps the model's own.
         device: a torch device; None takes the GPU where there is one.
+        threads: that may run it; None takes all of torch's.
 
     Raises:
         ModelReferenceError: no sparse encoder.
@@ -47,21 +52,27 @@ class SparseTextEncoder:
     """
 
     def __init__(
-        self, model: str, backend: str = "auto", max_length: int | None = None, device: str | None = None
+        self,
+        model: str,
+        backend: str = "auto",
+        max_length: int | None = None,
+        device: str | None = None,
+        threads: int | None = None,
     ) -> None:
         from rankdistill.inference.splade_head import pool_before_activation
 
-        if backend not in DTYPES:
+        if backend not in {*DTYPES, FAST}:
             raise ConfigError(
-                expected=f"a back end that runs sparse encoders: {', '.join(DTYPES)}",
+                expected=f"a back end that runs sparse encoders: {', '.join(DTYPES)}, {FAST}",
                 got=repr(backend),
                 consequence="no model was loaded",
                 remedy="leave it out, or name one of those",
             )
-        self.backend = backend
-        self.dtype = DTYPES[backend]
         self.reference = resolve(model)
-        self.device = pick_device(device)
+        self.device, self.threads = pick_device(device), threads
+        self.choice = self._fastest(max_length) if backend == FAST else None
+        self.backend = backend if self.choice is None else self.choice.backend
+        self.dtype = DTYPES[self.backend]
         self._model = load_sparse_encoder(self.reference, self.device, max_length)
         self._token_weights: TokenWeights | None = open_token_weights(self._model)
         pool_before_activation(self._model)
@@ -73,6 +84,19 @@ class SparseTextEncoder:
                 consequence="nothing was encoded",
                 remedy="set similarity_fn_name in its config_sentence_transformers.json, or choose another model",
             )
+
+    def _fastest(self, max_length: int | None) -> Choice:
+        name, device, threads = self.reference.name, self.device, self.threads
+        weights = self.reference.weights_hash
+        return choose_fastest(
+            [one for one in candidates(device) if one in DTYPES],
+            lambda backend: SparseTextEncoder(name, backend, max_length, device, threads),
+            _sample_scores,
+            sample_of(documentation_pairs(), DOCUMENTS_ALONE),
+            {"weights": weights, "max_length": max_length, "threads": threads, "kind": "sparse"},
+            called=name_of(name),
+            device=device,
+        )
 
     @cached_property
     def dimension(self) -> int:
@@ -128,15 +152,49 @@ class SparseTextEncoder:
             "backend": "torch",
         }
 
-    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
-        """Weights of queries, float32[n, vocabulary], with the model's query prompt."""
-        if self._token_weights is not None:
-            return self._comparable(self._token_weights.encode(texts))
-        return self._encode(self._model.encode_query, texts, progress)
+    @property
+    def tokenizer(self) -> Any:
+        """The model's."""
+        return self._model.tokenizer
 
-    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
-        """Weights of documents, float32[n, vocabulary]; `progress` gets the texts done since its last call."""
-        return self._encode(self._model.encode_document, texts, progress)
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """The prompts that the model carries, by name."""
+        return dict(self._model.prompts)
+
+    @property
+    def query_prompt(self) -> str:
+        """What the model has before each query; see `prompts.prompt_of`."""
+        return prompt_of(self._model, "query")
+
+    @property
+    def document_prompt(self) -> str:
+        """What the model has before each document; see `prompts.prompt_of`."""
+        return prompt_of(self._model, "document")
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether queries and documents take different ways through the model."""
+        from sentence_transformers.base.modules import Router
+
+        return any(isinstance(module, Router) for module in self._model)
+
+    def encode_queries(
+        self, texts: Sequence[str], progress: Progress | None = None, prompt: str | None = None
+    ) -> csr_array:
+        """Weights of queries, float32[n, vocabulary], with `prompt`; None takes the model's query prompt."""
+        if self._token_weights is not None:
+            return self._comparable(self._token_weights.encode(texts, prompt))
+        return self._encode(partial(self._model.encode_query, prompt=prompt), texts, progress)
+
+    def encode_documents(
+        self, texts: Sequence[str], progress: Progress | None = None, prompt: str | None = None
+    ) -> csr_array:
+        """Weights of documents, float32[n, vocabulary], with `prompt`; None takes the model's document prompt.
+
+        `progress` gets the texts done since its last call.
+        """
+        return self._encode(partial(self._model.encode_document, prompt=prompt), texts, progress)
 
     def terms_in(self, text: str) -> set[str]:
         """The tokens that `text` itself consists of."""
@@ -148,7 +206,7 @@ class SparseTextEncoder:
         blocks = [csr_array((0, self.dimension), dtype=np.float32)]
         for start in range(0, len(texts), ENCODED_AT_ONCE):
             block = list(texts[start : start + ENCODED_AT_ONCE])
-            with autocast(self.device, self.dtype):
+            with torch_threads(self.threads), autocast(self.device, self.dtype):
                 found = encode(block, convert_to_sparse_tensor=True, save_to_cpu=True, show_progress_bar=False)
             rows.require(found, len(block), "sentence-transformers")
             found = found.coalesce()
@@ -167,3 +225,8 @@ class SparseTextEncoder:
             return vectors
         lengths = np.sqrt(vectors.multiply(vectors).sum(axis=1))
         return csr_array(vectors.multiply(1 / np.maximum(lengths, 1e-12)[:, None])).astype(np.float32)
+
+
+def _sample_scores(encoder: SparseTextEncoder, sample: Sample) -> np.ndarray:
+    queries, documents = encoder.encode_queries(sample.queries), encoder.encode_documents(sample.documents)
+    return np.asarray((queries @ documents.T).toarray()).ravel()

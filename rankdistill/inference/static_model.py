@@ -48,25 +48,26 @@ class StaticModel:
         slabs = []
         for start in range(0, len(texts), SLAB):
             ids = self.token_ids(texts[start : start + SLAB])
-            slabs.append(self._embedded(ids))
+            slabs.append(self.embed(ids))
             if progress is not None:
                 progress(len(ids))
         return slabs[0] if len(slabs) == 1 else np.concatenate(slabs)
 
-    def _embedded(self, ids: list[list[int]]) -> np.ndarray:
+    def embed(self, ids: Sequence[list[int]]) -> np.ndarray:
+        """float32 `[n, dimension]` for the token ids of n texts."""
         sums = self._few_sums(ids) if len(ids) <= FEW else self._sums(ids)
         sums /= np.array([[len(row) or 1] for row in ids], np.float32)
         if self.normalise:
             sums /= np.maximum(np.sqrt(np.vecdot(sums, sums)), _SHORTEST)[:, None]
         return sums
 
-    def _few_sums(self, ids: list[list[int]]) -> np.ndarray:
+    def _few_sums(self, ids: Sequence[list[int]]) -> np.ndarray:
         sums = np.empty((len(ids), self.table.shape[1]), np.float32)
         for row, tokens in enumerate(ids):
             np.add.reduce(self.table.take(np.array(tokens, np.intp), axis=0), axis=0, out=sums[row])
         return sums
 
-    def _sums(self, ids: list[list[int]]) -> np.ndarray:
+    def _sums(self, ids: Sequence[list[int]]) -> np.ndarray:
         from scipy.sparse import csr_array
 
         ends = np.cumsum([0, *map(len, ids)])

@@ -51,7 +51,11 @@ class Bm25:
             self._index.index((rows, vocabulary), show_progress=False)
 
     def retrieve(
-        self, queries: Sequence[str], depth: int, progress: Progress = lambda advanced: None
+        self,
+        queries: Sequence[str],
+        depth: int,
+        progress: Progress = lambda advanced: None,
+        allowed: NDArray[np.bool_] | None = None,
     ) -> tuple[list[list[str]], list[NDArray[np.float32]]]:
         """The best `depth` documents of each query, as (ids, BM25 scores), best first.
 
@@ -62,11 +66,12 @@ class Bm25:
             queries: the query texts.
             depth: most documents for one query.
             progress: called with 1 after each query.
+            allowed: bool `[documents]`, those that may be found; None: all. Scores are what they are without it.
         """
         ids, scores = [], []
         for tokens in self._tokenise(list(queries)):
             found = self._scores(tokens)
-            matching = np.flatnonzero(found > 0)
+            matching = np.flatnonzero(found > 0 if allowed is None else (found > 0) & allowed)
             best = matching[top_indices(found[matching], depth)]
             ids.append([self._doc_ids[position] for position in best])
             scores.append(found[best])

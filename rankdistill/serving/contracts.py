@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from rankdistill.inference.conversation import Conversation
 from rankdistill.space import AnySpace
 
 Side = Literal["query", "document"]
@@ -73,8 +74,12 @@ class ServedModel(Protocol):
     kind: ModelKind
     sides: tuple[Side, ...]
     """What it encodes: a bundle without its document model has `query` alone. Empty for pairs."""
+    symmetric: bool
+    """Whether a text is encoded alike on either side: one model, and no prompt that one side alone has."""
     space: AnySpace | None
     """Of the vectors; None for pairs."""
+    query_spaces: Sequence[AnySpace]
+    """Of the documents that its queries may search: its own documents', then those that it was aligned with."""
     dimensions: tuple[int, ...]
     """Lengths that its vectors may be cut to, longest first: the whole, and those that it was trained for."""
     backend: str
@@ -82,6 +87,8 @@ class ServedModel(Protocol):
     weights: str
     """Hash of the weights of what encodes queries."""
     prompts: Mapping[str, str]
+    conversation: Conversation | None
+    """How it reads the turns of a conversation as a query; None where it reads none."""
 
     def max_length(self, side: Side) -> int | None:
         """Tokens of a text at most, special ones included; None where there is no maximum."""
@@ -133,6 +140,7 @@ class SearchRequest:
         k: documents.
         mode: `dense`, `sparse`, `multi_vector`, `bm25`, `fused`; None: of the index, or fused where there are several.
         rerank: whether the served re-ranker orders what was found.
+        space: fingerprint of the space that the client takes the index, or its vector, to be of; None: not told.
         filter: `{must, should, must_not}` as JSON, or None.
         index: name of a served index; None: the only one, or all that fuse.
         truncate: whether a query may be cut.
@@ -147,6 +155,7 @@ class SearchRequest:
     filter: Mapping[str, Any] | None = None
     index: str | None = None
     truncate: bool = True
+    space: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +169,10 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """What was found for one request; `terms` (term -> weight) for a sparse query, for those who want to see it."""
+    """What was found for one request; `terms` (term -> weight) of a sparse query, for those who want to see them.
+
+    Scores are the index's, the fusion's, or where it was re-ranked the re-ranker's.
+    """
 
     hits: Sequence[SearchHit]
     took: float
@@ -171,6 +183,9 @@ class SearchAnswer:
     timing: Timing = Timing()
     truncated: bool = False
     terms: Mapping[str, float] | None = None
+    reranked: bool = False
+    tokens: int = 0
+    """Of the query, as the models read it."""
 
 
 class SearchService(Protocol):
@@ -178,6 +193,8 @@ class SearchService(Protocol):
 
     indexes: tuple[str, ...]
     modes: tuple[str, ...]
+    settings: Mapping[str, Any]
+    """How indexes are fused (`fusion`), and how many documents are re-ranked (`rerank_depth`), as JSON values."""
 
     async def search(
         self, requests: Sequence[SearchRequest], filter: Mapping[str, Any] | None = None
@@ -241,6 +258,7 @@ class State:
         reranker: name of the model of kind `pairs` (or `multi_vector`) that re-ranks; None where there is none.
         default_side: what a text is where a request does not say it; None: a model's only side, else it is refused.
         version: counts reloads.
+        facts: what routes worked out about these models, and need not again while they are served.
     """
 
     models: Mapping[str, ServedModel]
@@ -249,6 +267,7 @@ class State:
     default_side: Side | None = None
     version: int = 0
     using: int = 0
+    facts: dict[Any, Any] = field(default_factory=dict)
 
 
 class Holder(Protocol):

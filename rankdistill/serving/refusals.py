@@ -14,11 +14,16 @@ class Refusal(RankdistillError):  # noqa: N818
         status: of the HTTP answer.
         kind: TEI's `error_type`, in TEI's capitals.
         code: OpenAI's `code`.
+        param: the field of the request that is refused; empty where it is none.
     """
 
     status: ClassVar[int] = 400
     kind: ClassVar[str] = "Validation"
     code: ClassVar[str] = "invalid_request"
+
+    def __init__(self, *, param: str = "", **parts: str) -> None:
+        super().__init__(**parts)
+        self.param = param
 
 
 class BadRequestError(Refusal):
@@ -41,6 +46,16 @@ class UnknownError(Refusal):
     """A model, an index or a route that is not served."""
 
     status, kind, code = 404, "NotFound", "not_found"
+
+
+class MethodError(Refusal):
+    """A method that the route does not take; `allowed` are those that it takes."""
+
+    status, kind, code = 405, "Validation", "method_not_allowed"
+
+    def __init__(self, *, allowed: str, **parts: str) -> None:
+        super().__init__(**parts)
+        self.allowed = allowed
 
 
 class OtherSpaceError(Refusal):
@@ -72,11 +87,11 @@ class LaterError(Refusal):
 
     Args:
         retry_after: seconds to wait; more than 0.
-        error: the parts of the message.
+        parts: of the message.
     """
 
-    def __init__(self, *, retry_after: float, **error: str) -> None:
-        super().__init__(**error)
+    def __init__(self, *, retry_after: float, **parts: str) -> None:
+        super().__init__(**parts)
         self.retry_after = retry_after
 
 
@@ -96,3 +111,13 @@ class BackendRefusal(Refusal):
     """The back end failed on this request."""
 
     status, kind, code = 424, "Backend", "backend_error"
+
+
+class InternalError(Refusal):
+    """A fault of the server; its log tells more under the request's id."""
+
+    status, kind, code = 500, "Backend", "internal_error"
+
+
+INFERENCE = (EmptyError, UnknownError, OtherSpaceError, TooLongError, BackendRefusal, OverloadedError)
+"""What a route that encodes or scores refuses."""

@@ -8,7 +8,7 @@ The verbs, along the flow:
     data (several: `pydocs`, `fetch`, `check`, `trec_qrels`), open, status;
     mine, teach, score, plan, embed, import_scores, export, check, ensemble;
     train, inherit, bundle;
-    index, search;
+    index, search, serve, push;
     evaluate, rerank, fuse, compare, robustness, sparsity, ann_recall, explain.
 
 What they share is no verb:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from os import fspath
 from typing import Any, Literal
 
@@ -32,9 +33,11 @@ from rankdistill.verbs.arguments import (
     scorer_of,
 )
 from rankdistill.verbs.contract import verb
+from rankdistill.verbs.engine_systems import engine_of, opened_engine, parts_of_engine, require_effect_on_engine
 from rankdistill.verbs.lengths import note_longer
-from rankdistill.verbs.parameters import SearchParameters, parameters_of
+from rankdistill.verbs.parameters import SearchParameters, parameters_of, search_parameters_of
 from rankdistill.verbs.runs import open_run
+from rankdistill.verbs.server_systems import opened_server, require_effect_on_server, server_of
 from rankdistill.verbs.systems import Parts, System, bm25_of, parts_of
 from rankdistill.verbs.weighing import fit, require_fusable
 
@@ -66,13 +69,20 @@ def evaluate(
     latency: int = 0,
     name: str | None = None,
     size_of: Model | None = None,
+    engine: str | None = None,
+    url: str | None = None,
+    collection: str | None = None,
+    exact: bool = False,
+    server: str | None = None,
+    mode: str | None = None,
+    api_key_env: str | None = None,
     backend: str = "auto",
     lenient: bool = False,
     ignore_identical_ids: bool | None = None,
     progress: ProgressLike = False,
     command: str = "",
 ) -> Evaluation:
-    """Evaluate a model, a pair of models, an index, BM25, a run, or a teacher re-ranking one of these, on a split.
+    """Evaluate a model, an index, BM25, a run, an engine, a server, or a teacher re-ranking one of these, on a split.
 
     Args:
         data: the collection.
@@ -83,7 +93,8 @@ def evaluate(
         query_model: embeds the queries alone, in place of the index's own model.
         document_model: embeds the documents, beside a query model.
         split: which qrels.
-        index: a built index to search with `system` as the query model; several are fused.
+        index: a built index to search with `system` as the query model; several are fused. Beside `server` the name
+            of an index that is served.
         fusion: how several indexes are fused: `rrf`, `min_max` or `z_score`.
         weights: of the fusion, one an index.
         fit_on: split that the fusion's weights are fitted on; no test split.
@@ -102,7 +113,18 @@ def evaluate(
         latency: time so many queries one by one; 0 times none.
         name: what tables call the system.
         size_of: the model whose size the tables tell; the query model unless given.
-        backend: what runs the model; auto takes the fastest exact one.
+        backend: what runs the model; `auto` takes a fast exact one, `fast` the fastest measured here of those that
+            rank as float32 does.
+        engine: what answers is a collection of this search engine, made by `rankdistill.push`; `system` is the query
+            model, the collection's own unless given.
+        url: of the engine.
+        collection: its name there.
+        exact: the engine computes every score, whatever graph it has.
+        server: what answers is the running server at this address (`rankdistill serve`): its searches, or its vectors
+            in an exact index made here where it has no index.
+        mode: of the server's search: `dense`, `sparse`, `multi_vector`, `bm25` or `fused`; the server's own unless
+            given.
+        api_key_env: of the engine or the server: environment variable with the key, the password or the token.
         lenient: leave bad rows out instead of stopping.
         ignore_identical_ids: see `rankdistill.mine`.
         progress: True tells on standard error; or a function that takes the number of texts just done.
@@ -121,7 +143,18 @@ def evaluate(
     require_range(0, latency=latency)
     require_range(1, rerank_depth=rerank_depth)
     require_length(max_length=max_length, rerank_max_length=rerank_max_length)
-    parts = parts_of(system, query_model, document_model, index)
+    asked = engine_of(engine, url, collection, exact)
+    served = server_of(server, mode, index)
+    if served is not None:
+        models = {"system": system, "query_model": query_model, "document_model": document_model, "engine": asked}
+        besides = {"embeddings": embeddings, "unaligned": unaligned, "factory": factory != "exact", "fusion": fusion}
+        tuned = {"search_parameters": search_parameters, "max_length": max_length, "backend": backend != "auto"}
+        require_effect_on_server(**models, **besides, **tuned, weights=weights, fit_on=fit_on)
+        parts = Parts()
+    elif asked is None:
+        parts = parts_of(system, query_model, document_model, index)
+    else:
+        parts = parts_of_engine(asked, system, query_model, document_model, index)
     for one in dict.fromkeys((parts.query_model, parts.document_model)):
         note_longer(one, max_length)
     method = fusion_of(fusion, weights, fit_on)
@@ -134,12 +167,15 @@ def evaluate(
         "max_length": max_length,
         "backend": backend,
     }
-    searched = parameters_of(search_parameters, parts.indexes)
+    searched = [] if asked or served else parameters_of(search_parameters, parts.indexes)
     of_indexes = [
         settings | {"index": one, "search_parameters": found}
         for one, found in zip(parts.indexes, searched, strict=True)
     ]
-    _require_effect(parts, embeddings=embeddings, unaligned=unaligned, factory=factory != "exact")
+    if asked is None and served is None:
+        _require_effect(parts, embeddings=embeddings, unaligned=unaligned, factory=factory != "exact")
+    elif asked is not None:
+        require_effect_on_engine(embeddings=embeddings, factory=factory != "exact", fusion=method)
     if parts.run is not None and rerank is None and latency:
         raise _without_effect("latency", "a run, which was answered before")
     dataset = collection_of(data, [split], lenient, ignore_identical_ids)
@@ -152,8 +188,26 @@ def evaluate(
             fitted = fit(opened, method, dataset, fit_on, split, reporter)
             method, remarks = fitted.fusion, [str(fitted)]
         fused = FusedRetriever(opened, method, name=name)
-    with reporter.stage("evaluate", "texts") as stage:
-        first = fused or _opened(parts, dataset, split, name, stage, of_indexes[0] if of_indexes else settings)
+    with reporter.stage("evaluate", "texts") as stage, ExitStack() as held:
+        first: Retriever
+        if served is not None:
+            first = held.enter_context(opened_server(served, dataset, api_key_env, name, stage))
+        elif asked is not None:
+            first = held.enter_context(
+                opened_engine(
+                    asked,
+                    dataset,
+                    parts.query_model,
+                    api_key_env,
+                    search_parameters=search_parameters_of(search_parameters),
+                    unaligned=unaligned,
+                    max_length=max_length,
+                    backend=backend,
+                    name=name,
+                )
+            )
+        else:
+            first = fused or _opened(parts, dataset, split, name, stage, of_indexes[0] if of_indexes else settings)
         measured = parts.query_model if size_of is None else reference_of(size_of)
         ranker: Retriever = first
         if rerank is not None:

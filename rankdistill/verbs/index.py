@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from rankdistill import executors
 from rankdistill.errors import ConfigError
 from rankdistill.indexing import StoredIndex, build, load, recipes, registry
+from rankdistill.indexing.filters.schema import parse_wanted
 from rankdistill.indexing.recipes import IndexRecipe
 from rankdistill.mining.tokenisers import DEFAULT, script_note
 from rankdistill.notes import note
@@ -47,6 +48,7 @@ def index(
     max_length: int | None = None,
     backend: str | Sequence[str] = ("auto",),
     snippets: int = 200,
+    fields: Mapping[str, str | None] | Sequence[str] | str | None = None,
     threads: int = 1,
     executor: str = "local",
     workers: int | None = None,
@@ -68,8 +70,10 @@ def index(
         build_parameters: of the back end: `k1`, `b` and `tokenizer` of bm25, ...
         kind: what the model is used as; found from its configuration. A bare masked language model may be `dense`.
         max_length: tokens a text; the model's own unless given.
-        backend: what searches, as `factory`; or what runs the model: `auto`, `torch`, ...; or one of each.
+        backend: what searches, as `factory`; or what runs the model: `auto`, `fast`, `torch`, ...; or one of each.
         snippets: characters of each document to keep for showing; 0 keeps none.
+        fields: of the documents' metadata to keep, for filters and for showing: names, `NAME:TYPE`, or name -> type
+            (`string`, `strings`, `integer`, `number`, `boolean`, `date`); without one, what holds all values.
         threads: that add to FAISS; with more than 1, HNSW differs from run to run.
         executor: who encodes: `local`, this process; `ray`, workers of a cluster.
         workers: of `ray`; one a GPU or core unless given.
@@ -82,7 +86,7 @@ def index(
 
     Raises:
         ConfigError: settings that are unknown or do not fit together; a factory that does not suit the vectors.
-        DataError: the collection cannot be used, or is empty.
+        DataError: the collection cannot be used, or is empty; a field that no document has, or values of two types.
         ModelReferenceError: there is no such model.
         StaleOutputError: `out` holds another index.
     """
@@ -111,6 +115,7 @@ def index(
             search_parameters=chosen.search_parameters,
             build_parameters=chosen.build_parameters,
             snippet_length=snippets,
+            fields=parse_wanted(fields if isinstance(fields, Mapping) else listed(fields)),
             threads=threads,
             max_length=max_length,
             backend=running,
@@ -129,15 +134,15 @@ def split_backends(given: Sequence[str]) -> tuple[str | None, str]:
     Raises:
         ConfigError: a name of neither, or two of one kind.
     """
-    from rankdistill.inference.backends import BACKENDS
+    from rankdistill.inference.backends import BACKENDS, FAST
 
     searching = registry.names()
     of_index = [name for name in given if name in searching]
     of_model = [name for name in given if name not in searching]
-    if len(of_index) > 1 or len(of_model) > 1 or not set(of_model) <= {"auto", *BACKENDS}:
+    if len(of_index) > 1 or len(of_model) > 1 or not set(of_model) <= {"auto", FAST, *BACKENDS}:
         raise ConfigError(
             expected=f"at most one back end of the index ({', '.join(searching)}) "
-            f"and one that runs the model (auto, {', '.join(BACKENDS)})",
+            f"and one that runs the model (auto, {FAST}, {', '.join(BACKENDS)})",
             got=", ".join(map(repr, given)),
             consequence="nothing was run",
             remedy="name some of those; FAISS takes --factory",

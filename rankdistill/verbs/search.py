@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 from rankdistill.data import Dataset, load
@@ -32,12 +32,14 @@ class Found:
         score: a cosine, a dot product or BM25's, as the index's space says; or the fusion's.
         doc_id: the document.
         text: its beginning, or all of it; empty where neither is at hand.
+        fields: its metadata, as far as an index keeps it.
     """
 
     rank: int
     score: float
     doc_id: str
     text: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Hits(Shown, Sequence[list[Found]]):
@@ -69,18 +71,18 @@ class Hits(Shown, Sequence[list[Found]]):
         return f"Hits({found:,} {documents} for {asked:,} {queries})"
 
     def lines(self) -> list[str]:
-        """A document a line: rank, score, id and text; above them the query, where there are several."""
+        """A document a line: rank, score, id, fields and text; above them the query, where there are several."""
         shown = []
         for query, hits in zip(self.queries, self._found, strict=True):
             if len(self) > 1:
                 shown.append(f"# {query}")
             for hit in hits:
-                line = f"{hit.rank:>3}  {hit.score:.4f}  {hit.doc_id}  {hit.text}"
+                line = f"{hit.rank:>3}  {hit.score:.4f}  {hit.doc_id}  {shown_fields(hit.fields)}{hit.text}"
                 shown.append(" ".join(line.splitlines()).rstrip())
         return shown
 
     def to_polars(self) -> pl.DataFrame:
-        """A document a row: query, rank, doc_id, score, text."""
+        """A document a row: query, rank, doc_id, score, text; and `fields`, a struct, where an index keeps some."""
         import polars as pl
 
         schema = {"query": pl.String, "rank": pl.Int64, "doc_id": pl.String, "score": pl.Float64, "text": pl.String}
@@ -89,7 +91,13 @@ class Hits(Shown, Sequence[list[Found]]):
             for query, hits in zip(self.queries, self._found, strict=True)
             for hit in hits
         ]
-        return pl.DataFrame(rows, schema=schema, orient="row")
+        table = pl.DataFrame(rows, schema=schema, orient="row")
+        kept = [dict(hit.fields) for hits in self._found for hit in hits]
+        names = list(dict.fromkeys(name for one in kept for name in one))
+        if not names:
+            return table
+        every = [{name: one.get(name) for name in names} for one in kept]
+        return table.with_columns(fields=pl.Series(every, dtype=None, strict=False))
 
     def to_json(self) -> dict[str, Any]:
         """The queries, each with its documents."""
@@ -101,11 +109,39 @@ class Hits(Shown, Sequence[list[Found]]):
         }
 
     def _repr_html_(self) -> str:
-        header = ["rank", "score", "doc_id", "text"]
+        kept = any(hit.fields for hits in self._found for hit in hits)
+        header = ["rank", "score", "doc_id", *(["fields"] if kept else []), "text"]
         return "".join(
-            Table(query, header, [[str(hit.rank), f"{hit.score:.4f}", hit.doc_id, hit.text] for hit in hits], 4).html()
+            Table(
+                query,
+                header,
+                [
+                    [
+                        str(hit.rank),
+                        f"{hit.score:.4f}",
+                        hit.doc_id,
+                        *([shown_fields(hit.fields).strip()] if kept else []),
+                        hit.text,
+                    ]
+                    for hit in hits
+                ],
+                len(header),
+            ).html()
             for query, hits in zip(self.queries, self._found, strict=True)
         )
+
+
+def shown_fields(fields: Mapping[str, Any]) -> str:
+    """`[year=2001 tags=a,b]  `; nothing where there are none."""
+    if not fields:
+        return ""
+    return f"[{' '.join(f'{name}={_word(value)}' for name, value in fields.items())}]  "
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @verb
@@ -117,6 +153,7 @@ def search(
     model: Model | None = None,
     backend: str = "auto",
     search_parameters: SearchParameters | None = None,
+    filter: Mapping[str, Any] | None = None,
     data: Data | None = None,
     fusion: str | Fusion | None = None,
     weights: Sequence[float] | None = None,
@@ -130,6 +167,8 @@ def search(
         model: a query model or a bundle; the index's own unless given.
         backend: what runs the model.
         search_parameters: such as `efSearch`; `INDEX:NAME` of one of several indexes.
+        filter: what documents must be that are found: `{must, should, must_not}`, lists of conditions as
+            `{"field": "year", "gte": 2000}`; see docs/indexes.md.
         data: the collection, whose whole texts are shown then.
         fusion: how several indexes are fused: `rrf`, `min_max` or `z_score`.
         weights: of the fusion, one an index.
@@ -138,7 +177,8 @@ def search(
         One list a query, best first.
 
     Raises:
-        ConfigError: no query, `k` below 1, an unknown search parameter; several indexes without a fusion.
+        ConfigError: no query, `k` below 1, an unknown search parameter; several indexes without a fusion; a filter
+            on a field that an index does not keep, or with a value of another type.
         DataError: there is no such index.
         SpaceMismatchError: the model embeds into another space than the index's.
     """
@@ -156,17 +196,21 @@ def search(
     ]
     encoders = [one.open_query_encoder(reference, backend) for one in indexes]
     if fused is None:
-        found = indexes[0].search_texts(texts, k, encoders[0])
+        found = indexes[0].search_texts(texts, k, encoders[0], filter=filter)
     else:
-        found = search_fused(indexes, encoders, texts, k, fused)
+        found = search_fused(indexes, encoders, texts, k, fused, filter=filter)
     contents = None if data is None else _contents(data)
     lists = []
     for text, hits in zip(texts, found, strict=True):
         if not hits:
             note(f"nothing found for {text!r}")
         shown = contents if contents is not None else _snippets(indexes, [hit.doc_id for hit in hits])
+        fields = _fields(indexes, [hit.doc_id for hit in hits])
         lists.append(
-            [Found(rank, hit.score, hit.doc_id, shown.get(hit.doc_id, "")) for rank, hit in enumerate(hits, start=1)]
+            [
+                Found(rank, hit.score, hit.doc_id, shown.get(hit.doc_id, ""), kept)
+                for rank, (hit, kept) in enumerate(zip(hits, fields, strict=True), start=1)
+            ]
         )
     return Hits(texts, lists)
 
@@ -180,6 +224,12 @@ def _require(holds: bool, expected: str, got: str) -> None:
 
 def _contents(data: Data) -> Mapping[str, str]:
     return (data if isinstance(data, Dataset) else load(place_of(data), "lenient")).contents
+
+
+def _fields(indexes: Sequence[StoredIndex], ids: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    """Of the first index that keeps some."""
+    keeping = next((index for index in indexes if index.schema), None)
+    return [{} for _ in ids] if keeping is None else keeping.fields_of(ids)
 
 
 def _snippets(indexes: Sequence[StoredIndex], ids: Sequence[str]) -> Mapping[str, str]:

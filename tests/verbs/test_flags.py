@@ -29,17 +29,19 @@ COMMANDS = get_command(build_app()).commands  # type: ignore[attr-defined]
 NOT_ONE_VERB = {"data", "run", "status", "doctor"}
 """A group, two that read recipes too, and one that looks at the machine: tested by themselves."""
 
-GIVEN_BY_THE_COMMAND = {"progress", "command"}
+GIVEN_BY_THE_COMMAND = {"progress", "command", "started"}
 
 RENAMED = {
     "mine": {"source": "sources"},
     "check": {"teacher": "teachers"},
     "export": {"source": "sources"},
     "import": {"input": "inputs", "as": "as_"},
-    "index": {"search": "search_parameters", "parameter": "build_parameters"},
+    "index": {"field": "fields", "search": "search_parameters", "parameter": "build_parameters"},
     "search": {"query": "queries", "parameter": "search_parameters"},
     "evaluate": {"parameter": "search_parameters", "model": "system"},
+    "serve": {"bundle": "model", "index": "indexes", "model": "models", "parameter": "search_parameters"},
     "explain": {"text": "texts", "as": "as_"},
+    "push": {"parameter": "parameters"},
     "train": {"dev_data": "data", "embeddings": "store"},
 }
 """Verb -> flag -> argument: a flag that may be repeated has a list as its argument, and two flags may name the two
@@ -135,6 +137,7 @@ class Called(Exception):  # noqa: N818 - no error
 VALUES = {
     "dimensions": "32,16",
     "document_terms": "5,6",
+    "filter": "{}",
     "keep_layers": "0,1",
     "parameter": "one=2",
     "precisions": "int8",
@@ -264,6 +267,7 @@ PARTS: list[tuple[type[BaseModel], str, dict[str, str], dict[str, str]]] = [
             "max_length": "the student's own",
             "backend": "the fastest exact one",
             "snippets": "the usual ones",
+            "fields": "of a corpus; nothing that a recipe measures is filtered",
             "threads": "one, so that graphs are the same",
             "executor": "one process runs a recipe",
             "workers": "likewise",

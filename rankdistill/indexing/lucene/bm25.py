@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.errors import ConfigError
-from rankdistill.indexing.base import Ids, Scores
+from rankdistill.indexing.base import Allowed, Ids, Scores
+from rankdistill.indexing.deepening import deepened_ids
 from rankdistill.indexing.documents import read_ids, write_ids
 from rankdistill.indexing.lucene.folder import Classes, LuceneFolder
 from rankdistill.indexing.lucene.hits import search_all
@@ -55,9 +56,11 @@ class LuceneBm25Index:
         self._lucene.write({"id": name, "contents": text} for name, text in zip(ids, texts, strict=True))
         self.ids.extend(ids)
 
-    def search(self, texts: Sequence[str], k: int) -> tuple[Ids, Scores]:
+    def search(self, texts: Sequence[str], k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
         check_k(k)
+        if allowed is not None:
+            return deepened_ids(lambda depth: self.search(texts, depth), self.ids, allowed, k)
         searcher = self._lucene.opened()
         return search_all(searcher, texts, min(k, len(self.ids)), self._threads, self._lucene.subject)
 

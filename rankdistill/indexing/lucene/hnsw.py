@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rankdistill.indexing.base import Ids, Scores, Vectors
+from rankdistill.indexing.base import Allowed, Ids, Scores, Vectors
+from rankdistill.indexing.deepening import deepened
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.lucene.folder import Classes, LuceneFolder
 from rankdistill.indexing.lucene.hits import search_all
@@ -77,17 +78,19 @@ class LuceneHnswIndex:
         )
         self.ids.extend(ids)
 
-    def search(self, vectors: Vectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns.
 
         Lucene returns no more than `efSearch` documents, which is raised to their number where it is smaller.
         """
-        positions, scores = self.find(vectors, k)
+        positions, scores = self.find(vectors, k, allowed)
         return named(positions, self.ids), scores
 
-    def find(self, vectors: Vectors, k: int) -> tuple[Positions, Scores]:
+    def find(self, vectors: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Positions, Scores]:
         """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
+        if allowed is not None:
+            return deepened(lambda depth: self.find(vectors, depth), allowed, min(k, len(self.ids)))
         width = min(k, len(self.ids))
         rows = normalised(np.asarray(vectors, np.float32))
         searcher = self._lucene.opened()

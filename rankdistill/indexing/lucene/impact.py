@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rankdistill.indexing.base import Ids, Scores
+from rankdistill.indexing.base import Allowed, Ids, Scores
+from rankdistill.indexing.deepening import deepened_ids
 from rankdistill.indexing.documents import read_ids, write_ids
 from rankdistill.indexing.lucene.folder import Classes, LuceneFolder
 from rankdistill.indexing.lucene.hits import search_all
@@ -61,13 +62,15 @@ class LuceneImpactIndex:
         )
         self.ids.extend(ids)
 
-    def search(self, vectors: SparseVectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: SparseVectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns.
 
         Raises:
             ConfigError: a weight as in `add`, or a score so large that Lucene's arithmetic may round it.
         """
         check_queries(vectors, self.dimension, k)
+        if allowed is not None:
+            return deepened_ids(lambda depth: self.search(vectors, depth), self.ids, allowed, k)
         whole = quantise(vectors, self.factor, [f"query {number}" for number in range(vectors.shape[0])])
         searcher = self._lucene.opened()
         queries = [_java_map(weights) for weights in self._weights(whole)]

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.indexing.backend import Backend, IndexSettings
-from rankdistill.indexing.base import Ids, Scores
+from rankdistill.indexing.base import Allowed, Ids, Scores
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.multi_vector.base import (
     check_new,
     check_queries,
     check_similarity,
     read_vectors,
+    texts_at,
     write_vectors,
 )
 from rankdistill.indexing.topk import top_k
@@ -50,17 +51,21 @@ class ExactMaxSimIndex:
         self._documents = joined([self._documents, vectors]) if self.ids else vectors
         self.ids.extend(ids)
 
-    def search(self, vectors: TokenVectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: TokenVectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
         check_queries(vectors, self.dimension, k)
         width = min(k, len(self.ids))
-        positions = np.empty((len(vectors), width), np.int64)
-        best = np.empty((len(vectors), width), np.float32)
+        places = np.arange(len(self.ids)) if allowed is None else np.flatnonzero(allowed)
+        documents = self._documents if allowed is None else texts_at(self._documents, places)
+        positions = np.full((len(vectors), width), -1, np.int64)
+        best = np.full((len(vectors), width), -np.inf, np.float32)
+        found = min(width, len(places))
         for first in range(0, len(vectors), QUERIES_AT_ONCE):
             block = slice(first, min(first + QUERIES_AT_ONCE, len(vectors)))
-            scores = self._scores(vectors.some(block.start, block.stop))
-            positions[block] = top_k(scores, k)
-            best[block] = np.take_along_axis(scores, positions[block], axis=1)
+            scores = self._scores(vectors.some(block.start, block.stop), documents)
+            columns = top_k(scores, width)
+            positions[block, :found] = places[columns]
+            best[block, :found] = np.take_along_axis(scores, columns, axis=1)
         return named(np.where(np.isneginf(best), -1, positions), self.ids), best
 
     def save(self, folder: Path) -> None:
@@ -77,14 +82,14 @@ class ExactMaxSimIndex:
         index.ids = read_ids(folder, len(documents))
         return index
 
-    def _scores(self, queries: TokenVectors) -> NDArray[np.float32]:
+    def _scores(self, queries: TokenVectors, documents: TokenVectors) -> NDArray[np.float32]:
         """float32 `[queries, documents]`."""
-        scores = np.empty((len(queries), len(self.ids)), np.float32)
+        scores = np.empty((len(queries), len(documents)), np.float32)
         first = 0
-        while first < len(self.ids):
-            limit = self._documents.starts[first] + TOKENS_AT_ONCE
-            last = max(first + 1, int(np.searchsorted(self._documents.starts, limit, side="right")) - 1)
-            block = self._documents.some(first, last)
+        while first < len(documents):
+            limit = documents.starts[first] + TOKENS_AT_ONCE
+            last = max(first + 1, int(np.searchsorted(documents.starts, limit, side="right")) - 1)
+            block = documents.some(first, last)
             scores[:, first:last] = max_sim(queries, block, self.similarity == "meanmaxsim")
             first = last
         return scores

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from rankdistill.indexing.arrays import read_array, write_array
 from rankdistill.indexing.backend import Backend, IndexSettings
-from rankdistill.indexing.base import Ids, Scores
+from rankdistill.indexing.base import Allowed, Ids, Scores
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.sparse.base import SparseVectors, check_new, check_queries
+from rankdistill.indexing.topk import Positions
 from rankdistill.mining.top_k import top_indices
 
 WEIGHTS_FILE, DOCUMENTS_FILE, STARTS_FILE = "weights.npy", "documents.npy", "starts.npy"
 """Postings of term t: `documents[starts[t]:starts[t + 1]]`, and their weights."""
 
 QUERIES_AT_ONCE = 256
+
+READ_AT_ONCE = 1 << 24
+"""Weights that reading holds at a time (64 MiB of float32, thrice that with their places)."""
 
 
 class ExactSparseIndex:
@@ -43,8 +47,13 @@ class ExactSparseIndex:
         self._postings.eliminate_zeros()
         self.ids.extend(ids)
 
-    def search(self, vectors: SparseVectors, k: int) -> tuple[Ids, Scores]:
+    def search(self, vectors: SparseVectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
+        positions, best = self.find(vectors, k, allowed)
+        return named(positions, self.ids), best
+
+    def find(self, vectors: SparseVectors, k: int, allowed: Allowed | None = None) -> tuple[Positions, Scores]:
+        """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
         width = min(k, len(self.ids))
         positions = np.full((vectors.shape[0], width), -1, np.int64)
@@ -55,11 +64,39 @@ class ExactSparseIndex:
             for row in range(scores.shape[0]):
                 found = slice(scores.indptr[row], scores.indptr[row + 1])
                 documents, values = scores.indices[found], scores.data[found]
-                documents, values = documents[values > 0], values[values > 0]
+                kept = values > 0 if allowed is None else (values > 0) & allowed[documents]
+                documents, values = documents[kept], values[kept]
                 order = top_indices(values, k)
                 positions[start + row, : len(order)] = documents[order]
                 best[start + row, : len(order)] = values[order]
-        return named(positions, self.ids), best
+        return positions, best
+
+    def blocks(self, start: int, size: int) -> Iterator[SparseVectors]:
+        """The vectors of the documents from `start` on, `[size, vocabulary]` at a time.
+
+        Postings are kept by term. They are gone through once for so many documents as have `READ_AT_ONCE` weights, and
+        only these are in memory.
+        """
+        from scipy.sparse import csr_array
+
+        weights, documents, starts = self._postings.data, self._postings.indices, self._postings.indptr
+        count = len(self.ids)
+        bands = max(1, -(-len(weights) // READ_AT_ONCE))
+        band = max(size, -(-max(1, count) // bands // size) * size)
+        for low in range(start, count, band):
+            high = min(low + band, count)
+            places = []
+            for at in range(0, len(documents), READ_AT_ONCE):
+                part = np.asarray(documents[at : at + READ_AT_ONCE])
+                places.append(at + np.flatnonzero((part >= low) & (part < high)))
+            place = np.concatenate(places) if places else np.empty(0, np.int64)
+            terms = np.searchsorted(starts, place, side="right") - 1
+            rows = csr_array(
+                (np.asarray(weights[place]), (np.asarray(documents[place]) - low, terms)),
+                shape=(high - low, self.dimension),
+            )
+            for at in range(0, high - low, size):
+                yield rows[at : at + size]
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rankdistill.indexing.backend import BM25_BOUNDS, Backend, IndexSettings
-from rankdistill.indexing.base import NOTHING, Ids, Scores
+from rankdistill.indexing.base import NOTHING, Allowed, Ids, Scores
 from rankdistill.indexing.documents import read_ids, write_ids
 from rankdistill.indexing.vectors import check_ids, check_k
 from rankdistill.mining import tokenisers
@@ -40,13 +40,14 @@ class Bm25Index:
         self._texts.extend(texts)
         self._index = None
 
-    def search(self, texts: Sequence[str], k: int) -> tuple[Ids, Scores]:
+    def search(self, texts: Sequence[str], k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
         check_k(k)
         width = min(k, len(self.ids))
         ids = np.full((len(texts), width), NOTHING, object)
         scores = np.full((len(texts), width), -np.inf, np.float32)
-        for row, (names, values) in enumerate(zip(*self._built().retrieve(texts, width), strict=True)):
+        found = self._built().retrieve(texts, width, allowed=allowed)
+        for row, (names, values) in enumerate(zip(*found, strict=True)):
             ids[row, : len(names)], scores[row, : len(names)] = names, values
         return ids, scores
 

@@ -3,6 +3,7 @@
 from rankdistill.inference.backends.base import Backend, BackendInfo, TokenModel
 from rankdistill.inference.backends.registry import (
     BACKENDS,
+    FAST,
     backend_fingerprint,
     choose,
     is_calibrated,
@@ -12,6 +13,7 @@ from rankdistill.inference.backends.registry import (
 
 __all__ = [
     "BACKENDS",
+    "FAST",
     "Backend",
     "BackendInfo",
     "TokenModel",

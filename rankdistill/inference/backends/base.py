@@ -38,6 +38,7 @@ class TokenModel:
         identity: what the module's numbers depend on (weights, maximum length, output); JSON values.
         calibration: gives the rows that a quantised form is calibrated with, each as features of its own.
         calibration_hash: of the texts of these rows.
+        threads: that may run it; None: all of torch's.
     """
 
     module: Any
@@ -45,6 +46,7 @@ class TokenModel:
     identity: Mapping[str, Any]
     calibration: Callable[[], Sequence[Mapping[str, np.ndarray]]]
     calibration_hash: str
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class BackendInfo:
         devices: kinds of torch devices that it runs on.
         libraries: modules that must be installed besides torch.
         calibrated: whether its numbers depend on the calibration pairs.
+        instructions: of a processor, one of which makes it worth comparing there; none: any processor will do.
     """
 
     module: str
@@ -64,3 +67,4 @@ class BackendInfo:
     devices: tuple[str, ...] = ("cpu",)
     libraries: tuple[str, ...] = ()
     calibrated: bool = False
+    instructions: tuple[str, ...] = ()

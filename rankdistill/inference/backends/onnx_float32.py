@@ -18,4 +18,4 @@ def open_backend(model: TokenModel, device: str) -> Backend:
         onnx_runtime.export(model, folder / onnx_runtime.FILE_NAME)
 
     with exported("onnx", model.identity, onnx_runtime.LIBRARIES, build) as folder:
-        return onnx_runtime.open_file(folder / onnx_runtime.FILE_NAME, BUDGET)
+        return onnx_runtime.open_file(folder / onnx_runtime.FILE_NAME, BUDGET, model.threads)

@@ -30,7 +30,7 @@ def open_backend(model: TokenModel, device: str) -> Backend:
         source.unlink()
 
     with exported("onnx-int8", model.identity, onnx_runtime.LIBRARIES, build) as folder:
-        return onnx_runtime.open_file(folder / onnx_runtime.FILE_NAME, ONE_ROW)
+        return onnx_runtime.open_file(folder / onnx_runtime.FILE_NAME, ONE_ROW, model.threads)
 
 
 def quantise(source: Path, target: Path, operations: Sequence[str] = ("MatMul",)) -> None:

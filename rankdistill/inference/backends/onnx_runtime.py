@@ -54,8 +54,8 @@ def export(model: TokenModel, path: Path) -> None:
         )
 
 
-def open_file(path: Path, token_budget: int) -> OnnxBackend:
-    """Open the ONNX file at `path` with all of torch's threads.
+def open_file(path: Path, token_budget: int, threads: int | None = None) -> OnnxBackend:
+    """Open the ONNX file at `path` with so many threads; None takes all of torch's.
 
     Raises:
         MissingDependencyError: ONNX Runtime is not installed.
@@ -64,7 +64,7 @@ def open_file(path: Path, token_budget: int) -> OnnxBackend:
 
     runtime = require("onnxruntime", "the onnx back ends")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = threads or torch.get_num_threads()
     options.log_severity_level = 3
     session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return OnnxBackend(session, token_budget)

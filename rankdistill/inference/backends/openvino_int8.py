@@ -28,7 +28,7 @@ def open_backend(model: TokenModel, device: str) -> Backend:
         openvino_runtime.save(_quantise(openvino_runtime.convert(model), model), folder)
 
     with exported("openvino-int8", identity, LIBRARIES, build) as folder:
-        return openvino_runtime.open_file(folder / openvino_runtime.FILE_NAME, "f32")
+        return openvino_runtime.open_file(folder / openvino_runtime.FILE_NAME, "f32", model.threads)
 
 
 def _quantise(converted: Any, model: TokenModel) -> Any:

@@ -81,11 +81,11 @@ def save(converted: Any, folder: Path) -> None:
 def open_float32_export(model: TokenModel, precision: str) -> OpenVinoBackend:
     """The model from the cache, converted on first use and compiled for `precision` (`f32`, `bf16`)."""
     with exported("openvino", model.identity, LIBRARIES, lambda folder: save(convert(model), folder)) as folder:
-        return open_file(folder / FILE_NAME, precision)
+        return open_file(folder / FILE_NAME, precision, model.threads)
 
 
-def open_file(path: Path, precision: str) -> OpenVinoBackend:
-    """Compile the model at `path` for all of torch's threads.
+def open_file(path: Path, precision: str, threads: int | None = None) -> OpenVinoBackend:
+    """Compile the model at `path` for so many threads; None takes all of torch's.
 
     The precision is forced: on processors with bfloat16 instructions OpenVINO would otherwise use them unasked.
     """
@@ -95,7 +95,7 @@ def open_file(path: Path, precision: str) -> OpenVinoBackend:
     settings = {
         "INFERENCE_PRECISION_HINT": precision,
         "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
-        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(),
         "NUM_STREAMS": 1,
     }
     return OpenVinoBackend(core.compile_model(core.read_model(path), "CPU", settings).create_infer_request())

@@ -11,17 +11,29 @@ from rankdistill.inference.calibration import Pairs, hash_of
 
 _HERE = "rankdistill.inference.backends"
 
+_BF16 = ("amx_bf16", "avx512_bf16")
+_INT8 = ("amx_int8", "avx512_vnni", "avx_vnni")
+
 BACKENDS = {
     "torch": BackendInfo(f"{_HERE}.torch_float32", devices=("cpu", "cuda", "mps", "xpu")),
-    "torch-bf16": BackendInfo(f"{_HERE}.torch_bf16", "bfloat16", ("cpu", "cuda", "xpu")),
+    "torch-bf16": BackendInfo(f"{_HERE}.torch_bf16", "bfloat16", ("cpu", "cuda", "xpu"), instructions=_BF16),
     "torch-fp16": BackendInfo(f"{_HERE}.torch_fp16", "float16", ("cuda", "mps", "xpu")),
     "onnx": BackendInfo(f"{_HERE}.onnx_float32", libraries=("onnx", "onnxruntime")),
-    "onnx-int8": BackendInfo(f"{_HERE}.onnx_int8", "int8", libraries=("onnx", "onnxruntime")),
+    "onnx-int8": BackendInfo(f"{_HERE}.onnx_int8", "int8", libraries=("onnx", "onnxruntime"), instructions=_INT8),
     "openvino": BackendInfo(f"{_HERE}.openvino_float32", libraries=("openvino",)),
-    "openvino-bf16": BackendInfo(f"{_HERE}.openvino_bf16", "bfloat16", libraries=("openvino",)),
-    "openvino-int8": BackendInfo(f"{_HERE}.openvino_int8", "int8", libraries=("openvino", "nncf"), calibrated=True),
+    "openvino-bf16": BackendInfo(f"{_HERE}.openvino_bf16", "bfloat16", libraries=("openvino",), instructions=_BF16),
+    "openvino-int8": BackendInfo(
+        f"{_HERE}.openvino_int8",
+        "int8",
+        libraries=("openvino", "nncf"),
+        calibrated=True,
+        instructions=_INT8,
+    ),
 }
 """Name -> back end. A new one is a file and a line here."""
+
+FAST = "fast"
+"""Stands for the back end that `rankdistill.inference.fastest` finds for a model on this processor."""
 
 FASTEST_FIRST = ("openvino", "onnx", "torch")
 """The float32 back ends that `auto` looks for on the CPU."""
@@ -30,15 +42,17 @@ FASTEST_FIRST = ("openvino", "onnx", "torch")
 def choose(name: str, device: str) -> str:
     """The back end that `name` stands for on `device`: `auto` takes the fastest float32 one that is installed.
 
+    `fast` is the same here: who measures asks `rankdistill.inference.fastest` first.
+
     Raises:
         ConfigError: unknown name, or a back end that does not run on `device`.
     """
     kind = device.partition(":")[0]
-    if name == "auto":
-        return next(other for other in FASTEST_FIRST if kind in BACKENDS[other].devices and _is_installed(other))
+    if name in ("auto", FAST):
+        return next(other for other in FASTEST_FIRST if kind in BACKENDS[other].devices and is_installed(other))
     if name not in BACKENDS:
         raise ConfigError(
-            expected=f"a back end among auto, {', '.join(BACKENDS)}",
+            expected=f"a back end among auto, {FAST}, {', '.join(BACKENDS)}",
             got=repr(name),
             consequence="no model was loaded",
             remedy="choose one of them",
@@ -79,5 +93,6 @@ def open_backend(name: str, model: TokenModel, device: str) -> Backend:
     return import_module(BACKENDS[name].module).open_backend(model, device)
 
 
-def _is_installed(name: str) -> bool:
+def is_installed(name: str) -> bool:
+    """Whether the libraries of back end `name` are there."""
     return all(find_spec(library) for library in BACKENDS[name].libraries)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankdistill.inference.backends.base import TokenModel
+from rankdistill.inference.precision import torch_threads
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +25,7 @@ class TorchBackend:
     device: str
     dtype: torch.dtype
     token_budget: int
+    threads: int | None = None
 
     def run(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """The module's output as float32."""
@@ -31,11 +33,12 @@ class TorchBackend:
 
         tensors = [torch.from_numpy(array).to(self.device, non_blocking=True) for array in features.values()]
         half = self.dtype != torch.float32
-        with torch.inference_mode(), torch.autocast(self.device.partition(":")[0], self.dtype, enabled=half):
+        autocast = torch.autocast(self.device.partition(":")[0], self.dtype, enabled=half)
+        with torch_threads(self.threads), torch.inference_mode(), autocast:
             return self.module(*tensors).float().cpu().numpy()
 
 
 def open_in(dtype: torch.dtype, model: TokenModel, device: str) -> TorchBackend:
     """The model on `device`, computing in `dtype`; nothing is traced."""
     budget = CPU_BUDGET if device.startswith("cpu") else GPU_BUDGET
-    return TorchBackend(model.module.to(device).eval(), device, dtype, budget)
+    return TorchBackend(model.module.to(device).eval(), device, dtype, budget, model.threads)

@@ -1,0 +1,1 @@
+"""Our server beside others: throughput, latency, what each refuses, and whether it answers what was evaluated."""

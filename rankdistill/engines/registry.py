@@ -1,0 +1,79 @@
+"""The engines by name, and opening a collection of one of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from urllib.parse import urlsplit, urlunsplit
+
+from rankdistill.engines.base import Engine
+from rankdistill.errors import ConfigError
+from rankdistill.names import load as load_named
+
+ENGINES: Mapping[str, str] = {
+    "qdrant": "rankdistill.engines.qdrant:open_engine",
+    "milvus": "rankdistill.engines.milvus:open_engine",
+    "pgvector": "rankdistill.engines.pgvector:open_engine",
+    "lancedb": "rankdistill.engines.lancedb:open_engine",
+    "opensearch": "rankdistill.engines.opensearch:open_engine",
+    "elasticsearch": "rankdistill.engines.elasticsearch:open_engine",
+}
+"""Name -> `module:function`; the function takes `(url, collection, secret)` and gives an `Engine`. Add one here."""
+
+
+def open_engine(url: str, collection: str, *, engine: str, api_key_env: str | None = None) -> Engine:
+    """A collection of an engine; whether it exists is not asked here.
+
+    Args:
+        url: of the engine; docs/engines.md says which forms each takes.
+        collection: its name there: a collection, a table or an index, as the engine calls it.
+        engine: a name in `ENGINES`.
+        api_key_env: environment variable with the key, the password or the token; None: none is sent.
+
+    Raises:
+        ConfigError: no such engine, a URL that it does not take, or the variable is not set.
+        MissingDependencyError: the engine's client is not installed.
+        RemoteError: the engine does not answer, or refuses.
+    """
+    if engine not in ENGINES:
+        raise ConfigError(
+            expected=f"one of {', '.join(ENGINES)}",
+            got=repr(engine),
+            consequence="nothing was run",
+            remedy="name one of them",
+        )
+    if not collection:
+        raise ConfigError(
+            expected="the name of a collection", got="''", consequence="nothing was run", remedy="give one"
+        )
+    opened: Engine = load_named(ENGINES[engine])(url, collection, secret_of(api_key_env))
+    return opened
+
+
+def secret_of(variable: str | None) -> str | None:
+    """What the environment variable holds; None where none is named.
+
+    Raises:
+        ConfigError: it is not set, or empty.
+    """
+    if variable is None:
+        return None
+    if not (found := os.environ.get(variable)):
+        raise ConfigError(
+            expected=f"a key in the environment variable {variable}",
+            got="it is not set" if found is None else "it is empty",
+            consequence="nothing was sent",
+            remedy=f"export {variable}=... ; the name of the variable is given, not the key",
+        )
+    return found
+
+
+def shown(url: str) -> str:
+    """`url` without a user's name and password, as it may be printed."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
