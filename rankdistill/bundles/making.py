@@ -16,7 +16,8 @@ from rankdistill.bundles.opening import open_document_encoder, open_query_encode
 from rankdistill.bundles.router import write_router
 from rankdistill.errors import OutputError
 from rankdistill.inference import conversation, trained_dimensions
-from rankdistill.inference.loading import load_encoder, quietly
+from rankdistill.inference.loading import load_encoder
+from rankdistill.inference.saving import copy_model, save_model
 from rankdistill.making import making
 
 if TYPE_CHECKING:
@@ -114,12 +115,14 @@ def _write(out: Path, query: TextEncoder, document: TextEncoder, contents: Conte
 
 
 def _write_query(folder: Path, query: TextEncoder) -> None:
-    """The query tower as a sentence-transformers model, byte for byte where it is one already."""
+    """The query tower as a sentence-transformers model; one that is such a model keeps its bytes, but for its length.
+
+    What its files say of the length becomes what it reads: other libraries that serve the bundle go by them.
+    """
     if (query.reference.path / "modules.json").is_file():
-        _copy(query, folder)
-        return
-    with files.output_errors(folder), quietly():
-        load_encoder(query.reference, "cpu", query.max_length).save_pretrained(str(folder), create_model_card=False)
+        copy_model(query.reference.path, query.reference.files(), folder, query.max_length)
+    else:
+        save_model(load_encoder(query.reference, "cpu", query.max_length), folder)
     if (found := conversation.read(query.reference.path)) is not None:
         conversation.write(folder, found)
 
