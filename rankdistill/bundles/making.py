@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -129,7 +128,7 @@ def _write_query(folder: Path, query: TextEncoder) -> None:
 
 def _write_document(folder: Path, document: TextEncoder, include: bool) -> None:
     if include:
-        _copy(document, folder)
+        copy_model(document.reference.path, document.reference.files(), folder, document.max_length)
         return
     pointer = {
         "reference": document.reference.name,
@@ -137,15 +136,6 @@ def _write_document(folder: Path, document: TextEncoder, include: bool) -> None:
         "space": document.space.fingerprint,
     }
     _write_json(folder / layout.POINTER, pointer)
-
-
-def _copy(encoder: TextEncoder, folder: Path) -> None:
-    source = encoder.reference.path
-    with files.output_errors(folder):
-        for path in encoder.reference.files():
-            target = folder / path.relative_to(source)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
 
 
 def _export(folder: Path, query: TextEncoder) -> Sequence[OnnxFile]:
