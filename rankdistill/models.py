@@ -12,7 +12,15 @@ from rankdistill import files
 from rankdistill.errors import ModelReferenceError
 
 WEIGHT_SUFFIXES = {".safetensors", ".bin", ".pt", ".json", ".txt", ".model", ".jinja"}
-_NOT_WEIGHTS = {"manifest.json", "space.json", "README.md", "results.json", "trainer_state.json", "data_config.json"}
+_NOT_WEIGHTS = {
+    "manifest.json",
+    "space.json",
+    "dimensions.json",
+    "README.md",
+    "results.json",
+    "trainer_state.json",
+    "data_config.json",
+}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rankdistill import files, manifest, models, space
 from rankdistill.display import Shown
 from rankdistill.errors import SpaceMismatchError
+from rankdistill.inference import trained_dimensions
 from rankdistill.space import Space
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ POINTER = "pointer.json"
 
 ONNX, ONNX_REPORT = "onnx", "onnx.json"
 """Folder of the ONNX files inside `query/`; their fidelity, beside `query/`."""
+
+_TOLD = (space.FILE_NAME, f"{QUERY}/{space.FILE_NAME}", f"{QUERY}/{trained_dimensions.FILE_NAME}")
+"""What is no weight file, and trusted all the same."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,7 +68,7 @@ class Bundle(Shown):
         """
         outputs = manifest.expect(folder, ARTEFACT, "bundle").outputs
         pointer = f"{DOCUMENT}/{POINTER}"
-        _require_unchanged(folder, outputs, {space.FILE_NAME, f"{QUERY}/{space.FILE_NAME}", pointer} & outputs.keys())
+        _require_unchanged(folder, outputs, {*_TOLD, pointer} & outputs.keys())
         held = space.read(folder)
         if held is None:
             raise _edited(folder / space.FILE_NAME)

@@ -15,7 +15,7 @@ from rankdistill.bundles.alignment import require_aligned
 from rankdistill.bundles.opening import open_document_encoder, open_query_encoder
 from rankdistill.bundles.router import write_router
 from rankdistill.errors import OutputError
-from rankdistill.inference import conversation
+from rankdistill.inference import conversation, trained_dimensions
 from rankdistill.inference.loading import load_encoder, quietly
 from rankdistill.making import making
 
@@ -100,6 +100,7 @@ def bundle(
 
 def _write(out: Path, query: TextEncoder, document: TextEncoder, contents: Contents) -> None:
     _write_query(out / layout.QUERY, query)
+    trained_dimensions.write(out / layout.QUERY, trained_dimensions.shorter(query.reference.path))
     space.write(out / layout.QUERY, document.space)
     space.write(out, document.space)
     _write_document(out / layout.DOCUMENT, document, contents.include_document_model)

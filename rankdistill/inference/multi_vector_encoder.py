@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from rankdistill.inference.calibration import documentation_pairs
 from rankdistill.inference.fastest import DOCUMENTS_ALONE, Choice, Sample, candidates, choose_fastest, sample_of
 from rankdistill.inference.loading import load_multi_vector_encoder
 from rankdistill.inference.precision import autocast, pick_device, torch_threads
+from rankdistill.inference.prompts import prompt_of
 from rankdistill.inference.token_vectors import TokenVectors, joined, of_texts
 from rankdistill.models import name_of, resolve
 from rankdistill.progress import Progress
@@ -126,21 +127,58 @@ class MultiVectorTextEncoder:
             "backend": "torch",
         }
 
-    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> TokenVectors:
-        """Token vectors of queries, with the model's query prompt and length."""
-        return self._encode(self.query_tensors, texts, progress)
+    @property
+    def tokenizer(self) -> Any:
+        """The model's."""
+        return self._model.tokenizer
 
-    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> TokenVectors:
-        """Token vectors of documents; `progress` is called with the number of texts done since its last call."""
-        return self._encode(self.document_tensors, texts, progress)
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """The prompts that the model carries, by name."""
+        return dict(self._model.prompts)
 
-    def query_tensors(self, texts: Sequence[str]) -> list[Any]:
+    @property
+    def query_prompt(self) -> str:
+        """What the model has before each query; see `prompts.prompt_of`."""
+        return prompt_of(self._model, "query")
+
+    @property
+    def document_prompt(self) -> str:
+        """What the model has before each document; see `prompts.prompt_of`."""
+        return prompt_of(self._model, "document")
+
+    @property
+    def query_length(self) -> int | None:
+        """Tokens of a query at most, special tokens included; None where there is no maximum."""
+        return self._length_of("query_length")
+
+    @property
+    def document_length(self) -> int | None:
+        """Tokens of a document at most, special tokens included; None where there is no maximum."""
+        return self._length_of("document_length")
+
+    def encode_queries(
+        self, texts: Sequence[str], progress: Progress | None = None, prompt: str | None = None
+    ) -> TokenVectors:
+        """Token vectors of queries, with the model's query length, and `prompt`; None takes its query prompt."""
+        return self._encode(partial(self.query_tensors, prompt=prompt), texts, progress)
+
+    def encode_documents(
+        self, texts: Sequence[str], progress: Progress | None = None, prompt: str | None = None
+    ) -> TokenVectors:
+        """Token vectors of documents, with `prompt`; None takes the model's document prompt.
+
+        `progress` is called with the number of texts done since its last call.
+        """
+        return self._encode(partial(self.document_tensors, prompt=prompt), texts, progress)
+
+    def query_tensors(self, texts: Sequence[str], prompt: str | None = None) -> list[Any]:
         """A tensor [tokens, dimension] for each query, on the model's device."""
-        return self._tensors(self._model.encode_query, texts)
+        return self._tensors(partial(self._model.encode_query, prompt=prompt), texts)
 
-    def document_tensors(self, texts: Sequence[str]) -> list[Any]:
+    def document_tensors(self, texts: Sequence[str], prompt: str | None = None) -> list[Any]:
         """A tensor [tokens, dimension] for each document, on the model's device."""
-        return self._tensors(self._model.encode_document, texts)
+        return self._tensors(partial(self._model.encode_document, prompt=prompt), texts)
 
     def similarity_pairwise(self, queries: list[Any], documents: list[Any]) -> Any:
         """The score of each query with the document at its place, float32 tensor [n]; both must have tokens."""
@@ -165,6 +203,14 @@ class MultiVectorTextEncoder:
             if progress is not None:
                 progress(len(block))
         return joined(blocks)
+
+    def _length_of(self, name: str) -> int | None:
+        """A length that the transformer may have for one kind of text; else that of all."""
+        from sentence_transformers.base.modules import Transformer
+
+        own = getattr(self._model[0], name) if isinstance(self._model[0], Transformer) else None
+        found: int | None = self._model.max_seq_length if own is None else own
+        return found
 
     @property
     def _document_length(self) -> int | None:

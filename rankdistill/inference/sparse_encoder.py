@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from rankdistill.inference.calibration import documentation_pairs
 from rankdistill.inference.fastest import DOCUMENTS_ALONE, Choice, Sample, candidates, choose_fastest, sample_of
 from rankdistill.inference.loading import load_sparse_encoder
 from rankdistill.inference.precision import autocast, pick_device, torch_threads
+from rankdistill.inference.prompts import prompt_of
 from rankdistill.inference.token_weights import TokenWeights, open_token_weights
 from rankdistill.manifest import digest
 from rankdistill.models import name_of, resolve
@@ -151,15 +152,49 @@ class SparseTextEncoder:
             "backend": "torch",
         }
 
-    def encode_queries(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
-        """Weights of queries, float32[n, vocabulary], with the model's query prompt."""
-        if self._token_weights is not None:
-            return self._comparable(self._token_weights.encode(texts))
-        return self._encode(self._model.encode_query, texts, progress)
+    @property
+    def tokenizer(self) -> Any:
+        """The model's."""
+        return self._model.tokenizer
 
-    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
-        """Weights of documents, float32[n, vocabulary]; `progress` gets the texts done since its last call."""
-        return self._encode(self._model.encode_document, texts, progress)
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """The prompts that the model carries, by name."""
+        return dict(self._model.prompts)
+
+    @property
+    def query_prompt(self) -> str:
+        """What the model has before each query; see `prompts.prompt_of`."""
+        return prompt_of(self._model, "query")
+
+    @property
+    def document_prompt(self) -> str:
+        """What the model has before each document; see `prompts.prompt_of`."""
+        return prompt_of(self._model, "document")
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether queries and documents take different ways through the model."""
+        from sentence_transformers.base.modules import Router
+
+        return any(isinstance(module, Router) for module in self._model)
+
+    def encode_queries(
+        self, texts: Sequence[str], progress: Progress | None = None, prompt: str | None = None
+    ) -> csr_array:
+        """Weights of queries, float32[n, vocabulary], with `prompt`; None takes the model's query prompt."""
+        if self._token_weights is not None:
+            return self._comparable(self._token_weights.encode(texts, prompt))
+        return self._encode(partial(self._model.encode_query, prompt=prompt), texts, progress)
+
+    def encode_documents(
+        self, texts: Sequence[str], progress: Progress | None = None, prompt: str | None = None
+    ) -> csr_array:
+        """Weights of documents, float32[n, vocabulary], with `prompt`; None takes the model's document prompt.
+
+        `progress` gets the texts done since its last call.
+        """
+        return self._encode(partial(self._model.encode_document, prompt=prompt), texts, progress)
 
     def terms_in(self, text: str) -> set[str]:
         """The tokens that `text` itself consists of."""

@@ -31,11 +31,14 @@ class TokenWeights:
     weights: NDArray[np.float32]
     prompt: str
 
-    def encode(self, texts: Sequence[str]) -> csr_array:
-        """float32[n, vocabulary]: `weights[t]` for each token t in the text, however often it is there."""
+    def encode(self, texts: Sequence[str], prompt: str | None = None) -> csr_array:
+        """float32[n, vocabulary]: `weights[t]` for each token t in the text, however often it is there.
+
+        `prompt` stands before each text; None takes `self.prompt`.
+        """
         from scipy.sparse import csr_array
 
-        found = self._tokens([self.prompt + text for text in texts])
+        found = self._tokens([(self.prompt if prompt is None else prompt) + text for text in texts])
         rows = [np.unique(np.asarray(ids, np.int32)) for ids in found]
         starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
         tokens = np.concatenate([np.empty(0, np.int32), *rows]).astype(np.int32)

@@ -50,6 +50,7 @@ class EmbeddingModel:
         prompts: by name.
         towers: side -> tower.
         stacked: outputs of rows as one thing.
+        routed: whether a text takes another way through the model on each side.
         terms: of the dimensions of a sparse model.
         limits: of the server.
         metrics: told of answers from the cache.
@@ -68,6 +69,7 @@ class EmbeddingModel:
     prompts: Mapping[str, str]
     towers: Mapping[Side, ServedTower]
     stacked: Callable[[Sequence[Any]], Any]
+    routed: bool = False
     terms: Sequence[str] = ()
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics | None = None
@@ -76,8 +78,8 @@ class EmbeddingModel:
 
     def __post_init__(self) -> None:
         first, *others = self.towers.values()
-        self.symmetric = len(self.towers) == 1 or all(
-            other.lane is first.lane and other.prompt == first.prompt for other in others
+        self.symmetric = not self.routed and all(
+            other.tower is first.tower and other.prompt == first.prompt for other in others
         )
         self.sides: tuple[Side, ...] = tuple(self.towers)
         self._cache = VectorCache(self.limits.cache)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from rankdistill.inference.conversation import Conversation
 from rankdistill.serving.contracts import Encoded, Limits, ModelKind, Scored, Side, Timing, Token
 from rankdistill.serving.engine.lane import Lane
 from rankdistill.serving.engine.rows import Row, Runner
@@ -60,6 +61,7 @@ class PairModel:
     symmetric: bool = False
     dimensions: tuple[int, ...] = ()
     prompts: Mapping[str, str] = field(default_factory=dict)
+    conversation: Conversation | None = None
 
     def max_length(self, side: Side) -> int | None:
         """Tokens of a pair at most, special ones included."""

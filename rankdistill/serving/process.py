@@ -23,8 +23,8 @@ from rankdistill.serving.settings import ServeSettings, Sources
 PROBE_SECONDS = 0.5
 """Between two looks at whether the models answer."""
 
-PROBE_LIMIT = 1.0
-"""How long a model may take for the known text; with `PROBE_SECONDS` less than the two seconds that /ready may lie."""
+PROBE_LIMIT = 10.0
+"""How long a model may take for the known text; one that hangs is told by its queue, which knows how long runs take."""
 
 STAY_SECONDS = 0.3
 """How long a server that is told to stop still answers at least, 503, so that balancers see it and nothing is reset."""
@@ -167,10 +167,11 @@ async def in_thread(work: Callable[[], State]) -> State:
     return await done
 
 
-def on_signals(stop: Callable[[], None], again: Callable[[], None], reload: Callable[[], None]) -> None:
+@contextmanager
+def on_signals(stop: Callable[[], None], again: Callable[[], None], reload: Callable[[], None]) -> Iterator[None]:
     """Let signals reach the running loop: SIGTERM and SIGINT stop it, a second one ends at once, SIGHUP reloads.
 
-    Only the main thread of a process hears signals: elsewhere this does nothing.
+    Only the main thread of a process hears signals: elsewhere this does nothing. They do as before afterwards.
 
     Args:
         stop: called with the first.
@@ -178,6 +179,7 @@ def on_signals(stop: Callable[[], None], again: Callable[[], None], reload: Call
         reload: called with SIGHUP.
     """
     if threading.current_thread() is not threading.main_thread():
+        yield
         return
     loop = asyncio.get_running_loop()
     stopping = False
@@ -190,6 +192,18 @@ def on_signals(stop: Callable[[], None], again: Callable[[], None], reload: Call
         stopping = True
         stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped, number)
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    heard: dict[signal.Signals, Callable[[], None]] = {
+        signal.SIGTERM: partial(stopped, signal.SIGTERM),
+        signal.SIGINT: partial(stopped, signal.SIGINT),
+        signal.SIGHUP: reload,
+    }
+    before = {number: signal.getsignal(number) for number in heard}
+    for number, handler in heard.items():
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number, handler_before in before.items():
+            loop.remove_signal_handler(number)
+            if handler_before is not None:
+                signal.signal(number, handler_before)

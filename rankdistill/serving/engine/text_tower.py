@@ -75,7 +75,7 @@ class TextTower:
 
     def _made(self, texts: Sequence[str], side: Side, prompt: str, whole_texts: Sequence[str]) -> list[Row]:
         if self._tokeniser is None:
-            estimates = [1 + len(text) // CHARACTERS_OF_TOKEN for text in whole_texts]
+            estimates = [estimated(text) for text in whole_texts]
             return [
                 Row(_Text(text, side, prompt), n, n, (side, prompt)) for text, n in zip(texts, estimates, strict=True)
             ]
@@ -84,3 +84,8 @@ class TextTower:
             Row(_Text(text, side, prompt), count if limit is None else min(count, limit), count, (side, prompt))
             for text, count in zip(texts, self._tokeniser.count(whole_texts), strict=True)
         ]
+
+
+def estimated(text: str) -> int:
+    """Tokens of a text, roughly."""
+    return 1 + len(text) // CHARACTERS_OF_TOKEN

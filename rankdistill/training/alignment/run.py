@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest, models, space
+from rankdistill.inference import trained_dimensions
 from rankdistill.students import prepare
 from rankdistill.teachers.teaching import checkpoints
 from rankdistill.training import artefact, lengths, processes, query_length
@@ -97,6 +98,7 @@ def align(
             lengths.settle(model, chosen)
             artefact.save(out, model)
             space.write(out, embeddings.space)
+            trained_dimensions.write(out, chosen.matryoshka)
             artefact.describe(out, log, card.render(student, embeddings.reference, chosen.loss, log["steps"]))
     return out
 

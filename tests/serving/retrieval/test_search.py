@@ -13,6 +13,7 @@ import pytest
 import rankdistill
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, SpaceMismatchError
+from rankdistill.fusion import rrf
 from rankdistill.indexing import build
 from rankdistill.serving.contracts import Limits, SearchAnswer, SearchRequest
 from rankdistill.serving.refusals import (
@@ -260,19 +261,24 @@ def test_what_is_served_is_described(service: IndexSearch, indexes: dict[str, Pa
     assert (dense["documents"], dense["space"], dense["hash"]) == (48, index.space.fingerprint, index.made.identity)
 
 
-@pytest.mark.parametrize("mode", [*MODES, "fused"])
+@pytest.mark.parametrize("mode", MODES)
 def test_a_filter_holds_in_every_leg(mode: str, service: IndexSearch) -> None:
     filters = [{"must": [{"field": "shelf", "equals": shelf}]} for shelf in range(4)]
-    requests = [
-        SearchRequest(QUERIES[0], k=48, mode=mode),
-        *(SearchRequest(QUERIES[0], k=3, mode=mode, filter=one) for one in filters),
-    ]
-    everything, *found = asyncio.run(service.search(requests))
+    requests = [SearchRequest(QUERIES[0], k=3, mode=mode, filter=one) for one in filters]
+    everything, *found = asyncio.run(service.search([SearchRequest(QUERIES[0], k=48, mode=mode), *requests]))
     for shelf, answer in enumerate(found):
         expected = [hit for hit in everything.hits if int(hit.id[1:]) % 4 == shelf][:3]
         assert {hit.fields["shelf"] for hit in answer.hits} == {shelf}
         assert [hit.id for hit in answer.hits] == [hit.id for hit in expected]
-        assert mode == "fused" or np.allclose([hit.score for hit in answer.hits], [hit.score for hit in expected], 1e-5)
+        np.testing.assert_allclose([hit.score for hit in answer.hits], [hit.score for hit in expected], rtol=1e-5)
+
+
+def test_what_is_fused_is_filtered_before(service: IndexSearch) -> None:
+    filter = {"must": [{"field": "shelf", "equals": 1}]}
+    (fused,) = asyncio.run(service.search([SearchRequest(QUERIES[0], filter=filter)]))
+    legs = asyncio.run(service.search([SearchRequest(QUERIES[0], k=48, mode=mode, filter=filter) for mode in MODES]))
+    expected = rrf([{hit.id: hit.score for hit in leg.hits} for leg in legs])
+    assert [(hit.id, hit.score) for hit in fused.hits] == list(expected.items())[:10]
 
 
 def test_both_filters_hold(service: IndexSearch) -> None:

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 from rankdistill import manifest, space
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, LossInputError, StaleOutputError, StoreError
-from rankdistill.inference import TextEncoder
+from rankdistill.inference import TextEncoder, trained_dimensions
 from rankdistill.students import dense, prepare
 from rankdistill.students.settings import StudentSettings
 from rankdistill.training.alignment import config as settings
@@ -307,7 +307,9 @@ def test_a_static_student_is_trained_too(run: Run, tiny_embeddings: MemoryEmbedd
 
 def test_every_objective_trains(run: Run) -> None:
     given = {"extra": {"cosine": 0.5, "affinity": 0.1, "mi_alpha": 0.1}, "mixup": 0.3, "matryoshka": [8, 16]}
-    assert all(np.isfinite(point["loss"]) for point in log(run(steps=4, **given))["loss"])
+    out = run(steps=4, **given)
+    assert all(np.isfinite(point["loss"]) for point in log(out)["loss"])
+    assert trained_dimensions.of(out, 32) == (32, 16, 8)
 
 
 def test_bf16_autocast_trains(run: Run) -> None:

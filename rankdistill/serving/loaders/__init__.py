@@ -1,0 +1,1 @@
+"""How each kind of model is loaded to be served; `rankdistill.serving.models` lists them."""
