@@ -103,6 +103,11 @@ def side(request: Request, model: ServedModel, wanted: Side | None) -> Side:
     return wanted
 
 
+def normalisable(model: ServedModel) -> bool:
+    """Whether unit length takes nothing from its vectors: they have it, or are compared by their cosine."""
+    return getattr(model.space, "normalised", False) or getattr(model.space, "similarity", "") == "cosine"
+
+
 def length(model: ServedModel, wanted: int | None, name: str = "dimensions") -> int | None:
     """How many dimensions to keep, of the field called `name`; None for all.
 
