@@ -30,7 +30,7 @@ Direction = Annotated[
 PromptName = Annotated[str, WithJsonSchema({"type": "string", "x-known": "prompts"})]
 
 
-_TWICE = {
+_TWICE: Any = {
     "not": {
         "required": ["prompt_name", "input_type"],
         "properties": {"prompt_name": {"enum": list(SIDES)}, "input_type": {"not": {"type": "null"}}},
