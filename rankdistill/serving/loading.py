@@ -77,6 +77,7 @@ class Loader:
             limits=self._settings.limits,
             rerank_depth=self._settings.rerank_depth,
             fusion=fusion,
+            data=self._settings.data,
         )
 
     def _model(
