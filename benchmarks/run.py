@@ -36,6 +36,8 @@ BENCHMARKS = {
     "leaf grid": ["leaf_grid", "--data", "{data}/scifact"],
     "leaf ann": ["leaf_ann", *ON_MSMARCO],
     "alignment speed": ["speed.align", *ON_MSMARCO],
+    "engines": ["serving.engines", "--data", "{data}/scifact", "--work", "{work}/engines"],
+    "engine client types": ["serving.client_types"],
     "store memory": ["store.memory"],
     "embedding store": ["store.embeddings"],
     "gate": ["store.check"],

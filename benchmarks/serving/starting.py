@@ -1,0 +1,162 @@
+"""Servers started for a measurement, awaited until they answer, and ended with all that they started."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.serving.load import descendants
+from benchmarks.serving.peers.base import Peer
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 180.0
+"""Seconds that a server may take until it answers: libraries are read from a cold disk."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers.
+
+    Args:
+        url: its root.
+        pid: its process, or the parent of them.
+        start_seconds: from its start to its first answer.
+    """
+
+    url: str
+    pid: int
+    start_seconds: float
+
+
+@contextmanager
+def started(
+    peer: Peer, model: Path, venvs: Path | None, *, threads: int, cores: Sequence[int], log: Path
+) -> Iterator[Running]:
+    """A peer with `model`, bound to `cores`, that has answered once; its output goes to `log`.
+
+    Raises:
+        SystemExit: it does not answer.
+    """
+    port = free_port()
+    command = peer.command(_python(peer, venvs), model, port, threads)
+    with process(command, peer.environment, cores=cores, threads=threads, log=log) as (url_of, pid):
+        url = url_of(port)
+        begun = time.perf_counter()
+        _await(f"{url}{peer.path}", peer.body("is it there"), pid, log)
+        yield Running(url, pid, time.perf_counter() - begun)
+
+
+@contextmanager
+def process(
+    command: Sequence[str], environment: Mapping[str, str] = {}, *, cores: Sequence[int] = (), threads: int, log: Path
+) -> Iterator[tuple[Any, int]]:
+    """A program that runs while the block does, in a session of its own that is ended as a whole.
+
+    Yields:
+        (port -> root address, process id).
+    """
+    words = [str(word) for word in command]
+    if cores:
+        words = ["taskset", "-c", ",".join(map(str, cores)), *words]
+    limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        child = subprocess.Popen(
+            words,
+            cwd=ROOT,
+            env={**os.environ, **limits, "TOKENIZERS_PARALLELISM": "false", **environment},
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    try:
+        yield (lambda port: f"http://127.0.0.1:{port}"), child.pid
+    finally:
+        end(child)
+
+
+def end(child: subprocess.Popen[bytes], patience: float = 15.0) -> None:
+    """End a process and all that it started."""
+    below = descendants(child.pid)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in (child.pid,) if number == signal.SIGTERM else below:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+        try:
+            child.wait(patience if number == signal.SIGTERM else 5)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def free_port() -> int:
+    """A port of the loopback that nothing listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def ask(url: str, body: Any, timeout: float = 60.0, headers: Mapping[str, str] = {}) -> tuple[int, dict[str, str], Any]:
+    """(status, headers, JSON or text) of a POST, whatever the status; status 0 where there is no answer."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"content-type": "application/json", **headers})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=timeout) as answer:
+            return answer.status, dict(answer.headers), _parsed(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers), _parsed(error.read())
+    except (OSError, urllib.error.URLError) as error:
+        return 0, {}, str(error)
+
+
+def available(peer: Peer, venvs: Path | None) -> bool:
+    """Whether its environment is there."""
+    return not peer.own or (venvs is not None and (venvs / peer.name / "bin" / "python").exists())
+
+
+def _python(peer: Peer, venvs: Path | None) -> str:
+    if not peer.own:
+        return sys.executable
+    if venvs is None or not available(peer, venvs):
+        raise SystemExit(f"{peer.name}: give --venvs DIR with DIR/{peer.name}/bin/python, which has its libraries")
+    return str(venvs / peer.name / "bin" / "python")
+
+
+def _await(url: str, body: Any, pid: int, log: Path) -> None:
+    end_at = time.perf_counter() + PATIENCE
+    status: int = 0
+    said: Any = ""
+    while time.perf_counter() < end_at:
+        status, _, said = ask(url, body)
+        if status == 200:
+            return
+        if (
+            not Path(f"/proc/{pid}").exists()
+            or Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        ):
+            break
+        time.sleep(0.2)
+    tail = log.read_text(errors="replace")[-2000:]
+    raise SystemExit(f"{url} does not answer ({status}: {str(said)[:200]}); the end of its log:\n{tail}")
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode("utf-8", "replace")
