@@ -14,6 +14,7 @@ from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.indexed import IndexedRetriever, MemoryIndex
 from rankdistill.evaluation.measures import Run
 from rankdistill.evaluation.retrieve import Retriever, search_others
+from rankdistill.notes import note
 from rankdistill.progress import Progress
 from rankdistill.space import AnySpace, Space, SparseSpace
 
@@ -183,13 +184,32 @@ class ServedEncoder:
         parts = []
         for start in range(0, len(texts), 8 * operations.BATCH):
             some = list(texts[start : start + 8 * operations.BATCH])
-            parts.append(self._some(some, side))
+            parts.append(self._without_blanks(some, side))
             progress(len(some))
         if self.model["kind"] == "sparse":
             from scipy.sparse import csr_array, vstack
 
             return vstack(parts, format="csr") if parts else csr_array((0, self.space.dimension), dtype=np.float32)
         return np.concatenate(parts) if parts else np.zeros((0, self.space.dimension), np.float32)
+
+    def _without_blanks(self, texts: Sequence[str], side: operations.Side) -> Any:
+        """Vectors of texts, zero for those that say nothing, which a server refuses."""
+        said = [place for place, text in enumerate(texts) if text.strip()]
+        if len(said) == len(texts):
+            return self._some(texts, side)
+        note(f"{len(texts) - len(said):,} texts are empty, which the server does not encode: they are found last")
+        if self.model["kind"] == "sparse":
+            from scipy.sparse import csr_array
+
+            found = self._some([texts[place] for place in said], side) if said else None
+            chosen = csr_array(
+                (np.ones(len(said), np.float32), (said, range(len(said)))), shape=(len(texts), len(said))
+            )
+            return csr_array((len(texts), self.space.dimension), dtype=np.float32) if found is None else chosen @ found
+        vectors = np.zeros((len(texts), self.space.dimension), np.float32)
+        if said:
+            vectors[said] = self._some([texts[place] for place in said], side)
+        return vectors
 
     def _some(self, texts: Sequence[str], side: operations.Side) -> Any:
         name = self.model["name"]

@@ -18,6 +18,8 @@ from rankdistill.serving.connections import GuardedConfig, guarded, sweep
 from rankdistill.serving.contracts import State
 from rankdistill.serving.holder import StateHolder
 from rankdistill.serving.loading import Loader
+from rankdistill.serving.pressure import Pressure
+from rankdistill.serving.refusals import OverloadedError
 from rankdistill.serving.settings import ServeSettings, Sources
 
 PROBE_SECONDS = 0.5
@@ -99,6 +101,8 @@ class ServerProcess:
         app = create_app(self.holder, keys=keys, cors=settings.cors, metrics=self.metrics)
         config = GuardedConfig(app, settings.limits, settings.access_log)
         self._server = DrainingServer(config, settings.limits.drain)
+        self._pressure = Pressure(settings.limits.wait, self._server.server_state, self._refused)
+        config.pressure = self._pressure
         self._background: list[asyncio.Task[Any]] = []
 
     async def run(self) -> None:
@@ -106,6 +110,7 @@ class ServerProcess:
         loop = asyncio.get_running_loop()
         self._background = [
             loop.create_task(sweep(self._server.server_state)),
+            loop.create_task(self._pressure.watch()),
             loop.create_task(self._watch()),
         ]
         try:
@@ -135,6 +140,11 @@ class ServerProcess:
         """Refuse what is new, answer what was accepted, and let `run` return."""
         self.holder.drain()
         self._server.drain()
+
+    def _refused(self) -> None:
+        self.metrics.responded(429)
+        self.metrics.asked(1)
+        self.metrics.failed(OverloadedError.kind)
 
     async def _watch(self) -> None:
         while True:

@@ -182,3 +182,46 @@ def test_a_server_of_other_documents_is_not_evaluated(address: str, tmp_path: Pa
         )
         with pytest.raises(DataError, match=match):
             rd.evaluate(other, None, tmp_path / "no", server=address, index="dense")
+
+
+def test_mteb_evaluates_a_server_as_the_model_itself(
+    address: str, collection: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    mteb = pytest.importorskip("mteb")
+    from rankdistill import data
+    from rankdistill.evaluation.mteb_served import ServedModel
+    from rankdistill.evaluation.mteb_task import local_task
+
+    dataset = data.load(collection)
+    with rd.Client(address) as client:
+        model = ServedModel(client)
+        found = mteb.evaluate(
+            model,
+            local_task(dataset, "test", 100),
+            cache=mteb.ResultCache(tmp_path / "cache"),
+            co2_tracker=False,
+            show_progress_bar=False,
+        )
+    ours = rd.evaluate(collection, tiny_encoder, tmp_path / "ours", backend="torch")
+    (scores,) = found.task_results[0].scores["test"]
+    assert scores["ndcg_at_10"] == pytest.approx(ours.system.measures["ndcg_at_10"], abs=5e-5)
+    assert model.mteb_model_meta.name.startswith("rankdistill/dense-")
+    assert model.mteb_model_meta.similarity_fn_name.value == "cosine"
+
+
+def test_texts_that_say_nothing_are_found_last(
+    address: str, caplog: pytest.LogCaptureFixture, tiny_encoder: str
+) -> None:
+    from rankdistill.evaluation.served import ServedEncoder
+
+    with rd.Client(address) as client:
+        told = client.info()
+        for kind in ("dense", "sparse"):
+            encoder = ServedEncoder(client, told, kind)
+            found = encoder.encode_documents(["a river", "", "stone", " \n"])
+            plain = encoder.encode_documents(["a river", "stone"])
+            whole, rows = (np.asarray(one.todense() if kind == "sparse" else one) for one in (found, plain))
+            np.testing.assert_allclose(whole[[0, 2]], rows, atol=1e-6)
+            assert not whole[[1, 3]].any()
+            assert encoder.encode_documents([" "]).shape == (1, rows.shape[1])
+    assert "2 texts are empty" in caplog.text
