@@ -29,6 +29,7 @@ BENCHMARKS = {
     "encoding speed": ["speed.encode", *ON_MSMARCO],
     "scoring speed": ["speed.score", *ON_MSMARCO],
     "query latency": ["speed.query_latency", *ON_MSMARCO],
+    "shapes": ["speed.shapes"],
     "search speed": ["speed.search", *ON_MSMARCO],
     "start": ["speed.start"],
     "leaf": ["leaf", "--data", "{data}"],
