@@ -30,6 +30,7 @@ BENCHMARKS = {
     "scoring speed": ["speed.score", *ON_MSMARCO],
     "query latency": ["speed.query_latency", *ON_MSMARCO],
     "search speed": ["speed.search", *ON_MSMARCO],
+    "filters": ["speed.filters", *ON_MSMARCO],
     "start": ["speed.start"],
     "leaf": ["leaf", "--data", "{data}"],
     "leaf grid": ["leaf_grid", "--data", "{data}/scifact"],
