@@ -53,7 +53,7 @@ def started(
     command = peer.command(_python(peer, venvs), bundle, port, threads)
     begun, url = time.perf_counter(), f"http://127.0.0.1:{port}"
     with process(command, peer.environment, cores=cores, threads=threads, log=log) as pid:
-        _await(f"{url}{peer.path}", peer.body("is it there"), pid, log)
+        await_answer(f"{url}{peer.path}", peer.body("is it there"), pid, log)
         yield Running(url, pid, time.perf_counter() - begun)
 
 
@@ -142,7 +142,8 @@ def _python(peer: Peer, venvs: Path | None) -> str:
     return str(venvs / peer.name / "bin" / "python")
 
 
-def _await(url: str, body: Any, pid: int, log: Path) -> None:
+def await_answer(url: str, body: Any, pid: int, log: Path) -> None:
+    """Return when a server answers a request; SystemExit with the end of its log where it does not."""
     end_at = time.perf_counter() + PATIENCE
     status: int = 0
     said: object = ""
