@@ -31,8 +31,8 @@ def static(data: Path, folder: Path, model: str = MODEL) -> Path:
     return folder / "static"
 
 
-def write_bodies(texts: list[str], extra: dict[str, object], file: Path, count: int) -> None:
-    """Requests for so many distinct texts: those given, each with a number, so that no cache answers."""
+def write_bodies(texts: list[str], extra: dict[str, object], file: Path, count: int, first: int = 0) -> None:
+    """Requests for so many distinct texts: those given, each with a number from `first` on, as no cache must answer."""
     with file.open("w") as out:
-        for number in range(count):
+        for number in range(first, first + count):
             out.write(json.dumps({"input": f"{texts[number % len(texts)]} {number}", **extra}) + "\n")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serving.load import descendants
+from benchmarks.serving.load import descendants, ended
 from benchmarks.serving.peers.base import Peer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,18 +83,24 @@ def process(
 
 
 def end(child: subprocess.Popen[bytes], patience: float = 15.0) -> None:
-    """End a process and all that it started."""
+    """End a process that has a session of its own, and all that it started there."""
     below = descendants(child.pid)
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in (child.pid,) if number == signal.SIGTERM else below:
+    child.terminate()
+    try:
+        child.wait(patience)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait(patience)
+    last = time.perf_counter() + patience
+    for pid in below:
+        while not ended(pid) and time.perf_counter() < last:
             try:
-                os.kill(pid, number)
+                if os.getsid(pid) != child.pid:
+                    break  # another process has that number now
+                os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
-                continue
-        try:
-            child.wait(patience if number == signal.SIGTERM else 5)
-        except subprocess.TimeoutExpired:
-            continue
+                break
+            time.sleep(0.01)
 
 
 def free_port() -> int:
@@ -151,10 +157,7 @@ def await_answer(url: str, body: Any, pid: int, log: Path) -> None:
         status, said = ask(url, body)
         if status == 200:
             return
-        if (
-            not Path(f"/proc/{pid}").exists()
-            or Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-        ):
+        if ended(pid):
             break
         time.sleep(0.2)
     tail = log.read_text(errors="replace")[-2000:]

@@ -43,6 +43,9 @@ CONCURRENCY = (1, 8, 64)
 SHARES = (0.5, 1.0)
 """Of what a server answered at 64 connections: rates of the open loop."""
 
+OPEN_CONNECTIONS = 512
+BODIES = 50_000
+
 SAMPLE = 8
 """Texts whose vectors are compared."""
 
@@ -139,10 +142,8 @@ def _measure(
     with starting.started(
         peer, bundle, given.venvs, threads=len(given.server_cores), cores=given.server_cores, log=log
     ) as running:
-        bodies = given.work / "bodies.jsonl"
-        models.write_bodies(texts, dict(peer.extra), bodies, 20_000)
         sampled = [vectors(starting.ask(f"{running.url}{peer.path}", peer.body(text))[1])[0] for text in texts[:SAMPLE]]
-        for name, found in _through(f"{running.url}{peer.path}", bodies, running.pid, given):
+        for name, found in _through(peer, running, texts, given):
             kept.put(asdict(found), number, size, peer.name, name)
             print(
                 f"round {number + 1}, {size}, {peer.name}, {name}: {found.per_second:,.0f}/s, p50 {found.p50_ms} ms,"
@@ -157,17 +158,29 @@ def _measure(
         kept.put(about, number, size, peer.name, "about")
 
 
-def _through(url: str, bodies: Path, pid: int, given: argparse.Namespace) -> Iterator[tuple[str, Measured]]:
-    """Each load by its name, and what came of it."""
+def _through(
+    peer: Peer, running: starting.Running, texts: list[str], given: argparse.Namespace
+) -> Iterator[tuple[str, Measured]]:
+    """Each load by its name, and what came of it; no text comes twice."""
     capacity = 0.0
-    usual: dict[str, Any] = {"seconds": given.seconds, "warm_up": given.warm_up, "cores": given.load_cores}
-    for count in CONCURRENCY:
-        found = run(Load(url, str(bodies), count, **usual), pid)
-        capacity = found.per_second
-        yield f"closed {count}", found
-    for share in SHARES:
-        rate = max(1.0, share * capacity)
-        yield f"open {share:g}", run(Load(url, str(bodies), 512, rate=rate, **usual), pid)
+    bodies = given.work / "bodies.jsonl"
+    for number, name in enumerate(_loads()):
+        kind, value = name.split()
+        rate = None if kind == "closed" else max(1.0, float(value) * capacity)
+        models.write_bodies(texts, dict(peer.extra), bodies, BODIES, BODIES * number)
+        load = Load(
+            f"{running.url}{peer.path}",
+            str(bodies),
+            int(value) if rate is None else OPEN_CONNECTIONS,
+            rate,
+            given.seconds,
+            given.warm_up,
+            cores=given.load_cores,
+        )
+        found = run(load, running.pid)
+        if rate is None:
+            capacity = found.per_second
+        yield name, found
 
 
 def _rows(size: str, names: Sequence[str], kept: Kept, rounds: int) -> list[dict[str, Any]]:
@@ -228,9 +241,9 @@ def _static(texts: list[str], kept: Kept, given: argparse.Namespace) -> dict[str
         cores = given.server_cores[:1]
         log = given.work / "logs" / "static.log"
         with starting.started(peer, folder, None, threads=1, cores=cores, log=log) as running:
-            for encoding in ("float", "base64"):
-                bodies = given.work / "bodies.jsonl"
-                models.write_bodies(texts, {**peer.extra, "encoding_format": encoding}, bodies, 50_000)
+            for place, encoding in enumerate(("float", "base64")):
+                bodies, count = given.work / "bodies.jsonl", 4 * BODIES
+                models.write_bodies(texts, {**peer.extra, "encoding_format": encoding}, bodies, count, count * place)
                 load = Load(
                     f"{running.url}{peer.path}",
                     str(bodies),
