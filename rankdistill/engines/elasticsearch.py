@@ -19,7 +19,6 @@ from rankdistill.engines.json_index import (
     answer_of,
     kept_properties,
     require_web,
-    settings,
 )
 
 SIMILARITIES = {"cosine": "cosine", "dot": "max_inner_product"}
@@ -48,7 +47,6 @@ class Elasticsearch:
         if "sparse" in shape.legs:
             properties["sparse"] = {"type": "sparse_vector", "index_options": {"prune": False}}
         return {
-            "settings": {"index": settings()},
             "mappings": {"dynamic": "strict", "_meta": {NOTE: note}, "properties": properties},
         }
 

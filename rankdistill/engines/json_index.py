@@ -152,7 +152,6 @@ class JsonIndex:
     def finish(self, shape: Shape) -> None:
         """See `Engine.finish`."""
         with self._answering():
-            self._client.indices.put_settings(index=self.collection, body={"index": {"refresh_interval": None}})
             self._client.indices.refresh(index=self.collection)
 
     def count(self) -> int:
@@ -198,11 +197,6 @@ class JsonIndex:
             yield
 
 
-def settings() -> dict[str, Any]:
-    """Of an index into which documents are written: it is not refreshed until they are all there."""
-    return {"refresh_interval": "-1"}
-
-
 def kept_properties(shape: Shape) -> dict[str, Any]:
     """The mapping of what is kept beside the vectors."""
     found: dict[str, Any] = {ID: {"type": "keyword", "ignore_above": LONGEST_KEYWORD}, POSITION: {"type": "long"}}
@@ -238,7 +232,11 @@ def asked(leg: Leg, queries: Any) -> Iterator[Any]:
 
 def answer_of(look: Look) -> dict[str, Any]:
     """What every search asks for: so many ids and places, equal scores in the order of the source."""
-    return {"size": look.k, "_source": [ID, POSITION], "sort": [{"_score": "desc"}, {POSITION: "asc"}]}
+    return {
+        "size": look.k,
+        "_source": [ID, POSITION],
+        "sort": [{"_score": {"order": "desc"}}, {POSITION: {"order": "asc"}}],
+    }
 
 
 def require_web(url: str) -> None:

@@ -19,7 +19,6 @@ from rankdistill.engines.json_index import (
     answer_of,
     kept_properties,
     require_web,
-    settings,
 )
 from rankdistill.errors import ConfigError
 
@@ -52,7 +51,7 @@ class OpenSearch:
                 }
         if "sparse" in shape.legs:
             properties["sparse"] = {"type": "rank_features"}
-        index: dict[str, Any] = settings() | {"search.default_pipeline": NO_PIPELINE}
+        index: dict[str, Any] = {"search.default_pipeline": NO_PIPELINE}
         if dense is not None:
             index["knn"] = not shape.exact
         return {

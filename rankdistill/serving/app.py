@@ -112,7 +112,7 @@ class Server:
                 self._table.setdefault(path, {})[route.method] = route
                 if route.method == "GET":
                     self._table[path]["HEAD"] = route
-        self._ids = (b"%s-%x" % (secrets.token_hex(4).encode(), number) for number in itertools.count())
+        self._ids = map((secrets.token_hex(4) + "-%x").__mod__, itertools.count())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI says."""
@@ -127,7 +127,7 @@ class Server:
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = perf_counter()
         head = _Head(scope["headers"])
-        identity = head.id if _GOOD_ID.fullmatch(head.id) else next(self._ids)
+        identity = head.id if head.id and _GOOD_ID.fullmatch(head.id) else next(self._ids).encode()
         request = Request(identity, b"", self.holder, self.metrics, self._keys is not None)
         methods = self._table.get(scope["path"])
         route = None if methods is None else methods.get(scope["method"])

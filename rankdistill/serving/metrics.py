@@ -70,6 +70,10 @@ def _places() -> tuple[dict[tuple[str, str], int], dict[str, int], int]:
 
 
 _COUNTER, _HISTOGRAM, _LENGTH = _places()
+_OBSERVED = {
+    name: (first, _HISTOGRAMS[name][1], first + len(_HISTOGRAMS[name][1]) + 1) for name, first in _HISTOGRAM.items()
+}
+"""Where the first bucket stands, the bounds, where the sum stands."""
 
 
 class _Array:
@@ -151,9 +155,10 @@ class ServerMetrics:
         return "".join(f"{line}\n" for line in lines).encode()
 
     def _observe(self, name: str, value: float) -> None:
-        first, bounds = _HISTOGRAM[name], _HISTOGRAMS[name][1]
-        self._values[first + bisect_left(bounds, value)] += 1
-        self._values[first + len(bounds) + 1] += value
+        values = self._values
+        first, bounds, total = _OBSERVED[name]
+        values[first + bisect_left(bounds, value)] += 1
+        values[total] += value
 
     def _all(self) -> list[Sequence[float]]:
         if self._folder is None:

@@ -49,9 +49,6 @@ class Memory:
                 index["mappings"] |= body
                 return 200, {"acknowledged": True}
             return 200, {name: {"mappings": index["mappings"]}}
-        if action == "_settings":
-            index["settings"]["index"] |= body["index"]
-            return 200, {"acknowledged": True}
         if action == "_refresh":
             return 200, {"_shards": {"total": 1, "successful": 1, "failed": 0}}
         if action == "_count":

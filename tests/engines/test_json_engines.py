@@ -95,13 +95,6 @@ def test_searches_prune_nothing_either(name: str, served: Served) -> None:
     engine.close()
 
 
-def test_documents_are_not_refreshed_one_by_one_and_are_at_the_end(name: str, served: Served) -> None:
-    engine, _, body = pushed(name, served)
-    assert body["settings"]["index"]["refresh_interval"] == "-1"
-    assert served[1].indexes["docs"]["settings"]["index"]["refresh_interval"] is None
-    engine.close()
-
-
 def test_documents_without_terms_have_no_sparse_vector_and_long_ids_are_hashed(name: str, served: Served) -> None:
     source = ArraySource()
     source.ids = [*source.ids[:-1], "é" * 300]
