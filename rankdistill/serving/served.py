@@ -182,8 +182,12 @@ async def encode(
 
 
 def _require_directions(vectors: np.ndarray, texts: Sequence[str], model: ServedModel) -> None:
+    if len(vectors) == 1:
+        vector = vectors[0]
+        if 0 < vector.dot(vector) < np.inf:
+            return
     squares = np.einsum("ij,ij->i", vectors, vectors)
-    if np.isfinite(squares).all() and squares.all():
+    if squares.min() > 0 and squares.max() < np.inf:
         return
     if np.isfinite(squares).all():
         place = int(np.flatnonzero(squares == 0)[0])

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.serving import engine_servers as servers
 from rankdistill.engines import open_engine
-from tests.engines import fake_json, servers
+from tests.engines import fake_json
 
 EMBEDDED = ("qdrant", "lancedb")
 """Engines that are a folder."""

@@ -1,4 +1,4 @@
-"""Servers of engines, started for tests in this process's folder and ended with it."""
+"""Servers of engines that run here for real, for benchmarks and tests: started with a block, ended with it."""
 
 from __future__ import annotations
 
