@@ -55,7 +55,11 @@ def _documents() -> list[dict[str, str]]:
 @pytest.fixture
 def tiny_beir(tmp_path: Path) -> Path:
     """A BEIR folder: 40 documents; 12 train, 6 dev, 6 test queries, each with one to three relevant documents."""
-    root = tmp_path / "tiny"
+    return write_tiny_beir(tmp_path / "tiny")
+
+
+def write_tiny_beir(root: Path) -> Path:
+    """`tiny_beir` into `root`."""
     (root / "qrels").mkdir(parents=True)
     documents = _documents()
     (root / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in documents))

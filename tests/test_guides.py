@@ -185,8 +185,12 @@ def the_formats(scene: Scene, section: str) -> None:
 
 def many_documents(scene: Scene, section: str) -> None:
     scene.put(MODEL="six_layers")
-    Path("DIR").mkdir()
-    rows = [{"_id": f"d{place}", "title": "", "text": f"old river {place}"} for place in range(400)]
+    Path("DIR").mkdir(exist_ok=True)
+    rows = [
+        {"_id": f"d{place}", "title": "", "text": f"old river {place}", "year": 1990 + place % 30, "source": "a",
+         "metadata": {"tags": ["draft"] if place % 5 == 0 else ["b", "c"]}}
+        for place in range(400)
+    ]  # fmt: skip
     Path("DIR/corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
@@ -290,6 +294,13 @@ def every_list_was_reordered(folder: Path, said: dict[str, str]) -> None:
         assert set(scores.values()).isdisjoint(before[query].values())
 
 
+def filters_held(folder: Path, said: dict[str, str]) -> None:
+    shown = next(text for line, text in said.items() if "--filter" in line)
+    years = [int(year) for year in re.findall(r"year=(\d+)", shown)]
+    assert len(years) == 10
+    assert min(years) >= 2000
+
+
 def sparse_students_load(folder: Path, said: dict[str, str]) -> None:
     from sentence_transformers import SparseEncoder
 
@@ -340,7 +351,7 @@ GUIDES = {
     "docs/evaluation.md": Guide(a_store),
     "docs/formats.md": Guide(the_formats),
     "docs/gate.md": Guide(a_store, ends={"rankdistill check STORE --strict --json check.json": 1}),
-    "docs/indexes.md": Guide(many_documents),
+    "docs/indexes.md": Guide(many_documents, after=filters_held),
     "docs/leaf.md": Guide(the_leaf),
     "docs/lucene.md": Guide(lucene, needs="pyserini", after=impacts_are_lucene_s),
     "docs/mining.md": Guide(the_mining, after=only_new_pairs_are_scored),

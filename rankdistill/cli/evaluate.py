@@ -107,6 +107,14 @@ def evaluate(
     exact: Annotated[
         bool, typer.Option("--exact", help="Let --engine compute every score.", rich_help_panel=MORE)
     ] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(help="Evaluate what the server at this address answers; --index NAME is one that it serves."),
+    ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="Of --server: dense, sparse, multi_vector, bm25 or fused.", rich_help_panel=MORE),
+    ] = None,
     api_key_env: ApiKeyEnv = None,
     backend: Backend = "auto",
     lenient: Lenient = False,
@@ -145,6 +153,8 @@ def evaluate(
         url=url,
         collection=collection,
         exact=exact,
+        server=server,
+        mode=mode,
         api_key_env=api_key_env,
         backend=backend,
         lenient=lenient,

@@ -54,7 +54,7 @@ def index(
     max_length: MaxLength = None,
     backend: Annotated[
         list[str],
-        typer.Option(help="What searches: exact, seismic, lucene, bm25, ...; or what runs the model: auto, torch, ..."),
+        typer.Option(help="What searches: exact, seismic, bm25, ...; or what runs the model: auto, fast, torch, ..."),
     ] = ["auto"],  # noqa: B006
     search: Annotated[
         list[str], typer.Option(help="Search parameter to keep as default, NAME=VALUE; may be repeated.")

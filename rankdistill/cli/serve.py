@@ -56,6 +56,10 @@ def serve(
             rich_help_panel=MORE,
         ),
     ] = [],  # noqa: B006
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Collection whose whole texts are re-ranked and shown.", rich_help_panel=MORE),
+    ] = None,
     fusion: Fusion = None,
     weights: Weights = None,
     wait: Annotated[
@@ -109,6 +113,7 @@ def serve(
         cors=cors,
         rerank_depth=rerank_depth,
         search_parameters=parameter,
+        data=data,
         fusion=fusion,
         weights=parsing.numbers(weights, "weight"),
         wait=wait,

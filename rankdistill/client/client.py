@@ -88,16 +88,22 @@ class Client:
         return self._run(operations.embed(self._server, texts, input_type, dimensions, truncate, model))
 
     def embed_sparse(
-        self, texts: Sequence[str], input_type: Side | None = None, *, truncate: bool = True
+        self, texts: Sequence[str], input_type: Side | None = None, *, model: str | None = None, truncate: bool = True
     ) -> list[dict[int, float]]:
         """The weights of a sparse model's terms, a mapping of dimension -> weight a text."""
-        return self._run(operations.embed_sparse(self._server, texts, input_type, truncate))
+        return self._run(operations.embed_sparse(self._server, texts, input_type, truncate, model))
 
     def rerank(
-        self, query: str, texts: Sequence[str], *, raw_scores: bool = False, truncate: bool = True
+        self,
+        query: str,
+        texts: Sequence[str],
+        *,
+        model: str | None = None,
+        raw_scores: bool = False,
+        truncate: bool = True,
     ) -> list[Ranked]:
         """Texts ordered by the served re-ranker, best first; `raw_scores`: logits instead of probabilities."""
-        return self._run(operations.rerank(self._server, query, texts, raw_scores, truncate))
+        return self._run(operations.rerank(self._server, query, texts, raw_scores, truncate, model))
 
     def search(
         self,
@@ -111,7 +117,7 @@ class Client:
         index: str | None = None,
         rerank: bool | None = None,
     ) -> Hits:
-        """The best `k` documents for a query, a vector (or term -> weight), or a conversation's turns.
+        """The best `k` documents for a query, a vector (or term or dimension -> weight), or a conversation's turns.
 
         Args:
             query: a text.
@@ -142,9 +148,11 @@ class Client:
         usual = {"k": k, "mode": mode, "filter": filter, "index": index, "rerank": rerank}
         return self._run(operations.search_batch(self._server, operations.requests_of(queries, usual)))
 
-    def tokenize(self, texts: Sequence[str], *, add_special_tokens: bool = True) -> list[list[Token]]:
+    def tokenize(
+        self, texts: Sequence[str], *, model: str | None = None, add_special_tokens: bool = True
+    ) -> list[list[Token]]:
         """The tokens of each text, as the server's model reads it, whole."""
-        return self._run(operations.tokenize(self._server, texts, add_special_tokens))
+        return self._run(operations.tokenize(self._server, texts, add_special_tokens, model))
 
     def info(self) -> dict[str, Any]:
         """What is served: models, towers, space, precision, indexes, limits."""

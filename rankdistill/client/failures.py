@@ -50,7 +50,7 @@ _REMEDIES = {
     404: "check the address, and ask `info()` for the models and indexes that are served",
     405: "check the address: something else than rankdistill may answer there",
     409: "embed with the model of the index, or ask the server of this space",
-    413: "cut the text: it alone is beyond the server's limits, which `info()` tells",
+    413: "ask for less: this alone is beyond the server's limits, which `info()` tells",
     415: "check the address: something else than rankdistill may answer there",
     422: "cut the text yourself, or leave `truncate=False` out to have only its beginning read",
     424: "look into the server's log: its model failed",

@@ -77,7 +77,7 @@ def embed(
         )
 
     parts = yield from _in_parts(server, texts, limit, ask, answers.dense)
-    _told_of_cuts(server, where, parts, len(texts))
+    _told_of_cuts(where, [place for part in parts for place in part.truncated], len(texts))
     rows = [part.rows for part in parts]
     if len({row.shape[1] for row in rows}) > 1:
         raise ConfigError(
@@ -90,7 +90,7 @@ def embed(
 
 
 def embed_sparse(
-    server: Server, texts: Sequence[str], side: Side | None, truncate: bool
+    server: Server, texts: Sequence[str], side: Side | None, truncate: bool, model: str | None
 ) -> Operation[list[dict[int, float]]]:
     """`/embed_sparse`, with the side as the name of the prompt."""
     _require_texts(texts)
@@ -98,15 +98,15 @@ def embed_sparse(
     where = f"{server.url}/embed_sparse"
 
     def ask(some: Sequence[str]) -> Call:
-        return post(where, inputs=list(some), truncate=truncate, prompt_name=side)
+        return post(where, inputs=list(some), truncate=truncate, prompt_name=side, model=model or server.model)
 
     parts = yield from _in_parts(server, texts, limit, ask, answers.sparse)
-    _told_of_cuts(server, where, parts, len(texts))
+    _told_of_cuts(where, [place for part in parts for place in part.truncated], len(texts))
     return [row for part in parts for row in part.rows]
 
 
 def rerank(
-    server: Server, query: str, texts: Sequence[str], raw_scores: bool, truncate: bool
+    server: Server, query: str, texts: Sequence[str], raw_scores: bool, truncate: bool, model: str | None
 ) -> Operation[list[Ranked]]:
     """`/rerank`; the best first, of equal scores the first given."""
     _require_texts(texts)
@@ -120,6 +120,7 @@ def rerank(
             raw_scores=raw_scores,
             truncate=truncate,
             return_text=False,
+            model=model,
         )
 
     parts = yield from _in_parts(server, texts, limit, ask, answers.scores)
@@ -128,13 +129,15 @@ def rerank(
     return [Ranked(int(place), float(found[place]), texts[place]) for place in order]
 
 
-def tokenize(server: Server, texts: Sequence[str], special: bool) -> Operation[list[list[Token]]]:
+def tokenize(server: Server, texts: Sequence[str], special: bool, model: str | None) -> Operation[list[list[Token]]]:
     """`/tokenize`."""
     _require_texts(texts)
     limit = yield from _limit(server, "client_batch", SMALL_BATCH)
 
     def ask(some: Sequence[str]) -> Call:
-        return post(f"{server.url}/tokenize", inputs=list(some), add_special_tokens=special)
+        return post(
+            f"{server.url}/tokenize", inputs=list(some), add_special_tokens=special, model=model or server.model
+        )
 
     parts = yield from _in_parts(server, texts, limit, ask, answers.tokens)
     return [row for part in parts for row in part]
@@ -146,6 +149,8 @@ def search(server: Server, request: Mapping[str, Any]) -> Operation[Hits]:
     answer = yield from _asked(server, call)
     (found,) = answers.searches(call, answer, 1)
     _require_space(server, call.where, found.space)
+    if found.truncated:
+        _told_of_cuts(call.where, [0], 1)
     return found
 
 
@@ -163,6 +168,7 @@ def search_batch(server: Server, requests: Sequence[Mapping[str, Any]]) -> Opera
     found = [hits for part in parts for hits in part]
     for hits in found:
         _require_space(server, where, hits.space)
+    _told_of_cuts(where, [place for place, hits in enumerate(found) if hits.truncated], len(found))
     return found
 
 
@@ -186,7 +192,7 @@ def request_of(
     turns: Sequence[str] | None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """An entry of `/search`; a vector may be an array, or a mapping of term -> weight.
+    """An entry of `/search`; a vector may be an array, or a mapping of term (or dimension) -> weight.
 
     Raises:
         ConfigError: not exactly one of query, vector and turns.
@@ -198,10 +204,17 @@ def request_of(
             consequence="nothing was asked",
             remedy="give one of the three",
         )
-    if vector is not None:
-        pairs = vector.items() if isinstance(vector, Mapping) else None
-        vector = {str(term): float(weight) for term, weight in pairs} if pairs else np.asarray(vector, float).tolist()
-    return _given({"query": query, "vector": vector, "turns": None if turns is None else list(turns), **fields})
+    turns = None if turns is None else list(turns)
+    return _given({"query": query, "vector": _vector(vector), "turns": turns, **fields})
+
+
+def _vector(vector: Any) -> Any:
+    """A vector as the server takes it: numbers; of a sparse one term -> weight, or dimensions with their weights."""
+    if not isinstance(vector, Mapping):
+        return None if vector is None else np.asarray(vector, float).tolist()
+    if all(isinstance(term, str) for term in vector):
+        return {term: float(weight) for term, weight in vector.items()}
+    return [{"index": int(term), "value": float(weight)} for term, weight in vector.items()]
 
 
 def requests_of(queries: Sequence[str | Mapping[str, Any]], usual: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -270,9 +283,9 @@ def _limit(server: Server, name: str, usual: int) -> Operation[int]:
     told = limits.get(name) if isinstance(limits, Mapping) else None
     if told is None and name == "client_batch":
         told = server.told.get("max_client_batch_size")
-    if type(told) is not int or told < 1:
+    if not isinstance(told, int | float) or told < 1:
         return usual
-    return min(told, BATCH)
+    return min(int(told), BATCH)
 
 
 def _require_texts(texts: Sequence[str]) -> None:
@@ -296,12 +309,11 @@ def _require_space(server: Server, where: str, found: str | None) -> None:
         )
 
 
-def _told_of_cuts(server: Server, where: str, parts: Sequence[Vectors], texts: int) -> None:
+def _told_of_cuts(where: str, places: Sequence[int], texts: int) -> None:
     """A note on the texts of which the model read only the beginning."""
-    places = [place for part in parts for place in part.truncated]
     if places:
         some = ", ".join(map(str, places[:5])) + (", ..." if len(places) > 5 else "")
         note(
             f"{where} read only the beginning of {len(places):,} of {texts:,} texts (places {some}), as they are longer"
-            " than its model reads; `truncate=False` refuses them"
+            " than its model reads"
         )

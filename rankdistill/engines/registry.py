@@ -12,8 +12,11 @@ from rankdistill.names import load as load_named
 
 ENGINES: Mapping[str, str] = {
     "qdrant": "rankdistill.engines.qdrant:open_engine",
+    "milvus": "rankdistill.engines.milvus:open_engine",
     "pgvector": "rankdistill.engines.pgvector:open_engine",
     "lancedb": "rankdistill.engines.lancedb:open_engine",
+    "opensearch": "rankdistill.engines.opensearch:open_engine",
+    "elasticsearch": "rankdistill.engines.elasticsearch:open_engine",
 }
 """Name -> `module:function`; the function takes `(url, collection, secret)` and gives an `Engine`. Add one here."""
 

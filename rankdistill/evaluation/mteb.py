@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rankdistill._extras import require
 from rankdistill.data import Dataset
@@ -23,8 +25,13 @@ def model_identity(retriever: Retriever) -> tuple[str, str]:
     mteb looks results up by these two alone, and gives every local model the same ones: the second student evaluated
     would get the first one's scores. Here the revision hashes all that decides the run: weights, index, parameters.
     """
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", retriever.name).strip("-.") or "model"
-    revision = digest(dict(retriever.fingerprint))[:40]
+    return identity(retriever.name, retriever.fingerprint)
+
+
+def identity(called: str, fingerprint: Mapping[str, Any]) -> tuple[str, str]:
+    """The name and revision of what is called so and has this fingerprint; see `model_identity`."""
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", called).strip("-.") or "model"
+    revision = digest(dict(fingerprint))[:40]
     return f"{ORGANISATION}/{slug}-{revision[:8]}", revision
 
 

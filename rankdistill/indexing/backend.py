@@ -31,6 +31,7 @@ class IndexSettings:
         search_parameters: of the back end's searches: FAISS's `efSearch`, `nprobe`, ...
         build_parameters: of how the back end builds.
         kind: of what is searched, a name in `rankdistill.indexing.kinds.KINDS`.
+        filtered: whether documents have fields and searches may be filtered; what cannot do so as it is keeps more.
         vocabulary: the term of each dimension of sparse vectors, where it is known; only building needs it.
     """
 
@@ -41,6 +42,7 @@ class IndexSettings:
     build_parameters: Mapping[str, Any] = field(default_factory=dict)
     kind: str = "dense"
     vocabulary: Sequence[str] = ()
+    filtered: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,12 @@ from rankdistill.indexing.documents import write_snippets
 from rankdistill.indexing.elsewhere import Blocks, Elsewhere, EncoderSpec
 from rankdistill.indexing.encoding import copies, distinct_texts
 from rankdistill.indexing.filters import fields, schema
-from rankdistill.indexing.kinds import DENSE, KINDS, Documents, Kind, of_model, of_space
+from rankdistill.indexing.kinds import DENSE, KINDS, Documents, Encoder, Kind, of_model, of_space
+from rankdistill.inference.backends import BACKENDS, FAST
+from rankdistill.inference.calibration import documentation_pairs
+from rankdistill.inference.fastest import variants
 from rankdistill.making import making, visible_files
+from rankdistill.notes import note
 from rankdistill.progress import Progress
 from rankdistill.records import Document
 from rankdistill.space import AnySpace
@@ -66,6 +70,7 @@ class BuildSettings:
             self.build_parameters,
             self.kind,
             vocabulary,
+            bool(self.fields),
         )
 
 
@@ -108,7 +113,7 @@ def build(
             one that holds all values; see `rankdistill.indexing.filters`.
         threads: of adding to FAISS. With more than 1, an HNSW graph differs from run to run.
         max_length: tokens a text; None takes the model's own.
-        backend: of `TextEncoder`.
+        backend: of `TextEncoder`; an index that was begun with one goes on with it where `fast` is asked for.
         encoder: `model`, already loaded.
         executor: who encodes; this process by default. Workers in other processes load `model` themselves.
         command: the command line, for the manifest.
@@ -134,7 +139,10 @@ def build(
         threads,
         schema.resolve(fields or {}, dataset),
     )
-    encoder = encoder or chosen.open_documents(model, backend, max_length)
+    if encoder is None:
+        encoder = chosen.open_documents(model, backend, max_length)
+        if backend == FAST and model is not None:
+            backend, encoder = _settled(out, chosen, model, max_length, encoder)
     registry.require_known(settings.index(encoder.space))
     _require_encodable(chosen, executor)
     wanted = _manifest(dataset, model, encoder, settings, max_length, command)
@@ -160,6 +168,25 @@ def build(
         files.remove_folder(out / ENCODING)
         made.wrote(path for shard in out.glob("shard-*") for path in visible_files(shard))
     return True
+
+
+def _settled(out: Path, kind: Kind, model: str, max_length: int | None, encoder: Encoder) -> tuple[str, Encoder]:
+    """The name of the back end that `fast` is for this index, and the encoder that it runs.
+
+    What `out` holds of this model by another back end is kept: two of them in one index would be two models.
+    """
+    held = {
+        made.inputs.get("model")
+        for folder in (out, *sorted(out.glob("shard-*")))
+        if (made := manifest.read(folder)) is not None
+    }
+    if held and manifest.digest(encoder.fingerprint) not in held:
+        for name, fingerprint in variants(encoder.fingerprint, documentation_pairs()):
+            if manifest.digest(fingerprint) in held:
+                note(f"fast: {out} was begun with {name}, and goes on with it")
+                return name, kind.open_documents(model, name, max_length)
+    name = str(getattr(encoder, "backend", "torch"))
+    return name if name in BACKENDS else "torch", encoder
 
 
 def _kind(model: str | None, factory: str, name: str | None, encoder: Documents | None) -> Kind:

@@ -18,8 +18,8 @@ from rankdistill._extras import require
 from rankdistill.errors import ConfigError, MissingDependencyError, OutputError
 from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Allowed, Ids, Scores, Vectors
-from rankdistill.indexing.deepening import deepened
 from rankdistill.indexing.documents import named, read_ids, write_ids
+from rankdistill.indexing.selecting import search_selected
 from rankdistill.indexing.topk import Positions, best_first
 from rankdistill.indexing.vectors import check_new, check_queries, distinct_rows, normalised
 
@@ -74,6 +74,7 @@ class FaissIndex:
         self.factory = factory
         self.threads = threads
         self.ids: list[str] = []
+        self._on_gpu = False
         self._faiss = import_faiss()
         try:
             self._index = self._faiss.index_factory(dimension, factory, self._faiss.METRIC_INNER_PRODUCT)
@@ -122,11 +123,12 @@ class FaissIndex:
     def find(self, vectors: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Positions, Scores]:
         """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
-        if allowed is not None:
-            return deepened(lambda depth: self.find(vectors, depth), allowed, min(k, len(self.ids)))
         width = min(k, len(self.ids))
         if width == 0 or len(vectors) == 0:
             return np.empty((len(vectors), width), np.int64), np.empty((len(vectors), width), np.float32)
+        if allowed is not None:
+            self._require_selectable()
+            return best_first(*search_selected(self._faiss, self._index, self._prepared(vectors), width, allowed))
         scores, positions = self._index.search(self._prepared(vectors), width)
         if positions.min() < 0:
             scores[positions < 0] = -np.inf
@@ -187,7 +189,7 @@ class FaissIndex:
         index.ids = read_ids(folder, stored.ntotal)
         index.set_search_parameters(search_parameters or {})
         if gpu:
-            index._index = _on_gpu(faiss, stored)
+            index._index, index._on_gpu = _on_gpu(faiss, stored), True
         return index
 
     @property
@@ -200,6 +202,15 @@ class FaissIndex:
         if texts < self.least_to_train:
             wanted = f"enough vectors to train {self.factory}, at least {self.least_to_train} that differ"
             raise _refused(wanted, f"{texts} vectors", RuntimeError("there are no more distinct texts in a shard"))
+
+    def _require_selectable(self) -> None:
+        if self._on_gpu:
+            raise ConfigError(
+                expected="an index on the CPU, which FAISS can filter",
+                got="a filter on an index that GPUs search",
+                consequence="nothing was searched",
+                remedy="load it without gpu, or leave the filter out",
+            )
 
     def _append(self, vectors: Vectors) -> None:
         try:

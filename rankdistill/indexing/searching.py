@@ -319,6 +319,7 @@ def _settings(made: manifest.Manifest, search_parameters: Mapping[str, float]) -
         {**made.parameters["search_parameters"], **search_parameters},
         made.parameters.get("build_parameters", {}),
         _kind(made).name,
+        filtered=bool(made.parameters.get("fields")),
     )
 
 

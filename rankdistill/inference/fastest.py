@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -21,7 +21,7 @@ import numpy as np
 
 from rankdistill import files, manifest
 from rankdistill.errors import OutputError, RankdistillError
-from rankdistill.inference.backends import BACKENDS, FAST, choose, is_exact
+from rankdistill.inference.backends import BACKENDS, backend_fingerprint, choose, is_exact
 from rankdistill.inference.backends.registry import is_installed
 from rankdistill.inference.calibration import Pairs, hash_of
 from rankdistill.inference.export_cache import cache_folder
@@ -48,6 +48,9 @@ QUERIES, DOCUMENTS = 12, 12
 """Of the sample: each query with each document. A model of single texts gets `DOCUMENTS_ALONE`, which cost it less."""
 
 DOCUMENTS_ALONE = 32
+SENTENCE_TRANSFORMERS = ("torch", "torch-bf16")
+"""What sparse and multi-vector encoders run with; their fingerprints tell these two apart by the precision alone."""
+
 LIBRARIES = ("torch", "transformers", "sentence-transformers", "openvino", "onnxruntime", "nncf")
 
 
@@ -129,6 +132,17 @@ def candidates(device: str, *, calibrated: bool = False, names: Iterable[str] = 
         if kind != "cpu" or not info.instructions or set(info.instructions) & instructions():
             found.append(name)
     return found
+
+
+def expected(device: str) -> str:
+    """The back end that mostly comes out fastest with the instructions of this processor, before anything is measured.
+
+    With AMX that is bfloat16 in OpenVINO; other processors multiply bfloat16 no faster than float32.
+    """
+    able = candidates(device)
+    if "amx_bf16" in instructions() and "openvino-bf16" in able:
+        return "openvino-bf16"
+    return choose("auto", device)
 
 
 def instructions() -> set[str]:
@@ -221,13 +235,18 @@ def kept_choices() -> dict[str, Choice]:
     return found
 
 
-def resolve(name: str, device: str, choice: Callable[[], Choice]) -> tuple[str, Choice | None]:
-    """The back end that `name` stands for, and how it was chosen where that is `fast`."""
-    if name != FAST:
-        return name, None
-    choose(name, device)
-    found = choice()
-    return found.backend, found
+def variants(fingerprint: Mapping[str, Any], calibration: Pairs) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The fingerprints that a model of this one has with each back end, with the back ends' names.
+
+    Args:
+        fingerprint: of the model with any of them.
+        calibration: what a calibrated one would be calibrated with.
+    """
+    plain = {name: value for name, value in fingerprint.items() if name != "calibration"}
+    for name, info in BACKENDS.items():
+        yield name, plain | backend_fingerprint(name, calibration)
+        if name in SENTENCE_TRANSFORMERS:
+            yield name, plain | {"backend": "torch", "dtype": info.precision}
 
 
 def _measure(

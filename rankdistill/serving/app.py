@@ -112,7 +112,7 @@ class Server:
                 self._table.setdefault(path, {})[route.method] = route
                 if route.method == "GET":
                     self._table[path]["HEAD"] = route
-        self._ids = (b"%s-%x" % (secrets.token_hex(4).encode(), number) for number in itertools.count())
+        self._ids = map((secrets.token_hex(4) + "-%x").__mod__, itertools.count())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI says."""
@@ -127,7 +127,7 @@ class Server:
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = perf_counter()
         head = _Head(scope["headers"])
-        identity = head.id if _GOOD_ID.fullmatch(head.id) else next(self._ids)
+        identity = head.id if head.id and _GOOD_ID.fullmatch(head.id) else next(self._ids).encode()
         request = Request(identity, b"", self.holder, self.metrics, self._keys is not None)
         methods = self._table.get(scope["path"])
         route = None if methods is None else methods.get(scope["method"])
@@ -143,7 +143,7 @@ class Server:
         except Exception as error:
             failed = _refusal(error, scope, identity)
             answer = refusal_answer(failed, _interface(route, scope["path"]))
-            if failed.status in _UNREAD:
+            if not request.body and scope["method"] not in ("GET", "HEAD"):  # what still comes of it is no request
                 answer.headers = [*answer.headers, (b"connection", b"close")]
         seconds = perf_counter() - begun
         if route is not None and route.inference:
@@ -304,10 +304,6 @@ def _too_large(limit: int, got: str) -> TooLargeError:
         consequence="the rest was not read",
         remedy="send the texts in several requests",
     )
-
-
-_UNREAD = frozenset((401, 404, 405, 413, 415))
-"""Refused before the body was read: the connection is closed, for what still comes of it is not read as a request."""
 
 
 def _refusal(error: Exception, scope: Scope, identity: bytes) -> Refusal:

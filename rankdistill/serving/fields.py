@@ -165,3 +165,12 @@ def listed(names: Sequence[str]) -> str:
     """Names for a message."""
     more = f" and {len(names) - _LIST_SHOWN} more" if len(names) > _LIST_SHOWN else ""
     return ", ".join(map(repr, names[:_LIST_SHOWN])) + more
+
+
+def apart(*names: str) -> dict[str, Any]:
+    """What a schema says of fields of which at most one may be given."""
+    pairs = [(first, second) for place, first in enumerate(names) for second in names[place + 1 :]]
+    given = [
+        {"required": list(pair), "properties": {name: {"not": {"type": "null"}} for name in pair}} for pair in pairs
+    ]
+    return {"not": {"anyOf": given}}

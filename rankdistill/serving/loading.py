@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rankdistill import models
 from rankdistill.errors import ConfigError, RankdistillError
 from rankdistill.serving.contracts import Metrics, SearchService, ServedModel, State
 from rankdistill.serving.settings import ServeSettings, Sources
-from rankdistill.space import Space
+from rankdistill.space import MultiVectorSpace, Space, SparseSpace, TextSpace
 
 if TYPE_CHECKING:
     from rankdistill.indexing import StoredIndex
+
+VectorSpace: TypeAlias = Space | SparseSpace | MultiVectorSpace
 
 
 class Loader:
@@ -43,7 +45,7 @@ class Loader:
         """
         known: dict[str, tuple[object, ServedModel]] = {}
         indexes = _opened(sources.indexes, self._settings.parameters)
-        spaces = [one.space for one in indexes.values() if isinstance(one.space, Space)]
+        spaces = [one.space for one in indexes.values() if not isinstance(one.space, TextSpace)]
         try:
             for name, reference in sources.models.items():
                 known[name] = self._model(name, reference, sources, spaces)
@@ -75,10 +77,11 @@ class Loader:
             limits=self._settings.limits,
             rerank_depth=self._settings.rerank_depth,
             fusion=fusion,
+            data=self._settings.data,
         )
 
     def _model(
-        self, name: str, reference: str, sources: Sources, spaces: Sequence[Space]
+        self, name: str, reference: str, sources: Sources, spaces: Sequence[VectorSpace]
     ) -> tuple[object, ServedModel]:
         from rankdistill.serving.models import load_model
 
@@ -121,7 +124,7 @@ def _opened(folders: Mapping[str, str], parameters: Mapping[str, Mapping[str, fl
     }
 
 
-def _searched_with(reference: str, spaces: Sequence[Space]) -> Space | None:
+def _searched_with(reference: str, spaces: Sequence[VectorSpace]) -> VectorSpace | None:
     """The space of the index that this model made itself: it cuts queries where the documents were cut."""
     if not spaces:
         return None

@@ -70,6 +70,13 @@ def _places() -> tuple[dict[tuple[str, str], int], dict[str, int], int]:
 
 
 _COUNTER, _HISTOGRAM, _LENGTH = _places()
+_OBSERVED = {
+    name: (first, _HISTOGRAMS[name][1], first + len(_HISTOGRAMS[name][1]) + 1) for name, first in _HISTOGRAM.items()
+}
+"""Where the first bucket stands, the bounds, where the sum stands."""
+
+_PARTS = ("duration", "queue_duration", "tokenization_duration", "inference_duration")
+_DURATIONS = tuple(_OBSERVED[f"te_request_{part}"] for part in _PARTS)
 
 
 class _Array:
@@ -129,10 +136,11 @@ class ServerMetrics:
         values[_COUNTER["te_request_success", "batch" if texts > 1 else "single"]] += 1
         if truncated:
             values[_COUNTER["rankdistill_truncated_total", ""]] += truncated
-        self._observe("te_request_duration", seconds)
-        self._observe("te_request_queue_duration", timing.queue)
-        self._observe("te_request_tokenization_duration", timing.tokenisation)
-        self._observe("te_request_inference_duration", timing.inference)
+        for (first, bounds, total), value in zip(
+            _DURATIONS, (seconds, timing.queue, timing.tokenisation, timing.inference), strict=False
+        ):
+            values[first + bisect_left(bounds, value)] += 1
+            values[total] += value
 
     def failed(self, kind: str) -> None:
         """A request for inference was refused; `kind` as in `Refusal.kind`, or `left`."""
@@ -151,9 +159,10 @@ class ServerMetrics:
         return "".join(f"{line}\n" for line in lines).encode()
 
     def _observe(self, name: str, value: float) -> None:
-        first, bounds = _HISTOGRAM[name], _HISTOGRAMS[name][1]
-        self._values[first + bisect_left(bounds, value)] += 1
-        self._values[first + len(bounds) + 1] += value
+        values = self._values
+        first, bounds, total = _OBSERVED[name]
+        values[first + bisect_left(bounds, value)] += 1
+        values[total] += value
 
     def _all(self) -> list[Sequence[float]]:
         if self._folder is None:

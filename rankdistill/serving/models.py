@@ -11,7 +11,7 @@ from rankdistill.errors import ModelReferenceError
 from rankdistill.inference.loading import kind_of
 from rankdistill.serving.contracts import Limits, Metrics, ServedModel
 from rankdistill.serving.loaders.loading import Loading
-from rankdistill.space import Space
+from rankdistill.space import AnySpace
 
 _HERE = "rankdistill.serving.loaders"
 
@@ -35,7 +35,7 @@ def load_model(
     threads: int | None = None,
     limits: Limits = USUAL,
     metrics: Metrics | None = None,
-    documents: Space | None = None,
+    documents: AnySpace | None = None,
 ) -> ServedModel:
     """Load, warm up and measure a model; it answers in whatever event loop first asks it. Blocks for seconds.
 
@@ -47,7 +47,8 @@ def load_model(
         threads: of the back end; None takes all that torch has.
         limits: of waiting, of batches, of the cache.
         metrics: told of the queue, of batches and of the cache.
-        documents: space of the documents that will be searched: see `bundles.open_query_encoder`.
+        documents: space of the documents that will be searched: where the model is their tower, texts are cut where
+            they were cut.
 
     Raises:
         ModelReferenceError: nothing there that can be served.

@@ -22,6 +22,7 @@ from rankdistill.serving.refusals import (
     UnauthorisedError,
     UnavailableError,
 )
+from rankdistill.serving.served import normalisable
 
 OF_BODIES = (BadRequestError, TooLargeError, MediaTypeError)
 """What every route that reads a body refuses."""
@@ -68,6 +69,11 @@ _HEADERS = {
     "x-truncated": ("string", "places of the texts of which the model read only the beginning"),
 }
 _ALWAYS = ("x-request-id",)
+_SAYING_THE_SIDE: Mapping[str, Any] = {
+    "input_type": {"type": "string"},
+    "task": {"type": "string"},
+    "prompt_name": {"enum": list(SIDES)},
+}
 _SOMETIMES = ("x-rankdistill-space", "x-truncated")
 
 
@@ -162,13 +168,12 @@ def _narrowed(route: Route, schemas: Mapping[Any, Any], components: Mapping[str,
     for name, values in known.items():
         if values and name in fields:
             _narrow(fields[name], values)
+    if "normalize" in fields and not all(map(normalisable, models)):
+        fields["normalize"] = {"enum": [False, None]}
     if "input_type" in fields and any(_ambiguous(model, state) for model in models[:1]):
-        sides = [name for name in ("input_type", "task") if name in fields]
-        if "prompt_name" in fields:
-            fields["prompt_name"]["description"] = "says the side where it is the name of one"
         schema["anyOf"] = [
-            {"required": [name], "properties": {name: {"type": "string"}}}
-            for name in [*sides, "prompt_name"]
+            {"required": [name], "properties": {name: saying}}
+            for name, saying in _SAYING_THE_SIDE.items()
             if name in fields
         ]
     return schema

@@ -14,17 +14,20 @@ from typing import Any
 
 import uvicorn
 
-from rankdistill.serving.connections import GuardedConfig, guarded, sweep
+from rankdistill.serving.accepting import Acceptor
+from rankdistill.serving.connections import GuardedConfig, GuardedProtocol, guarded, sweep
 from rankdistill.serving.contracts import State
 from rankdistill.serving.holder import StateHolder
 from rankdistill.serving.loading import Loader
+from rankdistill.serving.pressure import Pressure
+from rankdistill.serving.refusals import OverloadedError
 from rankdistill.serving.settings import ServeSettings, Sources
 
 PROBE_SECONDS = 0.5
 """Between two looks at whether the models answer."""
 
-PROBE_LIMIT = 1.0
-"""How long a model may take for the known text; with `PROBE_SECONDS` less than the two seconds that /ready may lie."""
+PROBE_LIMIT = 10.0
+"""How long a model may take for the known text; one that hangs is told by its queue, which knows how long runs take."""
 
 STAY_SECONDS = 0.3
 """How long a server that is told to stop still answers at least, 503, so that balancers see it and nothing is reset."""
@@ -45,11 +48,19 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: GuardedConfig, drain: float) -> None:
         super().__init__(config)
         self._drain = drain
+        self._acceptors: list[Acceptor] = []
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are not the server's business."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections."""
+        self.servers = []
+        make = partial(GuardedProtocol, self.config, self.server_state, {}, asyncio.get_running_loop())
+        self._acceptors = [Acceptor(one, make) for one in sockets or []]
+        self.started = True
 
     def drain(self) -> None:
         """Answer what was accepted, with `Connection: close`, and end then."""
@@ -64,10 +75,8 @@ class DrainingServer(uvicorn.Server):
         began = loop.time()
         while loop.time() < began + STAY_SECONDS or (self.server_state.tasks and loop.time() < began + self._drain):
             await asyncio.sleep(0.02)
-        for server in self.servers:
-            server.close()
-        for listener in sockets or []:
-            listener.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         for connection in guarded(self.server_state):
             connection.cut()
         until = loop.time() + CUT_SECONDS
@@ -99,6 +108,8 @@ class ServerProcess:
         app = create_app(self.holder, keys=keys, cors=settings.cors, metrics=self.metrics)
         config = GuardedConfig(app, settings.limits, settings.access_log)
         self._server = DrainingServer(config, settings.limits.drain)
+        self._pressure = Pressure(settings.limits.wait, self._server.server_state, self._refused)
+        config.pressure = self._pressure
         self._background: list[asyncio.Task[Any]] = []
 
     async def run(self) -> None:
@@ -106,6 +117,7 @@ class ServerProcess:
         loop = asyncio.get_running_loop()
         self._background = [
             loop.create_task(sweep(self._server.server_state)),
+            loop.create_task(self._pressure.watch()),
             loop.create_task(self._watch()),
         ]
         try:
@@ -135,6 +147,11 @@ class ServerProcess:
         """Refuse what is new, answer what was accepted, and let `run` return."""
         self.holder.drain()
         self._server.drain()
+
+    def _refused(self) -> None:
+        self.metrics.responded(429)
+        self.metrics.asked(1)
+        self.metrics.failed(OverloadedError.kind)
 
     async def _watch(self) -> None:
         while True:
@@ -167,10 +184,11 @@ async def in_thread(work: Callable[[], State]) -> State:
     return await done
 
 
-def on_signals(stop: Callable[[], None], again: Callable[[], None], reload: Callable[[], None]) -> None:
+@contextmanager
+def on_signals(stop: Callable[[], None], again: Callable[[], None], reload: Callable[[], None]) -> Iterator[None]:
     """Let signals reach the running loop: SIGTERM and SIGINT stop it, a second one ends at once, SIGHUP reloads.
 
-    Only the main thread of a process hears signals: elsewhere this does nothing.
+    Only the main thread of a process hears signals: elsewhere this does nothing. They do as before afterwards.
 
     Args:
         stop: called with the first.
@@ -178,6 +196,7 @@ def on_signals(stop: Callable[[], None], again: Callable[[], None], reload: Call
         reload: called with SIGHUP.
     """
     if threading.current_thread() is not threading.main_thread():
+        yield
         return
     loop = asyncio.get_running_loop()
     stopping = False
@@ -190,6 +209,18 @@ def on_signals(stop: Callable[[], None], again: Callable[[], None], reload: Call
         stopping = True
         stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped, number)
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    heard: dict[signal.Signals, Callable[[], None]] = {
+        signal.SIGTERM: partial(stopped, signal.SIGTERM),
+        signal.SIGINT: partial(stopped, signal.SIGINT),
+        signal.SIGHUP: reload,
+    }
+    before = {number: signal.getsignal(number) for number in heard}
+    for number, handler in heard.items():
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number, handler_before in before.items():
+            loop.remove_signal_handler(number)
+            if handler_before is not None:
+                signal.signal(number, handler_before)

@@ -103,6 +103,11 @@ def side(request: Request, model: ServedModel, wanted: Side | None) -> Side:
     return wanted
 
 
+def normalisable(model: ServedModel) -> bool:
+    """Whether unit length takes nothing from its vectors: they have it, or are compared by their cosine."""
+    return getattr(model.space, "normalised", False) or getattr(model.space, "similarity", "") == "cosine"
+
+
 def length(model: ServedModel, wanted: int | None, name: str = "dimensions") -> int | None:
     """How many dimensions to keep, of the field called `name`; None for all.
 
@@ -177,8 +182,12 @@ async def encode(
 
 
 def _require_directions(vectors: np.ndarray, texts: Sequence[str], model: ServedModel) -> None:
+    if len(vectors) == 1:
+        vector = vectors[0]
+        if 0 < vector.dot(vector) < np.inf:
+            return
     squares = np.einsum("ij,ij->i", vectors, vectors)
-    if np.isfinite(squares).all() and squares.all():
+    if squares.min() > 0 and squares.max() < np.inf:
         return
     if np.isfinite(squares).all():
         place = int(np.flatnonzero(squares == 0)[0])

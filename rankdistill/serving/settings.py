@@ -57,6 +57,7 @@ class ServeSettings:
         cors: origins whose pages may ask; none unless given.
         rerank_depth: documents a query that are re-ranked.
         parameters: name of an index -> its search parameters.
+        data: folder of the collection, whose whole texts are re-ranked and shown; None: what the indexes keep.
         fusion: method and weights, where indexes are fused otherwise than by reciprocal ranks.
         limits: what is accepted.
         access_log: a line a request.
@@ -71,6 +72,7 @@ class ServeSettings:
     cors: tuple[str, ...] = ()
     rerank_depth: int = 100
     parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    data: str | None = None
     fusion: tuple[str, Sequence[float] | None] | None = None
     limits: Limits = field(default_factory=Limits)
     access_log: bool = False

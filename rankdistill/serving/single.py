@@ -44,19 +44,19 @@ async def _serve(
         tell("shutting down: what was accepted is answered; a second signal ends at once")
         process.drain()
 
-    on_signals(stop, lambda: None, reloads.ask)
-    running = asyncio.create_task(process.run())
-    loading = asyncio.create_task(process.load(sources.resolved()))
-    await asyncio.wait({running, loading}, return_when=asyncio.FIRST_COMPLETED)
-    if running.done():
-        loading.cancel()
-    elif loading.exception() is not None:
-        process.drain()
-    else:
-        started(described(loading.result()))
-        watching = asyncio.create_task(reloads.run())
-        await asyncio.wait({running})
-        watching.cancel()
-    await running
+    with on_signals(stop, lambda: None, reloads.ask):
+        running = asyncio.create_task(process.run())
+        loading = asyncio.create_task(process.load(sources.resolved()))
+        await asyncio.wait({running, loading}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            loading.cancel()
+        elif loading.exception() is not None:
+            process.drain()
+        else:
+            started(described(loading.result()))
+            watching = asyncio.create_task(reloads.run())
+            await asyncio.wait({running})
+            watching.cancel()
+        await running
     if loading.done() and not loading.cancelled():
         loading.result()

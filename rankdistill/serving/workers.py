@@ -139,7 +139,10 @@ class Supervisor:
     async def run(self, sources: Sources, started: Callable[[dict[str, Any]], object]) -> None:
         """Serve until a signal stops it; see `serve_workers`."""
         reloads = Reloads(sources, self._reload)
-        on_signals(self._stop, self._kill, reloads.ask)
+        with on_signals(self._stop, self._kill, reloads.ask):
+            await self._serve(sources, started, reloads)
+
+    async def _serve(self, sources: Sources, started: Callable[[dict[str, Any]], object], reloads: Reloads) -> None:
         first = asyncio.create_task(self._start(sources.resolved(), started))
         stopped = asyncio.create_task(self._stopping.wait())
         tasks = [asyncio.create_task(reloads.run()), asyncio.create_task(self._look_after())]

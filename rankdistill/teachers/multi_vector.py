@@ -33,8 +33,7 @@ class MultiVectorTeacher:
 
     def __init__(self, settings: TorchModelSettings) -> None:
         self._settings = settings
-        backend = "torch-bf16" if settings.dtype == "bfloat16" else "torch"
-        self._encoder = MultiVectorTextEncoder(settings.model, backend, settings.max_length)
+        self._encoder = MultiVectorTextEncoder(settings.model, settings.encoder_backend, settings.max_length)
 
     @property
     def score_kind(self) -> ScoreKind:

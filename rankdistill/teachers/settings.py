@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from rankdistill.inference.backends import FAST
+
 
 class Settings(BaseModel):
     """Base of each kind's settings: unknown names are errors, values do not change."""
@@ -42,13 +44,22 @@ class TorchModelSettings(ModelSettings):
     """Settings of a teacher whose model only torch runs here.
 
     Args:
-        backend: `auto` and `torch` are the same.
-        dtype: number format of the computation; bfloat16 is faster and less exact.
+        backend: `auto` and `torch` are the same; `fast` lets a sparse or multi-vector model take the faster `dtype`.
+        dtype: number format of the computation; bfloat16 is less exact, and faster on some processors.
     """
 
-    backend: Literal["auto", "torch"] = "auto"
+    backend: Literal["auto", "torch", "fast"] = "auto"
     dtype: Literal["float32", "bfloat16"] = "float32"
 
     def in_float32(self) -> Self | None:
         """The same settings with `dtype` float32; None where it is that already."""
-        return None if self.dtype == "float32" else self.model_copy(update={"dtype": "float32"})
+        if self.dtype == "float32" and self.backend != FAST:
+            return None
+        return self.model_copy(update={"backend": "torch", "dtype": "float32"})
+
+    @property
+    def encoder_backend(self) -> str:
+        """What runs the model, by the name that encoders have for it."""
+        if self.backend == FAST:
+            return FAST
+        return "torch-bf16" if self.dtype == "bfloat16" else "torch"

@@ -34,8 +34,7 @@ class SparseTeacher:
 
     def __init__(self, settings: TorchModelSettings) -> None:
         self._settings = settings
-        backend = "torch-bf16" if settings.dtype == "bfloat16" else "torch"
-        self._encoder = SparseTextEncoder(settings.model, backend, settings.max_length)
+        self._encoder = SparseTextEncoder(settings.model, settings.encoder_backend, settings.max_length)
 
     @property
     def score_kind(self) -> ScoreKind:

@@ -37,6 +37,7 @@ from rankdistill.verbs.engine_systems import engine_of, opened_engine, parts_of_
 from rankdistill.verbs.lengths import note_longer
 from rankdistill.verbs.parameters import SearchParameters, parameters_of, search_parameters_of
 from rankdistill.verbs.runs import open_run
+from rankdistill.verbs.server_systems import opened_server, require_effect_on_server, server_of
 from rankdistill.verbs.systems import Parts, System, bm25_of, parts_of
 from rankdistill.verbs.weighing import fit, require_fusable
 
@@ -72,6 +73,8 @@ def evaluate(
     url: str | None = None,
     collection: str | None = None,
     exact: bool = False,
+    server: str | None = None,
+    mode: str | None = None,
     api_key_env: str | None = None,
     backend: str = "auto",
     lenient: bool = False,
@@ -79,7 +82,7 @@ def evaluate(
     progress: ProgressLike = False,
     command: str = "",
 ) -> Evaluation:
-    """Evaluate a model, a pair of models, an index, BM25, a run, or a teacher re-ranking one of these, on a split.
+    """Evaluate a model, an index, BM25, a run, an engine, a server, or a teacher re-ranking one of these, on a split.
 
     Args:
         data: the collection.
@@ -90,7 +93,8 @@ def evaluate(
         query_model: embeds the queries alone, in place of the index's own model.
         document_model: embeds the documents, beside a query model.
         split: which qrels.
-        index: a built index to search with `system` as the query model; several are fused.
+        index: a built index to search with `system` as the query model; several are fused. Beside `server` the name
+            of an index that is served.
         fusion: how several indexes are fused: `rrf`, `min_max` or `z_score`.
         weights: of the fusion, one an index.
         fit_on: split that the fusion's weights are fitted on; no test split.
@@ -109,13 +113,18 @@ def evaluate(
         latency: time so many queries one by one; 0 times none.
         name: what tables call the system.
         size_of: the model whose size the tables tell; the query model unless given.
+        backend: what runs the model; `auto` takes a fast exact one, `fast` the fastest measured here of those that
+            rank as float32 does.
         engine: what answers is a collection of this search engine, made by `rankdistill.push`; `system` is the query
             model, the collection's own unless given.
         url: of the engine.
         collection: its name there.
         exact: the engine computes every score, whatever graph it has.
-        api_key_env: environment variable with the key, the password or the token.
-        backend: what runs the model; auto takes the fastest exact one.
+        server: what answers is the running server at this address (`rankdistill serve`): its searches, or its vectors
+            in an exact index made here where it has no index.
+        mode: of the server's search: `dense`, `sparse`, `multi_vector`, `bm25` or `fused`; the server's own unless
+            given.
+        api_key_env: of the engine or the server: environment variable with the key, the password or the token.
         lenient: leave bad rows out instead of stopping.
         ignore_identical_ids: see `rankdistill.mine`.
         progress: True tells on standard error; or a function that takes the number of texts just done.
@@ -135,7 +144,14 @@ def evaluate(
     require_range(1, rerank_depth=rerank_depth)
     require_length(max_length=max_length, rerank_max_length=rerank_max_length)
     asked = engine_of(engine, url, collection, exact)
-    if asked is None:
+    served = server_of(server, mode, index)
+    if served is not None:
+        models = {"system": system, "query_model": query_model, "document_model": document_model, "engine": asked}
+        besides = {"embeddings": embeddings, "unaligned": unaligned, "factory": factory != "exact", "fusion": fusion}
+        tuned = {"search_parameters": search_parameters, "max_length": max_length, "backend": backend != "auto"}
+        require_effect_on_server(**models, **besides, **tuned, weights=weights, fit_on=fit_on)
+        parts = Parts()
+    elif asked is None:
         parts = parts_of(system, query_model, document_model, index)
     else:
         parts = parts_of_engine(asked, system, query_model, document_model, index)
@@ -151,14 +167,14 @@ def evaluate(
         "max_length": max_length,
         "backend": backend,
     }
-    searched = [] if asked else parameters_of(search_parameters, parts.indexes)
+    searched = [] if asked or served else parameters_of(search_parameters, parts.indexes)
     of_indexes = [
         settings | {"index": one, "search_parameters": found}
         for one, found in zip(parts.indexes, searched, strict=True)
     ]
-    if asked is None:
+    if asked is None and served is None:
         _require_effect(parts, embeddings=embeddings, unaligned=unaligned, factory=factory != "exact")
-    else:
+    elif asked is not None:
         require_effect_on_engine(embeddings=embeddings, factory=factory != "exact", fusion=method)
     if parts.run is not None and rerank is None and latency:
         raise _without_effect("latency", "a run, which was answered before")
@@ -174,7 +190,9 @@ def evaluate(
         fused = FusedRetriever(opened, method, name=name)
     with reporter.stage("evaluate", "texts") as stage, ExitStack() as held:
         first: Retriever
-        if asked is not None:
+        if served is not None:
+            first = held.enter_context(opened_server(served, dataset, api_key_env, name, stage))
+        elif asked is not None:
             first = held.enter_context(
                 opened_engine(
                     asked,

@@ -70,7 +70,7 @@ def index(
         build_parameters: of the back end: `k1`, `b` and `tokenizer` of bm25, ...
         kind: what the model is used as; found from its configuration. A bare masked language model may be `dense`.
         max_length: tokens a text; the model's own unless given.
-        backend: what searches, as `factory`; or what runs the model: `auto`, `torch`, ...; or one of each.
+        backend: what searches, as `factory`; or what runs the model: `auto`, `fast`, `torch`, ...; or one of each.
         snippets: characters of each document to keep for showing; 0 keeps none.
         fields: of the documents' metadata to keep, for filters and for showing: names, `NAME:TYPE`, or name -> type
             (`string`, `strings`, `integer`, `number`, `boolean`, `date`); without one, what holds all values.
@@ -134,15 +134,15 @@ def split_backends(given: Sequence[str]) -> tuple[str | None, str]:
     Raises:
         ConfigError: a name of neither, or two of one kind.
     """
-    from rankdistill.inference.backends import BACKENDS
+    from rankdistill.inference.backends import BACKENDS, FAST
 
     searching = registry.names()
     of_index = [name for name in given if name in searching]
     of_model = [name for name in given if name not in searching]
-    if len(of_index) > 1 or len(of_model) > 1 or not set(of_model) <= {"auto", *BACKENDS}:
+    if len(of_index) > 1 or len(of_model) > 1 or not set(of_model) <= {"auto", FAST, *BACKENDS}:
         raise ConfigError(
             expected=f"at most one back end of the index ({', '.join(searching)}) "
-            f"and one that runs the model (auto, {', '.join(BACKENDS)})",
+            f"and one that runs the model (auto, {FAST}, {', '.join(BACKENDS)})",
             got=", ".join(map(repr, given)),
             consequence="nothing was run",
             remedy="name some of those; FAISS takes --factory",

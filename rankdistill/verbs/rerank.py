@@ -57,7 +57,8 @@ def rerank(
         split: which qrels.
         depth: documents a query that are scored; the rest follow.
         kind: of the model; found from its configuration.
-        backend: what runs the model; auto takes the fastest exact one.
+        backend: what runs the model; `auto` takes a fast exact one, `fast` the fastest measured here of those that
+            rank as float32 does.
         max_length: tokens an input; the model's own unless given.
         latency: time so many queries one by one; 0 times none.
         name: what tables call the system.

@@ -46,7 +46,8 @@ def robustness(
         draws: random choices of dimensions beside each truncation.
         seed: of these choices.
         max_length: tokens of a document; the teacher's own unless given.
-        backend: what runs the models; `auto` takes the fastest exact one.
+        backend: what runs the models; `auto` takes a fast exact one, `fast` the fastest measured here of those that
+            rank as float32 does.
         unaligned: trust that the two models share a space, which nothing says.
         lenient: leave bad rows out instead of stopping.
         ignore_identical_ids: see `rankdistill.data.identical_ids`.

@@ -22,8 +22,9 @@ from rankdistill.stores.reader import ScoreStore
 from rankdistill.stores.runs import StoreRun
 from rankdistill.stores.shares import Share, parse_share
 from rankdistill.stores.writer import LOCK_WAIT, UNIT_SIZE, Missing, ScoreWriter
-from rankdistill.teachers.base import MeteredTeacher, PairTeacher
+from rankdistill.teachers.base import MeteredTeacher, PairTeacher, teacher_id
 from rankdistill.teachers.registry import specify
+from rankdistill.teachers.settling import settle
 from rankdistill.verbs.arguments import (
     Data,
     Place,
@@ -100,7 +101,8 @@ def score(
         out: store to add the scores to, also `s3://...`; created if absent.
         name: what to call the teacher in the store, for `teacher` of other verbs; its model's name does as well.
         kind: kind of teacher; `auto` looks into the model. As the next two, without effect on a teacher with settings.
-        backend: what runs the model; `auto` is the fastest exact one.
+        backend: what runs the model; `auto` is mostly the fastest exact one, `fast` the fastest measured here of those
+            that rank as float32 does. A store goes on with the one that it was begun with.
         max_length: tokens of a pair; the teacher's own unless given.
         unit_size: pairs a shard: what a kill can cost.
         executor: who scores: `local`, this process, or `ray`.
@@ -178,9 +180,13 @@ def open_writer(
     if isinstance(teacher, str | PathLike | Mapping):
         said = teacher_of(teacher, kind, backend, max_length)
         asked = specify(said, kind=kind, backend=backend, max_length=max_length)
-        spec = asked.with_calibration(lambda: calibration_pairs(Layout(store), table, queries, documents))
-        note_longer(spec.settings.get("model"), spec.settings.get("max_length"))
-        scorer = spec.load()
+        note_longer(asked.settings.get("model"), asked.settings.get("max_length"))
+        held = set(Layout(store).teacher_ids())
+        spec, scorer = settle(
+            asked,
+            lambda fingerprint: teacher_id(str(fingerprint["kind"]), fingerprint) in held,
+            lambda: calibration_pairs(Layout(store), table, queries, documents),
+        )
     else:
         note_without_effect(kind, backend, max_length)
         scorer, spec = teacher, None

@@ -103,6 +103,7 @@ def serve(
     cors: str | Sequence[str] | None = None,
     rerank_depth: int = 100,
     search_parameters: SearchParameters | None = None,
+    data: Place | None = None,
     fusion: str | None = None,
     weights: Sequence[float] | None = None,
     wait: float = Limits.wait,
@@ -140,6 +141,7 @@ def serve(
         cors: origins whose pages may ask, as `https://example.org`.
         rerank_depth: documents a query that are re-ranked.
         search_parameters: such as `efSearch`; `INDEX:NAME` of one of several indexes.
+        data: the collection, whose whole texts are re-ranked and shown; what the indexes keep unless given.
         fusion: how indexes of the same documents are fused: `rrf` unless given, `min_max` or `z_score`.
         weights: of the fusion, one an index.
         wait: seconds that a request may be estimated to wait; one that would wait longer is refused (429).
@@ -200,6 +202,7 @@ def serve(
         cors=tuple(listed(cors)),
         rerank_depth=rerank_depth,
         parameters=parameters,
+        data=None if data is None else str(place_of(data)),
         fusion=None if fused is None else (fused.method, fused.weights),
         limits=limits,
         access_log=access_log,

@@ -138,7 +138,9 @@ def test_search(client: both.Blocking, server: FakeServer) -> None:
     client.search(vector=np.array([0.25, 1], np.float32))
     assert server.posts[-1].body == {"vector": [0.25, 1.0], "k": 10}
     client.search(vector={17: np.float32(0.5)})
-    assert server.posts[-1].body == {"vector": {"17": 0.5}, "k": 10}
+    assert server.posts[-1].body == {"vector": [{"index": 17, "value": 0.5}], "k": 10}
+    client.search(vector={"river": 0.5})
+    assert server.posts[-1].body == {"vector": {"river": 0.5}, "k": 10}
     client.search(turns=["q", "a", "r"])
     assert server.posts[-1].body["turns"] == ["q", "a", "r"]
     for wrong in ({}, {"query": "a", "turns": ["b"]}):

@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 
+from benchmarks.serving import engine_servers as servers
 from rankdistill.engines import open_engine
-from tests.engines import servers
+from tests.engines import fake_json
 
 EMBEDDED = ("qdrant", "lancedb")
 """Engines that are a folder."""
 
-SERVERS = {"pgvector": servers.postgres}
+SERVERS = {"milvus": servers.milvus, "pgvector": servers.postgres}
 """Name -> `(folder)`, which starts a server and gives its URL."""
+
+FAKED = ("opensearch", "elasticsearch")
+"""Engines of which there is no server to be had: their requests are answered from memory."""
 
 _NUMBERS = count()
 
@@ -32,13 +36,16 @@ def url_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
         def find(name: str) -> str:
             if name not in known:
                 folder = tmp_path_factory.mktemp(name)
-                known[name] = held.enter_context(SERVERS[name](folder)) if name in SERVERS else str(folder)
+                if name in FAKED:
+                    known[name], _ = held.enter_context(fake_json.server(name))
+                else:
+                    known[name] = held.enter_context(SERVERS[name](folder)) if name in SERVERS else str(folder)
             return known[name]
 
         yield find
 
 
-@pytest.fixture(params=[*EMBEDDED, *SERVERS])
+@pytest.fixture(params=[*EMBEDDED, *FAKED, *(pytest.param(name, marks=pytest.mark.slow) for name in SERVERS)])
 def engine_name(request: pytest.FixtureRequest) -> str:
     """Every engine in turn."""
     return str(request.param)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import inf
+from functools import cached_property
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 from rankdistill import files
 from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Allowed, Ids, Scores
-from rankdistill.indexing.deepening import deepened
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.faiss import import_faiss
 from rankdistill.indexing.multi_vector.base import (
@@ -22,6 +22,7 @@ from rankdistill.indexing.multi_vector.base import (
     check_similarity,
     distinct_rows,
     read_vectors,
+    texts_at,
     write_vectors,
 )
 from rankdistill.indexing.topk import Positions, best_first
@@ -40,6 +41,27 @@ SEARCH_PARAMETERS: Mapping[str, float] = {"nprobe": 32, "neighbours": 128, "cand
 
 BOUNDS = {"lists": (0, inf), "nprobe": (1, inf), "neighbours": (1, inf), "candidates": (1, inf)}
 """Outside them nothing is found, or FAISS stops."""
+
+
+COMPARED = 2
+"""Where no more are allowed than so many times `candidates`, all of them are compared."""
+
+
+class _Among:
+    """The documents that a filter allows, without those that have no token."""
+
+    def __init__(self, faiss: Any, every: TokenVectors, allowed: Allowed) -> None:
+        self.places = np.flatnonzero(allowed & (every.lengths > 0))
+        tokens = np.repeat(allowed, every.lengths)
+        share = max(1, int(tokens.sum())) / max(1, len(tokens))
+        self.stretch = (2 - share) / share
+        self.selector = faiss.IDSelectorBitmap(np.packbits(tokens, bitorder="little"))
+        self._every = every
+
+    @cached_property
+    def documents(self) -> TokenVectors:
+        """Their vectors, copied."""
+        return texts_at(self._every, self.places)
 
 
 class TokenIvfIndex:
@@ -94,17 +116,24 @@ class TokenIvfIndex:
     def find(self, vectors: TokenVectors, k: int, allowed: Allowed | None = None) -> tuple[Positions, Scores]:
         """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
-        if allowed is not None:
-            return deepened(lambda depth: self.find(vectors, depth), allowed, min(k, len(self.ids)))
         width = min(k, len(self.ids))
         positions = np.full((len(vectors), width), -1, np.int64)
         best = np.full((len(vectors), width), -np.inf, np.float32)
+        among = None if allowed is None else _Among(self._faiss, self._documents, allowed)
         for row in range(len(vectors)):
             query = vectors.some(row, row + 1)
             if not len(query.vectors) or not len(self._documents.vectors):
                 continue
-            found = self._candidates(query, max(k, self._chosen["candidates"]))
-            documents = of_texts([self._documents[place] for place in found.tolist()], self.dimension)
+            if among is not None and len(among.places) <= COMPARED * self._chosen["candidates"]:
+                found, documents = among.places, among.documents
+            else:
+                found = self._candidates(query, max(k, self._chosen["candidates"]), among)
+                if among is not None and len(found) < min(width, len(among.places)):
+                    found, documents = among.places, among.documents
+                else:
+                    documents = of_texts([self._documents[place] for place in found.tolist()], self.dimension)
+            if not len(found):
+                continue
             scores = max_sim(query, documents, self.similarity == "meanmaxsim")
             ordered, values = best_first(found[None], scores)
             kept = min(width, len(found))
@@ -130,12 +159,18 @@ class TokenIvfIndex:
         index._index = index._faiss.read_index(str(folder / INDEX_FILE), index._faiss.IO_FLAG_MMAP if mmap else 0)
         return index
 
-    def _candidates(self, query: TokenVectors, count: int) -> NDArray[np.int64]:
+    def _candidates(self, query: TokenVectors, count: int, among: _Among | None) -> NDArray[np.int64]:
         """Positions of the documents to score, in rising order."""
         index = self._built()
-        self._faiss.extract_index_ivf(index).nprobe = self._chosen["nprobe"]
+        lists = self._faiss.extract_index_ivf(index)
+        lists.nprobe = self._chosen["nprobe"]
         neighbours = min(self._chosen["neighbours"], len(self._documents.vectors))
-        similarities, tokens = index.search(np.ascontiguousarray(query.vectors, np.float32), neighbours)
+        parameters = None
+        if among is not None:
+            probed = min(lists.nlist, ceil(lists.nprobe * among.stretch))
+            parameters = self._faiss.SearchParametersIVF(sel=among.selector, nprobe=probed)
+        vectors = np.ascontiguousarray(query.vectors, np.float32)
+        similarities, tokens = index.search(vectors, neighbours, params=parameters)
         found = tokens >= 0
         documents = np.searchsorted(self._documents.starts, tokens, side="right") - 1
         floor = np.where(found, similarities, np.inf).min(axis=1)

@@ -12,6 +12,7 @@ from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Allowed, Ids, Scores
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.sparse.base import SparseVectors, check_new, check_queries
+from rankdistill.indexing.topk import Positions
 from rankdistill.mining.top_k import top_indices
 
 WEIGHTS_FILE, DOCUMENTS_FILE, STARTS_FILE = "weights.npy", "documents.npy", "starts.npy"
@@ -48,6 +49,11 @@ class ExactSparseIndex:
 
     def search(self, vectors: SparseVectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
         """See `Index.search`; the result has `min(k, documents)` columns."""
+        positions, best = self.find(vectors, k, allowed)
+        return named(positions, self.ids), best
+
+    def find(self, vectors: SparseVectors, k: int, allowed: Allowed | None = None) -> tuple[Positions, Scores]:
+        """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
         width = min(k, len(self.ids))
         positions = np.full((vectors.shape[0], width), -1, np.int64)
@@ -63,7 +69,7 @@ class ExactSparseIndex:
                 order = top_indices(values, k)
                 positions[start + row, : len(order)] = documents[order]
                 best[start + row, : len(order)] = values[order]
-        return named(positions, self.ids), best
+        return positions, best
 
     def blocks(self, start: int, size: int) -> Iterator[SparseVectors]:
         """The vectors of the documents from `start` on, `[size, vocabulary]` at a time.

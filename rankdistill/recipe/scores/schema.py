@@ -48,7 +48,7 @@ class TeacherPart(Part):
 class ScorePart(Part):
     """How the teacher scores the candidates."""
 
-    backend: str = Field("auto", description="What runs the teacher; auto: the fastest exact one.")
+    backend: str = Field("auto", description="What runs the teacher; auto: a fast exact one; fast: the fastest found.")
     max_length: int | None = Field(None, ge=8, description="Tokens of a pair; null: the teacher's own limit.")
     unit_size: int = Field(8192, ge=1, description="Pairs a shard: what a kill can cost.")
     min_fidelity: float = Field(

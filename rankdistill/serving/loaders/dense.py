@@ -27,7 +27,8 @@ from rankdistill.space import Space
 
 def load(reference: str, loading: Loading) -> ServedModel:
     """One model for both sides."""
-    encoder = open_query_encoder(reference, loading.backend, documents=loading.documents, threads=loading.threads)
+    documents = loading.documents if isinstance(loading.documents, Space) else None
+    encoder = open_query_encoder(reference, loading.backend, documents=documents, threads=loading.threads)
     query = _served(encoder, encoder.query_prompt, loading)
     towers: dict[Side, ServedTower] = {
         "query": query,

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rankdistill import models
 from rankdistill.serving.contracts import Limits, Metrics, Side
 from rankdistill.serving.engine.lane import Lane
 from rankdistill.serving.engine.rows import Row, Tower
-from rankdistill.space import Space
+from rankdistill.space import AnySpace, TextSpace
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,14 @@ class Loading:
     threads: int | None
     limits: Limits
     metrics: Metrics | None
-    documents: Space | None
+    documents: AnySpace | None
+
+    def length(self, reference: str) -> int | None:
+        """Tokens that a sparse or multi-vector model reads at most: as many as when it made the documents' index."""
+        found = self.documents
+        if found is None or isinstance(found, TextSpace):
+            return None
+        return found.max_length if models.resolve(reference).weights_hash == found.document_tower else None
 
     def lane(self, tower: Any, sample: Callable[[int], Row], inline: bool = False) -> Lane:
         """A queue for `tower`, measured and warm."""

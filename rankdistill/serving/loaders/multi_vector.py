@@ -17,7 +17,7 @@ from rankdistill.serving.loaders.loading import Loading, precision_of, sample_of
 
 def load(reference: str, loading: Loading) -> ServedModel:
     """One model for both sides, which have lengths of their own."""
-    encoder = MultiVectorTextEncoder(reference, loading.backend, threads=loading.threads)
+    encoder = MultiVectorTextEncoder(reference, loading.backend, loading.length(reference), threads=loading.threads)
     lengths: dict[Side, int | None] = {"query": encoder.query_length, "document": encoder.document_length}
     tower = TextTower(partial(_encoded, encoder), encoder.tokenizer, lengths)
     lane = loading.lane(tower, sample_of(tower))

@@ -24,7 +24,7 @@ WEIGHT = np.dtype([("term", np.int32), ("weight", np.float32)])
 
 def load(reference: str, loading: Loading) -> ServedModel:
     """One model for both sides."""
-    encoder = SparseTextEncoder(reference, loading.backend, threads=loading.threads)
+    encoder = SparseTextEncoder(reference, loading.backend, loading.length(reference), threads=loading.threads)
     lengths: dict[Side, int | None] = {"query": encoder.max_length, "document": encoder.max_length}
     tower = TextTower(partial(_encoded, encoder), encoder.tokenizer, lengths, lambda output: output["weight"])
     lane = loading.lane(tower, sample_of(tower), inline=encoder.inference_free)

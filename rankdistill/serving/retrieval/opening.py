@@ -9,11 +9,12 @@ from rankdistill.errors import ConfigError, SpaceMismatchError
 from rankdistill.fusion import Fusion
 from rankdistill.indexing import StoredIndex
 from rankdistill.indexing.searching import opened
+from rankdistill.notes import note
 from rankdistill.serving.contracts import Limits, ServedModel
 from rankdistill.serving.retrieval.leg import Leg
-from rankdistill.serving.retrieval.reranking import open_reranker
+from rankdistill.serving.retrieval.reranking import WITHOUT_TEXTS, open_reranker
 from rankdistill.serving.retrieval.service import IndexSearch
-from rankdistill.serving.retrieval.texts import of_corpus
+from rankdistill.serving.retrieval.texts import of_collection
 
 
 def open_search(
@@ -25,7 +26,7 @@ def open_search(
     rerank_depth: int = 100,
     parameters: Mapping[str, Mapping[str, float]] | None = None,
     fusion: Fusion | None = None,
-    corpus: str | Path | None = None,
+    data: str | Path | None = None,
 ) -> IndexSearch:
     """The search service over indexes, each searched with the model of `models` whose space it is of.
 
@@ -37,12 +38,12 @@ def open_search(
         rerank_depth: documents that are re-ranked.
         parameters: index name -> search parameters, such as `efSearch`.
         fusion: how the indexes are fused where they hold the same documents; reciprocal ranks unless given.
-        corpus: folder of the collection, whose whole texts are re-ranked and shown.
+        data: folder of the collection, whose whole texts are re-ranked and shown.
 
     Raises:
         DataError: there is no such index.
-        ConfigError: no index, an unknown search parameter, weights that do not fit; a re-ranker of another kind, or
-            without the documents' texts.
+        ConfigError: no index, an unknown search parameter, weights that do not fit; a re-ranker of another kind, or a
+            collection that lacks documents of an index.
         SpaceMismatchError: no model is of an index's space.
     """
     if not indexes:
@@ -61,10 +62,12 @@ def open_search(
     fusion = fusion or Fusion()
     if fused:
         fusion.require_systems(len(fused))
-    texts = None if corpus is None else of_corpus(corpus)
+    texts = None if data is None else of_collection(data)
     second = None
     if reranker is not None:
         second = open_reranker(_reranker_of(reranker, models), rerank_depth, list(legs.values()), texts)
+        if second is None:
+            note(f"searches are not re-ranked: {WITHOUT_TEXTS}")
     return IndexSearch(legs, fused, limits, fusion, second, texts)
 
 

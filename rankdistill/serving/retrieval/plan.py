@@ -116,10 +116,10 @@ def _require_k(k: int, most: int) -> None:
 def _require_rerankable(request: SearchRequest, rerank_depth: int | None) -> None:
     if rerank_depth is None:
         raise BadRequestError(
-            expected="a server with a re-ranker",
-            got="rerank: true to one without",
+            expected="a server that can re-rank",
+            got="rerank: true to one without --reranker, or without the documents' texts",
             consequence="nothing was searched",
-            remedy="serve with --reranker, or leave rerank out",
+            remedy="serve with --reranker and --data COLLECTION, or leave rerank out",
         )
     if request.query is None:
         raise BadRequestError(

@@ -18,6 +18,12 @@ from rankdistill.serving.refusals import BackendRefusal
 from rankdistill.serving.retrieval.leg import Leg
 from rankdistill.serving.retrieval.texts import Texts
 
+WITHOUT_TEXTS = (
+    "the indexes keep the beginnings of their documents, or nothing; serve with --data COLLECTION, or build them with "
+    "--snippets longer than the longest document"
+)
+"""Why there is no second stage beside a re-ranker."""
+
 
 class Scorer(Protocol):
     """Scores documents for a query."""
@@ -130,17 +136,17 @@ def _texts_of(texts: Texts, ids: Sequence[str]) -> list[str]:
     return [text or "" for text in texts.of(ids)]
 
 
-def open_reranker(model: ServedModel, depth: int, legs: Sequence[Leg], corpus: Texts | None) -> Reranker:
-    """The second stage of `model`.
+def open_reranker(model: ServedModel, depth: int, legs: Sequence[Leg], collection: Texts | None) -> Reranker | None:
+    """The second stage of `model`; None where it reads texts and the indexes do not keep them whole.
 
     Args:
         model: of kind `pairs` or `multi_vector`.
         depth: documents that it scores.
         legs: the served indexes, any of which may be the first stage.
-        corpus: whole texts; None: those that the indexes keep.
+        collection: whole texts; None: those that the indexes keep.
 
     Raises:
-        ConfigError: a model of another kind, or the texts of documents are not at hand.
+        ConfigError: a model of another kind, or a collection that lacks documents.
     """
     if model.kind == "multi_vector":
         for leg in legs:
@@ -154,13 +160,16 @@ def open_reranker(model: ServedModel, depth: int, legs: Sequence[Leg], corpus: T
             consequence="nothing was served",
             remedy="name another model as re-ranker, or serve its index: `fused` searches it beside the others",
         )
-    candidates = [corpus] if corpus is not None else [leg.texts for leg in legs if leg.texts and leg.texts.whole]
-    for texts in candidates:
+    missing = [] if collection is None else [one for leg in legs for one in collection.missing(leg.index.ids)]
+    if missing:
+        raise ConfigError(
+            expected="the texts of all documents of the indexes in the collection",
+            got=f"no text of {len(missing):,} of them, as {missing[0]!r}",
+            consequence="nothing was served: what has no text cannot be re-ranked",
+            remedy="give the collection that the indexes were built from",
+        )
+    kept = [leg.texts for leg in legs if leg.texts is not None and leg.texts.whole]
+    for texts in kept if collection is None else [collection]:
         if not any(texts.missing(leg.index.ids) for leg in legs):
             return Reranker(PairScorer(model, texts) if model.kind == "pairs" else EncodingScorer(model, texts), depth)
-    raise ConfigError(
-        expected=f"the whole texts of all documents, which the re-ranker {model.name} reads",
-        got="a collection that lacks some of them" if corpus else "indexes that keep beginnings, or nothing, of them",
-        consequence="nothing was served",
-        remedy="give the collection as corpus, or build an index with --snippets longer than its longest document",
-    )
+    return None

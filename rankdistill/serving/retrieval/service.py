@@ -43,7 +43,7 @@ class IndexSearch:
         self._reranker, self._corpus = reranker, corpus
         self.indexes = tuple(legs)
         self.modes = served_modes(legs, fused)
-        self.settings = {
+        self.settings: Mapping[str, Any] = {
             "fusion": dict(fusion.parameters) if fused else None,
             "rerank_depth": None if reranker is None else reranker.depth,
         }

@@ -63,7 +63,7 @@ def kept(index: StoredIndex) -> Texts | None:
     return Texts(table.column("doc_id").to_pylist(), texts, longest < length)
 
 
-def of_corpus(path: str | Path) -> Texts:
+def of_collection(path: str | Path) -> Texts:
     """The documents of a collection.
 
     Raises:

@@ -31,7 +31,7 @@ class CohereEmbedRequest(Body):
 class Embeddings(BaseModel):
     """The vectors by type; `base64`: their bytes as little-endian float32."""
 
-    float: list[list[float]] | None = None
+    floats: list[list[float]] | None = Field(None, alias="float")
     base64: list[str] | None = None
 
 

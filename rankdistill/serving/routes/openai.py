@@ -6,13 +6,13 @@ from base64 import b64encode
 from typing import Literal
 
 import orjson
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from rankdistill.serving import served
 from rankdistill.serving.bodies import Body
 from rankdistill.serving.contracts import Side
 from rankdistill.serving.exchange import Answer, Request, Route
-from rankdistill.serving.fields import SideName, Texts, Whole
+from rankdistill.serving.fields import SideName, Texts, Whole, apart
 from rankdistill.serving.refusals import INFERENCE
 
 
@@ -28,10 +28,12 @@ class EmbeddingsRequest(Body):
     truncate: Literal["NONE", "END"] | None = "END"
     user: str | None = None
 
+    model_config = ConfigDict(json_schema_extra=apart("input_type", "task"))
+
     @model_validator(mode="after")
     def _one_side(self) -> EmbeddingsRequest:
-        if self.input_type and self.task and self.input_type != self.task:
-            raise ValueError("'input_type' and 'task' must mean the same where both are given")
+        if self.input_type and self.task:
+            raise ValueError("'input_type' and 'task' say the same: one of them is meant, not both")
         return self
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, RootModel, WithJsonSchema
+from pydantic import BaseModel, Field, RootModel, WithJsonSchema
 
 from rankdistill.serving import bodies
 from rankdistill.serving.bodies import Body
@@ -81,7 +81,9 @@ class SearchBody(Body):
         )
 
 
-class SearchBodies(RootModel[list[SearchBody]]):
+class SearchBodies(
+    RootModel[Annotated[list[SearchBody], Field(min_length=1, json_schema_extra={"x-limit": "searches"})]]
+):
     """Searches that are answered together, those under one filter in one go."""
 
 

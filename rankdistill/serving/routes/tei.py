@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import orjson
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from rankdistill.serving import served
 from rankdistill.serving.bodies import Body
@@ -30,8 +30,19 @@ Direction = Annotated[
 PromptName = Annotated[str, WithJsonSchema({"type": "string", "x-known": "prompts"})]
 
 
+_TWICE: Any = {
+    "not": {
+        "required": ["prompt_name", "input_type"],
+        "properties": {"prompt_name": {"enum": list(SIDES)}, "input_type": {"not": {"type": "null"}}},
+    }
+}
+"""A prompt name that is a side's says what `input_type` says."""
+
+
 class EmbedRequest(Body):
     """TEI's request; `input_type` and `model` besides."""
+
+    model_config = ConfigDict(json_schema_extra=_TWICE)
 
     inputs: FewTexts
     truncate: Flag | None = None
@@ -45,6 +56,8 @@ class EmbedRequest(Body):
 
 class TokenizeRequest(Body):
     """TEI's request; `input_type` and `model` besides."""
+
+    model_config = ConfigDict(json_schema_extra=_TWICE)
 
     inputs: FewTexts
     add_special_tokens: Flag = True
@@ -96,10 +109,10 @@ def _prompted(request: Request, model: ServedModel, wanted: EmbedRequest | Token
     if name is None:
         return served.side(request, model, side), None
     if name in SIDES:
-        if side not in (None, SIDES[name]):
+        if side is not None:
             raise BadRequestError(
-                expected="'prompt_name' and 'input_type' that mean the same",
-                got=f"{name!r} and {side!r}",
+                expected=f"'prompt_name' or 'input_type': the prompt name {name!r} says the side",
+                got="both",
                 consequence="nothing was encoded",
                 param="prompt_name",
             )
@@ -234,17 +247,13 @@ def _probabilities(logits: np.ndarray) -> np.ndarray:
 
 def _require_normalisable(model: ServedModel, normalize: bool | None) -> None:
     """BadRequestError where vectors that are compared by their length too would lose it."""
-    if normalize and model.space is not None and model.space.similarity == "dot" and not _unit(model):
+    if normalize and not served.normalisable(model):
         raise BadRequestError(
-            expected=f"'normalize' left out: {model.name} is compared by dot product, and its vectors' lengths count",
+            expected=f"'normalize' left out: the lengths of {model.name}'s vectors count when they are compared",
             got="true",
             consequence="nothing was encoded: normalised vectors would rank worse, and nothing would show it",
             param="normalize",
         )
-
-
-def _unit(model: ServedModel) -> bool:
-    return bool(getattr(model.space, "normalised", False))
 
 
 def _require_finite(model: ServedModel, values: np.ndarray) -> None:

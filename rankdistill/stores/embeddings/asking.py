@@ -7,16 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from rankdistill import locations
 from rankdistill.errors import ConfigError
 from rankdistill.stores.embeddings.calibration import calibration_texts
 from rankdistill.stores.embeddings.fidelity import LEAST, FidelityCheck
 from rankdistill.stores.embeddings.gathering import Gathered
 from rankdistill.stores.embeddings.layout import Layout, VectorType
+from rankdistill.stores.embeddings.teacher_file import read_teacher
 from rankdistill.stores.embeddings.work import require_embedding
 from rankdistill.stores.embeddings.writer import EmbeddingWriter
 from rankdistill.stores.writer import LOCK_WAIT, UNIT_SIZE
 from rankdistill.teachers.base import Role
 from rankdistill.teachers.registry import specify
+from rankdistill.teachers.settling import settle
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,14 @@ class Asked:
         spec = specify(self.teacher, backend=self.backend, max_length=self.max_length)
         given = {f"{role}_prompt": prompt for role, prompt in self.prompts.items() if prompt is not None}
         spec = replace(spec, settings={**spec.settings, **given})
-        spec = spec.with_calibration(lambda: calibration_texts(Layout(root), gathered))
+        layout = Layout(root)
+        spec, teacher = settle(
+            spec, lambda fingerprint: fingerprint == _held(layout), lambda: calibration_texts(layout, gathered)
+        )
         return EmbeddingWriter(
             root,
             gathered,
-            require_embedding(spec.load()),
+            require_embedding(teacher),
             dtype=cast(VectorType, self.dtype),
             unit_size=self.unit_size,
             spec=spec,
@@ -79,3 +85,8 @@ class Asked:
             fidelity=FidelityCheck(self.min_fidelity),
             name=self.name,
         )
+
+
+def _held(layout: Layout) -> Mapping[str, Any] | None:
+    """The fingerprint of the teacher whose vectors the store holds; None where it holds none."""
+    return read_teacher(layout)["fingerprint"] if locations.is_file(layout.teacher) else None

@@ -22,14 +22,14 @@ def fields_of(rows: list[dict[str, Any]], schema: dict[str, str]) -> Fields:
 
 
 def test_a_filter_lets_through_what_plain_python_does() -> None:
-    rows, draw = oracle.documents(300, 0), random.Random(1)
+    rows, draw = oracle.documents(200, 0), random.Random(1)
     fields, let_through = fields_of(rows, oracle.SCHEMA), []
-    for _ in range(1500):
+    for _ in range(500):
         given = oracle.random_filter(draw)
         found = parse(json.loads(json.dumps(given)), oracle.SCHEMA).allowed(fields).tolist()
         assert found == [oracle.allowed(given, row) for row in rows], given
         let_through.append(sum(found))
-    assert len({0, 300} & set(let_through)) == 2
+    assert len({0, 200} & set(let_through)) == 2
     assert len(set(let_through)) > 100, "filters that let one or all through alone prove nothing"
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rankdistill.indexing import NOTHING, registry
+from rankdistill.indexing import NOTHING, registry, selecting
 from rankdistill.indexing.base import Allowed
 from rankdistill.indexing.sharded import ShardedIndex
 from tests.indexing.multi_vector.conftest import DIMENSION
@@ -28,15 +29,15 @@ EXACT: list[tuple[str, str, dict[str, float]]] = [
     ("sparse", "exact", {}),
     ("multi_vector", "exact", {}),
 ]
-LATER: list[tuple[str, str, dict[str, float]]] = [
+APPROXIMATE: list[tuple[str, str, dict[str, float]]] = [
     ("dense", "HNSW16", {}),
-    ("dense", "IVF8,Flat", {"nprobe": 2}),
-    ("dense", "IVF8_HNSW8,SQ8", {"nprobe": 2}),
-    ("dense", "L2norm,IVF8,Flat", {"nprobe": 2}),
+    ("dense", "IVF8,Flat", {"nprobe": 6}),
+    ("dense", "IVF8_HNSW8,SQ8", {"nprobe": 6}),
+    ("dense", "L2norm,IVF8,Flat", {"nprobe": 6}),
     ("dense", "HNSW16_SQ8", {}),
-    ("dense", "IVF8,PQ16x4np,RFlat", {"nprobe": 4, "k_factor": 8}),
+    ("dense", "IVF8,PQ16x4np,RFlat", {"nprobe": 6, "k_factor": 8}),
     ("sparse", "seismic", {}),
-    ("multi_vector", "token-ivf", {"nprobe": 2, "neighbours": 16, "candidates": 32}),
+    ("multi_vector", "token-ivf", {"nprobe": 4, "neighbours": 64, "candidates": 64}),
 ]
 
 
@@ -67,6 +68,13 @@ def best(kind: str, documents: Any, queries: Any, allowed: Allowed) -> list[list
     return [[name for name in row if name != NOTHING] for row in oracle.search(queries, K)[0].tolist()]
 
 
+def recall(found: list[list[str]], expected: list[list[str]]) -> float:
+    """Share of what is expected that was found."""
+    shared = sum(len({*a} & {*b} - {NOTHING}) for a, b in zip(found, expected, strict=True))
+    wanted = sum(map(len, expected))
+    return shared / wanted if wanted else 1.0
+
+
 def masks() -> dict[str, Allowed]:
     draw = np.random.default_rng(5)
     found = {f"{share:.0%}": draw.random(COUNT) < share for share in (0.02, 0.1, 0.5, 0.9)}
@@ -75,7 +83,7 @@ def masks() -> dict[str, Allowed]:
 
 
 @pytest.mark.parametrize("same", [False, True], ids=["distinct", "copies"])
-@pytest.mark.parametrize(("kind", "factory", "search"), EXACT)
+@pytest.mark.parametrize(("kind", "factory", "search"), [*EXACT, *APPROXIMATE])
 def test_an_index_finds_what_the_allowed_documents_alone_give(
     kind: str, factory: str, search: Mapping[str, float], same: bool, tmp_path: Path
 ) -> None:
@@ -86,6 +94,9 @@ def test_an_index_finds_what_the_allowed_documents_alone_give(
     index.add([f"d{place}" for place in range(COUNT)], documents)
     index.save(tmp_path)
     exact = (kind, factory, search) in EXACT
+    every = np.ones(COUNT, np.bool_)
+    unfiltered = recall(index.search(queries, K)[0].tolist(), best(kind, documents, queries, every))
+    assert unfiltered > 0.7, "with less, nothing is shown below"
     for one in (index, registry.load(tmp_path, made)):
         for name, allowed in masks().items():
             ids, scores = one.search(queries, K, allowed)
@@ -99,8 +110,52 @@ def test_an_index_finds_what_the_allowed_documents_alone_give(
             if exact:
                 assert found == expected, name
             elif not same:
-                shared = sum(len(set(a) & set(b)) for a, b in zip(found, expected, strict=True))
-                assert shared >= 0.9 * sum(map(len, expected)), name
+                assert recall(found, expected) >= unfiltered - 0.05, name
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["distinct", "copies"])
+def test_seismic_with_fields_finds_exactly_what_is_allowed(same: bool, tmp_path: Path) -> None:
+    documents, queries = drawn("sparse", COUNT, 0), drawn("sparse", 12, 1)
+    documents = copied("sparse", documents) if same else documents
+    made = replace(settings("sparse", "seismic", {"query_cut": 1}), filtered=True)
+    index = registry.create(made)
+    index.add([f"d{place}" for place in range(COUNT)], documents)
+    index.save(tmp_path)
+    for one in (index, registry.load(tmp_path, made)):
+        for allowed in masks().values():
+            ids, _ = one.search(queries, K, allowed)
+            found = [[doc_id for doc_id in row if doc_id != NOTHING] for row in ids.tolist()]
+            assert found == best("sparse", documents, queries, allowed)
+
+
+STRUCTURES = [(factory, search) for kind, factory, search in APPROXIMATE if kind == "dense"]
+
+
+@pytest.mark.parametrize("route", ["structure", "all"])
+@pytest.mark.parametrize(("factory", "search"), STRUCTURES)
+def test_faiss_finds_by_its_structure_what_it_finds_by_comparing_all(
+    factory: str, search: Mapping[str, float], route: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched, whole = [], selecting.best_among
+
+    def counted(queries: Any, *given: Any) -> Any:
+        searched.append(len(queries))
+        return whole(queries, *given)
+
+    monkeypatch.setattr(selecting, "best_among", counted)
+    monkeypatch.setattr(selecting, "_cost_of_all", lambda *given: np.inf if route == "structure" else -1)
+    documents, queries = drawn("dense", COUNT, 0), drawn("dense", 12, 1)
+    index = registry.create(settings("dense", factory, search))
+    index.add([f"d{place}" for place in range(COUNT)], documents)
+    every = np.ones(COUNT, np.bool_)
+    unfiltered = recall(index.search(queries, K)[0].tolist(), best("dense", documents, queries, every))
+    for share in (0.1, 0.5, 0.9):
+        searched.clear()
+        allowed = np.random.default_rng(8).random(COUNT) < share
+        ids, _ = index.search(queries, K, allowed)
+        assert (ids != NOTHING).all()
+        assert recall(ids.tolist(), best("dense", documents, queries, allowed)) >= unfiltered - 0.05, share
+        assert (searched == [12]) is (route == "all"), "the other route was taken"
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse", "multi_vector"])

@@ -12,7 +12,7 @@ import pytest
 from rankdistill.inference import TextEncoder
 from rankdistill.serving.contracts import Limits, ServedModel
 from rankdistill.serving.models import load_model
-from rankdistill.serving.refusals import TooLongError
+from rankdistill.serving.refusals import TooLargeError, TooLongError
 from tests.conftest import TOPICS, WORDS
 
 TEXTS = [" ".join(random.Random(row).choices([*TOPICS, *WORDS], k=1 + (row * 7) % 50)) for row in range(70)]
@@ -51,6 +51,21 @@ def test_what_is_cut_is_told_or_refused(served: ServedModel) -> None:
     assert list(encoded.tokens) == [3, 64, 3]
     with pytest.raises(TooLongError, match="102 tokens at place 1"):
         asyncio.run(served.encode(["river", long], "query", truncate=False))
+
+
+def test_a_request_has_no_more_tokens_than_the_limit(tiny_encoder: str) -> None:
+    """Special ones too, after the cut."""
+
+    async def asked() -> None:
+        served = load_model(tiny_encoder, backend="torch", limits=Limits(tokens=9, cache=0))
+        try:
+            assert list((await served.encode(["river", "bread", "iron"], "query")).tokens) == [3, 3, 3]
+            with pytest.raises(TooLargeError, match="10 in 3 texts"):
+                await served.encode(["river", "bread", "old iron"], "query")
+        finally:
+            await served.close()
+
+    asyncio.run(asked())
 
 
 def test_a_prompt_is_put_before_each_text(served: ServedModel) -> None:

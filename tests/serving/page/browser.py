@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +38,7 @@ class Browser:
         self._session: str | None = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        self.size(1280, 900)
 
     def call(self, method: str, **parameters: Any) -> Any:
         """A command to the tab, and what it gives."""
@@ -51,6 +54,23 @@ class Browser:
         if "exceptionDetails" in found:
             raise AssertionError(json.dumps(found["exceptionDetails"])[:500])
         return found["result"].get("value")
+
+    def told(self, id: str, name: str = "textContent") -> Any:
+        """A property of the element with that id."""
+        return self.run(f"document.getElementById({json.dumps(id)}).{name}")
+
+    def each(self, selector: str, value: str) -> list[Any]:
+        """An expression for `one`, each element that is selected."""
+        found: list[Any] = self.run(f"[...document.querySelectorAll({json.dumps(selector)})].map((one) => {value})")
+        return found
+
+    def fill(self, id: str, value: str) -> None:
+        """Put a value into a field."""
+        self.run(f"document.getElementById({json.dumps(id)}).value = {json.dumps(value)}")
+
+    def submit(self) -> None:
+        """Send the form of the search."""
+        self.run("document.getElementById('search-form').requestSubmit()")
 
     def until(self, condition: str, seconds: float = 10) -> Any:
         """The first true value of an expression, asked at each frame of the page; None where it stays false."""
@@ -89,9 +109,12 @@ class Browser:
         value = "dark" if on else "light"
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": value}])
 
-    def screenshot(self, path: Path, width: int, height: int) -> None:
-        """What is seen, as PNG."""
+    def size(self, width: int, height: int) -> None:
+        """How much is seen, in pixels."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def screenshot(self, path: Path) -> None:
+        """What is seen, as PNG."""
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
     def complaints(self) -> list[str]:
@@ -128,11 +151,7 @@ def chromium(program: str, profile: Path) -> Iterator[Browser]:
     """A browser with a profile of its own that contacts nothing but what it is told to open."""
     into, to = os.pipe()
     back, out = os.pipe()
-
-    def pipes() -> None:
-        os.dup2(into, 3)
-        os.dup2(out, 4)
-
+    reads, writes = (fcntl.fcntl(one, fcntl.F_DUPFD, 10) for one in (into, out))  # out of the way of 3 and 4
     options = [
         "--headless=new",
         "--no-sandbox",
@@ -147,15 +166,15 @@ def chromium(program: str, profile: Path) -> Iterator[Browser]:
         "--remote-debugging-pipe",
         f"--user-data-dir={profile}",
     ]
+    start = f"import os, sys; os.dup2({reads}, 3); os.dup2({writes}, 4); os.execvp(sys.argv[1], sys.argv[1:])"
     with subprocess.Popen(
-        [program, *options],
-        preexec_fn=pipes,
-        close_fds=False,
+        [sys.executable, "-S", "-c", start, program, *options],
+        pass_fds=(reads, writes),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        os.close(into)
-        os.close(out)
+        for one in (into, out, reads, writes):
+            os.close(one)
         try:
             yield Browser(to, back)
         finally:

