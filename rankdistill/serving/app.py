@@ -143,7 +143,7 @@ class Server:
         except Exception as error:
             failed = _refusal(error, scope, identity)
             answer = refusal_answer(failed, _interface(route, scope["path"]))
-            if failed.status in _UNREAD:
+            if not request.body and scope["method"] not in ("GET", "HEAD"):  # what still comes of it is no request
                 answer.headers = [*answer.headers, (b"connection", b"close")]
         seconds = perf_counter() - begun
         if route is not None and route.inference:
@@ -304,10 +304,6 @@ def _too_large(limit: int, got: str) -> TooLargeError:
         consequence="the rest was not read",
         remedy="send the texts in several requests",
     )
-
-
-_UNREAD = frozenset((401, 404, 405, 413, 415))
-"""Refused before the body was read: the connection is closed, for what still comes of it is not read as a request."""
 
 
 def _refusal(error: Exception, scope: Scope, identity: bytes) -> Refusal:

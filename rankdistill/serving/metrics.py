@@ -75,6 +75,9 @@ _OBSERVED = {
 }
 """Where the first bucket stands, the bounds, where the sum stands."""
 
+_PARTS = ("duration", "queue_duration", "tokenization_duration", "inference_duration")
+_DURATIONS = tuple(_OBSERVED[f"te_request_{part}"] for part in _PARTS)
+
 
 class _Array:
     """The values of one worker."""
@@ -133,10 +136,11 @@ class ServerMetrics:
         values[_COUNTER["te_request_success", "batch" if texts > 1 else "single"]] += 1
         if truncated:
             values[_COUNTER["rankdistill_truncated_total", ""]] += truncated
-        self._observe("te_request_duration", seconds)
-        self._observe("te_request_queue_duration", timing.queue)
-        self._observe("te_request_tokenization_duration", timing.tokenisation)
-        self._observe("te_request_inference_duration", timing.inference)
+        for (first, bounds, total), value in zip(
+            _DURATIONS, (seconds, timing.queue, timing.tokenisation, timing.inference), strict=False
+        ):
+            values[first + bisect_left(bounds, value)] += 1
+            values[total] += value
 
     def failed(self, kind: str) -> None:
         """A request for inference was refused; `kind` as in `Refusal.kind`, or `left`."""
