@@ -14,7 +14,8 @@ from typing import Any
 
 import uvicorn
 
-from rankdistill.serving.connections import GuardedConfig, guarded, sweep
+from rankdistill.serving.accepting import Acceptor
+from rankdistill.serving.connections import GuardedConfig, GuardedProtocol, guarded, sweep
 from rankdistill.serving.contracts import State
 from rankdistill.serving.holder import StateHolder
 from rankdistill.serving.loading import Loader
@@ -47,11 +48,19 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: GuardedConfig, drain: float) -> None:
         super().__init__(config)
         self._drain = drain
+        self._acceptors: list[Acceptor] = []
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are not the server's business."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections."""
+        self.servers = []
+        make = partial(GuardedProtocol, self.config, self.server_state, {}, asyncio.get_running_loop())
+        self._acceptors = [Acceptor(one, make) for one in sockets or []]
+        self.started = True
 
     def drain(self) -> None:
         """Answer what was accepted, with `Connection: close`, and end then."""
@@ -66,10 +75,8 @@ class DrainingServer(uvicorn.Server):
         began = loop.time()
         while loop.time() < began + STAY_SECONDS or (self.server_state.tasks and loop.time() < began + self._drain):
             await asyncio.sleep(0.02)
-        for server in self.servers:
-            server.close()
-        for listener in sockets or []:
-            listener.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         for connection in guarded(self.server_state):
             connection.cut()
         until = loop.time() + CUT_SECONDS
