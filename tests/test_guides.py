@@ -236,11 +236,17 @@ def the_teachers(scene: Scene, section: str) -> None:
         shutil.rmtree("CANDIDATES")
 
 
+def nothing_at_hand(scene: Scene, section: str) -> None:
+    """No command of the document runs here."""
+
+
 def the_python(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     scene.put(MODEL="six_layers", TEACHER="tiny_cross_encoder", SPARSE="tiny_splade")
     scene.run_file("RUN")
 
+
+SERVES = "serves until a signal ends it: tests/serving/process does"
 
 RAY = "starts Ray: tests/cli/test_score_on_ray.py runs it"
 
@@ -364,6 +370,14 @@ GUIDES = {
     "docs/multi_vector.md": Guide(a_store, after=every_list_was_reordered),
     "docs/object-stores.md": Guide(a_bucket, bucket=True),
     "docs/python.md": Guide(the_python),
+    "docs/serving.md": Guide(
+        nothing_at_hand,
+        elsewhere={
+            "rankdistill serve BUNDLE --index INDEX --port 8080 --api-key-file KEYS": SERVES,
+            "rankdistill serve BUNDLE --index INDEX --workers 4": SERVES,
+            "rankdistill serve current --index docs=current-index": SERVES,
+        },
+    ),
     "docs/sparse.md": Guide(a_sparse_student, after=sparse_students_load),
     "docs/teachers.md": Guide(the_teachers, fresh=("Teaching one",), after=the_last_says_the_figures),
 }

@@ -39,6 +39,7 @@ class Bundle(Shown):
         document_model: reference of the model that embeds documents: a path inside the bundle, or what it points to.
         outputs: file name -> SHA-256 of every file as it was made.
         made_from: reference of the query model that was put into it, where that is known.
+        query_weights: what the query model is known by: the hash of its files, before they were let tell its length.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class Bundle(Shown):
     document_model: str
     outputs: Mapping[str, str]
     made_from: str | None = None
+    query_weights: str | None = None
 
     def __fspath__(self) -> str:
         return str(self.folder)
@@ -66,7 +68,8 @@ class Bundle(Shown):
             DataError: the folder is absent, unfinished or no bundle.
             SpaceMismatchError: its `space.json` or its pointer is not the one that it was made with.
         """
-        outputs = manifest.expect(folder, ARTEFACT, "bundle").outputs
+        made = manifest.expect(folder, ARTEFACT, "bundle")
+        outputs = made.outputs
         pointer = f"{DOCUMENT}/{POINTER}"
         _require_unchanged(folder, outputs, {*_TOLD, pointer} & outputs.keys())
         held = space.read(folder)
@@ -75,7 +78,7 @@ class Bundle(Shown):
         reference = str(folder / DOCUMENT)
         if pointer in outputs:
             reference = str(json.loads((folder / pointer).read_text(encoding="utf-8"))["reference"])
-        return cls(folder, held, reference, outputs)
+        return cls(folder, held, reference, outputs, query_weights=made.inputs.get("query_model"))
 
     def onnx_report(self) -> dict[str, Any]:
         """The ONNX files of the query tower with their fidelity (`files`), and why there are none (`reason`)."""
@@ -112,9 +115,24 @@ class Bundle(Shown):
 
     def require_query_tower(self) -> None:
         """Raise SpaceMismatchError unless the files of the query tower are those that it was made with."""
-        tower = models.resolve(self.query_model)
-        there = {f"{QUERY}/{path.relative_to(tower.path).as_posix()}" for path in tower.files()}
-        made = {name for name in self.outputs if name.startswith(f"{QUERY}/") and models.is_weight_file(Path(name))}
+        self._require_tower(QUERY)
+
+    @property
+    def holds_document_model(self) -> bool:
+        """Whether the document model itself lies in the bundle, and no pointer to it."""
+        return f"{DOCUMENT}/{POINTER}" not in self.outputs
+
+    def require_document_tower(self) -> None:
+        """Raise SpaceMismatchError unless the files of a document model that it holds are those that it was made with.
+
+        They are known by the weights that its space names: beside these they only tell the model's length.
+        """
+        self._require_tower(DOCUMENT)
+
+    def _require_tower(self, folder: str) -> None:
+        tower = models.resolve(str(self.folder / folder))
+        there = {f"{folder}/{path.relative_to(tower.path).as_posix()}" for path in tower.files()}
+        made = {name for name in self.outputs if name.startswith(f"{folder}/") and models.is_weight_file(Path(name))}
         _require_unchanged(self.folder, self.outputs, there | made)
 
 

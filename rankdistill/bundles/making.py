@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,8 @@ from rankdistill.bundles.opening import open_document_encoder, open_query_encode
 from rankdistill.bundles.router import write_router
 from rankdistill.errors import OutputError
 from rankdistill.inference import conversation, trained_dimensions
-from rankdistill.inference.loading import load_encoder, quietly
+from rankdistill.inference.loading import load_encoder
+from rankdistill.inference.saving import copy_model, save_model
 from rankdistill.making import making
 
 if TYPE_CHECKING:
@@ -114,19 +114,21 @@ def _write(out: Path, query: TextEncoder, document: TextEncoder, contents: Conte
 
 
 def _write_query(folder: Path, query: TextEncoder) -> None:
-    """The query tower as a sentence-transformers model, byte for byte where it is one already."""
+    """The query tower as a sentence-transformers model; one that is such a model keeps its bytes, but for its length.
+
+    What its files say of the length becomes what it reads: other libraries that serve the bundle go by them.
+    """
     if (query.reference.path / "modules.json").is_file():
-        _copy(query, folder)
-        return
-    with files.output_errors(folder), quietly():
-        load_encoder(query.reference, "cpu", query.max_length).save_pretrained(str(folder), create_model_card=False)
+        copy_model(query.reference.path, query.reference.files(), folder, query.max_length)
+    else:
+        save_model(load_encoder(query.reference, "cpu", query.max_length), folder)
     if (found := conversation.read(query.reference.path)) is not None:
         conversation.write(folder, found)
 
 
 def _write_document(folder: Path, document: TextEncoder, include: bool) -> None:
     if include:
-        _copy(document, folder)
+        copy_model(document.reference.path, document.reference.files(), folder, document.max_length)
         return
     pointer = {
         "reference": document.reference.name,
@@ -134,15 +136,6 @@ def _write_document(folder: Path, document: TextEncoder, include: bool) -> None:
         "space": document.space.fingerprint,
     }
     _write_json(folder / layout.POINTER, pointer)
-
-
-def _copy(encoder: TextEncoder, folder: Path) -> None:
-    source = encoder.reference.path
-    with files.output_errors(folder):
-        for path in encoder.reference.files():
-            target = folder / path.relative_to(source)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
 
 
 def _export(folder: Path, query: TextEncoder) -> Sequence[OnnxFile]:

@@ -38,15 +38,15 @@ def open_query_encoder(
     """
     from rankdistill.inference import TextEncoder
 
-    model = reference
+    model, known = reference, None
     if is_bundle(reference):
         bundle = Bundle.read(Path(reference).expanduser())
         bundle.require_query_tower()
-        model = bundle.query_model
+        model, known = bundle.query_model, bundle.query_weights
     if max_length is None and documents is not None:
-        is_their_tower = models.resolve(model).weights_hash == documents.document_tower
+        is_their_tower = (known or models.resolve(model).weights_hash) == documents.document_tower
         max_length = documents.max_length if is_their_tower else None
-    return TextEncoder(model, backend=backend, max_length=max_length, threads=threads)
+    return TextEncoder(model, backend, max_length, threads=threads, weights=known)
 
 
 def open_document_encoder(
@@ -72,7 +72,11 @@ def open_document_encoder(
     bundle = Bundle.read(Path(reference).expanduser())
     length = bundle.space.max_length if max_length is None else max_length
     try:
-        encoder = TextEncoder(bundle.document_model, backend=backend, max_length=length, threads=threads)
+        known = None
+        if bundle.holds_document_model:
+            bundle.require_document_tower()
+            known = bundle.space.document_tower
+        encoder = TextEncoder(bundle.document_model, backend, length, threads=threads, weights=known)
     except ModelReferenceError as error:
         raise ModelReferenceError(
             expected=f"the document model of the bundle {bundle.folder}",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankdistill import files
-from rankdistill.inference.loading import load_encoder, quietly
+from rankdistill.inference.loading import load_encoder
+from rankdistill.inference.saving import save_model
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -39,8 +39,7 @@ def write_router(query: TextEncoder, document: TextEncoder, folder: Path) -> Non
         truncate_dim=cut,
         device="cpu",
     )
-    with files.output_errors(folder), quietly():
-        model.save_pretrained(str(folder), create_model_card=False)
+    save_model(model, folder)
 
 
 def _load(encoder: TextEncoder) -> SentenceTransformer:

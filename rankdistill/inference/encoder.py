@@ -39,6 +39,7 @@ class TextEncoder:
         device: a torch device; None takes the GPU where there is one.
         calibration: pairs like those to come, for back ends that need them; None takes a stand-in.
         threads: that may run it; None takes all of torch's.
+        weights: what its weights are known by, for a copy whose files differ in what they tell alone; None: their hash.
     """
 
     def __init__(
@@ -49,10 +50,11 @@ class TextEncoder:
         device: str | None = None,
         calibration: Pairs | None = None,
         threads: int | None = None,
+        weights: str | None = None,
     ) -> None:
         self._calibration = documentation_pairs() if calibration is None else calibration
         self.reference = resolve(model)
-        self._weights = self.reference.weights_hash
+        self._weights = weights or self.reference.weights_hash
         self.device = pick_device(device)
         self._model = load_encoder(self.reference, self.device, max_length)
         self.threads = threads
@@ -73,7 +75,7 @@ class TextEncoder:
         identity = {"weights": self._weights, "max_length": max_length, "threads": threads, "kind": "encoder"}
         return choose_fastest(
             candidates(device, calibrated=calibrated),
-            lambda backend: TextEncoder(name, backend, max_length, device, self._calibration, threads),
+            lambda backend: TextEncoder(name, backend, max_length, device, self._calibration, threads, self._weights),
             _sample_scores,
             sample_of(self._calibration, DOCUMENTS_ALONE),
             identity,
@@ -167,7 +169,9 @@ class TextEncoder:
         """Loads the same model in float32 by torch, on the same device; None where this one computes in float32."""
         if is_exact(self.backend):
             return None
-        return partial(TextEncoder, self.reference.name, "torch", self.max_length, self.device, None, self.threads)
+        return partial(
+            TextEncoder, self.reference.name, "torch", self.max_length, self.device, None, self.threads, self._weights
+        )
 
     def encode(self, texts: Sequence[str], prompt: str | None = None, progress: Progress | None = None) -> np.ndarray:
         """Embeddings, float32[n, dimension], in the order of `texts`.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rankdistill.errors import RankdistillError
-from rankdistill.inference import rows
+from rankdistill.inference import rows, shapes
 from rankdistill.inference.backends import Backend, TokenModel, choose, is_exact, open_backend
 from rankdistill.inference.batching import by_token_budget
 from rankdistill.inference.calibration import Pairs, hash_of, rows_of
@@ -75,13 +75,21 @@ class FastModel:
         """
         texts, runner = len(features["input_ids"]), f"back end {self.backend_name}"
         try:
-            found = self.backend.run(features)
+            found = self.backend.run(self._shaped(features))
         except RankdistillError:
             raise
         except Exception as error:  # each library raises its own kinds
             raise rows.failed(texts, runner, " ".join(f"{type(error).__name__}: {error}".split())[:300]) from error
+        if self.backend.on_grid:
+            rows.require(found, shapes.rows_of(texts), runner)
+            return found[:texts]
         rows.require(found, texts, runner)
         return found
+
+    def _shaped(self, features: Features) -> Features:
+        if not self.backend.on_grid:
+            return features
+        return shapes.on_grid(features, self.framing.tokenizer.pad_token_id or 0, self.framing.max_length)
 
     def run_features(self, features: Features) -> np.ndarray:
         """float32[rows, outputs] of one batch among many, watched by the canary.
@@ -98,7 +106,8 @@ class FastModel:
     def _run_framed(self, framed: FramedInputs, progress: Progress | None) -> np.ndarray:
         lengths = framed.lengths
         result: np.ndarray | None = None
-        for selected in by_token_budget(lengths, self.backend.token_budget):
+        budget, most = self.backend.token_budget, self.framing.max_length
+        for selected in by_token_budget(lengths, budget, most if self.backend.on_grid else None):
             batch = framed.batch(selected)
             output = self.outputs(batch) if self.canary is None else self.canary.watched(self.outputs, batch)
             if result is None:

@@ -88,7 +88,7 @@ def _write(token_model: TokenModel, folder: Path) -> None:
 def _compared(
     model: Any, framing: Framing, path: Path, precision: str, texts: Sequence[str], expected: np.ndarray
 ) -> OnnxFile:
-    fast = FastModel(model, framing, onnx_runtime.open_file(path, onnx_int8.ONE_ROW), path.name)
+    fast = FastModel(model, framing, onnx_runtime.open_file(path, onnx_runtime.ONE_ROW), path.name)
     found = fast.run([texts])
     cosines = np.zeros(1) if found is None else _cosines(found[:, : expected.shape[1]], expected)
     if cosines.min() < LEAST[path.name]:

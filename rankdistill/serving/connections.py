@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from rankdistill.serving.contracts import Limits
+from rankdistill.serving.pressure import Pressure
 
 SWEEP_SECONDS = 0.5
 
@@ -68,6 +69,7 @@ class GuardedConfig(uvicorn.Config):
         )
         self.limits = limits
         self.draining = False
+        self.pressure: Pressure | None = None
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -78,6 +80,7 @@ class GuardedProtocol(HttpToolsProtocol):
         until: when what still comes is not read any longer; None where the connection is not being closed.
         stalled: since when the client has not read its answer; None where it does.
         surplus: whether it is one too many.
+        refused: whether the request that is arriving is refused when it is there.
     """
 
     config: GuardedConfig
@@ -89,7 +92,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.began: float | None = None
         self.until: float | None = None
         self.stalled: float | None = None
-        self.surplus = False
+        self.surplus = self.refused = False
 
     def connection_made(self, transport: Any) -> None:
         """A client is there."""
@@ -115,6 +118,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is there."""
+        pressure, cycle = self.config.pressure, self.cycle
+        if pressure is not None and pressure.is_too_high and (cycle is None or cycle.response_complete):
+            self.refused = self.parser.get_method() == b"POST" and not self.expect_100_continue
+            if self.refused:
+                return
         super().on_headers_complete()
         if self.config.draining:
             self.cycle.keep_alive = False
@@ -122,7 +130,27 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The last byte of a request."""
         self.began = None
+        if self.refused:
+            self._refuse()
+            return
         super().on_message_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a request."""
+        if not self.refused:
+            super().on_body(body)
+
+    def _refuse(self) -> None:
+        """Say that too much is asked for, and wait for the next request."""
+        self.refused = False
+        assert self.config.pressure is not None
+        self.transport.write(self.config.pressure.refusal(self.url))
+        if self.config.draining or not self.parser.should_keep_alive():
+            self.transport.close()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def on_response_complete(self) -> None:
         """An answer was written; a body that nobody reads is not waited for."""

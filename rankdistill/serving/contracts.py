@@ -109,6 +109,7 @@ class ServedModel(Protocol):
 
         Raises:
             TooLongError: a text is too long and `truncate` is false.
+            TooLargeError: all together have more than `Limits.tokens` tokens.
             OverloadedError: the queue is full.
             UnavailableError: the model is draining or broken.
             BackendRefusal: the back end failed.

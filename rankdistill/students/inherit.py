@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import files, manifest, models
+from rankdistill import manifest, models
 from rankdistill.errors import ConfigError, ModelReferenceError
-from rankdistill.inference.loading import quietly
+from rankdistill.inference.saving import save_model
 from rankdistill.making import making
 from rankdistill.students import dense, sparse
 
@@ -55,8 +55,7 @@ def inherit(model: str, keep_layers: Sequence[int], out: Path, with_head: bool =
 
     with making(out, wanted, check=student) as made:
         if not made.current:
-            with files.output_errors(out), quietly():
-                student().save_pretrained(str(out), create_model_card=False)
+            save_model(student(), out)
     return out
 
 

@@ -17,6 +17,7 @@ from rankdistill.data.identical_ids import without_own
 from rankdistill.data.positives import gather
 from rankdistill.inference.loading import kind_of, quietly
 from rankdistill.inference.padding import give_padding_to_pairs
+from rankdistill.inference.saving import save_model
 from rankdistill.making import making, visible_files
 from rankdistill.manifest import Manifest
 from rankdistill.mining import candidates as mined
@@ -219,6 +220,5 @@ def _log(trainer: TeacherTrainer, positives: int, before: dict[str, float] | Non
 
 
 def _save(trainer: TeacherTrainer, out: Path, log: dict[str, Any]) -> None:
-    with files.output_errors(out), quietly():
-        trainer.model.save_pretrained(str(out), create_model_card=False)
+    save_model(trainer.model, out)
     files.write_text(out / LOG_FILE, json.dumps(log, indent=1) + "\n")

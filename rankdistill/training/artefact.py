@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import files, manifest
-from rankdistill.inference.loading import quietly
+from rankdistill.inference.saving import save_model
 from rankdistill.making import making, visible_files
 from rankdistill.teachers.teaching.checkpoints import remove_incomplete
 from rankdistill.teachers.teaching.training_log import LOG_FILE
@@ -49,8 +49,7 @@ def claimed(out: Path, wanted: manifest.Manifest, keep_checkpoints: bool) -> Ite
 
 def save(out: Path, model: SentenceTransformer) -> None:
     """Write the model, as sentence-transformers does, without a card."""
-    with files.output_errors(out), quietly():
-        model.save_pretrained(str(out), create_model_card=False)
+    save_model(model, out)
 
 
 def describe(out: Path, log: dict[str, Any], readme: str) -> None:

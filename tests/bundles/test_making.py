@@ -15,8 +15,10 @@ import pytest
 from rankdistill import files, manifest, space
 from rankdistill.bundles import Bundle
 from rankdistill.bundles.making import bundle
+from rankdistill.bundles.opening import open_document_encoder, open_query_encoder
 from rankdistill.errors import OutputError, SpaceMismatchError, StaleOutputError
 from rankdistill.inference import TextEncoder, onnx_files
+from rankdistill.inference.saving import told_lengths
 from rankdistill.models import resolve
 from rankdistill.space import Space
 from tests.towers import altered, shifted
@@ -36,7 +38,9 @@ def bare(query: str, document: str, out: Path, **choices: Any) -> Path:
 
 
 def test_the_query_tower_stands_alone_and_is_the_student(made: Path, student: str, teacher_space: Space) -> None:
-    assert resolve(str(made / "query")).weights_hash == resolve(student).weights_hash
+    weights = "model.safetensors"
+    assert files.hash_file(made / "query" / weights) == files.hash_file(Path(student) / weights)
+    assert open_query_encoder(str(made), "torch").fingerprint["weights"] == resolve(student).weights_hash
     np.testing.assert_array_equal(load(made / "query").encode_query(TEXTS), load(Path(student)).encode_query(TEXTS))
     written = space.read(made / "query")
     assert written == space.read(made)
@@ -133,7 +137,7 @@ def test_the_document_model_itself_is_held_on_request(student: str, teacher: str
     out = bare(student, str(moved), tmp_path / "out", include_document_model=True)
     shutil.rmtree(moved)
     assert Bundle.read(out).document_model == str(out / "document")
-    assert TextEncoder(str(out / "document"), backend="torch").space == space.read(out)
+    assert open_document_encoder(str(out), "torch").space == space.read(out)
 
 
 def test_one_model_for_both_needs_no_space_file(teacher: str, tmp_path: Path) -> None:
@@ -233,3 +237,30 @@ class TestRefusals:
         path.write_text(json.dumps(json.loads(path.read_text()) | {"document_tower": "x"}))
         with pytest.raises(SpaceMismatchError, match="edited"):
             bare(str(tmp_path / "other"), teacher, tmp_path / "out")
+
+
+def test_both_towers_tell_the_length_that_they_read(student: str, teacher: str, tmp_path: Path) -> None:
+    """Other libraries that serve the folder go by its files; the space is that of the model as it was."""
+    towers = {"query": tmp_path / "query", "document": tmp_path / "document"}
+    for source, folder in zip((student, teacher), towers.values(), strict=True):
+        shutil.copytree(source, folder)
+        for name, told in (
+            ("tokenizer_config.json", {"model_max_length": 64}),
+            ("sentence_bert_config.json", {"max_seq_length": 48}),
+        ):
+            path = folder / name
+            path.write_text(json.dumps(json.loads(path.read_text()) | told))
+        (folder / "space.json").unlink(missing_ok=True)
+    query, document = map(str, towers.values())
+    out = bare(query, document, tmp_path / "out", include_document_model=True, router=True, unaligned=True)
+    for part in ("query", "document", "router"):
+        lengths = told_lengths(out / part)
+        assert len(lengths) >= 3
+        assert set(lengths.values()) == {48}, part
+    opened = open_document_encoder(str(out), "torch")
+    assert opened.space == TextEncoder(document, "torch").space == space.read(out)
+    assert opened.fingerprint == TextEncoder(document, "torch").fingerprint
+    assert open_query_encoder(str(out), "torch").fingerprint == TextEncoder(query, "torch").fingerprint
+    (out / "document" / "tokenizer_config.json").write_text("{}")
+    with pytest.raises(SpaceMismatchError, match="edited"):
+        open_document_encoder(str(out), "torch")

@@ -25,6 +25,7 @@ class Wrapped:
     def __init__(self, backend: Any, change: Callable[[Wrapped, Mapping[str, Any]], np.ndarray]) -> None:
         self.backend, self.change = backend, change
         self.token_budget: int = backend.token_budget
+        self.on_grid = False
         self.last: np.ndarray | None = None
         self.seen: list[tuple[int, ...]] = []
 

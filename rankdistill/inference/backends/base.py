@@ -19,6 +19,11 @@ class Backend(Protocol):
         """Padded tokens of a batch that this back end is fastest with."""
         ...
 
+    @property
+    def on_grid(self) -> bool:
+        """Whether it keeps memory for each shape: batches are padded to few then; see `inference.shapes`."""
+        ...
+
     def run(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """The model's output, float32[rows, outputs], in an array that no later call writes to.
 

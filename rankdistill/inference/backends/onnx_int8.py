@@ -15,9 +15,6 @@ from rankdistill.inference.backends import onnx_runtime
 from rankdistill.inference.backends.base import Backend, TokenModel
 from rankdistill.inference.export_cache import exported
 
-ONE_ROW = 1
-"""A token budget that no two rows fit in."""
-
 
 def open_backend(model: TokenModel, device: str) -> Backend:
     """The quantised model from the cache, exported on first use."""
@@ -30,7 +27,7 @@ def open_backend(model: TokenModel, device: str) -> Backend:
         source.unlink()
 
     with exported("onnx-int8", model.identity, onnx_runtime.LIBRARIES, build) as folder:
-        return onnx_runtime.open_file(folder / onnx_runtime.FILE_NAME, ONE_ROW, model.threads)
+        return onnx_runtime.open_file(folder / onnx_runtime.FILE_NAME, onnx_runtime.ONE_ROW, model.threads)
 
 
 def quantise(source: Path, target: Path, operations: Sequence[str] = ("MatMul",)) -> None:

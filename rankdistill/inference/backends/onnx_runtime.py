@@ -15,6 +15,9 @@ from rankdistill.inference.backends.tracing import quiet_tracing, tensors_of
 
 OPSET = 17
 FILE_NAME = "model.onnx"
+ONE_ROW = 1
+"""A token budget that no two rows fit in."""
+
 LIBRARIES = ("onnx", "onnxruntime", "torch", "transformers")
 """Whose versions an exported file depends on."""
 
@@ -25,6 +28,11 @@ class OnnxBackend:
 
     session: Any
     token_budget: int
+
+    @property
+    def on_grid(self) -> bool:
+        """But for rows that run alone because their numbers would depend on what is beside them, padding too."""
+        return self.token_budget > ONE_ROW
 
     def run(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """The model's output as float32."""

@@ -34,6 +34,7 @@ class OpenVinoBackend:
 
     request: Any
     token_budget: int = BUDGET
+    on_grid: bool = True
 
     def run(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """The model's output as float32.

@@ -26,6 +26,7 @@ class TorchBackend:
     dtype: torch.dtype
     token_budget: int
     threads: int | None = None
+    on_grid: bool = False
 
     def run(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """The module's output as float32."""

@@ -12,7 +12,7 @@ from rankdistill.serving.contracts import Limits, Metrics
 from rankdistill.serving.engine.pace import Pace, fitted
 from rankdistill.serving.engine.queue import BatchQueue, closed
 from rankdistill.serving.engine.rows import Row, Runner
-from rankdistill.serving.refusals import TooLongError
+from rankdistill.serving.refusals import TooLargeError, TooLongError
 
 BESIDE = 4000
 """Characters beyond which texts are tokenised beside the event loop."""
@@ -43,7 +43,7 @@ class Lane:
     Args:
         tower: makes batches of rows into outputs.
         sample: a row of so many tokens, at most what the model reads.
-        limits: of waiting, and of a batch.
+        limits: of waiting, of a batch, and of a request's tokens.
         metrics: told of both.
         name: of the model.
         inline: whether few rows are run at once, in the event loop, where nothing waits: for what takes microseconds.
@@ -63,6 +63,7 @@ class Lane:
         self._name = name
         self._inside = 0
         self._closing: asyncio.Event | None = None
+        self._most = limits.tokens
         self._probe = sample(8)
         self.queue = BatchQueue(tower, measured(tower, sample), limits.wait, limits.batch_tokens, metrics, name)
 
@@ -76,6 +77,7 @@ class Lane:
 
         Raises:
             TooLongError: one is cut, and `cut` is false.
+            TooLargeError: together they have more tokens than a request may have.
             Refusal: as the queue says.
         """
         if self._closing is not None:
@@ -105,8 +107,16 @@ class Lane:
             rows = rows_of(texts)
         if not cut:
             require_whole(rows, self._name)
+        tokens = sum(row.tokens for row in rows)
+        if tokens > self._most:
+            raise TooLargeError(
+                expected=f"at most {self._most:,} tokens a request",
+                got=f"{tokens:,} in {len(rows):,} texts",
+                consequence="nothing was encoded",
+                remedy="send them in several requests; /info tells the limits",
+            )
         tokenised = perf_counter()
-        if self._inline and self.queue.is_idle and sum(row.tokens for row in rows) <= INLINE:
+        if self._inline and self.queue.is_idle and tokens <= INLINE:
             outputs = self.queue.run_inline(rows)
             return Outcome(rows, outputs, tokenised - began, 0.0, perf_counter() - tokenised)
         done = await self.queue.submit(rows)

@@ -138,7 +138,7 @@ class BatchQueue:
         self._limit = limit
         self._budget = budget
         self._metrics = metrics
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.Lock())
         self._urgent: deque[_Request] = deque()
         self._small, self._large = _Line(), _Line()
         self._rows = 0

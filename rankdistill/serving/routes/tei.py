@@ -13,7 +13,7 @@ from rankdistill.serving import served
 from rankdistill.serving.bodies import Body
 from rankdistill.serving.contracts import ServedModel, Side
 from rankdistill.serving.exchange import Answer, Request, Route
-from rankdistill.serving.fields import SIDES, FewTexts, Flag, SideName, Text, Whole, listed
+from rankdistill.serving.fields import SIDES, FewTexts, Flag, SideName, Text, Whole, listed, shown
 from rankdistill.serving.refusals import (
     INFERENCE,
     BackendRefusal,
@@ -120,7 +120,7 @@ def _prompted(request: Request, model: ServedModel, wanted: EmbedRequest | Token
     if name not in model.prompts:
         raise BadRequestError(
             expected=f"'prompt_name' out of {listed([*SIDES, *model.prompts])}",
-            got=f"{name!r:.80}",
+            got=shown(name),
             consequence="nothing was encoded: without the prompt the vectors would be others",
             param="prompt_name",
         )

@@ -12,7 +12,7 @@ import pytest
 from rankdistill.inference import TextEncoder
 from rankdistill.serving.contracts import Limits, ServedModel
 from rankdistill.serving.models import load_model
-from rankdistill.serving.refusals import TooLongError
+from rankdistill.serving.refusals import TooLargeError, TooLongError
 from tests.conftest import TOPICS, WORDS
 
 TEXTS = [" ".join(random.Random(row).choices([*TOPICS, *WORDS], k=1 + (row * 7) % 50)) for row in range(70)]
@@ -53,6 +53,21 @@ def test_what_is_cut_is_told_or_refused(served: ServedModel) -> None:
         asyncio.run(served.encode(["river", long], "query", truncate=False))
 
 
+def test_a_request_has_no_more_tokens_than_the_limit(tiny_encoder: str) -> None:
+    """Special ones too, after the cut."""
+
+    async def asked() -> None:
+        served = load_model(tiny_encoder, backend="torch", limits=Limits(tokens=9, cache=0))
+        try:
+            assert list((await served.encode(["river", "bread", "iron"], "query")).tokens) == [3, 3, 3]
+            with pytest.raises(TooLargeError, match="10 in 3 texts"):
+                await served.encode(["river", "bread", "old iron"], "query")
+        finally:
+            await served.close()
+
+    asyncio.run(asked())
+
+
 def test_a_prompt_is_put_before_each_text(served: ServedModel) -> None:
     async def asked() -> tuple[np.ndarray, np.ndarray]:
         prompted = await served.encode(["river"], "query", prompt="the old ")
@@ -60,6 +75,31 @@ def test_a_prompt_is_put_before_each_text(served: ServedModel) -> None:
 
     prompted, whole = asyncio.run(asked())
     np.testing.assert_array_equal(prompted, whole)
+
+
+ODD_TEXTS = (
+    "Überfluß",
+    "the river\u200b",
+    "a\tb\nc",
+    "[SEP] river [MASK]",
+    "[sep]",
+    "",
+    " ",
+    "x" * 300,
+    "rivér 北 river",
+    "!?",
+)
+
+
+def test_rows_are_those_of_the_tokenizer_for_any_text(served: ServedModel, tiny_encoder: str) -> None:
+    texts = [*TEXTS, *ODD_TEXTS]
+    expected = TextEncoder(tiny_encoder, backend="torch").model.tokenizer(texts, truncation=True, max_length=64)
+    whole = TextEncoder(tiny_encoder, backend="torch").model.tokenizer(texts)
+    rows = served.towers["query"].tower.rows(texts, "query", "")  # type: ignore[attr-defined]
+    assert [list(row.content[0]) for row in rows] == expected["input_ids"]
+    assert [row.whole for row in rows] == list(map(len, whole["input_ids"]))
+    one_by_one = [served.towers["query"].tower.rows([text], "query", "")[0] for text in texts]  # type: ignore[attr-defined]
+    assert [list(row.content[0]) for row in one_by_one] == expected["input_ids"]
 
 
 def test_it_says_what_it_is(served: ServedModel, tiny_encoder: str) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
 import pytest
 
 from rankdistill.serving.contracts import Limits
+from rankdistill.serving.pressure import FEWEST, Pressure
+from tests.serving.process.command import until
 from tests.serving.process.loopback import answer, client, post, serving
 
 
@@ -163,3 +166,37 @@ def test_who_asks_for_a_websocket_gets_a_plain_answer(caplog: pytest.LogCaptureF
         one.sendall(post(b"", headers="connection: upgrade\r\nupgrade: websocket\r\n"))
         assert answer(one).startswith(b"HTTP/1.1 200 ")
     assert not caplog.records
+
+
+def test_a_loop_that_is_late_refuses_what_would_wait_too_long() -> None:
+    app, refused = Echo(), []
+    with serving(app, Limits()) as running, client(running.port) as one:
+        pressure = Pressure(1.0, running.server.server_state, lambda: refused.append(1))
+        pressure.beat(0.0, 0.0)
+        running.server.config.pressure = pressure
+        with contextlib.ExitStack() as held:
+            waiting = [held.enter_context(client(running.port)) for _ in range(FEWEST)]
+            for other in waiting:
+                other.sendall(post(b"late", "/wait"))
+            until(lambda: len(running.server.server_state.tasks) == FEWEST)
+            one.sendall(post(b"still answered: the loop is not late"))
+            assert answer(one).startswith(b"HTTP/1.1 200 ")
+            pressure.beat(1.0, 0.5)  # one answer a second, and so many that wait
+            for path, shape in (
+                ("/v1/embeddings", b'{"error":{'),
+                ("/v2/embed", b'{"message":'),
+                ("/x", b'{"error":"'),
+            ):
+                one.sendall(post(b"one too many", path))
+                said = answer(one)
+                assert said.startswith(b"HTTP/1.1 429 ")
+                assert b"\r\nretry-after: 1\r\n" in said
+                assert shape in said
+            one.sendall(b"GET /ready HTTP/1.1\r\nhost: a\r\n\r\n")
+            assert answer(one).startswith(b"HTTP/1.1 200 "), "who looks after the server is answered"
+            running.loop.call_soon_threadsafe(app.may_go_on.set)
+            assert all(answer(other).startswith(b"HTTP/1.1 200 ") for other in waiting)
+        until(lambda: not running.server.server_state.tasks)
+        one.sendall(post(b"again"))
+        assert answer(one).endswith(b"again")
+    assert len(refused) == 3

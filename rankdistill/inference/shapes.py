@@ -1,0 +1,70 @@
+"""Few shapes of batches: ONNX Runtime and OpenVINO keep memory for every shape that they have met.
+
+A batch is padded to a width and a number of rows from a grid, some four steps an octave: a few hundred shapes in all,
+after which the memory stays as it is. What is added is masked, and its rows are cut off again, so that a text's numbers
+depend on neither.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rankdistill.inference.framing import Features
+
+EXACT_ROWS = 8
+"""Numbers of rows up to which each is a shape of its own."""
+
+SHORTEST = 4
+"""The narrowest batch, and the step of the narrow ones."""
+
+STEPS = 4
+"""Of an octave: at most a quarter is added."""
+
+
+def width_of(tokens: int, most: int) -> int:
+    """The width of a batch whose longest row has so many tokens; beyond `most`, where a model's rows end, as it is."""
+    return max(tokens, min(most, _up(tokens, 8 * SHORTEST, SHORTEST)))
+
+
+def rows_of(rows: int) -> int:
+    """The rows of a batch with so many texts."""
+    return _up(rows, EXACT_ROWS, 1)
+
+
+def most_rows(rows: int) -> int:
+    """The largest number of rows on the grid that is no more than `rows`, of which there is at least one."""
+    return rows if rows_of(rows) == rows else rows - rows % _step(rows, EXACT_ROWS, 1)
+
+
+def on_grid(features: Features, pad: int, most: int) -> Features:
+    """The features of a batch, padded to a shape of the grid: masked tokens behind, copies of the first row below.
+
+    Args:
+        features: int64[rows, longest].
+        pad: the token that stands for none.
+        most: tokens of a row at most.
+    """
+    rows, width = features["input_ids"].shape
+    wanted_rows, wanted_width = rows_of(rows), width_of(width, most)
+    if (wanted_rows, wanted_width) == (rows, width):
+        return features
+    found = {}
+    for name, values in features.items():
+        padded = np.full((wanted_rows, wanted_width), pad if name == "input_ids" else 0, dtype=values.dtype)
+        padded[:rows, :width] = values
+        padded[rows:, :width] = values[0]
+        found[name] = padded
+    return found
+
+
+def _up(number: int, fine: int, least: int) -> int:
+    step = _step(number, fine, least)
+    return -(-number // step) * step
+
+
+def _step(number: int, fine: int, least: int) -> int:
+    """How far apart the grid is at `number`: `least` up to `fine`, and from there so that an octave has `STEPS`."""
+    if number <= fine:
+        return least
+    octave = 1 << ((number - 1).bit_length() - 1)  # below or at number - 1: 33 to 64 share one
+    return max(least, octave // STEPS)
