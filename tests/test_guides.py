@@ -412,7 +412,7 @@ def an_object_store(environment: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 SLOW = {"docs/comparing.md", "docs/engines.md"}
-"""Those that train a recipe several times, or make many things; the fast part below reads their commands all the same."""
+"""Those that train a recipe several times, or make much; the fast part below reads their commands all the same."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(one, marks=pytest.mark.slow) if one in SLOW else one for one in GUIDES])
