@@ -44,6 +44,7 @@ BENCHMARKS = {
     "server overhead": ["serving.overhead"],
     "engines": ["serving.engines", "--data", "{data}/scifact", "--work", "{work}/engines"],
     "engine client types": ["serving.client_types"],
+    "search load": ["serving.search_load", "--data", "{data}/scifact"],
     "store memory": ["store.memory"],
     "embedding store": ["store.embeddings"],
     "gate": ["store.check"],

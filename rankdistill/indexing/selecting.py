@@ -122,6 +122,10 @@ def _rows(faiss: Any, index: Any) -> Rows:
     if isinstance(index, faiss.IndexIVF) and index.direct_map.type == faiss.DirectMap.NoMap:
         index.make_direct_map()  # where each row's code is: eight bytes a row, once
 
+    whole = _own_vectors(faiss, index)
+    if whole is not None:
+        return Rows(lambda queries: queries, lambda places: whole[places])
+
     def at(places: slice | Positions) -> Vectors:
         found: Vectors
         if isinstance(places, slice) and not isinstance(index, faiss.IndexIVF):
@@ -132,3 +136,14 @@ def _rows(faiss: Any, index: Any) -> Rows:
         return found
 
     return Rows(lambda queries: queries, at)
+
+
+def _own_vectors(faiss: Any, index: Any) -> Vectors | None:
+    """The vectors of a flat index where they lie; None for others, and where a mapped file has them at odd bytes.
+
+    Of what is not aligned numpy would copy all whenever it takes some.
+    """
+    if not isinstance(index, faiss.IndexFlat):
+        return None
+    found: Vectors = faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d).reshape(index.ntotal, index.d)
+    return found if found.flags.aligned else None

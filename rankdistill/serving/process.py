@@ -111,6 +111,9 @@ class ServerProcess:
         self._pressure = Pressure(settings.limits.wait, self._server.server_state, self._refused)
         config.pressure = self._pressure
         self._background: list[asyncio.Task[Any]] = []
+        self._begin = asyncio.Event()
+        if settings.eager:
+            self._begin.set()
 
     async def run(self) -> None:
         """Serve until `drain`; returns when all was answered and closed."""
@@ -121,7 +124,9 @@ class ServerProcess:
             loop.create_task(self._watch()),
         ]
         try:
-            await self._server.serve([self._listener])
+            await self._begin.wait()
+            if not self._server.should_exit:
+                await self._server.serve([self._listener])
         finally:
             for task in self._background:
                 task.cancel()
@@ -141,12 +146,14 @@ class ServerProcess:
                 for model in abandoned:
                     await model.close()
             self.holder.replace(state)
+            self._begin.set()
             return state
 
     def drain(self) -> None:
         """Refuse what is new, answer what was accepted, and let `run` return."""
         self.holder.drain()
         self._server.drain()
+        self._begin.set()
 
     def _refused(self) -> None:
         self.metrics.responded(429)

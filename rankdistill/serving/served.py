@@ -11,7 +11,7 @@ import numpy as np
 
 from rankdistill.serving.contracts import Encoded, ModelKind, ServedModel, Side
 from rankdistill.serving.exchange import Request
-from rankdistill.serving.fields import listed
+from rankdistill.serving.fields import listed, shown
 from rankdistill.serving.refusals import (
     BackendRefusal,
     BadRequestError,
@@ -55,7 +55,7 @@ def named(request: Request, name: str | None, kinds: Sequence[ModelKind]) -> Ser
     if found is None:
         raise UnknownError(
             expected=f"one of the served models {listed(list(models))}",
-            got=repr(name[:200]),
+            got=shown(name),
             consequence="nothing was encoded: vectors of another model than the one asked for mean something else",
             remedy="name one of them, or leave the name out to get the first",
             param="model",
@@ -157,7 +157,7 @@ async def dense(
         EmptyError: the model knows no word of a text.
     """
     encoded = await encode(request, model, texts, side, truncate=truncate, prompt=prompt)
-    vectors = encoded.vectors
+    vectors = np.ascontiguousarray(encoded.vectors, dtype=np.float32)
     _require_directions(vectors, texts, model)
     if dimensions is not None:
         vectors = np.ascontiguousarray(vectors[:, :dimensions])
@@ -175,7 +175,7 @@ async def encode(
         if not _PLAIN.search(text) and not model.tokenise([text], side, False)[0]:
             raise EmptyError(
                 expected="texts of which a token is left",
-                got=f"{text!r:.80} at place {place}, of which the tokenizer leaves none",
+                got=f"{shown(text)} at place {place}, of which the tokenizer leaves none",
                 consequence="nothing was answered: the vector of nothing means nothing",
             )
     return await model.encode(texts, side, truncate=truncate, prompt=prompt)
@@ -193,7 +193,7 @@ def _require_directions(vectors: np.ndarray, texts: Sequence[str], model: Served
         place = int(np.flatnonzero(squares == 0)[0])
         raise EmptyError(
             expected="texts with a word that the model knows",
-            got=f"{texts[place]!r:.80} at place {place}, whose vector is zero",
+            got=f"{shown(texts[place])} at place {place}, whose vector is zero",
             consequence="nothing was answered: zero is near to nothing and far from nothing",
         )
     raise BackendRefusal(
