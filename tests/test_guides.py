@@ -360,7 +360,13 @@ GUIDES = {
     "docs/comparing.md": Guide(the_comparing),
     "docs/engines.md": Guide(dense_and_sparse),
     "docs/ensembles.md": Guide(three_teachers),
-    "docs/evaluation.md": Guide(a_store),
+    "docs/evaluation.md": Guide(
+        a_store,
+        elsewhere={
+            "rankdistill evaluate --server http://127.0.0.1:8080 --data DIR --split test --out OUT": "asks a server: "
+            "tests/client/test_served.py"
+        },
+    ),
     "docs/formats.md": Guide(the_formats),
     "docs/gate.md": Guide(a_store, ends={"rankdistill check STORE --strict --json check.json": 1}),
     "docs/indexes.md": Guide(many_documents, after=filters_held),
