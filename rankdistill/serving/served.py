@@ -157,7 +157,7 @@ async def dense(
         EmptyError: the model knows no word of a text.
     """
     encoded = await encode(request, model, texts, side, truncate=truncate, prompt=prompt)
-    vectors = encoded.vectors
+    vectors = np.ascontiguousarray(encoded.vectors, dtype=np.float32)
     _require_directions(vectors, texts, model)
     if dimensions is not None:
         vectors = np.ascontiguousarray(vectors[:, :dimensions])

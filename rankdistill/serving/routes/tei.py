@@ -236,6 +236,8 @@ async def _late_interaction(request: Request, model: ServedModel, wanted: Rerank
     texts = await served.encode(request, model, wanted.texts, "document", truncate=truncate)
     request.tokens += sum(query.tokens)
     request.tell(texts, served.space(request, model))
+    if query.truncated:  # no score is of the whole query
+        request.truncated = range(len(wanted.texts))
     (asked,) = query.vectors
     mean = len(asked) if getattr(model.space, "similarity", "") == "meanmaxsim" else 1
     return np.array([(asked @ found.T).max(axis=1).sum() / mean for found in texts.vectors], dtype=np.float32)
