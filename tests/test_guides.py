@@ -194,6 +194,11 @@ def many_documents(scene: Scene, section: str) -> None:
     Path("DIR/corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+def dense_and_sparse(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(MODEL="six_layers", SPARSE="tiny_splade")
+
+
 def the_leaf(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     scene.put(TEACHER="six_layers")
@@ -353,8 +358,15 @@ GUIDES = {
         environment={"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "8"},
     ),
     "docs/comparing.md": Guide(the_comparing),
+    "docs/engines.md": Guide(dense_and_sparse),
     "docs/ensembles.md": Guide(three_teachers),
-    "docs/evaluation.md": Guide(a_store),
+    "docs/evaluation.md": Guide(
+        a_store,
+        elsewhere={
+            "rankdistill evaluate --server http://127.0.0.1:8080 --data DIR --split test --out OUT": "asks a server: "
+            "tests/client/test_served.py"
+        },
+    ),
     "docs/formats.md": Guide(the_formats),
     "docs/gate.md": Guide(a_store, ends={"rankdistill check STORE --strict --json check.json": 1}),
     "docs/indexes.md": Guide(many_documents, after=filters_held),
@@ -405,8 +417,8 @@ def an_object_store(environment: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-SLOW = {"docs/comparing.md"}
-"""Those that train a recipe several times; the fast part below reads their commands all the same."""
+SLOW = {"docs/comparing.md", "docs/engines.md"}
+"""Those that train a recipe several times, or make much; the fast part below reads their commands all the same."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(one, marks=pytest.mark.slow) if one in SLOW else one for one in GUIDES])
