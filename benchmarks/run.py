@@ -4,7 +4,8 @@
 
 DIR holds the data sets in BEIR layout; the environment variable RANKDISTILL_DATA is its default. Benchmarks that can be
 interrupted keep their work under `--work`. Some start from the teacher or the scores of the main job, which comes
-before them.
+before them. Environments of other servers, one for each of `benchmarks/serving/peers`, are looked for in the folder
+RANKDISTILL_PEERS, or else in `--work`/venvs.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from rankdistill.recipe.steps import present
 ROOT = Path(__file__).resolve().parents[1]
 
 ON_MSMARCO = ["--data", "{data}/msmarco_mini"]
+PEERS = ["--venvs", "{venvs}"]
+"""Servers with libraries that exclude each other, each in DIR/NAME; those that are not there are left out."""
+
 BENCHMARKS = {
     "reproductions": ["reproductions.run", "--data", "{data}"],
     "dl19 pool": ["reproductions.dl19_pool", "--data", "{data}"],
@@ -31,19 +35,26 @@ BENCHMARKS = {
     "query latency": ["speed.query_latency", *ON_MSMARCO],
     "shapes": ["speed.shapes"],
     "search speed": ["speed.search", *ON_MSMARCO],
+    "filters": ["speed.filters", *ON_MSMARCO],
     "start": ["speed.start"],
+    "scaling": ["speed.scaling"],
     "leaf": ["leaf", "--data", "{data}"],
     "leaf grid": ["leaf_grid", "--data", "{data}/scifact"],
     "leaf ann": ["leaf_ann", *ON_MSMARCO],
     "alignment speed": ["speed.align", *ON_MSMARCO],
+    "server overhead": ["serving.overhead"],
     "engines": ["serving.engines", "--data", "{data}/scifact", "--work", "{work}/engines"],
     "engine client types": ["serving.client_types"],
+    "search load": ["serving.search_load", "--data", "{data}/scifact"],
     "store memory": ["store.memory"],
     "embedding store": ["store.embeddings"],
     "gate": ["store.check"],
     "ensemble": ["store.ensemble"],
     "kill": ["store.kill", *ON_MSMARCO],
     "kill writers": ["store.kill_writers", *ON_MSMARCO],
+    "served equals evaluated": ["serving.equality", "--data", "{data}/scifact", "--work", "{work}/serving"],
+    "throughput": ["serving.throughput", "--data", "{data}/scifact", "--work", "{work}/serving", *PEERS],
+    "silent errors": ["serving.silent_errors", "--work", "{work}/serving", *PEERS],
     "main job": ["main_job", *ON_MSMARCO],
     "quickstart": ["main_job", "--recipe", "quickstart", "--set", "seeds=[13, 14, 15]"],
     "ensemble student": ["ensemble_student", *ON_MSMARCO, "--store", "{scores}", "--work", "{work}/ensemble"],
@@ -80,7 +91,7 @@ def main() -> None:
 
 def command(words: Sequence[str], data: str, work: Path) -> list[str]:
     """The script and its arguments, with their places filled in."""
-    places: dict[str, Any] = {"data": data, "work": work}
+    places: dict[str, Any] = {"data": data, "work": work, "venvs": os.environ.get("RANKDISTILL_PEERS", work / "venvs")}
     if any("{teacher}" in word or "{scores}" in word for word in words):
         experiment = main_job.of_recipe([f"data.source={data}/msmarco_mini"])
         places |= {"teacher": present(experiment.teacher)[0].folder, "scores": experiment.scores.folder}

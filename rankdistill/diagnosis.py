@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -24,6 +25,9 @@ OPTIONAL = {
     "mteb": "evaluation through mteb: pip install 'rankdistill[evaluation]'",
     "beir": "evaluation through beir: pip install 'rankdistill[evaluation]'",
 }
+INSTRUCTIONS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+"""What decides the speed of inference, narrow ones first: VNNI is for int8, AMX multiplies whole tiles."""
+
 GENERIC_KERNELS = {"Prescott", "Nehalem", "Core2", "generic", "Generic"}
 """OpenBLAS core types that mean: it does not know this processor and leaves its vector units idle."""
 
@@ -142,13 +146,54 @@ def _core_type() -> str:
 
 def _processor() -> Iterator[Finding]:
     flags = _cpu_flags()
-    found = [name for name in ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16") if name in flags]
+    found = [name for name in INSTRUCTIONS if name in flags]
     text = " ".join(found) or "no vector extension known"
     if _installed("torch"):
         from rankdistill.inference.precision import bf16_is_faster_on_processor
 
         text += ": bf16 training is native" if bf16_is_faster_on_processor() else ": train in float32"
     yield Finding("ok", "processor", text)
+
+
+def _ceilings() -> Iterator[Finding]:
+    """What no back end exceeds: the matrix products of torch, on the shapes of a small encoder, in both formats."""
+    if not _installed("torch"):
+        return
+    import torch
+
+    rates = {name: _product_rate(dtype) / 1e9 for name, dtype in (("float32", torch.float32), ("bf16", torch.bfloat16))}
+    text = ", ".join(f"{name} {rate:,.0f} GFLOP/s" for name, rate in rates.items())
+    gain = rates["bf16"] / rates["float32"]
+    told = f"bf16 x{gain:.1f}" if gain > 1 else f"bf16 x{gain:.1f}: it gains nothing here"
+    yield Finding("ok", "matrix products", f"{text} with {torch.get_num_threads()} threads ({told})")
+
+
+def _product_rate(dtype: Any, tokens: int = 1024, inner: int = 384, outer: int = 1536, rounds: int = 5) -> float:
+    """Floating-point operations a second of torch's matrix product, the best of a few."""
+    import torch
+
+    left, right = torch.randn(tokens, inner).to(dtype), torch.randn(inner, outer).to(dtype)
+    best = float("inf")
+    for _ in range(rounds + 1):
+        started = time.perf_counter()
+        left @ right
+        best = min(best, time.perf_counter() - started)
+    return 2.0 * tokens * inner * outer / best
+
+
+def _fast() -> Iterator[Finding]:
+    """What `--backend fast` compares on this processor, and what it found for the models that it was asked for."""
+    if not _installed("torch"):
+        return
+    from rankdistill.inference.fastest import candidates, expected, kept_choices
+
+    compared = f"compares {', '.join(candidates('cpu', calibrated=True))}"
+    choices = kept_choices()
+    if not choices:
+        text = f"{compared}; asked for no model yet, by its instructions likely {expected('cpu')}"
+        yield Finding("ok", "--backend fast", text)
+    for model, choice in choices.items():
+        yield Finding("ok", f"fast for {model}", choice.shown)
 
 
 def _java() -> Iterator[Finding]:
@@ -201,6 +246,8 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _versions,
     _one_faiss,
     _processor,
+    _ceilings,
+    _fast,
     _threads,
     _blas,
     _java,

@@ -10,6 +10,7 @@ import pytest
 
 from rankdistill import diagnosis
 from rankdistill.indexing.lucene import java as java_runtimes
+from rankdistill.inference import fastest
 
 
 def subjects(check: Callable[[], Iterator[diagnosis.Finding]]) -> dict[str, diagnosis.Finding]:
@@ -87,3 +88,32 @@ def test_an_old_java_is_noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert subjects(diagnosis._java)["Java"].state == "note"
     java.write_text("#!/bin/sh\necho 'openjdk version \"21.0.1\"' >&2\n")
     assert subjects(diagnosis._java)["Java"].state == "ok"
+
+
+def test_ceilings_are_told_in_both_formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(diagnosis, "_product_rate", lambda dtype: 2e11 if dtype == torch.float32 else 1e12)
+    assert "float32 200 GFLOP/s, bf16 1,000 GFLOP/s" in subjects(diagnosis._ceilings)["matrix products"].text
+    monkeypatch.setattr(diagnosis, "_product_rate", lambda dtype: 2e11 if dtype == torch.float32 else 1e11)
+    assert "bf16 x0.5: it gains nothing" in subjects(diagnosis._ceilings)["matrix products"].text
+
+
+def test_a_product_has_a_rate() -> None:
+    import torch
+
+    assert 1e7 < diagnosis._product_rate(torch.float32, tokens=64, inner=32, outer=32, rounds=1) < 1e14
+
+
+@pytest.mark.parametrize(("amx", "likely"), [(True, "openvino-bf16"), (False, "openvino")])
+def test_it_says_what_fast_compares_and_what_it_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, amx: bool, likely: str
+) -> None:
+    monkeypatch.setenv("RANKDISTILL_CACHE", str(tmp_path))
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": True, "amx_bf16": amx})
+    told = subjects(diagnosis._fast)["--backend fast"].text
+    assert "torch, torch-bf16, onnx, openvino, openvino-bf16" in told
+    assert told.endswith(f"likely {likely}")
+    found = {"model": fastest.Choice("onnx", [fastest.Measured("onnx", 2.0), fastest.Measured("torch", 1.0)])}
+    monkeypatch.setattr(fastest, "kept_choices", lambda: found)
+    assert "onnx 2.00x torch" in subjects(diagnosis._fast)["fast for model"].text

@@ -141,6 +141,11 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def ended(pid: int) -> bool:
+    """Whether a process is no more, or only waits to be looked at."""
+    return (_stat(pid) or ["Z"])[0] == "Z"
+
+
 def memory_bytes(pid: int) -> int:
     """Resident bytes of a process and of all below it."""
     return sum(int(stat[21]) * os.sysconf("SC_PAGE_SIZE") for one in descendants(pid) if (stat := _stat(one)))

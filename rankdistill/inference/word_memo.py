@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 TokenIds = Callable[[Sequence[str]], list[list[int]]]
 """Texts -> their token ids, without special tokens."""
 
-MOST_WORDS = 1 << 18
-"""Words remembered; further ones are cut each time they are met."""
+MOST_WORDS = 1 << 17
+"""Words remembered; when there are more all are forgotten, so that those in use are soon there again."""
+
+LONGEST_WORD = 40
+"""Characters: longer ones are cut each time they are met. With `MOST_WORDS` it bounds the memory."""
 
 MOST_ADDED = 64
 """Added tokens that texts are searched for; with more of them (phrases), nothing is remembered."""
@@ -67,7 +70,9 @@ class _Words(dict[str, list[int]]):
 
     def __missing__(self, word: str) -> list[int]:
         ids = self._tokenizer.encode(word, add_special_tokens=False).ids
-        if len(self) < MOST_WORDS:
+        if len(word) <= LONGEST_WORD:
+            if len(self) >= MOST_WORDS:
+                self.clear()
             self[word] = ids
         return ids
 

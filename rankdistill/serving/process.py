@@ -14,7 +14,8 @@ from typing import Any
 
 import uvicorn
 
-from rankdistill.serving.connections import GuardedConfig, guarded, sweep
+from rankdistill.serving.accepting import Acceptor
+from rankdistill.serving.connections import GuardedConfig, GuardedProtocol, guarded, sweep
 from rankdistill.serving.contracts import State
 from rankdistill.serving.holder import StateHolder
 from rankdistill.serving.loading import Loader
@@ -47,11 +48,19 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: GuardedConfig, drain: float) -> None:
         super().__init__(config)
         self._drain = drain
+        self._acceptors: list[Acceptor] = []
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are not the server's business."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections."""
+        self.servers = []
+        make = partial(GuardedProtocol, self.config, self.server_state, {}, asyncio.get_running_loop())
+        self._acceptors = [Acceptor(one, make) for one in sockets or []]
+        self.started = True
 
     def drain(self) -> None:
         """Answer what was accepted, with `Connection: close`, and end then."""
@@ -66,10 +75,8 @@ class DrainingServer(uvicorn.Server):
         began = loop.time()
         while loop.time() < began + STAY_SECONDS or (self.server_state.tasks and loop.time() < began + self._drain):
             await asyncio.sleep(0.02)
-        for server in self.servers:
-            server.close()
-        for listener in sockets or []:
-            listener.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         for connection in guarded(self.server_state):
             connection.cut()
         until = loop.time() + CUT_SECONDS
@@ -95,15 +102,18 @@ class ServerProcess:
         self._settings, self._listener = settings, listener
         self.holder = StateHolder(settings.limits)
         self.metrics = ServerMetrics(settings.metrics, settings.worker)
-        self._loader = Loader(settings, self.metrics)
-        self._loading = asyncio.Lock()
         keys = Keys.from_environment() if settings.key_file is None else Keys.read(settings.key_file)
+        self._loader = Loader(settings, self.metrics, keys.filters if keys else ())
+        self._loading = asyncio.Lock()
         app = create_app(self.holder, keys=keys, cors=settings.cors, metrics=self.metrics)
         config = GuardedConfig(app, settings.limits, settings.access_log)
         self._server = DrainingServer(config, settings.limits.drain)
         self._pressure = Pressure(settings.limits.wait, self._server.server_state, self._refused)
         config.pressure = self._pressure
         self._background: list[asyncio.Task[Any]] = []
+        self._begin = asyncio.Event()
+        if settings.eager:
+            self._begin.set()
 
     async def run(self) -> None:
         """Serve until `drain`; returns when all was answered and closed."""
@@ -114,7 +124,9 @@ class ServerProcess:
             loop.create_task(self._watch()),
         ]
         try:
-            await self._server.serve([self._listener])
+            await self._begin.wait()
+            if not self._server.should_exit:
+                await self._server.serve([self._listener])
         finally:
             for task in self._background:
                 task.cancel()
@@ -134,12 +146,14 @@ class ServerProcess:
                 for model in abandoned:
                     await model.close()
             self.holder.replace(state)
+            self._begin.set()
             return state
 
     def drain(self) -> None:
         """Refuse what is new, answer what was accepted, and let `run` return."""
         self.holder.drain()
         self._server.drain()
+        self._begin.set()
 
     def _refused(self) -> None:
         self.metrics.responded(429)

@@ -131,10 +131,29 @@ def test_what_was_found_is_kept_until_something_changes(
 def test_a_damaged_note_is_measured_anew(machine: Callable[..., Machine], tmp_path: Path) -> None:
     made = machine({"torch": 2.0, "onnx": 1.0})
     made.choose()
-    (path,) = (tmp_path / "fastest").iterdir()
+    (path,) = (tmp_path / "fastest").glob("*/choice.json")
     for content in ("{", "[]", '{"backend": "onnx"}', '{"backend": "gone", "measured": []}'):
         path.write_text(content)
         assert not made.choose().kept
+
+
+def test_workers_that_start_together_measure_once(machine: Callable[..., Machine]) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    made = machine({"torch": 2.0, "onnx": 1.0})
+    with ThreadPoolExecutor(4) as several:
+        found = list(several.map(lambda number: made.choose(), range(4)))
+    assert [one.backend for one in found] == ["onnx"] * 4
+    assert made.opened == ["torch", "onnx"]
+
+
+def test_a_cache_that_cannot_be_written_to_costs_a_measure(
+    machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = machine({"torch": 2.0, "onnx": 1.0})
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RANKDISTILL_CACHE", str(tmp_path / "file"))
+    assert [made.choose().kept, made.choose().kept] == [False, False]
 
 
 def test_candidates_are_those_that_the_processor_has_instructions_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,12 +16,13 @@ class Peer:
 
     Args:
         name: in tables, and of the environment under `--venvs` that has its libraries.
-        command: `(python, model, port, threads)` -> the words that start it on 127.0.0.1; the model is a folder in the
-            layout of sentence-transformers, with `onnx/model.onnx` in it.
+        command: `(python, bundle, port, threads)` -> the words that start it on 127.0.0.1. Ours serves the bundle;
+            others its folder `query`, a model of sentence-transformers with `onnx/model.onnx` in it.
         path: that is posted to.
         environment: variables that it is started with.
         own: whether it has an environment of its own; else it runs in ours.
         extra: fields of each request besides `input`.
+        model: what it calls its model; None: the name of the bundle's folder.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Peer:
     environment: Mapping[str, str] = field(default_factory=dict)
     own: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
+    model: str | None = None
 
     def body(self, text: str) -> dict[str, Any]:
         """A request for the vector of one text."""
@@ -44,8 +46,8 @@ def vectors(answer: Any) -> list[list[float]]:
 def program(name: str) -> Callable[[str, Path, int, int], Sequence[str]]:
     """The command of a peer that is a program of ours around a library, in `programs`."""
     file = Path(__file__).parent / "programs" / f"{name}.py"
-    return lambda python, model, port, threads: [
-        *(python, str(file), "--model", str(model), "--port", str(port), "--threads", str(threads))
+    return lambda python, bundle, port, threads: [
+        *(python, str(file), "--model", str(bundle / "query"), "--port", str(port), "--threads", str(threads))
     ]
 
 

@@ -1,4 +1,4 @@
-"""`rankdistill serve`, as a user starts it."""
+"""`rankdistill serve`, as a user starts it, and with the exact back end that the peers' numbers have."""
 
 from __future__ import annotations
 
@@ -7,10 +7,19 @@ from pathlib import Path
 
 from benchmarks.serving.peers.base import Peer
 
+PROGRAM = ("-c", "import sys; sys.argv[0] = 'rankdistill'; from rankdistill.cli.main import main; main()")
+"""The command `rankdistill`, whichever Python it is of."""
 
-def _command(python: str, model: Path, port: int, threads: int) -> Sequence[str]:
-    serve = [python, "-m", "rankdistill.cli.main", "serve", str(model), "--port", str(port)]
-    return [*serve, "--threads", str(threads)]
+_FIELDS = {"input_type": "query", "encoding_format": "float"}
 
 
-PEER = Peer("rankdistill", _command, own=False, extra={"input_type": "query", "encoding_format": "float"})
+def _command(python: str, bundle: Path, port: int, threads: int) -> Sequence[str]:
+    return [python, *PROGRAM, "serve", str(bundle), "--port", str(port), "--threads", str(threads)]
+
+
+def _exact(python: str, bundle: Path, port: int, threads: int) -> Sequence[str]:
+    return [*_command(python, bundle, port, threads), "--backend", "auto"]
+
+
+PEER = Peer("rankdistill", _command, own=False, extra=_FIELDS)
+EXACT = Peer("rankdistill float32", _exact, own=False, extra=_FIELDS)

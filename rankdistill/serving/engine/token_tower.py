@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from rankdistill.inference.fast_model import FastModel, probe_columns
-from rankdistill.inference.framing import UNLIMITED, Features
+from rankdistill.inference.framing import UNLIMITED, Features, Framing
+from rankdistill.inference.word_memo import TokenIds, WordMemo, cuts_words_alone
 from rankdistill.serving.contracts import Side, Token
 from rankdistill.serving.engine.rows import Row
 from rankdistill.serving.engine.tokenising import Tokeniser, backend_of, whole_length
@@ -28,6 +29,7 @@ class TokenTower:
         self._tokeniser = tokeniser
         self._dimensions = dimensions
         self._typed = "token_type_ids" in fast.framing.names
+        self._words: _Words | None = None
         pad = fast.framing.tokenizer.pad_token_id
         self._pad = 0 if pad is None else pad
 
@@ -44,7 +46,11 @@ class TokenTower:
         ours = tower.features(tower.rows(columns[0], "query", "") if texts == 1 else tower.rows_of_pairs(columns))
         theirs = fast.framing.apply(columns).batch(np.arange(len(columns[0])))
         same = ours.keys() == theirs.keys() and all(np.array_equal(ours[name], theirs[name]) for name in ours)
-        return tower if same else None
+        if not same:
+            return None
+        if texts == 1:
+            tower._words = _Words.of(fast.framing, tower._tokeniser)
+        return tower
 
     @property
     def token_budget(self) -> int:
@@ -58,7 +64,9 @@ class TokenTower:
 
     def rows(self, texts: Sequence[str], side: Side, prompt: str) -> list[Row]:
         """A row a text, with the prompt before it."""
-        return self._framed(self._tokeniser.encode([prompt + text for text in texts] if prompt else texts))
+        if prompt:
+            texts = [prompt + text for text in texts]
+        return self._framed(self._tokeniser.encode(texts)) if self._words is None else self._words.rows(texts)
 
     def pair_rows(self, query: str, texts: Sequence[str]) -> list[Row]:
         """A row for the pair of `query` and each text."""
@@ -101,3 +109,40 @@ class TokenTower:
             types = np.array(encoding.type_ids, np.int8) if self._typed and any(encoding.type_ids) else None
             found.append(Row((ids, types), len(ids), whole_length(encoding)))
         return found
+
+
+class _Words:
+    """Rows of single texts from the token ids of remembered words: several times as fast as the tokeniser.
+
+    Args:
+        token_ids: of texts, nothing cut.
+        before: special token ids.
+        after: special token ids.
+        limit: tokens of a row at most.
+    """
+
+    def __init__(self, token_ids: TokenIds, before: list[int], after: list[int], limit: int) -> None:
+        self._token_ids = token_ids
+        self._before, self._after = before, after
+        self._own = limit - len(before) - len(after)
+
+    @classmethod
+    def of(cls, framing: Framing, tokeniser: Tokeniser) -> Self | None:
+        """That of `framing`; None where its tokeniser does not cut words alone, or where there are types of tokens."""
+        template = framing.template
+        if not cuts_words_alone(tokeniser.whole) or any(template.text_types) or any(map(np.any, template.part_types)):
+            return None
+        before, after = (part.tolist() for part in template.parts)
+        return cls(WordMemo(tokeniser.whole), before, after, framing.max_length)
+
+    def rows(self, texts: Sequence[str]) -> list[Row]:
+        """A row a text."""
+        found = []
+        for own in self._token_ids(texts):
+            ids = [*self._before, *own[: self._own], *self._after]
+            found.append(Row((ids, None), len(ids), len(ids) if len(own) <= self._own else len(own) + self._special))
+        return found
+
+    @property
+    def _special(self) -> int:
+        return len(self._before) + len(self._after)

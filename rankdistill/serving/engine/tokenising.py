@@ -26,10 +26,10 @@ class Tokeniser:
         from tokenizers import Tokenizer
 
         specification = tokenizer.to_str()
-        self._whole = Tokenizer.from_str(specification)
-        self._whole.no_truncation()
-        self._whole.no_padding()
-        self._cutting = self._whole
+        self.whole = Tokenizer.from_str(specification)
+        self.whole.no_truncation()
+        self.whole.no_padding()
+        self._cutting = self.whole
         if max_length is not None:
             self._cutting = Tokenizer.from_str(specification)
             self._cutting.no_padding()
@@ -51,14 +51,12 @@ class Tokeniser:
         """The tokens of each text, nothing cut; `special` ones too."""
         return [
             _tokens(text, found)
-            for text, found in zip(
-                texts, self._whole.encode_batch(list(texts), add_special_tokens=special), strict=True
-            )
+            for text, found in zip(texts, self.whole.encode_batch(list(texts), add_special_tokens=special), strict=True)
         ]
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text with special ones, nothing cut."""
-        return [len(found.ids) for found in self._whole.encode_batch_fast(list(texts))]
+        return [len(found.ids) for found in self.whole.encode_batch_fast(list(texts))]
 
 
 def whole_length(found: Encoding) -> int:

@@ -77,6 +77,31 @@ def test_a_prompt_is_put_before_each_text(served: ServedModel) -> None:
     np.testing.assert_array_equal(prompted, whole)
 
 
+ODD_TEXTS = (
+    "Überfluß",
+    "the river\u200b",
+    "a\tb\nc",
+    "[SEP] river [MASK]",
+    "[sep]",
+    "",
+    " ",
+    "x" * 300,
+    "rivér 北 river",
+    "!?",
+)
+
+
+def test_rows_are_those_of_the_tokenizer_for_any_text(served: ServedModel, tiny_encoder: str) -> None:
+    texts = [*TEXTS, *ODD_TEXTS]
+    expected = TextEncoder(tiny_encoder, backend="torch").model.tokenizer(texts, truncation=True, max_length=64)
+    whole = TextEncoder(tiny_encoder, backend="torch").model.tokenizer(texts)
+    rows = served.towers["query"].tower.rows(texts, "query", "")  # type: ignore[attr-defined]
+    assert [list(row.content[0]) for row in rows] == expected["input_ids"]
+    assert [row.whole for row in rows] == list(map(len, whole["input_ids"]))
+    one_by_one = [served.towers["query"].tower.rows([text], "query", "")[0] for text in texts]  # type: ignore[attr-defined]
+    assert [list(row.content[0]) for row in one_by_one] == expected["input_ids"]
+
+
 def test_it_says_what_it_is(served: ServedModel, tiny_encoder: str) -> None:
     encoder = TextEncoder(tiny_encoder, backend="torch")
     assert served.kind == "dense"

@@ -1,0 +1,292 @@
+"""Requests a second and how long they take: our server against others, same models, one machine, one run.
+
+    python -m benchmarks.serving.throughput --data DIR --venvs DIR [--rounds 2] [--seconds 6] [--only NAME ...]
+
+Each server embeds one text a request: the queries of `--data`, each with a number of its own, so that no cache answers.
+It has the processors `--server-cores` and as many threads, the load generator (`load`, another process) `--load-cores`.
+Servers take turns, a round each. Closed loop at 1, 8 and 64 connections; then an open loop (requests begin at random
+times, whatever the server does) at half of what it answered at 64, and at all of it.
+
+`rankdistill` runs what it chose by measuring here among the back ends that keep float32's ranking; `rankdistill
+float32` the fastest exact one, whose numbers are those of the peers. The cosine of each server's vectors with those of
+sentence-transformers (`naive`) is told.
+
+Two legs are ours alone. `static`: a static student. `overhead`: the processor time of a request to it, less that of
+encoding its text, which is what HTTP, JSON, checks and the queue cost.
+
+Measurements are kept in `--work`, by round, model, server and load: a run that was interrupted goes on with those that
+are missing. They are not reused by another revision of the code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.provenance import REVISION, parse, write_results
+from benchmarks.serving import models, starting
+from benchmarks.serving.load import Load, Measured, memory_bytes, run
+from benchmarks.serving.peers import PEERS
+from benchmarks.serving.peers.base import Peer, vectors
+from rankdistill import data
+
+CONCURRENCY = (1, 8, 64)
+SHARES = (0.5, 1.0)
+"""Of what a server answered at 64 connections: rates of the open loop."""
+
+OPEN_CONNECTIONS = 512
+BODIES = 50_000
+
+SAMPLE = 8
+"""Texts whose vectors are compared."""
+
+TARGETS = {"naive": 6.0, "best peer": 2.0, "static_per_core": 5000.0, "overhead_cpu_us": 80.0}
+EXACT = "rankdistill float32"
+
+
+class Kept:
+    """Measurements by key, in a file that grows a line each.
+
+    Args:
+        file: of this revision and no other.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._found: dict[str, dict[str, Any]] = {}
+        if file.exists():
+            for line in file.read_text().splitlines():
+                said = json.loads(line)
+                if said["revision"] == REVISION:
+                    self._found[said["key"]] = said["value"]
+
+    def get(self, *key: object) -> dict[str, Any] | None:
+        """What was measured; None where it was not."""
+        return self._found.get("|".join(map(str, key)))
+
+    def put(self, value: dict[str, Any], *key: object) -> None:
+        """Keep a measurement."""
+        name = "|".join(map(str, key))
+        self._found[name] = value
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with self._file.open("a") as out:
+            out.write(json.dumps({"revision": REVISION, "key": name, "value": value}) + "\n")
+
+
+def main() -> None:
+    """Measure what is missing, and write benchmarks/results/serving_throughput.json."""
+    given = _arguments()
+    kept = Kept(given.work / "throughput.jsonl")
+    texts = list(data.load(given.data, "lenient").queries(None).values())
+    bundles = {size: models.bundle(size, given.work, given.model) for size in given.sizes}
+    names = [name for name in given.only or PEERS if starting.available(PEERS[name], given.venvs)]
+    if missing := set(given.only or PEERS) - set(names):
+        print(f"left out, as {given.venvs} has no such environment: {', '.join(sorted(missing))}", flush=True)
+    for number in range(given.rounds):
+        for size, bundle in bundles.items():
+            for name in names if number % 2 == 0 else names[::-1]:
+                _measure(PEERS[name], size, bundle, number, texts, kept, given)
+    rows = [row for size in bundles for row in _rows(size, names, kept, given.rounds)]
+    content: dict[str, Any] = {
+        "settings": {
+            name: getattr(given, name) for name in ("rounds", "seconds", "server_cores", "load_cores", "model")
+        },
+        "targets": TARGETS,
+        "servers": rows,
+        "ratios": [_ratios(rows, size) for size in bundles],
+    }
+    if not given.no_static:
+        content["static"] = _static(texts, kept, given)
+    print(json.dumps({"ratios": content["ratios"], "static": content.get("static")}, indent=1))
+    print(write_results("serving_throughput", content, given.data.name))
+
+
+def _arguments() -> argparse.Namespace:
+    cores = sorted(os.sched_getaffinity(0))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--venvs", type=Path)
+    parser.add_argument("--work", type=Path, default=Path("runs/serving"))
+    parser.add_argument("--model", default=models.MODEL)
+    parser.add_argument("--sizes", nargs="+", choices=models.SIZES, default=list(models.SIZES))
+    parser.add_argument("--only", choices=PEERS, action="append")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--warm-up", type=float, default=1.5)
+    parser.add_argument("--no-static", action="store_true", help="leave the legs out that are ours alone")
+    parser.add_argument("--server-cores", type=int, nargs="+", default=cores[:-1] or cores)
+    parser.add_argument("--load-cores", type=int, nargs="+", default=cores[-1:])
+    return parse(parser)
+
+
+def _loads() -> list[str]:
+    return [*(f"closed {count}" for count in CONCURRENCY), *(f"open {share:g}" for share in SHARES)]
+
+
+def _measure(
+    peer: Peer, size: str, bundle: Path, number: int, texts: list[str], kept: Kept, given: argparse.Namespace
+) -> None:
+    """One server through all loads, unless they are there."""
+    if all(kept.get(number, size, peer.name, load) for load in (*_loads(), "about")):
+        return
+    log = given.work / "logs" / f"{peer.name}.log"
+    with starting.started(
+        peer, bundle, given.venvs, threads=len(given.server_cores), cores=given.server_cores, log=log
+    ) as running:
+        sampled = [vectors(starting.ask(f"{running.url}{peer.path}", peer.body(text))[1])[0] for text in texts[:SAMPLE]]
+        for name, found in _through(peer, running, texts, given):
+            kept.put(asdict(found), number, size, peer.name, name)
+            print(
+                f"round {number + 1}, {size}, {peer.name}, {name}: {found.per_second:,.0f}/s, p50 {found.p50_ms} ms,"
+                f" p99 {found.p99_ms} ms, {found.server_cpu_us} us of processor a request",
+                flush=True,
+            )
+        about = {
+            "start_seconds": round(running.start_seconds, 1),
+            "memory_mb": round(memory_bytes(running.pid) / 1e6),
+            "vectors": sampled,
+        }
+        kept.put(about, number, size, peer.name, "about")
+
+
+def _through(
+    peer: Peer, running: starting.Running, texts: list[str], given: argparse.Namespace
+) -> Iterator[tuple[str, Measured]]:
+    """Each load by its name, and what came of it; no text comes twice."""
+    capacity = 0.0
+    bodies = given.work / "bodies.jsonl"
+    for number, name in enumerate(_loads()):
+        kind, value = name.split()
+        rate = None if kind == "closed" else max(1.0, float(value) * capacity)
+        models.write_bodies(texts, dict(peer.extra), bodies, BODIES, BODIES * number)
+        load = Load(
+            f"{running.url}{peer.path}",
+            str(bodies),
+            int(value) if rate is None else OPEN_CONNECTIONS,
+            rate,
+            given.seconds,
+            given.warm_up,
+            cores=given.load_cores,
+        )
+        found = run(load, running.pid)
+        if rate is None:
+            capacity = found.per_second
+        yield name, found
+
+
+def _rows(size: str, names: Sequence[str], kept: Kept, rounds: int) -> list[dict[str, Any]]:
+    """A row a server and load: medians over the rounds."""
+    reference = kept.get(0, size, "naive", "about")
+    rows = []
+    for name in names:
+        abouts = [about for number in range(rounds) if (about := kept.get(number, size, name, "about"))]
+        cosine = None if reference is None else _least_cosine(abouts[0]["vectors"], reference["vectors"])
+        for load in _loads():
+            measured = [found for number in range(rounds) if (found := kept.get(number, size, name, load))]
+            row: dict[str, Any] = {"model": size, "server": name, "load": load}
+            for field in ("per_second", "p50_ms", "p99_ms", "server_cpu_us", "generator_cpu_share"):
+                values = [found[field] for found in measured if found[field] is not None]
+                row[field] = round(statistics.median(values), 3) if values else None
+            row["per_second_of_rounds"] = [found["per_second"] for found in measured]
+            row["not_answered"] = sum(found["requests"] - found["answered"] for found in measured)
+            row["memory_mb"] = max(about["memory_mb"] for about in abouts)
+            row["least_cosine_with_naive"] = cosine
+            rows.append(row)
+    return rows
+
+
+def _least_cosine(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> float:
+    left, right = np.array(ours), np.array(theirs)
+    return round(float(((left * right).sum(1) / np.linalg.norm(left, axis=1) / np.linalg.norm(right, axis=1)).min()), 6)
+
+
+def _ratios(rows: Sequence[Mapping[str, Any]], size: str) -> dict[str, Any]:
+    """Ours over the naive server and over the best peer, at 64 connections."""
+    at_64 = {row["server"]: row for row in rows if (row["model"], row["load"]) == (size, f"closed {CONCURRENCY[-1]}")}
+    found: dict[str, Any] = {"model": size}
+    peers = {name: row for name, row in at_64.items() if name not in ("rankdistill", EXACT) and row["per_second"]}
+    for ours in ("rankdistill", EXACT):
+        if ours not in at_64 or not peers:
+            continue
+        best = max(peers.values(), key=lambda row: row["per_second"])
+        against = {"naive": peers.get("naive"), "best peer": best}
+        found[ours] = {
+            name: {
+                "server": row["server"],
+                "times_as_many": round(at_64[ours]["per_second"] / row["per_second"], 2),
+                "p99_ms": [at_64[ours]["p99_ms"], row["p99_ms"]],
+                "reached": at_64[ours]["per_second"] >= TARGETS[name] * row["per_second"]
+                and at_64[ours]["p99_ms"] < row["p99_ms"],
+            }
+            for name, row in against.items()
+            if row is not None
+        }
+    return found
+
+
+def _static(texts: list[str], kept: Kept, given: argparse.Namespace) -> dict[str, Any]:
+    """A static student over HTTP, and what a request to it costs beside the encoding."""
+    folder = models.static(given.data, given.work, given.model)
+    peer = PEERS["rankdistill"]
+    if kept.get("static", "at 64") is None:
+        cores = given.server_cores[:1]
+        log = given.work / "logs" / "static.log"
+        with starting.started(peer, folder, None, threads=1, cores=cores, log=log) as running:
+            for place, encoding in enumerate(("float", "base64")):
+                bodies, count = given.work / "bodies.jsonl", 4 * BODIES
+                models.write_bodies(texts, {**peer.extra, "encoding_format": encoding}, bodies, count, count * place)
+                load = Load(
+                    f"{running.url}{peer.path}",
+                    str(bodies),
+                    CONCURRENCY[-1],
+                    seconds=given.seconds,
+                    warm_up=given.warm_up,
+                    cores=given.load_cores,
+                )
+                kept.put(asdict(run(load, running.pid)), "static", f"at 64 {encoding}")
+        kept.put({}, "static", "at 64")
+    found = {encoding: kept.get("static", f"at 64 {encoding}") or {} for encoding in ("float", "base64")}
+    encode = _encoding_us(folder, texts)
+    per_core = {encoding: one["per_second"] for encoding, one in found.items()}
+    overhead = {encoding: round(one["server_cpu_us"] - encode["in batches"], 1) for encoding, one in found.items()}
+    return {
+        "per_second_a_core": per_core,
+        "p99_ms": {encoding: one["p99_ms"] for encoding, one in found.items()},
+        "server_cpu_us": {encoding: one["server_cpu_us"] for encoding, one in found.items()},
+        "generator_cpu_share": {encoding: one["generator_cpu_share"] for encoding, one in found.items()},
+        "encoding_cpu_us": encode,
+        "overhead_cpu_us": overhead,
+        "reached": min(per_core.values()) >= TARGETS["static_per_core"],
+        "overhead_reached": max(overhead.values()) <= TARGETS["overhead_cpu_us"],
+    }
+
+
+def _encoding_us(folder: Path, texts: list[str], times: int = 3) -> dict[str, float]:
+    """Processor microseconds of encoding a text, one by one and in batches of 64: the least of some tries."""
+    from rankdistill.inference import TextEncoder
+
+    encoder = TextEncoder(str(folder), threads=1)
+    distinct = [f"{texts[number % len(texts)]} {number}" for number in range(2048)]
+    encoder.encode_queries(distinct[:64])
+    found: dict[str, float] = {}
+    for name, size in (("one by one", 1), ("in batches", 64)):
+        for _ in range(times):
+            busy = time.process_time()
+            for start in range(0, len(distinct), size):
+                encoder.encode_queries(distinct[start : start + size])
+            took = round(1e6 * (time.process_time() - busy) / len(distinct), 1)
+            found[name] = min(took, found.get(name, took))
+    return found
+
+
+if __name__ == "__main__":
+    main()
