@@ -84,8 +84,8 @@ class Faults:
         self.log.unlink(missing_ok=True)
         command = [sys.executable, "-c", before + PROGRAM, *first, "serve", given.model, "--backend", given.backend]
         command += ["--port", str(port), "--wait", str(given.wait), *map(str, words)]
-        with process(command, threads=given.threads, log=self.log) as (url_of, pid):
-            url = url_of(port)
+        with process(command, threads=given.threads, log=self.log) as pid:
+            url = f"http://127.0.0.1:{port}"
             until(lambda: status_of(f"{url}/ready") == 200, 300, lambda: self.log.read_text()[-2000:])
             yield url, pid
 
