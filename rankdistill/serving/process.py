@@ -102,9 +102,9 @@ class ServerProcess:
         self._settings, self._listener = settings, listener
         self.holder = StateHolder(settings.limits)
         self.metrics = ServerMetrics(settings.metrics, settings.worker)
-        self._loader = Loader(settings, self.metrics)
-        self._loading = asyncio.Lock()
         keys = Keys.from_environment() if settings.key_file is None else Keys.read(settings.key_file)
+        self._loader = Loader(settings, self.metrics, keys.filters if keys else ())
+        self._loading = asyncio.Lock()
         app = create_app(self.holder, keys=keys, cors=settings.cors, metrics=self.metrics)
         config = GuardedConfig(app, settings.limits, settings.access_log)
         self._server = DrainingServer(config, settings.limits.drain)

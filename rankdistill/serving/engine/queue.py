@@ -196,6 +196,19 @@ class BatchQueue:
             loop.call_later(WATCH, self._watch, loop)
         return request.future
 
+    def require_room(self) -> None:
+        """Refuse what `submit` would refuse whatever it is, before it is tokenised.
+
+        Raises:
+            OverloadedError: even a short request would wait longer than the limit.
+            UnavailableError: the queue is closed, or its back end hangs.
+        """
+        with self._changed:
+            self._require_open()
+            wait = self._wait_in(self._small)
+            if wait > self._limit:
+                raise self._overloaded(wait)
+
     def run_inline(self, rows: Sequence[Row]) -> list[Any]:
         """Outputs of `rows`, run at once in this very thread.
 
@@ -272,12 +285,14 @@ class BatchQueue:
                 tokens = sum(entry.row.tokens for entry in entries)
                 began = perf_counter()
                 self._running = _Running(entries, began, self.pace.seconds(tokens))
-            if self._metrics is not None:
-                self._metrics.queued(self._rows)
-                self._metrics.batch(len(entries), tokens)
-            outputs = self._outputs([entry.row for entry in entries])
-            took = perf_counter() - began
-            self._deliver(entries, outputs, took)
+            try:
+                if self._metrics is not None:
+                    self._metrics.queued(self._rows)
+                    self._metrics.batch(len(entries), tokens)
+                outputs = self._outputs([entry.row for entry in entries])
+            except Exception as error:  # a thread that ended would leave everyone waiting
+                outputs = [self._failed(error)] * len(entries)
+            self._deliver(entries, outputs, perf_counter() - began)
             self.pace.observe(tokens, perf_counter() - free)
 
     def _take(self) -> list[_Entry]:

@@ -167,6 +167,8 @@ def test_too_long_a_wait_is_refused_with_the_time_to_come_back(back_end: _BackEn
         accepted = [queue.submit([_row("waits", 90)]) for _ in range(6)]
         with pytest.raises(OverloadedError) as refused:
             queue.submit([_row("refused", 5)])
+        with pytest.raises(OverloadedError):
+            queue.require_room()
         assert 0.2 < refused.value.retry_after < 1
         back_end.held.set()
         await asyncio.gather(first, *accepted)
@@ -257,6 +259,22 @@ def test_metrics_are_told_of_what_waits_and_of_batches(back_end: _BackEnd) -> No
     _run(run())
     assert told.waiting[-1] == 0
     assert told.batches == [(1, 1), (4, 40)]
+    assert queue.close(10)
+
+
+def test_metrics_that_fail_leave_nobody_waiting(back_end: _BackEnd) -> None:
+    class Failing(_Told):
+        def batch(self, size: int, tokens: int) -> None:
+            raise OSError("no space")
+
+    queue = BatchQueue(back_end, _Steady(0.0, A_TOKEN), limit=60.0, metrics=Failing())
+
+    async def run() -> None:
+        for _ in range(2):
+            with pytest.raises(BackendRefusal, match="no space"):
+                await queue.submit([_row("one", 3)])
+
+    _run(run())
     assert queue.close(10)
 
 
