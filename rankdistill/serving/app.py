@@ -53,6 +53,8 @@ EXPOSED = (
 """Headers that a page of an allowed origin may read."""
 
 _PLACES_TOLD = 256
+_DIGITS = 19
+"""Of a length that is read; a longer one is too large anyhow."""
 
 _MEDIA_TYPES = frozenset((b"application/json", b"application/x-www-form-urlencoded", b""))
 """What a body of JSON is announced as; the second is what curl says where it is told nothing."""
@@ -280,8 +282,9 @@ async def _body(head: _Head, receive: Receive, limit: int) -> bytes:
             got=f"'Content-Encoding: {head.encoding.decode('latin-1')[:100]}'",
             consequence="nothing was answered: a small body may unpack to a large one",
         )
-    if head.length.isdigit() and int(head.length) > limit:
-        raise _too_large(limit, f"{int(head.length):,}")
+    announced = int(head.length[:_DIGITS]) if head.length.isdigit() else 0
+    if announced > limit:
+        raise _too_large(limit, f"{announced:,}" if len(head.length) < _DIGITS else "far more")
     parts: list[bytes] = []
     length = 0
     while True:

@@ -57,7 +57,7 @@ def parse(body: bytes) -> Any:
         ) from None
     keys = len(found) if type(found) is dict else 0
     if body.count(b":") != keys and len(_KEY.findall(body)) != keys:  # keys further in, or texts that look like them
-        json.loads(body, object_pairs_hook=_once)
+        _require_once(body)
     return found
 
 
@@ -67,6 +67,18 @@ def take(value: dict[str, Any], schema: type[BodyT]) -> BodyT:
         return schema.__pydantic_validator__.validate_python(value)
     except ValidationError as error:
         raise _refusal(error, schema) from None
+
+
+def _require_once(body: bytes) -> None:
+    """BadRequestError where an object of this JSON has a key twice."""
+    try:
+        json.loads(body, object_pairs_hook=_once, parse_int=len, parse_float=len)  # whose numbers nobody needs
+    except RecursionError:
+        raise BadRequestError(
+            expected="JSON that a request needs",
+            got="lists or objects in one another, hundreds deep",
+            consequence="nothing was answered",
+        ) from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

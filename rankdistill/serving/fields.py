@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from reprlib import Repr
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainValidator, StrictBool, ValidationInfo, WithJsonSchema
@@ -23,6 +24,9 @@ VISIBLE = f"[^{UNSEEN}]"
 
 _VISIBLE = re.compile(rf"[^{UNSEEN}\U000e0000-\U000e0fff]")
 _LIST_SHOWN = 12
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist = 3, 4, 4
+_SHORT.maxstring, _SHORT.maxlong, _SHORT.maxother = 70, 40, 70
 
 SIDES: Mapping[str, Side] = {
     "query": "query",
@@ -62,7 +66,7 @@ def text(value: Any, info: ValidationInfo) -> str:
             expected=f"a text as {name!r}", got=shown(value), consequence="nothing was answered", param=name
         )
     if not says(value):
-        raise _empty(name, f"{value!r:.80}")
+        raise _empty(name, shown(value))
     return value
 
 
@@ -91,15 +95,14 @@ def texts(value: Any, info: ValidationInfo) -> list[str]:
         if type(one) is not str:
             raise _no_text(name, place, one)
         if _VISIBLE.search(one) is None:
-            raise _empty(name, f"{one!r:.80} at place {place}")
+            raise _empty(name, f"{shown(one)} at place {place}")
     return value
 
 
 def shown(value: Any) -> str:
-    """A JSON value for a message, not long."""
-    names = {bool: str(value).lower(), type(None): "null"}
-    written = names.get(type(value)) or repr(value)
-    return written if len(written) <= 80 else f"{written[:77]}..."
+    """A JSON value for a message: neither long nor deep, whatever it is."""
+    names = {True: "true", False: "false", None: "null"}
+    return names[value] if value is None or type(value) is bool else _SHORT.repr(value)
 
 
 def _no_text(name: str, place: int, value: Any) -> BadRequestError:

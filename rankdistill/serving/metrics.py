@@ -23,6 +23,7 @@ MEDIA_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = tuple(1e-5 * 1.5**step for step in range(40))
 _POWERS = tuple(float(2**step) for step in range(18))
 
+_RESPONSES = "rankdistill_http_responses_total"
 _REFUSALS = [kind for kind in vars(refusals).values() if isinstance(kind, type) and issubclass(kind, Refusal)]
 
 _COUNTERS = {
@@ -31,15 +32,15 @@ _COUNTERS = {
     "te_request_failure": (
         "requests for inference that were refused",
         "err",
-        (*sorted({refusal.kind.lower() for refusal in _REFUSALS}), "left"),
+        (*sorted({refusal.kind.lower() for refusal in _REFUSALS}), "left", "other"),
     ),
     "rankdistill_truncated_total": ("texts of which the model read only the beginning", "", ("",)),
     "rankdistill_cache_hits_total": ("texts answered from the cache", "", ("",)),
     "rankdistill_wrong_tower_total": ("requests for a tower that is not served, or that named none", "", ("",)),
-    "rankdistill_http_responses_total": (
+    _RESPONSES: (
         "answers by status; 499: the client left before its answer",
         "status",
-        tuple(map(str, sorted({200, 499, *(refusal.status for refusal in _REFUSALS)}))),
+        (*map(str, sorted({200, 499, *(refusal.status for refusal in _REFUSALS)})), "other"),
     ),
 }
 _HISTOGRAMS = {
@@ -144,11 +145,11 @@ class ServerMetrics:
 
     def failed(self, kind: str) -> None:
         """A request for inference was refused; `kind` as in `Refusal.kind`, or `left`."""
-        self._values[_COUNTER["te_request_failure", kind.lower()]] += 1
+        self._values[_COUNTER.get(("te_request_failure", kind.lower()), _OTHER_FAILURE)] += 1
 
     def responded(self, status: int) -> None:
         """`rankdistill_http_responses_total`."""
-        self._values[_STATUS[status]] += 1
+        self._values[_STATUS.get(status, _OTHER_STATUS)] += 1
 
     def text(self, models: Mapping[str, ServedModel]) -> bytes:
         """All workers' values in Prometheus's text format, and `rankdistill_bundle_info` of each model."""
@@ -171,7 +172,8 @@ class ServerMetrics:
         return [memoryview(file.read_bytes()).cast("d").tolist() for file in files]
 
 
-_STATUS = {int(label): place for (name, label), place in _COUNTER.items() if name == "rankdistill_http_responses_total"}
+_STATUS = {status: place for status in range(600) if (place := _COUNTER.get((_RESPONSES, str(status))))}
+_OTHER_STATUS, _OTHER_FAILURE = _COUNTER[_RESPONSES, "other"], _COUNTER["te_request_failure", "other"]
 
 
 def _number(value: float) -> str:

@@ -19,6 +19,9 @@ from rankdistill.serving.contracts import (
     Limits,
     ModelKind,
     Scored,
+    SearchAnswer,
+    SearchHit,
+    SearchRequest,
     SearchService,
     Side,
     State,
@@ -226,3 +229,29 @@ async def converse(
 
     await app(scope, receive, send)
     return reply
+
+
+class FakeSearch:
+    """Finds one document, whatever is asked."""
+
+    indexes = ("fake",)
+    modes = ("dense",)
+    settings: Mapping[str, Any] = {"rerank_depth": 100}
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Sequence[SearchRequest], Any]] = []
+
+    async def search(
+        self, requests: Sequence[SearchRequest], filter: Mapping[str, Any] | None = None
+    ) -> list[SearchAnswer]:
+        """One hit each."""
+        self.asked.append((requests, filter))
+        found = SearchHit("d1", 0.5, {"text": "a river", "year": 2004})
+        return [SearchAnswer([found], 0.001, "0" * 64, request.mode or "dense") for request in requests]
+
+    def describe(self) -> Mapping[str, Any]:
+        """One index."""
+        return {"fake": {"documents": 1, "kind": "dense"}}
+
+    async def close(self) -> None:
+        """Nothing."""

@@ -33,12 +33,14 @@ class Waiting:
         k: documents a query.
         filter: of the documents, or None; equal ones are equal.
         future: of the hits, a list a query.
+        since: `time.perf_counter()` when they came.
     """
 
     rows: Sequence[Any]
     k: int
     filter: Filter | None
     future: asyncio.Future[list[list[Hit]]]
+    since: float
 
 
 class Leg:
@@ -51,7 +53,8 @@ class Leg:
         name: what requests call it.
         index: searched.
         model: of the queries; None for an index of texts.
-        wait: seconds that a search may be estimated to wait; beyond, it is refused.
+        wait: seconds; while a search waits for longer, what comes is refused. What a batch of searches takes depends on
+            their filters more than on their number, so the queue is measured by the time that it takes.
     """
 
     def __init__(self, name: str, index: StoredIndex, model: ServedModel | None, wait: float = math.inf) -> None:
@@ -64,7 +67,6 @@ class Leg:
         self.texts = kept(index)
         self._waiting: list[Waiting] = []
         self._running: asyncio.Task[None] | None = None
-        self._seconds_a_row = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"search-{name}")
 
     def filter_of(self, *given: Mapping[str, Any] | None) -> Filter | None:
@@ -83,20 +85,21 @@ class Leg:
         """The best `k` of each of `rows`.
 
         Raises:
-            OverloadedError: what waits already would take longer than the limit.
+            OverloadedError: what waits already has waited for longer than the limit.
             BackendRefusal: the index failed.
         """
-        ahead = sum(len(one.rows) for one in self._waiting) * self._seconds_a_row
-        if ahead > self._wait:
+        now = time.perf_counter()
+        waited = now - self._waiting[0].since if self._waiting else 0.0
+        if waited > self._wait:
             raise OverloadedError(
-                retry_after=ahead,
+                retry_after=waited,
                 expected=f"searches of {self.name} that wait at most {self._wait:g} s",
-                got=f"a queue of about {ahead:.1f} s",
+                got=f"one that has waited for {waited:.1f} s and is still waiting",
                 consequence="this request was not searched",
                 remedy="send it again after the time in Retry-After, or serve with more workers",
             )
         loop = asyncio.get_running_loop()
-        entry = Waiting(rows, k, filter, loop.create_future())
+        entry = Waiting(rows, k, filter, loop.create_future(), now)
         self._waiting.append(entry)
         if self._running is None:
             self._running = loop.create_task(self._run())
@@ -129,10 +132,7 @@ class Leg:
         loop = asyncio.get_running_loop()
         try:
             while batch := self._next():
-                started = time.perf_counter()
                 await loop.run_in_executor(self._thread, self._answer, batch)
-                spent = (time.perf_counter() - started) / sum(len(one.rows) for group in batch for one in group)
-                self._seconds_a_row += (spent - self._seconds_a_row) * (0.2 if self._seconds_a_row else 1)
         finally:
             self._running = None
 

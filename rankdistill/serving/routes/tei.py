@@ -13,7 +13,7 @@ from rankdistill.serving import served
 from rankdistill.serving.bodies import Body
 from rankdistill.serving.contracts import ServedModel, Side
 from rankdistill.serving.exchange import Answer, Request, Route
-from rankdistill.serving.fields import SIDES, FewTexts, Flag, SideName, Text, Whole, listed
+from rankdistill.serving.fields import SIDES, FewTexts, Flag, SideName, Text, Whole, listed, shown
 from rankdistill.serving.refusals import (
     INFERENCE,
     BackendRefusal,
@@ -120,7 +120,7 @@ def _prompted(request: Request, model: ServedModel, wanted: EmbedRequest | Token
     if name not in model.prompts:
         raise BadRequestError(
             expected=f"'prompt_name' out of {listed([*SIDES, *model.prompts])}",
-            got=f"{name!r:.80}",
+            got=shown(name),
             consequence="nothing was encoded: without the prompt the vectors would be others",
             param="prompt_name",
         )
@@ -220,7 +220,7 @@ async def tokenize(request: Request) -> Answer:
     model = served.named(request, wanted.model, ("dense", "sparse", "multi_vector", "pairs"))
     side, prompt = _prompted(request, model, wanted) if model.sides else ("query", None)
     texts = [f"{prompt}{text}" for text in wanted.inputs] if prompt else wanted.inputs
-    rows = model.tokenise(texts, side, wanted.add_special_tokens)
+    rows = await served.tokens(model, texts, side, special=wanted.add_special_tokens)
     told = [
         [{"id": one.id, "text": one.text, "special": one.special, "start": one.start, "stop": one.stop} for one in row]
         for row in rows
@@ -236,6 +236,8 @@ async def _late_interaction(request: Request, model: ServedModel, wanted: Rerank
     texts = await served.encode(request, model, wanted.texts, "document", truncate=truncate)
     request.tokens += sum(query.tokens)
     request.tell(texts, served.space(request, model))
+    if query.truncated:  # no score is of the whole query
+        request.truncated = range(len(wanted.texts))
     (asked,) = query.vectors
     mean = len(asked) if getattr(model.space, "similarity", "") == "meanmaxsim" else 1
     return np.array([(asked @ found.T).max(axis=1).sum() / mean for found in texts.vectors], dtype=np.float32)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -199,12 +201,15 @@ class Counting:
 
     def __init__(self, index: Any) -> None:
         self.index, self.sizes = index, list[int]()
+        self.held: threading.Event | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.index, name)
 
     def search(self, queries: Any, k: int, **filters: Any) -> Any:
         self.sizes.append(len(queries))
+        if self.held is not None:
+            assert self.held.wait(10)
         return self.index.search(queries, k, **filters)
 
 
@@ -236,20 +241,29 @@ def test_a_search_whose_client_left_is_not_made(indexes: dict[str, Path], models
     assert sum(counting.sizes) == 1
 
 
-def test_a_full_queue_refuses(indexes: dict[str, Path], models: dict[str, PlainModel]) -> None:
+def test_while_a_search_waits_too_long_others_are_refused(
+    indexes: dict[str, Path], models: dict[str, PlainModel]
+) -> None:
     service = open_search({"dense": indexes["dense"]}, models, limits=Limits(wait=0.5))
     leg = service._legs["dense"]
-    leg._seconds_a_row = 0.3
+    held, counting = threading.Event(), Counting(leg.index)
+    leg.index = counting  # type: ignore[assignment]
+    counting.held = held
 
     async def run() -> list[Any]:
-        return await asyncio.gather(
-            *(service.search([SearchRequest(query)]) for query in QUERIES), return_exceptions=True
-        )
+        first = [asyncio.create_task(service.search([SearchRequest(query)])) for query in QUERIES[:2]]
+        while not counting.sizes or not leg._waiting:
+            await asyncio.sleep(0)
+        leg._waiting[0] = dataclasses.replace(leg._waiting[0], since=leg._waiting[0].since - 1)
+        try:
+            with pytest.raises(OverloadedError) as refused:
+                await service.search([SearchRequest(QUERIES[2])])
+        finally:
+            held.set()
+        assert refused.value.retry_after >= 1
+        return await asyncio.gather(*first)
 
-    found = asyncio.run(run())
-    refused = [one for one in found if isinstance(one, OverloadedError)]
-    assert len(refused) == 3
-    assert all(one.retry_after > 0.5 for one in refused)
+    assert all(answer.hits for (answer,) in asyncio.run(run()))
 
 
 def test_what_is_served_is_described(service: IndexSearch, indexes: dict[str, Path]) -> None:
