@@ -240,5 +240,4 @@ def test_a_length_that_is_the_models_own_is_no_other_choice(
     again = TextEncoder(tiny_encoder, "fast", max_length=64, device="cpu")
     assert first.choice is not None
     assert again.choice is not None
-    assert first.choice is not None and again.choice is not None
     assert (first.choice.kept, again.choice.kept) == (False, True)
