@@ -113,7 +113,7 @@ class IndexSearch:
         return SearchAnswer(
             [SearchHit(hit.doc_id, hit.score, fields) for hit, fields in zip(hits, shown, strict=True)],
             time.perf_counter() - started,
-            one.plan.legs[0].space.fingerprint,
+            one.plan.legs[0].fingerprint,
             one.plan.mode,
             one.timing,
             one.truncated,
