@@ -37,6 +37,7 @@ BENCHMARKS = {
     "search speed": ["speed.search", *ON_MSMARCO],
     "filters": ["speed.filters", *ON_MSMARCO],
     "start": ["speed.start"],
+    "scaling": ["speed.scaling"],
     "leaf": ["leaf", "--data", "{data}"],
     "leaf grid": ["leaf_grid", "--data", "{data}/scifact"],
     "leaf ann": ["leaf_ann", *ON_MSMARCO],

@@ -194,6 +194,11 @@ def many_documents(scene: Scene, section: str) -> None:
     Path("DIR/corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+def dense_and_sparse(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(MODEL="six_layers", SPARSE="tiny_splade")
+
+
 def the_leaf(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     scene.put(TEACHER="six_layers")
@@ -231,11 +236,17 @@ def the_teachers(scene: Scene, section: str) -> None:
         shutil.rmtree("CANDIDATES")
 
 
+def nothing_at_hand(scene: Scene, section: str) -> None:
+    """No command of the document runs here."""
+
+
 def the_python(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     scene.put(MODEL="six_layers", TEACHER="tiny_cross_encoder", SPARSE="tiny_splade")
     scene.run_file("RUN")
 
+
+SERVES = "serves until a signal ends it: tests/serving/process does"
 
 RAY = "starts Ray: tests/cli/test_score_on_ray.py runs it"
 
@@ -347,8 +358,15 @@ GUIDES = {
         environment={"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "8"},
     ),
     "docs/comparing.md": Guide(the_comparing),
+    "docs/engines.md": Guide(dense_and_sparse),
     "docs/ensembles.md": Guide(three_teachers),
-    "docs/evaluation.md": Guide(a_store),
+    "docs/evaluation.md": Guide(
+        a_store,
+        elsewhere={
+            "rankdistill evaluate --server http://127.0.0.1:8080 --data DIR --split test --out OUT": "asks a server: "
+            "tests/client/test_served.py"
+        },
+    ),
     "docs/formats.md": Guide(the_formats),
     "docs/gate.md": Guide(a_store, ends={"rankdistill check STORE --strict --json check.json": 1}),
     "docs/indexes.md": Guide(many_documents, after=filters_held),
@@ -358,6 +376,14 @@ GUIDES = {
     "docs/multi_vector.md": Guide(a_store, after=every_list_was_reordered),
     "docs/object-stores.md": Guide(a_bucket, bucket=True),
     "docs/python.md": Guide(the_python),
+    "docs/serving.md": Guide(
+        nothing_at_hand,
+        elsewhere={
+            "rankdistill serve BUNDLE --index INDEX --port 8080 --api-key-file KEYS": SERVES,
+            "rankdistill serve BUNDLE --index INDEX --workers 4": SERVES,
+            "rankdistill serve current --index docs=current-index": SERVES,
+        },
+    ),
     "docs/sparse.md": Guide(a_sparse_student, after=sparse_students_load),
     "docs/teachers.md": Guide(the_teachers, fresh=("Teaching one",), after=the_last_says_the_figures),
 }
@@ -391,8 +417,8 @@ def an_object_store(environment: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-SLOW = {"docs/comparing.md"}
-"""Those that train a recipe several times; the fast part below reads their commands all the same."""
+SLOW = {"docs/comparing.md", "docs/engines.md"}
+"""Those that train a recipe several times, or make much; the fast part below reads their commands all the same."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(one, marks=pytest.mark.slow) if one in SLOW else one for one in GUIDES])

@@ -50,19 +50,23 @@ BREAKING = """
 import os, sys, time
 import numpy as np
 from rankdistill.serving.engine.text_tower import TextTower
+from rankdistill.serving.engine.token_tower import TokenTower
 
-run, flag = TextTower.run, sys.argv.pop(1)
+flag = sys.argv.pop(1)
 
-def broken(tower, rows):
-    how = open(flag).read() if os.path.exists(flag) else ""
-    if how == "raises":
-        raise RuntimeError("the back end is gone")
-    if how == "hangs":
-        time.sleep(3600)
-    found = run(tower, rows)
-    return np.full_like(np.asarray(found), np.nan) if how == "nan" else found
+def breaking(run):
+    def broken(tower, rows):
+        how = open(flag).read() if os.path.exists(flag) else ""
+        if how == "raises":
+            raise RuntimeError("the back end is gone")
+        if how == "hangs":
+            time.sleep(3600)
+        found = run(tower, rows)
+        return np.full_like(np.asarray(found), np.nan) if how == "nan" else found
+    return broken
 
-TextTower.run = broken
+for tower in (TextTower, TokenTower):
+    tower.run = breaking(tower.run)
 """
 """Goes before `PROGRAM`: the model breaks in the way that a file names, when there is one."""
 
@@ -75,16 +79,17 @@ class Faults:
     def __init__(self, given: argparse.Namespace, folder: Path) -> None:
         self.given, self.folder = given, folder
         self.chance = random.Random(13)
-        self.log = folder / "server.log"
+        self.log = folder / "server.log"  # of the last server
 
     @contextmanager
     def server(self, *words: object, before: str = "", first: tuple[str, ...] = ()) -> Iterator[tuple[str, int]]:
         """A server that is ready: its address and process."""
         given, port = self.given, free_port()
+        self.log.unlink(missing_ok=True)
         command = [sys.executable, "-c", before + PROGRAM, *first, "serve", given.model, "--backend", given.backend]
         command += ["--port", str(port), "--wait", str(given.wait), *map(str, words)]
-        with process(command, threads=given.threads, log=self.log) as (url_of, pid):
-            url = url_of(port)
+        with process(command, threads=given.threads, log=self.log) as pid:
+            url = f"http://127.0.0.1:{port}"
             until(lambda: status_of(f"{url}/ready") == 200, 300, lambda: self.log.read_text()[-2000:])
             yield url, pid
 
@@ -146,11 +151,12 @@ class Faults:
         """A worker dies in the middle."""
         bodies, seconds = self.bodies("queries", self.queries()), max(6.0, self.given.part_seconds)
         with self.server("--workers", 2) as (url, pid):
+            until(lambda: "2 workers" in self.log.read_text(), 120)
             victim = workers(pid)[0]
             load = self.load(url, "/v1/embeddings", bodies, seconds)
             found = beside(load, lambda: (time.sleep(1 + seconds / 3), os.kill(victim, signal.SIGKILL)))
             began = time.perf_counter()
-            until(lambda: len(workers(pid)) == 2 and victim not in workers(pid), 120)
+            until(lambda: len(workers(pid)) == 2 and victim not in workers(pid), 120, self.log.read_text)
             back = time.perf_counter() - began
         # closed loop: what is in flight is at most one request a connection
         others = found.unanswered == 0 and set(found.statuses) <= {"200", "429"}
@@ -311,7 +317,14 @@ def status_of(url: str, timeout: float = 10.0) -> int:
 
 def workers(pid: int) -> list[int]:
     """The workers below a supervisor."""
-    return [one for one in descendants(pid) if one != pid]
+    return [one for one in descendants(pid) if b"rankdistill.serving.worker" in _command(one)]
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _switch(link: Path, target: Path) -> None:

@@ -25,13 +25,16 @@ class Loader:
     Args:
         settings: how models run and indexes are searched.
         metrics: what the engine feeds.
+        filters: of the keys; every index has their fields.
 
     Attributes:
         abandoned: models of a state that could not be finished; whoever has an event loop closes them.
     """
 
-    def __init__(self, settings: ServeSettings, metrics: Metrics | None = None) -> None:
-        self._settings, self._metrics = settings, metrics
+    def __init__(
+        self, settings: ServeSettings, metrics: Metrics | None = None, filters: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        self._settings, self._metrics, self._filters = settings, metrics, filters
         self._version = 0
         self._known: dict[str, tuple[object, ServedModel]] = {}
         self.abandoned: list[ServedModel] = []
@@ -45,6 +48,7 @@ class Loader:
         """
         known: dict[str, tuple[object, ServedModel]] = {}
         indexes = _opened(sources.indexes, self._settings.parameters)
+        _require_filters(indexes, self._filters)
         spaces = [one.space for one in indexes.values() if not isinstance(one.space, TextSpace)]
         try:
             for name, reference in sources.models.items():
@@ -169,3 +173,18 @@ def described(state: State) -> dict[str, Any]:
         "indexes": [] if state.search is None else list(state.search.indexes),
         "modes": [] if state.search is None else list(state.search.modes),
     }
+
+
+def _require_filters(indexes: Mapping[str, StoredIndex], filters: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ConfigError where the filter of a key cannot hold in an index: its searches would all be refused."""
+    for name, index in indexes.items():
+        for filter in filters:
+            try:
+                index.filter(filter)
+            except RankdistillError as error:
+                raise ConfigError(
+                    expected=f"filters of API keys that the index {name!r} can hold: {error.expected}",
+                    got=error.got,
+                    consequence="nothing was served: every search with that key would be refused",
+                    remedy="build the index with these fields (index --field NAME), or change the key's filter",
+                ) from error

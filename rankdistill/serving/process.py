@@ -102,15 +102,18 @@ class ServerProcess:
         self._settings, self._listener = settings, listener
         self.holder = StateHolder(settings.limits)
         self.metrics = ServerMetrics(settings.metrics, settings.worker)
-        self._loader = Loader(settings, self.metrics)
-        self._loading = asyncio.Lock()
         keys = Keys.from_environment() if settings.key_file is None else Keys.read(settings.key_file)
+        self._loader = Loader(settings, self.metrics, keys.filters if keys else ())
+        self._loading = asyncio.Lock()
         app = create_app(self.holder, keys=keys, cors=settings.cors, metrics=self.metrics)
         config = GuardedConfig(app, settings.limits, settings.access_log)
         self._server = DrainingServer(config, settings.limits.drain)
         self._pressure = Pressure(settings.limits.wait, self._server.server_state, self._refused)
         config.pressure = self._pressure
         self._background: list[asyncio.Task[Any]] = []
+        self._begin = asyncio.Event()
+        if settings.eager:
+            self._begin.set()
 
     async def run(self) -> None:
         """Serve until `drain`; returns when all was answered and closed."""
@@ -121,7 +124,9 @@ class ServerProcess:
             loop.create_task(self._watch()),
         ]
         try:
-            await self._server.serve([self._listener])
+            await self._begin.wait()
+            if not self._server.should_exit:
+                await self._server.serve([self._listener])
         finally:
             for task in self._background:
                 task.cancel()
@@ -141,12 +146,14 @@ class ServerProcess:
                 for model in abandoned:
                     await model.close()
             self.holder.replace(state)
+            self._begin.set()
             return state
 
     def drain(self) -> None:
         """Refuse what is new, answer what was accepted, and let `run` return."""
         self.holder.drain()
         self._server.drain()
+        self._begin.set()
 
     def _refused(self) -> None:
         self.metrics.responded(429)

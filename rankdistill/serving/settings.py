@@ -63,6 +63,7 @@ class ServeSettings:
         access_log: a line a request.
         metrics: folder in which workers count together; None where there is one process.
         worker: number of this process among them.
+        eager: whether connections are taken before the models are loaded, to say so; another worker answers them else.
     """
 
     backend: str = "fast"
@@ -78,6 +79,7 @@ class ServeSettings:
     access_log: bool = False
     metrics: str | None = None
     worker: int = 0
+    eager: bool = True
 
     def line(self) -> str:
         """As one line of JSON."""

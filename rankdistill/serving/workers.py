@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,9 @@ from rankdistill.serving.control import LINE, Line, raised
 from rankdistill.serving.process import on_signals
 from rankdistill.serving.reload import Reloads
 from rankdistill.serving.settings import ServeSettings, Sources
+
+PROGRAM = "rankdistill.serving.worker"
+"""What a worker runs."""
 
 SHORT_SECONDS = 10.0
 """A worker that lived less than this is replaced after a pause, twice as long each time."""
@@ -43,6 +46,7 @@ class Worker:
     def __init__(self, process: asyncio.subprocess.Process, line: Line) -> None:
         self.process, self._line = process, line
         self._asked: asyncio.Future[dict[str, Any]] | None = None
+        self._turn = asyncio.Lock()
         self.beat = asyncio.get_running_loop().time()
         self._hearing = asyncio.create_task(self._hear())
 
@@ -57,7 +61,7 @@ class Worker:
             environment["OMP_NUM_THREADS"] = str(settings.threads)
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "rankdistill.serving.worker", *map(str, numbers)),
+                *(sys.executable, "-P", "-m", PROGRAM, *map(str, numbers)),
                 pass_fds=numbers,
                 stdin=asyncio.subprocess.DEVNULL,
                 env=environment,
@@ -73,11 +77,12 @@ class Worker:
         Raises:
             RankdistillError: it cannot, or it died.
         """
-        self._asked = asyncio.get_running_loop().create_future()
-        self._line.say(load=sources.to_json())
-        if self._hearing.done():
-            self._died()
-        return await self._asked
+        async with self._turn:
+            asked = self._asked = asyncio.get_running_loop().create_future()
+            self._line.say(load=sources.to_json())
+            if self._hearing.done():
+                self._died()
+            return await asked
 
     def drain(self) -> None:
         """Let it answer what it accepted, and end."""
@@ -134,7 +139,6 @@ class Supervisor:
         self._workers: dict[int, Worker] = {}
         self._sources: Sources | None = None
         self._stopping = asyncio.Event()
-        self._turn = asyncio.Lock()
 
     async def run(self, sources: Sources, started: Callable[[dict[str, Any]], object]) -> None:
         """Serve until a signal stops it; see `serve_workers`."""
@@ -143,14 +147,16 @@ class Supervisor:
             await self._serve(sources, started, reloads)
 
     async def _serve(self, sources: Sources, started: Callable[[dict[str, Any]], object], reloads: Reloads) -> None:
-        first = asyncio.create_task(self._start(sources.resolved(), started))
+        first = asyncio.create_task(self._first(sources.resolved()))
         stopped = asyncio.create_task(self._stopping.wait())
         tasks = [asyncio.create_task(reloads.run()), asyncio.create_task(self._look_after())]
         try:
             await asyncio.wait({first, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if first.done():
-                first.result()
-                tasks += [asyncio.create_task(self._keep(slot)) for slot in range(self._number)]
+                found = first.result()
+                tried = [asyncio.Event() for _ in range(self._number)]
+                tasks += [asyncio.create_task(self._keep(slot, event)) for slot, event in enumerate(tried)]
+                tasks.append(asyncio.create_task(_when_all(tried, lambda: started(found))))
                 await stopped
         finally:
             for task in (first, stopped, *tasks):
@@ -158,41 +164,54 @@ class Supervisor:
             self._stopping.set()
             await self._end()
 
-    async def _start(self, sources: Sources, started: Callable[[dict[str, Any]], object]) -> None:
-        """The first alone, which chooses what runs the models and fills caches; then the others."""
-        async with self._turn:
-            self._workers[0] = await self._process(0)
-            found = await self._workers[0].load(sources)
-            self._sources = chosen(sources, found)
-            await asyncio.gather(*(self._launch(slot) for slot in range(1, self._number)))
-            started(found)
+    async def _first(self, sources: Sources) -> dict[str, Any]:
+        """The first worker alone: it chooses what runs the models, fills caches, and tells what is wrong."""
+        worker = self._workers[0] = await self._process(0)
+        found = await worker.load(sources)
+        self._sources = chosen(sources, found)
+        return found
 
     async def _process(self, slot: int) -> Worker:
-        return await Worker.start(replace(self._settings, worker=slot), self._listener)
+        settings = replace(self._settings, worker=slot, eager=self._sources is None)
+        return await Worker.start(settings, self._listener)
 
     async def _launch(self, slot: int) -> None:
-        assert self._sources is not None
         worker = self._workers[slot] = await self._process(slot)
-        await worker.load(self._sources)
+        loaded = None
+        while loaded is not self._sources:  # a reload may come meanwhile
+            loaded = self._sources
+            assert loaded is not None
+            await worker.load(loaded)
 
     async def _reload(self, sources: Sources) -> None:
         """One after the other, so that the rest serve; where the first cannot, none does."""
-        async with self._turn:
-            first, *others = [worker for worker in self._workers.values() if worker.process.returncode is None]
-            self._sources = chosen(sources, await first.load(sources))
-            for worker in others:
-                try:
-                    await worker.load(self._sources)
-                except RankdistillError as error:
-                    note(f"worker {worker.process.pid} cannot reload, and is replaced: {error.got}")
-                    worker.kill()
+        living = [worker for worker in self._workers.values() if worker.process.returncode is None]
+        if not living or self._sources is None:
+            raise RankdistillError(expected="a worker that runs", got="none", consequence="nothing was reloaded")
+        first, *others = living
+        self._sources = chosen(sources, await first.load(sources))
+        for worker in others:
+            try:
+                await worker.load(self._sources)
+            except RankdistillError as error:
+                note(f"worker {worker.process.pid} cannot reload, and is replaced: {error.got}")
+                worker.kill()
 
-    async def _keep(self, slot: int) -> None:
-        """Replace a worker whenever it ends."""
+    async def _keep(self, slot: int, tried: asyncio.Event) -> None:
+        """Start a worker unless it runs, and replace it whenever it ends; `tried` is set when it was started once."""
         loop = asyncio.get_running_loop()
         pause = 0.0
         while True:
             began = loop.time()
+            if slot not in self._workers:
+                try:
+                    await self._launch(slot)
+                    if tried.is_set():
+                        tell(f"worker {self._workers[slot].process.pid} serves in its place")
+                except RankdistillError as error:
+                    note(f"worker {slot} does not load: {'; '.join(str(error).splitlines())}")
+                    self._workers[slot].kill()
+            tried.set()
             worker = self._workers[slot]
             status = await worker.ended()
             if self._stopping.is_set():
@@ -200,12 +219,7 @@ class Supervisor:
             pause = min(max(2 * pause, 1.0), LONGEST_PAUSE) if loop.time() - began < SHORT_SECONDS else 0.0
             note(f"worker {worker.process.pid} {_ending(status)}; another takes its place")
             await asyncio.sleep(pause)
-            async with self._turn:
-                try:
-                    await self._launch(slot)
-                except RankdistillError as error:
-                    note(f"the new worker does not load: {'; '.join(str(error).splitlines())}")
-                    self._workers[slot].kill()
+            del self._workers[slot]
 
     async def _look_after(self) -> None:
         """Kill those that hang."""
@@ -259,6 +273,12 @@ def serve_workers(
 def chosen(sources: Sources, found: dict[str, Any]) -> Sources:
     """The sources with what runs their models, as one worker chose it: all give the same vectors."""
     return replace(sources, backends={model["name"]: model["backend"] for model in found["models"]})
+
+
+async def _when_all(events: Sequence[asyncio.Event], then: Callable[[], object]) -> None:
+    for event in events:
+        await event.wait()
+    then()
 
 
 def _ending(status: int) -> str:

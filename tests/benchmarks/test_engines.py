@@ -12,6 +12,7 @@ from benchmarks import provenance
 from benchmarks.serving import engines
 
 
+@pytest.mark.slow
 def test_it_compares_what_an_engine_answers_with_what_was_evaluated(
     tiny_beir: Path, tiny_encoder: str, tiny_splade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

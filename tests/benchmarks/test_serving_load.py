@@ -136,12 +136,9 @@ def test_every_peer_has_a_command_for_a_bundle(tmp_path: Path) -> None:
     )
     assert not starting.available(PEERS["infinity"], tmp_path)
     assert starting.available(PEERS["naive"], None)
+    refused = starting.started(PEERS["infinity"], tmp_path, None, threads=1, cores=[], log=tmp_path / "log")
     with pytest.raises(SystemExit, match="--venvs"):
-        next(
-            iter(
-                starting.started(PEERS["infinity"], tmp_path, None, threads=1, cores=[], log=tmp_path / "log").gen  # type: ignore[attr-defined]
-            )
-        )
+        refused.__enter__()
 
 
 def test_bodies_are_distinct_and_vectors_are_in_order(tmp_path: Path) -> None:

@@ -76,6 +76,15 @@ def test_late_interaction_ranks_by_maxsim(app: App) -> None:
     np.testing.assert_allclose([row["score"] for row in ranks], sorted(wanted, reverse=True), rtol=1e-5)
 
 
+def test_a_query_that_is_cut_cuts_every_score(app: App) -> None:
+    """Of late interaction, where only its beginning was compared."""
+    asked = {"query": "river " * 30, "texts": ["planet", "bread"], "model": "late"}
+    assert ask(app, "/rerank", asked).headers["x-truncated"] == "0,1"
+    assert ask(app, "/rerank", asked | {"truncate": False}).status == 422
+    one = {"query": "river", "texts": ["planet", "bread " * 30], "model": "late"}
+    assert ask(app, "/rerank", one).headers["x-truncated"] == "1"
+
+
 def test_tokens_are_told_with_their_places(app: App) -> None:
     """Special ones too, unless they are not wanted."""
     whole = ask(app, "/tokenize", {"inputs": "a river", "input_type": "query"}).json

@@ -102,6 +102,7 @@ class Lane:
     async def _outcome(self, texts: Sequence[str], rows_of: Callable[[Sequence[str]], list[Row]], cut: bool) -> Outcome:
         began = perf_counter()
         if sum(map(len, texts)) > BESIDE:
+            self.queue.require_room()
             rows = await asyncio.to_thread(rows_of, texts)
         else:
             rows = rows_of(texts)

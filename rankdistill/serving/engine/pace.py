@@ -13,15 +13,15 @@ _QUICKEST = 1e-6
 
 
 class Pace:
-    """Seconds of a batch: `factor * (call + token * padded tokens)`.
+    """Seconds of a batch: `factor * (call + token * tokens)`.
 
-    `call` and `token` are of the warm-up, when nothing else ran; `factor` says how much slower batches are by now, each
-    counting for its length. A quiet hour of single queries does not make it believe that full batches are as slow a
-    token, which would refuse requests without need.
+    `call` and `token` are of the warm-up, when nothing else ran and nothing was padded; `factor` says how much slower
+    batches are by now, each counting for its length. A quiet hour of single queries does not make it believe that full
+    batches are as slow a token, which would refuse requests without need.
 
     Args:
         call: seconds of a batch whatever is in it.
-        token: seconds of a padded token.
+        token: seconds of a token.
     """
 
     def __init__(self, call: float = 1e-3, token: float = 1e-4) -> None:
@@ -36,16 +36,16 @@ class Pace:
         return self._took / self._expected if self._expected else 1.0
 
     def seconds(self, tokens: float, budget: float | None = None) -> float:
-        """Estimate for so many padded tokens, in batches of `budget`; in one batch where there is none."""
+        """Estimate for so many tokens, in batches of `budget`; in one batch where there is none."""
         calls = 1.0 if budget is None else tokens / budget
         return self.factor * (self.call * calls + self.token * tokens)
 
     def tokens(self, seconds: float) -> int:
-        """Padded tokens of a batch that takes so long, at least 1."""
+        """Tokens of a batch that takes so long, at least 1."""
         return max(1, int((seconds / self.factor - self.call) / self.token))
 
     def observe(self, tokens: int, seconds: float) -> None:
-        """A batch of so many padded tokens took so long."""
+        """A batch of so many tokens took so long."""
         with self._lock:
             self._expected = MEMORY * self._expected + self.call + self.token * tokens
             self._took = MEMORY * self._took + seconds

@@ -31,6 +31,9 @@ LONGEST_BATCH = 0.3
 AHEAD = 2 * LONGEST_BATCH
 """Seconds of small requests that may pass large ones before these are given half of the time."""
 
+SHARE_MEMORY = 0.9
+"""Of the share that small requests had of the time while large ones waited: what an older batch counts for."""
+
 WINDOW = 256
 """Rows of what is due among which those of similar length are looked for."""
 
@@ -143,6 +146,7 @@ class BatchQueue:
         self._small, self._large = _Line(), _Line()
         self._rows = 0
         self._ahead = AHEAD
+        self._share = 0.0
         self._running: _Running | None = None
         self._is_lost = self._closing = False
         self._watching: set[asyncio.AbstractEventLoop] = set()
@@ -191,6 +195,19 @@ class BatchQueue:
             self._watching.add(loop)
             loop.call_later(WATCH, self._watch, loop)
         return request.future
+
+    def require_room(self) -> None:
+        """Refuse what `submit` would refuse whatever it is, before it is tokenised.
+
+        Raises:
+            OverloadedError: even a short request would wait longer than the limit.
+            UnavailableError: the queue is closed, or its back end hangs.
+        """
+        with self._changed:
+            self._require_open()
+            wait = self._wait_in(self._small)
+            if wait > self._limit:
+                raise self._overloaded(wait)
 
     def run_inline(self, rows: Sequence[Row]) -> list[Any]:
         """Outputs of `rows`, run at once in this very thread.
@@ -246,7 +263,9 @@ class BatchQueue:
         if self._running is not None:
             running = max(0.0, self._running.expected - (perf_counter() - self._running.began))
         small, large = self._small.tokens, self._large.tokens
-        before = small + min(small, large) if line is self._small else small + large
+        before: float = small + min(small, large)
+        if line is self._large:  # those that will pass are not here yet
+            before = small + large / (1 - min(self._share, 0.5))
         return running + (self.pace.seconds(before, self.budget) if before else 0.0)
 
     def _work(self) -> None:
@@ -254,23 +273,27 @@ class BatchQueue:
             with self._changed:
                 self._running = None
                 self._is_lost = False
+                free = perf_counter()
                 while not (self._urgent or self._small.requests or self._large.requests):
                     if self._closing:
                         return
                     self._changed.wait()
+                    free = perf_counter()
                 entries = self._take()
                 if not entries:
                     continue
-                padded = len(entries) * max(entry.row.tokens for entry in entries)
+                tokens = sum(entry.row.tokens for entry in entries)
                 began = perf_counter()
-                self._running = _Running(entries, began, self.pace.seconds(padded))
-            if self._metrics is not None:
-                self._metrics.queued(self._rows)
-                self._metrics.batch(len(entries), sum(entry.row.tokens for entry in entries))
-            outputs = self._outputs([entry.row for entry in entries])
-            took = perf_counter() - began
-            self.pace.observe(padded, took)
-            self._deliver(entries, outputs, began, took)
+                self._running = _Running(entries, began, self.pace.seconds(tokens))
+            try:
+                if self._metrics is not None:
+                    self._metrics.queued(self._rows)
+                    self._metrics.batch(len(entries), tokens)
+                outputs = self._outputs([entry.row for entry in entries])
+            except Exception as error:  # a thread that ended would leave everyone waiting
+                outputs = [self._failed(error)] * len(entries)
+            self._deliver(entries, outputs, perf_counter() - began)
+            self.pace.observe(tokens, perf_counter() - free)
 
     def _take(self) -> list[_Entry]:
         """The next batch; empty where all that waited was cancelled."""
@@ -285,6 +308,8 @@ class BatchQueue:
         both = bool(small and large)
         large_first = not small or (both and self._ahead <= 0)
         chosen = _similar(self._due((large, small) if large_first else (small, large)), self.budget)
+        if large:
+            self._share = SHARE_MEMORY * self._share + (0.0 if large_first else 1 - SHARE_MEMORY)
         if both:
             seconds = self.pace.seconds(sum(entry.row.tokens for entry in chosen))
             self._ahead = min(AHEAD, self._ahead + (seconds if large_first else -seconds))
@@ -334,7 +359,7 @@ class BatchQueue:
             return list(found)
         return [output if self.runner.is_finite(output) else self._not_finite() for output in found]
 
-    def _deliver(self, entries: Sequence[_Entry], outputs: Sequence[Any], began: float, took: float) -> None:
+    def _deliver(self, entries: Sequence[_Entry], outputs: Sequence[Any], took: float) -> None:
         finished: dict[asyncio.AbstractEventLoop, list[_Request]] = {}
         seen: set[_Request] = set()
         for (request, place, _), output in zip(entries, outputs, strict=True):

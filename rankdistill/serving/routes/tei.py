@@ -220,7 +220,7 @@ async def tokenize(request: Request) -> Answer:
     model = served.named(request, wanted.model, ("dense", "sparse", "multi_vector", "pairs"))
     side, prompt = _prompted(request, model, wanted) if model.sides else ("query", None)
     texts = [f"{prompt}{text}" for text in wanted.inputs] if prompt else wanted.inputs
-    rows = model.tokenise(texts, side, wanted.add_special_tokens)
+    rows = await served.tokens(model, texts, side, special=wanted.add_special_tokens)
     told = [
         [{"id": one.id, "text": one.text, "special": one.special, "start": one.start, "stop": one.stop} for one in row]
         for row in rows
@@ -236,6 +236,8 @@ async def _late_interaction(request: Request, model: ServedModel, wanted: Rerank
     texts = await served.encode(request, model, wanted.texts, "document", truncate=truncate)
     request.tokens += sum(query.tokens)
     request.tell(texts, served.space(request, model))
+    if query.truncated:  # no score is of the whole query
+        request.truncated = range(len(wanted.texts))
     (asked,) = query.vectors
     mean = len(asked) if getattr(model.space, "similarity", "") == "meanmaxsim" else 1
     return np.array([(asked @ found.T).max(axis=1).sum() / mean for found in texts.vectors], dtype=np.float32)

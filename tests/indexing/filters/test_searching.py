@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rankdistill.indexing import NOTHING, registry, selecting
+from rankdistill.indexing import NOTHING, among, registry, selecting
 from rankdistill.indexing.base import Allowed
 from rankdistill.indexing.sharded import ShardedIndex
 from tests.indexing.multi_vector.conftest import DIMENSION
@@ -186,3 +186,42 @@ def test_bm25_keeps_the_statistics_of_all_documents() -> None:
             kept = [place for place, name in enumerate(whole[row]) if name != NOTHING and allowed[int(name[1:])]][:K]
             assert [name for name in ids[row] if name != NOTHING] == whole[row][kept].tolist()
             assert found[row][: len(kept)].tolist() == scores[row][kept].tolist()
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 2048])
+def test_comparing_in_blocks_gives_what_comparing_at_once_gives(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(among, "AT_ONCE", at_once)
+    monkeypatch.setattr(among, "QUERIES_AT_ONCE", 5)
+    monkeypatch.setattr(among, "SCORES_AT_ONCE", 100)
+    documents, queries = drawn("dense", COUNT, 0), drawn("dense", 12, 1)
+    documents[::3] = documents[0]  # equal scores, in several blocks
+    taken: list[Any] = []
+    for allowed in masks().values():
+        places, scores = among.best_among(queries, lambda at: (taken.append(at), documents[at])[1], allowed, K)
+        whole = np.where(allowed, queries @ documents.T, -np.inf)
+        order = np.argsort(-whole, axis=1, kind="stable")[:, :K]
+        expected = np.take_along_axis(whole, order, axis=1)
+        np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-5)
+        for row in range(12):
+            kept = [place for place in places[row].tolist() if place >= 0]
+            assert len(kept) == min(K, int(allowed.sum()))
+            assert all(allowed[place] for place in kept)
+            ties = [[place for place in kept if place % 3 == 0], sorted(place for place in kept if place % 3 == 0)]
+            assert ties[0] == ties[1], "equal scores by position"
+    assert {type(at) for at in taken} == {slice, np.ndarray} or at_once == 1
+
+
+def test_the_vectors_of_a_mapped_file_are_found_wherever_its_bytes_lie(tmp_path: Path) -> None:
+    import faiss
+
+    from rankdistill.indexing.faiss import FaissIndex
+
+    documents, queries = drawn("dense", COUNT, 0), drawn("dense", 12, 1)
+    made = FaissIndex(32, "dot", "Flat")
+    made.add([f"d{place}" for place in range(COUNT)], documents)
+    made.save(tmp_path)
+    mapped = FaissIndex.load(tmp_path, "dot", "Flat")
+    assert selecting._own_vectors(faiss, mapped.native) is None, "the case that this test is about"
+    assert selecting._own_vectors(faiss, made.native) is not None
+    for allowed in masks().values():
+        assert (mapped.search(queries, K, allowed)[0] == made.search(queries, K, allowed)[0]).all()

@@ -167,6 +167,8 @@ def test_too_long_a_wait_is_refused_with_the_time_to_come_back(back_end: _BackEn
         accepted = [queue.submit([_row("waits", 90)]) for _ in range(6)]
         with pytest.raises(OverloadedError) as refused:
             queue.submit([_row("refused", 5)])
+        with pytest.raises(OverloadedError):
+            queue.require_room()
         assert 0.2 < refused.value.retry_after < 1
         back_end.held.set()
         await asyncio.gather(first, *accepted)
@@ -224,3 +226,70 @@ def test_two_event_loops_are_answered(queue: BatchQueue) -> None:
         return float((await queue.submit([_row("one", 3)])).outputs[0][0])
 
     assert [_run(run()) for _ in range(2)] == [3, 3]
+
+
+class _Told:
+    """Metrics that remember."""
+
+    def __init__(self) -> None:
+        self.waiting: list[int] = []
+        self.batches: list[tuple[int, int]] = []
+
+    def queued(self, waiting: int) -> None:
+        self.waiting.append(waiting)
+
+    def batch(self, size: int, tokens: int) -> None:
+        self.batches.append((size, tokens))
+
+    def cache_hits(self, count: int) -> None:
+        raise AssertionError("a queue keeps nothing")
+
+
+def test_metrics_are_told_of_what_waits_and_of_batches(back_end: _BackEnd) -> None:
+    told = _Told()
+    queue = BatchQueue(back_end, _Steady(0.0, A_TOKEN), limit=60.0, metrics=told)
+
+    async def run() -> None:
+        first = await _while_busy(back_end, queue)
+        waiting = [queue.submit([_row(number, 10)] * 2) for number in range(2)]
+        assert max(told.waiting) == 4
+        back_end.held.set()
+        await asyncio.gather(first, *waiting)
+
+    _run(run())
+    assert told.waiting[-1] == 0
+    assert told.batches == [(1, 1), (4, 40)]
+    assert queue.close(10)
+
+
+def test_metrics_that_fail_leave_nobody_waiting(back_end: _BackEnd) -> None:
+    class Failing(_Told):
+        def batch(self, size: int, tokens: int) -> None:
+            raise OSError("no space")
+
+    queue = BatchQueue(back_end, _Steady(0.0, A_TOKEN), limit=60.0, metrics=Failing())
+
+    async def run() -> None:
+        for _ in range(2):
+            with pytest.raises(BackendRefusal, match="no space"):
+                await queue.submit([_row("one", 3)])
+
+    _run(run())
+    assert queue.close(10)
+
+
+def test_long_requests_are_estimated_with_those_that_will_pass_them(back_end: _BackEnd) -> None:
+    queue = BatchQueue(back_end, _Steady(0.0, A_TOKEN), limit=1.2)
+
+    async def run() -> None:
+        first = await _while_busy(back_end, queue)
+        queue._share = 0.5
+        waits = queue.submit([_row("long", 100)] * 7)
+        with pytest.raises(OverloadedError, match=r"1\.4 s"):
+            queue.submit([_row("long", 100)] * 2)
+        short = queue.submit([_row("short", 10)])
+        back_end.held.set()
+        await asyncio.gather(first, waits, short)
+
+    _run(run())
+    assert queue.close(10)
