@@ -20,6 +20,9 @@ WEIGHTS_FILE, DOCUMENTS_FILE, STARTS_FILE = "weights.npy", "documents.npy", "sta
 
 QUERIES_AT_ONCE = 256
 
+SHARING = 4
+"""Queries under one filter for which postings are first cut to what it allows."""
+
 READ_AT_ONCE = 1 << 24
 """Weights that reading holds at a time (64 MiB of float32, thrice that with their places)."""
 
@@ -59,7 +62,12 @@ class ExactSparseIndex:
         positions = np.full((vectors.shape[0], width), -1, np.int64)
         best = np.full((vectors.shape[0], width), -np.inf, np.float32)
         for start in range(0, vectors.shape[0], QUERIES_AT_ONCE):
-            scores = vectors[start : start + QUERIES_AT_ONCE].astype(np.float32) @ self._postings
+            asked = vectors[start : start + QUERIES_AT_ONCE].astype(np.float32)
+            if allowed is None or asked.shape[0] < SHARING:
+                scores = asked @ self._postings
+            else:
+                terms = np.unique(asked.indices)
+                scores = asked[:, terms] @ self._postings_among(terms, allowed)
             scores.sort_indices()
             for row in range(scores.shape[0]):
                 found = slice(scores.indptr[row], scores.indptr[row + 1])
@@ -97,6 +105,15 @@ class ExactSparseIndex:
             )
             for at in range(0, high - low, size):
                 yield rows[at : at + size]
+
+    def _postings_among(self, terms: Positions, allowed: Allowed) -> SparseVectors:
+        """The postings of `terms` with the allowed documents alone, under the numbers that these have."""
+        from scipy.sparse import csr_array
+
+        some = self._postings[terms]
+        kept = allowed[some.indices]
+        starts = np.concatenate([[0], np.cumsum(kept)])[some.indptr]
+        return csr_array((some.data[kept], some.indices[kept], starts), shape=some.shape)
 
     def save(self, folder: Path) -> None:
         """See `Index.save`."""
