@@ -44,6 +44,11 @@ class StateHolder:
             return False, "; ".join(f"{name}: {why}" for name, why in self._broken.items())
         return True, ""
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether a model did not answer when it was asked last."""
+        return bool(self._broken)
+
     def acquire(self) -> State:
         """See `contracts.Holder.acquire`."""
         state = self._state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rankdistill.serving.contracts import Encoded, ModelKind, ServedModel, Side
+from rankdistill.serving.contracts import Encoded, ModelKind, ServedModel, Side, Token
 from rankdistill.serving.exchange import Request
 from rankdistill.serving.fields import listed, shown
 from rankdistill.serving.refusals import (
@@ -21,8 +22,11 @@ from rankdistill.serving.refusals import (
     UnknownError,
 )
 
-_PLAIN = re.compile(r"[0-9A-Za-z]")
-"""Characters that no tokenizer drops."""
+_LETTER = re.compile(r"[^\W_]")
+"""Letters and digits of any script, of which a tokenizer leaves some token."""
+
+_BESIDE = 4000
+"""Characters beyond which texts are tokenised beside the event loop."""
 
 _GIVES = {
     "dense": "a vector a text: POST /v1/embeddings",
@@ -172,13 +176,20 @@ async def encode(
 ) -> Encoded:
     """`model.encode`, for a text that leaves no token refused too."""
     for place, text in enumerate(texts):
-        if not _PLAIN.search(text) and not model.tokenise([text], side, False)[0]:
+        if not _LETTER.search(text) and not (await tokens(model, [text], side, special=False))[0]:
             raise EmptyError(
                 expected="texts of which a token is left",
                 got=f"{shown(text)} at place {place}, of which the tokenizer leaves none",
                 consequence="nothing was answered: the vector of nothing means nothing",
             )
     return await model.encode(texts, side, truncate=truncate, prompt=prompt)
+
+
+async def tokens(model: ServedModel, texts: Sequence[str], side: Side, *, special: bool) -> list[list[Token]]:
+    """`model.tokenise`, which does not keep others waiting where the texts are long."""
+    if sum(map(len, texts)) <= _BESIDE:
+        return model.tokenise(texts, side, special)
+    return await asyncio.to_thread(model.tokenise, texts, side, special)
 
 
 def _require_directions(vectors: np.ndarray, texts: Sequence[str], model: ServedModel) -> None:
@@ -207,7 +218,6 @@ def _require_directions(vectors: np.ndarray, texts: Sequence[str], model: Served
 def count(request: Request, texts: Sequence[str], limit: int) -> None:
     """Note how many texts are asked for; TooLargeError where they are more than `limit`."""
     request.texts = len(texts)
-    request.metrics.asked(request.texts)
     if request.texts > limit:
         raise TooLargeError(
             expected=f"at most {limit:,} texts a request",

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
 from contextlib import suppress
 
-from rankdistill.notes import LOGGER
+from rankdistill.notes import LOGGER, note
 from rankdistill.serving.control import LINE, Line, fault
 from rankdistill.serving.settings import ServeSettings, Sources
 
 BEAT_SECONDS = 1.0
 """Between two signs of life."""
+
+BROKEN_SECONDS = 15
+"""After which a worker whose model does not answer makes room for another."""
 
 
 def main() -> None:
@@ -30,6 +34,8 @@ def main() -> None:
     _log()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(listener, control))
+    sys.stderr.flush()
+    os._exit(0)  # a back end that hangs keeps no process
 
 
 async def _work(listener: socket.socket, control: socket.socket) -> None:
@@ -63,7 +69,15 @@ async def _work(listener: socket.socket, control: socket.socket) -> None:
             line.say(beat=True)
             await asyncio.sleep(BEAT_SECONDS)
 
-    others = [asyncio.create_task(listen()), asyncio.create_task(live())]
+    async def give_up() -> None:
+        broken = 0
+        while broken < BROKEN_SECONDS:
+            await asyncio.sleep(1)
+            broken = broken + 1 if process.holder.is_broken else 0
+        note(f"a model did not answer for {BROKEN_SECONDS} s, so this worker ends")
+        process.drain()
+
+    others = [asyncio.create_task(work()) for work in (listen, live, give_up)]
     await running
     for task in others:
         task.cancel()

@@ -179,7 +179,9 @@ def test_a_text_that_leaves_no_token_is_refused() -> None:
     refused = ask(app, "/v1/embeddings", QUERY | {"input": ["a", "\u2605\u2605"]})
     assert refused.status == 400
     assert refused.json["error"]["code"] == "empty_input"
-    assert ask(app, "/v1/embeddings", QUERY | {"input": "\u00e9t\u00e9"}).status == 200
+    for said in ("\u00e9t\u00e9", "\u65e5\u672c\u8a9e", "!", "\u2605" * 5000 + "a", "!" * 5000):
+        assert ask(app, "/v1/embeddings", QUERY | {"input": said}).status == 200, said[:9]
+    assert ask(app, "/v1/embeddings", QUERY | {"input": "\u2605" * 5000}).status == 400
 
 
 def test_headers_tell_what_it_took() -> None:

@@ -220,7 +220,7 @@ async def tokenize(request: Request) -> Answer:
     model = served.named(request, wanted.model, ("dense", "sparse", "multi_vector", "pairs"))
     side, prompt = _prompted(request, model, wanted) if model.sides else ("query", None)
     texts = [f"{prompt}{text}" for text in wanted.inputs] if prompt else wanted.inputs
-    rows = model.tokenise(texts, side, wanted.add_special_tokens)
+    rows = await served.tokens(model, texts, side, special=wanted.add_special_tokens)
     told = [
         [{"id": one.id, "text": one.text, "special": one.special, "start": one.start, "stop": one.stop} for one in row]
         for row in rows

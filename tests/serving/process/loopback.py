@@ -19,7 +19,7 @@ from rankdistill.serving.process import DrainingServer
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds after which a test fails instead of waiting on."""
 
 
