@@ -34,6 +34,7 @@ BENCHMARKS = {
     "scoring speed": ["speed.score", *ON_MSMARCO],
     "query latency": ["speed.query_latency", *ON_MSMARCO],
     "shapes": ["speed.shapes"],
+    "serving engine": ["speed.serving_engine", *ON_MSMARCO],
     "search speed": ["speed.search", *ON_MSMARCO],
     "filters": ["speed.filters", *ON_MSMARCO],
     "start": ["speed.start"],
@@ -68,6 +69,7 @@ BENCHMARKS = {
         "--work",
         "{work}/multi_vector",
     ],
+    "serving faults": ["serving.faults"],
 }
 """Name -> script and arguments; a new benchmark is one line here."""
 

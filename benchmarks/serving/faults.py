@@ -50,19 +50,23 @@ BREAKING = """
 import os, sys, time
 import numpy as np
 from rankdistill.serving.engine.text_tower import TextTower
+from rankdistill.serving.engine.token_tower import TokenTower
 
-run, flag = TextTower.run, sys.argv.pop(1)
+flag = sys.argv.pop(1)
 
-def broken(tower, rows):
-    how = open(flag).read() if os.path.exists(flag) else ""
-    if how == "raises":
-        raise RuntimeError("the back end is gone")
-    if how == "hangs":
-        time.sleep(3600)
-    found = run(tower, rows)
-    return np.full_like(np.asarray(found), np.nan) if how == "nan" else found
+def breaking(run):
+    def broken(tower, rows):
+        how = open(flag).read() if os.path.exists(flag) else ""
+        if how == "raises":
+            raise RuntimeError("the back end is gone")
+        if how == "hangs":
+            time.sleep(3600)
+        found = run(tower, rows)
+        return np.full_like(np.asarray(found), np.nan) if how == "nan" else found
+    return broken
 
-TextTower.run = broken
+for tower in (TextTower, TokenTower):
+    tower.run = breaking(tower.run)
 """
 """Goes before `PROGRAM`: the model breaks in the way that a file names, when there is one."""
 

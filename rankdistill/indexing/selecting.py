@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ best at 50%, (2 - s) / s without a margin .987 to .992."""
 
 PATIENCE = 8.0
 """How many times cheaper than comparing all, which finds all, a structure must be to be searched."""
+
+
+_MAPPING = Lock()
 
 
 @dataclass(frozen=True)
@@ -126,8 +130,10 @@ def _rows(faiss: Any, index: Any) -> Rows:
         return _rows(faiss, index.refine_index)
     if isinstance(index, faiss.IndexHNSW):
         return _rows(faiss, index.storage)
-    if isinstance(index, faiss.IndexIVF) and index.direct_map.type == faiss.DirectMap.NoMap:
-        index.make_direct_map()  # where each row's code is: eight bytes a row, once
+    if isinstance(index, faiss.IndexIVF):
+        with _MAPPING:  # of several threads one makes it
+            if index.direct_map.type == faiss.DirectMap.NoMap:
+                index.make_direct_map()  # where each row's code is: eight bytes a row, once
 
     whole = _own_vectors(faiss, index)
     if whole is not None:

@@ -72,7 +72,7 @@ class TextEncoder:
 
     def _fastest(self, max_length: int | None, calibrated: bool) -> Choice:
         name, device, threads = self.reference.name, self.device, self.threads
-        identity = {"weights": self._weights, "max_length": max_length, "threads": threads, "kind": "encoder"}
+        identity = {"weights": self._weights, "max_length": self.max_length, "threads": threads, "kind": "encoder"}
         return choose_fastest(
             candidates(device, calibrated=calibrated),
             lambda backend: TextEncoder(name, backend, max_length, device, self._calibration, threads, self._weights),

@@ -61,10 +61,10 @@ class MultiVectorTextEncoder:
             )
         self.reference = resolve(model)
         self.device, self.threads = pick_device(device), threads
+        self._model = load_multi_vector_encoder(self.reference, self.device, max_length)
         self.choice = self._fastest(max_length) if backend == FAST else None
         self.backend = backend if self.choice is None else self.choice.backend
         self.dtype = DTYPES[self.backend]
-        self._model = load_multi_vector_encoder(self.reference, self.device, max_length)
 
     def _fastest(self, max_length: int | None) -> Choice:
         name, device, threads = self.reference.name, self.device, self.threads
@@ -74,7 +74,7 @@ class MultiVectorTextEncoder:
             lambda backend: MultiVectorTextEncoder(name, backend, max_length, device, threads),
             _sample_scores,
             sample_of(documentation_pairs(), DOCUMENTS_ALONE),
-            {"weights": weights, "max_length": max_length, "threads": threads, "kind": "multi_vector"},
+            {"weights": weights, "max_length": self.space.max_length, "threads": threads, "kind": "multi_vector"},
             called=name_of(name),
             device=device,
         )

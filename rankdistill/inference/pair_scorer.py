@@ -68,7 +68,7 @@ class PairScorer:
 
     def _fastest(self, max_length: int | None, calibrated: bool) -> Choice:
         name, device, threads = self.reference.name, self.device, self.threads
-        identity = {"weights": self._weights, "max_length": max_length, "threads": threads, "kind": "pairs"}
+        identity = {"weights": self._weights, "max_length": self.max_length, "threads": threads, "kind": "pairs"}
         return choose_fastest(
             candidates(device, calibrated=calibrated),
             lambda backend: PairScorer(name, backend, max_length, device, self._calibration, threads),

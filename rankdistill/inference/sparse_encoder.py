@@ -70,10 +70,10 @@ class SparseTextEncoder:
             )
         self.reference = resolve(model)
         self.device, self.threads = pick_device(device), threads
+        self._model = load_sparse_encoder(self.reference, self.device, max_length)
         self.choice = self._fastest(max_length) if backend == FAST else None
         self.backend = backend if self.choice is None else self.choice.backend
         self.dtype = DTYPES[self.backend]
-        self._model = load_sparse_encoder(self.reference, self.device, max_length)
         self._token_weights: TokenWeights | None = open_token_weights(self._model)
         pool_before_activation(self._model)
         self.similarity = str(self._model.similarity_fn_name)
@@ -93,7 +93,7 @@ class SparseTextEncoder:
             lambda backend: SparseTextEncoder(name, backend, max_length, device, threads),
             _sample_scores,
             sample_of(documentation_pairs(), DOCUMENTS_ALONE),
-            {"weights": weights, "max_length": max_length, "threads": threads, "kind": "sparse"},
+            {"weights": weights, "max_length": self.max_length, "threads": threads, "kind": "sparse"},
             called=name_of(name),
             device=device,
         )

@@ -25,6 +25,9 @@ from rankdistill.serving.process import on_signals
 from rankdistill.serving.reload import Reloads
 from rankdistill.serving.settings import ServeSettings, Sources
 
+PROGRAM = "rankdistill.serving.worker"
+"""What a worker runs."""
+
 SHORT_SECONDS = 10.0
 """A worker that lived less than this is replaced after a pause, twice as long each time."""
 
@@ -58,7 +61,7 @@ class Worker:
             environment["OMP_NUM_THREADS"] = str(settings.threads)
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "rankdistill.serving.worker", *map(str, numbers)),
+                *(sys.executable, "-P", "-m", PROGRAM, *map(str, numbers)),
                 pass_fds=numbers,
                 stdin=asyncio.subprocess.DEVNULL,
                 env=environment,

@@ -56,6 +56,9 @@ def test_a_back_end_agrees_with_the_oracle_before_and_after_saving(kind: str, fa
         found, theirs = one.search(queries, 10)
         assert (found == expected).all()
         np.testing.assert_allclose(theirs, scores, rtol=1e-5)
+        for share in (0.02, 0.5):
+            allowed = np.random.default_rng(2).random(300) < share
+            assert (one.search(queries, 10, allowed)[0] == oracle.search(queries, 10, allowed)[0]).all()
 
 
 @pytest.mark.parametrize("factory", ["Flat", "HNSW8", "IVF4,Flat"])

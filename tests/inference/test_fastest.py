@@ -228,3 +228,16 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fastest, "SECONDS", 0.01)
     monkeypatch.setattr(fastest, "ROUNDS", 1)
     monkeypatch.setattr(registry, "find_spec", lambda library: library if library == "openvino" else None)
+
+
+def test_a_length_that_is_the_models_own_is_no_other_choice(
+    tiny_encoder: str, few: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Documents are encoded at the model's own length, queries at the one that the index tells."""
+    monkeypatch.setenv("RANKDISTILL_CACHE", str(tmp_path))
+    monkeypatch.setattr(registry, "find_spec", lambda library: None)
+    first = TextEncoder(tiny_encoder, "fast", device="cpu")
+    again = TextEncoder(tiny_encoder, "fast", max_length=64, device="cpu")
+    assert first.choice is not None
+    assert again.choice is not None
+    assert (first.choice.kept, again.choice.kept) == (False, True)

@@ -99,7 +99,7 @@ REFUSED = {
     "two queries": (400, {"query": "a", "vector": [1]}, "query and vector"),
     "a vector": (400, {"vector": [1, 2]}, "compares words"),
     "turns": (400, {"turns": ["a", "b", "c"]}, "words"),
-    "re-ranking": (400, {"query": "a", "rerank": True}, "re-ranker"),
+    "re-ranking": (400, {"query": "a", "rerank": True}, "--reranker"),
 }
 
 

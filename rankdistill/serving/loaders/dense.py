@@ -39,11 +39,13 @@ def load(reference: str, loading: Loading) -> ServedModel:
 
 
 def load_bundle(reference: str, loading: Loading) -> ServedModel:
-    """Both towers, or the query tower alone where the bundle only points to the model of its documents."""
+    """Both towers, or the query tower alone where the bundle only points to another model for its documents."""
     bundle = Bundle.read(Path(reference).expanduser())
     query = open_query_encoder(reference, loading.backend, documents=bundle.space, threads=loading.threads)
     towers: dict[Side, ServedTower] = {"query": _served(query, query.query_prompt, loading)}
-    if not (bundle.folder / DOCUMENT / POINTER).is_file():
+    if query.space == bundle.space:  # one model for both
+        towers["document"] = ServedTower(towers["query"].tower, towers["query"].lane, query.document_prompt)
+    elif not (bundle.folder / DOCUMENT / POINTER).is_file():
         documents = open_document_encoder(reference, loading.backend, threads=loading.threads)
         towers["document"] = _served(documents, documents.document_prompt, loading)
     about = (

@@ -214,12 +214,27 @@ function shownHit(hit, rank, otherRank, other) {
   return made;
 }
 
+const TERMS = 12;
+
+// Which terms stand in a query: its words, and pieces of those words that are no terms themselves.
+function standsIn(found, query) {
+  const words = query.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  const split = words.filter((word) => !(word in found));
+  return (term) => {
+    const bare = term.replace(/^(##|[Ġ▁])/u, "").toLowerCase();
+    const piece = term.startsWith("##");
+    if (!piece && words.includes(bare)) return true;
+    return split.some((word) => (piece ? word.includes(bare, 1) : word.startsWith(bare)));
+  };
+}
+
 // The terms that a sparse model reads in the query: those that it adds are told from those that stand there.
 function terms(found, query) {
-  const words = query.toLowerCase();
+  const stands = standsIn(found, query);
   const largest = Math.max(...Object.values(found));
-  const rows = Object.entries(found).slice(0, 30).map(([term, weight]) => {
-    const added = !words.includes(term.replace(/^(##|[Ġ▁])/u, "").toLowerCase());
+  const every = Object.keys(found);
+  const rows = Object.entries(found).slice(0, TERMS).map(([term, weight]) => {
+    const added = !stands(term);
     const bar = element("meter", { min: 0, max: largest, value: weight });
     bar.setAttribute("aria-hidden", "true");
     return element("tr", { className: added ? "added" : "" },
@@ -230,9 +245,10 @@ function terms(found, query) {
   });
   const header = element("tr", {}, ...["term", "weight", "", "where from"].map((name) =>
     name ? element("th", { scope: "col", textContent: name }) : element("td")));
-  const added = rows.filter((row) => row.className === "added").length;
+  const added = every.filter((term) => !stands(term)).length;
+  const cut = every.length > TERMS ? `, the first ${TERMS} of them below` : "";
   return element("details", { open: true },
-    element("summary", { textContent: `The query as the model reads it: ${Object.keys(found).length} terms, ${added} of the first ${rows.length} added` }),
+    element("summary", { textContent: `The query as the model reads it: ${every.length} terms, ${added} added${cut}` }),
     element("table", {}, element("thead", {}, header), element("tbody", {}, ...rows)));
 }
 

@@ -62,7 +62,7 @@ class Leg:
         self.mode = "bm25" if index.kind.name == "text" else index.kind.name
         self.form = FORMS[index.kind.name]
         self.vocabulary = () if model is None or self.mode != "sparse" else model.vocabulary()
-        self.space = index.space
+        self.space, self.fingerprint = index.space, index.space.fingerprint
         self._wait = wait
         self.texts = kept(index)
         self._waiting: list[Waiting] = []
@@ -113,7 +113,7 @@ class Leg:
             "documents": len(self.index.ids),
             "factory": self.index.factory,
             "model": None if self.model is None else self.model.name,
-            "space": self.space.fingerprint,
+            "space": self.fingerprint,
             "dimension": self.space.dimension,
             "similarity": self.space.similarity,
             "fields": self.index.schema,

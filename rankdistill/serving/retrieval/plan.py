@@ -65,9 +65,9 @@ def plan(
             consequence="nothing was searched",
             remedy="send the text, or name the `index` whose vector this is",
         )
-    if request.space is not None and all(request.space != leg.space.fingerprint for leg in chosen):
+    if request.space is not None and all(request.space != leg.fingerprint for leg in chosen):
         raise OtherSpaceError(
-            expected=f"the space of {', '.join(leg.name for leg in chosen)}: {chosen[0].space.fingerprint}",
+            expected=f"the space of {', '.join(leg.name for leg in chosen)}: {chosen[0].fingerprint}",
             got=request.space,
             consequence="the index was changed since, or the vector is of another model; nothing was searched",
             remedy="encode with the model that is served now",

@@ -17,6 +17,9 @@ from rankdistill.serving.retrieval.plan import FUSED, Plan, plan, served_modes
 from rankdistill.serving.retrieval.reranking import Reranker
 from rankdistill.serving.retrieval.texts import Texts
 
+SHOWN_AT_ONCE = 200
+"""Documents whose fields are looked up in the event loop; more of them would let other requests wait."""
+
 
 class IndexSearch:
     """All served indexes; a `rankdistill.serving.contracts.SearchService`.
@@ -69,7 +72,9 @@ class IndexSearch:
         best = [self._merged(one) for one in work]
         if self._reranker is not None:
             await _together([self._rerank(one, best, place) for place, one in enumerate(work) if one.plan.reranked])
-        return [self._answer(one, hits, started) for one, hits in zip(work, best, strict=True)]
+        if sum(min(len(hits), one.request.k) for one, hits in zip(work, best, strict=True)) <= SHOWN_AT_ONCE:
+            return self._answers(work, best, started)
+        return await asyncio.to_thread(self._answers, work, best, started)
 
     def describe(self) -> Mapping[str, Any]:
         """See `SearchService.describe`."""
@@ -99,13 +104,16 @@ class IndexSearch:
             one.timing, queue=one.timing.queue + timing.queue, inference=one.timing.inference + timing.inference
         )
 
+    def _answers(self, work: Sequence[_Asked], best: Sequence[Sequence[Hit]], started: float) -> list[SearchAnswer]:
+        return [self._answer(one, hits, started) for one, hits in zip(work, best, strict=True)]
+
     def _answer(self, one: _Asked, hits: Sequence[Hit], started: float) -> SearchAnswer:
         hits = hits[: one.request.k]
         shown = self._shown(one.plan.legs, [hit.doc_id for hit in hits])
         return SearchAnswer(
             [SearchHit(hit.doc_id, hit.score, fields) for hit, fields in zip(hits, shown, strict=True)],
             time.perf_counter() - started,
-            one.plan.legs[0].space.fingerprint,
+            one.plan.legs[0].fingerprint,
             one.plan.mode,
             one.timing,
             one.truncated,

@@ -162,6 +162,17 @@ def test_a_bundle_that_points_to_its_documents_takes_queries_alone(student: str,
         _asked(model, lambda: model.encode(["river"], "document"))
 
 
+def test_a_bundle_of_one_model_loads_it_once_for_both_sides(teacher: str, tmp_path: Path) -> None:
+    model = _load(bundle(teacher, teacher, tmp_path / "one", onnx=False, router=False))
+    queries, documents = _asked(model, lambda: model.encode(TEXTS, "query"), lambda: model.encode(TEXTS, "document"))
+    encoder = TextEncoder(teacher, "torch")
+    np.testing.assert_allclose(queries.vectors, encoder.encode_queries(TEXTS), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(documents.vectors, encoder.encode_documents(TEXTS), rtol=1e-4, atol=1e-5)
+    assert model.sides == ("query", "document")
+    assert not model.symmetric
+    assert len(model.query_spaces) == 1
+
+
 def test_repeated_queries_come_from_the_cache_and_documents_do_not(tiny_encoder: str) -> None:
     model = _load(tiny_encoder)
     first, again, whole, other, documents = _asked(

@@ -1,4 +1,4 @@
-"""Several workers behind one socket: one choice, shared counters, a dead one replaced, a reload one by one."""
+"""Several workers behind one socket: shared counters, a dead one replaced, a reload one by one, a common end."""
 
 from __future__ import annotations
 
@@ -8,67 +8,105 @@ import signal
 import threading
 from pathlib import Path
 
-from tests.serving.process.command import Command, command
+import pytest
+
+import rankdistill
+from rankdistill.errors import DataError
+from rankdistill.serving import workers
+from tests.serving.process.command import command, until
+from tests.serving.process.here import Visit, visited
 from tests.serving.process.test_reload import switch
 
-CHEAP = ("--backend", "torch", "--threads", 1)
+
+@pytest.fixture
+def link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Leads to a model of eight dimensions; beside it `four`, and `none` that does not load."""
+    monkeypatch.setattr(workers, "PROGRAM", "tests.serving.process.fake_worker")
+    for name, length in (("eight", "8"), ("four", "4"), ("none", "")):
+        (tmp_path / name).mkdir()
+        if length:
+            (tmp_path / name / "length").write_text(length)
+    found = tmp_path / "current"
+    found.symlink_to(tmp_path / "eight")
+    return found
 
 
-def workers(running: Command) -> set[int]:
-    """The processes below the supervisor."""
-    children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text()
-    return {int(child) for child in children.split()}
+def running() -> set[int]:
+    """The processes below this one that serve."""
+    here = os.getpid()
+    children = Path(f"/proc/{here}/task/{here}/children").read_text().split()
+    return {int(child) for child in children if b"fake_worker" in Path(f"/proc/{child}/cmdline").read_bytes()}
 
 
-def counted(running: Command) -> int:
-    found = re.search(rb'^te_request_success\{method="single"\} (\d+)$', running.ask("/metrics").body, re.MULTILINE)
+def counted(here: Visit) -> int:
+    found = re.search(rb'^te_request_success\{method="single"\} (\d+)$', here.ask("/metrics").body, re.MULTILINE)
     assert found
     return int(found[1])
 
 
-def test_workers_share_a_socket_are_replaced_and_reload(student: str, stranger: str, tmp_path: Path) -> None:
-    link = tmp_path / "current"
-    link.symlink_to(student)
-    with command(link, "--workers", 2, *CHEAP) as running:
-        assert running.told["workers"] == 2
-        before = workers(running)
-        assert len(before) == 2
-        old = running.embed().json["data"][0]["embedding"]
-        asked = 1
-        stop, failures = threading.Event(), []
+def said(caplog: pytest.LogCaptureFixture, text: str) -> bool:
+    return any(text in record.getMessage() for record in caplog.records)
 
-        def load() -> None:
+
+def test_workers_share_a_socket_and_reload_and_are_replaced(link: Path, caplog: pytest.LogCaptureFixture) -> None:
+    asked = 0
+
+    def visit(here: Visit) -> None:
+        def length() -> int:
             nonlocal asked
-            while not stop.is_set():
-                answer = running.embed()
-                asked += 1
-                if answer.status != 200:
-                    failures.append(answer)
+            answer = here.embed()
+            assert answer.status == 200, answer.body
+            asked += 1
+            return len(answer.json["data"][0]["embedding"])
 
-        loading = threading.Thread(target=load)
-        loading.start()
-        switch(link, Path(stranger))
-        running.wait_for_log("reloaded")
-        new = running.embed().json["data"][0]["embedding"]
-        assert new != old
-        stop.set()
-        loading.join()
-        assert not failures
-        assert counted(running) == asked + 1, "both workers' requests are counted together"
+        assert here.serving.workers == 2
+        before = running()
+        assert len(before) == 2
+        assert length() == 8
+        switch(link, link.with_name("none"))
+        until(lambda: (length(), said(caplog, "the reload failed"))[1])
+        assert length() == 8
+        switch(link, link.with_name("four"))
+        until(lambda: (length(), said(caplog, "reloaded"))[1])
+        assert {length() for _ in range(20)} == {4}, "both have it"
+        assert counted(here) == asked, "what both answered is counted together"
         killed = min(before)
         os.kill(killed, signal.SIGKILL)
-        running.wait_for_log(f"worker {killed} was ended by SIGKILL; another takes its place")
-        while not any("serves in its place" in line for line in running.log):
-            answer = running.embed()
-            assert answer.json["data"][0]["embedding"] == new, "the other one answers meanwhile"
-        assert len(workers(running) - before) == 1
-        assert running.stop() == 0
-    assert not any("Traceback" in line for line in running.log), "".join(running.log)
+        until(lambda: (length(), said(caplog, f"worker {killed} was ended by SIGKILL; another takes its place"))[1])
+        until(lambda: (length(), said(caplog, "serves in its place"))[1])
+        assert len(running() - before) == 1
+        assert {length() for _ in range(20)} == {4}, "the new one too"
+        assert counted(here) == asked, "what the dead one counted is not forgotten"
+
+    caplog.set_level("INFO", "rankdistill")
+    visited(visit, link, workers=2)
+    assert running() == set()
 
 
-def test_a_fault_of_the_first_worker_is_the_commands(tmp_path: Path) -> None:
-    with command(tmp_path / "nothing", "--workers", 2, *CHEAP, warm=False) as running:
-        assert running.ended() == 1
-    said = "".join(running.log)
-    assert "ModelReferenceError" in said
-    assert "Traceback" not in said
+def test_a_worker_that_dies_while_the_others_start_is_replaced(link: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """/ready is true as soon as the first serves."""
+
+    def kill() -> None:
+        until(lambda: len(running()) == 2)
+        os.kill(max(running()), signal.SIGKILL)
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    visited(lambda here: until(lambda: len(running()) == 2 and here.embed().status == 200), link, workers=2)
+    killing.join()
+    assert said(caplog, "another takes its place")
+
+
+def test_what_the_first_worker_cannot_load_is_the_commands_fault(link: Path) -> None:
+    with pytest.raises(DataError, match="length"):
+        rankdistill.serve(link.with_name("none"), port=0, workers=2)
+    assert running() == set()
+
+
+@pytest.mark.slow
+def test_the_command_serves_with_workers_of_a_real_model(student: str) -> None:
+    with command(student, "--workers", 2, "--backend", "torch") as serving:
+        assert serving.told["workers"] == 2
+        assert {tuple(serving.embed().json["data"][0]["embedding"]) for _ in range(20)}.__len__() == 1
+        assert serving.stop() == 0
+    assert not any("Traceback" in line for line in serving.log), "".join(serving.log)
