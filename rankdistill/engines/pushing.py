@@ -73,6 +73,7 @@ def push(
         StaleOutputError: it holds other documents of the same space, or has another kind of index.
         DataError: it holds what no push wrote, or comes short at the end.
         ConfigError: vectors that the engine cannot hold.
+        LockedError: another process of this user pushes into the same collection.
         RemoteError: the engine does not answer, or refuses.
     """
     _require_kinds(engine, source.legs)
@@ -81,27 +82,30 @@ def push(
     shape = Shape(
         source.legs, source.fields, source.texts, exact, {name: int(one) for name, one in (graph or {}).items()}, count
     )
-    found = _found(engine, wanted, replace_collection)
-    if found is None:
-        engine.create(shape, wanted.dumps())
-        found = wanted
-    kept = _Progress(engine, url, found)
-    held = engine.count()
-    if found.complete and held == count:
-        progress(count)
-        return Push(count, 0, engine.version, found)
-    start = min(kept.read(), count) if held >= kept.read() else 0
-    engine.rewind(start)
-    progress(start)
-    for part in source.batches(start, batch):
-        engine.write(part)
-        kept.write(part.start + len(part))
-        progress(len(part))
-    engine.finish(shape)
-    _require_count(engine, count, url)
-    made = replace(found, complete=True)
-    engine.keep_note(made.dumps())
-    kept.remove()
+    folder = _folder(engine, url)
+    with files.exclusive(folder):
+        found = _found(engine, wanted, replace_collection)
+        if found is None:
+            engine.create(shape, wanted.dumps())
+            found = wanted
+        kept = _Progress(folder, found)
+        held, start = engine.count(), min(kept.read(), count)
+        if found.complete and held == count:
+            progress(count)
+            return Push(count, 0, engine.version, found)
+        if held < start:
+            start = 0
+        engine.rewind(start)
+        progress(start)
+        for part in source.batches(start, batch):
+            engine.write(part)
+            kept.write(part.start + len(part))
+            progress(len(part))
+        engine.finish(shape)
+        _require_count(engine, count, url)
+        made = replace(found, complete=True)
+        engine.keep_note(made.dumps())
+        kept.remove()
     return Push(count, count - start, engine.version, made)
 
 
@@ -161,12 +165,16 @@ def _found(engine: Engine, wanted: Note, replace_collection: bool) -> Note | Non
     return None
 
 
-class _Progress:
-    """How many documents of a source are written, in a file of this user's cache."""
+def _folder(engine: Engine, url: str) -> Path:
+    """The folder of this user's cache for pushes into this collection, one of which may run at a time."""
+    return cache_folder() / "pushes" / manifest.digest([engine.name, shown(url), engine.collection])[:32]
 
-    def __init__(self, engine: Engine, url: str, note: Note) -> None:
-        place = manifest.digest([engine.name, shown(url), engine.collection])
-        self._path: Path = cache_folder() / "pushes" / f"{place[:32]}.json"
+
+class _Progress:
+    """How many documents of a source are written, in a file."""
+
+    def __init__(self, folder: Path, note: Note) -> None:
+        self._path = folder / "written.json"
         self._token = note.token
 
     def read(self) -> int:
@@ -178,7 +186,6 @@ class _Progress:
             return 0
 
     def write(self, written: int) -> None:
-        files.make_folder(self._path.parent)
         files.write_text(self._path, json.dumps({"token": self._token, "written": written}) + "\n")
 
     def remove(self) -> None:

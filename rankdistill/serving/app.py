@@ -139,6 +139,7 @@ class Server:
         except ClientLeftError:
             self.metrics.responded(499)
             if route is not None and route.inference:
+                self.metrics.asked(request.texts)
                 self.metrics.failed("left")
             log.info("499 %s %s %s", scope["method"], scope["path"], identity.decode())
             return
@@ -149,6 +150,7 @@ class Server:
                 answer.headers = [*answer.headers, (b"connection", b"close")]
         seconds = perf_counter() - begun
         if route is not None and route.inference:
+            self.metrics.asked(request.texts)
             if failed is None and request.timing is not None:
                 self.metrics.answered(request.texts, len(request.truncated), seconds, request.timing)
             elif failed is not None:

@@ -218,7 +218,6 @@ def _require_directions(vectors: np.ndarray, texts: Sequence[str], model: Served
 def count(request: Request, texts: Sequence[str], limit: int) -> None:
     """Note how many texts are asked for; TooLargeError where they are more than `limit`."""
     request.texts = len(texts)
-    request.metrics.asked(request.texts)
     if request.texts > limit:
         raise TooLargeError(
             expected=f"at most {limit:,} texts a request",

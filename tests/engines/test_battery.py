@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rankdistill import files
 from rankdistill.engines.base import Look
 from rankdistill.engines.notes import Note
-from rankdistill.engines.pushing import push, read_note
-from rankdistill.errors import DataError, SpaceMismatchError, StaleOutputError
+from rankdistill.engines.pushing import _folder, push, read_note
+from rankdistill.errors import DataError, LockedError, SpaceMismatchError, StaleOutputError
 from rankdistill.indexing.base import NOTHING
 from tests.engines.arrays import ArraySource, Killed, dense_leg, sparse_leg
 
@@ -153,3 +154,10 @@ def test_fields_and_texts_of_every_type_are_taken(opener: Any, engine_url: str) 
     engine = opener()
     source = source_for(engine, fields=FIELDS)
     assert push(engine, engine_url, source, batch=64).documents == 300
+
+
+def test_two_pushes_into_one_collection_do_not_run_at_once(opener: Any, engine_url: str) -> None:
+    engine = opener()
+    with files.exclusive(_folder(engine, engine_url)), pytest.raises(LockedError):
+        push(engine, engine_url, source_for(engine))
+    assert engine.read_note() is None

@@ -60,11 +60,13 @@ def test_requests_are_counted_by_what_became_of_them() -> None:
     ask(app, "/embed", {"inputs": ""})
     ask(app, "/embed", {"inputs": "river " * 30, "truncate": False})
     samples = _samples(ask(app, "/metrics").body)
-    assert samples["te_request_count_total", "single"] == 3
+    assert samples["te_request_count_total", "single"] == 4
     assert samples["te_request_count_total", "batch"] == 1
     assert samples["te_request_success_total", "single"] == samples["te_request_success_total", "batch"] == 1
     assert samples["te_request_failure_total", "validation"] == 1
     assert samples["te_request_failure_total", "empty"] == 1
+    failures = sum(value for (name, _), value in samples.items() if name == "te_request_failure_total")
+    assert failures == 3
     assert samples["te_request_failure_total", "tokenizer"] == 1
     assert samples["rankdistill_truncated_total", ""] == 1
     assert samples["rankdistill_wrong_tower_total", ""] == 1

@@ -131,3 +131,32 @@ def test_what_cannot_be_pushed_is_told(
     ):
         with pytest.raises(ConfigError, match=told):
             rd.evaluate(tiny_beir, None, tmp_path / "out", **settings)
+
+
+def test_the_fields_of_an_index_are_typed_columns(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> None:
+    path = tiny_beir / "corpus.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for place, row in enumerate(rows):
+        row |= {"year": 1990 + place, "free": place % 2 == 0, "tags": ["a", f"t{place % 3}"], "day": "2024-05-01"}
+        if place == 7:
+            del row["year"], row["tags"], row["day"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    wanted = ["year", "free", "tags", "day"]
+    index = rd.index(tiny_beir, tiny_encoder, tmp_path / "index", backend="torch", fields=wanted, shard_size=15)
+    rd.push(index, to="lancedb", url=str(tmp_path / "lance"), collection="c")
+    import lancedb
+
+    table = lancedb.connect(tmp_path / "lance").open_table("c")
+    kept = table.search().where("year >= 1995 AND free = true", prefilter=True).limit(100).to_list()
+    assert sorted(row["year"] for row in kept) == [year for year in range(1996, 2030, 2)]
+    every = {row["doc_id"]: row for row in table.to_arrow().to_pylist()}
+    assert [every["d07"][name] for name in wanted] == [None, False, None, None]
+    assert (every["d08"]["tags"], every["d08"]["day"].isoformat()) == (["a", "t2"], "2024-05-01T00:00:00+00:00")
+    reserved = rd.index(tiny_beir, tiny_encoder, tmp_path / "other", backend="torch", fields={"title": "string"})
+    assert rd.push(reserved, to="lancedb", url=str(tmp_path / "lance"), collection="d").documents == 40
+    for row in rows:
+        row["position"] = 1
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    taken = rd.index(tiny_beir, tiny_encoder, tmp_path / "taken", backend="torch", fields=["position"])
+    with pytest.raises(ConfigError, match="'position'"):
+        rd.push(taken, to="lancedb", url=str(tmp_path / "lance"), collection="e")
