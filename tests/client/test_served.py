@@ -118,10 +118,12 @@ def test_what_is_served_is_what_was_evaluated(
     mode: str, address: str, collection: Path, indexes: dict[str, Path], tmp_path: Path
 ) -> None:
     ours = rd.evaluate(collection, indexes[mode], tmp_path / "ours", **({} if mode == "bm25" else {"backend": "torch"}))
-    served = rd.evaluate(collection, None, tmp_path / "served", server=address, index=mode)
+    served = rd.evaluate(collection, None, tmp_path / "served", server=address, index=mode, latency=2)
     assert served.system.measures == pytest.approx(ours.system.measures, abs=5e-5)
     system = served.signature["system"]["server"]
     assert system["index"] == mode
+    assert served.system.latency_ms is not None
+    assert served.system.latency_ms.queries == 2
     assert system["version"]
     assert [one["name"] for one in system["models"]] == ["dense", "sparse", "pairs"]
     assert address not in json.dumps(served.signature["system"])

@@ -16,7 +16,7 @@ from rankdistill.indexing.arrays import read_array, write_array
 from rankdistill.indexing.distinct import Digests, Rows, digests_of
 from rankdistill.indexing.topk import Positions
 from rankdistill.indexing.vectors import check_ids, check_k, refused
-from rankdistill.inference.token_vectors import TokenVectors, of_texts
+from rankdistill.inference.token_vectors import TokenVectors
 
 SIMILARITIES = ("maxsim", "meanmaxsim")
 VECTORS_FILE, STARTS_FILE = "token_vectors.npy", "starts.npy"
@@ -61,7 +61,10 @@ def distinct_rows(dimension: int) -> Rows:
 
 def texts_at(documents: TokenVectors, places: Positions) -> TokenVectors:
     """The token vectors of the texts at `places`, as often as they stand there; copied."""
-    return of_texts([documents[place] for place in places.tolist()], documents.dimension)
+    lengths = documents.lengths[places]
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    rows = np.arange(starts[-1]) + np.repeat(documents.starts[places] - starts[:-1], lengths)
+    return TokenVectors(documents.vectors[rows], starts)
 
 
 def check_queries(queries: TokenVectors, dimension: int, k: int) -> None:

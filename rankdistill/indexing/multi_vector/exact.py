@@ -19,7 +19,7 @@ from rankdistill.indexing.multi_vector.base import (
     texts_at,
     write_vectors,
 )
-from rankdistill.indexing.topk import top_k
+from rankdistill.indexing.topk import Positions, top_k
 from rankdistill.inference.token_vectors import TokenVectors, joined, max_sim, of_texts
 
 QUERIES_AT_ONCE = 64
@@ -56,13 +56,12 @@ class ExactMaxSimIndex:
         check_queries(vectors, self.dimension, k)
         width = min(k, len(self.ids))
         places = np.arange(len(self.ids)) if allowed is None else np.flatnonzero(allowed)
-        documents = self._documents if allowed is None else texts_at(self._documents, places)
         positions = np.full((len(vectors), width), -1, np.int64)
         best = np.full((len(vectors), width), -np.inf, np.float32)
         found = min(width, len(places))
         for first in range(0, len(vectors), QUERIES_AT_ONCE):
             block = slice(first, min(first + QUERIES_AT_ONCE, len(vectors)))
-            scores = self._scores(vectors.some(block.start, block.stop), documents)
+            scores = self._scores(vectors.some(block.start, block.stop), places)
             columns = top_k(scores, width)
             positions[block, :found] = places[columns]
             best[block, :found] = np.take_along_axis(scores, columns, axis=1)
@@ -82,14 +81,18 @@ class ExactMaxSimIndex:
         index.ids = read_ids(folder, len(documents))
         return index
 
-    def _scores(self, queries: TokenVectors, documents: TokenVectors) -> NDArray[np.float32]:
-        """float32 `[queries, documents]`."""
-        scores = np.empty((len(queries), len(documents)), np.float32)
+    def _scores(self, queries: TokenVectors, places: Positions) -> NDArray[np.float32]:
+        """Of the documents at `places`, which rise; float32 `[queries, places]`."""
+        scores = np.empty((len(queries), len(places)), np.float32)
+        ends = np.cumsum(self._documents.lengths[places])
         first = 0
-        while first < len(documents):
-            limit = documents.starts[first] + TOKENS_AT_ONCE
-            last = max(first + 1, int(np.searchsorted(documents.starts, limit, side="right")) - 1)
-            block = documents.some(first, last)
+        while first < len(places):
+            limit = (ends[first - 1] if first else 0) + TOKENS_AT_ONCE
+            last = max(first + 1, int(np.searchsorted(ends, limit, side="right")))
+            start, stop = int(places[first]), int(places[last - 1]) + 1
+            neighbours = last - first == stop - start
+            documents = self._documents
+            block = documents.some(start, stop) if neighbours else texts_at(documents, places[first:last])
             scores[:, first:last] = max_sim(queries, block, self.similarity == "meanmaxsim")
             first = last
         return scores

@@ -131,7 +131,7 @@ class TokenIvfIndex:
                 if among is not None and len(found) < min(width, len(among.places)):
                     found, documents = among.places, among.documents
                 else:
-                    documents = of_texts([self._documents[place] for place in found.tolist()], self.dimension)
+                    documents = texts_at(self._documents, found)
             if not len(found):
                 continue
             scores = max_sim(query, documents, self.similarity == "meanmaxsim")
