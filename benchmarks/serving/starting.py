@@ -76,10 +76,12 @@ def process(
             stderr=out,
             start_new_session=True,
         )
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # or it would outlive us
     try:
         yield child.pid
     finally:
         end(child)
+        signal.signal(signal.SIGTERM, before)
 
 
 def end(child: subprocess.Popen[bytes], patience: float = 15.0) -> None:

@@ -166,7 +166,7 @@ async def _beyond(encoder: TextEncoder, texts: Sequence[str]) -> list[dict[str, 
     tokenising = _processor(lambda: [tower.rows([text], "query", "") for text in every]) / len(every)
     rows = []
     for concurrency in CONCURRENCY:
-        many = every[: 300 * concurrency]
+        many = every[: max(1000, 300 * concurrency)]
         began = time.process_time()
         await _at_once(lambda text: model.encode([text], "query"), many, concurrency)
         spent = (time.process_time() - began) / len(many)

@@ -118,6 +118,22 @@ def test_processes_are_found_and_ended_with_what_they_started(tmp_path: Path) ->
     assert all(starting.ended(pid) for pid in below)
 
 
+def test_a_benchmark_that_is_ended_ends_its_server(tmp_path: Path) -> None:
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom benchmarks.serving.starting import process\n"
+        "with process([sys.executable, '-c', 'input()'], threads=1, log=Path(sys.argv[1])) as pid:\n"
+        "    print(pid, flush=True)\n    time.sleep(60)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "log")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, cwd=starting.ROOT) as run_:
+        assert run_.stdout is not None
+        pid = int(run_.stdout.readline())
+        assert not starting.ended(pid)
+        run_.terminate()
+        assert run_.wait(20) == 143
+    assert starting.ended(pid)
+
+
 def test_every_peer_has_a_command_for_a_bundle(tmp_path: Path) -> None:
     for name, peer in PEERS.items():
         assert peer.name == name
