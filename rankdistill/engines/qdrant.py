@@ -7,39 +7,20 @@ index. A point's id is made from the document's, so that one written twice is on
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rankdistill._extras import require
 from rankdistill.engines.base import ID, POSITION, Batch, Leg, LegName, Look, Shape
+from rankdistill.engines.qdrant_points import FIELD_TYPES, point_id
 from rankdistill.engines.results import answering, ranked
 from rankdistill.errors import ConfigError, RemoteError
 from rankdistill.indexing.base import Ids, Scores
 
-NAMESPACE = uuid.UUID("5f3b1c52-6c1d-5f0e-9d53-8f6c2b1d7a90")
-"""Of the UUIDs that points have."""
-
 NOTE = "rankdistill"
 """Key of the note in the collection's metadata, which Qdrant has from 1.16 on."""
 
-FIELD_TYPES: Mapping[str, str] = {
-    "string": "keyword",
-    "integer": "integer",
-    "number": "float",
-    "boolean": "bool",
-    "date": "datetime",
-    "strings": "keyword",
-}
-"""Type of a field -> that of the payload index, without which a filter reads every document."""
-
 TIMEOUT = 300
 """Seconds that an answer may take."""
-
-
-def point_id(doc_id: str) -> str:
-    """The id of a document's point."""
-    return str(uuid.uuid5(NAMESPACE, doc_id))
 
 
 class QdrantCollection:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from rankdistill import files
 from rankdistill._extras import require
 from rankdistill.engines.base import ID, POSITION, Batch, Leg, LegName, Look, Shape
-from rankdistill.engines.qdrant import FIELD_TYPES, point_id
+from rankdistill.engines.qdrant_points import FIELD_TYPES, point_id
 from rankdistill.engines.results import answering, ranked
 from rankdistill.errors import ConfigError
 from rankdistill.indexing.base import Ids, Scores

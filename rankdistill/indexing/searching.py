@@ -168,7 +168,7 @@ class StoredIndex(Shown):
         """Field -> value of each of the documents `ids`, without those that it lacks."""
         if not self.schema or not ids:
             return [{} for _ in ids]
-        return self.fields.at([self._place_of[doc_id] for doc_id in ids])
+        return self.fields.at([self.place_of[doc_id] for doc_id in ids])
 
     def filter(self, given: FilterLike) -> Filter:
         """The filter that JSON says, or one that was read already; see `rankdistill.indexing.filters.parse`.
@@ -185,7 +185,7 @@ class StoredIndex(Shown):
     def among(self, ids: Iterable[str]) -> Allowed:
         """Which documents are one of `ids`, bool `[documents]`; those that it does not hold count for nothing."""
         found = np.zeros(len(self.ids), np.bool_)
-        found[[place for doc_id in ids if (place := self._place_of.get(doc_id)) is not None]] = True
+        found[[place for doc_id in ids if (place := self.place_of.get(doc_id)) is not None]] = True
         return found
 
     def search(
@@ -250,7 +250,8 @@ class StoredIndex(Shown):
         ]
 
     @cached_property
-    def _place_of(self) -> dict[str, int]:
+    def place_of(self) -> Mapping[str, int]:
+        """Document id -> its place in the order of `ids`."""
         return {doc_id: place for place, doc_id in enumerate(self.ids)}
 
     @cached_property

@@ -14,7 +14,8 @@ from qdrant_client import QdrantClient, models
 from rankdistill.engines import open_engine
 from rankdistill.engines.base import Look
 from rankdistill.engines.pushing import push, read_note
-from rankdistill.engines.qdrant import QdrantCollection, point_id
+from rankdistill.engines.qdrant import QdrantCollection
+from rankdistill.engines.qdrant_points import point_id
 from rankdistill.errors import RemoteError, SpaceMismatchError
 from tests.engines.arrays import ArraySource, dense_leg
 from tests.engines.test_battery import FIELDS, require_equal

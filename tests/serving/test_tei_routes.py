@@ -112,6 +112,8 @@ def test_a_route_says_which_model_it_is_for(app: App) -> None:
     wrong = ask(app, "/embed_sparse", {"inputs": "a", "model": "tiny", "input_type": "query"})
     assert wrong.status == 400
     assert "/v1/embeddings" in wrong.json["error"]
+    for path, body in (("/rerank", {"query": "a", "texts": "b"}), ("/embed", {"inputs": "a", "input_type": "query"})):
+        assert ask(app, path, body | {"model": ""}).status == 404, "an empty name is no default"
     none = ask(create_app(FakeHolder(FakeModel())), "/embed_sparse", {"inputs": "a", "input_type": "query"})
     assert none.status == 404
     assert none.json["error_type"] == "NotFound"

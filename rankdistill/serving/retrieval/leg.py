@@ -65,6 +65,7 @@ class Leg:
         self.space, self.fingerprint = index.space, index.space.fingerprint
         self._wait = wait
         self.texts = kept(index)
+        index.fields_of(index.ids[:1])  # read now, not while the first request waits
         self._waiting: list[Waiting] = []
         self._running: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"search-{name}")

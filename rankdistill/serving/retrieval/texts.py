@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,13 +21,13 @@ class Texts:
     """Texts by document id, in one Arrow array.
 
     Args:
-        ids: of the documents.
-        texts: one a document.
+        place_of: document id -> place of its text.
+        texts: in their order.
         whole: whether they are all of each document, not its beginning.
     """
 
-    def __init__(self, ids: Sequence[str], texts: pa.Array, whole: bool) -> None:
-        self._ids, self._texts, self.whole = ids, texts, whole
+    def __init__(self, place_of: Mapping[str, int], texts: pa.Array, whole: bool) -> None:
+        self._place_of, self._texts, self.whole = place_of, texts, whole
 
     def of(self, ids: Sequence[str]) -> list[str | None]:
         """The text of each of `ids`; None where there is none."""
@@ -43,10 +42,6 @@ class Texts:
         """Those of `ids` that have no text here."""
         return [doc_id for doc_id in ids if doc_id not in self._place_of]
 
-    @cached_property
-    def _place_of(self) -> Mapping[str, int]:
-        return {doc_id: place for place, doc_id in enumerate(self._ids)}
-
 
 def kept(index: StoredIndex) -> Texts | None:
     """What an index keeps of its documents; None where it keeps nothing.
@@ -60,7 +55,9 @@ def kept(index: StoredIndex) -> Texts | None:
     table = pa.concat_tables([pq.read_table(file.absolute()) for file in files])
     texts = pa.concat_arrays([part.cast(pa.large_string()) for part in table.column("snippet").chunks])
     longest = pc.max(pc.utf8_length(texts)).as_py() or 0
-    return Texts(table.column("doc_id").to_pylist(), texts, longest < length)
+    ids = table.column("doc_id").to_pylist()
+    shared = index.place_of if ids == index.ids else {doc_id: place for place, doc_id in enumerate(ids)}
+    return Texts(shared, texts, longest < length)
 
 
 def of_collection(path: str | Path) -> Texts:
@@ -70,4 +67,5 @@ def of_collection(path: str | Path) -> Texts:
         DataError: there is none, or it is damaged.
     """
     contents = load(path, "lenient").contents
-    return Texts(list(contents), pa.array(contents.values(), pa.large_string()), True)
+    places = {doc_id: place for place, doc_id in enumerate(contents)}
+    return Texts(places, pa.array(contents.values(), pa.large_string()), True)

@@ -196,7 +196,8 @@ async def rerank(request: Request) -> Answer:
     """`POST /rerank`."""
     wanted = request.read(RerankRequest)
     served.count(request, wanted.texts, request.limits.client_batch)
-    model = served.named(request, wanted.model or request.state.reranker, ("pairs", "multi_vector"))
+    name = request.state.reranker if wanted.model is None else wanted.model
+    model = served.named(request, name, ("pairs", "multi_vector"))
     truncate = wanted.truncate is not False
     if model.kind == "pairs":
         scored = await model.score(wanted.query, wanted.texts, truncate=truncate)
