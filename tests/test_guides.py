@@ -25,6 +25,7 @@ import rankdistill as rd
 from rankdistill.cli.main import build_app
 from rankdistill.cli.main import main as command
 from rankdistill.evaluation import run_files
+from rankdistill.inference import conversation
 from rankdistill.mining import candidates
 from rankdistill.recipe import loading
 from tests import guides, s3
@@ -236,6 +237,17 @@ def the_teachers(scene: Scene, section: str) -> None:
         shutil.rmtree("CANDIDATES")
 
 
+def a_student_of_conversations(scene: Scene, section: str) -> None:
+    """A student that knows nothing of conversations yet."""
+    scene.put(student="tiny_encoder")
+
+
+def it_reads_conversations(folder: Path, said: dict[str, str]) -> None:
+    found = conversation.read(folder / "student")
+    assert found is not None
+    assert found.join(["a", "b", "c"]) == "c [SEP] b [SEP] a"
+
+
 def nothing_at_hand(scene: Scene, section: str) -> None:
     """No command of the document runs here."""
 
@@ -390,6 +402,7 @@ GUIDES = {
             "rankdistill serve current --index docs=current-index": SERVES,
         },
     ),
+    "docs/serving_search.md": Guide(a_student_of_conversations, after=it_reads_conversations),
     "docs/sparse.md": Guide(a_sparse_student, after=sparse_students_load),
     "docs/teachers.md": Guide(the_teachers, fresh=("Teaching one",), after=the_last_says_the_figures),
 }

@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -58,6 +59,8 @@ def main() -> None:
     parser.add_argument("--int8", default="openvino-int8", help="back end of the int8 server")
     given = parse(parser)
     dataset, work = data.load(given.data, "lenient"), given.work / f"equality-{given.data.name}"
+    for name in ("here", "served"):
+        shutil.rmtree(work / name, ignore_errors=True)  # answers of another revision are no answers of this one
     of_legs = {"dense": given.model, "hnsw": given.model, "sparse": given.sparse_model, "bm25": None}
     indexes = {
         name: rankdistill.index(dataset, of_legs[name], work / "indexes" / name, **settings)
