@@ -25,22 +25,23 @@ class Loader:
     Args:
         settings: how models run and indexes are searched.
         metrics: what the engine feeds.
-        filters: of the keys; every index has their fields.
 
     Attributes:
         abandoned: models of a state that could not be finished; whoever has an event loop closes them.
     """
 
-    def __init__(
-        self, settings: ServeSettings, metrics: Metrics | None = None, filters: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
-        self._settings, self._metrics, self._filters = settings, metrics, filters
+    def __init__(self, settings: ServeSettings, metrics: Metrics | None = None) -> None:
+        self._settings, self._metrics = settings, metrics
         self._version = 0
         self._known: dict[str, tuple[object, ServedModel]] = {}
         self.abandoned: list[ServedModel] = []
 
-    def load(self, sources: Sources) -> State:
+    def load(self, sources: Sources, filters: Sequence[Mapping[str, Any]] = ()) -> State:
         """Load; blocking, and the models are warm afterwards.
+
+        Args:
+            sources: what is served.
+            filters: of the keys; every index has their fields.
 
         Raises:
             RankdistillError: a model or an index does not load, or they are of two spaces; nothing of the old state
@@ -48,7 +49,7 @@ class Loader:
         """
         known: dict[str, tuple[object, ServedModel]] = {}
         indexes = _opened(sources.indexes, self._settings.parameters)
-        _require_filters(indexes, self._filters)
+        _require_filters(indexes, filters)
         spaces = [one.space for one in indexes.values() if not isinstance(one.space, TextSpace)]
         try:
             for name, reference in sources.models.items():

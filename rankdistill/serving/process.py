@@ -21,6 +21,7 @@ from rankdistill.serving.holder import StateHolder
 from rankdistill.serving.loading import Loader
 from rankdistill.serving.pressure import Pressure
 from rankdistill.serving.refusals import OverloadedError
+from rankdistill.serving.security import Keys
 from rankdistill.serving.settings import ServeSettings, Sources
 
 PROBE_SECONDS = 0.5
@@ -97,15 +98,14 @@ class ServerProcess:
     def __init__(self, settings: ServeSettings, listener: socket.socket) -> None:
         from rankdistill.serving.app import create_app
         from rankdistill.serving.metrics import ServerMetrics
-        from rankdistill.serving.security import Keys
 
         self._settings, self._listener = settings, listener
         self.holder = StateHolder(settings.limits)
         self.metrics = ServerMetrics(settings.metrics, settings.worker)
-        keys = Keys.from_environment() if settings.key_file is None else Keys.read(settings.key_file)
-        self._loader = Loader(settings, self.metrics, keys.filters if keys else ())
+        self._keys = self._read_keys()
+        self._loader = Loader(settings, self.metrics)
         self._loading = asyncio.Lock()
-        app = create_app(self.holder, keys=keys, cors=settings.cors, metrics=self.metrics)
+        app = create_app(self.holder, keys=self._keys, cors=settings.cors, metrics=self.metrics)
         config = GuardedConfig(app, settings.limits, settings.access_log)
         self._server = DrainingServer(config, settings.limits.drain)
         self._pressure = Pressure(settings.limits.wait, self._server.server_state, self._refused)
@@ -133,21 +133,28 @@ class ServerProcess:
             await self.holder.close()
 
     async def load(self, sources: Sources) -> State:
-        """Load beside what is served, and serve it; one at a time.
+        """Load beside what is served, and serve it, for the keys that the file holds now; one at a time.
 
         Raises:
-            RankdistillError: it does not load; what was served is served on.
+            RankdistillError: it does not load; what was served is served on, for the keys that there were.
         """
         async with self._loading:
             try:
-                state = await in_thread(partial(self._loader.load, sources))
+                keys = self._read_keys()
+                state = await in_thread(partial(self._loader.load, sources, keys.filters if keys else ()))
             finally:
                 abandoned, self._loader.abandoned = self._loader.abandoned, []
                 for model in abandoned:
                     await model.close()
             self.holder.replace(state)
+            if self._keys is not None and keys is not None:
+                self._keys.replace(keys)
             self._begin.set()
             return state
+
+    def _read_keys(self) -> Keys | None:
+        file = self._settings.key_file
+        return Keys.from_environment() if file is None else Keys.read(file)
 
     def drain(self) -> None:
         """Refuse what is new, answer what was accepted, and let `run` return."""

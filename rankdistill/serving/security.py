@@ -43,6 +43,10 @@ class Keys:
     def __len__(self) -> int:
         return len(self._keys)
 
+    def replace(self, keys: Keys) -> None:
+        """Know those instead, from the next request on."""
+        self._keys = keys._keys
+
     @property
     def filters(self) -> tuple[Mapping[str, Any], ...]:
         """Those of the keys that have one."""

@@ -68,7 +68,8 @@ class Serving(Shown):
             found.append(f"  indexes {', '.join(self.indexes)}; modes {', '.join(self.modes)}")
         found.append(f"  routes {', '.join(self.routes)}")
         workers = f", {self.workers} workers" if self.workers > 1 else ""
-        found.append(f"  {'no API keys' if self.keys is None else f'{self.keys} API keys'}{workers}; SIGTERM drains")
+        keys = "no API keys" if self.keys is None else f"{self.keys} API key{'' if self.keys == 1 else 's'}"
+        found.append(f"  {keys}{workers}; SIGTERM drains")
         return found
 
     def to_polars(self) -> pl.DataFrame:

@@ -44,7 +44,7 @@ def test_an_index_without_the_field_is_not_served(keys: Keys, tmp_path: Path) ->
     (tmp_path / "data" / "corpus.jsonl").write_text('{"_id": "d", "text": "a river", "tenant": "acme"}\n')
     for name, fields in (("with", ["tenant"]), ("without", [])):
         rankdistill.index(tmp_path / "data", None, tmp_path / name, factory="bm25", fields=fields)
-    loader = Loader(ServeSettings(), None, keys.filters)
-    assert loader.load(Sources({}, indexes={"words": str(tmp_path / "with")})).search is not None
+    loader = Loader(ServeSettings())
+    assert loader.load(Sources({}, indexes={"words": str(tmp_path / "with")}), keys.filters).search is not None
     with pytest.raises(ConfigError, match="tenant"):
-        loader.load(Sources({}, indexes={"words": str(tmp_path / "without")}))
+        loader.load(Sources({}, indexes={"words": str(tmp_path / "without")}), keys.filters)

@@ -35,7 +35,9 @@ def vector_of(model: str) -> np.ndarray:
     return found
 
 
-def test_a_bundle_is_served_to_who_has_a_key(bundle: Path, student: str, tmp_path: Path) -> None:
+def test_a_bundle_is_served_to_who_has_a_key(
+    bundle: Path, student: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "keys").write_text("secret\n")
 
     def visit(here: Visit) -> None:
@@ -51,6 +53,16 @@ def test_a_bundle_is_served_to_who_has_a_key(bundle: Path, student: str, tmp_pat
         assert answer.status == 200
         np.testing.assert_allclose([answer.json["data"][0]["embedding"]], vector_of(student), atol=1e-6)
         assert here.ask("/ready").status == 200
+
+        (tmp_path / "keys").write_text("another\n")
+        os.kill(os.getpid(), signal.SIGHUP)
+        until(lambda: here.embed(QUERY, authorization="Bearer another").status == 200)
+        assert here.embed(QUERY, authorization="Bearer secret").status == 401, "a key is taken back by a reload"
+
+        (tmp_path / "keys").write_text("")
+        os.kill(os.getpid(), signal.SIGHUP)
+        until(lambda: any("the reload failed" in one.getMessage() for one in caplog.records))
+        assert here.embed(QUERY, authorization="Bearer another").status == 200
 
     visited(visit, bundle, api_key_file=tmp_path / "keys")
 
