@@ -17,7 +17,8 @@ from rankdistill.bundles import Bundle
 from rankdistill.bundles.making import bundle
 from rankdistill.bundles.opening import open_document_encoder, open_query_encoder
 from rankdistill.errors import OutputError, SpaceMismatchError, StaleOutputError
-from rankdistill.inference import TextEncoder, onnx_files
+from rankdistill.inference import TextEncoder, conversation, onnx_files
+from rankdistill.inference.conversation import Conversation
 from rankdistill.inference.saving import told_lengths
 from rankdistill.models import resolve
 from rankdistill.space import Space
@@ -264,3 +265,9 @@ def test_both_towers_tell_the_length_that_they_read(student: str, teacher: str, 
     (out / "document" / "tokenizer_config.json").write_text("{}")
     with pytest.raises(SpaceMismatchError, match="edited"):
         open_document_encoder(str(out), "torch")
+
+
+def test_a_student_that_reads_conversations_does_so_in_its_bundle(student: str, teacher: str, tmp_path: Path) -> None:
+    reader = Path(shutil.copytree(student, tmp_path / "reader"))
+    conversation.write(reader, Conversation(separator=" | "))
+    assert conversation.read(bare(str(reader), teacher, tmp_path / "bundle") / "query") == Conversation(separator=" | ")
