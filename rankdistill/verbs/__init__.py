@@ -14,7 +14,7 @@ The verbs, along the flow:
 What they share is no verb:
     contract, wording: the promise that names and types are checked, and its errors;
     arguments, parameters: what verbs take, and how it is opened;
-    systems, runs, towers, weighing: what is evaluated;
+    systems, runs, towers, weighing, engine_systems, server_systems: what is evaluated;
     lengths, clipping: notes on models;
     settings: what recipes need to know before they call a verb.
 """

@@ -27,7 +27,7 @@ def test_each_prints_one_object(tiny_beir: Path, tiny_cross_encoder: str, tmp_pa
     assert (built["documents"], built["kind"], built["factory"]) == (40, "text", "bm25")
     hits = printed(search, "--index", tmp_path / "words", "--query", "a river", "--query", "zzz", "--k", 2)["queries"]
     assert [len(one["hits"]) for one in hits] == [2, 0]
-    assert hits[0]["hits"][0].keys() == {"rank", "score", "doc_id", "text"}
+    assert hits[0]["hits"][0].keys() == {"rank", "score", "doc_id", "text", "fields"}
     first = printed(evaluate, *of_data, "--model", "bm25", "--out", tmp_path / "first")
     written = json.loads((tmp_path / "first" / "results.json").read_text())
     assert first == {"evaluation": str(tmp_path / "first"), **written}

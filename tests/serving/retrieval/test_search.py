@@ -251,8 +251,11 @@ def test_while_a_search_waits_too_long_others_are_refused(
     counting.held = held
 
     async def run() -> list[Any]:
-        first = [asyncio.create_task(service.search([SearchRequest(query)])) for query in QUERIES[:2]]
-        while not counting.sizes or not leg._waiting:
+        first = [asyncio.create_task(service.search([SearchRequest(QUERIES[0])]))]
+        while not counting.sizes:
+            await asyncio.sleep(0)
+        first.append(asyncio.create_task(service.search([SearchRequest(QUERIES[1])])))
+        while not leg._waiting:
             await asyncio.sleep(0)
         leg._waiting[0] = dataclasses.replace(leg._waiting[0], since=leg._waiting[0].since - 1)
         try:
