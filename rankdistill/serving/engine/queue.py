@@ -39,8 +39,8 @@ WINDOW = 256
 """Rows of what is due among which those of similar length are looked for."""
 
 FILLED = 0.9
-"""Of a batch, its rows' own tokens at least; the rest is padding. A token costs hardly less in a batch of 64 than in one of
-16, so that fuller batches are worth more than larger ones."""
+"""Of a batch, its rows' own tokens at least; the rest is padding. A token costs hardly less in a batch of 64 than in
+one of 16, so that fuller batches are worth more than larger ones."""
 
 SPARE = 32
 """Tokens of padding that a batch may have all the same: less than another call costs."""
@@ -471,8 +471,9 @@ def closed(name: str) -> UnavailableError:
 
 
 def _similar(due: list[_Entry], budget: int) -> list[_Entry]:
-    """The first of `due` and those of a length near to its own, up to `budget` padded tokens, in a number of rows that is
-    run as it is (see `inference.shapes`).
+    """The first of `due` and those of a length near to its own, up to `budget` padded tokens.
+
+    Their number is one that is run as it is: see `inference.shapes`.
     """
     if len(due) == 1:
         return due
