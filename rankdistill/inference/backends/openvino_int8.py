@@ -14,6 +14,7 @@ from typing import Any
 from rankdistill._extras import require
 from rankdistill.inference.backends import openvino_runtime
 from rankdistill.inference.backends.base import Backend, TokenModel
+from rankdistill.inference.backends.signal_stack import signal_stack_kept
 from rankdistill.inference.backends.tracing import quiet_tracing
 from rankdistill.inference.export_cache import exported
 
@@ -37,7 +38,7 @@ def _quantise(converted: Any, model: TokenModel) -> Any:
     nncf = require("nncf", purpose)
     rows = list(model.calibration())
     # Its progress bars cannot be turned off, and its own `set_log_level` stays, also on handlers that others share.
-    with quiet_tracing("nncf"), redirect_stdout(io.StringIO()):
+    with quiet_tracing("nncf"), redirect_stdout(io.StringIO()), signal_stack_kept():
         return nncf.quantize(
             converted,
             nncf.Dataset(rows),

@@ -12,6 +12,7 @@ import numpy as np
 from rankdistill._extras import require
 from rankdistill.errors import BackendError
 from rankdistill.inference.backends.base import TokenModel
+from rankdistill.inference.backends.signal_stack import signal_stack_kept
 from rankdistill.inference.backends.tracing import quiet_tracing, tensors_of
 from rankdistill.inference.export_cache import exported
 
@@ -99,4 +100,6 @@ def open_file(path: Path, precision: str, threads: int | None = None) -> OpenVin
         "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(),
         "NUM_STREAMS": 1,
     }
-    return OpenVinoBackend(core.compile_model(core.read_model(path), "CPU", settings).create_infer_request())
+    with signal_stack_kept():
+        compiled = core.compile_model(core.read_model(path), "CPU", settings)
+    return OpenVinoBackend(compiled.create_infer_request())
