@@ -33,6 +33,17 @@ def interruptible() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture
+def torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The back end `auto` takes torch, for tests that train many tiny models: to export one takes longer than to run it.
+
+    tests/inference holds every back end, tests/recipe/test_leaf_run.py and tests/cli a whole run with what is installed.
+    """
+    from rankdistill.inference.backends import registry
+
+    monkeypatch.setattr(registry, "FASTEST_FIRST", ("torch",))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data sets named by RANKDISTILL_DATA; skips where there is none."""
