@@ -21,6 +21,7 @@ from benchmarks.provenance import parse, write_results
 from benchmarks.serving import models, starting
 from benchmarks.serving.peers import PEERS
 from benchmarks.serving.peers.base import Peer
+from benchmarks.serving.peers.ours import OURS
 from benchmarks.serving.silent_error_cases import CASES, outcome, passes
 
 LONGEST = 512
@@ -37,7 +38,7 @@ def main() -> None:
     given = parse(parser)
     bundle = models.bundle("layers2", given.work, given.model)
     rows = []
-    for name in given.only or [name for name in PEERS if name != "rankdistill float32"]:
+    for name in given.only or [name for name in PEERS if name not in OURS[1:]]:
         if not starting.available(PEERS[name], given.venvs):
             print(f"{name}: left out, there is no {given.venvs}/{name}/bin/python")
             continue

@@ -11,6 +11,8 @@ from rankdistill.indexing.base import NOTHING, Vectors
 from rankdistill.indexing.distinct import Digests, Rows, digests_of
 
 _DIGESTED_AT_ONCE = 8192
+_SMALLEST = 1e-16
+"""Length of a vector below which the squares of its numbers are too small for float32 to keep all their digits."""
 
 
 def check_new(ids: Sequence[str], vectors: Vectors, dimension: int, known: Iterable[str]) -> None:
@@ -84,7 +86,12 @@ def check_k(k: int) -> None:
 
 def normalised(vectors: Vectors) -> Vectors:
     """Each row at unit length (L2); rows of zeros stay as they are, so that their cosine with anything is 0."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    with np.errstate(over="ignore", under="ignore"):
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    beyond = np.flatnonzero(~((lengths > _SMALLEST) & (lengths < np.inf)))
+    if beyond.size and vectors[beyond].any():  # the squares of such numbers are none of float32
+        vectors = vectors.astype(np.float64)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32, copy=False)
 
 

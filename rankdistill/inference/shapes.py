@@ -31,6 +31,12 @@ def rows_of(rows: int) -> int:
     return _up(rows, EXACT_ROWS, 1, ROWS)
 
 
+def rows_within(rows: int) -> int:
+    """The most rows that are on the grid and no more than `rows`."""
+    step = _step(rows, EXACT_ROWS, 1, ROWS)
+    return rows // step * step
+
+
 def on_grid(features: Features, pad: int, most: int) -> Features:
     """The features of a batch, padded to a shape of the grid: masked tokens behind, copies of the first row below.
 

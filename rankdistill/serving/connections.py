@@ -1,9 +1,10 @@
 """Connections: how many, how long a request may take to arrive, and how one is closed without losing the answer.
 
-uvicorn's protocol of `httptools` with three things that it has not. A request has `header_seconds` to arrive, head and
+uvicorn's protocol of `httptools` with four things that it has not. A request has `header_seconds` to arrive, head and
 body, however slowly its bytes come. An answer that is given before the body was read (a body of 100 MB is refused by
 its head) is not lost in a reset: the server's side is closed, and what the client still sends is thrown away for a
-while. Connections beyond the limit hear that the server is full.
+while. Connections beyond the limit hear that the server is full. Who offers another protocol (Java's client asks for
+HTTP/2 so by default) is answered in this one, as HTTP allows: the parser would stop before the body.
 
 One sweep twice a second looks at all connections; a timer for each request would cost more than the rest of this file.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -81,6 +83,7 @@ class GuardedProtocol(HttpToolsProtocol):
         stalled: since when the client has not read its answer; None where it does.
         surplus: whether it is one too many.
         refused: whether the request that is arriving is refused when it is there.
+        offered: whether it offers another protocol, and is read again without that.
     """
 
     config: GuardedConfig
@@ -92,7 +95,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.began: float | None = None
         self.until: float | None = None
         self.stalled: float | None = None
-        self.surplus = self.refused = False
+        self.surplus = self.refused = self.offered = False
 
     def connection_made(self, transport: Any) -> None:
         """A client is there."""
@@ -108,7 +111,27 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.write(FULL)
             self.transport.close()
             return
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _parse(self, data: bytes) -> None:
+        while True:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as stopped:
+                data = self._head_without_offer() + data[stopped.args[0] :]
+                self.offered = False
+                self.parser = httptools.HttpRequestParser(self)
+
+    def _head_without_offer(self) -> bytes:
+        """The head that was read, without what offers another protocol."""
+        first = b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        rest = [b"%s: %s" % pair for pair in map(_without_offer, self.headers) if pair[1]]
+        return b"\r\n".join((first, *rest, b"", b""))
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -118,6 +141,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is there."""
+        self.offered = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if self.offered:
+            return
         pressure, cycle = self.config.pressure, self.cycle
         if pressure is not None and pressure.is_too_high and (cycle is None or cycle.response_complete):
             self.refused = self.parser.get_method() == b"POST" and not self.expect_100_continue
@@ -129,6 +155,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""
+        if self.offered:  # only its head was read
+            return
         self.began = None
         if self.refused:
             self._refuse()
@@ -167,9 +195,6 @@ class GuardedProtocol(HttpToolsProtocol):
         """It reads again."""
         self.stalled = None
         super().resume_writing()
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Who asks for a WebSocket gets a plain answer, and no line in the log."""
 
     def end_with_answer(self) -> None:
         """Close after the answer that is being made, and say so in it."""
@@ -210,6 +235,17 @@ class GuardedProtocol(HttpToolsProtocol):
         if said:
             self.transport.write(said)
         self.transport.close()
+
+
+def _without_offer(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    """A header without what offers another protocol; empty where nothing else is in it."""
+    name, value = header
+    if name in (b"upgrade", b"http2-settings"):
+        return name, b""
+    if name != b"connection":
+        return header
+    offer = (b"", b"upgrade", b"http2-settings")
+    return name, b", ".join(one for one in map(bytes.strip, value.split(b",")) if one.lower() not in offer)
 
 
 class Closing:

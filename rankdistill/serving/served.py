@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from rankdistill.serving.contracts import Encoded, ModelKind, ServedModel, Side, Token
+from rankdistill.serving.contracts import Encoded, ModelKind, ServedModel, Side
 from rankdistill.serving.exchange import Request
 from rankdistill.serving.fields import listed, shown
 from rankdistill.serving.refusals import (
@@ -21,12 +19,7 @@ from rankdistill.serving.refusals import (
     TooLargeError,
     UnknownError,
 )
-
-_LETTER = re.compile(r"[^\W_]")
-"""Letters and digits of any script, of which a tokenizer leaves some token."""
-
-_BESIDE = 4000
-"""Characters beyond which texts are tokenised beside the event loop."""
+from rankdistill.serving.tokens_left import require_tokens
 
 _GIVES = {
     "dense": "a vector a text: POST /v1/embeddings",
@@ -175,21 +168,8 @@ async def encode(
     request: Request, model: ServedModel, texts: Sequence[str], side: Side, *, truncate: bool, prompt: str | None = None
 ) -> Encoded:
     """`model.encode`, for a text that leaves no token refused too."""
-    for place, text in enumerate(texts):
-        if not _LETTER.search(text) and not (await tokens(model, [text], side, special=False))[0]:
-            raise EmptyError(
-                expected="texts of which a token is left",
-                got=f"{shown(text)} at place {place}, of which the tokenizer leaves none",
-                consequence="nothing was answered: the vector of nothing means nothing",
-            )
+    await require_tokens(model, texts, side)
     return await model.encode(texts, side, truncate=truncate, prompt=prompt)
-
-
-async def tokens(model: ServedModel, texts: Sequence[str], side: Side, *, special: bool) -> list[list[Token]]:
-    """`model.tokenise`, which does not keep others waiting where the texts are long."""
-    if sum(map(len, texts)) <= _BESIDE:
-        return model.tokenise(texts, side, special)
-    return await asyncio.to_thread(model.tokenise, texts, side, special)
 
 
 def _require_directions(vectors: np.ndarray, texts: Sequence[str], model: ServedModel) -> None:

@@ -28,6 +28,12 @@ WORDS = [
 ]
 
 
+def test_the_rows_within_a_number_are_run_as_they_are() -> None:
+    grid = {shapes.rows_of(rows) for rows in range(1, 700)}
+    for rows in range(1, 600):
+        assert shapes.rows_within(rows) == max(one for one in grid if one <= rows)
+
+
 def test_some_hundreds_of_shapes_hold_every_batch() -> None:
     budget, most = 2048, 512
     found = {

@@ -6,6 +6,7 @@ from benchmarks.serving.peers import fastembed, infinity, litserve, naive, ours
 from benchmarks.serving.peers.base import Peer
 
 PEERS: dict[str, Peer] = {
-    one.name: one for one in (ours.PEER, ours.EXACT, naive.PEER, infinity.PEER, fastembed.PEER, litserve.PEER)
+    one.name: one
+    for one in (ours.PEER, ours.EXACT, ours.INT8, naive.PEER, infinity.PEER, fastembed.PEER, litserve.PEER)
 }
 """Ours first."""

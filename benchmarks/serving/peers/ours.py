@@ -1,4 +1,4 @@
-"""`rankdistill serve`, as a user starts it, and with the exact back end that the peers' numbers have."""
+"""`rankdistill serve`: as a user starts it, with the exact back end that the peers' numbers have, and in int8."""
 
 from __future__ import annotations
 
@@ -21,5 +21,11 @@ def _exact(python: str, bundle: Path, port: int, threads: int) -> Sequence[str]:
     return [*_command(python, bundle, port, threads), "--backend", "auto"]
 
 
+def _int8(python: str, bundle: Path, port: int, threads: int) -> Sequence[str]:
+    return [*_command(python, bundle, port, threads), "--backend", "openvino-int8"]
+
+
 PEER = Peer("rankdistill", _command, own=False, extra=_FIELDS)
 EXACT = Peer("rankdistill float32", _exact, own=False, extra=_FIELDS)
+INT8 = Peer("rankdistill int8", _int8, own=False, extra=_FIELDS)
+OURS = (PEER.name, EXACT.name, INT8.name)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rankdistill.errors import RankdistillError
+from rankdistill.inference import shapes
 from rankdistill.serving.contracts import Metrics
 from rankdistill.serving.engine.pace import Pace
 from rankdistill.serving.engine.rows import Row, Runner
@@ -37,8 +38,12 @@ SHARE_MEMORY = 0.9
 WINDOW = 256
 """Rows of what is due among which those of similar length are looked for."""
 
-FILLED = 0.75
-"""Of a batch, its rows' own tokens at least; the rest is padding."""
+FILLED = 0.9
+"""Of a batch, its rows' own tokens at least; the rest is padding. A token costs hardly less in a batch of 64 than in
+one of 16, so that fuller batches are worth more than larger ones."""
+
+SPARE = 32
+"""Tokens of padding that a batch may have all the same: less than another call costs."""
 
 LATE, LATE_TIMES = 1.2, 4.0
 """Seconds, and multiples of its estimate, after which a batch that runs makes the back end count as broken."""
@@ -466,7 +471,10 @@ def closed(name: str) -> UnavailableError:
 
 
 def _similar(due: list[_Entry], budget: int) -> list[_Entry]:
-    """The first of `due` and those of a length near to its own, up to `budget` padded tokens."""
+    """The first of `due` and those of a length near to its own, up to `budget` padded tokens.
+
+    Their number is one that is run as it is: see `inference.shapes`.
+    """
     if len(due) == 1:
         return due
     ordered = sorted(due, key=_tokens)
@@ -478,14 +486,25 @@ def _similar(due: list[_Entry], budget: int) -> list[_Entry]:
         rows = high - low + 2
         below = _tokens(ordered[low - 1]) if low else 0
         above = _tokens(ordered[high + 1]) if high + 1 < len(ordered) else 0
-        fits_below = low > 0 and rows * longest <= budget and filled + below >= FILLED * rows * longest
-        fits_above = above > 0 and rows * above <= budget and filled + above >= FILLED * rows * above
+        fits_below = low > 0 and _fits(filled + below, rows * longest, budget)
+        fits_above = above > 0 and _fits(filled + above, rows * above, budget)
         if fits_below and (not fits_above or own - below <= above - own):
             low, filled = low - 1, filled + below
         elif fits_above:
             high, filled = high + 1, filled + above
         else:
-            return ordered[low : high + 1]
+            break
+    first = ordered.index(due[0])
+    for _ in range(high - low + 1 - shapes.rows_within(high - low + 1)):
+        if low == first or (high != first and _tokens(ordered[high]) - own >= own - _tokens(ordered[low])):
+            high -= 1
+        else:
+            low += 1
+    return ordered[low : high + 1]
+
+
+def _fits(own: int, padded: int, budget: int) -> bool:
+    return padded <= budget and (own >= FILLED * padded or padded - own <= SPARE)
 
 
 def _tokens(entry: _Entry) -> int:

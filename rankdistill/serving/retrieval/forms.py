@@ -30,7 +30,7 @@ class Form:
 def _numbers(value: Any, shape: str) -> Any:
     """float32 array of a list; raises BadRequestError unless it holds finite numbers alone."""
     try:
-        found = np.asarray(value)
+        found = np.asarray("truths") if _has_truth(value) else np.asarray(value)
     except ValueError:
         found = np.asarray("lists of different lengths")
     with np.errstate(over="ignore"):
@@ -43,6 +43,12 @@ def _numbers(value: Any, shape: str) -> Any:
             remedy="send the vector as the model gave it",
         )
     return found.astype(np.float32)
+
+
+def _has_truth(value: Any) -> bool:
+    """Whether `true` or `false` stands in a list, or in one of its lists: numpy takes them for 1 and 0."""
+    kinds = set(map(type, value)) if isinstance(value, list) else set()
+    return bool in kinds or (list in kinds and any(map(_has_truth, value)))
 
 
 def _require_length(found: int, dimension: int) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 from rankdistill.fusion import Fusion
 from rankdistill.indexing import Hit
 from rankdistill.serving.contracts import Limits, SearchAnswer, SearchHit, SearchRequest, Timing
-from rankdistill.serving.refusals import TooLargeError
+from rankdistill.serving.refusals import EmptyError, TooLargeError
 from rankdistill.serving.retrieval.leg import Leg
 from rankdistill.serving.retrieval.plan import FUSED, Plan, plan, served_modes
 from rankdistill.serving.retrieval.reranking import Reranker
 from rankdistill.serving.retrieval.texts import Texts
+from rankdistill.serving.tokens_left import require_tokens
 
 SHOWN_AT_ONCE = 200
 """Documents whose fields are looked up in the event loop; more of them would let other requests wait."""
@@ -155,6 +156,9 @@ async def _search(leg: Leg, work: Sequence[_Asked]) -> None:
     rows = await _encoded(leg, work)
     groups: dict[tuple[Any, int], list[tuple[_Asked, Any]]] = {}
     for one, row in zip(work, rows, strict=True):
+        if leg.mode == "dense" and not row.any():
+            one.hits[leg.name] = _of_no_direction(leg, one)
+            continue
         groups.setdefault((one.filters[leg.name], one.plan.depth), []).append((one, row))
 
     async def answer(filter: Any, depth: int, group: Sequence[tuple[_Asked, Any]]) -> None:
@@ -163,6 +167,20 @@ async def _search(leg: Leg, work: Sequence[_Asked]) -> None:
             one.hits[leg.name] = hits
 
     await _together([answer(filter, depth, group) for (filter, depth), group in groups.items()])
+
+
+def _of_no_direction(leg: Leg, one: _Asked) -> list[Hit]:
+    """What a vector of zeros finds: nothing, as every document is as near; EmptyError where nothing else finds more."""
+    if one.plan.mode == FUSED:
+        return []
+    raise EmptyError(
+        expected="a query with a word that the model knows"
+        if one.request.vector is None
+        else "a vector with a direction",
+        got=f"one whose vector for {leg.name} is zero",
+        consequence="nothing was searched: every document would be as good",
+        remedy="ask with other words" if one.request.vector is None else "send the vector as the model gave it",
+    )
 
 
 async def _encoded(leg: Leg, work: Sequence[_Asked]) -> list[Any]:
@@ -179,6 +197,7 @@ async def _encoded(leg: Leg, work: Sequence[_Asked]) -> list[Any]:
         if leg.model is None:
             found: Sequence[Any] = texts
         else:
+            await require_tokens(leg.model, texts, "query")
             encoded = await leg.model.encode(texts, "query", truncate=truncate)
             found = leg.form.rows(encoded.vectors)
             for place in encoded.truncated:

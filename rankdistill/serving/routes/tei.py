@@ -22,6 +22,7 @@ from rankdistill.serving.refusals import (
     OtherSpaceError,
     UnknownError,
 )
+from rankdistill.serving.tokens_left import tokens
 
 Direction = Annotated[
     Literal["Right", "right"],
@@ -221,7 +222,7 @@ async def tokenize(request: Request) -> Answer:
     model = served.named(request, wanted.model, ("dense", "sparse", "multi_vector", "pairs"))
     side, prompt = _prompted(request, model, wanted) if model.sides else ("query", None)
     texts = [f"{prompt}{text}" for text in wanted.inputs] if prompt else wanted.inputs
-    rows = await served.tokens(model, texts, side, special=wanted.add_special_tokens)
+    rows = await tokens(model, texts, side, special=wanted.add_special_tokens)
     told = [
         [{"id": one.id, "text": one.text, "special": one.special, "start": one.start, "stop": one.stop} for one in row]
         for row in rows

@@ -69,6 +69,39 @@ def test_a_connection_is_kept_for_the_next_request() -> None:
             assert answer(one).endswith(b"\r\n\r\n" + text)
 
 
+@pytest.mark.parametrize("halves", [False, True])
+@pytest.mark.parametrize(
+    "offer",
+    [
+        "connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n",
+        "connection: keep-alive, upgrade\r\nupgrade: websocket\r\n",
+    ],
+    ids=["http2", "websocket"],
+)
+def test_who_offers_another_protocol_is_answered_in_this_one(offer: str, halves: bool) -> None:
+    """Java's HttpClient offers HTTP/2 in every first request; its body must not be lost."""
+    with serving(Echo(), Limits()) as running, client(running.port) as one:
+        sent = post(b"first", headers=offer)
+        parts = [sent[: len(sent) // 2], sent[len(sent) // 2 : -2], sent[-2:]] if halves else [sent]
+        for part in parts:
+            one.sendall(part)
+        assert answer(one).endswith(b"\r\n\r\nfirst")
+        one.sendall(post(b"second", headers=offer) + post(b"third"))
+        read = answer(one)
+        while b"third" not in read:
+            read += answer(one)
+        assert read.index(b"second") < read.index(b"third")
+
+
+def test_an_offer_in_chunks() -> None:
+    head = b"POST / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: h2c\r\ntransfer-encoding: chunked\r\n\r\n"
+    with serving(Echo(), Limits()) as running, client(running.port) as one:
+        one.sendall(head + b"3\r\nfir\r\n2\r\nst\r\n0\r\n\r\n")
+        assert answer(one).endswith(b"\r\n\r\nfirst")
+        one.sendall(b"CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert answer(one).startswith(b"HTTP/1.1 400 ")
+
+
 @pytest.mark.parametrize("sent", [b"POST / HT", post(b"0123456789")[:-5]], ids=["head", "body"])
 def test_a_request_that_does_not_arrive_in_time_is_ended(sent: bytes) -> None:
     app = Echo()

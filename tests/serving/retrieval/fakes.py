@@ -35,7 +35,8 @@ class PlainModel:
         return 64
 
     def tokenise(self, texts: Sequence[str], side: Side, special: bool = True) -> list[list[Token]]:
-        raise NotImplementedError
+        """A token a printable ASCII character."""
+        return [[Token(ord(one), one, False, None, None) for one in text if "!" <= one <= "~"] for text in texts]
 
     def vocabulary(self) -> Sequence[str]:
         return self.encoder.vocabulary if self.kind == "sparse" else ()

@@ -124,6 +124,13 @@ BAD: Mapping[str, tuple[type[Refusal], SearchRequest]] = {
     "not a number": (BadRequestError, SearchRequest(vector=[1.0] * 31 + [float("nan")], mode="dense")),
     "an empty vector": (BadRequestError, SearchRequest(vector=[], mode="dense")),
     "a vector of truths": (BadRequestError, SearchRequest(vector=[True] * 32, mode="dense")),
+    "a truth among numbers": (BadRequestError, SearchRequest(vector=[True] + [0.5] * 31, mode="dense")),
+    "a truth among tokens": (BadRequestError, SearchRequest(vector=[[1.0] * 15 + [True]], mode="multi_vector")),
+    "a truth as a weight": (BadRequestError, SearchRequest(vector={"river": True, "stone": 1.0}, mode="sparse")),
+    "a vector without a direction": (EmptyError, SearchRequest(vector=[0.0] * 32, mode="dense")),
+    "one too small for float32": (EmptyError, SearchRequest(vector=[1e-320] * 32, mode="dense")),
+    "a text of which no token is left": (EmptyError, SearchRequest("\u0301\ue000", mode="dense")),
+    "the same, fused": (EmptyError, SearchRequest("\u0301\ue000", mode="fused")),
     "a vector of words": (BadRequestError, SearchRequest(vector=["1"] * 32, mode="dense")),
     "ragged tokens": (BadRequestError, SearchRequest(vector=[[1.0] * 16, [1.0]], mode="multi_vector")),
     "tokens for a dense index": (BadRequestError, SearchRequest(vector=[[1.0] * 32], mode="dense")),
@@ -139,6 +146,27 @@ BAD: Mapping[str, tuple[type[Refusal], SearchRequest]] = {
     "a vector for words": (BadRequestError, SearchRequest(vector=[1.0], mode="bm25")),
     "a vector for all": (BadRequestError, SearchRequest(vector=[1.0], mode="fused")),
 }
+
+
+@pytest.mark.parametrize("length", [1e-30, 1e-17, 1e30], ids=str)
+def test_a_vector_counts_by_its_direction_however_long_it_is(service: IndexSearch, length: float) -> None:
+    """Squares beyond float32 would make every cosine 0, in the order of the corpus."""
+    direction = np.cos(np.arange(32.0))
+    given = [SearchRequest(vector=(factor * direction).tolist(), mode="dense") for factor in (1, length)]
+    one, other = answers(service, given)
+    assert [hit.id for hit in one.hits] == [hit.id for hit in other.hits]
+    np.testing.assert_allclose([hit.score for hit in other.hits], [hit.score for hit in one.hits], rtol=1e-5)
+
+
+def test_a_text_whose_vector_is_zero_leaves_the_fusion_to_the_others(
+    indexes: dict[str, Path], models: dict[str, PlainModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = open_search({name: indexes[name] for name in ("dense", "bm25")}, models)
+    monkeypatch.setattr(models["dense"].encoder, "encode_queries", lambda texts: np.zeros((len(texts), 32), np.float32))
+    fused, words = answers(both, [SearchRequest("the deep river", k=3, mode=mode) for mode in ("fused", "bm25")])
+    assert [hit.id for hit in fused.hits] == [hit.id for hit in words.hits]
+    with pytest.raises(EmptyError, match="is zero"):
+        answers(both, [SearchRequest("the deep river", mode="dense")])
 
 
 @pytest.mark.parametrize("name", BAD)
