@@ -35,9 +35,9 @@ def interruptible() -> None:
 
 @pytest.fixture
 def torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The back end `auto` takes torch, for tests that train many tiny models: to export one takes longer than to run it.
+    """The back end `auto` takes torch, for tests that train many tiny models: exporting one takes the longest.
 
-    tests/inference holds every back end, tests/recipe/test_leaf_run.py and tests/cli a whole run with what is installed.
+    tests/inference holds every back end; tests/cli and a run in tests/recipe/test_leaf_run.py take what is installed.
     """
     from rankdistill.inference.backends import registry
 

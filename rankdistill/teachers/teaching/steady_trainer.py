@@ -110,7 +110,7 @@ class SteadyTrainer(BaseTrainer):
             torch.save(sums, self._sums_file(Path(output_dir)))
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        """A checkpoint is the model without the library's card, which nobody reads and takes longer than a small model."""
+        """A checkpoint is the model without the library's card, which takes longer than a small model."""
         folder = output_dir or self.args.output_dir
         Path(folder).mkdir(parents=True, exist_ok=True)
         self.model.save_pretrained(folder, create_model_card=False)
