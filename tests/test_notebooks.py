@@ -16,6 +16,8 @@ PUBLIC = {"rankdistill", "rankdistill.verbs"}
 BESIDES = {"02_leaf": {"rankdistill.losses": "explains the losses as functions"}}
 """Notebook -> further modules -> why."""
 
+pytestmark = pytest.mark.usefixtures("torch_alone")
+
 
 def cells(path: Path) -> list[str]:
     """The code cells of a notebook, which has no outputs."""

@@ -15,6 +15,8 @@ from rankdistill import data
 
 SMALL = {"batch_size": 2, "negatives": 2, "few_negatives": "repeat", "max_document_length": 32}
 
+pytestmark = pytest.mark.usefixtures("torch_alone")
+
 
 def test_it_ends_and_repeats_nothing(
     tiny_beir: Path, tiny_splade: str, tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -71,6 +71,7 @@ def test_a_whole_run_reports_the_triangle_and_is_not_done_twice(recipe: LeafReci
     ]
 
 
+@pytest.mark.usefixtures("torch_alone")
 def test_an_interrupted_run_goes_on_with_the_step_it_was_in(recipe: LeafRecipe) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(recipe, progress=Recorder(interrupt="student-two-layers"))
@@ -83,6 +84,7 @@ def test_an_interrupted_run_goes_on_with_the_step_it_was_in(recipe: LeafRecipe) 
     assert second.ran[0] == "student-two-layers"
 
 
+@pytest.mark.usefixtures("torch_alone")
 def test_seeds_train_each_student_several_times_and_the_triangle_has_their_means(recipe: LeafRecipe) -> None:
     seeded = LeafRecipe.model_validate(recipe.model_dump() | {"seeds": [13, 14]})
     recorder = Recorder()

@@ -18,6 +18,8 @@ from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.schema import Recipe
 from tests.recipe.recorder import Recorder
 
+pytestmark = pytest.mark.usefixtures("torch_alone")
+
 
 @pytest.fixture
 def recipe(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> Recipe:

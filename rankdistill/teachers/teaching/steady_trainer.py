@@ -10,6 +10,7 @@ import torch
 from sentence_transformers.base.trainer import BaseTrainer
 from torch.utils.data import DataLoader, SequentialSampler
 from transformers import PrinterCallback, TrainerState
+from transformers.trainer import TRAINING_ARGS_NAME
 
 from rankdistill.inference.loading import quietly
 from rankdistill.teachers.teaching import checkpoints
@@ -107,6 +108,13 @@ class SteadyTrainer(BaseTrainer):
             }
             Path(output_dir).mkdir(parents=True, exist_ok=True)
             torch.save(sums, self._sums_file(Path(output_dir)))
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """A checkpoint is the model without the library's card, which takes longer than a small model."""
+        folder = output_dir or self.args.output_dir
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self.model.save_pretrained(folder, create_model_card=False)
+        torch.save(self.args, Path(folder) / TRAINING_ARGS_NAME)
 
     def _resume(self, checkpoint: Path) -> None:
         self.clipping.resume(checkpoint)
