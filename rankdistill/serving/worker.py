@@ -13,6 +13,7 @@ import socket
 import sys
 from contextlib import suppress
 
+from rankdistill.errors import RankdistillError
 from rankdistill.notes import LOGGER, note
 from rankdistill.serving.control import LINE, Line, fault
 from rankdistill.serving.settings import ServeSettings, Sources
@@ -45,7 +46,13 @@ async def _work(listener: socket.socket, control: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=control, limit=LINE)
     line = Line(reader, writer)
     settings = ServeSettings.of_line((await reader.readline()).decode())
-    process = ServerProcess(settings, listener)
+    try:
+        process = ServerProcess(settings, listener)
+    except RankdistillError as error:  # the file of keys was broken since the server started
+        await reader.readline()  # what it should load
+        line.say(failed=fault(error))
+        await writer.drain()
+        return
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, process.drain)
     running = asyncio.create_task(process.run())
 

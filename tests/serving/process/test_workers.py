@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 import rankdistill
-from rankdistill.errors import DataError
+from rankdistill.errors import ConfigError, DataError
 from rankdistill.serving import workers
+from rankdistill.serving.listening import listen
+from rankdistill.serving.settings import ServeSettings, Sources
 from tests.serving.process.command import command, until
 from tests.serving.process.here import Visit, visited
 from tests.serving.process.test_reload import switch
@@ -110,3 +113,20 @@ def test_the_command_serves_with_workers_of_a_real_model(student: str) -> None:
         assert {tuple(serving.embed().json["data"][0]["embedding"]) for _ in range(20)}.__len__() == 1
         assert serving.stop() == 0
     assert not any("Traceback" in line for line in serving.log), "".join(serving.log)
+
+
+def test_a_worker_that_finds_no_keys_says_why(tmp_path: Path) -> None:
+    """The file was emptied since the server started: the supervisor hears that, and no trace of Python is shown."""
+    keys = tmp_path / "keys"
+    keys.write_text("# none\n")
+
+    async def told() -> tuple[str, int]:
+        with listen("127.0.0.1", 0) as listener:
+            worker = await workers.Worker.start(ServeSettings(key_file=str(keys)), listener)
+            with pytest.raises(ConfigError) as refused:
+                await worker.load(Sources({"a": "nowhere"}))
+            return str(refused.value), await worker.ended()
+
+    said, status = asyncio.run(told())
+    assert f"an API key in {keys}" in said
+    assert status == 0
