@@ -183,6 +183,27 @@ def tiny_splade(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> st
     return str(folder)
 
 
+@pytest.fixture(scope="session")
+def six_layers(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> str:
+    """A random encoder of six layers, 160 dimensions: what documents do with all-MiniLM-L6-v2 it can do."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    plain, folder = tmp_path_factory.mktemp("six-layers-bert"), tmp_path_factory.mktemp("six-layers")
+    torch.manual_seed(3)
+    config = BertConfig.from_pretrained(
+        tiny_bert, hidden_size=160, num_hidden_layers=6, intermediate_size=160, initializer_range=0.3
+    )
+    BertModel(config).save_pretrained(plain)
+    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(plain)
+    transformer = Transformer(str(plain), max_seq_length=64)
+    modules = [transformer, Pooling(160, pooling_mode="mean"), Normalize()]
+    SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
+    return str(folder)
+
+
 def pytest_collection_finish() -> None:
     """What the libraries hold for good is taken out of garbage collection, which each training asks for thrice."""
     gc.collect()
