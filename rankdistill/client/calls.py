@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from rankdistill.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Call:
@@ -54,6 +58,22 @@ def post_value(where: str, value: Any) -> Call:
     """A call with any JSON value; what a text holds beside Unicode is escaped, so that the server sees and refuses it.
 
     Raises:
-        ValueError: NaN or infinity, which JSON has not.
+        ConfigError: what JSON has not: NaN and infinity, dates, sets, something that holds itself.
     """
-    return Call("POST", where, json.dumps(value, allow_nan=False).encode("ascii"))
+    try:
+        content = json.dumps(value, allow_nan=False, default=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            expected="values that JSON has: texts, finite numbers, lists, objects",
+            got=" ".join(str(error).split()),
+            consequence="nothing was asked",
+            remedy="write a date as '2024-05-01', a set as a list; vectors hold no NaN and no infinity",
+        ) from error
+    return Call("POST", where, content.encode("ascii"))
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy as Python's; TypeError for what JSON has not."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a {type(value).__name__}")

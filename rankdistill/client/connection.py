@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,9 @@ from rankdistill.space import AnySpace, MultiVectorSpace, Space, SparseSpace, Te
 from rankdistill.teachers.http.pacing import Clock
 
 URL = "http://127.0.0.1:8080"
+
+_KEY = re.compile(r"[!-~]+")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,12 @@ def answer_of(response: Any) -> Answer:
 
 
 def _address(url: str) -> Any:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        odd = parts.port == 0 or (isinstance(url, str) and _BLANK.search(url) is not None)  # a port beyond 65535 raises
+    except ValueError:
+        odd = True
+    if odd or parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ConfigError(
             expected="the address of a server, such as http://127.0.0.1:8080",
             got=repr(url),
@@ -122,7 +130,7 @@ def _key(api_key: str | None, api_key_env: str | None) -> str | None:
             remedy="leave one out",
         )
     if api_key_env is None:
-        return api_key
+        return _sendable(api_key, "api_key") if api_key is not None else None
     found = os.environ.get(api_key_env, "").strip()
     if not found:
         raise ConfigError(
@@ -131,7 +139,18 @@ def _key(api_key: str | None, api_key_env: str | None) -> str | None:
             consequence="nothing was asked",
             remedy=f"export {api_key_env}=KEY, or name the variable that holds it",
         )
-    return found
+    return _sendable(found, f"the environment variable {api_key_env}")
+
+
+def _sendable(key: str, where: str) -> str:
+    if _KEY.fullmatch(key):
+        return key
+    raise ConfigError(
+        expected=f"a key of printable ASCII in {where}, as a header carries it",
+        got="other characters, or none" if key else "an empty one",
+        consequence="nothing was asked",
+        remedy="give the key as the server's operator wrote it, without blanks and line ends",
+    )
 
 
 def _is_here(host: str) -> bool:

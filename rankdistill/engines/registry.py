@@ -42,10 +42,14 @@ def open_engine(url: str, collection: str, *, engine: str, api_key_env: str | No
             consequence="nothing was run",
             remedy="name one of them",
         )
-    if not collection:
-        raise ConfigError(
-            expected="the name of a collection", got="''", consequence="nothing was run", remedy="give one"
-        )
+    for what, given in (("the name of a collection", collection), ("the URL of the engine, or its folder", url)):
+        if not given.strip():  # an empty URL would be this folder
+            raise ConfigError(
+                expected=what,
+                got=repr(given),
+                consequence="nothing was run",
+                remedy="give one; docs/engines.md has them",
+            )
     opened: Engine = load_named(ENGINES[engine])(url, collection, secret_of(api_key_env))
     return opened
 

@@ -12,6 +12,7 @@ One sweep twice a second looks at all connections; a timer for each request woul
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, cast
 
 import httptools
@@ -69,9 +70,21 @@ class GuardedConfig(uvicorn.Config):
             backlog=2048,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
+        if access_log:
+            _show_requests()
         self.limits = limits
         self.draining = False
         self.pressure: Pressure | None = None
+
+
+def _show_requests() -> None:
+    """Let requests be seen: uvicorn makes a line a request only where somebody hears its logger."""
+    logger = logging.getLogger("uvicorn.access")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        logger.addHandler(handler)
+    logger.propagate = False
 
 
 class GuardedProtocol(HttpToolsProtocol):

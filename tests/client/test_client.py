@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import inspect
 import pickle
 from collections.abc import Iterator
@@ -374,3 +375,48 @@ def test_both_clients_have_the_same_calls() -> None:
     assert calls(rankdistill.Client) == calls(rankdistill.AsyncClient)
     assert inspect.signature(rankdistill.Client).parameters == inspect.signature(rankdistill.AsyncClient).parameters
     assert repr(rankdistill.Client("http://127.0.0.1:9")) == "Client('http://127.0.0.1:9')"
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("key", ["", "two words", "line\n", "schl\u00fcssel"])
+def test_a_key_that_no_header_carries_is_told_at_once(kind: str, key: str) -> None:
+    client_of = rankdistill.Client if kind == "sync" else rankdistill.AsyncClient
+    with pytest.raises(ConfigError, match="printable ASCII") as refused:
+        client_of("http://127.0.0.1:8080", api_key=key)
+    assert "schl" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a:99999", "http://a:0", "http://a:b", " http://a", "http://a b", "http://[a", ""]
+)
+def test_an_address_that_is_none_is_told_at_once(url: str) -> None:
+    with pytest.raises(ConfigError, match="the address of a server"):
+        rankdistill.Client(url)
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize(
+    "filter",
+    [
+        {"field": "day", "gte": datetime.date(2024, 5, 1)},
+        {"field": "price", "gte": float("nan")},
+        {"field": "tags", "in": {"a"}},
+        {"field": "tags", "in": [b"a"]},
+    ],
+    ids=["date", "nan", "set", "bytes"],
+)
+def test_what_json_has_not_is_told(server: FakeServer, kind: str, filter: dict[str, Any]) -> None:
+    with both.of(kind, server.url) as client:
+        with pytest.raises(ConfigError, match="values that JSON has"):
+            client.search("a", filter=filter)
+        with pytest.raises(ConfigError, match="values that JSON has"):
+            client.search(vector=np.array([1, np.inf], np.float32))
+    assert not server.posts
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_numbers_of_numpy_are_numbers(server: FakeServer, kind: str) -> None:
+    with both.of(kind, server.url) as client:
+        client.search("a", k=np.int64(3), filter={"field": "year", "in": [np.int32(2000), np.float32(0.5)]})
+    asked = server.posts[-1].body
+    assert (asked["k"], asked["filter"]["in"]) == (3, [2000, 0.5])

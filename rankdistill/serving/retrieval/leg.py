@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -12,13 +13,15 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
-from rankdistill.errors import RankdistillError
+from rankdistill.errors import ConfigError, RankdistillError, SpaceMismatchError
 from rankdistill.indexing import NOTHING, Hit, StoredIndex
 from rankdistill.indexing.filters import Filter
 from rankdistill.serving.contracts import ServedModel
 from rankdistill.serving.refusals import BackendRefusal, BadRequestError, OverloadedError, Refusal
 from rankdistill.serving.retrieval.forms import FORMS
 from rankdistill.serving.retrieval.texts import kept
+
+log = logging.getLogger("rankdistill.serving")
 
 ROWS_AT_ONCE = 256
 """Queries of a batch: more would let the first ones wait for the last."""
@@ -156,7 +159,7 @@ class Leg:
         for group in batch:
             try:
                 found: list[list[list[Hit]]] | Refusal = self._found(group)
-            except RankdistillError as error:
+            except (ConfigError, SpaceMismatchError, Refusal) as error:
                 found = _refusal(error)
             except Exception as error:  # whatever a library raises fails these searches alone
                 found = _failed(self.name, error)
@@ -196,9 +199,11 @@ def _refusal(error: RankdistillError) -> Refusal:
 
 
 def _failed(name: str, error: Exception) -> BackendRefusal:
+    """What the client is told of a fault of the index, a damaged file say; paths and all else are for the log."""
+    log.error("a search in the index %s failed", name, exc_info=error)
     return BackendRefusal(
         expected=f"the index {name} to answer",
-        got=f"{type(error).__name__}: {error}",
+        got=type(error).__name__,
         consequence="this request was not answered; others are",
         remedy="look at the server's log; load the index again where it keeps failing",
     )

@@ -132,3 +132,14 @@ def test_every_leg_of_a_fusion_is_filtered(tmp_path: Path) -> None:
         search_fused(
             [words, load(tmp_path / "plain")], [PlainTexts(), HashEncoder()], QUERIES, 6, Fusion(), filter=given
         )
+
+
+@pytest.mark.parametrize("given", [{}, {"must": []}, {"should": [{}]}, {"must_not": [{}]}], ids=str)
+def test_a_filter_without_conditions_needs_no_fields(tmp_path: Path, given: dict[str, Any]) -> None:
+    dataset, queries = corpus(tmp_path, ROWS), HashEncoder().encode_queries(QUERIES)
+    build(dataset, "fake", tmp_path / "plain", "exact", None, encoder=HashEncoder())
+    index = load(tmp_path / "plain")
+    ids, _ = index.search(queries, 60, filter=given)
+    assert (ids != NOTHING).sum() == (0 if "must_not" in given else ids.size)
+    with pytest.raises(ConfigError, match="keeps fields"):
+        index.search(queries, 60, filter={"field": "open", "equals": True})

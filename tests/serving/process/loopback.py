@@ -34,9 +34,9 @@ class Running:
 
 
 @contextmanager
-def serving(app: App, limits: Limits) -> Iterator[Running]:
+def serving(app: App, limits: Limits, access_log: bool = False) -> Iterator[Running]:
     listener = listen("127.0.0.1", 0)
-    server = DrainingServer(GuardedConfig(app, limits), limits.drain)
+    server = DrainingServer(GuardedConfig(app, limits, access_log), limits.drain)
     begun = threading.Event()
     loops: list[asyncio.AbstractEventLoop] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from typing import Any
 
@@ -67,6 +68,18 @@ def test_a_connection_is_kept_for_the_next_request() -> None:
         for text in (b"first", b"second"):
             one.sendall(post(text))
             assert answer(one).endswith(b"\r\n\r\n" + text)
+
+
+def test_a_request_is_a_line_on_standard_error_where_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("uvicorn.access")
+    before, logger.handlers = logger.handlers, []
+    try:
+        with serving(Echo(), Limits(), access_log=True) as running, client(running.port) as one:
+            one.sendall(post(b"first", "/there?a=b"))
+            answer(one)
+    finally:
+        logger.handlers = before
+    assert '"POST /there?a=b HTTP/1.1" 200' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("halves", [False, True])

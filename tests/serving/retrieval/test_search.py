@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from rankdistill.fusion import rrf
 from rankdistill.indexing import build
 from rankdistill.serving.contracts import Limits, SearchAnswer, SearchRequest
 from rankdistill.serving.refusals import (
+    BackendRefusal,
     BadRequestError,
     EmptyError,
     OtherSpaceError,
@@ -167,6 +169,21 @@ def test_a_text_whose_vector_is_zero_leaves_the_fusion_to_the_others(
     assert [hit.id for hit in fused.hits] == [hit.id for hit in words.hits]
     with pytest.raises(EmptyError, match="is zero"):
         answers(both, [SearchRequest("the deep river", mode="dense")])
+
+
+def test_a_damaged_index_is_the_server_s_fault_and_tells_no_path(
+    indexes: dict[str, Path], models: dict[str, PlainModel], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(indexes["dense"], tmp_path / "copy")
+    broken = open_search({"dense": tmp_path / "copy"}, models)
+    leg = broken._legs["dense"]
+    leg.index.__dict__.pop("fields", None)
+    for file in (tmp_path / "copy").glob("shard-*/fields.parquet"):
+        file.write_bytes(b"nothing")
+    with pytest.raises(BackendRefusal) as refused:
+        answers(broken, [SearchRequest("the river", filter={"field": "shelf", "equals": 1})])
+    assert str(tmp_path) not in str(refused.value)
+    assert str(tmp_path) in caplog.text
 
 
 @pytest.mark.parametrize("name", BAD)
