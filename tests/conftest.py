@@ -183,6 +183,37 @@ def tiny_splade(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> st
     return str(folder)
 
 
+@pytest.fixture(scope="session")
+def six_layers(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> str:
+    """A random encoder of six layers, 48 dimensions: what documents do with all-MiniLM-L6-v2 it can do."""
+    return _of_six_layers(tmp_path_factory.mktemp("six-layers"), tiny_bert, 48)
+
+
+@pytest.fixture(scope="session")
+def six_wide_layers(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> str:
+    """The same with 160 dimensions, of which some can be left out."""
+    return _of_six_layers(tmp_path_factory.mktemp("six-wide-layers"), tiny_bert, 160)
+
+
+def _of_six_layers(folder: Path, tiny_bert: Path, dimensions: int) -> str:
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    plain, whole = folder / "bert", folder / "encoder"
+    torch.manual_seed(3)
+    config = BertConfig.from_pretrained(
+        tiny_bert, hidden_size=dimensions, num_hidden_layers=6, intermediate_size=96, initializer_range=0.3
+    )
+    BertModel(config).save_pretrained(plain)
+    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(plain)
+    transformer = Transformer(str(plain), max_seq_length=64)
+    modules = [transformer, Pooling(dimensions, pooling_mode="mean"), Normalize()]
+    SentenceTransformer(modules=modules, device="cpu").save(str(whole), create_model_card=False)
+    return str(whole)
+
+
 def pytest_collection_finish() -> None:
     """What the libraries hold for good is taken out of garbage collection, which each training asks for thrice."""
     gc.collect()

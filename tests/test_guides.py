@@ -409,27 +409,6 @@ GUIDES = {
 """Document -> how its commands and programs are played. One that prints some and is not here fails a test."""
 
 
-@pytest.fixture(scope="session")
-def six_layers(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> str:
-    """A random encoder of six layers, hidden 48: what the documents do with all-MiniLM-L6-v2 can be done with it."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    plain, folder = tmp_path_factory.mktemp("six-layers-bert"), tmp_path_factory.mktemp("six-layers")
-    torch.manual_seed(3)
-    config = BertConfig.from_pretrained(
-        tiny_bert, hidden_size=48, num_hidden_layers=6, intermediate_size=96, initializer_range=0.3
-    )
-    BertModel(config).save_pretrained(plain)
-    AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(plain)
-    transformer = Transformer(str(plain), max_seq_length=64)
-    modules = [transformer, Pooling(48, pooling_mode="mean"), Normalize()]
-    SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
-    return str(folder)
-
-
 @contextmanager
 def an_object_store(environment: pytest.MonkeyPatch) -> Iterator[None]:
     with s3.serving() as endpoint, s3.chosen(endpoint, environment):
