@@ -13,6 +13,7 @@ from transformers import PrinterCallback, TrainerState
 from transformers.trainer import TRAINING_ARGS_NAME
 
 from rankdistill.inference.loading import quietly
+from rankdistill.inference.saving import save_model
 from rankdistill.teachers.teaching import checkpoints
 from rankdistill.teachers.teaching.clipping import ClippingCount
 from rankdistill.teachers.teaching.interruption import Interruption
@@ -113,7 +114,7 @@ class SteadyTrainer(BaseTrainer):
         """A checkpoint is the model without the library's card, which takes longer than a small model."""
         folder = output_dir or self.args.output_dir
         Path(folder).mkdir(parents=True, exist_ok=True)
-        self.model.save_pretrained(folder, create_model_card=False)
+        save_model(self.model, Path(folder))
         torch.save(self.args, Path(folder) / TRAINING_ARGS_NAME)
 
     def _resume(self, checkpoint: Path) -> None:
