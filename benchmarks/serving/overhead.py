@@ -65,8 +65,8 @@ def _over_http(
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.serving.instant", server, "--port", str(port)]
     found = {}
-    with process(command, cores=cores[:1], threads=1, log=folder / f"{server}.log") as (url_of, pid):
-        url = f"{url_of(port)}/v1/embeddings"
+    with process(command, cores=cores[:1], threads=1, log=folder / f"{server}.log") as pid:
+        url = f"http://127.0.0.1:{port}/v1/embeddings"
         _await(url, folder / f"{server}.log")
         for name, body in bodies.items():
             file = folder / f"{name}.jsonl"
