@@ -276,8 +276,6 @@ class BatchQueue:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._running = None
-                self._is_lost = False
                 free = perf_counter()
                 while not (self._urgent or self._small.requests or self._large.requests):
                     if self._closing:
@@ -297,6 +295,9 @@ class BatchQueue:
                 outputs = self._outputs([entry.row for entry in entries])
             except Exception as error:  # a thread that ended would leave everyone waiting
                 outputs = [self._failed(error)] * len(entries)
+            with self._changed:  # before the answers: who has one finds an idle queue
+                self._running = None
+                self._is_lost = False
             self._deliver(entries, outputs, perf_counter() - began)
             self.pace.observe(tokens, perf_counter() - free)
 
