@@ -94,26 +94,26 @@ def shipped_bytes(folder: Path) -> int:
 
 
 def _rewrite(model: Any, module: Any, path: Path, storage: Storage) -> None:
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load
     from sentence_transformers.base.modules import Dense, Transformer
 
+    tensors = load(path.read_bytes())
     if _is_table(module):
-        tensors = _table(load_file(path)["embedding.weight"], storage)
+        tensors = _table(tensors["embedding.weight"], storage)
         if storage == "int4":
             path.unlink()
             _write_zip(path.with_name(PICKLED), tensors)
         else:
-            save_file(tensors, path)
+            _write_tensors(path, tensors)
     elif isinstance(module, Transformer):
-        tensors = load_file(path)
         if storage == "int8":
             tensors |= _divided(model, tensors)
-        save_file({name: _halved(tensor) for name, tensor in tensors.items()}, path, metadata={"format": "pt"})
+        _write_tensors(path, {name: _halved(tensor) for name, tensor in tensors.items()})
         config = json.loads(path.with_name(CONFIG).read_text(encoding="utf-8"))
         config.pop("torch_dtype", None)
         _write_json(path.with_name(CONFIG), config | {"dtype": "float32"})
     elif isinstance(module, Dense):
-        save_file({name: _halved(tensor) for name, tensor in load_file(path).items()}, path)
+        _write_tensors(path, {name: _halved(tensor) for name, tensor in tensors.items()})
 
 
 def _table(table: Tensor, storage: Storage) -> dict[str, Tensor]:
@@ -227,6 +227,13 @@ def _places(model: Any, folder: Path) -> list[tuple[Any, Path]]:
 
 def _write_json(path: Path, content: Any) -> None:
     files.write_text(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    from safetensors.torch import save
+
+    with files.atomic_path(path) as temporary:
+        temporary.write_bytes(save(tensors, metadata={"format": "pt"}))
 
 
 def _write_zip(path: Path, tensors: Mapping[str, Tensor]) -> None:

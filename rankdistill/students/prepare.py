@@ -8,9 +8,9 @@ from rankdistill import models
 from rankdistill.errors import ConfigError
 from rankdistill.progress import Progress
 from rankdistill.space import Space
-from rankdistill.students import dense, inherit, layer_search, narrow, projection, static
+from rankdistill.students import dense, inherit, layer_search, narrow, projection, prune, static
 from rankdistill.students.settings import StudentSettings
-from rankdistill.students.targets import Embeddings, Targets, sample
+from rankdistill.students.targets import Embeddings, Targets, sample, texts_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -50,7 +50,7 @@ def prepare(
     if student == STATIC:
         _require_no_layers(settings)
         targets = sample(store, settings.static.texts)
-        model = static.build(store.reference, targets, settings.static, space, progress)
+        model = static.build(store.reference, targets, settings.static, space, progress, settings.vocabulary)
         projection.set_normalisation(model, space.normalised)
         _require_matching(model, space, student)
     else:
@@ -64,6 +64,8 @@ def _encoder(
     student: str, settings: StudentSettings, space: Space, store: Embeddings, dropout: float | None
 ) -> SentenceTransformer:
     model = dense.load(student, settings.pooling, max_length=settings.max_length, dropout=dropout)
+    if settings.vocabulary is not None:
+        prune.prune(model, texts_of(store, prune.COUNTED_TEXTS), settings.vocabulary)
     targets = sample(store, settings.sample)
     layers = _layers(model, settings, targets)
     if layers is not None:
@@ -92,7 +94,7 @@ def _layers(model: SentenceTransformer, settings: StudentSettings, targets: Targ
 def _is_projected(student: str, settings: StudentSettings, store: Embeddings) -> bool:
     if settings.projection != "auto":
         return settings.projection == "always"
-    uncut = settings.keep_layers is None and settings.hidden_size is None
+    uncut = settings.keep_layers is None and settings.hidden_size is None and settings.vocabulary is None
     return not (uncut and models.resolve(student).weights_hash == models.resolve(store.reference).weights_hash)
 
 

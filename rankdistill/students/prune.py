@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from itertools import batched, chain
+from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.errors import ModelReferenceError
+from rankdistill.inference.saving import NO_LIMIT
 from rankdistill.students.kept_tokens import Cutter, Kept
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def counted(model: Any, texts: Iterable[str]) -> NDArray[np.int64]:
     tokenizer = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    if model.max_seq_length is not None:
+    if model.max_seq_length is not None and model.max_seq_length < NO_LIMIT:
         tokenizer.enable_truncation(int(model.max_seq_length))
     counts, read = count(tokenizer, texts)
     prompts = [prompt for prompt in model.prompts.values() if prompt]
@@ -91,8 +92,9 @@ def count(tokenizer: Tokenizer, texts: Iterable[str]) -> tuple[NDArray[np.int64]
     """How often each token is in `texts`, int64[tokens], and how many texts there are."""
     size = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
     counts, read = np.zeros(size, dtype=np.int64), 0
-    for some in batched(texts, AT_ONCE):
-        encodings = tokenizer.encode_batch_fast(list(some), add_special_tokens=False)
+    source = iter(texts)
+    while some := list(islice(source, AT_ONCE)):
+        encodings = tokenizer.encode_batch_fast(some, add_special_tokens=False)
         ids = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), dtype=np.int64)
         counts += np.bincount(ids, minlength=size)
         read += len(some)

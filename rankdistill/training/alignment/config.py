@@ -121,7 +121,7 @@ class AlignConfig(RunSettings):
             cuts: whether the student cuts texts; a token table does not.
         """
         saved = {"lengths": "saved"} if cuts and self.max_document_length else {}
-        return super().decisive() | saved
+        return super().decisive() | saved | {"preparation": self.preparation.decisive()}
 
     def for_static(self) -> AlignConfig:
         """The same settings with the defaults of static students for those that were not given."""
