@@ -76,7 +76,7 @@ def compress(model: Any, folder: Path, storage: Storage) -> None:
     require_storable(model, storage)
     for path in sorted(folder.rglob(TOKENISER)):
         _write_json(path, json.loads(path.read_text(encoding="utf-8")))
-    for module, place in _places(model, folder):
+    for module, place in places(model, folder):
         path = place / WEIGHTS
         if path.is_file():
             _rewrite(model, module, path, storage)
@@ -219,7 +219,7 @@ def _halved(tensor: Tensor) -> Tensor:
     return tensor.to(torch.float16).contiguous() if tensor.dtype == torch.float32 else tensor.contiguous()
 
 
-def _places(model: Any, folder: Path) -> list[tuple[Any, Path]]:
+def places(model: Any, folder: Path) -> list[tuple[Any, Path]]:
     """Each module of `model` and where it was saved."""
     told = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
     return [(module, folder / one["path"]) for module, one in zip(model, told, strict=False)]

@@ -150,9 +150,7 @@ class Cutter:
         named = [(self._names[number], [number]) for number in own]
         named += list(self._missing.items())
         named += [(self._names[number], [number]) for number in sorted(outside)]
-        return Kept(
-            [name for name, _ in named], [rows for _, rows in named], inside=len(named) - len(outside)
-        )
+        return Kept([name for name, _ in named], [rows for _, rows in named], inside=len(named) - len(outside))
 
     def _fallbacks(self) -> set[int]:
         """The tokens of the model that any text falls back to."""
@@ -210,7 +208,6 @@ def _renumbered(part: Any, ids: Mapping[str, int]) -> Any:
             found[name] = [part[name][0], ids[part[name][0]]]
     if "special_tokens" in part:
         found["special_tokens"] = {
-            name: one | {"ids": [ids[token] for token in one["tokens"]]}
-            for name, one in part["special_tokens"].items()
+            name: one | {"ids": [ids[token] for token in one["tokens"]]} for name, one in part["special_tokens"].items()
         }
     return found

@@ -13,6 +13,7 @@ from rankdistill.students.settings import StudentSettings
 from rankdistill.students.targets import Embeddings, Targets, sample, texts_of
 
 if TYPE_CHECKING:
+    import numpy as np
     from sentence_transformers import SentenceTransformer
 
 STATIC = "static"
@@ -31,6 +32,7 @@ def prepare(
     store: Embeddings,
     dropout: float | None = None,
     progress: Progress | None = None,
+    known: dict[str, np.ndarray] | None = None,
 ) -> SentenceTransformer:
     """A student whose vectors have the dimension, the normalisation and the similarity of `space`, on the CPU.
 
@@ -41,6 +43,7 @@ def prepare(
         store: texts with the teacher's vectors; a sample of them is read.
         dropout: rate everywhere in the encoder; None keeps the model's own.
         progress: called with the number of texts and tokens done since the last call, where that takes long.
+        known: of several static students, what `static.build` keeps for the next one.
 
     Raises:
         ConfigError: the settings cannot give the teacher's dimension or normalisation, or name missing layers.
@@ -50,7 +53,7 @@ def prepare(
     if student == STATIC:
         _require_no_layers(settings)
         targets = sample(store, settings.static.texts)
-        model = static.build(store.reference, targets, settings.static, space, progress, settings.vocabulary)
+        model = static.build(store.reference, targets, settings.static, space, progress, settings.vocabulary, known)
         projection.set_normalisation(model, space.normalised)
         _require_matching(model, space, student)
     else:

@@ -36,6 +36,7 @@ def build(
     space: Space,
     progress: Progress | None = None,
     rows: int | None = None,
+    known: dict[str, np.ndarray] | None = None,
 ) -> SentenceTransformer:
     """A static student of `teacher`, without a `Normalize` at its end.
 
@@ -46,6 +47,7 @@ def build(
         space: the teacher's; its maximum length is where texts are cut, its normalisation how they are compared.
         progress: called with the number of texts and tokens done since the last call.
         rows: tokens that the table holds at most, those that the texts use most; see `kept_tokens`.
+        known: the teacher's vectors of tokens by their text; what is missing is added, for the next one that is made.
 
     Raises:
         ModelReferenceError: the teacher has no fast tokeniser, or one that words cannot be added to.
@@ -56,11 +58,10 @@ def build(
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
     encoder = TextEncoder(teacher, max_length=space.max_length)
-    own = _tokenizer(teacher, encoder.max_length)
-    tokenizer = _extended(own, targets, settings)
+    tokenizer = tokenizer_of(teacher, targets, settings, encoder.max_length)
     if rows is not None:
         tokenizer = _cut(tokenizer, targets, rows)
-    table = _without_principal(_of_single_tokens(encoder, tokenizer, progress), settings.principal)
+    table = _without_principal(_of_single_tokens(encoder, tokenizer, progress, known), settings.principal)
     mean = table_fit.bags(tokenizer, targets.texts, len(table), progress)
     table *= _weights(mean, settings)[:, None]
     if settings.fit:
@@ -71,6 +72,15 @@ def build(
     short, layer = narrowed.factors(table, np.asarray(mean.sum(axis=0)).ravel(), settings.dimension)
     modules = [StaticEmbedding(tokenizer, embedding_weights=short), narrowed.linear(layer)]
     return SentenceTransformer(modules=modules, device="cpu")
+
+
+def tokenizer_of(teacher: str, targets: Targets, settings: StaticSettings, max_length: int | None) -> Tokenizer:
+    """The tokeniser of a static student of `teacher` that may have any number of rows.
+
+    Raises:
+        ModelReferenceError: the teacher has no fast tokeniser, or one that words cannot be added to.
+    """
+    return _extended(_tokenizer(teacher, max_length), targets, settings)
 
 
 def _tokenizer(teacher: str, max_length: int | None) -> Tokenizer:
@@ -113,12 +123,20 @@ def _cut(tokenizer: Tokenizer, targets: Targets, rows: int) -> Tokenizer:
     return Tokenizer.from_str(json.dumps(cutter.written(cutter.keep(counts, rows))))
 
 
-def _of_single_tokens(encoder: TextEncoder, tokenizer: Tokenizer, progress: Progress | None) -> np.ndarray:
+def _of_single_tokens(
+    encoder: TextEncoder, tokenizer: Tokenizer, progress: Progress | None, known: dict[str, np.ndarray] | None
+) -> np.ndarray:
     """The teacher's vector of each token on its own, float32[tokens, dim]; special tokens are zero."""
     numbers = range(tokenizer.get_vocab_size(with_added_tokens=True))
     texts = tokenizer.decode_batch([[number] for number in numbers])
     texts = [text.removeprefix(vocabulary.CONTINUATION) for text in texts]
-    table = encoder.encode_queries(texts, progress)
+    if known is None:
+        table = encoder.encode_queries(texts, progress)
+    else:
+        new = sorted(set(texts) - known.keys())
+        if new:
+            known |= zip(new, encoder.encode_queries(new, progress), strict=True)
+        table = np.stack([known[text] for text in texts])
     table[[number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special]] = 0.0
     return table
 

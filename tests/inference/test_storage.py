@@ -129,7 +129,14 @@ def test_an_encoder_that_sees_the_length_of_its_tokens_is_refused(tiny_encoder: 
 
 
 def test_what_tells_of_a_model_is_not_shipped_with_it(tmp_path: Path) -> None:
-    for name in ("model.safetensors", "README.md", "manifest.json", "checkpoints/a.bin", "1_Dense/config.json", ".lock"):
+    for name in (
+        "model.safetensors",
+        "README.md",
+        "manifest.json",
+        "checkpoints/a.bin",
+        "1_Dense/config.json",
+        ".lock",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")
     assert shipped_bytes(tmp_path) == 10

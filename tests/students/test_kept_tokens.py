@@ -15,7 +15,25 @@ from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.students.kept_tokens import Cutter, Kept
 from rankdistill.students.prune import count
 
-SYLLABLES = ("ri", "ver", "plan", "et", "bre", "ad", "vi", "o", "lin", "har", "bour", "en", "gine", "ñu", "ß", "東", "京")
+SYLLABLES = (
+    "ri",
+    "ver",
+    "plan",
+    "et",
+    "bre",
+    "ad",
+    "vi",
+    "o",
+    "lin",
+    "har",
+    "bour",
+    "en",
+    "gine",
+    "ñu",
+    "ß",
+    "東",
+    "京",
+)
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 
 

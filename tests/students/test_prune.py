@@ -117,7 +117,12 @@ def many_languages(tmp_path_factory: pytest.TempPathFactory) -> str:
     drawn = generator.integers(0, 26, size=(320_000, 7)) + 26 * generator.integers(0, 4, size=(320_000, 1))
     lengths = generator.integers(3, 8, size=320_000)
     made = {"".join(letters[code] for code in row[:length]) for row, length in zip(drawn, lengths, strict=True)}
-    pieces = [*special, "▁", *letters, *(f"▁{word}" if number % 2 else word for number, word in enumerate(sorted(made)))]
+    pieces = [
+        *special,
+        "▁",
+        *letters,
+        *(f"▁{word}" if number % 2 else word for number, word in enumerate(sorted(made))),
+    ]
     pieces = pieces[:250_000]
     vocabulary = [(piece, 0.0 if number < 4 else -5.0 - number * 4e-5) for number, piece in enumerate(pieces)]
     backend = Tokenizer(models.Unigram(vocabulary, unk_id=3))
