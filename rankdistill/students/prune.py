@@ -5,6 +5,8 @@ Which tokens stay is said in `kept_tokens`; their vectors stay as they are.
 
 from __future__ import annotations
 
+import hashlib
+import heapq
 import json
 from collections.abc import Iterable, Sequence
 from itertools import chain, islice
@@ -99,6 +101,15 @@ def count(tokenizer: Tokenizer, texts: Iterable[str]) -> tuple[NDArray[np.int64]
         counts += np.bincount(ids, minlength=size)
         read += len(some)
     return counts, read
+
+
+def sampled(texts: Iterable[str]) -> list[str]:
+    """The texts whose tokens are counted, of any number: those of the lowest hash."""
+    return heapq.nsmallest(COUNTED_TEXTS, texts, key=_hash)
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _retold(tokenizer: Any, cutter: Cutter, kept: Kept) -> Any:

@@ -171,7 +171,7 @@ def of_encoder(
                 return whole + words.file_bytes(tokens, storage) + beside + HEADER * tensors + ROOM
 
             least = min(least, size_of(words.smallest))
-            tokens = words.largest(lambda tokens: size_of(tokens) <= limit)  # noqa: B023 - called at once
+            tokens = words.largest(lambda tokens: size_of(tokens) <= limit)
             if tokens is not None:
                 kept = changes | ({"vocabulary": tokens} if tokens < words.whole or settings.vocabulary else {})
                 fitting.append(Shape(layers, width, tokens, storage, words.coverage(tokens), size_of(tokens), kept))
@@ -199,7 +199,7 @@ def of_table(
                 return table + layer + words.file_bytes(tokens, storage) + 2 * ROOM
 
             least = min(least, size_of(words.smallest))
-            tokens = words.largest(lambda tokens: size_of(tokens) <= limit)  # noqa: B023 - called at once
+            tokens = words.largest(lambda tokens: size_of(tokens) <= limit)
             if tokens is not None:
                 changes: dict[str, Any] = {"vocabulary": tokens}
                 if width != dimension:

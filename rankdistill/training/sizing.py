@@ -7,60 +7,24 @@ that an interrupted choice goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rankdistill.errors import ConfigError
-from rankdistill.inference.storage import Storage, shipped_bytes
+from rankdistill.inference.storage import shipped_bytes
 from rankdistill.notes import tell
 from rankdistill.students import shapes
-from rankdistill.students.settings import StudentSettings
 from rankdistill.students.shapes import MEGABYTE, Shape
 from rankdistill.students.targets import spaced
 from rankdistill.training import processes
+from rankdistill.training.form import Form
 
 FOLDER = "sizes"
 SHARE = 0.1
 """Of the steps that each shape is trained for."""
 TRIED = 3
 """Shapes that are trained."""
-
-
-@dataclass(frozen=True)
-class Form:
-    """What of a student on scores may be chosen for its size.
-
-    Args:
-        keep_layers: layers of the encoder, from 0; None: all.
-        vocabulary: tokens to keep; None: all.
-        storage: how its weights are written; None: whole, or, with `max_mb`, as it fits.
-        max_mb: megabytes (10^6 bytes) that its files may take.
-    """
-
-    keep_layers: Sequence[int] | None = None
-    vocabulary: int | None = None
-    storage: Storage | None = None
-    max_mb: float | None = None
-
-    @property
-    def stored(self) -> Storage:
-        """How its weights are written."""
-        return self.storage or "float32"
-
-    def decisive(self) -> dict[str, Any]:
-        """What decides the student, as JSON values; only what is given, but for the layers."""
-        layers = list(self.keep_layers) if self.keep_layers is not None else None
-        given = {"vocabulary": self.vocabulary, "storage": self.storage, "max_mb": self.max_mb}
-        if self.storage == "float32" and self.max_mb is None:
-            given["storage"] = None
-        return {"keep_layers": layers} | {name: value for name, value in given.items() if value is not None}
-
-    def settings(self) -> StudentSettings:
-        """The same as the settings of an aligned student, which shapes are drawn from."""
-        given = {"keep_layers": self.keep_layers, "vocabulary": self.vocabulary, "storage": self.storage}
-        return StudentSettings.model_validate({name: value for name, value in given.items() if value is not None})
 
 
 def choose(
@@ -114,9 +78,18 @@ def _told(shape: Shape) -> dict[str, Any]:
 
 
 def _form(shape: Shape, asked: Form) -> Form:
-    return Form(
-        shape.changes.get("keep_layers", asked.keep_layers), shape.changes.get("vocabulary"), shape.storage
-    )
+    return Form(shape.changes.get("keep_layers", asked.keep_layers), shape.changes.get("vocabulary"), shape.storage)
+
+
+def require_dev(form: Form, dev_split: str | None) -> None:
+    """Raise ConfigError for a size without a dev split, which its shapes are compared on."""
+    if form.max_mb is not None and dev_split is None:
+        raise ConfigError(
+            expected="a dev split (dev_split, --dev-split) beside max_mb, to choose the student's shape on",
+            got="none",
+            consequence="nothing was trained",
+            remedy="name one, or name the shape yourself: keep_layers, vocabulary, storage",
+        )
 
 
 def require_one_process() -> None:

@@ -23,11 +23,11 @@ from rankdistill.students.kept_tokens import Cutter
 from rankdistill.students.shapes import Shape
 from rankdistill.students.targets import Targets, encode, sample, texts_of
 from rankdistill.teachers.teaching import training_log
-from rankdistill.training.sizing import require_one_process
 from rankdistill.training.alignment import geometry
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.selection import SelectedEmbeddings, Selection
 from rankdistill.training.alignment.source import EmbeddingSource
+from rankdistill.training.sizing import require_one_process
 
 if TYPE_CHECKING:
     import numpy as np
