@@ -50,7 +50,7 @@ def train(
     max_mb: Annotated[
         float | None,
         typer.Option(
-            help="Megabytes that the student may take: layers, width, vocabulary and storage that fit are chosen on dev."
+            help="Megabytes that the student may take: layers, width, vocabulary and storage that fit are chosen."
         ),
     ] = None,
     vocabulary: Annotated[

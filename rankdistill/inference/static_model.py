@@ -85,7 +85,7 @@ class StaticModel:
 
 
 def accelerate_static(model: Any, backend: str, device: str) -> StaticModel | None:
-    """The fast form of a `SentenceTransformer` that is a `StaticEmbedding`, perhaps a linear layer, perhaps `Normalize`.
+    """The fast form of a `StaticEmbedding` in a `SentenceTransformer`, with or without a linear layer and `Normalize`.
 
     Any other model gives None.
 

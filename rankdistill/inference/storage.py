@@ -242,9 +242,11 @@ def _write_zip(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
     plain = io.BytesIO()
     torch.save(dict(tensors), plain)
-    with files.atomic_path(path) as temporary, zipfile.ZipFile(plain) as source:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:
-            for name in source.namelist():
-                entry = zipfile.ZipInfo(name)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                target.writestr(entry, source.read(name), compresslevel=9)
+    with (
+        files.atomic_path(path) as temporary,
+        zipfile.ZipFile(plain) as source,
+        zipfile.ZipFile(temporary, "w") as target,
+    ):
+        for name in source.namelist():
+            entry = zipfile.ZipInfo(name)  # of no date
+            target.writestr(entry, source.read(name), zipfile.ZIP_DEFLATED, compresslevel=9)

@@ -108,7 +108,7 @@ class Cutter:
                 "tokens, without which some texts could not be read",
                 got=f"{size:,}",
                 consequence="no token was removed",
-                remedy=f"set vocabulary to {self.smallest} or more, or take a student whose tokeniser has fewer of them",
+                remedy=f"set vocabulary to {self.smallest} or more, or take a student with fewer such tokens",
             )
         kept, room = set(self._always), size - len(self._missing)
         known = np.array(sorted(self._names))

@@ -165,10 +165,10 @@ def of_encoder(
             numbers, tensors = numbers + width * dimension + dimension, tensors + 2
         fitting = []
         for storage in _storages(model, settings):
+            fixed = numbers * (4 if storage == "float32" else 2) + beside + HEADER * tensors + ROOM
 
-            def size_of(tokens: int, storage: Storage = storage, numbers: int = numbers, row: int = row) -> int:
-                whole = numbers * (4 if storage == "float32" else 2) + tokens * row * BITS[storage] // 8
-                return whole + words.file_bytes(tokens, storage) + beside + HEADER * tensors + ROOM
+            def size_of(tokens: int, storage: Storage = storage, fixed: int = fixed, row: int = row) -> int:
+                return fixed + tokens * row * BITS[storage] // 8 + words.file_bytes(tokens, storage)
 
             least = min(least, size_of(words.smallest))
             tokens = words.largest(lambda tokens: size_of(tokens) <= limit)

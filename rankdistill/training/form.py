@@ -1,4 +1,4 @@
-"""The form of a student on scores: what is kept of the model that it starts from, and how it is written. Loads no torch."""
+"""The form of a student on scores: what is kept of where it starts, and how it is written. Loads no torch."""
 
 from __future__ import annotations
 

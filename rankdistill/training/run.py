@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest
 from rankdistill.data import Dataset
-from rankdistill.inference.storage import compress, shipped_bytes
+from rankdistill.inference.storage import Storage, compress, shipped_bytes
 from rankdistill.students import prune
 from rankdistill.students.inherit import keep
 from rankdistill.teachers.teaching import training_log
@@ -50,7 +50,10 @@ def train(
     config: TrainConfig,
     *,
     split: str | None = None,
-    form: Form = Form(),
+    keep_layers: Sequence[int] | None = None,
+    vocabulary: int | None = None,
+    storage: Storage | None = None,
+    max_mb: float | None = None,
     dev_split: str | None = None,
     teacher_id: str | None = None,
     planned: Progress | None = None,
@@ -71,7 +74,10 @@ def train(
         config: the settings.
         split: train on its queries, and on those that no split judges; `unjudged`: on the latter alone; None: `train`,
             or `unjudged` where the data set has no judgements at all.
-        form: which layers and tokens of the student are kept, how it is stored, and how large it may be.
+        keep_layers: train only these layers of the student, from 0.
+        vocabulary: keep so many of its tokens; None: all.
+        storage: how its weights are written; None: whole, or, with `max_mb`, as it fits.
+        max_mb: megabytes that its files may take; what is open of its form is chosen on dev.
         dev_split: evaluate nDCG@10 on it while training, and keep the best checkpoint; None: keep the last.
         teacher_id: which teacher's scores: its id, a name of it, or the start of one, as `ScoreStore.teacher` takes
             it; None where the store has one teacher. The manifest has the id, however it was named.
@@ -91,6 +97,7 @@ def train(
     name = config.type or types.of_model(student)
     kind = types.get(name)
     penalties = sparsity.penalties(config, kind.penalties)
+    form = Form(keep_layers, vocabulary, storage, max_mb)
     sizing.require_dev(form, dev_split)
     split = split or dataset.default_split
     found = inputs.read(dataset, store, split, teacher_id)
@@ -119,12 +126,12 @@ def train(
         if folder is None:
             return out
         start = batch.Start(student, config, partial(_documents, dataset))
-        model, most, sizes = kind.load(start), form.max_mb, None
+        model, sizes = kind.load(start), None
         query_length.require_effect(config.max_query_length, kind.cuts_queries(model))
         named = {"max_query_length": config.max_query_length, "max_document_length": config.max_document_length}
         positions.require(positions.limit_of(model), named, student)
         lengths.keep(model, config)
-        if most is not None:
+        if max_mb is not None:
             steps = _steps(config, _view(found, config, known).report.rows)
             shorter = partial(_try, dataset, store, student, config, split, dev_split, found.teacher_id)
             form, sizes = sizing.choose(model, form, _texts(dataset, store), steps, folder / sizing.FOLDER, shorter)
@@ -144,7 +151,7 @@ def train(
             lengths.settle(model, config)
             kind.save(model, out)
             compress(model, out, form.stored)
-            sizing.require_within(out, most)
+            sizing.require_within(out, max_mb)
             if sizes is not None:
                 log["sizes"] = sizes
             if sizes is not None or form.stored != "float32":
@@ -173,7 +180,19 @@ def _try(
     """Train a student of a form that is tried; returns its dev measures, as it is stored."""
     changes = {"steps": steps, "eval_steps": steps, "log_steps": steps, "patience": None, "keep_checkpoints": False}
     settings = config.model_copy(update=changes)
-    train(dataset, store, student, out, settings, split=split, form=form, dev_split=dev_split, teacher_id=teacher_id)
+    train(
+        dataset,
+        store,
+        student,
+        out,
+        settings,
+        split=split,
+        keep_layers=form.keep_layers,
+        vocabulary=form.vocabulary,
+        storage=form.storage,
+        dev_split=dev_split,
+        teacher_id=teacher_id,
+    )
     log = training_log.read(out)
     return dict(log.get("stored") or log["dev_ndcg_at_10"][-1])
 

@@ -1,7 +1,7 @@
 """The shape of a student on scores that must not be larger than so many bytes: the best on dev of those that fit.
 
-Shapes differ in layers, vocabulary and storage. A few of them, from the deepest to the shallowest, are trained for a share
-of the steps; the best of these on the dev split is the student's. What was trained is kept with the run's checkpoints, so
+Shapes differ in layers, vocabulary and storage. A few, from the deepest to the shallowest, are trained for a share of
+the steps; the best of these on the dev split is the student's. What was trained is kept with the run's checkpoints, so
 that an interrupted choice goes on.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_a_head_over_the_vocabulary_is_cut_too(tiny_splade: str, tmp_path: Path)
 
 
 def test_other_readers_of_texts(tiny_cross_encoder: str, tiny_multi_vector: str) -> None:
-    pairs = list(zip(TEXTS, TEXTS[1:], strict=False))
+    pairs = list(pairwise(TEXTS))
     whole, model = cross_encoder.load(tiny_cross_encoder), smaller(cross_encoder.load(tiny_cross_encoder))
     np.testing.assert_allclose(model.predict(pairs), whole.predict(pairs), atol=1e-5)
     tokens, fewer = multi_vector.load(tiny_multi_vector), smaller(multi_vector.load(tiny_multi_vector), [*TEXTS, "of"])

@@ -1,7 +1,7 @@
 """The shape of a student that must not be larger than so many bytes: which of those that fit is best on dev.
 
-Every shape that fits is made and fitted in closed form, and stored as the student will be: how near its vectors of texts
-that are held out come to the teacher's says which few are trained briefly. Of these the best on dev (without dev data,
+Every shape that fits is made, fitted in closed form, and stored as the student will be: how near its vectors of texts
+that are held out come to the teacher's says which few are trained briefly. The best of these on dev (without dev data,
 the nearest) is the student's. All of that is kept with the run's checkpoints, so that an interrupted choice goes on.
 """
 
@@ -149,6 +149,7 @@ class Sizing:
             "vocabulary": shape.vocabulary,
             "storage": shape.storage,
             "coverage": round(shape.coverage, 6),
+            "settings": {**shape.changes, "storage": shape.storage},
             "bytes": size,
             "fitted_cosine": float(cosines.mean()),
         }
