@@ -2,10 +2,10 @@
 
     python -m benchmarks.size --data DIR --work WORK [--sizes 40,20,10,5,2.5] [--epochs 3]
 
-DIR holds the data sets. The teacher embeds texts of SciFact, NFCorpus and MS MARCO mini, without labels. For each size the
-first seed chooses the shape on the dev splits of NFCorpus and MS MARCO mini (`--max-mb`); the other seeds train that
-shape. The tests tell nDCG@10 with the student's queries in the teacher's documents, and with its own documents, against
-the teacher; bytes are those of all files that a program needs. Interrupted, the same command goes on.
+DIR holds the data sets. The teacher embeds texts of SciFact, NFCorpus and MS MARCO mini, without labels. For each size
+the first seed chooses the shape on the dev splits of NFCorpus and MS MARCO mini (`--max-mb`); the other seeds train
+that shape. The tests tell nDCG@10 with the student's queries in the teacher's documents, and with its own documents,
+against the teacher; bytes are those of all files that a program needs. Interrupted, the same command goes on.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def test_a_table_in_fewer_bits_is_that_much_smaller_and_loads_alone(kind: Storag
     whole = (tmp_path / "model.safetensors").stat().st_size
     compress(model, tmp_path, kind)
     weights = tmp_path / ("pytorch_model.bin" if kind == "int4" else "model.safetensors")
-    assert weights.stat().st_size < whole * {"float32": 1.01, "float16": 0.53, "int8": 0.29, "int4": 0.15}[kind]
+    assert weights.stat().st_size < whole * {"float32": 1.01, "float16": 0.53, "int8": 0.29, "int4": 0.17}[kind]
     assert (tmp_path / "model.safetensors").exists() == (kind != "int4")
     loaded = original(tmp_path)
     assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
