@@ -71,7 +71,7 @@ def test_the_student_is_no_larger_and_the_best_of_those_that_were_tried_on_dev(r
     shown = str(Student(out))
     assert "shapes that fit" in shown
     assert "chosen" in shown
-    assert manifest.expect(out, "student", "train").parameters["preparation"]["max_mb"] == 0.07
+    assert manifest.expect(out, "student", "train").parameters["preparation"]["max_mb"] == 0.05
 
 
 def test_what_is_said_of_the_shape_stays(run: Run) -> None:
@@ -104,7 +104,8 @@ def test_a_static_student_has_the_rows_that_fit(run: Run, tiny_embeddings: Memor
 def test_an_interrupted_choice_goes_on_where_it_was(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shape = {"preparation": {"size_candidates": 2}}
     whole = run(0.05, "whole", **shape)
-    tried, made = [], []
+    tried: list[Any] = []
+    made: list[Any] = []
     original, prepared = running._try, prepare.prepare
 
     def stopped(*words: Any) -> dict[str, Any]:
@@ -118,7 +119,12 @@ def test_an_interrupted_choice_goes_on_where_it_was(run: Run, tmp_path: Path, mo
         run(0.05, "stopped", **shape)
     assert not (tmp_path / "stopped" / "manifest.json").exists()
     monkeypatch.setattr(running, "_try", original)
-    monkeypatch.setattr(prepare, "prepare", lambda *words, **named: made.append(1) or prepared(*words, **named))
+
+    def counted(*words: Any, **named: Any) -> SentenceTransformer:
+        made.append(words)
+        return prepared(*words, **named)
+
+    monkeypatch.setattr(prepare, "prepare", counted)
     again = run(0.05, "stopped", **shape)
     assert len(made) == 2, "one shape that was not tried yet, and the student itself"
     for path in whole.rglob("*"):
