@@ -56,13 +56,13 @@ class TeacherPart(Part):
     teach: TeachConfig = Field(default_factory=TeachConfig, description="How.")
     candidates: dict[str, str | EnsemblePart] | None = Field(
         None,
-        description="Several teachers by name, of which `choose` takes one: `taught` (of `base` and `teach`), a model, a "
-        "YAML file with kind and settings, or `{members: [NAME, NAME]}`, the mean of others in deviations of a query's "
-        "scores.",
+        description="Several teachers by name, of which `choose` takes one: `taught` (of `base` and `teach`), a model, "
+        "a YAML file with kind and settings, or `{members: [NAME, NAME]}`, the mean of others in deviations of a "
+        "query's scores.",
     )
     choose: str = Field(
         BEST,
-        description="Which candidate: `best`, by nDCG@10 of the dev split's candidates, each ranking them; or its name.",
+        description="Which candidate: `best`, by nDCG@10 over the dev split's candidates; or the name of one.",
     )
     dev_depth: int = Field(30, ge=1, description="How deep each source is asked for what candidates are judged on.")
     dev_queries: int | None = Field(200, ge=1, description="Dev queries that they are judged on, chosen by hash.")
