@@ -70,6 +70,8 @@ BENCHMARKS = {
         "{work}/multi_vector",
     ],
     "serving faults": ["serving.faults"],
+    "when it pays": ["when_it_pays", "--data", "{data}", "--work", "{work}/when_it_pays"],
+    "student peers": ["student_peers", "--data", "{data}", "--work", "{work}/student_peers", *PEERS],
 }
 """Name -> script and arguments; a new benchmark is one line here."""
 
