@@ -12,8 +12,8 @@ those whose folder is not there are left out. They are made by
 Two groups. Static students: model2vec's `distill` with its defaults and with the teacher's dimension, tokenlearn,
 pynife, ours. Two layers of the teacher: sentence-transformers' MarginMSELoss, DistillKLDivLoss and EmbedDistillLoss,
 and ours: the same losses, margins of the whole batch, and those from an aligned student. All transformers have the same
-steps, batch, lengths and start. What has a learning rate is trained with each of `--rates`, and the best on `choice`, training
-queries that nobody trains on, is reported on the test split; with each seed, but for what draws nothing.
+steps, batch, lengths and start. What has a learning rate is trained with each of `--rates`; the best on `choice`,
+training queries that nobody trains on, is reported on the test split; with each seed, but for what draws nothing.
 
 Each student is a folder of `--work` that is not made again. Told are nDCG@10 (its own vectors on both sides), minutes
 of making it, the median time of a query alone, and the bytes of its folder; the tests against ours are paired and
