@@ -33,13 +33,13 @@ def test_teach_makes_a_teacher_and_says_how_good_it_is(tiny_beir: Path, tiny_enc
     assert "dev nDCG@10" in shown
     assert "dev: 6 queries, each ranking their candidates" in shown
     for system in ("the taught teacher", "bm25", "the base as an encoder"):
-        assert re.search(rf"^{system} +0\.\d{{4}}", shown, re.MULTILINE), system
+        assert re.search(rf"{system} +[01]\.\d{{4}}", shown), system
     assert (out / "manifest.json").is_file()
     again = _run("teach", *flags, "--allow-worse")
     assert "is up to date" in again.replace("\n", " ").replace("  ", " ")
 
 
-@pytest.mark.parametrize("teacher", [0.1, 0.9])
+@pytest.mark.parametrize("teacher", [0.6, 0.9])
 def test_a_teacher_that_is_worse_than_something_beside_it_ends_with_1_and_is_kept(
     tiny_beir: Path, tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, teacher: float
 ) -> None:

@@ -87,7 +87,7 @@ def test_it_scores_a_store_as_the_ensemble_of_the_store_does_and_re_ranks(
     np.testing.assert_allclose(joined["score"], joined["score_right"], atol=1e-4)
     assert set(one.score_kinds().values()) == {"calibrated"}
     again = rd.score(tiny_beir, teacher, candidates, tmp_path / "one", unit_size=20)
-    assert again.run.scored == 0
+    assert again.run.done == 0
     ranked = rd.evaluate(tiny_beir, "bm25", tmp_path / "e", rerank=teacher, rerank_depth=8, name="both")
     (tmp_path / "t.yaml").write_text(yaml.safe_dump(teacher))
     by_file = rd.evaluate(tiny_beir, "bm25", tmp_path / "f", rerank=tmp_path / "t.yaml", rerank_depth=8, name="both")

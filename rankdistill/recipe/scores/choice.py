@@ -187,7 +187,7 @@ class Choice:
                     progress=reporter,
                     command=self.workspace.command,
                 )
-                ids[name] = scored.run.teacher_id
+                ids[name] = scored.run.teacher
             chosen = self._best(scored, ids)
             files.write_text(out / FILE_NAME, json.dumps(chosen.to_json(), indent=1) + "\n")
             made.wrote([out / FILE_NAME])
