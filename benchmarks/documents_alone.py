@@ -170,7 +170,7 @@ def _students(
 
 
 def _with_dev(dataset: Dataset, work: Path) -> Dataset:
-    """The collection; where it has no dev split, one in which a fifth of its training queries are that, without test."""
+    """The collection; one without a dev split has a fifth of its training queries as such, and no test."""
     if DEV in dataset.splits:
         return dataset
     out, train = work / "with-dev", dataset.qrels("train")

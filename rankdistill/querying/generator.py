@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -62,7 +62,10 @@ class Generator(Protocol):
         ...
 
 
-def spent(generator: Generator) -> str | None:
-    """What a service was asked so far and what that costs, in words; None where nothing is counted."""
-    told = getattr(generator, "spent", None)
-    return told() if callable(told) else None
+@runtime_checkable
+class MeteredGenerator(Protocol):
+    """A generator that may cost money."""
+
+    def spent(self) -> str:
+        """What was asked so far and what that costs, in words."""
+        ...

@@ -16,7 +16,7 @@ from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.querying import registry
 from rankdistill.querying.building import Wanted, build
 from rankdistill.querying.corpus import Corpus
-from rankdistill.querying.generator import spent
+from rankdistill.querying.generator import MeteredGenerator
 from rankdistill.querying.result import Generated
 from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of, require_length, require_range
 from rankdistill.verbs.contract import verb
@@ -104,9 +104,7 @@ def queries(
     dataset = collection_of(data, lenient=lenient)
     corpus = Corpus(dataset)
     loaded = [registry.named(one, corpus) for one in asked]
-    wanted = Wanted(
-        split, per_document, limit_documents, round_trip, shortest, longest, near_duplicate, dev, test
-    )  # fmt: skip
+    wanted = Wanted(split, per_document, limit_documents, round_trip, shortest, longest, near_duplicate, dev, test)
     try:
         result = build(
             place_of(out),
@@ -121,8 +119,8 @@ def queries(
         )
     finally:
         for one in loaded:
-            if (cost := spent(one)) is not None:
-                tell(cost)
+            if isinstance(one, MeteredGenerator):
+                tell(one.spent())
     if isinstance(source, Bm25Source):
         note(script_note(source.tokenizer, dataset.contents.values()))
     for line in result.collapsed(COLLAPSED):
