@@ -55,6 +55,7 @@ BENCHMARKS = {
     "kill writers": ["store.kill_writers", *ON_MSMARCO],
     "served equals evaluated": ["serving.equality", "--data", "{data}/scifact", "--work", "{work}/serving"],
     "throughput": ["serving.throughput", "--data", "{data}/scifact", "--work", "{work}/serving", *PEERS],
+    "static throughput": ["serving.static", "--data", "{data}/scifact", "--work", "{work}/serving"],
     "silent errors": ["serving.silent_errors", "--work", "{work}/serving", *PEERS],
     "main job": ["main_job", *ON_MSMARCO],
     "quickstart": ["main_job", "--recipe", "quickstart", "--set", "seeds=[13, 14, 15]"],
