@@ -70,6 +70,17 @@ BENCHMARKS = {
         "--work",
         "{work}/multi_vector",
     ],
+    "documents alone": ["documents_alone", "--data", "{data}", "--work", "{work}/documents_alone"],
+    "kinds of queries": [
+        "documents_alone",
+        "--data",
+        "{data}",
+        "--work",
+        "{work}/documents_alone",
+        "--kinds",
+        "--sets",
+        "medquad,scifact,msmarco_mini",
+    ],
     "serving faults": ["serving.faults"],
 }
 """Name -> script and arguments; a new benchmark is one line here."""
