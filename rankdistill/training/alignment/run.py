@@ -87,7 +87,7 @@ def align(
         queries = [text for one in dev for text in one.dataset.queries(one.split).values()]
         selected = selection.select(embeddings.texts(), chosen.held_out, queries)
         read = max(chosen.preparation.sample, chosen.preparation.static.texts)
-        shown = selection.SelectedEmbeddings(embeddings, selected.thinned(read))
+        shown = selection.SelectedEmbeddings(embeddings, selection.shown(selected, chosen, read))
         model = prepare.prepare(student, chosen.preparation, embeddings.space, shown, dropout=chosen.dropout)
         named = {f"max_{kind}_length": limit for kind, limit in chosen.limits.items()}
         positions.require(positions.limit_of(model), named, student)
