@@ -42,6 +42,14 @@ class TextsPart(Part):
     titles: bool = Field(True, description="Titles of documents, as query-like texts.")
     sentences: bool = Field(True, description="Sentences of documents, as query-like texts.")
     limit: int | None = Field(None, ge=1, description="Texts of one source at most, chosen by hash.")
+    document_limit: int | None = Field(
+        None, ge=0, description="Instead of `limit`, of the documents of one collection; 0: none."
+    )
+
+    def decisive(self) -> dict[str, Any]:
+        """What decides which texts are taken from the collections, as JSON values; a limit not given is none of it."""
+        found = self.model_dump(exclude={"files"})
+        return {name: value for name, value in found.items() if name != "document_limit" or value is not None}
 
 
 class LeafTeacherPart(Part):

@@ -90,7 +90,7 @@ def align(
         queries = [text for one in dev for text in one.dataset.queries(one.split).values()]
         selected = selection.select(embeddings.texts(), chosen.held_out, queries)
         read = max(chosen.preparation.sample, chosen.preparation.static.texts)
-        shown = selection.SelectedEmbeddings(embeddings, selected.thinned(read))
+        shown = selection.SelectedEmbeddings(embeddings, selection.shown(selected, chosen, read))
         most, sizes = chosen.preparation.max_mb, None
         if most is not None:
             choice = sizing.Sizing(
