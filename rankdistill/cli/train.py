@@ -117,6 +117,14 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak learning rate (default 5e-5; with --embeddings 1e-4, static 1e-3).")
     ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option(
+            help="Weights to keep: of the best step on dev (best, default), of the last (last), the mean of those at "
+            "the last evaluations (mean), or their moving average (ema).",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
     scale: Annotated[
         str | None,
         typer.Option(help="Similarity to teacher unit: auto, learned, fitted or a number.", rich_help_panel=MORE),
@@ -159,6 +167,7 @@ def train(
         "steps": steps,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
+        "select": select,
         "seed": seed,
     }
     of_scores: dict[str, object] = {

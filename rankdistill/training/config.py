@@ -201,7 +201,7 @@ class TrainConfig(RunSettings):
         Students whose loss was computed in the teacher's unit itself have no `margin_unit`, those that were saved with
         other lengths than they were trained with no `lengths`, those that had labelled positives among their negatives
         no `negatives_in_batch`, those that had one regulariser weight for every loss no `regulariser_weights`, and are
-        not these.
+        not these. Those of before there was a choice of weights have no `select`, and are those of its default.
 
         Args:
             of_model: what the student is where `type` does not say it.
@@ -209,7 +209,8 @@ class TrainConfig(RunSettings):
         type_ = self.type or of_model
         unit = {"margin_unit": "deviation"} if self.compares_margins else {}
         keeps = self.max_document_length or (self.max_query_length and type_ == "multi-vector")
-        found = self.model_dump(exclude={"check"}) | unit | ({"lengths": "saved"} if keeps else {})
+        left_out = {"check"} | self.without_effect | ({"select"} if self.select == "best" else set())
+        found = self.model_dump(exclude=left_out) | unit | ({"lengths": "saved"} if keeps else {})
         if self.contrasts and type_ not in SCORE_PAIRS:
             found["negatives_in_batch"] = "unlabelled"
         weights = (self.query_regulariser_weight, self.document_regulariser_weight)

@@ -169,7 +169,7 @@ def _train(
     progress: Progress | None,
 ) -> dict[str, Any]:
     """Train `model` in place; returns the log."""
-    from rankdistill.training import objectives, trainer
+    from rankdistill.training import objectives, student_trainer, trainer
     from rankdistill.training.precision import resolve_precision
 
     view = views.build(
@@ -204,6 +204,7 @@ def _train(
     counts = {"held_out_queries": found.held_out_queries, "queries_not_in_data": found.queries_not_in_data}
     log = {"view": view.report.to_json() | counts}
     log |= {"precision": resolve_precision(config.precision)} | _describe(runner, objective)
+    log |= student_trainer.averaged(runner, lambda: _now(model, evaluation))
     return log | {"dev_ndcg_at_10": _dev_points(runner, evaluation, before) if evaluation else []}
 
 
@@ -213,12 +214,20 @@ def _describe(runner: StudentTrainer, objective: Objective) -> dict[str, Any]:
 
     return {
         "steps": runner.state.global_step,
-        "best_step": runner.state.best_global_step,
+        "best_step": student_trainer.kept_step(runner),
         "scale": {"initial": objective.scale.initial, "final": objective.scale.value},
         "margin_unit": objective.unit,
         "clipped_steps": runner.clipping.share,
         "loss": student_trainer.curve(runner),
     }
+
+
+def _now(model: Any, evaluation: Evaluation | None) -> dict[str, float]:
+    """What a point of the dev scores tells, of the model as it is."""
+    if evaluation is None or evaluation.best is None:
+        return {}
+    found = evaluation.evaluator(model)
+    return {name: found[measure] for name, measure in {"value": evaluation.best, **evaluation.besides}.items()}
 
 
 def _dev_points(runner: StudentTrainer, evaluation: Evaluation, before: Mapping[str, float]) -> list[dict[str, float]]:

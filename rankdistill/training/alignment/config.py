@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from rankdistill.inference.prompts import Role
 from rankdistill.names import ALIGNMENTS
@@ -80,11 +80,6 @@ class AlignConfig(RunSettings):
     )
 
     eval_steps: int = Field(default=500, ge=1, description="Steps between evaluations and checkpoints.")
-    select: Literal["best", "last"] = Field(
-        default="best",
-        description="Which checkpoint the student is: the best by the mean asymmetric dev nDCG@10, or the last one; "
-        "few dev queries may prefer an early one by chance.",
-    )
     patience: int | None = Field(
         default=None,
         ge=1,
@@ -98,14 +93,6 @@ class AlignConfig(RunSettings):
     preparation: StudentSettings = Field(
         default=StudentSettings.model_validate({}), description="How the student is made before it is trained."
     )
-
-    @model_validator(mode="after")
-    def _can_stop(self) -> AlignConfig:
-        if self.select == "last" and self.patience is not None:
-            raise ValueError(
-                "patience: stopping early keeps the best checkpoint; leave `select` at best, or patience out"
-            )
-        return self
 
     @property
     def limits(self) -> dict[Role, int | None]:

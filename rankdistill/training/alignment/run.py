@@ -56,7 +56,7 @@ def align(
         config: the settings; the defaults are LEAF's.
         keep_layers: train only these layers of the student, from 0; wins over `config.preparation.keep_layers`.
         dev: splits to evaluate on while training; the checkpoint of the best mean asymmetric nDCG@10 is kept, without
-            them, or with `config.select` "last", the last one. Their queries are left out of the texts.
+            them the last one, unless `config.select` says otherwise. Their queries are left out of the texts.
         allow_test: whether a test split may be among them.
         planned: called once, with the number of steps there will be.
         progress: called with the number of steps just done.
@@ -148,7 +148,6 @@ def _train(
     rows = AlignmentRows(store.texts(), store.vectors(), mixture, selected.size, steps * rows_a_step)
     watch = monitor.build(store, selected.held_out, dev, config, folder / TARGETS_FOLDER)
     before = watch(model)
-    best = monitor.BEST if dev and config.select == "best" else None
     runner = student_trainer.build(
         model,
         Alignment(model, loss_of(config, store.space.normalised)),
@@ -158,7 +157,7 @@ def _train(
         _rates(config, steps),
         config,
         folder,
-        Evaluation(watch, best) if watch.measures else None,
+        Evaluation(watch, monitor.BEST if dev else None) if watch.measures else None,
         progress,
     )
     student_trainer.run(runner, checkpoints.last(folder))
@@ -167,11 +166,11 @@ def _train(
         "truncation": truncation.count(model, store.texts(), selected.rows, config.limits),
         "precision": resolve_precision(config.precision),
         "steps": runner.state.global_step,
-        "best_step": runner.state.best_global_step if best else runner.state.global_step,
+        "best_step": student_trainer.kept_step(runner),
         "clipped_steps": runner.clipping.share,
         "loss": student_trainer.curve(runner),
         "monitor": _measured(runner, before),
-    }
+    } | student_trainer.averaged(runner, lambda: watch(model) if watch.measures else {})
 
 
 def _rates(config: AlignConfig, steps: int) -> Rates:
