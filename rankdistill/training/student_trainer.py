@@ -176,7 +176,7 @@ def kept_step(trainer: StudentTrainer) -> int:
 
 
 def averaged(trainer: StudentTrainer, measured: Callable[[], dict[str, float]]) -> dict[str, Any]:
-    """What the log tells of weights that are no single step's, in `averaged`: which they are, and their measures on dev.
+    """What the log tells of weights that are no single step's, in `averaged`: which, and their measures on dev.
 
     Args:
         trainer: of a run that has ended.

@@ -1,4 +1,4 @@
-"""Weights that are no single step's: what they are, what the log tells of them, and that an interruption changes none."""
+"""Weights that are no single step's: what they are, what is told of them, and that no interruption changes them."""
 
 from __future__ import annotations
 
