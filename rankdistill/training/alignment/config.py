@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rankdistill.inference.prompts import Role
 from rankdistill.names import ALIGNMENTS
@@ -20,6 +20,10 @@ else:
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Dimension = Annotated[int, Field(ge=1)]
+Layer = Annotated[int, Field(ge=0)]
+
+FEWEST_RELATED = 3
+"""Texts of a batch that have relations to compare: with two, each has one other."""
 
 STATIC_DEFAULTS = {"learning_rate": 1e-3, "weight_decay": 0.0}
 """Settings of a static student that were not given: a table learns at higher rates, and decay would shrink the rows of
@@ -52,6 +56,14 @@ class AlignConfig(RunSettings):
     matryoshka: tuple[Dimension, ...] = Field(
         default=(), description="Shorter dimensions on which the objectives count too; empty: only the whole vectors."
     )
+
+    layers: dict[Layer, Layer] = Field(
+        default_factory=dict,
+        description="Layer of the student -> layer of the teacher, both from 0: which texts of a batch are alike there "
+        "(by mean-pooled hidden states) is learned too. The teacher's model itself runs in every step then, and must "
+        "be a transformer; empty: none.",
+    )
+    layers_weight: Weight = Field(default=1.0, description="Weight of each pair of layers beside the objectives.")
 
     cycles: int = Field(default=3, ge=1, description="Times that the learning rate starts anew at its peak.")
     epochs: float = Field(default=10.0, gt=0, description="Passes over the texts in one cycle, where `steps` is None.")
@@ -93,6 +105,17 @@ class AlignConfig(RunSettings):
     preparation: StudentSettings = Field(
         default=StudentSettings.model_validate({}), description="How the student is made before it is trained."
     )
+
+    @model_validator(mode="after")
+    def _can_relate(self) -> AlignConfig:
+        if self.layers and self.batch_size < FEWEST_RELATED:
+            raise ValueError(f"layers: relations need batches of {FEWEST_RELATED} texts or more")
+        return self
+
+    @property
+    def without_effect(self) -> set[str]:
+        """Settings that decide nothing as the others are; those of layers are such where none is named."""
+        return super().without_effect | (set() if self.layers else {"layers", "layers_weight"})
 
     @property
     def limits(self) -> dict[Role, int | None]:

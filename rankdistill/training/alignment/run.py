@@ -65,7 +65,7 @@ def align(
     Raises:
         StoreError: the store has nothing to train on.
         ConfigError: a student that cannot reach the teacher's dimension or normalisation; texts longer than its
-            positions are asked for; a test split.
+            positions are asked for; a test split; layers that one of the two does not have.
         LossInputError: a vector became NaN, or the objective cannot be computed on such vectors.
         StaleOutputError: `out` was made from other inputs, another teacher or other settings.
     """
@@ -135,11 +135,12 @@ def _train(
 ) -> dict[str, Any]:
     """Train `model` in place; returns the log."""
     from rankdistill.training import student_trainer
-    from rankdistill.training.alignment import monitor, truncation
+    from rankdistill.training.alignment import layers, monitor, truncation
     from rankdistill.training.alignment.objective import Alignment, loss_of
     from rankdistill.training.alignment.rows import AlignmentCollator, AlignmentRows
     from rankdistill.training.precision import resolve_precision
 
+    relations = layers.build(config, model, store) if config.layers else None
     rows_a_step = config.batch_size * config.gradient_accumulation * processes.count()
     steps = config.steps or max(1, round(config.cycles * config.epochs * selected.size / rows_a_step))
     if planned is not None:
@@ -150,9 +151,9 @@ def _train(
     before = watch(model)
     runner = student_trainer.build(
         model,
-        Alignment(model, loss_of(config, store.space.normalised)),
+        Alignment(model, loss_of(config, store.space.normalised), relations),
         rows,
-        AlignmentCollator(model, config),
+        AlignmentCollator(model, config, relations.teacher if relations is not None else None),
         steps,
         _rates(config, steps),
         config,
