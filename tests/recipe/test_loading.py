@@ -10,8 +10,8 @@ import pytest
 
 from rankdistill.errors import ConfigError
 from rankdistill.recipe import loading
-from rankdistill.recipe.loading import AnyRecipe
 from rankdistill.recipe.leaf.schema import LeafRecipe
+from rankdistill.recipe.loading import AnyRecipe
 from rankdistill.recipe.scores.schema import Recipe
 
 LEAF = "name: r\nkind: leaf\ndata:\n"

@@ -40,7 +40,7 @@ def test_an_aligned_student_is_averaged_likewise(
     assert averaged["steps"] == [8, 12]
     assert averaged.keys() - {"steps"} == log(whole)["monitor"][0].keys() - {"step"}
     (table,) = Student(whole).tables()
-    assert table.columns[-1] == "mean of steps 8, 12"
+    assert table.header[-1] == "mean of steps 8, 12"
     with pytest.raises(KeyboardInterrupt):
         start("broken", progress=Steps(9, send(signal.SIGTERM)))
     assert files_of(start("broken")) == files_of(whole)
