@@ -94,7 +94,7 @@ def states(model: SentenceTransformer, texts: list[str], layer: int) -> torch.Te
 
 
 def test_a_student_learns_the_relations_and_is_saved_without_the_teacher(run: Run, tiny_encoder: str) -> None:
-    given = {"steps": 40, "keep_layers": [0, 2], "eval_steps": 40, "log_steps": 10}
+    given = {"steps": 40, "keep_layers": [0, 2], "eval_steps": 40, "log_steps": 10, "learning_rate": 3e-3}
     plain = run("plain", **given)
     out = run("related", layers={0: 1}, layers_weight=20.0, **given)
     points = curve(out)
