@@ -16,6 +16,7 @@ from rankdistill.data.beir import LEFT_OUT
 from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.parts import slug
+from rankdistill.recipe.scores.queries import QueriedCollection
 from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.recipe.steps import Step, Workspace, present
 from rankdistill.verbs.settings import SPARSE_TYPES, TypeName
@@ -67,7 +68,12 @@ class Experiment:
     @cached_property
     def collection(self) -> Collection:
         """Where the documents, queries and labels come from."""
-        return Collection(self.recipe.data, self.workspace)
+        part, base = self.recipe.data, Collection(self.recipe.data, self.workspace)
+        if self.recipe.queries is None:
+            return base
+        return QueriedCollection(
+            part, self.workspace, "queries", base=base, queries=self.recipe.queries, split=part.train
+        )
 
     @property
     def dataset(self) -> Dataset:

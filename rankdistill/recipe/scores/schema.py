@@ -18,6 +18,7 @@ from rankdistill.recipe.parts import (
     trainings,
 )
 from rankdistill.recipe.scores.mining import MinePart
+from rankdistill.recipe.scores.queries import QueriesPart
 from rankdistill.verbs.settings import SCORE_PAIRS, SPARSE_TYPES, IndexRecipe, TeachConfig, TrainConfig, TypeName
 
 BM25, TEACHER, INITIAL = SYSTEMS = "BM25", "teacher", "student before training"
@@ -83,12 +84,15 @@ class EvaluatePart(Part):
 
 
 class Recipe(Part):
-    """One experiment: data, candidates, teacher, scores, students, indexes, evaluation."""
+    """One experiment: data (and queries made of it), candidates, teacher, scores, students, indexes, evaluation."""
 
     kind: Literal["scores"] = Field("scores", description="What students learn from.")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run.")
     out: str | None = Field(None, description="Folder of the run; null: runs/<name>.")
     data: DataPart = DataPart.model_validate({})
+    queries: QueriesPart | None = Field(
+        None, description="Make the training queries of the documents; null: the collection's own are mined."
+    )
     mine: MinePart = MinePart.model_validate({})
     teacher: TeacherPart = TeacherPart.model_validate({})
     score: ScorePart = ScorePart.model_validate({})
