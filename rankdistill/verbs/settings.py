@@ -36,6 +36,7 @@ __all__ = [
     "TrainConfig",
     "TypeName",
     "choice_of",
+    "in_batch_identity",
     "is_static",
     "is_yaml",
     "require_factory",
@@ -84,6 +85,13 @@ def type_of(model: str) -> TypeName:
     from rankdistill.training.types import of_model
 
     return of_model(model)
+
+
+def in_batch_identity(teacher: str | None) -> dict[str, str]:
+    """What an in-batch teacher adds to the identity of a student: nothing where there is none."""
+    from rankdistill.training.in_batch.teacher import refer
+
+    return {} if teacher is None else {"in_batch_teacher": refer(teacher).identity}
 
 
 def is_static(model: str) -> bool:
