@@ -234,6 +234,16 @@ class TrainConfig(RunSettings):
         return self.in_batch_teacher is not None and self.in_batch_weight > 0 and not self.learns_from_labels
 
     @property
+    def scores_batches(self) -> bool:
+        """Whether the in-batch teacher's scores of each batch are read: by the loss, or against false negatives."""
+        return self.compares_batches or (self.contrasts and self.in_batch_min_margin is not None)
+
+    @property
+    def uses_in_batch_teacher(self) -> bool:
+        """Whether the in-batch teacher that is named decides anything: contrastive training alone needs none."""
+        return self.scores_batches or self.topics is not None
+
+    @property
     def filters(self) -> FalseNegativeFilters:
         """Which negatives are likely false."""
         return FalseNegativeFilters(
@@ -277,7 +287,7 @@ class TrainConfig(RunSettings):
         unit = {"margin_unit": "deviation"} if self.compares_margins else {}
         keeps = self.max_document_length or (self.max_query_length and type_ == "multi-vector")
         silent = {name for name in SILENT if getattr(self, name) == type(self).model_fields[name].default}
-        silent |= {"in_batch_teacher"} | ({"in_batch_weight"} if self.in_batch_teacher is None else set())
+        silent |= {"in_batch_teacher"} | (set() if self.compares_batches else {"in_batch_weight"})
         found = self.model_dump(exclude={"check", *silent}) | unit | ({"lengths": "saved"} if keeps else {})
         if self.contrasts and type_ not in SCORE_PAIRS:
             found["negatives_in_batch"] = "unlabelled"

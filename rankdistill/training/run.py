@@ -94,7 +94,7 @@ def train(
     kind = types.get(name)
     penalties = sparsity.penalties(config, kind.penalties)
     split = split or dataset.default_split
-    beside = in_batch.refer(config.in_batch_teacher) if config.in_batch_teacher is not None else None
+    beside = in_batch.of_config(config)
     if beside is not None:
         in_batch.require_vectors(name, kind.in_batch)
     found = inputs.read(dataset, store, split, teacher_id)
@@ -214,14 +214,16 @@ def _train(
         _by_topic(teacher, view, store.query_texts(), config, kept),
     )
     if teacher is not None:
-        teacher.know(drawn.texts("query"), "query")
-        teacher.know(drawn.texts("document"), "document")
+        if config.scores_batches:
+            teacher.know(drawn.texts("query"), "query")
+            teacher.know(drawn.texts("document"), "document")
         teacher.let_go()
     evaluation = kind.evaluation(model, dataset, dev_split, config) if dev_split else None
     before = evaluation.evaluator(model) if evaluation else {}
-    objective = objectives.build(kind, model, config, drawn, costs, teacher)
+    of_batches = teacher if config.scores_batches else None
+    objective = objectives.build(kind, model, config, drawn, costs, of_batches)
     runner = trainer.build(
-        kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress, teacher
+        kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress, of_batches
     )
     with cached(model, config.gradient_cache):
         trainer.run(runner, objective, folder)

@@ -87,11 +87,12 @@ def type_of(model: str) -> TypeName:
     return of_model(model)
 
 
-def in_batch_identity(teacher: str | None) -> dict[str, str]:
-    """What an in-batch teacher adds to the identity of a student: nothing where there is none."""
-    from rankdistill.training.in_batch.teacher import refer
+def in_batch_identity(config: TrainConfig) -> dict[str, str]:
+    """What an in-batch teacher adds to the identity of a student: nothing where it decides nothing."""
+    from rankdistill.training.in_batch.teacher import of_config
 
-    return {} if teacher is None else {"in_batch_teacher": refer(teacher).identity}
+    found = of_config(config)
+    return {} if found is None else {"in_batch_teacher": found.identity}
 
 
 def is_static(model: str) -> bool:

@@ -133,7 +133,7 @@ class Experiment:
             "train": config.decisive(self._type_of_model),
             "student": models.resolve(self.recipe.student.model).weights_hash,
         }
-        settings |= self._labels_elsewhere | in_batch_identity(config.in_batch_teacher)
+        settings |= self._labels_elsewhere | in_batch_identity(config)
         settings["dev"] = self.recipe.data.dev
         if self.recipe.data.dev and self.collection.step is None:
             settings |= self._left_out(self.recipe.data.dev)

@@ -15,6 +15,7 @@ from rankdistill.errors import ConfigError
 from rankdistill.stores.embeddings.layout import is_store
 from rankdistill.teachers.base import Role
 from rankdistill.teachers.registry import identity_of, is_yaml, specify
+from rankdistill.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -70,6 +71,13 @@ class Reference:
     name: str
     identity: str
     open: Callable[[Path], InBatchTeacher]
+
+
+def of_config(config: TrainConfig) -> Reference | None:
+    """The in-batch teacher of a run; None where there is none that decides anything. See `refer` for what it raises."""
+    if config.in_batch_teacher is None or not config.uses_in_batch_teacher:
+        return None
+    return refer(config.in_batch_teacher)
 
 
 def refer(name: str) -> Reference:

@@ -241,6 +241,11 @@ def test_a_student_from_before_these_settings_is_the_same_and_others_are_not() -
     assert not {name for name in plain if name.startswith("in_batch")}
     assert not {"topics", "gradient_cache", "contrastive_candidates"} & plain.keys()
     assert TrainConfig(in_batch_weight=0.5).decisive() == plain
+    assert TrainConfig(in_batch_teacher="here", in_batch_weight=0).decisive() == plain
+    assert (
+        TrainConfig(in_batch_teacher="here", loss="contrastive").decisive()
+        == TrainConfig(loss="contrastive").decisive()
+    )
     asked = TrainConfig(in_batch_teacher="here", topics=3, in_batch_min_margin=0.1, contrastive_candidates="own")
     added = {"in_batch_weight": 0.75, "topics": 3, "in_batch_min_margin": 0.1, "contrastive_candidates": "own"}
     assert asked.decisive() == plain | added

@@ -162,3 +162,12 @@ def test_it_changes_what_is_learnt(run: Run) -> None:
     }
     assert found["none"] == found["nothing"]
     assert len({*found.values()}) == 3
+
+
+def test_a_teacher_that_decides_nothing_is_not_opened(run: Run, tmp_path: Path) -> None:
+    """So that one `train:` of a recipe does for contrastive variants too."""
+    out = run(loss="contrastive", in_batch_teacher=str(tmp_path / "none"), steps=2, eval_steps=2)
+    run(loss="contrastive", in_batch_teacher=None, steps=2, eval_steps=2, progress=lambda _: pytest.fail("trained"))
+    assert not {name for name in log(out) if name.startswith("in_batch")}
+    by_topic = run("topics", loss="contrastive", topics=2, steps=2, eval_steps=2)
+    assert {"in_batch_teacher"} == {name for name in log(by_topic) if name.startswith("in_batch")}

@@ -15,6 +15,7 @@ from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, ModelReferenceError, StoreError
 from rankdistill.training.in_batch import encoded
 from rankdistill.training.in_batch.teacher import refer
+from rankdistill.training.in_batch.topics import topics_of
 
 pytestmark = pytest.mark.usefixtures("torch_alone")
 
@@ -109,6 +110,19 @@ def test_what_was_encoded_is_not_encoded_again(
     again.know(documents, "document")
     assert asked in ([16], [8])
     np.testing.assert_array_equal(again.scores(queries, documents), whole)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_kind_of_teacher_gives_topics(
+    model: str, tiny_data: Dataset, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    queries, _ = texts_of(tiny_data)
+    found = topics_of(
+        opened(request.getfixturevalue(model), tmp_path, queries, []), [*queries, queries[3]], 4, 1, tmp_path
+    )
+    assert len(set(found.of_query)) == 4
+    assert found.of_query[3] == found.of_query[-1]
+    assert sorted(found.chain) == [0, 1, 2, 3]
 
 
 def test_only_a_dense_teacher_has_vectors_of_texts(tiny_data: Dataset, tiny_splade: str, tmp_path: Path) -> None:
