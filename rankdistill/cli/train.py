@@ -145,6 +145,25 @@ def train(
     document_regulariser_weight: Annotated[
         float | None, typer.Option(help="How sparse documents become (default of the loss).", rich_help_panel=MORE)
     ] = None,
+    in_batch_teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="With --store: compare each query with the whole batch's documents too, by this teacher: a store "
+            "made by `rankdistill embed`, or a dense, sparse or multi-vector model.",
+            metavar="STORE|MODEL",
+        ),
+    ] = None,
+    in_batch_weight: Annotated[
+        float | None, typer.Option(help="Weight of that part of the loss (default 0.75).", rich_help_panel=MORE)
+    ] = None,
+    topics: Annotated[
+        int | None,
+        typer.Option(help="Batches of one topic each, of this many, by --in-batch-teacher.", rich_help_panel=MORE),
+    ] = None,
+    gradient_cache: Annotated[
+        int | None,
+        typer.Option(help="Texts embedded at a time, for batches larger than memory.", rich_help_panel=MORE),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of sampling, order and dropout (default 13).")] = None,
     no_check: Annotated[
         bool, typer.Option("--no-check", help="Train even if a check of the scores fails.", rich_help_panel=MORE)
@@ -181,6 +200,10 @@ def train(
         "unlabelled": unlabelled,
         "sampling": sampling,
         "scale": scale,
+        "in_batch_teacher": in_batch_teacher,
+        "in_batch_weight": in_batch_weight,
+        "topics": topics,
+        "gradient_cache": gradient_cache,
     }
     if embeddings is not None:
         ensemble = {"calibrate": calibrate, "missing": missing, "weights": weights, "reference": reference}

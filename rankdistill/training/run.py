@@ -25,16 +25,24 @@ from rankdistill.training import (
 )
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.evaluation import Evaluation
+from rankdistill.training.in_batch import teacher as in_batch
+from rankdistill.training.in_batch.topics import TopicOrder, topics_of
 from rankdistill.training.inputs import Inputs, ScoreSource
 from rankdistill.training.known_positives import KnownPositives
+from rankdistill.training.views import View
 
 if TYPE_CHECKING:
     from rankdistill.progress import Progress
     from rankdistill.training.batch import Penalty, Side
+    from rankdistill.training.in_batch.teacher import InBatchTeacher, Reference
     from rankdistill.training.objectives import Objective
     from rankdistill.training.sparsity import Sparsity
     from rankdistill.training.student_trainer import StudentTrainer
     from rankdistill.training.types.base import StudentType
+
+
+IN_BATCH_FOLDER = "in_batch"
+"""Beside the checkpoints: what an in-batch teacher encoded."""
 
 
 def train(
@@ -86,6 +94,9 @@ def train(
     kind = types.get(name)
     penalties = sparsity.penalties(config, kind.penalties)
     split = split or dataset.default_split
+    beside = in_batch.of_config(config)
+    if beside is not None:
+        in_batch.require_vectors(name, kind.in_batch)
     found = inputs.read(dataset, store, split, teacher_id)
     known = known_positives.read(dataset, found.candidates, store.query_texts(), store.document_texts())
     layers = list(keep_layers) if keep_layers is not None else None
@@ -105,7 +116,8 @@ def train(
         inputs=inputs.hashes(
             dataset, found, student, dev_split, kind.reads_documents(config) or sparsity.needs_idf(penalties)
         )
-        | known.hashes(kind.in_batch and config.contrasts, config.unlabelled == "top"),
+        | known.hashes(kind.in_batch and config.contrasts, config.unlabelled == "top")
+        | ({"in_batch_teacher": beside.identity} if beside is not None else {}),
         parameters=config.model_copy(update={"type": name}).decisive() | choices | {"processes": processes.count()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
@@ -125,7 +137,7 @@ def train(
         checked = checking.check(found, store.score_kinds(), config, kind.is_cosine(model), own_names, called)
         costs = _sparsity(model, penalties, config, dataset)
         log = {"type": name, "check": checked} | _train(
-            kind, model, costs, dataset, store, found, known, config, dev_split, folder, planned, progress
+            kind, model, costs, dataset, store, found, known, config, beside, dev_split, folder, planned, progress
         )
         log["lengths"] = lengths.told(model, config)
         if processes.is_first():
@@ -163,6 +175,7 @@ def _train(
     found: Inputs,
     known: KnownPositives,
     config: TrainConfig,
+    beside: Reference | None,
     dev_split: str | None,
     folder: Path,
     planned: Progress | None,
@@ -170,6 +183,7 @@ def _train(
 ) -> dict[str, Any]:
     """Train `model` in place; returns the log."""
     from rankdistill.training import objectives, student_trainer, trainer
+    from rankdistill.training.gradient_cache import cached
     from rankdistill.training.precision import resolve_precision
 
     view = views.build(
@@ -187,6 +201,8 @@ def _train(
     steps = config.steps or max(1, round(config.epochs * view.report.rows / rows_a_step))
     if planned is not None:
         planned(steps)
+    kept = folder / IN_BATCH_FOLDER
+    teacher = beside.open(kept) if beside is not None else None
     drawn = rows.draw(
         view,
         store.query_texts(),
@@ -195,17 +211,43 @@ def _train(
         config.negatives,
         config.sampling,
         config.seed,
+        _by_topic(teacher, view, store.query_texts(), config, kept),
     )
+    if teacher is not None:
+        if config.scores_batches:
+            teacher.know(drawn.texts("query"), "query")
+            teacher.know(drawn.texts("document"), "document")
+        teacher.let_go()
     evaluation = kind.evaluation(model, dataset, dev_split, config) if dev_split else None
     before = evaluation.evaluator(model) if evaluation else {}
-    objective = objectives.build(kind, model, config, drawn, costs)
-    runner = trainer.build(kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress)
-    trainer.run(runner, objective, folder)
+    of_batches = teacher if config.scores_batches else None
+    objective = objectives.build(kind, model, config, drawn, costs, of_batches)
+    runner = trainer.build(
+        kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress, of_batches
+    )
+    with cached(model, config.gradient_cache):
+        trainer.run(runner, objective, folder)
     counts = {"held_out_queries": found.held_out_queries, "queries_not_in_data": found.queries_not_in_data}
     log = {"view": view.report.to_json() | counts}
     log |= {"precision": resolve_precision(config.precision)} | _describe(runner, objective)
     log |= student_trainer.averaged(runner, lambda: _now(model, evaluation))
+    if teacher is not None:
+        log["in_batch_teacher"] = teacher.teacher_id
+    if objective.in_batch is not None:
+        log["in_batch_unit"] = objective.in_batch.unit
     return log | {"dev_ndcg_at_10": _dev_points(runner, evaluation, before) if evaluation else []}
+
+
+def _by_topic(
+    teacher: InBatchTeacher | None, view: View, texts: Mapping[str, str], config: TrainConfig, kept: Path
+) -> TopicOrder | None:
+    """The order of rows in which batches are of one topic; None where that is not asked for."""
+    if teacher is None or config.topics is None:
+        return None
+    queries = rows.texts_of("query", view.query_ids, texts)
+    teacher.know(queries, "query")
+    found = topics_of(teacher, queries, config.topics, config.seed, kept)
+    return TopicOrder(found.of_query[view.query], found.chain, config.batch_size, config.seed)
 
 
 def _describe(runner: StudentTrainer, objective: Objective) -> dict[str, Any]:

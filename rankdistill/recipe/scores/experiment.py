@@ -19,7 +19,7 @@ from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.queries import QueriedCollection
 from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.recipe.steps import Step, Workspace, present
-from rankdistill.verbs.settings import SPARSE_TYPES, TypeName
+from rankdistill.verbs.settings import SPARSE_TYPES, TypeName, in_batch_identity
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
@@ -148,7 +148,7 @@ class Experiment:
             "train": config.decisive(self._type_of_model),
             "student": models.resolve(self.recipe.student.model).weights_hash,
         }
-        settings |= self._labels_elsewhere
+        settings |= self._labels_elsewhere | in_batch_identity(config)
         settings["dev"] = self.recipe.data.dev
         if self.recipe.data.dev and self.collection.step is None:
             settings |= self._left_out(self.recipe.data.dev)
