@@ -156,6 +156,13 @@ def train(
     in_batch_weight: Annotated[
         float | None, typer.Option(help="Weight of that part of the loss (default 0.75).", rich_help_panel=MORE)
     ] = None,
+    alignment_weight: Annotated[
+        float | None,
+        typer.Option(
+            help="Keep an aligned student near to the vectors of --in-batch-teacher, with this weight (default 0).",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
     topics: Annotated[
         int | None,
         typer.Option(help="Batches of one topic each, of this many, by --in-batch-teacher.", rich_help_panel=MORE),
@@ -202,6 +209,7 @@ def train(
         "scale": scale,
         "in_batch_teacher": in_batch_teacher,
         "in_batch_weight": in_batch_weight,
+        "alignment_weight": alignment_weight,
         "topics": topics,
         "gradient_cache": gradient_cache,
     }

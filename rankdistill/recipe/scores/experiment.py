@@ -17,7 +17,7 @@ from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.queries import QueriedCollection
-from rankdistill.recipe.scores.schema import Recipe
+from rankdistill.recipe.scores.schema import EMBEDDINGS, Recipe
 from rankdistill.recipe.steps import Step, Workspace, present
 from rankdistill.verbs.settings import SPARSE_TYPES, TypeName, in_batch_identity
 
@@ -30,6 +30,18 @@ class Stage(Protocol):
 
     def start(self, training: str) -> Step | None:
         """The step that makes the student which a training starts from; None: the student before training."""
+
+    @property
+    def embeddings(self) -> Step | None:
+        """The step that embeds the texts; None where the store was there before."""
+
+    @property
+    def vectors(self) -> Path:
+        """The store of vectors, which `in_batch_teacher: embeddings` stands for."""
+
+    @property
+    def vectors_identity(self) -> Mapping[str, Any]:
+        """What identifies a store that was there before."""
 
 
 @dataclass(frozen=True)
@@ -148,13 +160,20 @@ class Experiment:
             "train": config.decisive(self._type_of_model),
             "student": models.resolve(self.recipe.student.model).weights_hash,
         }
-        settings |= self._labels_elsewhere | in_batch_identity(config)
-        settings["dev"] = self.recipe.data.dev
-        if self.recipe.data.dev and self.collection.step is None:
-            settings |= self._left_out(self.recipe.data.dev)
         start = self.before.start(training) if self.before is not None else None
         model = str(start.folder) if start is not None else self.initial_model
         needs = [self.scores, *present(start or self.initial)]
+        given = config
+        if self.before is not None and config.in_batch_teacher == EMBEDDINGS and config.uses_in_batch_teacher:
+            given = config.model_copy(update={"in_batch_teacher": str(self.before.vectors)})
+            settings["in_batch_teacher"] = {"stage": EMBEDDINGS, **self.before.vectors_identity}
+            needs += present(self.before.embeddings)
+        else:
+            settings |= in_batch_identity(config)
+        settings |= self._labels_elsewhere
+        settings["dev"] = self.recipe.data.dev
+        if self.recipe.data.dev and self.collection.step is None:
+            settings |= self._left_out(self.recipe.data.dev)
 
         def work(out: Path, reporter: Reporter) -> None:
             from rankdistill.verbs.train import train
@@ -166,7 +185,7 @@ class Experiment:
                 out,
                 split=self.recipe.data.train,
                 dev_split=self.recipe.data.dev,
-                config=config,
+                config=given,
                 progress=reporter,
                 command=self.command,
             )

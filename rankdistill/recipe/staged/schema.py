@@ -11,6 +11,7 @@ from rankdistill.recipe.leaf.schema import STATIC, LeafTeacherPart, TextsPart
 from rankdistill.recipe.parts import SEEDS, Part, Training, named, require_names, trainings
 from rankdistill.recipe.scores.mining import MinePart
 from rankdistill.recipe.scores.schema import (
+    EMBEDDINGS,
     INITIAL,
     SYSTEMS,
     DataPart,
@@ -24,9 +25,6 @@ from rankdistill.verbs.settings import AlignConfig, IndexRecipe, TrainConfig
 
 ALIGNED, SPACE = OWN_SYSTEMS = "alignment alone", "embedding teacher"
 """The systems that a run reports beside those of a recipe on scores."""
-
-EMBEDDINGS = "embeddings"
-"""As `in_batch_teacher`: the vectors that the student was aligned to."""
 
 
 class SpacePart(LeafTeacherPart):
@@ -102,11 +100,7 @@ class StagedRecipe(Part):
     def _require_trainable(self, name: str, part: VariantPart, config: TrainConfig) -> None:
         if part.start == "aligned" and config.type not in (None, "dense"):
             raise ValueError(f"variants: {name} starts from the aligned student, which is dense, not {config.type}")
-        if (
-            getattr(config, "in_batch_teacher", None) == EMBEDDINGS
-            and self.space.store is None
-            and self.texts.limit is not None
-        ):
+        if config.in_batch_teacher == EMBEDDINGS and self.space.store is None and self.texts.limit is not None:
             raise ValueError(
                 f"texts.limit: {name} has the {EMBEDDINGS} as its in_batch_teacher, which needs the vectors of all "
                 "training queries and documents; leave limit out, and titles and sentences too where they are too many"

@@ -29,6 +29,7 @@ class MultiVectors:
 
     def __init__(self, model: MultiVectorTeacher) -> None:
         self.teacher_id = model.teacher_id
+        self.space = None
         self.mean = model.is_mean
 
     def encode(self, model: MultiVectorTeacher, texts: Sequence[str], kind: Role) -> TokenVectors:

@@ -25,6 +25,7 @@ class SparseVectors:
 
     def __init__(self, model: SparseTeacher) -> None:
         self.teacher_id = model.teacher_id
+        self.space = None
 
     def encode(self, model: SparseTeacher, texts: Sequence[str], kind: Role) -> csr_array:
         """float32[n, vocabulary]."""
