@@ -132,7 +132,7 @@ def run(
         return Reports(chosen.folder, planned.report())
 
 
-def read(recipe: Place | Mapping[str, Any] | AnyRecipe, overrides: Sequence[str] = ()) -> Recipe | LeafRecipe:
+def read(recipe: Place | Mapping[str, Any] | AnyRecipe, overrides: Sequence[str] = ()) -> AnyRecipe:
     """The recipe that this means, changed by `overrides`; see `run`."""
     if isinstance(recipe, Recipe | LeafRecipe | StagedRecipe):
         return parse(recipe.model_dump(exclude_unset=True), recipe.name, overrides) if overrides else recipe

@@ -155,7 +155,7 @@ class MovingAverage(Average):
 
     def settle(self) -> None:
         """The average, as it is now."""
-        self._give(list(self._averaged.module))
+        self._give(list(self._averaged.module.parameters()))
 
     def told(self) -> dict[str, Any]:
         """The share that a step keeps."""

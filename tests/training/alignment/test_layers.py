@@ -94,11 +94,11 @@ def states(model: SentenceTransformer, texts: list[str], layer: int) -> torch.Te
 
 
 def test_a_student_learns_the_relations_and_is_saved_without_the_teacher(run: Run, tiny_encoder: str) -> None:
-    given = {"steps": 40, "keep_layers": [0, 2], "eval_steps": 40, "log_steps": 10, "learning_rate": 3e-3}
+    given = {"steps": 40, "keep_layers": [0, 2], "eval_steps": 40, "log_steps": 10}
     plain = run("plain", **given)
     out = run("related", layers={0: 1}, layers_weight=20.0, **given)
     points = curve(out)
-    assert points[-1]["layers"] < 0.7 * points[0]["layers"]
+    assert points[-1]["layers"] < 0.85 * points[0]["layers"]
     assert points[0]["loss"] == pytest.approx(points[0]["layers"] + points[0]["vectors"], rel=1e-4)
     assert "layers" not in curve(plain)[0]
     student, without = (SentenceTransformer(str(one), device="cpu") for one in (out, plain))
