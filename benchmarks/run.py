@@ -56,6 +56,7 @@ BENCHMARKS = {
     "kill writers": ["store.kill_writers", *ON_MSMARCO],
     "served equals evaluated": ["serving.equality", "--data", "{data}/scifact", "--work", "{work}/serving"],
     "throughput": ["serving.throughput", "--data", "{data}/scifact", "--work", "{work}/serving", *PEERS],
+    "static throughput": ["serving.static", "--data", "{data}/scifact", "--work", "{work}/serving"],
     "silent errors": ["serving.silent_errors", "--work", "{work}/serving", *PEERS],
     "main job": ["main_job", *ON_MSMARCO],
     "quickstart": ["main_job", "--recipe", "quickstart", "--set", "seeds=[13, 14, 15]"],
@@ -70,7 +71,20 @@ BENCHMARKS = {
         "--work",
         "{work}/multi_vector",
     ],
+    "documents alone": ["documents_alone", "--data", "{data}", "--work", "{work}/documents_alone"],
+    "kinds of queries": [
+        "documents_alone",
+        "--data",
+        "{data}",
+        "--work",
+        "{work}/documents_alone",
+        "--kinds",
+        "--sets",
+        "medquad,scifact,msmarco_mini",
+    ],
     "serving faults": ["serving.faults"],
+    "when it pays": ["when_it_pays", "--data", "{data}", "--work", "{work}/when_it_pays"],
+    "student peers": ["student_peers", "--data", "{data}", "--work", "{work}/student_peers", *PEERS],
 }
 """Name -> script and arguments; a new benchmark is one line here."""
 

@@ -35,7 +35,7 @@ COMMANDS = get_command(build_app()).commands  # type: ignore[attr-defined]
 
 CHEAP = {
     "train": ["--steps", "2", "--batch-size", "2"],
-    "teach": ["--steps", "2", "--batch-size", "2", "--no-bf16"],
+    "teach": ["--steps", "2", "--batch-size", "2", "--no-bf16", "--allow-worse"],
     "bundle": ["--no-onnx"],
 }
 """What is added to a verb, to be done in seconds. `bundle` with ONNX files has tests of its own."""
@@ -221,6 +221,14 @@ def the_mining(scene: Scene, section: str) -> None:
     scene.collection("DOCUMENTS", ["qrels", "queries.jsonl"])
 
 
+def the_queries(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.collection("DOCUMENTS", ["qrels", "queries.jsonl"])
+    scene.put(MODEL="six_layers", TEACHER="tiny_cross_encoder")
+    Path("spans.yaml").write_text("kind: spans\nlongest: 6\n")
+    scene.recipe("gpl", "MODEL")
+
+
 def a_bucket(scene: Scene, section: str) -> None:
     the_cluster(scene, section)
     scene.put(STUDENT="six_layers")
@@ -351,6 +359,8 @@ def the_last_says_the_figures(folder: Path, said: dict[str, str]) -> None:
     assert "of 6 queries of dev: teacher" in [*said.values()][-1]
 
 
+ASKS_A_MODEL = "writes with a model: tests/querying"
+
 SEISMIC = "" if find_spec("seismic") else "needs Seismic, which is not installed here"
 
 GUIDES = {
@@ -402,6 +412,13 @@ GUIDES = {
     "docs/multi_vector.md": Guide(a_store, after=every_list_was_reordered),
     "docs/object-stores.md": Guide(a_bucket, bucket=True),
     "docs/python.md": Guide(the_python),
+    "docs/queries.md": Guide(
+        the_queries,
+        elsewhere={
+            "rankdistill queries --data DIR --generator seq2seq:DOC2QUERY --out GENERATED": ASKS_A_MODEL,
+            "rankdistill queries --data DIR --generator service.yaml --cache CACHE --out WRITTEN": ASKS_A_MODEL,
+        },
+    ),
     "docs/serving.md": Guide(
         nothing_at_hand,
         elsewhere={

@@ -13,6 +13,8 @@ from rankdistill.mining.source import Source
 from rankdistill.mining.sources import Bm25Source, named
 from rankdistill.mining.tokenisers import DEFAULT as DEFAULT_TOKENIZER
 from rankdistill.mining.window import parse_windows
+from rankdistill.querying.registry import DEFAULT as DEFAULT_GENERATOR
+from rankdistill.querying.registry import identity_of as generator_identity
 from rankdistill.teachers.registry import identity_of as teacher_identity
 from rankdistill.teachers.registry import is_yaml
 from rankdistill.teachers.teaching.config import TeachConfig
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from rankdistill.stores.embeddings.text_files import TextFile
 
 __all__ = [
+    "DEFAULT_GENERATOR",
     "DEFAULT_TOKENIZER",
     "SCORE_PAIRS",
     "SPARSE_TYPES",
@@ -36,6 +39,7 @@ __all__ = [
     "TrainConfig",
     "TypeName",
     "choice_of",
+    "generator_identity",
     "in_batch_identity",
     "is_static",
     "is_yaml",

@@ -37,7 +37,7 @@ def test_every_shipped_recipe_is_found_by_its_name_where_no_file_has_it(
 
 
 def test_a_name_that_is_not_shipped_lists_those_that_are() -> None:
-    with pytest.raises(ConfigError, match="leaf, leaf_scifact, msmarco_mini, quickstart"):
+    with pytest.raises(ConfigError, match="gpl, leaf, leaf_scifact, msmarco_mini, quickstart"):
         loading.load("quikstart")
 
 

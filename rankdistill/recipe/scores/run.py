@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rankdistill.recipe.scores.experiment import Experiment
-from rankdistill.recipe.scores.schema import INITIAL, Recipe
+from rankdistill.recipe.scores.schema import BM25, INITIAL, Recipe
 from rankdistill.recipe.scores.systems import Systems, all_steps
-from rankdistill.recipe.steps import Step, Times
+from rankdistill.recipe.steps import Step, Times, present
 
 if TYPE_CHECKING:
     from rankdistill.verbs.compare import Results
@@ -45,7 +45,7 @@ class ScoresRun:
         return [self._report(split) for split in self.recipe.data.test]
 
     def _report(self, split: str) -> Results:
-        from rankdistill.verbs.compare import compare, write
+        from rankdistill.verbs.compare import compare, conclude, write
 
         evaluations = Systems(self.experiment).evaluated(split)
         results = compare(
@@ -61,9 +61,11 @@ class ScoresRun:
             system.model_copy(update=costs if system.name in trained else {})
             for system in sorted(results.systems, key=lambda system: _place(system.name, order))
         ]
-        results = results.model_copy(
-            update={"systems": systems, "signature": {**results.signature, "recipe": self.recipe.model_dump()}}
-        )
+        said = [self.experiment.choice.chosen.sentence()] if self.experiment.choice else []
+        signature = {**results.signature, "recipe": self.recipe.model_dump()}
+        results = results.model_copy(update={"systems": systems, "signature": signature, "conclusions": said})
+        teacher = next((one.name for one in systems if one.name not in order), None)
+        results = conclude(results, evaluations, list(self.recipe.variants), teacher=teacher, words=BM25)
         return write(results, _folder(self.recipe.folder, split, self.recipe.data.test))
 
     def _teacher_costs(self) -> dict[str, float | int]:
@@ -71,7 +73,9 @@ class ScoresRun:
         from rankdistill.verbs.arguments import score_store_of
 
         times = Times(self.experiment.root)
-        steps = [step for step in (self.experiment.teacher, self.experiment.scores) if step is not None]
+        made = self.experiment
+        judging = made.choice.steps if made.choice else []
+        steps = [*present(made.teacher), *judging, made.scores]
         seconds = sum(times.of(step) or 0.0 for step in steps)
         return {"teacher_seconds": seconds, "teacher_pairs": score_store_of(self.experiment.scores.folder).count()}
 
