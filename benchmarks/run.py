@@ -41,6 +41,7 @@ BENCHMARKS = {
     "scaling": ["speed.scaling"],
     "leaf": ["leaf", "--data", "{data}"],
     "leaf grid": ["leaf_grid", "--data", "{data}/scifact"],
+    "size": ["size", "--data", "{data}", "--work", "{work}/size"],
     "leaf ann": ["leaf_ann", *ON_MSMARCO],
     "alignment speed": ["speed.align", *ON_MSMARCO],
     "gradient cache": ["speed.gradient_cache", *ON_MSMARCO],

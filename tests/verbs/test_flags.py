@@ -368,5 +368,7 @@ def test_the_other_parts_of_recipes_are_arguments_too() -> None:
     assert {"kind", "teacher"} <= set(arguments("score"))
     assert {"base", "config"} <= set(arguments("teach"))
     assert set(LeafTeacherPart.model_fields) - {"model"} <= set(arguments("embed"))
-    assert set(LeafStudentPart.model_fields) == {"model", "keep_layers", "train"}
+    form = {"keep_layers", "vocabulary", "storage", "max_mb"}
+    assert set(LeafStudentPart.model_fields) == {"model", "train"} | form
+    assert form <= set(arguments("train"))
     assert set(SourcePart.model_fields) - {"source", "limit"} <= set(arguments("mine"))

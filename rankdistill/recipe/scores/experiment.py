@@ -151,6 +151,8 @@ class Experiment:
             "train": config.decisive(self._type_of_model),
             "student": models.resolve(self.recipe.student.model).weights_hash,
         }
+        form = self.recipe.student.form
+        settings |= form
         settings |= self._labels_elsewhere | in_batch_identity(config)
         settings["dev"] = self.recipe.data.dev
         if self.recipe.data.dev and self.collection.step is None:
@@ -167,6 +169,7 @@ class Experiment:
                 out,
                 split=self.recipe.data.train,
                 dev_split=self.recipe.data.dev,
+                **form,
                 config=config,
                 progress=reporter,
                 command=self.command,

