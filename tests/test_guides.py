@@ -35,7 +35,7 @@ COMMANDS = get_command(build_app()).commands  # type: ignore[attr-defined]
 
 CHEAP = {
     "train": ["--steps", "2", "--batch-size", "2"],
-    "teach": ["--steps", "2", "--batch-size", "2", "--no-bf16"],
+    "teach": ["--steps", "2", "--batch-size", "2", "--no-bf16", "--allow-worse"],
     "bundle": ["--no-onnx"],
 }
 """What is added to a verb, to be done in seconds. `bundle` with ONNX files has tests of its own."""

@@ -47,6 +47,20 @@ def train(
         ),
     ] = False,
     keep_layers: Annotated[str | None, typer.Option(help="Train only these layers, such as 0,5.")] = None,
+    max_mb: Annotated[
+        float | None,
+        typer.Option(
+            help="Megabytes that the student may take: layers, width, vocabulary and storage that fit are chosen."
+        ),
+    ] = None,
+    vocabulary: Annotated[
+        int | None,
+        typer.Option(help="Keep so many tokens, those that the texts use most.", rich_help_panel=MORE),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="Weights as float32 (default), float16, int8 or int4 (static).", rich_help_panel=MORE),
+    ] = None,
     loss: Annotated[
         str | None,
         typer.Option(
@@ -230,6 +244,9 @@ def train(
             split=split,
             dev_split=dev_split,
             keep_layers=parsing.layers(keep_layers),
+            vocabulary=vocabulary,
+            storage=storage,
+            max_mb=max_mb,
             teacher=teacher,
             teachers=parsing.names(teachers, "teacher"),
             calibrate=calibrate,

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest, space
 from rankdistill.data import Dataset
+from rankdistill.inference.storage import Storage, compress, shipped_bytes
+from rankdistill.students import prune
 from rankdistill.students.inherit import keep
+from rankdistill.teachers.teaching import training_log
 from rankdistill.training import (
     artefact,
     card,
@@ -20,11 +23,13 @@ from rankdistill.training import (
     processes,
     query_length,
     rows,
+    sizing,
     types,
     views,
 )
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.evaluation import Evaluation
+from rankdistill.training.form import Form
 from rankdistill.training.in_batch import teacher as in_batch
 from rankdistill.training.in_batch.topics import TopicOrder, topics_of
 from rankdistill.training.inputs import Inputs, ScoreSource
@@ -55,6 +60,9 @@ def train(
     *,
     split: str | None = None,
     keep_layers: Sequence[int] | None = None,
+    vocabulary: int | None = None,
+    storage: Storage | None = None,
+    max_mb: float | None = None,
     dev_split: str | None = None,
     teacher_id: str | None = None,
     planned: Progress | None = None,
@@ -77,6 +85,9 @@ def train(
         split: train on its queries, and on those that no split judges; `unjudged`: on the latter alone; None: `train`,
             or `unjudged` where the data set has no judgements at all.
         keep_layers: train only these layers of the student, from 0.
+        vocabulary: keep so many of its tokens; None: all.
+        storage: how its weights are written; None: whole, or, with `max_mb`, as it fits.
+        max_mb: megabytes that its files may take; what is open of its form is chosen on dev.
         dev_split: evaluate nDCG@10 on it while training, and keep the best checkpoint; None: keep the last.
         teacher_id: which teacher's scores: its id, a name of it, or the start of one, as `ScoreStore.teacher` takes
             it; None where the store has one teacher. The manifest has the id, however it was named.
@@ -86,7 +97,8 @@ def train(
 
     Raises:
         GateError: the scores are broken, and `config.check` is `refuse`; see `rankdistill.gate`.
-        ConfigError: texts longer than the student's positions are asked for.
+        ConfigError: texts longer than the student's positions are asked for; a size without a dev split, or one that
+            nothing fits.
         RankdistillError: inputs that cannot be trained on; see `views.build`, `dense.load`, `manifest.is_current`.
     """
     from rankdistill.inference import positions
@@ -95,20 +107,20 @@ def train(
     name = config.type or types.of_model(student)
     kind = types.get(name)
     penalties = sparsity.penalties(config, kind.penalties)
+    form = Form(keep_layers, vocabulary, storage, max_mb)
+    sizing.require_dev(form, dev_split)
     split = split or dataset.default_split
     beside = in_batch.of_config(config)
     if beside is not None:
         in_batch.require_vectors(name, kind.in_batch)
     found = inputs.read(dataset, store, split, teacher_id)
     known = known_positives.read(dataset, found.candidates, store.query_texts(), store.document_texts())
-    layers = list(keep_layers) if keep_layers is not None else None
     choices: dict[str, Any] = {
         "type": name,
         "split": split,
         "dev_split": dev_split,
         "teacher_id": found.teacher_id,
-        "keep_layers": layers,
-    }
+    } | form.decisive()
     if weights := sparsity.unnamed_weights(config, penalties):
         choices["regulariser_weights"] = weights
     if derivation := store.derivation(found.teacher_id):
@@ -127,13 +139,20 @@ def train(
     with artefact.claimed(out, wanted, config.keep_checkpoints) as folder:
         if folder is None:
             return out
-        model = kind.load(batch.Start(student, config, partial(_documents, dataset)))
+        start = batch.Start(student, config, partial(_documents, dataset))
+        model, sizes = kind.load(start), None
         query_length.require_effect(config.max_query_length, kind.cuts_queries(model))
         named = {"max_query_length": config.max_query_length, "max_document_length": config.max_document_length}
         positions.require(positions.limit_of(model), named, student)
         lengths.keep(model, config)
-        if layers is not None:
-            keep(model, layers)
+        if max_mb is not None:
+            steps = _steps(config, _view(found, config, known).report.rows)
+            shorter = partial(_try, dataset, store, student, config, split, dev_split, found.teacher_id)
+            form, sizes = sizing.choose(model, form, _texts(dataset, store), steps, folder / sizing.FOLDER, shorter)
+        if form.vocabulary is not None:
+            prune.prune(model, _texts(dataset, store), form.vocabulary)
+        if form.keep_layers is not None:
+            keep(model, form.keep_layers)
         own_names = store.own_names(found.teacher_id)
         called = store.names.get(found.teacher_id)
         checked = checking.check(found, store.score_kinds(), config, kind.is_cosine(model), own_names, called)
@@ -159,10 +178,91 @@ def train(
         if processes.is_first():
             lengths.settle(model, config)
             kind.save(model, out)
+            compress(model, out, form.stored)
+            sizing.require_within(out, max_mb)
+            if sizes is not None:
+                log["sizes"] = sizes
+            if sizes is not None or form.stored != "float32":
+                log["stored"] = _stored(kind, out, form, dataset, dev_split, config)
             if held is not None:
                 space.write(out, held)
             artefact.describe(out, log, card.render(student, config.loss, log["steps"], kind.usage))
     return out
+
+
+def _texts(dataset: Dataset, store: ScoreSource) -> list[str]:
+    """Texts whose tokens are counted: of documents, and all queries of the store."""
+    return [*prune.sampled(_documents(dataset)), *store.query_texts().values()]
+
+
+def _try(
+    dataset: Dataset,
+    store: ScoreSource,
+    student: str,
+    config: TrainConfig,
+    split: str,
+    dev_split: str | None,
+    teacher_id: str,
+    form: Form,
+    steps: int,
+    out: Path,
+) -> Mapping[str, float]:
+    """Train a student of a form that is tried; returns its dev measures, as it is stored."""
+    changes = {"steps": steps, "eval_steps": steps, "log_steps": steps, "patience": None, "keep_checkpoints": False}
+    settings = config.model_copy(update=changes)
+    train(
+        dataset,
+        store,
+        student,
+        out,
+        settings,
+        split=split,
+        keep_layers=form.keep_layers,
+        vocabulary=form.vocabulary,
+        storage=form.storage,
+        dev_split=dev_split,
+        teacher_id=teacher_id,
+    )
+    log = training_log.read(out)
+    return dict(log.get("stored") or log["dev_ndcg_at_10"][-1])
+
+
+def _stored(
+    kind: StudentType, out: Path, form: Form, dataset: Dataset, dev_split: str | None, config: TrainConfig
+) -> dict[str, Any]:
+    """The bytes of the student in `out`, and its dev measures as it is read from there."""
+    from rankdistill.training import batch
+
+    found: dict[str, Any] = {"storage": form.stored, "bytes": shipped_bytes(out)}
+    if dev_split is None:
+        return found
+    model = kind.load(batch.Start(str(out), config, partial(_documents, dataset)))
+    evaluation = kind.evaluation(model, dataset, dev_split, config)
+    measures = evaluation.evaluator(model)
+    told = {"value": evaluation.best, **evaluation.besides}
+    return found | {name: measures[measure] for name, measure in told.items()}
+
+
+def _view(found: Inputs, config: TrainConfig, known: KnownPositives) -> views.View:
+    return views.build(
+        found.scores,
+        found.candidates,
+        config.negatives,
+        unlabelled=config.unlabelled,
+        few_negatives=config.few_negatives,
+        missing=config.missing,
+        filters=config.filters,
+        sources=config.negative_sources,
+        known=known,
+    )
+
+
+def _steps(config: TrainConfig, rows: int) -> int:
+    return config.steps or max(1, round(config.epochs * rows / _rows_a_step(config)))
+
+
+def _rows_a_step(config: TrainConfig) -> int:
+    return config.batch_size * config.gradient_accumulation * processes.count()
 
 
 def _documents(dataset: Dataset) -> Iterator[str]:
@@ -205,19 +305,8 @@ def _train(
     from rankdistill.training.gradient_cache import cached
     from rankdistill.training.precision import resolve_precision
 
-    view = views.build(
-        found.scores,
-        found.candidates,
-        config.negatives,
-        unlabelled=config.unlabelled,
-        few_negatives=config.few_negatives,
-        missing=config.missing,
-        filters=config.filters,
-        sources=config.negative_sources,
-        known=known,
-    )
-    rows_a_step = config.batch_size * config.gradient_accumulation * processes.count()
-    steps = config.steps or max(1, round(config.epochs * view.report.rows / rows_a_step))
+    view = _view(found, config, known)
+    steps = _steps(config, view.report.rows)
     if planned is not None:
         planned(steps)
     kept = folder / IN_BATCH_FOLDER
@@ -226,7 +315,7 @@ def _train(
         view,
         store.query_texts(),
         store.document_texts(),
-        steps * rows_a_step,
+        steps * _rows_a_step(config),
         config.negatives,
         config.sampling,
         config.seed,

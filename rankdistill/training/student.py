@@ -84,7 +84,18 @@ class Student(Shown):
         return TextEncoder(reference, backend=backend)
 
     def tables(self) -> list[Table]:
-        """Of an aligned student: the measures of what was kept beside those of the start."""
+        """The shapes that were tried for its size; of an aligned student, measures of what was kept and of the start."""
+        return [*self._sizes(), *self._measures()]
+
+    def _sizes(self) -> list[Table]:
+        rows = self.log.get("sizes") or []
+        if not rows:
+            return []
+        measure = next((row["measure"] for row in rows if "measure" in row), "dev nDCG@10")
+        names = ["layers", "width", "vocabulary", "storage", "coverage", "MB", "fitted cosine", measure, ""]
+        return [Table("shapes that fit", names, [_shape_row(row) for row in rows])]
+
+    def _measures(self) -> list[Table]:
         points = {point["step"]: point for point in self.log.get("monitor") or []}
         if not points:
             return []
@@ -120,6 +131,8 @@ class Student(Shown):
             best = self.log["best_step"]
             after = (self.log.get("averaged") or {}).get("value", scores[best])
             found.append(f"dev nDCG@10: {scores[0]:.4f} before, {after:.4f} at {self._kept(best)}")
+        if stored := self.log.get("stored"):
+            found.append(f"stored as {stored['storage']}: {stored['bytes'] / 1e6:.2f} MB")
         return [*found, f"student: {self.path}"]
 
     def to_polars(self) -> pl.DataFrame:
@@ -147,3 +160,10 @@ class Student(Shown):
     def to_json(self) -> dict[str, Any]:
         """Folder, type, and all that the log tells."""
         return {"student": str(self.path), **self.log, "type": self.type}
+
+
+def _shape_row(row: dict[str, Any]) -> list[str]:
+    numbers = [f"{row[name]:.4f}" if name in row else "" for name in ("fitted_cosine", "value")]
+    layers = "" if row["layers"] is None else str(row["layers"])
+    shape = [layers, str(row["width"]), f"{row['vocabulary']:,}", row["storage"], f"{row['coverage']:.4f}"]
+    return [*shape, f"{row['bytes'] / 1e6:.2f}", *numbers, "chosen" if row["chosen"] else ""]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rankdistill.indexing.recipes import IndexRecipe
 from rankdistill.indexing.registry import require_factory
 from rankdistill.indexing.sources import KINDS
+from rankdistill.inference.storage import Storage
 from rankdistill.mining.choosing import Choice
 from rankdistill.mining.source import Source
 from rankdistill.mining.sources import Bm25Source, named
@@ -35,6 +36,7 @@ __all__ = [
     "Choice",
     "IndexRecipe",
     "Source",
+    "Storage",
     "TeachConfig",
     "TrainConfig",
     "TypeName",

@@ -16,6 +16,7 @@ from rankdistill.data.beir import LEFT_OUT
 from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.parts import slug
+from rankdistill.recipe.scores.choice import Choice
 from rankdistill.recipe.scores.queries import QueriedCollection
 from rankdistill.recipe.scores.schema import EMBEDDINGS, Recipe
 from rankdistill.recipe.steps import Step, Workspace, present
@@ -66,7 +67,9 @@ class Experiment:
     @cached_property
     def steps(self) -> list[Step]:
         """Every step up to the indexes, each after those it needs."""
-        steps = [*self.collection.needs, self.candidates, *present(self.teacher), self.scores, *present(self.initial)]
+        judging = self.choice.steps if self.choice else []
+        steps = [*self.collection.needs, self.candidates, *present(self.teacher), *judging, self.scores]
+        steps += present(self.initial)
         steps.append(self.initial_index)
         for training in self.recipe.trainings:
             steps += [self.student(training), self.index(training)]
@@ -100,9 +103,9 @@ class Experiment:
 
     @cached_property
     def teacher(self) -> Step | None:
-        """Fine-tunes the teacher; None where the recipe names a ready one."""
+        """Fine-tunes the teacher; None where the recipe names a ready one, or only such ones to choose from."""
         part = self.recipe.teacher
-        if part.model:
+        if not part.is_taught:
             return None
         settings = {
             "teach": part.teach.decisive(),
@@ -110,6 +113,13 @@ class Experiment:
         }
         settings |= self.collection.split_identity(self.recipe.data.train) | self._labels_elsewhere
         return self.workspace.step("teacher", settings, [self.candidates], self._teach)
+
+    @cached_property
+    def choice(self) -> Choice | None:
+        """Which of several teachers is taken; None where the recipe has one."""
+        if self.recipe.teacher.candidates is None:
+            return None
+        return Choice(self.recipe, self.workspace, self.collection, self.teacher)
 
     @cached_property
     def scores(self) -> Step:
@@ -120,7 +130,9 @@ class Experiment:
             from rankdistill.verbs.settings import teacher_identity
 
             settings["teacher"] = teacher_identity(part.model)
-        needs = [self.candidates, *present(self.teacher)]
+        if self.choice is not None:
+            settings |= self.choice.identity()
+        needs = [self.candidates, *(self.choice.needs if self.choice else present(self.teacher))]
         return self.workspace.step("scores", settings, needs, self._score)
 
     @cached_property
@@ -160,6 +172,8 @@ class Experiment:
             "train": config.decisive(self._type_of_model),
             "student": models.resolve(self.recipe.student.model).weights_hash,
         }
+        form = self.recipe.student.form
+        settings |= form
         start = self.before.start(training) if self.before is not None else None
         model = str(start.folder) if start is not None else self.initial_model
         needs = [self.scores, *present(start or self.initial)]
@@ -185,6 +199,7 @@ class Experiment:
                 out,
                 split=self.recipe.data.train,
                 dev_split=self.recipe.data.dev,
+                **form,
                 config=given,
                 progress=reporter,
                 command=self.command,
@@ -250,13 +265,17 @@ class Experiment:
         return self.workspace.step(f"index-{name}", settings, needs, work)
 
     @property
-    def teacher_model(self) -> str:
-        """Reference of the teacher."""
+    def teacher_model(self) -> str | dict[str, Any]:
+        """Reference of the teacher, or its settings; where several are named, what chooses one must be done."""
+        if self.choice is not None:
+            return self.choice.reference
         return self.recipe.teacher.model or str(self.teacher.folder if self.teacher else "")
 
     def teacher_settings(self) -> dict[str, Any]:
-        """How the teacher is loaded."""
+        """How the teacher is loaded; nothing of one that brings its settings."""
         part = self.recipe.score
+        if not isinstance(self.teacher_model, str):
+            return {}
         return {"kind": self.recipe.teacher.kind, "backend": part.backend, "max_length": part.max_length}
 
     def _mine(self, out: Path, reporter: Reporter) -> None:
@@ -289,13 +308,15 @@ class Experiment:
     def _score(self, out: Path, reporter: Reporter) -> None:
         from rankdistill.verbs.score import score
 
+        part = self.recipe.score
         score(
             self.dataset,
             self.teacher_model,
             self.candidates.folder,
             out,
-            kind=self.recipe.teacher.kind,
-            **self.recipe.score.model_dump(),
+            unit_size=part.unit_size,
+            min_fidelity=part.min_fidelity,
+            **self.teacher_settings(),
             progress=reporter,
             command=self.command,
         )

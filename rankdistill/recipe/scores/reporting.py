@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from rankdistill.recipe.scores.schema import BM25
 
 if TYPE_CHECKING:
     from rankdistill.verbs.compare import Results, Trained
@@ -17,6 +19,8 @@ def report(
     title: str,
     recipe: Mapping[str, Any],
     costs: Mapping[str, Mapping[str, float | int]],
+    students: Sequence[str],
+    said: Sequence[str],
     command: str,
 ) -> Results:
     """Compare the systems, in the order given, and write `results.json` and `report.html` into `folder`.
@@ -28,9 +32,11 @@ def report(
         title: its heading.
         recipe: every setting, for the signature.
         costs: system -> what its teachers cost: `teacher_seconds`, `teacher_pairs`.
+        students: the systems that get a sentence: quality kept, BM25 beaten or not, times faster, bytes.
+        said: sentences that stand before those.
         command: the command line, for the signature.
     """
-    from rankdistill.verbs.compare import compare, write
+    from rankdistill.verbs.compare import compare, conclude, write
 
     results = compare(list(evaluations.values()), baseline=evaluations[baseline], title=title, command=command)
     order = list(evaluations)
@@ -39,7 +45,9 @@ def report(
         for system in sorted(results.systems, key=lambda system: _place(system.name, order))
     ]
     signature = {**results.signature, "recipe": dict(recipe)}
-    return write(results.model_copy(update={"systems": systems, "signature": signature}), folder)
+    results = results.model_copy(update={"systems": systems, "signature": signature, "conclusions": list(said)})
+    teacher = next((one.name for one in systems if one.name not in order), None)
+    return write(conclude(results, evaluations, students, teacher=teacher, words=BM25), folder)
 
 
 def folder_of(root: Path, split: str, splits: list[str]) -> Path:

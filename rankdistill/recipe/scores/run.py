@@ -10,7 +10,7 @@ from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.reporting import folder_of, report
 from rankdistill.recipe.scores.schema import INITIAL, Recipe
 from rankdistill.recipe.scores.systems import Systems, all_steps
-from rankdistill.recipe.steps import Step, Times
+from rankdistill.recipe.steps import Step, Times, present
 
 if TYPE_CHECKING:
     from rankdistill.verbs.compare import Results
@@ -45,6 +45,7 @@ class ScoresRun:
         return [self._report(split) for split in self.recipe.data.test]
 
     def _report(self, split: str) -> Results:
+        choice = self.experiment.choice
         return report(
             Systems(self.experiment).evaluated(split),
             INITIAL,
@@ -52,6 +53,8 @@ class ScoresRun:
             f"{self.recipe.name}, {split}",
             self.recipe.model_dump(),
             dict.fromkeys(self.recipe.variants, self._teacher_costs()),
+            list(self.recipe.variants),
+            [choice.chosen.sentence()] if choice else [],
             self.command,
         )
 
@@ -60,6 +63,8 @@ class ScoresRun:
         from rankdistill.verbs.arguments import score_store_of
 
         times = Times(self.experiment.root)
-        steps = [step for step in (self.experiment.teacher, self.experiment.scores) if step is not None]
+        made = self.experiment
+        judging = made.choice.steps if made.choice else []
+        steps = [*present(made.teacher), *judging, made.scores]
         seconds = sum(times.of(step) or 0.0 for step in steps)
         return {"teacher_seconds": seconds, "teacher_pairs": score_store_of(self.experiment.scores.folder).count()}

@@ -96,17 +96,15 @@ class Systems:
         if name == TEACHER:
             depth = made.recipe.evaluate.rerank_depth
             teacher = {f"rerank_{setting}": value for setting, value in made.teacher_settings().items()}
-            size = {} if is_yaml(made.teacher_model) else {"size_of": made.teacher_model}
-            title = f"teacher re-ranking BM25's {depth}"
-            return (
-                {"system": words, "rerank": made.teacher_model, "rerank_depth": depth, "name": title} | teacher | size
-            )
+            model = made.teacher_model
+            size = {} if not isinstance(model, str) or is_yaml(model) else {"size_of": model}
+            chosen = f" {made.choice.chosen.name}" if made.choice else ""
+            title = f"teacher{chosen} re-ranking BM25's {depth}"
+            return {"system": words, "rerank": model, "rerank_depth": depth, "name": title} | teacher | size
         index = made.initial_index if name == INITIAL else made.index(name)
         return {"system": self._model(name), "index": index.folder, "name": name}
 
-    def _model(self, name: str) -> str | None:
-        """Reference of the model that the system called `name` runs; None for BM25."""
+    def _model(self, name: str) -> str:
+        """Reference of the student called `name`."""
         made = self.experiment
-        if name in made.recipe.trainings:
-            return str(made.student(name).folder)
-        return {TEACHER: made.teacher_model, INITIAL: made.initial_model}.get(name)
+        return made.initial_model if name == INITIAL else str(made.student(name).folder)

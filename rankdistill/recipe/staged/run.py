@@ -45,7 +45,7 @@ class StagedRun:
         return [self._report(split) for split in self.recipe.data.test]
 
     def _report(self, split: str) -> Results:
-        evaluations = StagedSystems(self.experiment).evaluated(split)
+        evaluations, choice = StagedSystems(self.experiment).evaluated(split), self.experiment.scored.choice
         return report(
             evaluations,
             self.recipe.baseline,
@@ -53,6 +53,8 @@ class StagedRun:
             f"{self.recipe.name}, {split}",
             self.recipe.model_dump(mode="json"),
             self._costs(),
+            [ALIGNED, *self.recipe.variants],
+            [choice.chosen.sentence()] if choice else [],
             self.command,
         )
 
@@ -62,7 +64,8 @@ class StagedRun:
 
         made = self.experiment
         embedding = self._seconds(present(made.embeddings))
-        scoring = self._seconds([*present(made.scored.teacher), made.scored.scores])
+        judging = made.scored.choice.steps if made.scored.choice else []
+        scoring = self._seconds([*present(made.scored.teacher), *judging, made.scored.scores])
         pairs = score_store_of(made.scored.scores.folder).count()
         found: dict[str, dict[str, float | int]] = {ALIGNED: {"teacher_seconds": embedding}}
         for name, part in self.recipe.variants.items():

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from rankdistill.recipe.leaf.schema import STATIC, LeafTeacherPart, TextsPart
 from rankdistill.recipe.parts import SEEDS, Part, Training, named, require_names, trainings
 from rankdistill.recipe.scores.mining import MinePart
+from rankdistill.recipe.scores.queries import QueriesPart
 from rankdistill.recipe.scores.schema import (
     EMBEDDINGS,
     INITIAL,
@@ -65,6 +66,9 @@ class StagedRecipe(Part):
     space: SpacePart = SpacePart.model_validate({})
     student: StudentPart = StudentPart.model_validate({})
     align: AlignConfig = AlignConfig.model_validate({})
+    queries: QueriesPart | None = Field(
+        None, description="Make the training queries of the documents; null: the collection's own."
+    )
     mine: MinePart = MinePart.model_validate({})
     teacher: TeacherPart = TeacherPart.model_validate({})
     score: ScorePart = ScorePart.model_validate({})
@@ -114,7 +118,7 @@ class StagedRecipe(Part):
     @property
     def of_scores(self) -> Recipe:
         """The second stage as a recipe of its own, in the same folder."""
-        shared = ("name", "out", "data", "mine", "teacher", "score", "student", "train", "seeds", "index")
+        shared = ("name", "out", "data", "queries", "mine", "teacher", "score", "student", "train", "seeds", "index")
         return Recipe.model_validate(
             {name: getattr(self, name) for name in shared}
             | {

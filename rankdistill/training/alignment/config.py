@@ -83,7 +83,8 @@ class AlignConfig(RunSettings):
     )
     source_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
         default_factory=dict,
-        description="How often a source's texts are drawn, relative to its size: 2 twice as often as 1, 0 never.",
+        description="How often a source's texts are drawn, relative to its size: 2 twice as often as 1, 0 never, and "
+        "then they prepare no student either.",
     )
     held_out: int = Field(
         default=500,
@@ -125,13 +126,16 @@ class AlignConfig(RunSettings):
     def decisive(self, cuts: bool = True) -> dict[str, Any]:
         """The settings that decide the student, as JSON values.
 
-        Students that were saved with another length than they were trained with have no `lengths`, and are not these.
+        Students that were saved with another length than they were trained with have no `lengths`, and are not these;
+        nor are those without `prepared`, whose preparation read texts that are never drawn.
 
         Args:
             cuts: whether the student cuts texts; a token table does not.
         """
         saved = {"lengths": "saved"} if cuts and self.max_document_length else {}
-        return super().decisive() | saved
+        leaves_out = 0 in self.source_weights.values() or self.query_share in (0, 1)
+        drawn = {"prepared": "from what is drawn"} if leaves_out else {}
+        return super().decisive() | saved | drawn | {"preparation": self.preparation.decisive()}
 
     def for_static(self) -> AlignConfig:
         """The same settings with the defaults of static students for those that were not given."""

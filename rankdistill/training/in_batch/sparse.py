@@ -62,4 +62,6 @@ class SparseVectors:
         from scipy import sparse
 
         lengths = np.sqrt(queries.multiply(queries).sum(axis=1))
-        return sparse.csr_array(queries.multiply(1 / np.maximum(lengths, 1e-12)[:, None]))
+        found = sparse.csr_array(queries.multiply(1 / np.maximum(lengths, 1e-12)[:, None])).astype(np.float32)
+        narrow = (one.astype(np.int32) for one in (found.indices, found.indptr))  # all that scikit-learn takes
+        return sparse.csr_array((found.data, *narrow), shape=found.shape)

@@ -149,7 +149,7 @@ def test_the_teachers_factor_does_not_matter(build: Build) -> None:
     found = []
     for factor in (0.01, 30.0):
         objective, features, labels = build(teacher=Table(factor))
-        found.append(float(objective(features, labels)["in_batch"]))
+        found.append(objective(features, labels)["in_batch"].item())
     assert found[0] == pytest.approx(found[1], rel=1e-4)
 
 
