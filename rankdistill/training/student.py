@@ -84,7 +84,7 @@ class Student(Shown):
         return TextEncoder(reference, backend=backend)
 
     def tables(self) -> list[Table]:
-        """The shapes that were tried for its size; of an aligned student, measures of what was kept and of the start."""
+        """The shapes tried for its size; of an aligned student, the measures of what was kept and of the start."""
         return [*self._sizes(), *self._measures()]
 
     def _sizes(self) -> list[Table]:
