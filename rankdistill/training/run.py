@@ -317,7 +317,7 @@ def _train(
     with cached(model, config.gradient_cache):
         trainer.run(runner, objective, folder)
     counts = {"held_out_queries": found.held_out_queries, "queries_not_in_data": found.queries_not_in_data}
-    log = {"view": view.report.to_json() | counts}
+    log: dict[str, Any] = {"view": view.report.to_json() | counts}
     log |= {"precision": resolve_precision(config.precision)} | _describe(runner, objective)
     if teacher is not None:
         log["in_batch_teacher"] = teacher.teacher_id
