@@ -41,8 +41,10 @@ BENCHMARKS = {
     "scaling": ["speed.scaling"],
     "leaf": ["leaf", "--data", "{data}"],
     "leaf grid": ["leaf_grid", "--data", "{data}/scifact"],
+    "size": ["size", "--data", "{data}", "--work", "{work}/size"],
     "leaf ann": ["leaf_ann", *ON_MSMARCO],
     "alignment speed": ["speed.align", *ON_MSMARCO],
+    "gradient cache": ["speed.gradient_cache", *ON_MSMARCO],
     "server overhead": ["serving.overhead"],
     "engines": ["serving.engines", "--data", "{data}/scifact", "--work", "{work}/engines"],
     "engine client types": ["serving.client_types"],
@@ -82,6 +84,8 @@ BENCHMARKS = {
         "medquad,scifact,msmarco_mini",
     ],
     "serving faults": ["serving.faults"],
+    "when it pays": ["when_it_pays", "--data", "{data}", "--work", "{work}/when_it_pays"],
+    "student peers": ["student_peers", "--data", "{data}", "--work", "{work}/student_peers", *PEERS],
 }
 """Name -> script and arguments; a new benchmark is one line here."""
 

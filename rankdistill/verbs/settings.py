@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rankdistill.indexing.recipes import IndexRecipe
 from rankdistill.indexing.registry import require_factory
 from rankdistill.indexing.sources import KINDS
+from rankdistill.inference.storage import Storage
 from rankdistill.mining.choosing import Choice
 from rankdistill.mining.source import Source
 from rankdistill.mining.sources import Bm25Source, named
@@ -35,11 +36,13 @@ __all__ = [
     "Choice",
     "IndexRecipe",
     "Source",
+    "Storage",
     "TeachConfig",
     "TrainConfig",
     "TypeName",
     "choice_of",
     "generator_identity",
+    "in_batch_identity",
     "is_static",
     "is_yaml",
     "require_factory",
@@ -88,6 +91,14 @@ def type_of(model: str) -> TypeName:
     from rankdistill.training.types import of_model
 
     return of_model(model)
+
+
+def in_batch_identity(config: TrainConfig) -> dict[str, str]:
+    """What an in-batch teacher adds to the identity of a student: nothing where it decides nothing."""
+    from rankdistill.training.in_batch.teacher import of_config
+
+    found = of_config(config)
+    return {} if found is None else {"in_batch_teacher": found.identity}
 
 
 def is_static(model: str) -> bool:

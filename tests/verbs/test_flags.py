@@ -363,9 +363,12 @@ def test_the_other_parts_of_recipes_are_arguments_too() -> None:
     assert {"latency_queries", "rerank_depth"} == set(EvaluatePart.model_fields)
     assert {"latency_queries"} == set(LeafEvaluatePart.model_fields)
     assert {"latency", "rerank_depth"} <= set(evaluated)
-    assert set(TeacherPart.model_fields) == {"model", "kind", "base", "teach"}
+    judged = {"candidates", "choose", "dev_depth", "dev_queries"}
+    assert set(TeacherPart.model_fields) == {"model", "kind", "base", "teach"} | judged
     assert {"kind", "teacher"} <= set(arguments("score"))
     assert {"base", "config"} <= set(arguments("teach"))
     assert set(LeafTeacherPart.model_fields) - {"model"} <= set(arguments("embed"))
-    assert set(LeafStudentPart.model_fields) == {"model", "keep_layers", "train"}
+    form = {"keep_layers", "vocabulary", "storage", "max_mb"}
+    assert set(LeafStudentPart.model_fields) == {"model", "train"} | form
+    assert form <= set(arguments("train"))
     assert set(SourcePart.model_fields) - {"source", "limit"} <= set(arguments("mine"))

@@ -9,20 +9,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rankdistill import models
 from rankdistill.data.beir import LEFT_OUT
 from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.parts import slug
+from rankdistill.recipe.scores.choice import Choice
 from rankdistill.recipe.scores.queries import QueriedCollection
-from rankdistill.recipe.scores.schema import Recipe
+from rankdistill.recipe.scores.schema import EMBEDDINGS, Recipe
 from rankdistill.recipe.steps import Step, Workspace, present
-from rankdistill.verbs.settings import SPARSE_TYPES, TypeName
+from rankdistill.verbs.settings import SPARSE_TYPES, TypeName, in_batch_identity
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
+
+
+class Stage(Protocol):
+    """What goes before training on scores, in recipes of more than one stage."""
+
+    def start(self, training: str) -> Step | None:
+        """The step that makes the student which a training starts from; None: the student before training."""
+
+    @property
+    def embeddings(self) -> Step | None:
+        """The step that embeds the texts; None where the store was there before."""
+
+    @property
+    def vectors(self) -> Path:
+        """The store of vectors, which `in_batch_teacher: embeddings` stands for."""
+
+    @property
+    def vectors_identity(self) -> Mapping[str, Any]:
+        """What identifies a store that was there before."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +52,12 @@ class Experiment:
     Args:
         recipe: the experiment.
         command: the command line, for manifests.
+        before: the stage before this one, if there is one.
     """
 
     recipe: Recipe
     command: str = ""
+    before: Stage | None = None
 
     @property
     def root(self) -> Path:
@@ -45,7 +67,9 @@ class Experiment:
     @cached_property
     def steps(self) -> list[Step]:
         """Every step up to the indexes, each after those it needs."""
-        steps = [*self.collection.needs, self.candidates, *present(self.teacher), self.scores, *present(self.initial)]
+        judging = self.choice.steps if self.choice else []
+        steps = [*self.collection.needs, self.candidates, *present(self.teacher), *judging, self.scores]
+        steps += present(self.initial)
         steps.append(self.initial_index)
         for training in self.recipe.trainings:
             steps += [self.student(training), self.index(training)]
@@ -79,9 +103,9 @@ class Experiment:
 
     @cached_property
     def teacher(self) -> Step | None:
-        """Fine-tunes the teacher; None where the recipe names a ready one."""
+        """Fine-tunes the teacher; None where the recipe names a ready one, or only such ones to choose from."""
         part = self.recipe.teacher
-        if part.model:
+        if not part.is_taught:
             return None
         settings = {
             "teach": part.teach.decisive(),
@@ -89,6 +113,13 @@ class Experiment:
         }
         settings |= self.collection.split_identity(self.recipe.data.train) | self._labels_elsewhere
         return self.workspace.step("teacher", settings, [self.candidates], self._teach)
+
+    @cached_property
+    def choice(self) -> Choice | None:
+        """Which of several teachers is taken; None where the recipe has one."""
+        if self.recipe.teacher.candidates is None:
+            return None
+        return Choice(self.recipe, self.workspace, self.collection, self.teacher)
 
     @cached_property
     def scores(self) -> Step:
@@ -99,7 +130,9 @@ class Experiment:
             from rankdistill.verbs.settings import teacher_identity
 
             settings["teacher"] = teacher_identity(part.model)
-        needs = [self.candidates, *present(self.teacher)]
+        if self.choice is not None:
+            settings |= self.choice.identity()
+        needs = [self.candidates, *(self.choice.needs if self.choice else present(self.teacher))]
         return self.workspace.step("scores", settings, needs, self._score)
 
     @cached_property
@@ -139,11 +172,22 @@ class Experiment:
             "train": config.decisive(self._type_of_model),
             "student": models.resolve(self.recipe.student.model).weights_hash,
         }
+        form = self.recipe.student.form
+        settings |= form
+        start = self.before.start(training) if self.before is not None else None
+        model = str(start.folder) if start is not None else self.initial_model
+        needs = [self.scores, *present(start or self.initial)]
+        given = config
+        if self.before is not None and config.in_batch_teacher == EMBEDDINGS and config.uses_in_batch_teacher:
+            given = config.model_copy(update={"in_batch_teacher": str(self.before.vectors)})
+            settings["in_batch_teacher"] = {"stage": EMBEDDINGS, **self.before.vectors_identity}
+            needs += present(self.before.embeddings)
+        else:
+            settings |= in_batch_identity(config)
         settings |= self._labels_elsewhere
         settings["dev"] = self.recipe.data.dev
         if self.recipe.data.dev and self.collection.step is None:
             settings |= self._left_out(self.recipe.data.dev)
-        needs = [self.scores, *present(self.initial)]
 
         def work(out: Path, reporter: Reporter) -> None:
             from rankdistill.verbs.train import train
@@ -151,11 +195,12 @@ class Experiment:
             train(
                 self.dataset,
                 self.scores.folder,
-                self.initial_model,
+                model,
                 out,
                 split=self.recipe.data.train,
                 dev_split=self.recipe.data.dev,
-                config=config,
+                **form,
+                config=given,
                 progress=reporter,
                 command=self.command,
             )
@@ -170,7 +215,9 @@ class Experiment:
     def index(self, training: str) -> Step:
         """Indexes the corpus with one trained student."""
         student = self.student(training)
-        return self._index(slug(training), str(student.folder), [student], {}, self.recipe.train_config(training).type)
+        return self.index_with(
+            slug(training), str(student.folder), [student], {}, self.recipe.train_config(training).type
+        )
 
     @cached_property
     def initial_index(self) -> Step:
@@ -182,11 +229,20 @@ class Experiment:
         if type_ is not None:
             settings["type"] = type_
         needs = [*self.collection.needs, *present(self.initial)]
-        return self._index("initial", self.initial_model, needs, settings, type_)
+        return self.index_with("initial", self.initial_model, needs, settings, type_)
 
-    def _index(
+    def index_with(
         self, name: str, model: str, needs: list[Step], settings: Mapping[str, Any], type_: TypeName | None
     ) -> Step:
+        """Indexes the corpus with a model.
+
+        Args:
+            name: of the step.
+            model: its reference.
+            needs: the steps whose results are read.
+            settings: what decides the result besides the recipe's `index`.
+            type_: what the model is; None: what it looks like.
+        """
         part = self.recipe.index
 
         def work(out: Path, reporter: Reporter) -> None:
@@ -209,13 +265,17 @@ class Experiment:
         return self.workspace.step(f"index-{name}", settings, needs, work)
 
     @property
-    def teacher_model(self) -> str:
-        """Reference of the teacher."""
+    def teacher_model(self) -> str | dict[str, Any]:
+        """Reference of the teacher, or its settings; where several are named, what chooses one must be done."""
+        if self.choice is not None:
+            return self.choice.reference
         return self.recipe.teacher.model or str(self.teacher.folder if self.teacher else "")
 
     def teacher_settings(self) -> dict[str, Any]:
-        """How the teacher is loaded."""
+        """How the teacher is loaded; nothing of one that brings its settings."""
         part = self.recipe.score
+        if not isinstance(self.teacher_model, str):
+            return {}
         return {"kind": self.recipe.teacher.kind, "backend": part.backend, "max_length": part.max_length}
 
     def _mine(self, out: Path, reporter: Reporter) -> None:
@@ -248,13 +308,15 @@ class Experiment:
     def _score(self, out: Path, reporter: Reporter) -> None:
         from rankdistill.verbs.score import score
 
+        part = self.recipe.score
         score(
             self.dataset,
             self.teacher_model,
             self.candidates.folder,
             out,
-            kind=self.recipe.teacher.kind,
-            **self.recipe.score.model_dump(),
+            unit_size=part.unit_size,
+            min_fidelity=part.min_fidelity,
+            **self.teacher_settings(),
             progress=reporter,
             command=self.command,
         )

@@ -1,0 +1,307 @@
+"""Which shapes of a student fit into so many bytes: layers, hidden size, vocabulary, and how its weights are stored.
+
+What the settings say stays; what they leave open is varied. Each shape has the largest vocabulary that fits, and those
+that another one surpasses in everything are left out. Bytes are bounds from above, computed without making the student.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankdistill.errors import ConfigError, ModelReferenceError
+from rankdistill.inference import storage as storing
+from rankdistill.inference.saving import save_model
+from rankdistill.inference.storage import Storage
+from rankdistill.students import inherit, layer_search, narrow, prune
+from rankdistill.students.kept_tokens import Cutter
+
+if TYPE_CHECKING:
+    from rankdistill.students.settings import StudentSettings
+
+MEGABYTE = 10**6
+WIDTHS = (1.0, 0.75, 0.5)
+"""Shares of the hidden size that are tried, where the encoder can be narrowed."""
+DIMENSIONS = (1.0, 0.75, 0.5, 1 / 3, 0.25)
+"""Shares of the teacher's dimension that a static student's rows are tried with."""
+MOST_LAYERS = 6
+"""Numbers of layers that are tried at most."""
+COVERED = 0.9
+"""Shapes whose tokens are less than this share of the texts' are left out where others have more."""
+WHOLE = 0.999
+"""A vocabulary with this share of the texts' tokens is as good as whole: it needs no fewer bits."""
+HEADER, ROOM = 160, 4096
+"""Bytes for the description of a tensor in its file, and for what else a folder may hold."""
+BITS: Mapping[Storage, int] = {"float32": 32, "float16": 16, "int8": 8, "int4": 4}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One of the shapes that fit.
+
+    Args:
+        layers: encoder layers; None where they are not counted (a table, or an unknown architecture).
+        width: hidden size, or numbers in a row.
+        vocabulary: tokens.
+        storage: how it is written.
+        coverage: share of the texts' tokens that are kept.
+        most_bytes: what its files take at most.
+        changes: the settings of `StudentSettings` that make it.
+    """
+
+    layers: int | None
+    width: int
+    vocabulary: int
+    storage: Storage
+    coverage: float
+    most_bytes: int
+    changes: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def name(self) -> str:
+        """What its files and the log call it."""
+        depth = "" if self.layers is None else f"{self.layers}layers-"
+        return f"{depth}{self.width}wide-{self.vocabulary}tokens-{self.storage}"
+
+    def applied(self, settings: StudentSettings) -> StudentSettings:
+        """The settings of a student of this shape."""
+        changes = dict(self.changes)
+        static = settings.static.model_copy(update=changes.pop("static", {}))
+        return settings.model_copy(update=changes | {"static": static, "storage": self.storage, "max_mb": None})
+
+    def surpasses(self, other: Shape) -> bool:
+        """Whether it is nowhere less than `other`, and somewhere more."""
+        mine, theirs = self._measures(), other._measures()
+        return mine != theirs and all(one >= another for one, another in zip(mine, theirs, strict=True))
+
+    def _measures(self) -> tuple[float, ...]:
+        bits = BITS[self.storage] if self.layers is None else 0  # of layers, all are stored alike
+        return (self.layers or 0, self.width, round(min(self.coverage, WHOLE), 4), bits)
+
+
+class Vocabulary:
+    """How many tokens fit, and what they cover.
+
+    Args:
+        cutter: of the tokeniser.
+        counts: of the texts' tokens.
+        wanted: tokens that the settings ask for; None: as many as fit.
+    """
+
+    def __init__(self, cutter: Cutter, counts: NDArray[np.int64], wanted: int | None) -> None:
+        self.smallest, self.whole = cutter.smallest, cutter.whole
+        if wanted is not None:
+            self.smallest = self.whole = min(wanted, cutter.whole)
+        self._kept = cache(lambda size: cutter.keep(counts, size))
+        self._written = cache(lambda size: cutter.written(self._kept(size)))
+        self._counts = counts
+
+    def file_bytes(self, size: int, storage: Storage) -> int:
+        """Bytes of `tokenizer.json` with so many tokens."""
+        return self._bytes(size, storage == "float32")
+
+    def coverage(self, size: int) -> float:
+        """Share of the texts' tokens that are among so many."""
+        own = [rows[0] for rows in self._kept(size).rows if len(rows) == 1 and rows[0] < len(self._counts)]
+        return float(self._counts[own].sum() / max(1, self._counts.sum()))
+
+    def largest(self, fits: Callable[[int], bool]) -> int | None:
+        """The most tokens that fit; None where not even the fewest do."""
+        low, high = self.smallest, self.whole
+        if not fits(low):
+            return None
+        if fits(high):
+            return high
+        while high - low > max(1, low // 200):
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(middle) else (low, middle)
+        return low
+
+    @cache  # noqa: B019 - as long as the vocabulary
+    def _bytes(self, size: int, spaced: bool) -> int:
+        content = self._written(size)
+        text = json.dumps(content, ensure_ascii=False, **({"indent": 2} if spaced else {"separators": (",", ":")}))
+        return len(text.encode()) + 1
+
+
+def of_encoder(
+    model: Any,
+    settings: StudentSettings,
+    texts: Iterable[str],
+    limit: int,
+    dimension: int | None,
+    narrower: bool = True,
+) -> list[Shape]:
+    """The shapes of a student with layers whose files take at most `limit` bytes.
+
+    Args:
+        model: what they are cut from; left as it is.
+        settings: what stays as it is said.
+        texts: whose tokens are counted.
+        limit: bytes.
+        dimension: length of the vectors behind a linear layer; None: there is none.
+        narrower: whether the hidden size may become less.
+
+    Raises:
+        ConfigError: no shape fits; the smallest is named.
+        ModelReferenceError: the tokeniser or the architecture is not known.
+    """
+    words = Vocabulary(prune.opened(model), prune.counted(model, texts), settings.vocabulary)
+    beside = _beside(model)
+    found, least = [], math.inf
+    for layers, width, changes in _cuts(model, settings, narrower):
+        numbers, row, tensors = _numbers(model, layers, width)
+        if dimension is not None:
+            numbers, tensors = numbers + width * dimension + dimension, tensors + 2
+        fitting = []
+        for storage in _storages(model, settings):
+            fixed = numbers * (4 if storage == "float32" else 2) + beside + HEADER * tensors + ROOM
+
+            def size_of(tokens: int, storage: Storage = storage, fixed: int = fixed, row: int = row) -> int:
+                return fixed + tokens * row * BITS[storage] // 8 + words.file_bytes(tokens, storage)
+
+            least = min(least, size_of(words.smallest))
+            tokens = words.largest(lambda tokens: size_of(tokens) <= limit)
+            if tokens is not None:
+                kept = changes | ({"vocabulary": tokens} if tokens < words.whole or settings.vocabulary else {})
+                fitting.append(Shape(layers, width, tokens, storage, words.coverage(tokens), size_of(tokens), kept))
+        if fitting:
+            found.append(next((one for one in fitting if one.coverage >= WHOLE), fitting[-1]))
+    return _best(found, limit, least)
+
+
+def of_table(
+    cutter: Cutter, settings: StudentSettings, counts: NDArray[np.int64], limit: int, dimension: int
+) -> list[Shape]:
+    """The shapes of a static student whose files take at most `limit` bytes; as `of_encoder`."""
+    words = Vocabulary(cutter, counts, settings.vocabulary)
+    fixed = settings.static.dimension
+    widths = [fixed] if fixed is not None else sorted({max(1, round(dimension * share)) for share in DIMENSIONS})
+    given = "storage" in settings.model_fields_set
+    storages: Sequence[Storage] = (settings.storage,) if given else ("float16", "int8", "int4")
+    found, least = [], math.inf
+    for width in widths:
+        for storage in storages:
+
+            def size_of(tokens: int, storage: Storage = storage, width: int = width) -> int:
+                layer = 0 if width == dimension else width * dimension * (4 if storage == "float32" else 2)
+                table = tokens * (width * BITS[storage] // 8 + 5)
+                return table + layer + words.file_bytes(tokens, storage) + 2 * ROOM
+
+            least = min(least, size_of(words.smallest))
+            tokens = words.largest(lambda tokens: size_of(tokens) <= limit)
+            if tokens is not None:
+                changes: dict[str, Any] = {"vocabulary": tokens}
+                if width != dimension:
+                    changes["static"] = {"dimension": width}
+                found.append(Shape(None, width, tokens, storage, words.coverage(tokens), size_of(tokens), changes))
+    return _best(found, limit, least)
+
+
+def _best(found: Sequence[Shape], limit: int, least: float) -> list[Shape]:
+    if not found:
+        smallest = math.ceil(least / MEGABYTE * 1000) / 1000
+        raise ConfigError(
+            expected=f"room for the smallest shape of this student, {smallest:,} MB",
+            got=f"max_mb {limit / MEGABYTE:g}",
+            consequence="nothing was trained: no shape that it may have fits",
+            remedy=f"set max_mb to {smallest} or more, leave settings of its shape open, or take a smaller student",
+        )
+    covering = [one for one in found if one.coverage >= COVERED] or [max(found, key=lambda one: one.coverage)]
+    return [one for one in covering if not any(other.surpasses(one) for other in covering)]
+
+
+def _cuts(model: Any, settings: StudentSettings, narrower: bool) -> Iterator[tuple[int | None, int, dict[str, Any]]]:
+    """(layers, width, settings) of the encoders that are tried."""
+    width = int(model.transformers_model.config.hidden_size)
+    for layers, kept in _depths(model, settings):
+        for less in _widths(model, settings) if narrower else [None]:
+            yield layers, less or width, kept | ({"hidden_size": less} if less else {})
+
+
+def _depths(model: Any, settings: StudentSettings) -> list[tuple[int | None, dict[str, Any]]]:
+    if settings.keep_layers is not None:
+        count = settings.layers if isinstance(settings.keep_layers, str) else len(settings.keep_layers)
+        return [(count, {})]
+    try:
+        total = inherit.layer_count(model)
+    except ModelReferenceError:
+        return [(None, {})]
+    counts = sorted({round(count) for count in np.linspace(1, total, min(total, MOST_LAYERS))}, reverse=True)
+    cut = [
+        (count, {"keep_layers": tuple(layer_search.by_rule("even", total, count))}) for count in counts if count < total
+    ]
+    return [(total, {}), *cut]
+
+
+def _widths(model: Any, settings: StudentSettings) -> list[int | None]:
+    if settings.hidden_size is not None:
+        return [settings.hidden_size]
+    config = model.transformers_model.config
+    if not narrow.is_possible(model):
+        return [None]
+    head = config.hidden_size // config.num_attention_heads
+    sizes = {max(head, round(config.hidden_size * share / head) * head) for share in WIDTHS}
+    return [None, *sorted((size for size in sizes if size < config.hidden_size), reverse=True)]
+
+
+def _storages(model: Any, settings: StudentSettings) -> Sequence[Storage]:
+    if "storage" in settings.model_fields_set:
+        return (settings.storage,)
+    try:
+        storing.require_storable(model, "int8")
+    except ModelReferenceError:
+        return ("float16",)
+    return ("float16", "int8")
+
+
+def _numbers(model: Any, layers: int | None, width: int) -> tuple[int, int, int]:
+    """Of an encoder of that shape: numbers outside its token table, numbers in a row of it, tensors."""
+    import torch
+
+    encoder = model.transformers_model
+    config = deepcopy(encoder.config)
+    if layers is not None:
+        config.num_hidden_layers = layers
+        if getattr(config, "layer_types", None) is not None:
+            config.layer_types = config.layer_types[:layers]
+    if width != config.hidden_size:
+        share = width / config.hidden_size
+        config.num_attention_heads = width * config.num_attention_heads // config.hidden_size
+        config.intermediate_size = max(1, round(config.intermediate_size * share))
+        config.hidden_size = width
+    with torch.device("meta"):
+        fresh = type(encoder)(config)
+    table = fresh.get_input_embeddings()
+    every = {id(one): one.numel() for one in fresh.parameters()}
+    head = fresh.get_output_embeddings()
+    row = table.embedding_dim
+    outside = sum(every.values()) - table.weight.numel()
+    if head is not None:
+        separate = 0 if head.weight is table.weight else head.in_features
+        row += separate + (1 if head.bias is not None else 0)
+        outside -= head.weight.numel() if separate else 0
+        outside -= head.bias.numel() if head.bias is not None else 0
+    return outside, row, len(fresh.state_dict())
+
+
+def _beside(model: Any) -> int:
+    """Bytes of what is saved with `model` but for its encoder's weights and `tokenizer.json`."""
+    from sentence_transformers.base.modules import Transformer
+
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        save_model(model, folder)
+        own = [place for module, place in storing.places(model, folder) if isinstance(module, Transformer)]
+        counted = [place / file for place in own for file in (storing.TOKENISER, storing.WEIGHTS)]
+        return storing.shipped_bytes(folder) - sum(path.stat().st_size for path in counted if path.is_file())

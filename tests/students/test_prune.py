@@ -1,0 +1,172 @@
+"""Encoders with a smaller vocabulary: the same vectors for texts of kept tokens, before and after saving."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rankdistill.errors import ConfigError, ModelReferenceError
+from rankdistill.inference.saving import save_model
+from rankdistill.students import cross_encoder, dense, multi_vector, prune, sparse
+
+TEXTS = ["the deep river", "an old planet is bright", "what is the round engine", "harbour 12", "slow bread"]
+OTHERS = ["glass violin stone", "small iron", "North sweet sweet ☃ unknown"]
+
+
+def smaller(model: Any, texts: list[str] = TEXTS) -> Any:
+    cutter = prune.opened(model)
+    used = set(range(cutter.whole)) & set(np.flatnonzero(prune.counted(model, texts)).tolist())
+    prune.prune(model, texts, cutter.smallest + len(used))
+    return model
+
+
+def test_texts_of_kept_tokens_have_the_same_vectors_and_others_still_have_some(
+    tiny_encoder: str, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    whole = dense.load(tiny_encoder)
+    model = smaller(dense.load(tiny_encoder))
+    size = model.transformers_model.config.vocab_size
+    assert size == len(model.tokenizer) < len(whole.tokenizer)
+    np.testing.assert_allclose(model.encode(TEXTS), whole.encode(TEXTS), atol=1e-5)
+    assert (model.tokenizer("violin")["input_ids"].count(model.tokenizer.unk_token_id)) == 0
+    save_model(model, tmp_path / "saved")
+    loaded = SentenceTransformer(str(tmp_path / "saved"), device="cpu")
+    assert loaded.transformers_model.get_input_embeddings().num_embeddings == len(loaded.tokenizer) == size
+    assert loaded.max_seq_length == whole.max_seq_length
+    np.testing.assert_allclose(loaded.encode(TEXTS), whole.encode(TEXTS), atol=1e-5)
+    np.testing.assert_allclose(loaded.encode(OTHERS), model.encode(OTHERS), atol=1e-6)
+    assert {path.name for path in (tmp_path / "saved").rglob("vocab.txt")} == set()
+
+
+def test_an_independent_reading_of_the_table_agrees(tiny_encoder: str) -> None:
+    whole, model = dense.load(tiny_encoder), smaller(dense.load(tiny_encoder))
+    before = whole.transformers_model.get_input_embeddings().weight.detach().numpy()
+    after = model.transformers_model.get_input_embeddings().weight.detach().numpy()
+    old = whole.tokenizer.get_vocab()
+    for name, number in model.tokenizer.get_vocab().items():
+        np.testing.assert_array_equal(after[number], before[old[name]])
+
+
+def test_a_vocabulary_that_is_large_enough_stays(tiny_encoder: str) -> None:
+    model = dense.load(tiny_encoder)
+    table = model.transformers_model.get_input_embeddings()
+    prune.prune(model, TEXTS, len(model.tokenizer))
+    assert model.transformers_model.get_input_embeddings() is table
+
+
+def test_too_few_tokens_are_refused_and_the_model_stays(tiny_encoder: str) -> None:
+    model = dense.load(tiny_encoder)
+    with pytest.raises(ConfigError, match="tokens at least"):
+        prune.prune(model, TEXTS, 10)
+    assert len(model.tokenizer) == model.transformers_model.config.vocab_size
+
+
+def test_prompts_count_with_every_text(tiny_encoder: str) -> None:
+    model = dense.load(tiny_encoder)
+    model.prompts = {"query": "violin ", "document": ""}
+    counts = prune.counted(model, TEXTS)
+    assert counts[model.tokenizer.convert_tokens_to_ids("violin")] == len(TEXTS)
+
+
+def test_a_head_over_the_vocabulary_is_cut_too(tiny_splade: str, tmp_path: Path) -> None:
+    from sentence_transformers import SparseEncoder
+
+    whole, model = sparse.load(tiny_splade), smaller(sparse.load(tiny_splade))
+    assert sparse.vocabulary_size(model) == len(model.tokenizer)
+    names, old = model.tokenizer.get_vocab(), whole.tokenizer.get_vocab()
+    columns = [old[name] for name, _ in sorted(names.items(), key=lambda item: item[1])]
+    expected = whole.encode(TEXTS, convert_to_sparse_tensor=False).numpy()[:, columns]
+    np.testing.assert_allclose(model.encode(TEXTS, convert_to_sparse_tensor=False).numpy(), expected, atol=1e-5)
+    save_model(model, tmp_path / "saved")
+    loaded = SparseEncoder(str(tmp_path / "saved"), device="cpu")
+    np.testing.assert_allclose(loaded.encode(TEXTS, convert_to_sparse_tensor=False).numpy(), expected, atol=1e-5)
+
+
+def test_other_readers_of_texts(tiny_cross_encoder: str, tiny_multi_vector: str) -> None:
+    pairs = list(pairwise(TEXTS))
+    whole, model = cross_encoder.load(tiny_cross_encoder), smaller(cross_encoder.load(tiny_cross_encoder))
+    np.testing.assert_allclose(model.predict(pairs), whole.predict(pairs), atol=1e-5)
+    tokens, fewer = multi_vector.load(tiny_multi_vector), smaller(multi_vector.load(tiny_multi_vector), [*TEXTS, "of"])
+    for before, after in zip(tokens.encode_document(TEXTS), fewer.encode_document(TEXTS), strict=True):
+        np.testing.assert_allclose(after, before, atol=1e-5)  # the words that it leaves out have other numbers now
+
+
+def test_a_token_table_is_no_encoder(static_student: str) -> None:
+    with pytest.raises(ModelReferenceError, match="starts with one transformer"):
+        prune.prune(dense.load(static_student), TEXTS, 100)
+
+
+@pytest.fixture(scope="module")
+def many_languages(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An encoder of XLM-RoBERTa's kind with 250,000 pieces of many scripts, tiny otherwise."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    letters = [chr(code) for start in (0x61, 0x430, 0x5D0, 0x4E00) for code in range(start, start + 26)]
+    generator = np.random.default_rng(4)
+    drawn = generator.integers(0, 26, size=(320_000, 7)) + 26 * generator.integers(0, 4, size=(320_000, 1))
+    lengths = generator.integers(3, 8, size=320_000)
+    made = {"".join(letters[code] for code in row[:length]) for row, length in zip(drawn, lengths, strict=True)}
+    pieces = [
+        *special,
+        "▁",
+        *letters,
+        *(f"▁{word}" if number % 2 else word for number, word in enumerate(sorted(made))),
+    ]
+    pieces = pieces[:250_000]
+    vocabulary = [(piece, 0.0 if number < 4 else -5.0 - number * 4e-5) for number, piece in enumerate(pieces)]
+    backend = Tokenizer(models.Unigram(vocabulary, unk_id=3))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    backend.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        pad_token="<pad>",
+        cls_token="<s>",
+        sep_token="</s>",
+        model_max_length=64,
+    )
+    folder = tmp_path_factory.mktemp("many-languages")
+    torch.manual_seed(1)
+    config = XLMRobertaConfig(
+        vocab_size=len(pieces),
+        hidden_size=8,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=70,
+        initializer_range=0.3,
+        pad_token_id=1,
+    )
+    XLMRobertaModel(config).save_pretrained(folder / "plain")
+    tokenizer.save_pretrained(folder / "plain")
+    modules = [Transformer(str(folder / "plain"), max_seq_length=64), Pooling(8, pooling_mode="mean"), Normalize()]
+    SentenceTransformer(modules=modules, device="cpu").save(str(folder / "whole"), create_model_card=False)
+    return str(folder / "whole")
+
+
+def test_a_vocabulary_of_many_languages_is_cut_to_those_of_the_texts(many_languages: str, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    whole, model = dense.load(many_languages), dense.load(many_languages)
+    names = [name for name in whole.tokenizer.get_vocab() if name[0] == "▁" and len(name) > 4][:300]
+    texts = [" ".join(name[1:] for name in names[start : start + 5]) for start in range(0, 300, 5)]
+    prune.prune(model, texts, 1000)
+    save_model(model, tmp_path / "saved")
+    loaded = SentenceTransformer(str(tmp_path / "saved"), device="cpu")
+    assert len(loaded.tokenizer) == loaded.transformers_model.config.vocab_size == 1000
+    np.testing.assert_allclose(loaded.encode(texts), whole.encode(texts), atol=1e-5)
+    unseen = loaded.tokenizer("абвгд zzz")["input_ids"]
+    assert loaded.tokenizer.unk_token_id not in unseen
