@@ -35,6 +35,10 @@ class WeightedTeachers:
         """From the members' ids and their factors."""
         return teacher_id("ensemble", {member.teacher_id: factor for member, factor in self._parts()})
 
+    @property
+    def space(self) -> None:
+        """None: a mean of scores has no space."""
+
     def know(self, texts: Sequence[str], kind: Role) -> None:
         """Let every member know the texts."""
         for member in self.members:

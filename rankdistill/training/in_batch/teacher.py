@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rankdistill import locations, models
 from rankdistill.errors import ConfigError
 from rankdistill.manifest import digest
+from rankdistill.space import Space
 from rankdistill.stores.embeddings.layout import is_store
 from rankdistill.teachers.base import Role
 from rankdistill.teachers.ensemble import KIND as ENSEMBLE
@@ -36,6 +37,10 @@ class InBatchTeacher(Protocol):
     @property
     def teacher_id(self) -> str:
         """Short name of the teacher, from its fingerprint."""
+
+    @property
+    def space(self) -> Space | None:
+        """The space of its vectors; None where it has no single vector of a text."""
 
     def know(self, texts: Sequence[str], kind: Role) -> None:
         """Have the vectors of these texts at hand: found, or encoded and kept on disk.
