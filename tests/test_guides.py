@@ -108,6 +108,9 @@ class Scene:
             content["seeds"] = [13]
             content["train"] |= {"eval_steps": 200}
             content["evaluate"]["rerank_depth"] = 3
+            content["train"].pop("held_out", None)
+            if "align" in content:
+                content["align"] = {"steps": 2, "batch_size": 4, "held_out": 8}
             if "teach" in content["teacher"]:
                 content["teacher"]["teach"] = {"steps": 2, "batch_size": 2, "max_length": 32}
         Path(name).write_text(yaml.safe_dump(content))
@@ -211,6 +214,12 @@ def the_leaf(scene: Scene, section: str) -> None:
     for kind, name in (("query", "questions"), ("document", "pages")):
         Path(f"{name}.txt").write_text(f"an old {kind} of stone\na slow {kind} of glass\n")
     scene.recipe("leaf_scifact", "TEACHER")
+
+
+def the_two_stages(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(TEACHER="six_layers")
+    scene.recipe("staged", "TEACHER")
 
 
 def lucene(scene: Scene, section: str) -> None:
@@ -434,6 +443,7 @@ GUIDES = {
     ),
     "docs/serving_search.md": Guide(a_student_of_conversations, after=it_reads_conversations),
     "docs/sparse.md": Guide(a_sparse_student, after=sparse_students_load),
+    "docs/staged.md": Guide(the_two_stages),
     "docs/teachers.md": Guide(the_teachers, fresh=("Teaching one",), after=the_last_says_the_figures),
 }
 """Document -> how its commands and programs are played. One that prints some and is not here fails a test."""

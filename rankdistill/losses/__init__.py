@@ -1,6 +1,7 @@
 """The losses: one file an objective, pure functions of tensors, no model inside.
 
-`LOSSES` compares scores of a query's candidates, `ALIGNMENTS` embeddings of single texts; `REGULARISERS` make vectors
+`LOSSES` compares scores of a query's candidates, `ALIGNMENTS` embeddings of single texts, `layer_relations` what is
+inside; `REGULARISERS` make vectors
 over a vocabulary sparse. The names are those of `rankdistill.names`, where a new one is added.
 """
 
@@ -21,6 +22,7 @@ from rankdistill.losses.in_batch_margin_mse import in_batch_margin_mse
 from rankdistill.losses.kl_div import kl_div
 from rankdistill.losses.l0_flops import l0_flops
 from rankdistill.losses.l1 import l1
+from rankdistill.losses.layer_relations import layer_relations
 from rankdistill.losses.leaf import leaf
 from rankdistill.losses.margin_mse import margin_mse
 from rankdistill.losses.matryoshka import matryoshka
@@ -64,6 +66,7 @@ __all__ = [
     "kl_div",
     "l0_flops",
     "l1",
+    "layer_relations",
     "leaf",
     "margin_mse",
     "matryoshka",

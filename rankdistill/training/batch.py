@@ -84,6 +84,7 @@ class Scored:
         queries: term weights of the queries, where the type has such.
         documents: term weights of all documents, row by row.
         in_batch: of each query with the documents of the whole batch, row by row, where they were asked for.
+        embeddings: of the queries, and of all documents row by row, where each text has one vector in a dense space.
     """
 
     own: Float[Tensor, "batch docs"]
@@ -91,6 +92,7 @@ class Scored:
     queries: Float[Tensor, "batch vocabulary"] | None = None
     documents: Float[Tensor, "texts vocabulary"] | None = None
     in_batch: Float[Tensor, "batch all"] | None = None
+    embeddings: tuple[Float[Tensor, "batch dim"], Float[Tensor, "all dim"]] | None = None
 
 
 Scorer = Callable[[nn.Module, Sequence[Features]], Scored]

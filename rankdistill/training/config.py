@@ -44,7 +44,7 @@ Reference = Annotated[str, BeforeValidator(lambda one: os.fspath(one) if isinsta
 Scale = Literal["auto", "learned", "fitted"] | Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-SILENT = ("in_batch_min_margin", "contrastive_candidates", "topics", "gradient_cache")
+SILENT = ("select", "alignment_weight", "in_batch_min_margin", "contrastive_candidates", "topics", "gradient_cache")
 """Settings that decide nothing while they have their default; a student from before they were there is the same."""
 
 
@@ -91,6 +91,13 @@ class TrainConfig(RunSettings):
         ge=2,
         description="Make each batch of queries of one topic, out of this many clusters of the in_batch_teacher's "
         "query vectors; None: of any.",
+    )
+    alignment_weight: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the squared distance to the in_batch_teacher's vectors of the batch's texts, which "
+        "keeps an aligned student in its teacher's space; 0: none.",
     )
     scale: Scale = Field(
         default="auto",
@@ -215,10 +222,16 @@ class TrainConfig(RunSettings):
             for name in ("in_batch_min_margin", "topics"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name}: it goes by the scores of an in_batch_teacher; name one")
+            if self.aligns:
+                raise ValueError("alignment_weight: the vectors to stay near to are an in_batch_teacher's; name one")
             return self
         if self.type in SCORE_PAIRS:
             raise ValueError(
                 f"in_batch_teacher: a {self.type} student reads each query with documents of its own; leave it out"
+            )
+        if self.aligns and self.type not in (None, "dense"):
+            raise ValueError(
+                f"alignment_weight: a {self.type} student has no vector in a teacher's space; leave it out"
             )
         if self.compares_batches and not has_in_batch_form(self.loss):
             raise ValueError(
@@ -241,7 +254,12 @@ class TrainConfig(RunSettings):
     @property
     def uses_in_batch_teacher(self) -> bool:
         """Whether the in-batch teacher that is named decides anything: contrastive training alone needs none."""
-        return self.scores_batches or self.topics is not None
+        return self.scores_batches or self.topics is not None or self.aligns
+
+    @property
+    def aligns(self) -> bool:
+        """Whether the student's vectors are held near to the in-batch teacher's."""
+        return self.alignment_weight > 0
 
     @property
     def filters(self) -> FalseNegativeFilters:
@@ -288,7 +306,8 @@ class TrainConfig(RunSettings):
         keeps = self.max_document_length or (self.max_query_length and type_ == "multi-vector")
         silent = {name for name in SILENT if getattr(self, name) == type(self).model_fields[name].default}
         silent |= {"in_batch_teacher"} | (set() if self.compares_batches else {"in_batch_weight"})
-        found = self.model_dump(exclude={"check", *silent}) | unit | ({"lengths": "saved"} if keeps else {})
+        left_out = {"check", *silent, *self.without_effect}
+        found = self.model_dump(exclude=left_out) | unit | ({"lengths": "saved"} if keeps else {})
         if self.contrasts and type_ not in SCORE_PAIRS:
             found["negatives_in_batch"] = "unlabelled"
         weights = (self.query_regulariser_weight, self.document_regulariser_weight)

@@ -13,11 +13,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rankdistill import names
-from rankdistill.losses import LOSSES, contrastive
+from rankdistill.losses import LOSSES, contrastive, leaf
 from rankdistill.losses.checks import require_finite
 from rankdistill.training import columns
 from rankdistill.training.activity import Activity
-from rankdistill.training.batch import Besides, Candidates, Scorer
+from rankdistill.training.batch import Besides, Candidates, Scored, Scorer
 from rankdistill.training.config import LossName, Scale, TrainConfig
 from rankdistill.training.embedding import Features
 from rankdistill.training.in_batch.teacher import InBatchTeacher
@@ -56,6 +56,7 @@ class Objective(nn.Module):
 
     loss = (distillation(scale * s, t) + in_batch(scale * s_all, t_all) + sparsity) / unit^2
            + contrastive_weight * contrastive(contrastive_scale * s_candidates)
+           + alignment_weight * leaf(y, z)
 
     Squared margins in logits are of the order of 10 to 100, those of probabilities below 1: clipped to one norm, each
     would be another run. So losses that compare margins count them in `unit`, the teacher's margin deviation:
@@ -63,6 +64,7 @@ class Objective(nn.Module):
     in the teacher's unit as well (the weights of regularisers, the mix of SPLADE-v3), keeps its meaning, as all of it
     is divided by the same number, which AdamW does not see and clipping does. The contrastive term has no unit, and
     its weight is beside a loss that is about 1 at the start. A KL divergence has none either, but its temperatures do.
+    Nor has the alignment: `y` are the student's vectors of the batch's texts, `z` the in-batch teacher's.
     The term over the whole batch, `in_batch`, brings the in-batch teacher's scores to the stored scores' unit first.
 
     Args:
@@ -78,6 +80,7 @@ class Objective(nn.Module):
         own_candidates: whether the contrastive term takes each query's own of the scorer's candidates alone.
         min_margin: how far the in-batch teacher must put a document below the row's positive, in its own unit, for the
             contrastive term to count it; None: all count.
+        alignment_weight: of the distance to the in-batch teacher's vectors; 0: none.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class Objective(nn.Module):
         in_batch: InBatchTerm | None = None,
         own_candidates: bool = False,
         min_margin: float | None = None,
+        alignment_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.model = model
@@ -106,6 +110,7 @@ class Objective(nn.Module):
         self.in_batch = in_batch
         self.own_candidates = own_candidates
         self.min_margin = min_margin
+        self.alignment_weight = alignment_weight
         self.activity = Activity()
 
     def forward(
@@ -133,6 +138,8 @@ class Objective(nn.Module):
                 assert besides.in_batch_scores is not None
                 term = self.in_batch(self.scale(scored.in_batch), besides.in_batch_scores.float())
                 parts["in_batch"] = term / self.unit**2
+            if self.alignment_weight > 0:
+                parts["alignment"] = self.alignment_weight * _distance(scored, besides)
         require_finite(loss, *parts.values())
         self.activity.observe(scored)
         return {"ranking": loss} | parts if parts else loss
@@ -178,6 +185,7 @@ def build(
         in_batch=in_batch,
         own_candidates=kind.in_batch and config.contrastive_candidates == "own",
         min_margin=config.in_batch_min_margin,
+        alignment_weight=config.alignment_weight,
     )
 
 
@@ -187,6 +195,14 @@ def _take_besides(columns: Sequence[Features]) -> tuple[Besides, list[Features]]
     besides = {field.name for field in fields(Besides)}
     found = Besides(**{name: value for name, value in first.items() if name in besides})
     return found, [{name: value for name, value in first.items() if name not in besides}, *others]
+
+
+def _distance(scored: Scored, besides: Besides) -> Float[Tensor, ""]:
+    """`leaf` of the student's and the in-batch teacher's vectors of all texts of the batch."""
+    assert scored.embeddings is not None
+    assert besides.teacher_queries is not None
+    assert besides.teacher_documents is not None
+    return leaf(torch.cat(scored.embeddings), torch.cat([besides.teacher_queries, besides.teacher_documents]).float())
 
 
 def _own(found: Candidates) -> Candidates:

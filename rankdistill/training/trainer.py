@@ -66,7 +66,7 @@ def build(
     if objective.contrastive_weight > 0:
         collator = LabellingCollator(collator, positives)
     if teacher is not None:
-        collator = InBatchCollator(collator, teacher)
+        collator = InBatchCollator(collator, teacher, vectors=config.aligns)
     return student_trainer.build(
         student,
         objective,

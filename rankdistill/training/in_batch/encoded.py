@@ -13,6 +13,7 @@ from rankdistill import files
 from rankdistill.errors import ConfigError
 from rankdistill.manifest import digest
 from rankdistill.notes import tell
+from rankdistill.space import Space
 from rankdistill.teachers.base import Role
 from rankdistill.teachers.distinct import distinct
 from rankdistill.teachers.embedding import BiEncoderTeacher
@@ -37,6 +38,7 @@ class Form(Protocol[Block]):
     """How the vectors of one kind of model are made, kept and compared, which needs no model: one file a kind."""
 
     teacher_id: str
+    space: Space | None
 
     def encode(self, model: Any, texts: Sequence[str], kind: Role) -> Block:
         """What the model makes of the texts."""
@@ -98,6 +100,11 @@ class EncodedTeacher(Generic[Block]):
     def teacher_id(self) -> str:
         """The model's."""
         return self._form.teacher_id
+
+    @property
+    def space(self) -> Space | None:
+        """The model's, of a dense one."""
+        return self._form.space
 
     def know(self, texts: Sequence[str], kind: Role) -> None:
         """Encode those of `texts` that are not known yet, or read what was made of them."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.errors import StoreError
+from rankdistill.space import Space
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.teachers.base import Role
 from rankdistill.training.in_batch.dense import similarities
@@ -30,6 +31,11 @@ class StoredTeacher:
     def teacher_id(self) -> str:
         """The store's."""
         return self._store.teacher_id
+
+    @property
+    def space(self) -> Space:
+        """The store's."""
+        return self._store.space
 
     def know(self, texts: Sequence[str], kind: Role) -> None:
         """Look whether the store has each of `texts`; StoreError tells how many it lacks, and the first."""

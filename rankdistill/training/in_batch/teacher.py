@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 
 from rankdistill import locations, models
 from rankdistill.errors import ConfigError
+from rankdistill.manifest import digest
+from rankdistill.space import Space
 from rankdistill.stores.embeddings.layout import is_store
 from rankdistill.teachers.base import Role
-from rankdistill.teachers.registry import identity_of, is_yaml, specify
+from rankdistill.teachers.ensemble import KIND as ENSEMBLE
+from rankdistill.teachers.ensemble import Settings as EnsembleSettings
+from rankdistill.teachers.registry import TeacherSpec, identity_of, is_yaml, specify
 from rankdistill.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -33,6 +37,10 @@ class InBatchTeacher(Protocol):
     @property
     def teacher_id(self) -> str:
         """Short name of the teacher, from its fingerprint."""
+
+    @property
+    def space(self) -> Space | None:
+        """The space of its vectors; None where it has no single vector of a text."""
 
     def know(self, texts: Sequence[str], kind: Role) -> None:
         """Have the vectors of these texts at hand: found, or encoded and kept on disk.
@@ -85,7 +93,7 @@ def refer(name: str) -> Reference:
 
     Args:
         name: the folder of an embedding store, or a model: path, hub id, `pypi:DISTRIBUTION`, or a YAML file with its
-            kind and settings.
+            kind and settings. One of the kind `ensemble` has `deviations`, and its members may be stores too.
 
     Raises:
         DataError: a store that is not finished.
@@ -95,7 +103,9 @@ def refer(name: str) -> Reference:
     place = locations.location(name)
     if not is_yaml(name) and is_store(place):
         return _of_store(name, place)
-    return _of_model(locations.home(name))
+    name = locations.home(name)
+    spec = specify(name)
+    return _of_ensemble(name, spec) if spec.kind == ENSEMBLE else _of_model(name, spec, identity_of(name))
 
 
 def require_vectors(type_: str, compares: bool) -> None:
@@ -122,8 +132,7 @@ def _of_store(name: str, place: Path) -> Reference:
     return Reference(name, store.identity, opened)
 
 
-def _of_model(name: str) -> Reference:
-    spec = specify(name)
+def _of_model(name: str, spec: TeacherSpec, identity: str) -> Reference:
     if spec.kind not in KINDS:
         raise ConfigError(
             expected="an in-batch teacher that has vectors of single texts: an embedding store, or a dense, sparse or "
@@ -132,11 +141,38 @@ def _of_model(name: str) -> Reference:
             consequence="nothing was trained: it would have to read every query with every document of the batch",
             remedy="name another in_batch_teacher; the stored scores that are trained on may be of any teacher",
         )
-    identity = identity_of(name)
 
     def opened(folder: Path) -> InBatchTeacher:
         from rankdistill.training.in_batch.encoded import open_encoded
 
         return open_encoded(spec, identity, folder)
 
+    return Reference(name, identity, opened)
+
+
+def _of_ensemble(name: str, spec: TeacherSpec) -> Reference:
+    settings = spec.checked()
+    assert isinstance(settings, EnsembleSettings)
+    if settings.deviations is None:
+        raise ConfigError(
+            expected="`deviations` in an ensemble that is an in-batch teacher, one a member",
+            got=f"{name} without them",
+            consequence="nothing was trained: z-scores over the documents of a batch would depend on the batch",
+            remedy="give what each member's scores are to be divided by, such as their mean deviation within a query",
+        )
+    members = [
+        refer(one) if isinstance(one, str) else _of_model(f"a member of {name}", specify(one), identity_of(one))
+        for one in settings.members
+    ]
+    weights = settings.weights or (1.0,) * len(members)
+    factors = [
+        weight / sum(weights) / deviation for weight, deviation in zip(weights, settings.deviations, strict=True)
+    ]
+
+    def opened(folder: Path) -> InBatchTeacher:
+        from rankdistill.training.in_batch.ensemble import WeightedTeachers
+
+        return WeightedTeachers([member.open(folder) for member in members], factors)
+
+    identity = digest({"members": [member.identity for member in members], "factors": factors})
     return Reference(name, identity, opened)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 import rankdistill as rd
 from rankdistill import teachers
@@ -151,3 +152,45 @@ def test_a_settings_file_gives_the_teacher_its_prompt(tiny_data: Dataset, tiny_e
     assert refer(str(tmp_path / "teacher.yaml")).identity != refer(tiny_encoder).identity
     assert not np.allclose(plain.vectors(queries, "query"), prompted.vectors(queries, "query"), atol=1e-3)
     np.testing.assert_allclose(plain.vectors(documents, "document"), prompted.vectors(documents, "document"), atol=1e-6)
+
+
+def test_an_ensemble_scores_every_pair_as_the_teacher_that_it_is(
+    tiny_beir: Path, tiny_encoder: str, tiny_splade: str, tmp_path: Path
+) -> None:
+    """A member may be a store of its vectors; the teacher's id is not the ensemble's of models then."""
+    store = rd.embed(tiny_beir, tiny_encoder, tmp_path / "store")
+    queries, documents = texts_of(rd.open(tiny_beir))
+    sparse = {"kind": "sparse", "model": tiny_splade}
+    besides = {"kind": "ensemble", "weights": [3, 1], "deviations": [0.1, 2.0]}
+    found = {}
+    for name, member in (("model", tiny_encoder), ("store", str(store.path))):
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(yaml.safe_dump(besides | {"members": [member, sparse]}))
+        found[name] = opened(str(file), tmp_path / "kept", queries, documents)
+    asked = queries[:3], documents[4:8]
+    pairs = [(query, document) for query in asked[0] for document in asked[1]]
+    wanted = teachers.load(str(tmp_path / "model.yaml")).score(pairs).reshape(3, 4)
+    for teacher in found.values():
+        np.testing.assert_allclose(teacher.scores(*asked), wanted, rtol=1e-4, atol=1e-4)
+        assert teacher.scores(*asked).dtype == np.float32
+        np.testing.assert_allclose(teacher.topic_vectors(queries), found["model"].topic_vectors(queries), atol=1e-5)
+        with pytest.raises(ConfigError, match="one vector a text"):
+            teacher.vectors(queries, "query")
+    identities = {refer(str(tmp_path / f"{name}.yaml")).identity for name in found}
+    (tmp_path / "model.yaml").write_text(
+        yaml.safe_dump(besides | {"members": [tiny_encoder, sparse], "weights": [1, 1]})
+    )
+    assert len(identities | {refer(str(tmp_path / "model.yaml")).identity}) == 3
+
+
+def test_an_ensemble_without_deviations_or_of_pairs_is_refused(
+    tiny_encoder: str, tiny_splade: str, tiny_cross_encoder: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(yaml.safe_dump({"kind": "ensemble", "members": [tiny_encoder, tiny_splade]}))
+    with pytest.raises(ConfigError, match="`deviations`"):
+        refer(str(file))
+    members = [tiny_encoder, tiny_cross_encoder]
+    file.write_text(yaml.safe_dump({"kind": "ensemble", "members": members, "deviations": [1, 1]}))
+    with pytest.raises(ConfigError, match="a teacher of the kind cross_encoder"):
+        refer(str(file))
