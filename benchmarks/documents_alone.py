@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="another setting of the training: NAME=VALUE")
     seeds.add_argument(parser)
     given = parse(parser)
-    given.settings = SETTINGS | {"steps": given.steps} | dict(map(_setting, given.set))
+    given.settings = {**SETTINGS, "steps": given.steps, **dict(map(_setting, given.set))}
     done = {name: (_kinds if given.kinds else _shares)(name, given) for name in given.sets.split(",")}
     content = {"settings": dict(given.settings), "teacher": given.teacher, "finder": given.finder, "sets": done}
     print(write_results("documents_alone_kinds" if given.kinds else "documents_alone", content, given.sets))

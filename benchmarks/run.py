@@ -44,6 +44,7 @@ BENCHMARKS = {
     "size": ["size", "--data", "{data}", "--work", "{work}/size"],
     "leaf ann": ["leaf_ann", *ON_MSMARCO],
     "alignment speed": ["speed.align", *ON_MSMARCO],
+    "gradient cache": ["speed.gradient_cache", *ON_MSMARCO],
     "server overhead": ["serving.overhead"],
     "engines": ["serving.engines", "--data", "{data}/scifact", "--work", "{work}/engines"],
     "engine client types": ["serving.client_types"],

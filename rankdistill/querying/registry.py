@@ -56,7 +56,8 @@ def named(given: Given, corpus: Corpus) -> Generator:
             consequence="no query was made",
             remedy=f"write {kind}:MODEL" if first["loc"] == ("model",) else "correct the generator's settings",
         ) from error
-    return module.load(checked, corpus)  # type: ignore[no-any-return]
+    loaded: Generator = module.load(checked, corpus)
+    return loaded
 
 
 def read(given: Given) -> tuple[str, dict[str, Any]]:

@@ -145,6 +145,22 @@ class Sieve:
         self.counts.dropped[kind, reason] += 1
 
 
+def repeated_share(lists: Sequence[Sequence[Written]]) -> float:
+    """The share of queries, of documents a list each, that say words over and over or are those of many documents.
+
+    0 where there are none.
+    """
+    words = tokenisers.named(tokenisers.CJK)
+    texts = [[" ".join(one.text.split()) for one in queries] for queries in lists]
+    documents = Counter(alike for queries in texts for alike in {alike_hash(text) for text in queries})
+    repeated = [
+        documents[alike_hash(text)] > MOST_DOCUMENTS or is_repetitive(words([text])[0])
+        for queries in texts
+        for text in queries
+    ]
+    return sum(repeated) / max(1, len(repeated))
+
+
 def is_repetitive(words: Sequence[str]) -> bool:
     """Whether words come over and over: one thrice in a row, a pair three times, or half of at least six again."""
     if any(words[place : place + 3] == [words[place]] * 3 for place in range(len(words) - 2)):

@@ -91,7 +91,9 @@ class Spans:
         self, document: Document
     ) -> tuple[list[str], list[str], list[tuple[int, tuple[int, int]]], NDArray[np.int64]]:
         """Sentences; the words in lower case; for each its sentence and (first, end) there; and its segment."""
-        texts, words, segments = [], [], []
+        texts: list[str] = []
+        words: list[str] = []
+        segments: list[int] = []
         places: list[tuple[int, tuple[int, int]]] = []
         segment = 0
         for sentence in sentences(document.text):

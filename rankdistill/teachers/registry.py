@@ -75,9 +75,14 @@ class TeacherSpec:
             ConfigError: an unknown kind, or settings that it does not take.
             ModelReferenceError: the model cannot be loaded as that kind.
         """
+        loaded: PairTeacher = import_module(_module_of(self.kind)).load(self.checked())
+        return loaded
+
+    def checked(self) -> Any:
+        """The settings as those of the kind; raises ConfigError for an unknown kind, or what it does not take."""
         module = import_module(_module_of(self.kind))
         try:
-            settings = module.Settings.model_validate(dict(self.settings))
+            return module.Settings.model_validate(dict(self.settings))
         except ValidationError as error:
             first = error.errors()[0]
             raise ConfigError(
@@ -86,7 +91,6 @@ class TeacherSpec:
                 consequence="no teacher was loaded",
                 remedy="correct the teacher's settings",
             ) from error
-        return module.load(settings)
 
 
 def is_yaml(ref: str) -> bool:

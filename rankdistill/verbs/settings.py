@@ -42,6 +42,7 @@ __all__ = [
     "TypeName",
     "choice_of",
     "generator_identity",
+    "in_batch_identity",
     "is_static",
     "is_yaml",
     "require_factory",
@@ -90,6 +91,14 @@ def type_of(model: str) -> TypeName:
     from rankdistill.training.types import of_model
 
     return of_model(model)
+
+
+def in_batch_identity(config: TrainConfig) -> dict[str, str]:
+    """What an in-batch teacher adds to the identity of a student: nothing where it decides nothing."""
+    from rankdistill.training.in_batch.teacher import of_config
+
+    found = of_config(config)
+    return {} if found is None else {"in_batch_teacher": found.identity}
 
 
 def is_static(model: str) -> bool:

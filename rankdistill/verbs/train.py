@@ -193,6 +193,8 @@ def _distil(
     for name, verdict in trained.log.get("check", {}).get("verdicts", {}).items():
         if verdict["status"] in ("warn", "fail"):
             note(f"{verdict['status']}: {name}: {verdict['finding']}")
+    if reason := trained.log.get("space", {}).get("reason"):
+        note(f"no space.json: {reason}; a bundle with the teacher's documents would be refused")
     note_clipping(trained.log, REMEDY)
     return trained
 

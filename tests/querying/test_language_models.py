@@ -13,6 +13,7 @@ import pytest
 import rankdistill as rd
 from rankdistill.data import load
 from rankdistill.errors import ConfigError, TeacherError
+from rankdistill.querying import generating
 from rankdistill.querying.corpus import Corpus
 from rankdistill.querying.openai import OpenAi, Settings
 from rankdistill.querying.registry import named
@@ -134,6 +135,19 @@ def test_a_service_that_says_one_thing_of_all_documents_leaves_nothing(
     assert "openai made 80, 40 of them dropped: repetitive, 40 of them dropped: common" in raised.value.got
     assert "repeats itself" in raised.value.remedy
     assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_a_service_that_repeats_itself_is_stopped_before_all_documents_are_paid_for(
+    server: FakeServer, tiny_beir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generating, "LOOK_AFTER", 16)
+    server.answer = lambda path, body: say("what is this document about\nquery query query query")
+    with pytest.raises(TeacherError, match="100% of those of the first 16 documents"):
+        rd.queries(tiny_beir, tmp_path / "out", settings(server), **LOOSE)
+    assert len(server.posts) == 16
+    monkeypatch.setattr(generating, "LOOK_AFTER", 12)
+    server.answer = answer
+    assert rd.queries(tiny_beir, tmp_path / "good", settings(server), **LOOSE).queries == 80
 
 
 def test_a_share_that_repeats_itself_is_a_note(

@@ -11,6 +11,7 @@ import pytest
 from rankdistill.errors import ConfigError
 from rankdistill.recipe import loading
 from rankdistill.recipe.leaf.schema import LeafRecipe
+from rankdistill.recipe.loading import AnyRecipe
 from rankdistill.recipe.scores.schema import Recipe
 
 LEAF = "name: r\nkind: leaf\ndata:\n"
@@ -41,7 +42,7 @@ def test_a_name_that_is_not_shipped_lists_those_that_are() -> None:
         loading.load("quikstart")
 
 
-def students(recipe: Recipe | LeafRecipe) -> list[str]:
+def students(recipe: AnyRecipe) -> list[str]:
     return list(recipe.students if isinstance(recipe, LeafRecipe) else recipe.variants)
 
 
@@ -117,7 +118,10 @@ def test_a_missing_recipe_is_an_error(tmp_path: Path) -> None:
 
 def test_the_json_schema_describes_every_part() -> None:
     schema = json.loads(loading.json_schema())
-    of_scores, of_embeddings = (schema["$defs"][name]["properties"] for name in ("Recipe", "LeafRecipe"))
+    of_scores, of_embeddings, of_both = (
+        schema["$defs"][name]["properties"] for name in ("Recipe", "LeafRecipe", "StagedRecipe")
+    )
+    assert {"space", "align", "teacher", "score", "train", "variants", "baseline"} <= set(of_both)
     assert {"data", "mine", "teacher", "score", "student", "train", "variants", "index", "evaluate"} <= set(of_scores)
     assert {"data", "texts", "teacher", "train", "students", "bundle", "index", "evaluate"} <= set(of_embeddings)
     assert schema["$defs"]["AlignConfig"]["properties"]["cycles"]["description"]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rankdistill import models
 from rankdistill.data.beir import LEFT_OUT
@@ -18,12 +18,31 @@ from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.choice import Choice
 from rankdistill.recipe.scores.queries import QueriedCollection
-from rankdistill.recipe.scores.schema import Recipe
+from rankdistill.recipe.scores.schema import EMBEDDINGS, Recipe
 from rankdistill.recipe.steps import Step, Workspace, present
-from rankdistill.verbs.settings import SPARSE_TYPES, TypeName
+from rankdistill.verbs.settings import SPARSE_TYPES, TypeName, in_batch_identity
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
+
+
+class Stage(Protocol):
+    """What goes before training on scores, in recipes of more than one stage."""
+
+    def start(self, training: str) -> Step | None:
+        """The step that makes the student which a training starts from; None: the student before training."""
+
+    @property
+    def embeddings(self) -> Step | None:
+        """The step that embeds the texts; None where the store was there before."""
+
+    @property
+    def vectors(self) -> Path:
+        """The store of vectors, which `in_batch_teacher: embeddings` stands for."""
+
+    @property
+    def vectors_identity(self) -> Mapping[str, Any]:
+        """What identifies a store that was there before."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +52,12 @@ class Experiment:
     Args:
         recipe: the experiment.
         command: the command line, for manifests.
+        before: the stage before this one, if there is one.
     """
 
     recipe: Recipe
     command: str = ""
+    before: Stage | None = None
 
     @property
     def root(self) -> Path:
@@ -153,11 +174,20 @@ class Experiment:
         }
         form = self.recipe.student.form
         settings |= form
+        start = self.before.start(training) if self.before is not None else None
+        model = str(start.folder) if start is not None else self.initial_model
+        needs = [self.scores, *present(start or self.initial)]
+        given = config
+        if self.before is not None and config.in_batch_teacher == EMBEDDINGS and config.uses_in_batch_teacher:
+            given = config.model_copy(update={"in_batch_teacher": str(self.before.vectors)})
+            settings["in_batch_teacher"] = {"stage": EMBEDDINGS, **self.before.vectors_identity}
+            needs += present(self.before.embeddings)
+        else:
+            settings |= in_batch_identity(config)
         settings |= self._labels_elsewhere
         settings["dev"] = self.recipe.data.dev
         if self.recipe.data.dev and self.collection.step is None:
             settings |= self._left_out(self.recipe.data.dev)
-        needs = [self.scores, *present(self.initial)]
 
         def work(out: Path, reporter: Reporter) -> None:
             from rankdistill.verbs.train import train
@@ -165,12 +195,12 @@ class Experiment:
             train(
                 self.dataset,
                 self.scores.folder,
-                self.initial_model,
+                model,
                 out,
                 split=self.recipe.data.train,
                 dev_split=self.recipe.data.dev,
                 **form,
-                config=config,
+                config=given,
                 progress=reporter,
                 command=self.command,
             )
@@ -185,7 +215,9 @@ class Experiment:
     def index(self, training: str) -> Step:
         """Indexes the corpus with one trained student."""
         student = self.student(training)
-        return self._index(slug(training), str(student.folder), [student], {}, self.recipe.train_config(training).type)
+        return self.index_with(
+            slug(training), str(student.folder), [student], {}, self.recipe.train_config(training).type
+        )
 
     @cached_property
     def initial_index(self) -> Step:
@@ -197,11 +229,20 @@ class Experiment:
         if type_ is not None:
             settings["type"] = type_
         needs = [*self.collection.needs, *present(self.initial)]
-        return self._index("initial", self.initial_model, needs, settings, type_)
+        return self.index_with("initial", self.initial_model, needs, settings, type_)
 
-    def _index(
+    def index_with(
         self, name: str, model: str, needs: list[Step], settings: Mapping[str, Any], type_: TypeName | None
     ) -> Step:
+        """Indexes the corpus with a model.
+
+        Args:
+            name: of the step.
+            model: its reference.
+            needs: the steps whose results are read.
+            settings: what decides the result besides the recipe's `index`.
+            type_: what the model is; None: what it looks like.
+        """
         part = self.recipe.index
 
         def work(out: Path, reporter: Reporter) -> None:

@@ -33,6 +33,10 @@ BM25, TEACHER, INITIAL = SYSTEMS = "BM25", "teacher", "student before training"
 """The systems that every run reports beside its trained students, which cannot have their names."""
 
 
+EMBEDDINGS = "embeddings"
+"""As `in_batch_teacher`, in recipes that align students first: the vectors that they were aligned to."""
+
+
 class DataPart(SourcePart):
     """Where the collection comes from, and its splits."""
 

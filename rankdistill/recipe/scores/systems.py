@@ -59,6 +59,20 @@ class Systems:
         return {} if tokenizer == DEFAULT_TOKENIZER else {"tokenizer": tokenizer}
 
     def _evaluation(self, name: str, split: str, needs: list[Step], settings: Mapping[str, Any]) -> Step:
+        return self.evaluation(name, split, needs, settings, None)
+
+    def evaluation(
+        self, name: str, split: str, needs: list[Step], settings: Mapping[str, Any], asked: Mapping[str, Any] | None
+    ) -> Step:
+        """The step that evaluates a system on `split`.
+
+        Args:
+            name: what tables call it.
+            split: of the collection.
+            needs: the steps whose results it reads.
+            settings: what decides its result besides.
+            asked: the system, as the verb `evaluate` takes it; None: one of this recipe.
+        """
         made = self.experiment
         latency = made.recipe.evaluate.latency_queries
 
@@ -67,7 +81,7 @@ class Systems:
 
             evaluate(
                 made.dataset, out=out, split=split, latency=latency, progress=reporter, command=made.command,
-                **self._asked(name),
+                **(self._asked(name) if asked is None else asked),
             )  # fmt: skip
 
         known = made.collection.measured_identity(split) | {"latency": latency} | dict(settings)

@@ -59,7 +59,7 @@ def align(
         config: the settings; the defaults are LEAF's.
         keep_layers: train only these layers of the student, from 0; wins over `config.preparation.keep_layers`.
         dev: splits to evaluate on while training; the checkpoint of the best mean asymmetric nDCG@10 is kept, without
-            them, or with `config.select` "last", the last one. Their queries are left out of the texts.
+            them the last one, unless `config.select` says otherwise. Their queries are left out of the texts.
         allow_test: whether a test split may be among them.
         planned: called once, with the number of steps there will be.
         progress: called with the number of steps just done.
@@ -68,7 +68,7 @@ def align(
     Raises:
         StoreError: the store has nothing to train on.
         ConfigError: a student that cannot reach the teacher's dimension or normalisation; texts longer than its
-            positions are asked for; a test split.
+            positions are asked for; a test split; layers that one of the two does not have.
         LossInputError: a vector became NaN, or the objective cannot be computed on such vectors.
         StaleOutputError: `out` was made from other inputs, another teacher or other settings.
     """
@@ -149,11 +149,12 @@ def _train(
 ) -> tuple[dict[str, Any], Monitor]:
     """Train `model` in place; returns the log, and what measures the student."""
     from rankdistill.training import student_trainer
-    from rankdistill.training.alignment import monitor, truncation
+    from rankdistill.training.alignment import layers, monitor, truncation
     from rankdistill.training.alignment.objective import Alignment, loss_of
     from rankdistill.training.alignment.rows import AlignmentCollator, AlignmentRows
     from rankdistill.training.precision import resolve_precision
 
+    relations = layers.build(config, model, store) if config.layers else None
     steps = _steps(config, selected)
     if planned is not None:
         planned(steps)
@@ -161,17 +162,16 @@ def _train(
     rows = AlignmentRows(store.texts(), store.vectors(), mixture, selected.size, steps * _rows_a_step(config))
     watch = monitor.build(store, selected.held_out, dev, config, folder / TARGETS_FOLDER)
     before = watch(model)
-    best = monitor.BEST if dev and config.select == "best" else None
     runner = student_trainer.build(
         model,
-        Alignment(model, loss_of(config, store.space.normalised)),
+        Alignment(model, loss_of(config, store.space.normalised), relations),
         rows,
-        AlignmentCollator(model, config),
+        AlignmentCollator(model, config, relations.teacher if relations is not None else None),
         steps,
         _rates(config, steps),
         config,
         folder,
-        Evaluation(watch, best) if watch.measures else None,
+        Evaluation(watch, monitor.BEST if dev else None) if watch.measures else None,
         progress,
     )
     student_trainer.run(runner, checkpoints.last(folder))
@@ -180,11 +180,11 @@ def _train(
         "truncation": truncation.count(model, store.texts(), selected.rows, config.limits),
         "precision": resolve_precision(config.precision),
         "steps": runner.state.global_step,
-        "best_step": runner.state.best_global_step if best else runner.state.global_step,
+        "best_step": student_trainer.kept_step(runner),
         "clipped_steps": runner.clipping.share,
         "loss": student_trainer.curve(runner),
         "monitor": _measured(runner, before),
-    }
+    } | student_trainer.averaged(runner, lambda: watch(model) if watch.measures else {})
     return log, watch
 
 
