@@ -75,8 +75,9 @@ def test_however_many_texts_pass_at_a_time(type_: str, texts: int, built: Built)
     wanted = gradients(objective, features, labels)
     with cached(objective.model, texts):
         found = gradients(objective, features, labels)
+    largest = max(float(one.abs().max()) for one in wanted.values())  # some are 0 but for rounding, as keys' biases
     for name, one in wanted.items():
-        torch.testing.assert_close(found[name], one, rtol=1e-4, atol=1e-5 * float(one.abs().max()))
+        torch.testing.assert_close(found[name], one, rtol=1e-4, atol=2e-6 * largest)
 
 
 def kept_bytes(objective: nn.Module, features: list[dict[str, Any]], labels: Tensor) -> int:
