@@ -117,7 +117,7 @@ def test_the_vectors_of_the_first_stage_are_the_batchs_teacher_where_the_recipe_
     moved = StagedExperiment(StagedRecipe.model_validate(content | {"out": str(tmp_path / "elsewhere")}))
     assert moved.scored.student("margins").key == made.scored.student("margins").key
     content["texts"]["limit"] = 10
-    with pytest.raises(ConfigError, match="texts.limit"):
+    with pytest.raises(ConfigError, match=r"texts\.limit"):
         loading.parse(content, "r.yaml")
 
 
