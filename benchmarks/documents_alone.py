@@ -5,9 +5,9 @@
 
 DIR holds the collections in BEIR layout. Of each set three students are judged on its test queries: the one before
 training, one trained on queries generated from the documents (the labels of `train` are not looked at), and one trained
-on the queries and labels of `train`. Both are trained from the same start, with the same teacher, sources of negatives,
-steps and seeds; tests are paired by query, with Holm's correction. `share` is the part of the second's gain that the
-first one has.
+on the queries and labels of `train`. Both are trained from the same start, with the same teacher (whose margins count
+over the whole batch, too), sources of negatives, steps and seeds; tests are paired by query, with Holm's correction.
+`share` is the part of the second's gain that the first one has.
 
 With `--kinds` generators are compared on dev queries instead, which is where the embedded mixture was chosen; a set
 without a dev split lends a fifth of its training queries. No test query takes part. Interrupted, the same command goes
@@ -78,7 +78,12 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="another setting of the training: NAME=VALUE")
     seeds.add_argument(parser)
     given = parse(parser)
-    given.settings = {**SETTINGS, "steps": given.steps, **dict(map(_setting, given.set))}
+    given.settings = {
+        **SETTINGS,
+        "steps": given.steps,
+        "in_batch_teacher": given.teacher,
+        **dict(map(_setting, given.set)),
+    }
     done = {name: (_kinds if given.kinds else _shares)(name, given) for name in given.sets.split(",")}
     content = {"settings": dict(given.settings), "teacher": given.teacher, "finder": given.finder, "sets": done}
     print(write_results("documents_alone_kinds" if given.kinds else "documents_alone", content, given.sets))

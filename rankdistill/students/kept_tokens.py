@@ -81,6 +81,8 @@ class Cutter:
             self._always |= set(range(padding + 1)) & self._names.keys()
         self._missing = self._absent_characters()
         self._merges = Merges(self._model, self._ids) if self._kind == "BPE" else None
+        self._scores: dict[str, float] = dict(vocabulary) if unigram else {}
+        self._last: tuple[NDArray[np.int64], list[int]] | None = None
 
     @property
     def whole(self) -> int:
@@ -111,13 +113,14 @@ class Cutter:
                 remedy=f"set vocabulary to {self.smallest} or more, or take a student with fewer such tokens",
             )
         kept, room = set(self._always), size - len(self._missing)
-        known = np.array(sorted(self._names))
-        weights = np.zeros(known[-1] + 1, dtype=np.int64)
-        weights[: len(counts)] = counts[: len(weights)]
-        for token in known[np.argsort(-weights[known], kind="stable")].tolist():
+        ranked = self._ranked(counts)
+        if self._merges is None:
+            kept.update(ranked[: room - len(kept)])
+            return self._numbered(sorted(kept))
+        for token in ranked:
             if len(kept) >= room:
                 break
-            needed = ({token} if self._merges is None else self._merges.parts(token)) - kept
+            needed = self._merges.parts(token) - kept
             if len(kept) + len(needed) <= room:
                 kept |= needed
         return self._numbered(sorted(kept))
@@ -127,9 +130,8 @@ class Cutter:
         model, ids = dict(self._model), kept.ids
         inside = kept.names[: kept.inside]
         if self._kind == "Unigram":
-            scores = dict(self._model["vocab"])
-            lowest = min(scores.values())
-            model["vocab"] = [[name, scores.get(name, lowest)] for name in inside]
+            lowest = min(self._scores.values())
+            model["vocab"] = [[name, self._scores.get(name, lowest)] for name in inside]
             if model.get("unk_id") is not None:
                 model["unk_id"] = ids[self._model["vocab"][model["unk_id"]][0]]
         else:
@@ -142,6 +144,15 @@ class Cutter:
         if found.get("padding"):
             found["padding"] = found["padding"] | {"pad_id": ids[found["padding"]["pad_token"]]}
         return found
+
+    def _ranked(self, counts: NDArray[np.int64]) -> list[int]:
+        """The tokens that may go, the most counted first, then by id."""
+        if self._last is None or self._last[0] is not counts:  # asked for many sizes, one after the other
+            known = np.array(sorted(self._names.keys() - self._always), dtype=np.int64)
+            weights = np.zeros(max(self._names) + 1, dtype=np.int64)
+            weights[: len(counts)] = counts[: len(weights)]
+            self._last = counts, known[np.argsort(-weights[known], kind="stable")].tolist()
+        return self._last[1]
 
     def _numbered(self, kept: Sequence[int]) -> Kept:
         """In the order of the old ids; new tokens after those of the model, before those that are added to it."""
@@ -160,13 +171,16 @@ class Cutter:
             return found | ({self._ids[unknown]} if unknown in self._ids else set())
         unknown = self._model.get("unk_id")
         # The least probable one too: what an unknown character costs is counted from it.
-        scores = [score for _, score in self._model["vocab"]]
-        return found | {int(np.argmin(scores))} | ({unknown} if unknown is not None else set())
+        lowest = min(self._model["vocab"], key=lambda piece: piece[1])[0]
+        return found | {self._ids[lowest]} | ({unknown} if unknown is not None else set())
 
     def _absent_characters(self) -> dict[str, list[int]]:
         """Single characters that are in tokens, but are none themselves -> the tokens with them."""
         found: dict[str, list[int]] = {}
         if self._kind == "BPE" or self._model.get("byte_fallback"):
+            return found
+        longer = (name for name, number in self._ids.items() if number not in self._always)
+        if not self._prefix and set("".join(longer)) <= self._ids.keys():
             return found
         for name, number in self._ids.items():
             if number not in self._always:
@@ -179,6 +193,8 @@ class Cutter:
 
     def _bare(self, name: str) -> str:
         """The token without what says that it goes on or ends a word."""
+        if not (self._prefix or self._suffix):
+            return name
         bare = name.removeprefix(self._prefix) if name != self._prefix else name
         return bare.removesuffix(self._suffix) if self._suffix and bare != self._suffix else bare
 

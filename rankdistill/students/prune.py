@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import heapq
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,15 +45,20 @@ def prune(model: Any, texts: Iterable[str], size: int) -> None:
         ConfigError: more tokens must stay, see `kept_tokens`.
         ModelReferenceError: no transformer with a fast tokeniser of a known kind, or a table that does not fit it.
     """
+    from rankdistill.inference.splade_head import pool_after_activation, pool_before_activation
+
     cutter = opened(model)
     if size >= cutter.whole:
         return
     kept = cutter.keep(counted(model, texts), size)
     tokenizer = _retold(model.tokenizer, cutter, kept)
+    swapped = pool_after_activation(model)
     _cut_table(model.transformers_model, kept, model.tokenizer, tokenizer)
     model[0].processor = tokenizer
     for module in model:
         module.on_model_ready(model)
+    if swapped:
+        pool_before_activation(model)
 
 
 def opened(model: Any) -> Cutter:
@@ -78,29 +84,43 @@ def opened(model: Any) -> Cutter:
 
 def counted(model: Any, texts: Iterable[str]) -> NDArray[np.int64]:
     """How often each token of `model` is in `texts` as it reads them, with its prompts once a text, int64[tokens]."""
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    if model.max_seq_length is not None and model.max_seq_length < NO_LIMIT:
-        tokenizer.enable_truncation(int(model.max_seq_length))
-    counts, read = count(tokenizer, texts)
-    prompts = [prompt for prompt in model.prompts.values() if prompt]
-    return counts + read * count(tokenizer, prompts)[0]
+    limit = model.max_seq_length
+    with _cutting(model.tokenizer.backend_tokenizer, limit if limit is not None and limit < NO_LIMIT else None) as own:
+        counts, read = count(own, texts)
+        prompts, _ = count(own, [prompt for prompt in model.prompts.values() if prompt])
+    return counts + read * prompts
 
 
 def count(tokenizer: Tokenizer, texts: Iterable[str]) -> tuple[NDArray[np.int64], int]:
     """How often each token is in `texts`, int64[tokens], and how many texts there are."""
-    size = max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+    size = tokenizer.get_vocab_size(with_added_tokens=True)
     counts, read = np.zeros(size, dtype=np.int64), 0
     source = iter(texts)
     while some := list(islice(source, AT_ONCE)):
         encodings = tokenizer.encode_batch_fast(some, add_special_tokens=False)
         ids = np.fromiter(chain.from_iterable(encoding.ids for encoding in encodings), dtype=np.int64)
-        counts += np.bincount(ids, minlength=size)
-        read += len(some)
+        found = np.bincount(ids, minlength=size)
+        counts = np.pad(counts, (0, len(found) - len(counts))) + found if len(found) > len(counts) else counts + found
+        size, read = len(counts), read + len(some)
     return counts, read
+
+
+@contextmanager
+def _cutting(tokenizer: Tokenizer, limit: int | None) -> Iterator[Tokenizer]:
+    """Within the block `tokenizer` pads nothing, and cuts texts at `limit` tokens; then it is as it was."""
+    padding, truncation = tokenizer.padding, tokenizer.truncation
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    if limit is not None:
+        tokenizer.enable_truncation(int(limit))
+    try:
+        yield tokenizer
+    finally:
+        tokenizer.no_truncation()
+        if truncation is not None:
+            tokenizer.enable_truncation(**truncation)
+        if padding is not None:
+            tokenizer.enable_padding(**padding)
 
 
 def sampled(texts: Iterable[str]) -> list[str]:
@@ -188,12 +208,12 @@ def _tell(config: Any, old: Any, new: Any, size: int) -> None:
     """The new size and the new ids of special tokens."""
     config.vocab_size = size
     ids = new.get_vocab()
-    renumbered = {number: ids.get(name) for name, number in old.get_vocab().items()}
     for name, value in config.to_dict().items():
         if name.endswith("_token_id") and isinstance(value, int):
-            setattr(config, name, renumbered.get(value))
+            setattr(config, name, ids.get(old.convert_ids_to_tokens(value)))
         elif name.endswith("_token_id") and isinstance(value, list):
-            setattr(config, name, [renumbered[one] for one in value if renumbered.get(one) is not None])
+            found = [ids.get(token) for token in old.convert_ids_to_tokens(value)]
+            setattr(config, name, [one for one in found if one is not None])
 
 
 def _require_loadable(encoder: Any) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,10 @@ COVERED = 0.9
 """Shapes whose tokens are less than this share of the texts' are left out where others have more."""
 WHOLE = 0.999
 """A vocabulary with this share of the texts' tokens is as good as whole: it needs no fewer bits."""
+STEP = 1.1
+"""How much more tokens the next larger vocabulary has that is written, to know the size of its file."""
+FACTOR_BITS = 40
+"""Of a row's factor, and what compressing may add."""
 HEADER, ROOM = 160, 4096
 """Bytes for the description of a tensor in its file, and for what else a folder may hold."""
 BITS: Mapping[Storage, int] = {"float32": 32, "float16": 16, "int8": 8, "int4": 4}
@@ -96,42 +100,45 @@ class Vocabulary:
         cutter: of the tokeniser.
         counts: of the texts' tokens.
         wanted: tokens that the settings ask for; None: as many as fit.
+        spaced: whether `tokenizer.json` is written with spaces.
     """
 
-    def __init__(self, cutter: Cutter, counts: NDArray[np.int64], wanted: int | None) -> None:
+    def __init__(self, cutter: Cutter, counts: NDArray[np.int64], wanted: int | None, spaced: bool) -> None:
         self.smallest, self.whole = cutter.smallest, cutter.whole
         if wanted is not None:
             self.smallest = self.whole = min(wanted, cutter.whole)
-        self._kept = cache(lambda size: cutter.keep(counts, size))
-        self._written = cache(lambda size: cutter.written(self._kept(size)))
-        self._counts = counts
+        self._cutter, self._counts = cutter, counts
+        self._form: dict[str, Any] = {"indent": 2} if spaced else {"separators": (",", ":")}
+        many = math.ceil(math.log(self.whole / self.smallest) / math.log(STEP)) + 1
+        self._sizes = np.unique(np.geomspace(self.smallest, self.whole, many).round().astype(int)).tolist()
+        self._bytes: dict[int, int] = {}
 
-    def file_bytes(self, size: int, storage: Storage) -> int:
-        """Bytes of `tokenizer.json` with so many tokens."""
-        return self._bytes(size, storage == "float32")
+    def file_bytes(self, size: int) -> int:
+        """Bytes of `tokenizer.json` with so many tokens, at most: those of the next larger one that was written."""
+        place = bisect_left(self._sizes, size)
+        written = self._sizes[min(place, len(self._sizes) - 1)]
+        if written not in self._bytes:
+            content = self._cutter.written(self._cutter.keep(self._counts, written))
+            self._bytes[written] = len(json.dumps(content, ensure_ascii=False, **self._form).encode()) + 1
+        return self._bytes[written]
 
     def coverage(self, size: int) -> float:
         """Share of the texts' tokens that are among so many."""
-        own = [rows[0] for rows in self._kept(size).rows if len(rows) == 1 and rows[0] < len(self._counts)]
+        kept = self._cutter.keep(self._counts, size)
+        own = [rows[0] for rows in kept.rows if len(rows) == 1 and rows[0] < len(self._counts)]
         return float(self._counts[own].sum() / max(1, self._counts.sum()))
 
-    def largest(self, fits: Callable[[int], bool]) -> int | None:
-        """The most tokens that fit; None where not even the fewest do."""
-        low, high = self.smallest, self.whole
-        if not fits(low):
-            return None
-        if fits(high):
-            return high
-        while high - low > max(1, low // 200):
-            middle = (low + high) // 2
-            low, high = (middle, high) if fits(middle) else (low, middle)
-        return low
+    def most(self, room: int, bits: int) -> int | None:
+        """The most tokens that `room` bytes hold, with a row of so many bits for each; None: not even the fewest."""
 
-    @cache  # noqa: B019 - as long as the vocabulary
-    def _bytes(self, size: int, spaced: bool) -> int:
-        content = self._written(size)
-        text = json.dumps(content, ensure_ascii=False, **({"indent": 2} if spaced else {"separators": (",", ":")}))
-        return len(text.encode()) + 1
+        def needed(size: int) -> int:
+            return size * bits // 8 + self.file_bytes(size)
+
+        place = bisect_right(self._sizes, room, key=needed)
+        if not place or place == len(self._sizes):
+            return self._sizes[-1] if place else None
+        between = (room - self.file_bytes(self._sizes[place])) * 8 // bits
+        return max(self._sizes[place - 1], min(between, self._sizes[place] - 1))
 
 
 def of_encoder(
@@ -156,25 +163,25 @@ def of_encoder(
         ConfigError: no shape fits; the smallest is named.
         ModelReferenceError: the tokeniser or the architecture is not known.
     """
-    words = Vocabulary(prune.opened(model), prune.counted(model, texts), settings.vocabulary)
-    beside = _beside(model)
+    storages = _storages(model, settings)
+    counts = prune.counted(model, texts)
+    words = Vocabulary(prune.opened(model), counts, settings.vocabulary, "float32" in storages)
+    beside = _beside(model, "float32" not in storages)
     found, least = [], math.inf
     for layers, width, changes in _cuts(model, settings, narrower):
         numbers, row, tensors = _numbers(model, layers, width)
         if dimension is not None:
             numbers, tensors = numbers + width * dimension + dimension, tensors + 2
         fitting = []
-        for storage in _storages(model, settings):
+        for storage in storages:
             fixed = numbers * (4 if storage == "float32" else 2) + beside + HEADER * tensors + ROOM
-
-            def size_of(tokens: int, storage: Storage = storage, fixed: int = fixed, row: int = row) -> int:
-                return fixed + tokens * row * BITS[storage] // 8 + words.file_bytes(tokens, storage)
-
-            least = min(least, size_of(words.smallest))
-            tokens = words.largest(lambda tokens: size_of(tokens) <= limit)
+            bits = row * BITS[storage]
+            least = min(least, fixed + words.smallest * bits / 8 + words.file_bytes(words.smallest))
+            tokens = words.most(limit - fixed, bits)
             if tokens is not None:
                 kept = changes | ({"vocabulary": tokens} if tokens < words.whole or settings.vocabulary else {})
-                fitting.append(Shape(layers, width, tokens, storage, words.coverage(tokens), size_of(tokens), kept))
+                size = fixed + tokens * bits // 8 + words.file_bytes(tokens)
+                fitting.append(Shape(layers, width, tokens, storage, words.coverage(tokens), size, kept))
         if fitting:
             found.append(next((one for one in fitting if one.coverage >= WHOLE), fitting[-1]))
     return _best(found, limit, least)
@@ -184,27 +191,24 @@ def of_table(
     cutter: Cutter, settings: StudentSettings, counts: NDArray[np.int64], limit: int, dimension: int
 ) -> list[Shape]:
     """The shapes of a static student whose files take at most `limit` bytes; as `of_encoder`."""
-    words = Vocabulary(cutter, counts, settings.vocabulary)
-    fixed = settings.static.dimension
-    widths = [fixed] if fixed is not None else sorted({max(1, round(dimension * share)) for share in DIMENSIONS})
     given = "storage" in settings.model_fields_set
     storages: Sequence[Storage] = (settings.storage,) if given else ("float16", "int8", "int4")
+    words = Vocabulary(cutter, counts, settings.vocabulary, "float32" in storages)
+    fixed = settings.static.dimension
+    widths = [fixed] if fixed is not None else sorted({max(1, round(dimension * share)) for share in DIMENSIONS})
     found, least = [], math.inf
     for width in widths:
         for storage in storages:
-
-            def size_of(tokens: int, storage: Storage = storage, width: int = width) -> int:
-                layer = 0 if width == dimension else width * dimension * (4 if storage == "float32" else 2)
-                table = tokens * (width * BITS[storage] // 8 + 5)
-                return table + layer + words.file_bytes(tokens, storage) + 2 * ROOM
-
-            least = min(least, size_of(words.smallest))
-            tokens = words.largest(lambda tokens: size_of(tokens) <= limit)
+            layer = 0 if width == dimension else width * dimension * (4 if storage == "float32" else 2)
+            bits = width * BITS[storage] + FACTOR_BITS
+            least = min(least, layer + 2 * ROOM + words.smallest * bits / 8 + words.file_bytes(words.smallest))
+            tokens = words.most(limit - layer - 2 * ROOM, bits)
             if tokens is not None:
                 changes: dict[str, Any] = {"vocabulary": tokens}
                 if width != dimension:
                     changes["static"] = {"dimension": width}
-                found.append(Shape(None, width, tokens, storage, words.coverage(tokens), size_of(tokens), changes))
+                size = layer + 2 * ROOM + tokens * bits // 8 + words.file_bytes(tokens)
+                found.append(Shape(None, width, tokens, storage, words.coverage(tokens), size, changes))
     return _best(found, limit, least)
 
 
@@ -295,13 +299,19 @@ def _numbers(model: Any, layers: int | None, width: int) -> tuple[int, int, int]
     return outside, row, len(fresh.state_dict())
 
 
-def _beside(model: Any) -> int:
-    """Bytes of what is saved with `model` but for its encoder's weights and `tokenizer.json`."""
-    from sentence_transformers.base.modules import Transformer
+def _beside(model: Any, halved: bool) -> int:
+    """Bytes of what is saved with `model`, its layers halved or not, but for the encoder and `tokenizer.json`."""
+    from sentence_transformers.base.modules import Dense, Transformer
 
     with TemporaryDirectory() as name:
         folder = Path(name)
         save_model(model, folder)
         own = [place for module, place in storing.places(model, folder) if isinstance(module, Transformer)]
         counted = [place / file for place in own for file in (storing.TOKENISER, storing.WEIGHTS)]
-        return storing.shipped_bytes(folder) - sum(path.stat().st_size for path in counted if path.is_file())
+        whole = storing.shipped_bytes(folder) - sum(path.stat().st_size for path in counted if path.is_file())
+        if not halved:
+            return whole
+        layers = [
+            place / storing.WEIGHTS for module, place in storing.places(model, folder) if isinstance(module, Dense)
+        ]
+        return whole - sum((path.stat().st_size - HEADER * 2) // 2 for path in layers if path.is_file())

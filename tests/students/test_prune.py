@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import json
+from itertools import islice, pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference.saving import save_model
-from rankdistill.students import cross_encoder, dense, multi_vector, prune, sparse
+from rankdistill.inference.storage import compress, shipped_bytes
+from rankdistill.students import cross_encoder, dense, multi_vector, prune, shapes, sparse
+from rankdistill.students.settings import StudentSettings
 
 TEXTS = ["the deep river", "an old planet is bright", "what is the round engine", "harbour 12", "slow bread"]
 OTHERS = ["glass violin stone", "small iron", "North sweet sweet ☃ unknown"]
@@ -104,41 +107,51 @@ def test_a_token_table_is_no_encoder(static_student: str) -> None:
 
 @pytest.fixture(scope="module")
 def many_languages(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An encoder of XLM-RoBERTa's kind with 250,000 pieces of many scripts, tiny otherwise."""
+    """An encoder of XLM-RoBERTa's kind with 250,000 pieces of four scripts, tiny otherwise, as transformers has it."""
     import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+    from transformers import XLMRobertaConfig, XLMRobertaModel
 
-    special = ["<s>", "<pad>", "</s>", "<unk>"]
     letters = [chr(code) for start in (0x61, 0x430, 0x5D0, 0x4E00) for code in range(start, start + 26)]
-    generator = np.random.default_rng(4)
-    drawn = generator.integers(0, 26, size=(320_000, 7)) + 26 * generator.integers(0, 4, size=(320_000, 1))
-    lengths = generator.integers(3, 8, size=320_000)
-    made = {"".join(letters[code] for code in row[:length]) for row, length in zip(drawn, lengths, strict=True)}
-    pieces = [
-        *special,
-        "▁",
-        *letters,
-        *(f"▁{word}" if number % 2 else word for number, word in enumerate(sorted(made))),
-    ]
-    pieces = pieces[:250_000]
-    vocabulary = [(piece, 0.0 if number < 4 else -5.0 - number * 4e-5) for number, piece in enumerate(pieces)]
-    backend = Tokenizer(models.Unigram(vocabulary, unk_id=3))
-    backend.pre_tokenizer = pre_tokenizers.Metaspace()
-    backend.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        bos_token="<s>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        pad_token="<pad>",
-        cls_token="<s>",
-        sep_token="</s>",
-        model_max_length=64,
+    made = (
+        "".join(word)
+        for script in range(0, 104, 26)
+        for length in (2, 3, 4)
+        for word in product(letters[script : script + 26], repeat=length)
     )
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "▁", *letters]
+    for word in islice(made, 0, 10**7, 7):
+        pieces += [word, f"▁{word}"]
+    pieces = pieces[:250_000]
+    assert len(pieces) == 250_000
     folder = tmp_path_factory.mktemp("many-languages")
+    special = {name: {"content": name, "special": True} for name in pieces[:4]}
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    specification = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [{"id": number, **token, **flags} for number, token in enumerate(special.values())],
+        "normalizer": {"type": "NFKC"},
+        "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True},
+        "post_processor": {
+            "type": "RobertaProcessing",
+            "sep": ["</s>", 2],
+            "cls": ["<s>", 0],
+            "trim_offsets": True,
+            "add_prefix_space": True,
+        },
+        "decoder": None,
+        "model": {
+            "type": "Unigram",
+            "unk_id": 3,
+            "vocab": [[piece, -number * 4e-5 if number > 3 else 0.0] for number, piece in enumerate(pieces)],
+            "byte_fallback": False,
+        },
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(specification, ensure_ascii=False))
+    names = {"bos": "<s>", "eos": "</s>", "unk": "<unk>", "pad": "<pad>", "cls": "<s>", "sep": "</s>"}
+    told = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 64}
+    (folder / "tokenizer_config.json").write_text(json.dumps(told | {f"{one}_token": names[one] for one in names}))
     torch.manual_seed(1)
     config = XLMRobertaConfig(
         vocab_size=len(pieces),
@@ -150,23 +163,33 @@ def many_languages(tmp_path_factory: pytest.TempPathFactory) -> str:
         initializer_range=0.3,
         pad_token_id=1,
     )
-    XLMRobertaModel(config).save_pretrained(folder / "plain")
-    tokenizer.save_pretrained(folder / "plain")
-    modules = [Transformer(str(folder / "plain"), max_seq_length=64), Pooling(8, pooling_mode="mean"), Normalize()]
-    SentenceTransformer(modules=modules, device="cpu").save(str(folder / "whole"), create_model_card=False)
-    return str(folder / "whole")
+    XLMRobertaModel(config).save_pretrained(folder)
+    return str(folder)
 
 
-def test_a_vocabulary_of_many_languages_is_cut_to_those_of_the_texts(many_languages: str, tmp_path: Path) -> None:
+def test_a_size_cuts_a_vocabulary_of_many_languages_to_the_tokens_of_the_texts(
+    many_languages: str, tmp_path: Path
+) -> None:
     from sentence_transformers import SentenceTransformer
 
-    whole, model = dense.load(many_languages), dense.load(many_languages)
-    names = [name for name in whole.tokenizer.get_vocab() if name[0] == "▁" and len(name) > 4][:300]
-    texts = [" ".join(name[1:] for name in names[start : start + 5]) for start in range(0, 300, 5)]
-    prune.prune(model, texts, 1000)
-    save_model(model, tmp_path / "saved")
-    loaded = SentenceTransformer(str(tmp_path / "saved"), device="cpu")
-    assert len(loaded.tokenizer) == loaded.transformers_model.config.vocab_size == 1000
-    np.testing.assert_allclose(loaded.encode(texts), whole.encode(texts), atol=1e-5)
-    unseen = loaded.tokenizer("абвгд zzz")["input_ids"]
-    assert loaded.tokenizer.unk_token_id not in unseen
+    limit = 120_000
+    model = dense.load(many_languages)
+    assert len(model.tokenizer) == 250_000
+    texts = [
+        " ".join(f"{chr(0x430 + number % 26)}{chr(0x430 + number % 7)}б" for number in range(start, start + 5))
+        for start in range(40)
+    ]
+    before = model.encode(texts)
+    found = shapes.of_encoder(model, StudentSettings.model_validate({"max_mb": 0.12}), texts, limit, None)
+    whole = max(found, key=lambda shape: (shape.layers, shape.width))
+    assert whole.coverage == 1.0
+    assert whole.vocabulary < 5000
+    prune.prune(model, texts, whole.vocabulary)
+    np.testing.assert_allclose(model.encode(texts), before, atol=1e-5)
+    save_model(model, tmp_path)
+    compress(model, tmp_path, whole.storage)
+    assert shipped_bytes(tmp_path) <= whole.most_bytes <= limit
+    loaded = SentenceTransformer(str(tmp_path), device="cpu")
+    assert len(loaded.tokenizer) == loaded.transformers_model.config.vocab_size == whole.vocabulary
+    np.testing.assert_allclose(loaded.encode(texts), before, atol=1e-2)
+    assert loaded.tokenizer.unk_token_id not in loaded.tokenizer("zyx абв 丁一")["input_ids"]

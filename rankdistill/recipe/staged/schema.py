@@ -148,8 +148,8 @@ class StagedRecipe(Part):
         seed = self.alignments[alignment].seed
         if seed is not None:
             settings |= {"seed": seed}
-        if self.student.keep_layers is not None:
-            settings["preparation"] = settings.get("preparation", {}) | {"keep_layers": self.student.keep_layers}
+        if form := self.student.model_dump(include={"keep_layers", *self.student.form}, exclude_none=True):
+            settings["preparation"] = settings.get("preparation", {}) | form
         return AlignConfig.model_validate(settings)
 
     def train_config(self, training: str) -> TrainConfig:
