@@ -225,6 +225,23 @@ def the_two_stages(scene: Scene, section: str) -> None:
     scene.recipe("staged", "TEACHER")
 
 
+def the_students(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(MODEL="six_layers")
+    Path("DIR/qrels/dl19.tsv").unlink(missing_ok=True)  # as above
+    if not Path("STORE").exists():
+        rd.embed("DIR", "MODEL", "STORE")
+
+
+def the_student_is_small(folder: Path, said: dict[str, str]) -> None:
+    """It loads with the plain library, and takes no more than was asked for."""
+    from sentence_transformers import SentenceTransformer
+
+    SentenceTransformer("STUDENT", device="cpu").encode(["old river"])
+    assert sum(path.stat().st_size for path in Path("STUDENT").rglob("*.safetensors")) < 150_000
+    assert "chosen" in next(iter(said.values()))
+
+
 def lucene(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     scene.put(DENSE="six_layers", SPARSE="tiny_splade")
@@ -436,6 +453,7 @@ GUIDES = {
             "rankdistill queries --data DIR --generator service.yaml --cache CACHE --out WRITTEN": ASKS_A_MODEL,
         },
     ),
+    "docs/students.md": Guide(the_students, stands_for={"--max-mb 20": "--max-mb 0.15"}, after=the_student_is_small),
     "docs/serving.md": Guide(
         nothing_at_hand,
         elsewhere={
@@ -458,7 +476,7 @@ def an_object_store(environment: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-SLOW = {"docs/comparing.md", "docs/engines.md"}
+SLOW = {"docs/comparing.md", "docs/engines.md", "docs/students.md"}
 """Those that train a recipe several times, or make much; the fast part below reads their commands all the same."""
 
 

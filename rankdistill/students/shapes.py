@@ -166,7 +166,7 @@ def of_encoder(
     storages = _storages(model, settings)
     counts = prune.counted(model, texts)
     words = Vocabulary(prune.opened(model), counts, settings.vocabulary, "float32" in storages)
-    beside = _beside(model)
+    beside = _beside(model, "float32" not in storages)
     found, least = [], math.inf
     for layers, width, changes in _cuts(model, settings, narrower):
         numbers, row, tensors = _numbers(model, layers, width)
@@ -299,13 +299,19 @@ def _numbers(model: Any, layers: int | None, width: int) -> tuple[int, int, int]
     return outside, row, len(fresh.state_dict())
 
 
-def _beside(model: Any) -> int:
-    """Bytes of what is saved with `model` but for its encoder's weights and `tokenizer.json`."""
-    from sentence_transformers.base.modules import Transformer
+def _beside(model: Any, halved: bool) -> int:
+    """Bytes of what is saved with `model`, its layers halved or not, but for the encoder and `tokenizer.json`."""
+    from sentence_transformers.base.modules import Dense, Transformer
 
     with TemporaryDirectory() as name:
         folder = Path(name)
         save_model(model, folder)
         own = [place for module, place in storing.places(model, folder) if isinstance(module, Transformer)]
         counted = [place / file for place in own for file in (storing.TOKENISER, storing.WEIGHTS)]
-        return storing.shipped_bytes(folder) - sum(path.stat().st_size for path in counted if path.is_file())
+        whole = storing.shipped_bytes(folder) - sum(path.stat().st_size for path in counted if path.is_file())
+        if not halved:
+            return whole
+        layers = [
+            place / storing.WEIGHTS for module, place in storing.places(model, folder) if isinstance(module, Dense)
+        ]
+        return whole - sum((path.stat().st_size - HEADER * 2) // 2 for path in layers if path.is_file())
