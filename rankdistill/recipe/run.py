@@ -73,8 +73,14 @@ class Reports(Shown):
         return [table for one in self.results for table in one.tables()]
 
     def lines(self) -> list[str]:
-        """Where the report lies."""
-        return [str(self.path / REPORT_FILE)]
+        """What each split comes to, and where the report lies."""
+        several = len(self.results) > 1
+        said = [
+            f"{one.data}, {one.split}: {sentence}" if several else sentence
+            for one in self.results
+            for sentence in one.conclusions
+        ]
+        return [*dict.fromkeys(said), str(self.path / REPORT_FILE)]
 
     def to_polars(self) -> pl.DataFrame:
         """The comparisons of every split, with columns `data` and `split`."""
