@@ -95,7 +95,7 @@ def type_of(model: str) -> TypeName:
 
 def in_batch_identity(config: TrainConfig) -> dict[str, str]:
     """What an in-batch teacher adds to the identity of a student: nothing where it decides nothing."""
-    from rankdistill.training.in_batch.teacher import of_config
+    from rankdistill.training.in_batch.reference import of_config
 
     found = of_config(config)
     return {} if found is None else {"in_batch_teacher": found.identity}
