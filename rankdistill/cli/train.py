@@ -173,7 +173,15 @@ def train(
     alignment_weight: Annotated[
         float | None,
         typer.Option(
-            help="Keep an aligned student near to the vectors of --in-batch-teacher, with this weight (default 0).",
+            help="Keep an aligned student near to the vectors of --alignment-teacher, with this weight (default 0).",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
+    alignment_teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="A store made by `rankdistill embed`, or a dense model (default --in-batch-teacher).",
+            metavar="STORE|MODEL",
             rich_help_panel=MORE,
         ),
     ] = None,
@@ -224,6 +232,7 @@ def train(
         "in_batch_teacher": in_batch_teacher,
         "in_batch_weight": in_batch_weight,
         "alignment_weight": alignment_weight,
+        "alignment_teacher": alignment_teacher,
         "topics": topics,
         "gradient_cache": gradient_cache,
     }

@@ -96,8 +96,13 @@ class TrainConfig(RunSettings):
         default=0.0,
         ge=0,
         allow_inf_nan=False,
-        description="Weight of the squared distance to the in_batch_teacher's vectors of the batch's texts, which "
-        "keeps an aligned student in its teacher's space; 0: none.",
+        description="Weight of the squared distance to the alignment_teacher's vectors of the batch's texts, which "
+        "keeps an aligned student in that teacher's space; 0: none.",
+    )
+    alignment_teacher: Reference | None = Field(
+        default=None,
+        description="Whose vectors these are: a store made by `rankdistill embed`, or a dense model; None: the "
+        "in_batch_teacher's.",
     )
     scale: Scale = Field(
         default="auto",
@@ -217,21 +222,29 @@ class TrainConfig(RunSettings):
     )
 
     @model_validator(mode="after")
+    def _can_be_aligned(self) -> TrainConfig:
+        if not self.aligns:
+            if self.alignment_teacher is not None:
+                raise ValueError("alignment_teacher: its vectors count by the alignment_weight; give one")
+            return self
+        if self.alignment_teacher is None and self.in_batch_teacher is None:
+            raise ValueError("alignment_weight: name the alignment_teacher, or an in_batch_teacher that has vectors")
+        if self.type not in (None, "dense"):
+            raise ValueError(
+                f"alignment_weight: a {self.type} student has no vector in a teacher's space; leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _in_batch_teacher_can_be_used(self) -> TrainConfig:
         if self.in_batch_teacher is None:
             for name in ("in_batch_min_margin", "topics"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name}: it goes by the scores of an in_batch_teacher; name one")
-            if self.aligns:
-                raise ValueError("alignment_weight: the vectors to stay near to are an in_batch_teacher's; name one")
             return self
         if self.type in SCORE_PAIRS:
             raise ValueError(
                 f"in_batch_teacher: a {self.type} student reads each query with documents of its own; leave it out"
-            )
-        if self.aligns and self.type not in (None, "dense"):
-            raise ValueError(
-                f"alignment_weight: a {self.type} student has no vector in a teacher's space; leave it out"
             )
         if self.compares_batches and not has_in_batch_form(self.loss):
             raise ValueError(
@@ -254,11 +267,12 @@ class TrainConfig(RunSettings):
     @property
     def uses_in_batch_teacher(self) -> bool:
         """Whether the in-batch teacher that is named decides anything: contrastive training alone needs none."""
-        return self.scores_batches or self.topics is not None or self.aligns
+        aligns = self.aligns and self.alignment_teacher is None
+        return self.scores_batches or self.topics is not None or aligns
 
     @property
     def aligns(self) -> bool:
-        """Whether the student's vectors are held near to the in-batch teacher's."""
+        """Whether the student's vectors are held near to a teacher's."""
         return self.alignment_weight > 0
 
     @property
@@ -295,8 +309,8 @@ class TrainConfig(RunSettings):
         Students whose loss was computed in the teacher's unit itself have no `margin_unit`, those that were saved with
         other lengths than they were trained with no `lengths`, those that had labelled positives among their negatives
         no `negatives_in_batch`, those that had one regulariser weight for every loss no `regulariser_weights`, and are
-        not these. Settings that came later are left out while they decide nothing. Where the in-batch teacher lies
-        decides nothing either: what it is stands among a run's inputs.
+        not these. Settings that came later are left out while they decide nothing. Where the in-batch teacher and
+        the alignment's lie decides nothing either: what they are stands among a run's inputs.
 
         Args:
             of_model: what the student is where `type` does not say it.
@@ -305,7 +319,7 @@ class TrainConfig(RunSettings):
         unit = {"margin_unit": "deviation"} if self.compares_margins else {}
         keeps = self.max_document_length or (self.max_query_length and type_ == "multi-vector")
         silent = {name for name in SILENT if getattr(self, name) == type(self).model_fields[name].default}
-        silent |= {"in_batch_teacher"} | (set() if self.compares_batches else {"in_batch_weight"})
+        silent |= {"in_batch_teacher", "alignment_teacher"} | (set() if self.compares_batches else {"in_batch_weight"})
         left_out = {"check", *silent, *self.without_effect}
         found = self.model_dump(exclude=left_out) | unit | ({"lengths": "saved"} if keeps else {})
         if self.contrasts and type_ not in SCORE_PAIRS:

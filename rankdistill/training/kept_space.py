@@ -30,7 +30,7 @@ class SpaceCheck:
     """The vectors of some texts of the run: what the student's are compared with, before and after.
 
     Args:
-        space: the in-batch teacher's.
+        space: the teacher's.
         aligned: whether the student that training starts from lives in it.
         texts: some of the run's, by kind.
         targets: the teacher's vectors of these, [n, dim].
@@ -72,7 +72,7 @@ def build(teacher: InBatchTeacher, student: str, model: Any, texts: Callable[[Ro
     """The check of a run with an alignment term.
 
     Args:
-        teacher: in-batch; knows the texts.
+        teacher: whose vectors the student stays near to; knows the texts.
         student: reference of the model that training starts from.
         model: that model, loaded.
         texts: gives those of the run, by kind.
@@ -85,12 +85,11 @@ def build(teacher: InBatchTeacher, student: str, model: Any, texts: Callable[[Ro
     dimension = model.get_embedding_dimension()
     if theirs is None or theirs.dimension != dimension:
         raise ConfigError(
-            expected=f"a dense in-batch teacher whose vectors have the student's length, {dimension}, for "
-            "alignment_weight",
+            expected=f"a dense teacher whose vectors have the student's length, {dimension}, for alignment_weight",
             got="one without a single vector a text" if theirs is None else f"vectors of length {theirs.dimension}",
             consequence="nothing was trained: the student's vectors have no targets",
             remedy="align the student with the teacher first (`rankdistill train --embeddings`, which gives it a "
-            "projection), name another in_batch_teacher, or leave alignment_weight out",
+            "projection), name another alignment_teacher, or leave alignment_weight out",
         )
     chosen = {kind: _some(texts(kind)) for kind in KINDS}
     return SpaceCheck(
@@ -117,10 +116,10 @@ def is_aligned(student: str, wanted: Space) -> bool:
         return reference.weights_hash == wanted.document_tower
     if held.document_tower != wanted.document_tower:
         raise SpaceMismatchError(
-            expected=f"an in-batch teacher that {student} was aligned with, for alignment_weight",
+            expected=f"a teacher that {student} was aligned with, for alignment_weight",
             got=f"a document tower {wanted.document_tower[:12]}, and the student's is {held.document_tower[:12]}",
             consequence="nothing was trained: one stage would pull the student out of the space of the other",
-            remedy="name the store or the model of the first stage as in_batch_teacher, or align the student anew",
+            remedy="name the store or the model of the first stage as alignment_teacher, or align the student anew",
         )
     return True
 

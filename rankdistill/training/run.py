@@ -111,7 +111,9 @@ def train(
     form = Form(keep_layers, vocabulary, storage, max_mb)
     sizing.require_dev(form, dev_split)
     split = split or dataset.default_split
-    beside = in_batch.of_config(config)
+    beside, anchor = in_batch.of_config(config), in_batch.of_alignment(config)
+    if config.aligns:
+        in_batch.require_dense(name)
     if beside is not None:
         in_batch.require_vectors(name, kind.in_batch)
     found = inputs.read(dataset, store, split, teacher_id)
@@ -132,7 +134,8 @@ def train(
             dataset, found, student, dev_split, kind.reads_documents(config) or sparsity.needs_idf(penalties)
         )
         | known.hashes(kind.in_batch and config.contrasts, config.unlabelled == "top")
-        | ({"in_batch_teacher": beside.identity} if beside is not None else {}),
+        | ({"in_batch_teacher": beside.identity} if beside is not None else {})
+        | ({"alignment_teacher": anchor.identity} if anchor is not None else {}),
         parameters=config.model_copy(update={"type": name}).decisive() | choices | {"processes": processes.count()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
@@ -169,6 +172,7 @@ def train(
             known,
             config,
             beside,
+            anchor,
             dev_split,
             folder,
             planned,
@@ -296,6 +300,7 @@ def _train(
     known: KnownPositives,
     config: TrainConfig,
     beside: Reference | None,
+    anchor: Reference | None,
     dev_split: str | None,
     folder: Path,
     planned: Progress | None,
@@ -322,21 +327,22 @@ def _train(
         config.seed,
         _by_topic(teacher, view, store.query_texts(), config, kept),
     )
-    checked = None
-    if teacher is not None:
-        if config.scores_batches or config.aligns:
-            teacher.know(drawn.texts("query"), "query")
-            teacher.know(drawn.texts("document"), "document")
-        teacher.let_go()
-        if config.aligns:
-            checked = kept_space.build(teacher, student, model, drawn.texts)
+    of_batches = teacher if config.scores_batches else None
+    target = anchor.open(kept) if anchor is not None else teacher if config.aligns else None
+    for one in (of_batches, target):
+        if one is not None:
+            one.know(drawn.texts("query"), "query")
+            one.know(drawn.texts("document"), "document")
+    for one in (teacher, target):
+        if one is not None:
+            one.let_go()
+    checked = kept_space.build(target, student, model, drawn.texts) if target is not None else None
     nearness = checked.cosine(model) if checked is not None else 0.0
     evaluation = kind.evaluation(model, dataset, dev_split, config) if dev_split else None
     before = evaluation.evaluator(model) if evaluation else {}
-    of_batches = teacher if config.scores_batches or config.aligns else None
     objective = objectives.build(kind, model, config, drawn, costs, of_batches)
     runner = trainer.build(
-        kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress, of_batches
+        kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress, of_batches, target
     )
     with cached(model, config.gradient_cache):
         trainer.run(runner, objective, folder)
@@ -348,7 +354,8 @@ def _train(
         log["in_batch_teacher"] = teacher.teacher_id
     if objective.in_batch is not None:
         log["in_batch_unit"] = objective.in_batch.unit
-    if checked is not None:
+    if checked is not None and target is not None:
+        log["alignment_teacher"] = target.teacher_id
         log["space"] = checked.verdict(model, nearness)
     log["dev_ndcg_at_10"] = _dev_points(runner, evaluation, before) if evaluation else []
     return log, checked.space if checked is not None and log["space"]["kept"] else None

@@ -49,10 +49,12 @@ def build(
     evaluation: Evaluation | None,
     progress: Progress | None,
     teacher: InBatchTeacher | None = None,
+    vectors: InBatchTeacher | None = None,
 ) -> StudentTrainer:
     """The trainer of a run whose checkpoints go to `folder`.
 
-    `positives` are no negatives of a contrastive term; the in-batch `teacher` knows the texts of `rows`.
+    `positives` are no negatives of a contrastive term; the in-batch `teacher`, and that whose `vectors` the student
+    stays near to, know the texts of `rows`.
     """
     learned = objective.scale.log_ratio.requires_grad
     rates = Rates(
@@ -65,8 +67,8 @@ def build(
     collator = kind.collator(student, rows.text_columns, config)
     if objective.contrastive_weight > 0:
         collator = LabellingCollator(collator, positives)
-    if teacher is not None:
-        collator = InBatchCollator(collator, teacher, vectors=config.aligns)
+    if teacher is not None or vectors is not None:
+        collator = InBatchCollator(collator, teacher, vectors)
     return student_trainer.build(
         student,
         objective,

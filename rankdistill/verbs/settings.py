@@ -94,11 +94,11 @@ def type_of(model: str) -> TypeName:
 
 
 def in_batch_identity(config: TrainConfig) -> dict[str, str]:
-    """What an in-batch teacher adds to the identity of a student: nothing where it decides nothing."""
-    from rankdistill.training.in_batch.reference import of_config
+    """What the teachers beside the stored scores add to a student's identity: nothing where they decide nothing."""
+    from rankdistill.training.in_batch.reference import of_alignment, of_config
 
-    found = of_config(config)
-    return {} if found is None else {"in_batch_teacher": found.identity}
+    found = {"in_batch_teacher": of_config(config), "alignment_teacher": of_alignment(config)}
+    return {name: one.identity for name, one in found.items() if one is not None}
 
 
 def is_static(model: str) -> bool:

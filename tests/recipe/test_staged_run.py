@@ -97,6 +97,30 @@ def test_a_student_starts_from_the_stage_that_its_variant_names(recipe: StagedRe
     assert made.scored.student("staged").needs[1].key == aligned.key
 
 
+def test_the_vectors_of_the_first_stage_are_the_batchs_teacher_where_the_recipe_says_so(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    word = "embeddings"
+    content["variants"] = {
+        "margins": {"train": {"in_batch_teacher": word}},
+        "in space": {"train": {"alignment_teacher": word, "alignment_weight": 1.0}},
+        "labels": {"train": {"in_batch_teacher": word, "loss": "contrastive"}},
+    }
+    content["evaluate"] |= {"embedding_teacher": False, "rerank_depth": 0}
+    made = StagedExperiment(StagedRecipe.model_validate(content))
+    needs = {name: [step.name for step in made.scored.student(name).needs] for name in content["variants"]}
+    both = ["scores", "aligned", "embeddings"]
+    assert needs == {"margins": both, "in space": both, "labels": ["scores", "aligned"]}, "where they are read"
+    run(content)
+    log = rankdistill.open(made.scored.student("in space").folder).log
+    assert log["space"]["kept"]
+    moved = StagedExperiment(StagedRecipe.model_validate(content | {"out": str(tmp_path / "elsewhere")}))
+    assert moved.scored.student("margins").key == made.scored.student("margins").key
+    content["texts"]["limit"] = 10
+    with pytest.raises(ConfigError, match=r"texts\.limit"):
+        loading.parse(content, "r.yaml")
+
+
 def test_an_interrupted_run_whose_first_stage_changed_is_made_anew(recipe: StagedRecipe) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(recipe, progress=Recorder(interrupt="student-staged"))

@@ -87,7 +87,9 @@ def test_the_term_is_the_squared_distance_to_the_teachers_vectors_of_the_batch(
     for weight in (0.0, 0.5, 2.0):
         config = TrainConfig(in_batch_teacher=tiny_encoder, in_batch_weight=0, alignment_weight=weight, batch_size=3)
         objective = objectives.build(kind, student, config, rows, Sparsity({}, {}), teacher)
-        collate = InBatchCollator(kind.collator(student, rows.text_columns, config), teacher, vectors=weight > 0)
+        collate = InBatchCollator(
+            kind.collator(student, rows.text_columns, config), teacher, teacher if weight > 0 else None
+        )
         batch = collate([rows[index] for index in range(3)])
         found = objective(columns.split(batch, rows.text_columns), batch["label"])
         values[weight] = {"ranking": found.item()} if weight == 0 else {name: one.item() for name, one in found.items()}
@@ -146,6 +148,31 @@ def test_a_student_that_never_was_in_the_space_does_not_get_into_it_by_the_term(
     assert log(run("itself", tiny_encoder, alignment_weight=10.0))["space"]["kept"], "the teacher itself is in it"
 
 
+def test_the_teacher_of_the_vectors_may_be_another_than_that_of_the_batch(
+    run: Run, aligned: str, tiny_encoder: str, tiny_splade: str, tmp_path: Path
+) -> None:
+    given = {"in_batch_teacher": tiny_splade, "alignment_teacher": tiny_encoder}
+    out = run("two", aligned, alignment_weight=10.0, **given)
+    told = log(out)
+    assert told["space"]["kept"]
+    assert told["alignment_teacher"] != told["in_batch_teacher"]
+    assert {"alignment", "in_batch"} <= told["loss"][0].keys()
+    made = rankdistill.status(out).made
+    assert made["inputs"]["alignment_teacher"] != made["inputs"]["in_batch_teacher"]
+    alone = log(run("alone", aligned, alignment_weight=10.0, in_batch_teacher=None, alignment_teacher=tiny_encoder))
+    assert alone["space"]["kept"]
+    assert not {"in_batch_teacher", "in_batch_unit"} & alone.keys()
+
+
+def test_a_student_of_another_type_has_no_vector_to_hold(run: Run, tiny_splade: str, tmp_path: Path) -> None:
+    from sentence_transformers import SparseEncoder
+
+    splade = tmp_path / "splade"
+    SparseEncoder(tiny_splade, device="cpu").save_pretrained(str(splade))
+    with pytest.raises(ConfigError, match=r"a dense student for alignment_weight[\s\S]*the type splade"):
+        run("splade_student", str(splade), alignment_weight=1.0)
+
+
 def test_an_interrupted_run_with_the_term_ends_with_the_same_bytes(run: Run, aligned: str) -> None:
     whole = run("whole", aligned, alignment_weight=1.0)
     with pytest.raises(KeyboardInterrupt):
@@ -165,7 +192,7 @@ def test_a_student_of_another_teacher_is_refused(run: Run, aligned: str, tmp_pat
 def test_a_teacher_without_vectors_of_the_students_length_is_refused(
     run: Run, tiny_splade: str, tiny_bert: Path, tiny_encoder: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=r"dense in-batch teacher[\s\S]*without a single vector"):
+    with pytest.raises(ConfigError, match=r"dense teacher[\s\S]*without a single vector"):
         run("sparse", alignment_weight=1.0, in_batch_teacher=tiny_splade)
     wider = SentenceTransformer(tiny_encoder, device="cpu")
     from sentence_transformers.sentence_transformer.modules import Dense
@@ -179,7 +206,9 @@ def test_a_teacher_without_vectors_of_the_students_length_is_refused(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"alignment_weight": 1.0}, "name one"),
+        ({"alignment_weight": 1.0}, "name the alignment_teacher"),
+        ({"alignment_teacher": "x"}, "give one"),
+        ({"alignment_teacher": "x", "in_batch_teacher": "y"}, "give one"),
         ({"alignment_weight": -1.0, "in_batch_teacher": "x"}, "greater than or equal to 0"),
         ({"alignment_weight": 1.0, "in_batch_teacher": "x", "type": "splade"}, "no vector in a teacher's space"),
     ],
@@ -191,4 +220,6 @@ def test_settings_that_cannot_be_are_refused(given: dict[str, Any], said: str) -
 
 def test_the_weight_decides_the_student_only_where_there_is_one() -> None:
     assert "alignment_weight" not in TrainConfig().decisive()
-    assert TrainConfig(in_batch_teacher="x", alignment_weight=0.5).decisive()["alignment_weight"] == 0.5
+    found = TrainConfig(alignment_teacher="x", alignment_weight=0.5).decisive()
+    assert found["alignment_weight"] == 0.5
+    assert "alignment_teacher" not in found, "where it lies decides nothing"

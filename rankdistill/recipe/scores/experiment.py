@@ -20,7 +20,7 @@ from rankdistill.recipe.scores.choice import Choice
 from rankdistill.recipe.scores.queries import QueriedCollection
 from rankdistill.recipe.scores.schema import EMBEDDINGS, Recipe
 from rankdistill.recipe.steps import Step, Workspace, present
-from rankdistill.verbs.settings import SPARSE_TYPES, TypeName, in_batch_identity
+from rankdistill.verbs.settings import SPARSE_TYPES, TrainConfig, TypeName, in_batch_identity
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
@@ -177,13 +177,11 @@ class Experiment:
         start = self.before.start(training) if self.before is not None else None
         model = str(start.folder) if start is not None else self.initial_model
         needs = [self.scores, *present(start or self.initial)]
-        given = config
-        if self.before is not None and config.in_batch_teacher == EMBEDDINGS and config.uses_in_batch_teacher:
-            given = config.model_copy(update={"in_batch_teacher": str(self.before.vectors)})
-            settings["in_batch_teacher"] = {"stage": EMBEDDINGS, **self.before.vectors_identity}
+        given, first = self._of_first_stage(config)
+        if first and self.before is not None:
+            settings["first_stage"] = {"teachers": first, **self.before.vectors_identity}
             needs += present(self.before.embeddings)
-        else:
-            settings |= in_batch_identity(config)
+        settings |= in_batch_identity(config.model_copy(update=dict.fromkeys(first)))
         settings |= self._labels_elsewhere
         settings["dev"] = self.recipe.data.dev
         if self.recipe.data.dev and self.collection.step is None:
@@ -206,6 +204,14 @@ class Experiment:
             )
 
         return self.workspace.step(f"student-{slug(training)}", settings, needs, work)
+
+    def _of_first_stage(self, config: TrainConfig) -> tuple[TrainConfig, list[str]]:
+        """The settings with the vectors of the stage before where `embeddings` stands for them; and which these are."""
+        asked = {"in_batch_teacher": config.uses_in_batch_teacher, "alignment_teacher": config.aligns}
+        named = [name for name, used in asked.items() if used and getattr(config, name) == EMBEDDINGS]
+        if self.before is None or not named:
+            return config, []
+        return config.model_copy(update=dict.fromkeys(named, str(self.before.vectors))), named
 
     def _left_out(self, split: str) -> dict[str, int]:
         """What is left out of the dev split's rankings, as an identity has it."""

@@ -34,7 +34,7 @@ BM25, TEACHER, INITIAL = SYSTEMS = "BM25", "teacher", "student before training"
 
 
 EMBEDDINGS = "embeddings"
-"""As `in_batch_teacher`, in recipes that align students first: the vectors that they were aligned to."""
+"""As `in_batch_teacher` or `alignment_teacher`, in recipes that align students first: the vectors they learnt."""
 
 
 class DataPart(SourcePart):

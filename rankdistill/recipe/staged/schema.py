@@ -104,10 +104,14 @@ class StagedRecipe(Part):
     def _require_trainable(self, name: str, part: VariantPart, config: TrainConfig) -> None:
         if part.start == "aligned" and config.type not in (None, "dense"):
             raise ValueError(f"variants: {name} starts from the aligned student, which is dense, not {config.type}")
-        if config.in_batch_teacher == EMBEDDINGS and self.space.store is None and self.texts.limit is not None:
+        if (
+            EMBEDDINGS in (config.in_batch_teacher, config.alignment_teacher)
+            and self.space.store is None
+            and self.texts.limit is not None
+        ):
             raise ValueError(
-                f"texts.limit: {name} has the {EMBEDDINGS} as its in_batch_teacher, which needs the vectors of all "
-                "training queries and documents; leave limit out, and titles and sentences too where they are too many"
+                f"texts.limit: {name} has the {EMBEDDINGS} as a teacher, which needs the vectors of all training "
+                "queries and documents; leave limit out, and titles and sentences too where they are too many"
             )
 
     @property

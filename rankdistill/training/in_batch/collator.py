@@ -21,22 +21,24 @@ class InBatchCollator:
 
     Args:
         collate: makes the batch.
-        teacher: knows the texts of the run.
-        vectors: whether its vectors of the queries [batch, dim] and documents [batch * docs, dim] go with it too; it
-            must be a dense one then.
+        teacher: knows the texts of the run; None: no scores are asked for.
+        vectors: a dense teacher that knows them, whose vectors of the queries [batch, dim] and documents
+            [batch * docs, dim] go with it too; None: no vectors are asked for.
     """
 
     collate: Collator
-    teacher: InBatchTeacher
-    vectors: bool = False
+    teacher: InBatchTeacher | None
+    vectors: InBatchTeacher | None = None
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """The batch with `<first column>_in_batch_scores`, and `_teacher_queries`, `_teacher_documents`."""
         batch = self.collate(rows)
         queries, documents = [row[QUERY] for row in rows], documents_of(rows)
-        found = {IN_BATCH_SCORES: self.teacher.scores(queries, documents)}
-        if self.vectors:
-            found[TEACHER_QUERIES] = self.teacher.vectors(queries, "query")
-            found[TEACHER_DOCUMENTS] = self.teacher.vectors(documents, "document")
+        found = {}
+        if self.teacher is not None:
+            found[IN_BATCH_SCORES] = self.teacher.scores(queries, documents)
+        if self.vectors is not None:
+            found[TEACHER_QUERIES] = self.vectors.vectors(queries, "query")
+            found[TEACHER_DOCUMENTS] = self.vectors.vectors(documents, "document")
         first = first_column(batch)
         return batch | {first + name: torch.from_numpy(value) for name, value in found.items()}

@@ -42,6 +42,13 @@ def of_config(config: TrainConfig) -> Reference | None:
     return refer(config.in_batch_teacher)
 
 
+def of_alignment(config: TrainConfig) -> Reference | None:
+    """The teacher whose vectors the student of a run stays near to, where it is not the in-batch teacher."""
+    if config.alignment_teacher is None or not config.aligns:
+        return None
+    return refer(config.alignment_teacher)
+
+
 def refer(name: str) -> Reference:
     """The in-batch teacher that `name` stands for; nothing is loaded yet.
 
@@ -70,6 +77,17 @@ def require_vectors(type_: str, compares: bool) -> None:
             got=f"the type {type_}, which scores each query with documents of its own",
             consequence="nothing was trained",
             remedy="leave in_batch_teacher out, or train another type",
+        )
+
+
+def require_dense(type_: str) -> None:
+    """Raise ConfigError for a type of student that has no vector in the space of a dense teacher."""
+    if type_ != "dense":
+        raise ConfigError(
+            expected="a dense student for alignment_weight",
+            got=f"the type {type_}, which has no vector in a teacher's space",
+            consequence="nothing was trained",
+            remedy="leave alignment_weight out, or train another type",
         )
 
 

@@ -213,7 +213,7 @@ def test_the_collator_gives_scores_and_where_asked_for_vectors(build: Build) -> 
     scores = InBatchCollator(collate, Table())(batch)
     np.testing.assert_array_equal(scores["query_in_batch_scores"], teacher_scores().astype(np.float32))
     assert scores.keys() == {"query_input_ids", "label", "query_in_batch_scores"}
-    both = InBatchCollator(collate, Table(), vectors=True)(batch)
+    both = InBatchCollator(collate, Table(), vectors=Table())(batch)
     np.testing.assert_array_equal(both["query_teacher_queries"][:, 0], [len(row[0]) for row in BATCH])
     np.testing.assert_array_equal(both["query_teacher_documents"][:, 0], [len(text) for text in DOCUMENTS])
 
