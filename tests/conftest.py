@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -214,7 +215,18 @@ def _of_six_layers(folder: Path, tiny_bert: Path, dimensions: int) -> str:
     return str(whole)
 
 
-def pytest_collection_finish() -> None:
-    """What the libraries hold for good is taken out of garbage collection, which each training asks for thrice."""
-    gc.collect()
-    gc.freeze()
+_frozen = 0
+"""Modules that were loaded when garbage collection was last told of them."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What the libraries hold for good is taken out of garbage collection, which each training asks for thrice.
+
+    They are loaded by tests too, which is seen from the number of modules.
+    """
+    global _frozen
+    if len(sys.modules) > _frozen + 20:
+        gc.collect()
+        gc.freeze()
+        _frozen = len(sys.modules)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ from rankdistill.stores.shares import Share
 from rankdistill.stores.status import describe
 from rankdistill.stores.writer import ScoreWriter
 from tests import s3
+from tests.forked import Forked
 from tests.stores.conftest import DOCUMENTS, QUERIES, HashTeacher
 
 
@@ -118,6 +117,7 @@ from pathlib import Path
 from rankdistill.locations import location
 from rankdistill.stores.writer import ScoreWriter
 from tests import s3
+from tests.forked import Forked
 from tests.stores.conftest import DOCUMENTS, QUERIES, HashTeacher
 
 class Slow(HashTeacher):
@@ -133,12 +133,12 @@ ScoreWriter(location(sys.argv[1]), queries=QUERIES, documents=DOCUMENTS, candida
 def test_a_killed_writer_leaves_whole_shards_and_a_lock_that_the_next_one_replaces(
     write: Write, store: Path, candidates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with subprocess.Popen([sys.executable, "-c", KILLED, str(store), str(candidates)]) as process:
+    with Forked(KILLED, store, candidates) as process:
         deadline = time.monotonic() + 60
         while not locations.listing(store / "scores" / "hash-0", "part-*") and time.monotonic() < deadline:
             time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+        process.send(signal.SIGKILL)
+        assert process.ended() == -signal.SIGKILL
     left = [path for path in locations.all_files(store) if path.name == files.LOCK_NAME]
     assert left
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
