@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 DATA ?= $(wildcard ../shared/data)
 export RANKDISTILL_DATA ?= $(abspath $(DATA))
 export TOKENIZERS_PARALLELISM = false
+# Python compiles a module when it is first imported: compiling all 33,000 of the libraries takes minutes.
+QUIETLY := --quiet --disable-pip-version-check --no-compile
 # Each has half of the tests in their order, so that what a file needs is made once; who is done takes of the other's.
 TWO := -n 2 --dist worksteal
 
@@ -12,8 +14,7 @@ TWO := -n 2 --dist worksteal
 
 $(VENV)/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/pip install $(QUIETLY) -c constraints.txt -e ".[dev]"
 	touch $@
 
 quickstart: $(VENV)/.installed
@@ -26,7 +27,7 @@ test-all: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 
 lucene: $(VENV)/.installed
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lucene]"
+	$(BIN)/pip install $(QUIETLY) -c constraints.txt -e ".[lucene]"
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .

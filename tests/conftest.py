@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ WORDS = ("deep", "old", "bright", "slow", "small", "round", "north", "glass", "i
 def export_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Models exported by tests stay out of this user's cache."""
     os.environ["RANKDISTILL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_power_cut() -> Iterator[None]:
+    """Nothing waits for the disk, some 15 ms a file: no test cuts the power. tests/test_files.py holds what is asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

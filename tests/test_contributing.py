@@ -186,7 +186,8 @@ for words in json.loads(sys.argv[2]):
 """
 
 
-OPTIONS = ("-p", "no:cacheprovider", "-p", "no:xdist")
+OPTIONS = ("-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""Of pytest: a plugin that nothing here uses came with the libraries, which are there already."""
 
 
 class Copy:

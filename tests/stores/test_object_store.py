@@ -46,9 +46,11 @@ def store(bucket: str) -> Path:
 
 @pytest.fixture
 def write(candidates: Path) -> Callable[..., ScoreWriter]:
-    """Makes a writer into a store with shards of 64 pairs."""
+    """Makes a writer into a store with shards of 64 pairs, or of `unit`: each costs some forty requests."""
 
-    def make(root: Path, teacher: HashTeacher, lock_wait: float = 0.0, name: str | None = None) -> ScoreWriter:
+    def make(
+        root: Path, teacher: HashTeacher, lock_wait: float = 0.0, name: str | None = None, unit: int = 64
+    ) -> ScoreWriter:
         return ScoreWriter(
             root,
             queries=QUERIES,
@@ -56,7 +58,7 @@ def write(candidates: Path) -> Callable[..., ScoreWriter]:
             candidates=candidates,
             teacher=teacher,
             dataset_fingerprint="f" * 64,
-            unit_size=64,
+            unit_size=unit,
             lock_wait=lock_wait,
             name=name,
         )
@@ -85,11 +87,11 @@ def test_a_store_has_the_same_bytes_in_a_folder_and_in_a_bucket(write: Write, st
 
 
 def test_names_are_kept_changed_and_refused_as_in_a_folder(write: Write, store: Path) -> None:
-    write(store, HashTeacher("one"), name="mine").run()
+    write(store, HashTeacher("one"), name="mine", unit=300).run()
     with pytest.raises(StaleOutputError, match="'mine', the name of one-0"):
-        write(store, HashTeacher("two"), name="mine").run()
-    write(store, HashTeacher("two")).run()
-    assert write(store, HashTeacher("one"), name="ours").run().renamed == "mine"
+        write(store, HashTeacher("two"), name="mine", unit=300).run()
+    write(store, HashTeacher("two"), unit=300).run()
+    assert write(store, HashTeacher("one"), name="ours", unit=300).run().renamed == "mine"
     found = ScoreStore(str(store))
     assert found.names == {"one-0": "ours", "two-0": "two"}
     assert (found.teacher("our"), found.count("our")) == ("one-0", 300)
@@ -186,7 +188,7 @@ def test_credentials_may_come_from_a_profile(
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_PROFILE", "mine")
-    write(location(f"{bucket}/store"), HashTeacher()).run()
+    write(location(f"{bucket}/store"), HashTeacher(), unit=300).run()
     assert ScoreStore(f"{bucket}/store").scores().height == 300
 
 
