@@ -30,7 +30,7 @@ from rankdistill.training import (
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.form import Form
-from rankdistill.training.in_batch import teacher as in_batch
+from rankdistill.training.in_batch import reference as in_batch
 from rankdistill.training.in_batch.topics import TopicOrder, topics_of
 from rankdistill.training.inputs import Inputs, ScoreSource
 from rankdistill.training.known_positives import KnownPositives
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from rankdistill.progress import Progress
     from rankdistill.space import Space
     from rankdistill.training.batch import Penalty, Side
-    from rankdistill.training.in_batch.teacher import InBatchTeacher, Reference
+    from rankdistill.training.in_batch.reference import Reference
+    from rankdistill.training.in_batch.teacher import InBatchTeacher
     from rankdistill.training.objectives import Objective
     from rankdistill.training.sparsity import Sparsity
     from rankdistill.training.student_trainer import StudentTrainer

@@ -136,3 +136,10 @@ def test_several_processes_choose_nothing(run: Run, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ConfigError, match="one process"):
         run(0.07)
+
+
+def test_a_table_that_there_is_has_fewer_rows(run: Run, static_student: str) -> None:
+    out = run(0.012, student=static_student, preparation={"size_candidates": 1, "projection": "never"})
+    assert shipped_bytes(out) <= 12_000
+    table = SentenceTransformer(str(out), device="cpu")[0].embedding.weight
+    assert len(table) < len(SentenceTransformer(static_student, device="cpu")[0].embedding.weight)
