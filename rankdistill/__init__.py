@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rankdistill.verbs.open import open as open
     from rankdistill.verbs.plan import plan as plan
     from rankdistill.verbs.push import push as push
+    from rankdistill.verbs.queries import queries as queries
     from rankdistill.verbs.rerank import rerank as rerank
     from rankdistill.verbs.score import score as score
     from rankdistill.verbs.search import search as search
@@ -60,6 +61,7 @@ _HOME_OF = {
     "open": "rankdistill.verbs.open",
     "plan": "rankdistill.verbs.plan",
     "push": "rankdistill.verbs.push",
+    "queries": "rankdistill.verbs.queries",
     "rerank": "rankdistill.verbs.rerank",
     "run": "rankdistill.recipe.run",
     "score": "rankdistill.verbs.score",
@@ -89,6 +91,7 @@ __all__ = [
     "open",
     "plan",
     "push",
+    "queries",
     "rerank",
     "run",
     "score",

@@ -82,6 +82,10 @@ class BackendFidelityError(TeacherError):
     """A fast back end's scores are too far from float32's to be distilled from."""
 
 
+class WorseTeacherError(TeacherError):
+    """A taught teacher ranks worse than something that costs less: BM25, its candidates' order or its own base."""
+
+
 class StoreError(RankdistillError):
     """A score store is incomplete, damaged, or lacks what was asked of it."""
 

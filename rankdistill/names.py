@@ -26,6 +26,8 @@ class Loss:
         flops: (query, document) weight of FLOPS beside it where none is named, for a teacher that scores in logits.
             Losses differ in size, so one weight cannot suit them all; where there is None, sparse students name theirs.
         parts: of a sum of losses, name -> the setting that is its weight; what is above follows from them.
+        in_batch: `module:function` of what it is over the documents of the whole batch, with an in-batch teacher; takes
+            (student_scores, teacher_scores), both [batch, batch * docs]. None: there is no such form.
     """
 
     function: str
@@ -34,6 +36,7 @@ class Loss:
     labels: bool = False
     flops: tuple[float, float] | None = None
     parts: Mapping[str, str] = field(default_factory=dict)
+    in_batch: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,13 @@ class StudentKind:
 
 
 _MARGIN_MSE = "rankdistill.losses.margin_mse:margin_mse"
+_KL_DIV = "rankdistill.losses.kl_div:kl_div"
+_OF_OTHERS = "rankdistill.losses.in_batch_margin_mse:in_batch_margin_mse"
 
 LOSSES: Mapping[str, Loss] = {
-    "margin_mse": Loss(_MARGIN_MSE, {"pairs": "positive"}, margins=True, flops=(0.1, 0.08)),
-    "margin_mse_all": Loss(_MARGIN_MSE, {"pairs": "all"}, margins=True, flops=(0.1, 0.08)),
-    "kl_div": Loss("rankdistill.losses.kl_div:kl_div", flops=(0.005, 0.005)),
+    "margin_mse": Loss(_MARGIN_MSE, {"pairs": "positive"}, margins=True, flops=(0.1, 0.08), in_batch=_OF_OTHERS),
+    "margin_mse_all": Loss(_MARGIN_MSE, {"pairs": "all"}, margins=True, flops=(0.1, 0.08), in_batch=_OF_OTHERS),
+    "kl_div": Loss(_KL_DIV, flops=(0.005, 0.005), in_batch=_KL_DIV),
     "splade_v3": Loss(
         "rankdistill.losses.splade_v3:splade_v3", parts={"kl_div": "kl_weight", "margin_mse": "margin_weight"}
     ),
@@ -104,6 +109,11 @@ def load(reference: str) -> Any:
     """What `module:attribute` names; imports the module."""
     module, _, attribute = reference.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def has_in_batch_form(name: str) -> bool:
+    """Whether the loss called `name`, or each part of it, can be computed over the documents of the whole batch."""
+    return all(LOSSES[part].in_batch is not None for part in LOSSES[name].parts or (name,))
 
 
 def compares_margins(name: str) -> bool:

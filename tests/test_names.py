@@ -53,6 +53,8 @@ def test_a_name_stands_for_what_its_table_says(table: str, name: str) -> None:
         assert set(entry.options) <= set(inspect.signature(function).parameters)
         assert set(entry.parts) <= names.LOSSES.keys()
         assert set(entry.parts.values()) <= TrainConfig.model_fields.keys()
+        if entry.in_batch is not None:
+            assert list(inspect.signature(names.load(entry.in_batch)).parameters)[:2] == first
     elif table == "alignment":
         assert first == ["student", "teacher"]
 

@@ -12,9 +12,6 @@ float32` the fastest exact one, whose numbers are those of the peers, `rankdisti
 ranking and is never chosen unasked. The cosine of each server's vectors with those of
 sentence-transformers (`naive`) is told.
 
-Two legs are ours alone. `static`: a static student. `overhead`: the processor time of a request to it, less that of
-encoding its text, which is what HTTP, JSON, checks and the queue cost.
-
 Measurements are kept in `--work`, by round, model, server and load: a run that was interrupted goes on with those that
 are missing. They are not reused by another revision of the code.
 """
@@ -25,7 +22,6 @@ import argparse
 import json
 import os
 import statistics
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -51,7 +47,7 @@ BODIES = 50_000
 SAMPLE = 8
 """Texts whose vectors are compared."""
 
-TARGETS = {"naive": 6.0, "best peer": 2.0, "static_per_core": 5000.0, "overhead_cpu_us": 80.0}
+TARGETS = {"naive": 6.0, "best peer": 2.0}
 
 
 class Kept:
@@ -105,9 +101,7 @@ def main() -> None:
         "servers": rows,
         "ratios": [_ratios(rows, size) for size in bundles],
     }
-    if not given.no_static:
-        content["static"] = _static(texts, kept, given)
-    print(json.dumps({"ratios": content["ratios"], "static": content.get("static")}, indent=1))
+    print(json.dumps({"ratios": content["ratios"]}, indent=1))
     print(write_results("serving_throughput", content, given.data.name))
 
 
@@ -123,7 +117,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--warm-up", type=float, default=1.5)
-    parser.add_argument("--no-static", action="store_true", help="leave the legs out that are ours alone")
     parser.add_argument("--server-cores", type=int, nargs="+", default=cores[:-1] or cores)
     parser.add_argument("--load-cores", type=int, nargs="+", default=cores[-1:])
     return parse(parser)
@@ -233,61 +226,6 @@ def _ratio(ours: Mapping[str, Any], theirs: Mapping[str, Any], target: float) ->
         "p99_ms": [ours["p99_ms"], theirs["p99_ms"]],
         "reached": left > 0 and left >= target * right and slower,
     }
-
-
-def _static(texts: list[str], kept: Kept, given: argparse.Namespace) -> dict[str, Any]:
-    """A static student over HTTP, and what a request to it costs beside the encoding."""
-    folder = models.static(given.data, given.work, given.model)
-    peer = PEERS["rankdistill"]
-    if kept.get("static", "at 64") is None:
-        cores = given.server_cores[:1]
-        log = given.work / "logs" / "static.log"
-        with starting.started(peer, folder, None, threads=1, cores=cores, log=log) as running:
-            for place, encoding in enumerate(("float", "base64")):
-                bodies, count = given.work / "bodies.jsonl", 4 * BODIES
-                models.write_bodies(texts, {**peer.extra, "encoding_format": encoding}, bodies, count, count * place)
-                load = Load(
-                    f"{running.url}{peer.path}",
-                    str(bodies),
-                    CONCURRENCY[-1],
-                    seconds=given.seconds,
-                    warm_up=given.warm_up,
-                    cores=given.load_cores,
-                )
-                kept.put(asdict(run(load, running.pid)), "static", f"at 64 {encoding}")
-        kept.put({}, "static", "at 64")
-    found = {encoding: kept.get("static", f"at 64 {encoding}") or {} for encoding in ("float", "base64")}
-    encode = _encoding_us(folder, texts)
-    per_core = {encoding: one["per_second"] for encoding, one in found.items()}
-    overhead = {encoding: round(one["server_cpu_us"] - encode["in batches"], 1) for encoding, one in found.items()}
-    return {
-        "per_second_a_core": per_core,
-        "p99_ms": {encoding: one["p99_ms"] for encoding, one in found.items()},
-        "server_cpu_us": {encoding: one["server_cpu_us"] for encoding, one in found.items()},
-        "generator_cpu_share": {encoding: one["generator_cpu_share"] for encoding, one in found.items()},
-        "encoding_cpu_us": encode,
-        "overhead_cpu_us": overhead,
-        "reached": min(per_core.values()) >= TARGETS["static_per_core"],
-        "overhead_reached": max(overhead.values()) <= TARGETS["overhead_cpu_us"],
-    }
-
-
-def _encoding_us(folder: Path, texts: list[str], times: int = 3) -> dict[str, float]:
-    """Processor microseconds of encoding a text, one by one and in batches of 64: the least of some tries."""
-    from rankdistill.inference import TextEncoder
-
-    encoder = TextEncoder(str(folder), threads=1)
-    distinct = [f"{texts[number % len(texts)]} {number}" for number in range(2048)]
-    encoder.encode_queries(distinct[:64])
-    found: dict[str, float] = {}
-    for name, size in (("one by one", 1), ("in batches", 64)):
-        for _ in range(times):
-            busy = time.process_time()
-            for start in range(0, len(distinct), size):
-                encoder.encode_queries(distinct[start : start + size])
-            took = round(1e6 * (time.process_time() - busy) / len(distinct), 1)
-            found[name] = min(took, found.get(name, took))
-    return found
 
 
 if __name__ == "__main__":

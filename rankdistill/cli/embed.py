@@ -40,6 +40,12 @@ def embed(
         int | None,
         typer.Option(help="At most so many queries, titles, sentences and documents of each source.", min=1),
     ] = None,
+    document_limit: Annotated[
+        int | None,
+        typer.Option(
+            help="Instead of --limit, of the documents of each collection; 0: none.", min=0, rich_help_panel=MORE
+        ),
+    ] = None,
     judged: Annotated[
         list[Path],
         typer.Option(
@@ -98,6 +104,7 @@ def embed(
         titles=titles,
         sentences=sentences,
         limit=limit,
+        document_limit=document_limit,
         judged=judged,
         query_prompt=query_prompt,
         document_prompt=document_prompt,

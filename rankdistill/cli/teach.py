@@ -19,7 +19,8 @@ def teach(
     split: Annotated[str, typer.Option(help="Whose queries and labels.")] = "train",
     dev_split: Annotated[str, typer.Option(help="Split of the dev candidates.")] = "dev",
     dev_candidates: Annotated[
-        Path | None, typer.Option(help="Re-ranked on the way, and at the end beside their own order and the base.")
+        Path | None,
+        typer.Option(help="Re-ranked on the way; at the end compared with their order, BM25 and the base."),
     ] = None,
     dev_queries: Annotated[
         int | None, typer.Option(help="Queries of the dev split at most (default 100).", rich_help_panel=MORE)
@@ -46,6 +47,10 @@ def teach(
     bf16: Annotated[
         bool | None, typer.Option(help="bfloat16 autocast; left out: where it is faster.", rich_help_panel=MORE)
     ] = None,
+    allow_worse: Annotated[
+        bool,
+        typer.Option("--allow-worse", help="End with 0 even if BM25, the candidates' order or the base ranks better."),
+    ] = False,
     config: Annotated[
         Path | None, typer.Option(help="YAML file with any setting of `TeachConfig`, one a line; flags win.")
     ] = None,
@@ -53,7 +58,10 @@ def teach(
     ignore_identical_ids: options.IdenticalIds = None,
     json: options.Json = False,
 ) -> None:
-    """Fine-tune a cross-encoder on relevance labels and mined negatives; run again to go on after an interruption."""
+    """Fine-tune a cross-encoder on relevance labels and mined negatives; run again to go on after an interruption.
+
+    With --dev-candidates it ends with 1 where BM25, their own order or the base ranks them better than the teacher.
+    """
     import rankdistill
 
     taught = rankdistill.teach(
@@ -66,6 +74,7 @@ def teach(
         dev_candidates=dev_candidates,
         lenient=lenient,
         ignore_identical_ids=ignore_identical_ids,
+        allow_worse=allow_worse,
         config=config,
         progress=True,
         command=console.command(),
@@ -81,3 +90,4 @@ def teach(
         bf16=bf16,
     )
     console.show(taught, json)
+    taught.require()

@@ -47,6 +47,20 @@ def train(
         ),
     ] = False,
     keep_layers: Annotated[str | None, typer.Option(help="Train only these layers, such as 0,5.")] = None,
+    max_mb: Annotated[
+        float | None,
+        typer.Option(
+            help="Megabytes that the student may take: layers, width, vocabulary and storage that fit are chosen."
+        ),
+    ] = None,
+    vocabulary: Annotated[
+        int | None,
+        typer.Option(help="Keep so many tokens, those that the texts use most.", rich_help_panel=MORE),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="Weights as float32 (default), float16, int8 or int4 (static).", rich_help_panel=MORE),
+    ] = None,
     loss: Annotated[
         str | None,
         typer.Option(
@@ -117,6 +131,14 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak learning rate (default 5e-5; with --embeddings 1e-4, static 1e-3).")
     ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option(
+            help="Weights to keep: of the best step on dev (best, default), of the last (last), the mean of those at "
+            "the last evaluations (mean), or their moving average (ema).",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
     scale: Annotated[
         str | None,
         typer.Option(help="Similarity to teacher unit: auto, learned, fitted or a number.", rich_help_panel=MORE),
@@ -136,6 +158,40 @@ def train(
     ] = None,
     document_regulariser_weight: Annotated[
         float | None, typer.Option(help="How sparse documents become (default of the loss).", rich_help_panel=MORE)
+    ] = None,
+    in_batch_teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="With --store: compare each query with the whole batch's documents too, by this teacher: a store "
+            "made by `rankdistill embed`, or a dense, sparse or multi-vector model.",
+            metavar="STORE|MODEL",
+        ),
+    ] = None,
+    in_batch_weight: Annotated[
+        float | None, typer.Option(help="Weight of that part of the loss (default 0.75).", rich_help_panel=MORE)
+    ] = None,
+    alignment_weight: Annotated[
+        float | None,
+        typer.Option(
+            help="Keep an aligned student near to the vectors of --alignment-teacher, with this weight (default 0).",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
+    alignment_teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="A store made by `rankdistill embed`, or a dense model (default --in-batch-teacher).",
+            metavar="STORE|MODEL",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
+    topics: Annotated[
+        int | None,
+        typer.Option(help="Batches of one topic each, of this many, by --in-batch-teacher.", rich_help_panel=MORE),
+    ] = None,
+    gradient_cache: Annotated[
+        int | None,
+        typer.Option(help="Texts embedded at a time, for batches larger than memory.", rich_help_panel=MORE),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of sampling, order and dropout (default 13).")] = None,
     no_check: Annotated[
@@ -159,6 +215,7 @@ def train(
         "steps": steps,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
+        "select": select,
         "seed": seed,
     }
     of_scores: dict[str, object] = {
@@ -172,6 +229,12 @@ def train(
         "unlabelled": unlabelled,
         "sampling": sampling,
         "scale": scale,
+        "in_batch_teacher": in_batch_teacher,
+        "in_batch_weight": in_batch_weight,
+        "alignment_weight": alignment_weight,
+        "alignment_teacher": alignment_teacher,
+        "topics": topics,
+        "gradient_cache": gradient_cache,
     }
     if embeddings is not None:
         ensemble = {"calibrate": calibrate, "missing": missing, "weights": weights, "reference": reference}
@@ -190,6 +253,9 @@ def train(
             split=split,
             dev_split=dev_split,
             keep_layers=parsing.layers(keep_layers),
+            vocabulary=vocabulary,
+            storage=storage,
+            max_mb=max_mb,
             teacher=teacher,
             teachers=parsing.names(teachers, "teacher"),
             calibrate=calibrate,

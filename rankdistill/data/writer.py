@@ -61,7 +61,7 @@ def write_beir(
 
 
 def _write(out: Path, collection: Collection, compress: bool) -> list[Path]:
-    _require_free(out)
+    require_free(out)
     suffix = ".gz" if compress else ""
     corpus, queries = out / f"{CORPUS}{suffix}", out / f"{QUERIES}{suffix}"
     write_lines(corpus, (_json(_id=row.doc_id, title=row.title, text=row.text) for row in collection.documents))
@@ -89,7 +89,8 @@ def write_lines(path: Path, rows: Iterable[str]) -> None:
             stream.write(f"{row}\n".encode())
 
 
-def _require_free(out: Path) -> None:
+def require_free(out: Path) -> None:
+    """Raise OutputError where `out` holds files of a collection already."""
     held = [name for name in (CORPUS, f"{CORPUS}.gz", QUERIES, f"{QUERIES}.gz", QRELS, META) if (out / name).exists()]
     if held:
         raise OutputError(

@@ -10,17 +10,18 @@ from typing import NamedTuple
 
 from rankdistill import models
 from rankdistill.bundles.layout import query_model
+from rankdistill.inference.storage import PICKLED, WEIGHTS
 
 
 class Footprint(NamedTuple):
-    """Weights of a model; None where it has no safetensors files to count in."""
+    """Weights of a model; None where it has no files to count in: numbers are counted in safetensors files alone."""
 
     model_bytes: int | None
     parameters: int | None
 
 
 def footprint(reference: str) -> Footprint:
-    """The size of the model `reference` (of a bundle, its query tower), read off its safetensors files unloaded.
+    """The size of the model `reference` (of a bundle, its query tower), read off its files of weights unloaded.
 
     Raises:
         ModelReferenceError: there is no such model.
@@ -28,12 +29,16 @@ def footprint(reference: str) -> Footprint:
     root = models.resolve(query_model(reference)).path
     weights = [
         path
-        for path in root.rglob("*.safetensors")
-        if not any(part.startswith(("checkpoint", ".")) for part in path.relative_to(root).parts)
+        for path in root.rglob("*")
+        if (path.suffix == ".safetensors" or (path.name == PICKLED and not path.with_name(WEIGHTS).exists()))
+        and not any(part.startswith(("checkpoint", ".")) for part in path.relative_to(root).parts)
     ]
     if not weights:
         return Footprint(None, None)
-    return Footprint(sum(path.stat().st_size for path in weights), sum(_parameters(path) for path in weights))
+    size = sum(path.stat().st_size for path in weights)
+    if any(path.name == PICKLED for path in weights):
+        return Footprint(size, None)
+    return Footprint(size, sum(_parameters(path) for path in weights))
 
 
 def _parameters(path: Path) -> int:

@@ -33,6 +33,7 @@ class Results(Shown, Record):
 
     Args:
         signature: what the numbers depend on: data and its hash, split, measures, versions, command.
+        conclusions: sentences that say what it comes to.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Results(Shown, Record):
     systems: list[System]
     comparisons: list[Comparison] = Field(default_factory=list)
     signature: dict[str, Any] = Field(default_factory=dict)
+    conclusions: list[str] = Field(default_factory=list)
 
     _measure: str = PrivateAttr(default=MAIN_MEASURE)
     _path: Path | None = PrivateAttr(default=None)
@@ -122,8 +124,8 @@ class Results(Shown, Record):
         ]
 
     def lines(self) -> list[str]:
-        """Where the report lies."""
-        return [] if self._path is None else [str(self._path / PAGE)]
+        """What it comes to, and where the report lies."""
+        return [*self.conclusions, *([] if self._path is None else [str(self._path / PAGE)])]
 
     def to_polars(self) -> pl.DataFrame:
         """A comparison a row: baseline, system, measure, difference, low, high, p_value, p_holm, by_training."""

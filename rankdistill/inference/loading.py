@@ -54,6 +54,9 @@ PAIR_HEAD = "pair_head.safetensors"
 _CAUSAL = ("ForCausalLM", "LMHeadModel")
 """How the classes of causal language models end."""
 
+_SEQ2SEQ = "ForConditionalGeneration"
+"""How the classes of sequence-to-sequence models end."""
+
 
 @contextmanager
 def quietly() -> Iterator[None]:
@@ -240,6 +243,27 @@ def load_causal_lm(reference: ModelReference, device: str, dtype: str) -> tuple[
     with _reading(reference):
         tokenizer = AutoTokenizer.from_pretrained(str(reference.path), local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
+            str(reference.path), dtype=getattr(torch, dtype), local_files_only=True
+        )
+    _require_vocabulary(reference, tokenizer)
+    return model.to(device).eval(), tokenizer
+
+
+def load_seq2seq(reference: ModelReference, device: str, dtype: str) -> tuple[Any, Any]:
+    """The sequence-to-sequence model of `reference` with weights in `dtype`, and its tokeniser.
+
+    Raises:
+        ModelReferenceError: another architecture.
+    """
+    import torch
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    if not any(name.endswith(_SEQ2SEQ) for name in _architectures(reference.path)):
+        expected = "a model that writes texts of texts (...ForConditionalGeneration, as T5 and BART)"
+        raise _wrong_kind(reference, expected, _NAMES[kind_of(reference.path)])
+    with _reading(reference):
+        tokenizer = AutoTokenizer.from_pretrained(str(reference.path), local_files_only=True)
+        model = AutoModelForSeq2SeqLM.from_pretrained(
             str(reference.path), dtype=getattr(torch, dtype), local_files_only=True
         )
     _require_vocabulary(reference, tokenizer)

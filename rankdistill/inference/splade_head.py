@@ -62,6 +62,14 @@ def pool_before_activation(model: Any) -> bool:
     return False
 
 
+def pool_after_activation(model: Any) -> bool:
+    """Undo `pool_before_activation`, as the library does it; whether there was anything to undo."""
+    swapped = [pair for pair in _heads(model) if "forward" in vars(pair[0])]
+    for projection, pooling in swapped:
+        del projection.forward, pooling.forward
+    return bool(swapped)
+
+
 def _heads(model: Any) -> Iterator[tuple[Any, Any]]:
     """The vocabulary projection and the pooling of each SPLADE in `model`: the model itself, or routes of it."""
     from sentence_transformers.base.modules import Transformer

@@ -6,7 +6,7 @@ sentence-transformers spends some hundred times as long on a single query as the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -29,17 +29,21 @@ _SHORTEST = np.float32(1e-12)
 
 @dataclass(frozen=True)
 class StaticModel:
-    """The mean of a table's rows, brought to unit length or not.
+    """The mean of a table's rows, perhaps through a linear layer, brought to unit length or not.
 
     Args:
         token_ids: of texts.
-        table: float32 `[tokens, dimension]`.
+        table: float32 `[tokens, dimension]`, or `[tokens, shorter]` with a layer.
         normalise: whether vectors are brought to unit length.
+        layer: float32 `[shorter, dimension]`, what the mean is multiplied by.
+        bias: float32 `[dimension]`, what is added then.
     """
 
     token_ids: TokenIds
     table: np.ndarray
     normalise: bool
+    layer: np.ndarray | None = None
+    bias: np.ndarray | None = None
     backend_name: str = NAME
 
     def run(self, columns: Sequence[Sequence[str]], progress: Progress | None = None) -> np.ndarray:
@@ -57,6 +61,10 @@ class StaticModel:
         """float32 `[n, dimension]` for the token ids of n texts."""
         sums = self._few_sums(ids) if len(ids) <= FEW else self._sums(ids)
         sums /= np.array([[len(row) or 1] for row in ids], np.float32)
+        if self.layer is not None:
+            sums = np.matmul(sums[:, None], self.layer)[:, 0]  # one by one: the same bytes in any batch
+            if self.bias is not None:
+                sums += self.bias
         if self.normalise:
             sums /= np.maximum(np.sqrt(np.vecdot(sums, sums)), _SHORTEST)[:, None]
         return sums
@@ -77,7 +85,9 @@ class StaticModel:
 
 
 def accelerate_static(model: Any, backend: str, device: str) -> StaticModel | None:
-    """The fast form of a `SentenceTransformer` that is a `StaticEmbedding`, with or without `Normalize`; else None.
+    """The fast form of a `StaticEmbedding` in a `SentenceTransformer`, with or without a linear layer and `Normalize`.
+
+    Any other model gives None.
 
     Raises:
         ConfigError: unknown back end, or one that does not run on `device`; a known one makes no difference.
@@ -85,10 +95,29 @@ def accelerate_static(model: Any, backend: str, device: str) -> StaticModel | No
     from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
 
     static, *rest = model
+    layer = rest.pop(0) if rest and _is_linear(rest[0]) else None
     if type(static) is not StaticEmbedding or any(type(module) is not Normalize for module in rest):
         return None
     table = static.embedding.weight.detach().cpu().numpy()
     if table.dtype != np.float32 or static.embedding.mode != "mean":
         return None
     choose(backend, device)
-    return StaticModel(open_tokeniser(static.tokenizer), np.ascontiguousarray(table), normalise=bool(rest))
+    found = StaticModel(open_tokeniser(static.tokenizer), np.ascontiguousarray(table), normalise=bool(rest))
+    if layer is None:
+        return found
+    bias = None if layer.linear.bias is None else layer.linear.bias.detach().cpu().numpy()
+    return replace(found, layer=np.ascontiguousarray(layer.linear.weight.detach().cpu().numpy().T), bias=bias)
+
+
+def _is_linear(module: Any) -> bool:
+    """Whether `module` is a linear layer on the vector of a text, and nothing more."""
+    import torch
+    from sentence_transformers.base.modules import Dense
+
+    return (
+        isinstance(module, Dense)
+        and isinstance(module.activation_function, torch.nn.Identity)
+        and module.module_input_name == module.module_output_name == "sentence_embedding"
+        and module.linear.weight.dtype == torch.float32
+        and not module.use_residual
+    )

@@ -1,6 +1,7 @@
 """The losses: one file an objective, pure functions of tensors, no model inside.
 
-`LOSSES` compares scores of a query's candidates, `ALIGNMENTS` embeddings of single texts; `REGULARISERS` make vectors
+`LOSSES` compares scores of a query's candidates, `ALIGNMENTS` embeddings of single texts, `layer_relations` what is
+inside; `REGULARISERS` make vectors
 over a vocabulary sparse. The names are those of `rankdistill.names`, where a new one is added.
 """
 
@@ -17,9 +18,11 @@ from rankdistill.losses.contrastive import contrastive
 from rankdistill.losses.cosine import cosine
 from rankdistill.losses.flops import flops
 from rankdistill.losses.idf_flops import idf_flops
+from rankdistill.losses.in_batch_margin_mse import in_batch_margin_mse
 from rankdistill.losses.kl_div import kl_div
 from rankdistill.losses.l0_flops import l0_flops
 from rankdistill.losses.l1 import l1
+from rankdistill.losses.layer_relations import layer_relations
 from rankdistill.losses.leaf import leaf
 from rankdistill.losses.margin_mse import margin_mse
 from rankdistill.losses.matryoshka import matryoshka
@@ -34,6 +37,11 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 }
 """Name -> loss of (student_scores, teacher_scores), or for `contrastive` of (student_scores, positives)."""
 
+IN_BATCH: dict[str, Callable[..., Tensor]] = {
+    name: names.load(loss.in_batch) for name, loss in names.LOSSES.items() if loss.in_batch is not None
+}
+"""Name of a loss -> what it is over the whole batch, of (student_scores, teacher_scores), [batch, batch * docs]."""
+
 ALIGNMENTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     name: names.load(reference) for name, reference in names.ALIGNMENTS.items()
 }
@@ -46,6 +54,7 @@ REGULARISERS: dict[str, Callable[..., Tensor]] = {
 
 __all__ = [
     "ALIGNMENTS",
+    "IN_BATCH",
     "LOSSES",
     "REGULARISERS",
     "affinity",
@@ -53,9 +62,11 @@ __all__ = [
     "cosine",
     "flops",
     "idf_flops",
+    "in_batch_margin_mse",
     "kl_div",
     "l0_flops",
     "l1",
+    "layer_relations",
     "leaf",
     "margin_mse",
     "matryoshka",

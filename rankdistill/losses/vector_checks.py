@@ -51,6 +51,20 @@ def require_aligned(student: Float[Tensor, "batch dim"], teacher: Float[Tensor, 
 
     Both are finite [batch, dim] of one shape on one device, no teacher row is zero, and the teacher has no gradient.
     """
+    require_same_texts(student, teacher)
+    if student.shape[1] != teacher.shape[1]:
+        raise LossInputError(
+            expected=f"student embeddings of the teacher's dimension, {teacher.shape[1]}",
+            got=f"{student.shape[1]}",
+            consequence="the two sides are not one space, and no search could compare them",
+            remedy="put a projection to the teacher's dimension into the student",
+        )
+    require_no_gradient("teacher embeddings", teacher)
+    require_directions("teacher", teacher)
+
+
+def require_same_texts(student: Float[Tensor, "batch dim"], teacher: Float[Tensor, "batch width"]) -> None:
+    """Raise LossInputError unless both are finite, of one device, and have a row for each text."""
     require_same_device("teacher embeddings", student, teacher)
     require_vectors("student", student)
     require_vectors("teacher", teacher)
@@ -61,15 +75,6 @@ def require_aligned(student: Float[Tensor, "batch dim"], teacher: Float[Tensor, 
             consequence="broadcasting would pull every text towards one target at a plausible loss",
             remedy="look up the teacher's vector of each text of the batch, in the batch's order",
         )
-    if student.shape[1] != teacher.shape[1]:
-        raise LossInputError(
-            expected=f"student embeddings of the teacher's dimension, {teacher.shape[1]}",
-            got=f"{student.shape[1]}",
-            consequence="the two sides are not one space, and no search could compare them",
-            remedy="put a projection to the teacher's dimension into the student",
-        )
-    require_no_gradient("teacher embeddings", teacher)
-    require_directions("teacher", teacher)
 
 
 def require_directions(name: str, vectors: Float[Tensor, "batch dim"]) -> None:

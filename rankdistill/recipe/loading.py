@@ -6,7 +6,7 @@ import copy
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -15,17 +15,20 @@ from rankdistill import plain_yaml
 from rankdistill.errors import ConfigError
 from rankdistill.recipe.leaf.schema import LeafRecipe
 from rankdistill.recipe.scores.schema import Recipe
+from rankdistill.recipe.staged.schema import StagedRecipe
 
-Wanted = TypeVar("Wanted", Recipe, LeafRecipe)
+AnyRecipe: TypeAlias = Recipe | LeafRecipe | StagedRecipe
+
+Wanted = TypeVar("Wanted", Recipe, LeafRecipe, StagedRecipe)
 
 SHIPPED = Path(__file__).parent / "shipped"
 """The recipes that come with the package; `recipes/` of the repository shows them."""
 
-KINDS: dict[str, type[Recipe] | type[LeafRecipe]] = {"scores": Recipe, "leaf": LeafRecipe}
+KINDS: dict[str, type[AnyRecipe]] = {"scores": Recipe, "leaf": LeafRecipe, "staged": StagedRecipe}
 """What a recipe's `kind` may be -> its settings; a recipe without one is of the first."""
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe | LeafRecipe:
+def load(path: str | Path, overrides: Sequence[str] = ()) -> AnyRecipe:
     """The recipe in the YAML file `path`, changed by `overrides` such as `train.steps=200`.
 
     A bare name is that of a recipe of the package (`SHIPPED`), such as `quickstart`.
@@ -37,7 +40,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe | LeafRecipe
     return parse(_read(found), str(path), overrides)
 
 
-def parse(settings: Mapping[str, Any], place: str, overrides: Sequence[str] = ()) -> Recipe | LeafRecipe:
+def parse(settings: Mapping[str, Any], place: str, overrides: Sequence[str] = ()) -> AnyRecipe:
     """The recipe with these settings, changed by `overrides`; `place` says where they stand.
 
     Raises:
@@ -60,7 +63,7 @@ def parse(settings: Mapping[str, Any], place: str, overrides: Sequence[str] = ()
         ) from error
 
 
-def expect(recipe: Recipe | LeafRecipe, kind: type[Wanted]) -> Wanted:
+def expect(recipe: AnyRecipe, kind: type[Wanted]) -> Wanted:
     """`recipe`, which must be of `kind`; raises ConfigError otherwise."""
     if isinstance(recipe, kind):
         return recipe
@@ -74,7 +77,7 @@ def expect(recipe: Recipe | LeafRecipe, kind: type[Wanted]) -> Wanted:
 
 def json_schema() -> str:
     """The JSON Schema of a recipe of any kind, for editors and validators."""
-    schema: TypeAdapter[Recipe | LeafRecipe] = TypeAdapter(Recipe | LeafRecipe)
+    schema: TypeAdapter[AnyRecipe] = TypeAdapter(AnyRecipe)
     return json.dumps(schema.json_schema(), indent=1) + "\n"
 
 
@@ -82,14 +85,15 @@ def _names() -> str:
     return ", ".join(plain_yaml.shipped_names(SHIPPED))
 
 
-def _kind_of(content: Mapping[str, Any], place: str) -> type[Recipe] | type[LeafRecipe]:
+def _kind_of(content: Mapping[str, Any], place: str) -> type[AnyRecipe]:
     named = content.get("kind", next(iter(KINDS)))
     if not isinstance(named, str) or named not in KINDS:
         raise ConfigError(
             expected=f"a recipe of a kind that there is: {', '.join(KINDS)}",
             got=f"{place}: kind {named!r}",
             consequence="nothing was run",
-            remedy="leave `kind` out for a student of scores, or write `kind: leaf` for one of embeddings",
+            remedy="leave `kind` out for a student of scores, write `kind: leaf` for one of embeddings, or "
+            "`kind: staged` for one of both",
         )
     return KINDS[named]
 

@@ -11,10 +11,12 @@ from rankdistill.display import Shown, Table
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.recipe.leaf.run import LeafRun
 from rankdistill.recipe.leaf.schema import LeafRecipe
-from rankdistill.recipe.loading import load, parse
+from rankdistill.recipe.loading import AnyRecipe, load, parse
 from rankdistill.recipe.parts import REPORT_FILE
 from rankdistill.recipe.scores.run import ScoresRun
 from rankdistill.recipe.scores.schema import Recipe
+from rankdistill.recipe.staged.run import StagedRun
+from rankdistill.recipe.staged.schema import StagedRecipe
 from rankdistill.recipe.steps import Step, execute
 from rankdistill.verbs.arguments import Place, place_of
 from rankdistill.verbs.contract import verb
@@ -71,8 +73,14 @@ class Reports(Shown):
         return [table for one in self.results for table in one.tables()]
 
     def lines(self) -> list[str]:
-        """Where the report lies."""
-        return [str(self.path / REPORT_FILE)]
+        """What each split comes to, and where the report lies."""
+        several = len(self.results) > 1
+        said = [
+            f"{one.data}, {one.split}: {sentence}" if several else sentence
+            for one in self.results
+            for sentence in one.conclusions
+        ]
+        return [*dict.fromkeys(said), str(self.path / REPORT_FILE)]
 
     def to_polars(self) -> pl.DataFrame:
         """The comparisons of every split, with columns `data` and `split`."""
@@ -88,16 +96,18 @@ class Reports(Shown):
         return {"run": str(self.path), "results": [one.to_json() for one in self.results]}
 
 
-def plan(recipe: Recipe | LeafRecipe, command: str = "") -> Run:
+def plan(recipe: AnyRecipe, command: str = "") -> Run:
     """The run of a recipe; nothing is done yet."""
     if isinstance(recipe, LeafRecipe):
         return LeafRun(recipe, command)
+    if isinstance(recipe, StagedRecipe):
+        return StagedRun(recipe, command)
     return ScoresRun(recipe, command)
 
 
 @verb
 def run(
-    recipe: Place | Mapping[str, Any] | Recipe | LeafRecipe,
+    recipe: Place | Mapping[str, Any] | AnyRecipe,
     overrides: Sequence[str] = (),
     *,
     progress: ProgressLike = False,
@@ -128,9 +138,9 @@ def run(
         return Reports(chosen.folder, planned.report())
 
 
-def read(recipe: Place | Mapping[str, Any] | Recipe | LeafRecipe, overrides: Sequence[str] = ()) -> Recipe | LeafRecipe:
+def read(recipe: Place | Mapping[str, Any] | AnyRecipe, overrides: Sequence[str] = ()) -> AnyRecipe:
     """The recipe that this means, changed by `overrides`; see `run`."""
-    if isinstance(recipe, Recipe | LeafRecipe):
+    if isinstance(recipe, Recipe | LeafRecipe | StagedRecipe):
         return parse(recipe.model_dump(exclude_unset=True), recipe.name, overrides) if overrides else recipe
     if isinstance(recipe, Mapping):
         return parse(recipe, "the settings given", overrides)

@@ -262,14 +262,40 @@ def _without_offer(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
 
 
 class Closing:
-    """A transport that closes its own side first while the client still sends."""
+    """A transport that closes its own side first while the client still sends, and sends an answer in one piece.
 
-    __slots__ = ("_protocol", "_transport", "abort", "get_extra_info", "pause_reading", "resume_reading", "write")
+    An answer's head waits for what is written next, its body: uvloop would send the head at once, and a second call of
+    the system for the body costs about as much as all that is computed for a small answer.
+    """
+
+    __slots__ = (
+        "_answered",
+        "_head",
+        "_protocol",
+        "_transport",
+        "abort",
+        "get_extra_info",
+        "pause_reading",
+        "resume_reading",
+    )
 
     def __init__(self, transport: asyncio.Transport, protocol: GuardedProtocol) -> None:
         self._transport, self._protocol = transport, protocol
-        self.write, self.abort, self.get_extra_info = transport.write, transport.abort, transport.get_extra_info
+        self._head = b""
+        self._answered: object = None
+        self.abort, self.get_extra_info = transport.abort, transport.get_extra_info
         self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
+
+    def write(self, data: bytes) -> None:
+        """Send it; an answer's head with what comes next."""
+        cycle = self._protocol.cycle
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.writelines([head, data])
+        elif cycle is not None and cycle is not self._answered and cycle.response_started:
+            self._answered, self._head = cycle, data
+        else:
+            self._transport.write(data)
 
     def is_closing(self) -> bool:
         """Whether nothing more may be written."""
@@ -280,6 +306,8 @@ class Closing:
         protocol, transport = self._protocol, self._transport
         if transport.is_closing() or protocol.until is not None:
             return
+        if self._head:
+            self.write(b"")
         if protocol.began is None:
             transport.close()
             return

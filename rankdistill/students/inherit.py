@@ -87,7 +87,16 @@ def layer_count(student: SentenceTransformer) -> int:
     Raises:
         ModelReferenceError: the architecture is not known.
     """
-    return len(_find_layers(student.transformers_model)[1])
+    return len(layers_of(student))
+
+
+def layers_of(student: SentenceTransformer) -> nn.ModuleList:
+    """The encoder layers of `student`, from the first.
+
+    Raises:
+        ModelReferenceError: the architecture is not known.
+    """
+    return _find_layers(student.transformers_model)[1]
 
 
 @contextmanager

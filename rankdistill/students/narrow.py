@@ -61,12 +61,21 @@ def narrow(model: SentenceTransformer, hidden_size: int, texts: Sequence[str], h
     _resize_pooling(model, hidden_size)
 
 
-def _encoder(model: SentenceTransformer) -> Any:
+def is_possible(model: SentenceTransformer) -> bool:
+    """Whether the encoder of `model` can be narrowed at all."""
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
     kinds = [type(module) for module in model if not isinstance(module, Normalize)]
     encoder = model.transformers_model
-    if kinds == [Transformer, Pooling] and encoder is not None and encoder.config.model_type in FAMILIES:
+    return kinds == [Transformer, Pooling] and encoder is not None and encoder.config.model_type in FAMILIES
+
+
+def _encoder(model: SentenceTransformer) -> Any:
+    from sentence_transformers.sentence_transformer.modules import Normalize
+
+    kinds = [type(module) for module in model if not isinstance(module, Normalize)]
+    encoder = model.transformers_model
+    if is_possible(model):
         return encoder
     raise ModelReferenceError(
         expected=f"an encoder of one of the kinds {', '.join(FAMILIES)}, with a pooling behind it",

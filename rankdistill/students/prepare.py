@@ -8,11 +8,12 @@ from rankdistill import models
 from rankdistill.errors import ConfigError
 from rankdistill.progress import Progress
 from rankdistill.space import Space
-from rankdistill.students import dense, inherit, layer_search, narrow, projection, static
+from rankdistill.students import dense, inherit, layer_search, narrow, projection, prune, static
 from rankdistill.students.settings import StudentSettings
-from rankdistill.students.targets import Embeddings, Targets, sample
+from rankdistill.students.targets import Embeddings, Targets, sample, texts_of
 
 if TYPE_CHECKING:
+    import numpy as np
     from sentence_transformers import SentenceTransformer
 
 STATIC = "static"
@@ -31,6 +32,7 @@ def prepare(
     store: Embeddings,
     dropout: float | None = None,
     progress: Progress | None = None,
+    known: dict[str, np.ndarray] | None = None,
 ) -> SentenceTransformer:
     """A student whose vectors have the dimension, the normalisation and the similarity of `space`, on the CPU.
 
@@ -41,6 +43,7 @@ def prepare(
         store: texts with the teacher's vectors; a sample of them is read.
         dropout: rate everywhere in the encoder; None keeps the model's own.
         progress: called with the number of texts and tokens done since the last call, where that takes long.
+        known: of several static students, what `static.build` keeps for the next one.
 
     Raises:
         ConfigError: the settings cannot give the teacher's dimension or normalisation, or name missing layers.
@@ -50,7 +53,7 @@ def prepare(
     if student == STATIC:
         _require_no_layers(settings)
         targets = sample(store, settings.static.texts)
-        model = static.build(store.reference, targets, settings.static, space, progress)
+        model = static.build(store.reference, targets, settings.static, space, progress, settings.vocabulary, known)
         projection.set_normalisation(model, space.normalised)
         _require_matching(model, space, student)
     else:
@@ -64,6 +67,8 @@ def _encoder(
     student: str, settings: StudentSettings, space: Space, store: Embeddings, dropout: float | None
 ) -> SentenceTransformer:
     model = dense.load(student, settings.pooling, max_length=settings.max_length, dropout=dropout)
+    if settings.vocabulary is not None:
+        prune.prune(model, texts_of(store, prune.COUNTED_TEXTS), settings.vocabulary)
     targets = sample(store, settings.sample)
     layers = _layers(model, settings, targets)
     if layers is not None:
@@ -92,7 +97,7 @@ def _layers(model: SentenceTransformer, settings: StudentSettings, targets: Targ
 def _is_projected(student: str, settings: StudentSettings, store: Embeddings) -> bool:
     if settings.projection != "auto":
         return settings.projection == "always"
-    uncut = settings.keep_layers is None and settings.hidden_size is None
+    uncut = settings.keep_layers is None and settings.hidden_size is None and settings.vocabulary is None
     return not (uncut and models.resolve(student).weights_hash == models.resolve(store.reference).weights_hash)
 
 

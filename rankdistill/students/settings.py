@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from rankdistill.inference.storage import Storage
 
 LayerRule = Literal["first", "last", "even", "search"]
 Narrowing = Literal["rotate", "prune"]
@@ -46,6 +48,12 @@ class StaticSettings(BaseModel):
         default=0.01, gt=0, allow_inf_nan=False, description="How strongly the fit holds a row to where the map put it."
     )
     texts: int = Field(default=200_000, ge=1, description="Texts of the store that are read, evenly spaced over it.")
+    dimension: int | None = Field(
+        default=None,
+        ge=1,
+        description="Length of a row, with a linear layer into the teacher's dimension behind the mean; None: the "
+        "teacher's, without one.",
+    )
 
 
 class StudentSettings(BaseModel):
@@ -63,6 +71,30 @@ class StudentSettings(BaseModel):
     narrowing: Narrowing = Field(
         default="rotate",
         description="How it is narrowed: onto the principal directions of its activations, or by dropping units.",
+    )
+    vocabulary: int | None = Field(
+        default=None,
+        ge=1,
+        description="Tokens to keep: those that the texts use most, and the pieces that any text falls back to; of a "
+        "static student, its rows; None: all.",
+    )
+    storage: Storage = Field(
+        default="float32",
+        description="How weights are written: whole, in halves, or tables as 8 or 4 bits and the rest in halves "
+        "(int4: static students only). Saved students load with sentence-transformers alone.",
+    )
+    max_mb: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Megabytes (10^6 bytes) that the student's files may take; what is not set of layers, hidden size, "
+        "vocabulary and storage (static: rows, dimension, storage) is chosen so that it fits; None: nothing is.",
+    )
+    size_candidates: int = Field(
+        default=3, ge=1, description="With max_mb: shapes that are trained briefly, the nearest after their fit."
+    )
+    size_share: float = Field(
+        default=0.1, gt=0, le=1, description="With max_mb: share of the steps that each of them is trained for."
     )
     projection: Projection = Field(
         default="auto",
@@ -88,3 +120,15 @@ class StudentSettings(BaseModel):
         if isinstance(self.keep_layers, str) != (self.layers is not None):
             raise ValueError("a rule in keep_layers (first, last, even, search) and the number in layers go together")
         return self
+
+    def decisive(self) -> dict[str, Any]:
+        """The settings that decide the student, as JSON values; those of its size only where they are given."""
+        found = self.model_dump(mode="json")
+        for name in ("vocabulary", "storage", "max_mb"):
+            if found[name] == StudentSettings.model_fields[name].default:
+                del found[name]
+        if self.max_mb is None:
+            del found["size_candidates"], found["size_share"]
+        if self.static.dimension is None:
+            del found["static"]["dimension"]
+        return found

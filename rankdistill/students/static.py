@@ -7,6 +7,7 @@ rows, then the rows.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,8 @@ from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference import TextEncoder
 from rankdistill.progress import Progress
 from rankdistill.space import Space
-from rankdistill.students import dense, table_fit, vocabulary
+from rankdistill.students import dense, narrowed, prune, table_fit, vocabulary
+from rankdistill.students.kept_tokens import Cutter
 from rankdistill.students.settings import StaticSettings
 from rankdistill.students.targets import Targets
 
@@ -28,7 +30,13 @@ WORDS = 20_000
 
 
 def build(
-    teacher: str, targets: Targets, settings: StaticSettings, space: Space, progress: Progress | None = None
+    teacher: str,
+    targets: Targets,
+    settings: StaticSettings,
+    space: Space,
+    progress: Progress | None = None,
+    rows: int | None = None,
+    known: dict[str, np.ndarray] | None = None,
 ) -> SentenceTransformer:
     """A static student of `teacher`, without a `Normalize` at its end.
 
@@ -38,24 +46,41 @@ def build(
         settings: how the table is made.
         space: the teacher's; its maximum length is where texts are cut, its normalisation how they are compared.
         progress: called with the number of texts and tokens done since the last call.
+        rows: tokens that the table holds at most, those that the texts use most; see `kept_tokens`.
+        known: the teacher's vectors of tokens by their text; what is missing is added, for the next one that is made.
 
     Raises:
         ModelReferenceError: the teacher has no fast tokeniser, or one that words cannot be added to.
-        ConfigError: more principal directions are to be removed than there are.
+        ConfigError: more principal directions are to be removed than there are; fewer rows than must be kept; a
+            dimension above the teacher's.
     """
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
     encoder = TextEncoder(teacher, max_length=space.max_length)
-    own = _tokenizer(teacher, encoder.max_length)
-    tokenizer = _extended(own, targets, settings)
-    table = _without_principal(_of_single_tokens(encoder, own, tokenizer, progress), settings.principal)
+    tokenizer = tokenizer_of(teacher, targets, settings, encoder.max_length)
+    if rows is not None:
+        tokenizer = _cut(tokenizer, targets, rows)
+    table = _without_principal(_of_single_tokens(encoder, tokenizer, progress, known), settings.principal)
     mean = table_fit.bags(tokenizer, targets.texts, len(table), progress)
     table *= _weights(mean, settings)[:, None]
     if settings.fit:
         table = table @ table_fit.shared_map(mean, table, targets.vectors, settings.map_ridge, space.normalised)
         table = table_fit.least_squares(mean, targets.vectors, table, settings.ridge, space.normalised)
-    return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=table)], device="cpu")
+    if settings.dimension is None:
+        return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=table)], device="cpu")
+    short, layer = narrowed.factors(table, np.asarray(mean.sum(axis=0)).ravel(), settings.dimension)
+    modules = [StaticEmbedding(tokenizer, embedding_weights=short), narrowed.linear(layer)]
+    return SentenceTransformer(modules=modules, device="cpu")
+
+
+def tokenizer_of(teacher: str, targets: Targets, settings: StaticSettings, max_length: int | None) -> Tokenizer:
+    """The tokeniser of a static student of `teacher` that may have any number of rows.
+
+    Raises:
+        ModelReferenceError: the teacher has no fast tokeniser, or one that words cannot be added to.
+    """
+    return _extended(_tokenizer(teacher, max_length), targets, settings)
 
 
 def _tokenizer(teacher: str, max_length: int | None) -> Tokenizer:
@@ -88,15 +113,31 @@ def _extended(own: Tokenizer, targets: Targets, settings: StaticSettings) -> Tok
     return vocabulary.extend(own, vocabulary.most_frequent(counts, limit, settings.min_count))
 
 
+def _cut(tokenizer: Tokenizer, targets: Targets, rows: int) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    cutter = Cutter(json.loads(tokenizer.to_str()))
+    if rows >= cutter.whole:
+        return tokenizer
+    counts, _ = prune.count(tokenizer, targets.texts)
+    return Tokenizer.from_str(json.dumps(cutter.written(cutter.keep(counts, rows))))
+
+
 def _of_single_tokens(
-    encoder: TextEncoder, own: Tokenizer, tokenizer: Tokenizer, progress: Progress | None
+    encoder: TextEncoder, tokenizer: Tokenizer, progress: Progress | None, known: dict[str, np.ndarray] | None
 ) -> np.ndarray:
     """The teacher's vector of each token on its own, float32[tokens, dim]; special tokens are zero."""
     numbers = range(tokenizer.get_vocab_size(with_added_tokens=True))
     texts = tokenizer.decode_batch([[number] for number in numbers])
     texts = [text.removeprefix(vocabulary.CONTINUATION) for text in texts]
-    table = encoder.encode_queries(texts, progress)
-    table[[number for number, token in own.get_added_tokens_decoder().items() if token.special]] = 0.0
+    if known is None:
+        table = encoder.encode_queries(texts, progress)
+    else:
+        new = sorted(set(texts) - known.keys())
+        if new:
+            known |= zip(new, encoder.encode_queries(new, progress), strict=True)
+        table = np.stack([known[text] for text in texts])
+    table[[number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special]] = 0.0
     return table
 
 

@@ -68,6 +68,12 @@ def sample(store: Embeddings, limit: int) -> Targets:
     return Targets(taken["text"].to_pylist(), are_queries, np.asarray(store.vectors()[rows], dtype=np.float32))
 
 
+def texts_of(store: Embeddings, limit: int) -> list[str]:
+    """At most `limit` texts of `store`, evenly spaced over it: the same ones every time."""
+    column = store.texts().column("text")
+    return list(column.take(spaced(len(column), limit)).to_pylist())
+
+
 def encode(model: SentenceTransformer, targets: Targets) -> np.ndarray:
     """What `model` gives for the texts of `targets`, each with its own prompt for its kind, float32[n, dim]."""
     vectors = np.empty((len(targets.texts), int(model.get_embedding_dimension())), dtype=np.float32)

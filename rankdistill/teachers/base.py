@@ -17,6 +17,9 @@ from rankdistill.space import Space
 ScoreKind = Literal["logit", "probability", "cosine", "dot", "rank"]
 """The unit of a teacher's raw scores."""
 
+Unit = ScoreKind | Literal["calibrated"]
+"""That of a teacher's scores, or none: those of several teachers on one scale."""
+
 
 _SHOWN = 3
 
@@ -36,7 +39,7 @@ class PairTeacher(Protocol):
         ...
 
     @property
-    def score_kind(self) -> ScoreKind:
+    def score_kind(self) -> Unit:
         """The unit of the scores."""
         ...
 

@@ -25,6 +25,7 @@ class LocalChat:
         max_new_tokens: tokens of a reply at most.
         template_settings: given to the chat template.
         batch_size: conversations that go on at once; changes the speed only.
+        if_too_long: what to do about messages that the model cannot read as a whole.
 
     Raises:
         ModelReferenceError: no causal language model.
@@ -39,11 +40,13 @@ class LocalChat:
         max_new_tokens: int,
         template_settings: Mapping[str, Any],
         batch_size: int,
+        if_too_long: str = "lower the settings `window` and `passage_words`, or raise `max_length`",
     ) -> None:
         self._lm = CausalLM(model, dtype, max_length=max_length)
         room = max(1, self._lm.context - max_new_tokens)
         self._max_length, self._max_new_tokens = min(max_length or room, room), max_new_tokens
         self._template_settings, self._batch_size = dict(template_settings), batch_size
+        self._if_too_long = if_too_long
 
     @property
     def fingerprint(self) -> Mapping[str, Any]:
@@ -77,7 +80,7 @@ class LocalChat:
                 expected=f"a prompt of at most {self._max_length} tokens",
                 got=f"one of {len(ids)}: {messages[-1]['content'][:60]!r}...",
                 consequence="scoring stopped: a cut prompt would lose passages; finished shards are kept",
-                remedy="lower the settings `window` and `passage_words`, or raise `max_length`",
+                remedy=self._if_too_long,
             )
         return ids
 

@@ -38,8 +38,12 @@ class MultiVectorTeacher:
     @property
     def score_kind(self) -> ScoreKind:
         """`cosine` for the mean over unit vectors, which lies in [-1, 1]; else `dot`."""
-        is_mean = self._encoder.similarity == "meanmaxsim"
-        return "cosine" if is_mean and self._encoder.is_normalised else "dot"
+        return "cosine" if self.is_mean and self._encoder.is_normalised else "dot"
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether a score is divided by the number of query tokens."""
+        return self._encoder.similarity == "meanmaxsim"
 
     @cached_property
     def fingerprint(self) -> Mapping[str, Any]:

@@ -29,6 +29,7 @@ TEACHERS = {
     "pair_head": "rankdistill.teachers.pair_head",
     "llm_pointwise": "rankdistill.teachers.llm_pointwise",
     "llm_listwise": "rankdistill.teachers.llm_listwise",
+    "ensemble": "rankdistill.teachers.ensemble",
 }
 """Kind -> module with `Settings`, a pydantic model, and `load(settings) -> PairTeacher`."""
 
@@ -74,9 +75,14 @@ class TeacherSpec:
             ConfigError: an unknown kind, or settings that it does not take.
             ModelReferenceError: the model cannot be loaded as that kind.
         """
+        loaded: PairTeacher = import_module(_module_of(self.kind)).load(self.checked())
+        return loaded
+
+    def checked(self) -> Any:
+        """The settings as those of the kind; raises ConfigError for an unknown kind, or what it does not take."""
         module = import_module(_module_of(self.kind))
         try:
-            settings = module.Settings.model_validate(dict(self.settings))
+            return module.Settings.model_validate(dict(self.settings))
         except ValidationError as error:
             first = error.errors()[0]
             raise ConfigError(
@@ -85,7 +91,6 @@ class TeacherSpec:
                 consequence="no teacher was loaded",
                 remedy="correct the teacher's settings",
             ) from error
-        return module.load(settings)
 
 
 def is_yaml(ref: str) -> bool:
@@ -119,24 +124,28 @@ def specify(
     return TeacherSpec(chosen, settings)
 
 
-def identity_of(ref: str) -> str:
+def identity_of(ref: str | Mapping[str, Any]) -> str:
     """What identifies the teacher that `ref` names without loading it: a hash of its weights, or of its settings.
 
-    Of a YAML file's settings, models count by their weights and files by their content, wherever they lie.
+    Of settings, also those in a YAML file, models count by their weights and files by their content, wherever they lie.
 
     Raises:
         ConfigError: a file that is no YAML with a kind.
         ModelReferenceError: there is no such model.
     """
-    if not is_yaml(ref):
+    if isinstance(ref, str) and not is_yaml(ref):
         return resolve(ref).weights_hash
-    spec = _from_yaml(Path(ref))
+    spec = specify(ref)
     return manifest.digest({"kind": spec.kind, "settings": _by_content(spec.settings)})
 
 
 def _by_content(value: Any, name: str = "") -> Any:
     if isinstance(value, Mapping):
         return {key: _by_content(one, str(key)) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_by_content(one, name) for one in value]
+    if isinstance(value, str) and name == "members":
+        return identity_of(value)
     if isinstance(value, str) and name in ("path", "data"):
         return _content(Path(value)) or value
     if isinstance(value, str) and name == "model":

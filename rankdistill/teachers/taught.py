@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest
-from rankdistill.display import Shown
+from rankdistill.display import Shown, Table
+from rankdistill.errors import WorseTeacherError
 from rankdistill.teachers.teach import ARTEFACT
 from rankdistill.teachers.teaching import beside, training_log
 from rankdistill.teachers.teaching.reranking import METRIC
@@ -26,13 +27,14 @@ class TaughtTeacher(Shown):
 
     Args:
         path: its folder, with `manifest.json` and `training_log.json`.
+        allow_worse: whether `require` lets one pass that ranks worse than something beside it.
 
     Raises:
         DataError: the folder is absent, holds something else, or training has not finished (no manifest).
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | PathLike[str], allow_worse: bool = False) -> None:
+        self.path, self.allow_worse = Path(path), allow_worse
         self.manifest = manifest.expect(self.path, ARTEFACT, "teach")
 
     def __fspath__(self) -> str:
@@ -72,6 +74,28 @@ class TaughtTeacher(Shown):
         return next(reversed(self.figures.values()), None)
 
     @property
+    def is_worse(self) -> bool | None:
+        """Whether BM25, a source of the dev candidates or the base ranks them better; None without such candidates."""
+        return bool(beside.better(self.log)) if beside.LOG_NAME in self.log else None
+
+    def require(self, allow_worse: bool | None = None) -> None:
+        """Raise WorseTeacherError if something beside it ranks better; the folder stays as it is.
+
+        Args:
+            allow_worse: let it pass; as `teach` was told unless given.
+        """
+        allowed = self.allow_worse if allow_worse is None else allow_worse
+        if allowed or not self.is_worse:
+            return
+        raise WorseTeacherError(
+            expected="a teacher that ranks the dev candidates no worse than BM25, their own order and its base model",
+            got=" ".join(beside.verdict(self.log)),
+            consequence=f"students would learn a worse order from it; {self.path} is kept, finished",
+            remedy="teach it for longer, on more labels or from another base; or distil from what ranks better, or "
+            "from an ensemble of both (docs/teachers.md); --allow-worse (or allow_worse=True) lets it pass",
+        )
+
+    @property
     def _loss(self) -> str:
         return str(self.manifest.parameters.get("loss"))
 
@@ -89,10 +113,14 @@ class TaughtTeacher(Shown):
 
         return load(str(self.path), "cross_encoder", backend, max_length)
 
+    def tables(self) -> list[Table]:
+        """nDCG@10 of the dev candidates: the teacher's, the sources', BM25's and the base's."""
+        return beside.table(self.log)
+
     def lines(self) -> list[str]:
-        """nDCG@10 on the dev split: before, after, of the sources and of the base; and where the teacher lies."""
+        """nDCG@10 on the dev split before and after; whether something beside it is better; where the teacher lies."""
         figures = [f"dev nDCG@10 {self.before:.4f} before, {self.after:.4f} after"] if self.figures else []
-        return [*figures, *beside.figures(self.log), f"teacher: {self.path}"]
+        return [*figures, *beside.verdict(self.log), f"teacher: {self.path}"]
 
     def to_polars(self) -> pl.DataFrame:
         """A row a step that the log tells of: step, loss, dev_ndcg_at_10; null where a step has no such point."""
@@ -102,5 +130,6 @@ class TaughtTeacher(Shown):
         return pl.DataFrame(rows, {"step": pl.Int64, "loss": pl.Float64, "dev_ndcg_at_10": pl.Float64}, orient="row")
 
     def to_json(self) -> dict[str, Any]:
-        """Folder, the figures before and after, and all that the log tells."""
-        return {"teacher": str(self.path), "before": self.before, "after": self.after, **self.log}
+        """Folder, the figures before and after, whether something is better, and all that the log tells."""
+        found = {"teacher": str(self.path), "before": self.before, "after": self.after, "is_worse": self.is_worse}
+        return found | self.log

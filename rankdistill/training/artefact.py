@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import files, manifest
 from rankdistill.inference.saving import save_model
+from rankdistill.inference.storage import PICKLED, WEIGHTS, Storage, compress
 from rankdistill.making import making, visible_files
 from rankdistill.teachers.teaching.checkpoints import remove_incomplete
 from rankdistill.teachers.teaching.training_log import LOG_FILE
@@ -47,9 +48,12 @@ def claimed(out: Path, wanted: manifest.Manifest, keep_checkpoints: bool) -> Ite
         shutil.rmtree(folder)
 
 
-def save(out: Path, model: SentenceTransformer) -> None:
-    """Write the model, as sentence-transformers does, without a card."""
+def save(out: Path, model: SentenceTransformer, storage: Storage = "float32") -> None:
+    """Write the model, as sentence-transformers does, without a card; its weights as `storage` says."""
+    for name in (WEIGHTS, PICKLED):
+        (out / name).unlink(missing_ok=True)  # of a run that was killed here
     save_model(model, out)
+    compress(model, out, storage)
 
 
 def describe(out: Path, log: dict[str, Any], readme: str) -> None:

@@ -15,7 +15,10 @@ from rankdistill.training.embedding import Features
 Side = Literal["query", "document"]
 
 LABELLED = "labelled"
-"""What a batch's first column may hold beside its tokens; see `labelling.LabellingCollator`."""
+IN_BATCH_SCORES = "in_batch_scores"
+TEACHER_QUERIES = "teacher_queries"
+TEACHER_DOCUMENTS = "teacher_documents"
+"""What a batch's first column may hold beside its tokens; see `labelling` and `in_batch.collator`."""
 
 Collator = Callable[[list[dict[str, Any]]], dict[str, Any]]
 """Rows of texts and labels -> `<column>_input_ids`, `<column>_attention_mask`, ... and `label`."""
@@ -55,6 +58,23 @@ class Candidates:
 
 
 @dataclass(frozen=True)
+class Besides:
+    """What a batch holds beside tokens; documents are those of the whole batch, row by row, each positive first.
+
+    Args:
+        labelled: documents that are no negatives of the query.
+        in_batch_scores: of the in-batch teacher, in its own unit.
+        teacher_queries: its vectors of the queries.
+        teacher_documents: its vectors of the documents.
+    """
+
+    labelled: Bool[Tensor, "batch all"] | None = None
+    in_batch_scores: Float[Tensor, "batch all"] | None = None
+    teacher_queries: Float[Tensor, "batch dim"] | None = None
+    teacher_documents: Float[Tensor, "all dim"] | None = None
+
+
+@dataclass(frozen=True)
 class Scored:
     """The student's scores of a batch.
 
@@ -63,12 +83,16 @@ class Scored:
         candidates: where a contrastive term was asked for.
         queries: term weights of the queries, where the type has such.
         documents: term weights of all documents, row by row.
+        in_batch: of each query with the documents of the whole batch, row by row, where they were asked for.
+        embeddings: of the queries, and of all documents row by row, where each text has one vector in a dense space.
     """
 
     own: Float[Tensor, "batch docs"]
     candidates: Candidates | None = None
     queries: Float[Tensor, "batch vocabulary"] | None = None
     documents: Float[Tensor, "texts vocabulary"] | None = None
+    in_batch: Float[Tensor, "batch all"] | None = None
+    embeddings: tuple[Float[Tensor, "batch dim"], Float[Tensor, "all dim"]] | None = None
 
 
 Scorer = Callable[[nn.Module, Sequence[Features]], Scored]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,16 @@ def split(batch: dict[str, Any], columns: Sequence[str]) -> list[Features]:
         for column in columns
     ]
     return [features for features in found if features]
+
+
+def documents_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The documents of all rows, row by row, each row's positive first."""
+    return [text for row in rows for name, text in row.items() if name not in (QUERY, "label")]
+
+
+def first_column(batch: Mapping[str, Any]) -> str:
+    """What the names of the first column's tokens begin with: whatever else begins so goes with that column."""
+    return next(name for name in batch if name.endswith("_input_ids")).removesuffix("input_ids")
 
 
 def pad_token(student: Any) -> int:

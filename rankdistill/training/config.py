@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from rankdistill.names import ALIASES, LOSSES, REGULARISERS, STUDENTS
+from rankdistill.names import ALIASES, LOSSES, REGULARISERS, STUDENTS, has_in_batch_form
 from rankdistill.training import settings
 from rankdistill.training.false_negatives import FalseNegativeFilters
 from rankdistill.training.settings import RunSettings
@@ -37,8 +38,14 @@ Unlabelled = Literal["skip", "top"]
 FewNegatives = Literal["skip", "repeat"]
 Missing = Literal["error", "drop"]
 Check = Literal["off", "warn", "refuse"]
+Contrasted = Literal["batch", "own"]
 Schedule = Literal["linear", "cosine", "constant"]
+Reference = Annotated[str, BeforeValidator(lambda one: os.fspath(one) if isinstance(one, os.PathLike) else one)]
 Scale = Literal["auto", "learned", "fitted"] | Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+SILENT = ("select", "alignment_weight", "in_batch_min_margin", "contrastive_candidates", "topics", "gradient_cache")
+"""Settings that decide nothing while they have their default; a student from before they were there is the same."""
 
 
 class TrainConfig(RunSettings):
@@ -55,6 +62,47 @@ class TrainConfig(RunSettings):
     margin_weight: float = Field(default=0.05, ge=0, description="Weight of Margin-MSE in splade_v3.")
     contrastive_weight: float = Field(
         default=0.0, ge=0, description="Weight of an in-batch contrastive term added to a distillation loss; 0: none."
+    )
+    contrastive_candidates: Contrasted = Field(
+        default="batch",
+        description="What a contrastive term compares the positive with: the documents of the whole batch, or the "
+        "query's own candidates alone.",
+    )
+    in_batch_teacher: Reference | None = Field(
+        default=None,
+        description="Teacher of the pairs that the batch makes by chance, each query with the other queries' "
+        "documents: a store made by `rankdistill embed`, or a dense, sparse or multi-vector model, which then encodes "
+        "the texts of the run once; None: only the stored pairs are compared.",
+    )
+    in_batch_weight: float = Field(
+        default=0.75,
+        ge=0,
+        description="Weight of the loss over the whole batch, beside that over the stored pairs, where there is an "
+        "in_batch_teacher; contrastive training has none.",
+    )
+    in_batch_min_margin: float | None = Field(
+        default=None,
+        ge=0,
+        description="Contrastive terms leave out documents (likely false negatives) that the in_batch_teacher puts "
+        "less than this far below the row's positive, in its own unit; None: keep all.",
+    )
+    topics: int | None = Field(
+        default=None,
+        ge=2,
+        description="Make each batch of queries of one topic, out of this many clusters of the in_batch_teacher's "
+        "query vectors; None: of any.",
+    )
+    alignment_weight: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the squared distance to the alignment_teacher's vectors of the batch's texts, which "
+        "keeps an aligned student in that teacher's space; 0: none.",
+    )
+    alignment_teacher: Reference | None = Field(
+        default=None,
+        description="Whose vectors these are: a store made by `rankdistill embed`, or a dense model; None: the "
+        "in_batch_teacher's.",
     )
     scale: Scale = Field(
         default="auto",
@@ -166,6 +214,66 @@ class TrainConfig(RunSettings):
         default=0.06, ge=0, lt=1, description="Share of the steps in which the rate rises to its peak."
     )
     schedule: Schedule = Field(default="linear", description="How the rate falls after the warm-up.")
+    gradient_cache: int | None = Field(
+        default=None,
+        ge=1,
+        description="Embed at most this many texts at a time and keep no activations: they are computed again for the "
+        "gradient, so that memory does not grow with the batch; None: keep them, which is faster.",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_aligned(self) -> TrainConfig:
+        if not self.aligns:
+            if self.alignment_teacher is not None:
+                raise ValueError("alignment_teacher: its vectors count by the alignment_weight; give one")
+            return self
+        if self.alignment_teacher is None and self.in_batch_teacher is None:
+            raise ValueError("alignment_weight: name the alignment_teacher, or an in_batch_teacher that has vectors")
+        if self.type not in (None, "dense"):
+            raise ValueError(
+                f"alignment_weight: a {self.type} student has no vector in a teacher's space; leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _in_batch_teacher_can_be_used(self) -> TrainConfig:
+        if self.in_batch_teacher is None:
+            for name in ("in_batch_min_margin", "topics"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name}: it goes by the scores of an in_batch_teacher; name one")
+            return self
+        if self.type in SCORE_PAIRS:
+            raise ValueError(
+                f"in_batch_teacher: a {self.type} student reads each query with documents of its own; leave it out"
+            )
+        if self.compares_batches and not has_in_batch_form(self.loss):
+            raise ValueError(
+                f"in_batch_teacher: {self.loss} has no form over the whole batch; set in_batch_weight to 0"
+            )
+        if self.compares_batches and self.compares_margins and self.batch_size < 2:
+            raise ValueError("in_batch_teacher: a batch_size of 1 has no other queries' documents; set 2 or more")
+        return self
+
+    @property
+    def compares_batches(self) -> bool:
+        """Whether the loss goes over the documents of the whole batch too, by the in-batch teacher's scores."""
+        return self.in_batch_teacher is not None and self.in_batch_weight > 0 and not self.learns_from_labels
+
+    @property
+    def scores_batches(self) -> bool:
+        """Whether the in-batch teacher's scores of each batch are read: by the loss, or against false negatives."""
+        return self.compares_batches or (self.contrasts and self.in_batch_min_margin is not None)
+
+    @property
+    def uses_in_batch_teacher(self) -> bool:
+        """Whether the in-batch teacher that is named decides anything: contrastive training alone needs none."""
+        aligns = self.aligns and self.alignment_teacher is None
+        return self.scores_batches or self.topics is not None or aligns
+
+    @property
+    def aligns(self) -> bool:
+        """Whether the student's vectors are held near to a teacher's."""
+        return self.alignment_weight > 0
 
     @property
     def filters(self) -> FalseNegativeFilters:
@@ -201,7 +309,8 @@ class TrainConfig(RunSettings):
         Students whose loss was computed in the teacher's unit itself have no `margin_unit`, those that were saved with
         other lengths than they were trained with no `lengths`, those that had labelled positives among their negatives
         no `negatives_in_batch`, those that had one regulariser weight for every loss no `regulariser_weights`, and are
-        not these.
+        not these. Settings that came later are left out while they decide nothing. Where the in-batch teacher and
+        the alignment's lie decides nothing either: what they are stands among a run's inputs.
 
         Args:
             of_model: what the student is where `type` does not say it.
@@ -209,7 +318,10 @@ class TrainConfig(RunSettings):
         type_ = self.type or of_model
         unit = {"margin_unit": "deviation"} if self.compares_margins else {}
         keeps = self.max_document_length or (self.max_query_length and type_ == "multi-vector")
-        found = self.model_dump(exclude={"check"}) | unit | ({"lengths": "saved"} if keeps else {})
+        silent = {name for name in SILENT if getattr(self, name) == type(self).model_fields[name].default}
+        silent |= {"in_batch_teacher", "alignment_teacher"} | (set() if self.compares_batches else {"in_batch_weight"})
+        left_out = {"check", *silent, *self.without_effect}
+        found = self.model_dump(exclude=left_out) | unit | ({"lengths": "saved"} if keeps else {})
         if self.contrasts and type_ not in SCORE_PAIRS:
             found["negatives_in_batch"] = "unlabelled"
         weights = (self.query_regulariser_weight, self.document_regulariser_weight)

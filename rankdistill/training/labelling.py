@@ -10,6 +10,7 @@ import torch
 
 from rankdistill.data.positives import Positives
 from rankdistill.training.batch import LABELLED, Collator
+from rankdistill.training.columns import QUERY, documents_of, first_column
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,5 @@ class LabellingCollator:
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """The batch with `<first column>_labelled`."""
         batch = self.collate(rows)
-        documents = [text for row in rows for name, text in row.items() if name not in ("query", "label")]
-        known = self.positives.mask([row["query"] for row in rows], documents)
-        first = next(name for name in batch if name.endswith("_input_ids")).removesuffix("input_ids")
-        return batch | {first + LABELLED: torch.from_numpy(np.ascontiguousarray(known))}
+        known = self.positives.mask([row[QUERY] for row in rows], documents_of(rows))
+        return batch | {first_column(batch) + LABELLED: torch.from_numpy(np.ascontiguousarray(known))}

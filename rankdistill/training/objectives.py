@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from functools import partial
 from inspect import signature
 from typing import Any, Literal
@@ -12,13 +13,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rankdistill import names
-from rankdistill.losses import LOSSES, contrastive
+from rankdistill.losses import LOSSES, contrastive, leaf
 from rankdistill.losses.checks import require_finite
 from rankdistill.training import columns
 from rankdistill.training.activity import Activity
-from rankdistill.training.batch import LABELLED, Candidates, Scorer
+from rankdistill.training.batch import Besides, Candidates, Scored, Scorer
 from rankdistill.training.config import LossName, Scale, TrainConfig
 from rankdistill.training.embedding import Features
+from rankdistill.training.in_batch.teacher import InBatchTeacher
+from rankdistill.training.in_batch.term import InBatchTerm, loss_over_batch
+from rankdistill.training.in_batch.unit import in_batch_unit
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.scale import ScoreScale, margin_deviations, margin_ratio, margin_unit
 from rankdistill.training.sparsity import Sparsity
@@ -50,8 +54,9 @@ def distillation_of(config: TrainConfig) -> Distillation | None:
 class Objective(nn.Module):
     """A module that sentence-transformers' trainer calls with the token columns and labels of a batch.
 
-    loss = (distillation(scale * s, t) + sparsity) / unit^2
+    loss = (distillation(scale * s, t) + in_batch(scale * s_all, t_all) + sparsity) / unit^2
            + contrastive_weight * contrastive(contrastive_scale * s_candidates)
+           + alignment_weight * leaf(y, z)
 
     Squared margins in logits are of the order of 10 to 100, those of probabilities below 1: clipped to one norm, each
     would be another run. So losses that compare margins count them in `unit`, the teacher's margin deviation:
@@ -59,6 +64,8 @@ class Objective(nn.Module):
     in the teacher's unit as well (the weights of regularisers, the mix of SPLADE-v3), keeps its meaning, as all of it
     is divided by the same number, which AdamW does not see and clipping does. The contrastive term has no unit, and
     its weight is beside a loss that is about 1 at the start. A KL divergence has none either, but its temperatures do.
+    Nor has the alignment: `y` are the student's vectors of the batch's texts, `z` the in-batch teacher's.
+    The term over the whole batch, `in_batch`, brings the in-batch teacher's scores to the stored scores' unit first.
 
     Args:
         model: the student.
@@ -69,6 +76,11 @@ class Objective(nn.Module):
         contrastive_weight: of the contrastive term; 0: none.
         contrastive_scale: inverse temperature of the contrastive term.
         sparsity: what its term weights cost.
+        in_batch: the term over the whole batch; None: there is none.
+        own_candidates: whether the contrastive term takes each query's own of the scorer's candidates alone.
+        min_margin: how far the in-batch teacher must put a document below the row's positive, in its own unit, for the
+            contrastive term to count it; None: all count.
+        alignment_weight: of the distance to the in-batch teacher's vectors; 0: none.
     """
 
     def __init__(
@@ -81,6 +93,10 @@ class Objective(nn.Module):
         contrastive_weight: float,
         contrastive_scale: float,
         sparsity: Sparsity,
+        in_batch: InBatchTerm | None = None,
+        own_candidates: bool = False,
+        min_margin: float | None = None,
+        alignment_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.model = model
@@ -91,42 +107,71 @@ class Objective(nn.Module):
         self.contrastive_weight = contrastive_weight
         self.contrastive_scale = contrastive_scale
         self.sparsity = sparsity
+        self.in_batch = in_batch
+        self.own_candidates = own_candidates
+        self.min_margin = min_margin
+        self.alignment_weight = alignment_weight
         self.activity = Activity()
 
     def forward(
         self, sentence_features: Sequence[Features], labels: Float[Tensor, "batch docs"]
     ) -> Float[Tensor, ""] | dict[str, Float[Tensor, ""]]:
-        """The loss of a batch; its parts by name, which the trainer sums and logs, where sparsity is among them.
+        """The loss of a batch; its parts by name, which the trainer sums and logs, where there are several.
 
         Raises:
             LossInputError: it is not finite.
         """
-        known, features = _take_labelled(sentence_features)
+        besides, features = _take_besides(sentence_features)
         scored = self.scorer(self.model, features)
         with torch.autocast(scored.own.device.type, enabled=False):
             loss = scored.own.new_zeros(())
             if self.distillation is not None:
                 loss = loss + self.distillation(self.scale(scored.own), labels.float()) / self.unit**2
             if scored.candidates is not None:
-                found = scored.candidates
+                found = _own(scored.candidates) if self.own_candidates else scored.candidates
                 scores = self.contrastive_scale * found.scores
-                excluded = _excluded(found, known)
+                excluded = _excluded(found, _no_negatives(besides, self.min_margin))
                 loss = loss + self.contrastive_weight * contrastive(scores, found.positives, excluded=excluded)
-            penalties = {name: penalty / self.unit**2 for name, penalty in self.sparsity(scored).items()}
-        require_finite(loss, *penalties.values())
+            parts = {name: penalty / self.unit**2 for name, penalty in self.sparsity(scored).items()}
+            if self.in_batch is not None:
+                assert scored.in_batch is not None
+                assert besides.in_batch_scores is not None
+                term = self.in_batch(self.scale(scored.in_batch), besides.in_batch_scores.float())
+                parts["in_batch"] = term / self.unit**2
+            if self.alignment_weight > 0:
+                parts["alignment"] = self.alignment_weight * _distance(scored, besides)
+        require_finite(loss, *parts.values())
         self.activity.observe(scored)
-        return {"ranking": loss} | penalties if penalties else loss
+        return {"ranking": loss} | parts if parts else loss
 
 
-def build(kind: StudentType, student: Any, config: TrainConfig, rows: TrainingRows, sparsity: Sparsity) -> Objective:
+def build(
+    kind: StudentType,
+    student: Any,
+    config: TrainConfig,
+    rows: TrainingRows,
+    sparsity: Sparsity,
+    teacher: InBatchTeacher | None = None,
+) -> Objective:
     """The objective that `config` names, for this student; a scale taken from the data looks at the first `rows`.
+
+    Args:
+        kind: of the student.
+        student: the model.
+        config: of the run.
+        rows: of the run.
+        sparsity: what its term weights cost.
+        teacher: the in-batch teacher, which knows the texts of `rows`; None: there is none.
 
     Raises:
         ConfigError: the tokeniser pads on the left, no scale can be taken from the data, or no unit.
     """
     distillation = distillation_of(config)
     contrastive_weight = config.contrastive_weight if distillation else 1.0
-    scorer = kind.scorer(student, contrastive_weight > 0)
+    in_batch = None
+    if teacher is not None and config.compares_batches:
+        in_batch = InBatchTerm(loss_over_batch(config), config.in_batch_weight, in_batch_unit(teacher, rows))
+    scorer = kind.scorer(student, contrastive_weight > 0, in_batch is not None)
     unit = margin_unit(rows) if config.compares_margins else 1.0
     return Objective(
         model=student,
@@ -137,13 +182,43 @@ def build(kind: StudentType, student: Any, config: TrainConfig, rows: TrainingRo
         contrastive_weight=contrastive_weight,
         contrastive_scale=config.contrastive_scale or (COSINE_CONTRASTIVE_SCALE if kind.is_cosine(student) else 1.0),
         sparsity=sparsity.beside(unit),
+        in_batch=in_batch,
+        own_candidates=kind.in_batch and config.contrastive_candidates == "own",
+        min_margin=config.in_batch_min_margin,
+        alignment_weight=config.alignment_weight,
     )
 
 
-def _take_labelled(columns: Sequence[Features]) -> tuple[Tensor | None, list[Features]]:
-    """What the first column holds besides, [batch, batch * docs] or None, and the columns without it."""
+def _take_besides(columns: Sequence[Features]) -> tuple[Besides, list[Features]]:
+    """What the first column holds beside its tokens, and the columns without it."""
     first, *others = columns
-    return first.get(LABELLED), [{name: value for name, value in first.items() if name != LABELLED}, *others]
+    besides = {field.name for field in fields(Besides)}
+    found = Besides(**{name: value for name, value in first.items() if name in besides})
+    return found, [{name: value for name, value in first.items() if name not in besides}, *others]
+
+
+def _distance(scored: Scored, besides: Besides) -> Float[Tensor, ""]:
+    """`leaf` of the student's and the in-batch teacher's vectors of all texts of the batch."""
+    assert scored.embeddings is not None
+    assert besides.teacher_queries is not None
+    assert besides.teacher_documents is not None
+    return leaf(torch.cat(scored.embeddings), torch.cat([besides.teacher_queries, besides.teacher_documents]).float())
+
+
+def _own(found: Candidates) -> Candidates:
+    """Of candidates from the whole batch, each query's own, the positive first."""
+    excluded = None if found.excluded is None else own_documents(found.excluded)
+    return Candidates(own_documents(found.scores), torch.zeros_like(found.positives), excluded)
+
+
+def _no_negatives(besides: Besides, min_margin: float | None) -> Bool[Tensor, "batch all"] | None:
+    """Documents of the batch that are no negatives of a query: by the labels, and by the in-batch teacher's scores."""
+    scores = besides.in_batch_scores
+    if min_margin is None or scores is None:
+        return besides.labelled
+    positives = own_documents(scores)[:, :1]
+    near = positives - scores < min_margin
+    return near if besides.labelled is None else near | besides.labelled
 
 
 def _excluded(found: Candidates, known: Bool[Tensor, "batch all"] | None) -> Bool[Tensor, "batch candidates"] | None:

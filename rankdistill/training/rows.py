@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from rankdistill.errors import StoreError
+from rankdistill.inference.prompts import Role
 from rankdistill.training.config import Sampling
 from rankdistill.training.sampling import sample
 from rankdistill.training.views import View
@@ -57,6 +58,12 @@ class TrainingRows(Dataset[dict[str, Any]]):
         texts = [self.query_texts[self.query[index]], *(self.document_texts[code] for code in self.documents[index])]
         return dict(zip(self.text_columns, texts, strict=True)) | {"label": self.scores[index].tolist()}
 
+    def texts(self, kind: Role) -> list[str]:
+        """The different texts of a kind that stand in the rows."""
+        if kind == "query":
+            return list(dict.fromkeys(self.query_texts[code] for code in np.unique(self.query)))
+        return list(dict.fromkeys(self.document_texts[code] for code in np.unique(self.documents)))
+
     def to_dataset(self) -> datasets.Dataset:
         """The same rows with their texts as a `datasets.Dataset`, for other trainers; holds every text in memory."""
         import datasets
@@ -72,8 +79,19 @@ def draw(
     negatives: int,
     sampling: Sampling,
     seed: int,
+    order_of: Callable[[int], NDArray[np.int64]] | None = None,
 ) -> TrainingRows:
     """Draw `total` rows: as many passes over the view as it takes, each shuffled, with negatives of its own.
+
+    Args:
+        view: the rows of a pass.
+        query_texts: query id -> text.
+        document_texts: document id -> text.
+        total: rows of the run.
+        negatives: how many a row gets.
+        sampling: how they are drawn.
+        seed: of the draw and of the order.
+        order_of: number of a pass -> the view's rows in its order; None: shuffled.
 
     Raises:
         StoreError: a query or document of the view has no text.
@@ -82,7 +100,7 @@ def draw(
     passes = -(-total // len(view.query))
     for number in range(passes):
         drawn_documents, drawn_scores = sample(view, negatives, sampling, (seed, number, 0))
-        order = np.random.default_rng((seed, number, 1)).permutation(len(view.query))
+        order = order_of(number) if order_of else _shuffled(len(view.query), seed, number)
         query.append(view.query[order])
         documents.append(drawn_documents[order])
         scores.append(drawn_scores[order])
@@ -90,12 +108,17 @@ def draw(
         np.concatenate(query)[:total],
         np.concatenate(documents)[:total],
         np.concatenate(scores)[:total],
-        _texts("query", view.query_ids, query_texts),
-        _texts("document", view.doc_ids, document_texts),
+        texts_of("query", view.query_ids, query_texts),
+        texts_of("document", view.doc_ids, document_texts),
     )
 
 
-def _texts(kind: str, ids: list[str], texts: Mapping[str, str]) -> list[str]:
+def _shuffled(rows: int, seed: int, number: int) -> NDArray[np.int64]:
+    return np.random.default_rng((seed, number, 1)).permutation(rows)
+
+
+def texts_of(kind: str, ids: Sequence[str], texts: Mapping[str, str]) -> list[str]:
+    """The text of each id; StoreError where one has none."""
     absent = [one for one in ids if one not in texts]
     if absent:
         raise StoreError(

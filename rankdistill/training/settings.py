@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rankdistill.errors import ConfigError
 
 Precision = Literal["auto", "float32", "bf16", "fp16"]
+Select = Literal["best", "last", "mean", "ema"]
 Settings = TypeVar("Settings", bound="RunSettings")
 
 LARGEST_SEED = 2**32 - 1
@@ -49,6 +50,23 @@ class RunSettings(BaseModel):
 
     eval_steps: int = Field(default=100, ge=1, description="Steps between evaluations and checkpoints.")
     log_steps: int = Field(default=10, ge=1, description="Steps between points of the loss curve; divides eval_steps.")
+    select: Select = Field(
+        default="best",
+        description="Which weights the student gets: those of the best evaluation on dev (`best`; without a dev split "
+        "of the last step), of the last step (`last`: few dev queries may prefer an early one by chance), the mean of "
+        "those at the last `average` evaluations (`mean`), or their exponential moving average over the steps (`ema`), "
+        "which is then what dev evaluations measure.",
+    )
+    average: int = Field(
+        default=3, ge=2, description="How many evaluations' weights `select: mean` averages; all, where there are less."
+    )
+    ema_decay: float = Field(
+        default=0.99,
+        gt=0,
+        lt=1,
+        description="Share of the average that a step keeps with `select: ema`; in the first steps less, "
+        "(1 + step) / (10 + step).",
+    )
     patience: int | None = Field(
         default=None, ge=1, description="Stop after this many evaluations without a better dev nDCG@10; None: never."
     )
@@ -69,9 +87,23 @@ class RunSettings(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _can_stop(self) -> RunSettings:
+        if self.select == "last" and self.patience is not None:
+            raise ValueError(
+                "patience: a run stops early because its last weights are not its best: `select` best, mean or ema, "
+                "or leave patience out"
+            )
+        return self
+
+    @property
+    def without_effect(self) -> set[str]:
+        """Settings of weights that are no single step's, where they are not asked for: they decide nothing."""
+        return {name for name, asked in (("average", "mean"), ("ema_decay", "ema")) if self.select != asked}
+
     def decisive(self) -> dict[str, Any]:
         """The settings that decide the student, as JSON values."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", exclude=self.without_effect)
 
 
 def read(kind: type[Settings], path: Path | None, /, **overrides: object) -> Settings:

@@ -84,13 +84,34 @@ class Student(Shown):
         return TextEncoder(reference, backend=backend)
 
     def tables(self) -> list[Table]:
-        """Of an aligned student: the measures of the kept step beside those of the start."""
+        """The shapes tried for its size; of an aligned student, the measures of what was kept and of the start."""
+        return [*self._sizes(), *self._measures()]
+
+    def _sizes(self) -> list[Table]:
+        rows = self.log.get("sizes") or []
+        if not rows:
+            return []
+        measure = next((row["measure"] for row in rows if "measure" in row), "dev nDCG@10")
+        names = ["layers", "width", "vocabulary", "storage", "coverage", "MB", "fitted cosine", measure, ""]
+        return [Table("shapes that fit", names, [_shape_row(row) for row in rows])]
+
+    def _measures(self) -> list[Table]:
         points = {point["step"]: point for point in self.log.get("monitor") or []}
         if not points:
             return []
         before, after = points[0], points.get(self.log["best_step"], points[max(points)])
-        rows = [[name, f"{before[name]:.4f}", f"{after[name]:.4f}"] for name in after if name != "step"]
-        return [Table("while training", ["measure", "before", f"step {after['step']}"], rows)]
+        averaged = self.log.get("averaged") or {}
+        if averaged.keys() >= before.keys() - {"step"}:
+            after = averaged
+        rows = [[name, f"{before[name]:.4f}", f"{after[name]:.4f}"] for name in before if name != "step"]
+        return [Table("while training", ["measure", "before", self._kept(after.get("step"))], rows)]
+
+    def _kept(self, step: int | None) -> str:
+        """Which weights it has: those of a step, or an average."""
+        averaged = self.log.get("averaged") or {}
+        if "steps" in averaged:
+            return f"mean of steps {', '.join(map(str, averaged['steps']))}"
+        return f"moving average at step {step}" if averaged else f"step {step}"
 
     def lines(self) -> list[str]:
         """What it was trained on, nDCG@10 on the dev split before and after, and where it lies."""
@@ -108,7 +129,10 @@ class Student(Shown):
         scores = {point["step"]: point["value"] for point in self.log.get("dev_ndcg_at_10") or []}
         if scores:
             best = self.log["best_step"]
-            found.append(f"dev nDCG@10: {scores[0]:.4f} before, {scores[best]:.4f} at step {best}")
+            after = (self.log.get("averaged") or {}).get("value", scores[best])
+            found.append(f"dev nDCG@10: {scores[0]:.4f} before, {after:.4f} at {self._kept(best)}")
+        if stored := self.log.get("stored"):
+            found.append(f"stored as {stored['storage']}: {stored['bytes'] / 1e6:.2f} MB")
         return [*found, f"student: {self.path}"]
 
     def to_polars(self) -> pl.DataFrame:
@@ -136,3 +160,10 @@ class Student(Shown):
     def to_json(self) -> dict[str, Any]:
         """Folder, type, and all that the log tells."""
         return {"student": str(self.path), **self.log, "type": self.type}
+
+
+def _shape_row(row: dict[str, Any]) -> list[str]:
+    numbers = [f"{row[name]:.4f}" if name in row else "" for name in ("fitted_cosine", "value")]
+    layers = "" if row["layers"] is None else str(row["layers"])
+    shape = [layers, str(row["width"]), f"{row['vocabulary']:,}", row["storage"], f"{row['coverage']:.4f}"]
+    return [*shape, f"{row['bytes'] / 1e6:.2f}", *numbers, "chosen" if row["chosen"] else ""]

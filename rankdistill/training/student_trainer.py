@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from transformers import EarlyStoppingCallback, TrainerCallback
 from rankdistill.progress import Progress
 from rankdistill.teachers.teaching import checkpoints
 from rankdistill.teachers.teaching.steady_trainer import Counts, SteadyTrainer
+from rankdistill.training import averaging
+from rankdistill.training.averaging import Average
 from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.precision import resolve_precision
 from rankdistill.training.settings import RunSettings
@@ -43,11 +46,16 @@ class Rates:
 
 
 class StudentTrainer(SteadyTrainer, SentenceTransformerTrainer):
-    """The trainer of a student, whose rate may go by a schedule of the run's own."""
+    """The trainer of a student, whose rate may go by a schedule of the run's own.
 
-    def __init__(self, *args: Any, rates: Rates, **kwargs: Any) -> None:
+    Args:
+        rates: how fast it learns.
+        average: the weights that the student gets, where they are no single step's.
+    """
+
+    def __init__(self, *args: Any, rates: Rates, average: Average | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.rates = rates
+        self.rates, self.average = rates, average
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
         """The library's schedule of that name, or the run's own."""
@@ -55,6 +63,23 @@ class StudentTrainer(SteadyTrainer, SentenceTransformerTrainer):
             self.lr_scheduler: LRScheduler = LambdaLR(optimizer or self.optimizer, self.rates.schedule)
             return self.lr_scheduler
         return super().create_scheduler(num_training_steps, optimizer)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """The measures of the weights that the student would get now."""
+        with self.average.shown() if self.average is not None else nullcontext():
+            found: dict[str, float] = super().evaluate(*args, **kwargs)
+        return found
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Write the model, and beside that of a checkpoint what the average needs."""
+        super().save_model(output_dir, _internal_call)
+        if _internal_call and output_dir is not None and self.average is not None and self.args.should_save:
+            self.average.save(Path(output_dir))
+
+    def _resume(self, checkpoint: Path) -> None:
+        super()._resume(checkpoint)
+        if self.average is not None:
+            self.average.load(checkpoint)
 
 
 class LastStep(TrainerCallback):
@@ -100,7 +125,8 @@ def build(
     counts: Counts | None = None,
 ) -> StudentTrainer:
     """The trainer of a run whose checkpoints go to `folder`."""
-    chosen = [*callbacks, LastStep(evaluate=evaluation is not None)]
+    average = averaging.build(student, settings, folder)
+    chosen = [*callbacks, *([average] if average is not None else []), LastStep(evaluate=evaluation is not None)]
     if progress is not None:
         chosen.append(StepProgress(progress))
     if evaluation is not None and evaluation.best is not None and settings.patience is not None:
@@ -114,24 +140,52 @@ def build(
         data_collator=collator,
         callbacks=chosen,
         rates=rates,
+        average=average,
         counts=counts,
     )
 
 
 def run(trainer: StudentTrainer, checkpoint: Path | None) -> None:
-    """Train to the end, from `checkpoint` if there is one.
+    """Train to the end, from `checkpoint` if there is one; the model has the weights that were asked for then.
 
     Raises:
         KeyboardInterrupt: SIGINT or SIGTERM came; a checkpoint was written at the end of the step.
     """
+    if checkpoint is None or not _has_stopped(trainer, checkpoint):
+        trainer.train_from(checkpoint)
+    if trainer.average is not None:
+        trainer.average.settle()
+
+
+def _has_stopped(trainer: StudentTrainer, checkpoint: Path) -> bool:
+    """Whether the run stopped early at `checkpoint`, where the trainer is then; else it can go on from there."""
     for callback in trainer.callback_handler.callbacks:
-        if checkpoint is not None and isinstance(callback, EarlyStoppingCallback):
+        if isinstance(callback, EarlyStoppingCallback):
             saved = checkpoints.callback_state(checkpoint, EarlyStoppingCallback.__name__)
             callback.early_stopping_patience_counter = saved["early_stopping_patience_counter"]
             if callback.early_stopping_patience_counter >= callback.early_stopping_patience:
                 trainer.restore_stopped(checkpoint)
-                return
-    trainer.train_from(checkpoint)
+                return True
+    return False
+
+
+def kept_step(trainer: StudentTrainer) -> int:
+    """The step of the best evaluation where its weights were kept, else the last one."""
+    state = trainer.state
+    return state.best_global_step if trainer.args.load_best_model_at_end else state.global_step
+
+
+def averaged(trainer: StudentTrainer, measured: Callable[[], dict[str, float]]) -> dict[str, Any]:
+    """What the log tells of weights that are no single step's, in `averaged`: which, and their measures on dev.
+
+    Args:
+        trainer: of a run that has ended.
+        measured: measures the student as it is now; only asked where no evaluation of the run did.
+    """
+    average = trainer.average
+    if average is None:
+        return {}
+    return {"averaged": average.told() | ({} if average.is_evaluated else measured())}
 
 
 def curve(trainer: StudentTrainer) -> list[dict[str, float]]:
@@ -153,7 +207,9 @@ def _arguments(
 ) -> SentenceTransformerTrainingArguments:
     on_gpu = torch.cuda.is_available()
     precision = resolve_precision(settings.precision)
-    best = evaluation.best if evaluation is not None else None
+    watched = evaluation.best if evaluation is not None else None
+    chooses = watched is not None and settings.select == "best"
+    metric = f"eval_{watched}" if chooses or (watched is not None and settings.patience is not None) else None
     return SentenceTransformerTrainingArguments(
         output_dir=str(folder),
         max_steps=steps,
@@ -178,9 +234,9 @@ def _arguments(
         save_total_limit=None if settings.keep_checkpoints else 2,
         eval_strategy="steps" if evaluation is not None else "no",
         eval_steps=settings.eval_steps,
-        load_best_model_at_end=best is not None,
-        metric_for_best_model=f"eval_{best}" if best is not None else None,
-        greater_is_better=True if best is not None else None,
+        load_best_model_at_end=chooses,
+        metric_for_best_model=metric,
+        greater_is_better=True if metric is not None else None,
         report_to="none",
         disable_tqdm=True,
     )

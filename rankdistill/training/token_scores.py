@@ -23,11 +23,13 @@ class TokenScores:
         mean: whether a score is divided by the number of query tokens.
         pad_token_id: of the tokeniser, which pads on the right.
         contrastive: whether the whole batch's documents become candidates.
+        in_batch: whether every query is compared with the whole batch's documents all the same.
     """
 
     mean: bool
     pad_token_id: int
     contrastive: bool
+    in_batch: bool = False
 
     def __call__(self, model: nn.Module, columns: Sequence[Features]) -> Scored:
         """The scores of a batch, float32."""
@@ -36,11 +38,14 @@ class TokenScores:
         queries, asked = _embed(model, query_features, "query")
         documents, scored = _embed_sorted(model, document_features)
         with torch.autocast(queries.device.type, enabled=False):
-            if not self.contrastive:
+            if not (self.contrastive or self.in_batch):
                 return Scored(self._own(queries, asked, documents, scored))
             in_batch = max_sim(queries[:, None], asked[:, None], documents[None], scored[None], self.mean)
-        targets = in_batch_targets(same_text(query_features), same_text(document_features))
-        return Scored(own_documents(in_batch), Candidates(in_batch, *targets))
+        candidates = None
+        if self.contrastive:
+            targets = in_batch_targets(same_text(query_features), same_text(document_features))
+            candidates = Candidates(in_batch, *targets)
+        return Scored(own_documents(in_batch), candidates, in_batch=in_batch)
 
     def _own(self, queries: Tensor, asked: Tensor, documents: Tensor, scored: Tensor) -> Float[Tensor, "batch docs"]:
         batch = len(queries)

@@ -16,6 +16,8 @@ from rankdistill.training import student_trainer
 from rankdistill.training.activity import ActivityLog
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.evaluation import Evaluation
+from rankdistill.training.in_batch.collator import InBatchCollator
+from rankdistill.training.in_batch.teacher import InBatchTeacher
 from rankdistill.training.labelling import LabellingCollator
 from rankdistill.training.objectives import Objective
 from rankdistill.training.rows import TrainingRows
@@ -46,8 +48,14 @@ def build(
     folder: Path,
     evaluation: Evaluation | None,
     progress: Progress | None,
+    teacher: InBatchTeacher | None = None,
+    vectors: InBatchTeacher | None = None,
 ) -> StudentTrainer:
-    """The trainer of a run whose checkpoints go to `folder`; `positives` are no negatives of a contrastive term."""
+    """The trainer of a run whose checkpoints go to `folder`.
+
+    `positives` are no negatives of a contrastive term; the in-batch `teacher`, and that whose `vectors` the student
+    stays near to, know the texts of `rows`.
+    """
     learned = objective.scale.log_ratio.requires_grad
     rates = Rates(
         peak=config.learning_rate,
@@ -59,6 +67,8 @@ def build(
     collator = kind.collator(student, rows.text_columns, config)
     if objective.contrastive_weight > 0:
         collator = LabellingCollator(collator, positives)
+    if teacher is not None or vectors is not None:
+        collator = InBatchCollator(collator, teacher, vectors)
     return student_trainer.build(
         student,
         objective,

@@ -41,7 +41,9 @@ class VectorScores:
             targets = in_batch_targets(same_text(query_features), same_text(document_features))
             candidates = Candidates(in_batch, *targets)
         own = own_documents(in_batch)
-        return Scored(own, candidates, queries, documents) if self.term_weights else Scored(own, candidates)
+        if self.term_weights:
+            return Scored(own, candidates, queries, documents, in_batch)
+        return Scored(own, candidates, in_batch=in_batch, embeddings=(queries, documents))
 
     def _compare(self, queries: Tensor, documents: Tensor) -> Tensor:
         if self.similarity == "cosine":

@@ -66,7 +66,7 @@ def teacher_of(
     return found
 
 
-def scorer_of(model: Model | PairScorer, kind: str, backend: str, max_length: int | None) -> tuple[str, PairScorer]:
+def scorer_of(model: Teacher | PairScorer, kind: str, backend: str, max_length: int | None) -> tuple[str, PairScorer]:
     """What re-ranks, loaded, and what it is called; an object that scores pairs is taken as it is.
 
     Raises:
@@ -76,6 +76,9 @@ def scorer_of(model: Model | PairScorer, kind: str, backend: str, max_length: in
     if isinstance(model, str | os.PathLike):
         reference = reference_of(model)
         return reference, teachers.load(reference, kind, backend, max_length)
+    if isinstance(model, Mapping):
+        note_without_effect(kind, backend, max_length)
+        return str(model.get("kind")), teachers.specify(model).load()
     note_without_effect(kind, backend, max_length)
     return type(model).__name__, model
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rankdistill import manifest
 from rankdistill.errors import DataError, StaleOutputError
-from rankdistill.evaluation import comparing, report
+from rankdistill.evaluation import comparing, conclusion, report
 from rankdistill.evaluation.comparing import Trained
 from rankdistill.evaluation.results import MAIN_MEASURE, PAGE, Results
 from rankdistill.verbs.arguments import Place, listed, place_of, require_range
@@ -79,6 +79,33 @@ def write(results: Results, folder: Path, measure: str = MAIN_MEASURE) -> Result
     results.write(folder)
     report.write_html(results, folder / PAGE, measure)
     return results.lying_in(folder)
+
+
+def conclude(
+    results: Results,
+    evaluations: Mapping[str, Path | Trained],
+    students: Sequence[str],
+    *,
+    teacher: str | None = None,
+    words: str | None = None,
+    seed: int = 0,
+) -> Results:
+    """The same results with a sentence for each student: quality kept, BM25 beaten or not, times faster, bytes.
+
+    Args:
+        results: of `compare` over these evaluations.
+        evaluations: system -> its evaluation, or those of its trainings.
+        students: systems that get a sentence.
+        teacher: the system that they are to keep the quality of, as `results` call it.
+        words: BM25, which they are tested against.
+        seed: of the permutations and resamples.
+    """
+    tests = []
+    if words is not None:
+        systems = [evaluations[words], *(evaluations[name] for name in students)]
+        tests = comparing.compare(systems, systems[0], title="", command="", seed=seed).comparisons
+    said = conclusion.conclusions(results, students, teacher, words, tests)
+    return results.model_copy(update={"conclusions": [*results.conclusions, *said]})
 
 
 def _require_no_artefact(folder: Path) -> None:

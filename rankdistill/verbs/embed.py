@@ -52,6 +52,7 @@ def embed(
     titles: bool = True,
     sentences: bool = True,
     limit: int | None = None,
+    document_limit: int | None = None,
     judged: Data | Sequence[Data] | None = None,
     query_prompt: str | None = None,
     document_prompt: str | None = None,
@@ -106,6 +107,7 @@ def embed(
     titles: bool = True,
     sentences: bool = True,
     limit: int | None = None,
+    document_limit: int | None = None,
     judged: Data | Sequence[Data] | None = None,
     query_prompt: str | None = None,
     document_prompt: str | None = None,
@@ -140,6 +142,8 @@ def embed(
         titles: whether titles are embedded, as query-like texts.
         sentences: whether sentences of documents are, likewise.
         limit: at most so many queries, titles, sentences and documents of each source, chosen by hash.
+        document_limit: instead of `limit`, of the documents of each collection, which take the teacher far longer than
+            sentences do; 0: none.
         judged: further collections, to be evaluated on: nothing is taken from them, and no text that says the same as
             one of their queries is embedded.
         query_prompt: instead of the teacher's own; `""` for none.
@@ -173,7 +177,7 @@ def embed(
         StaleOutputError: `out` holds vectors of another teacher, or something else.
         LockedError: another process writes the same share.
     """
-    require_range(0, lock_wait=lock_wait, sample=sample)
+    require_range(0, lock_wait=lock_wait, sample=sample, document_limit=document_limit)
     require_range(0, 1, min_fidelity=min_fidelity)
     require_range(1, limit=limit, unit_size=unit_size)
     require_range(8, max_length=max_length)
@@ -199,7 +203,7 @@ def embed(
         collections_of(judged, lenient),
     )
     folder, reporter = place_of(out), reporter_of(progress)
-    with _gathered(sources, limit, reporter) as gathered:
+    with _gathered(sources, limit, document_limit, reporter) as gathered:
         writer = asked.writer(folder, gathered)
         if plan:
             return _planned(writer, sample, reporter)
@@ -219,11 +223,13 @@ def _note_longer(asked: Asked) -> None:
 
 
 @contextmanager
-def _gathered(sources: Sources, limit: int | None, reporter: Reporter) -> Iterator[Gathered]:
+def _gathered(
+    sources: Sources, limit: int | None, document_limit: int | None, reporter: Reporter
+) -> Iterator[Gathered]:
     """The texts, in a folder that goes; what was left out of them is told."""
     with tempfile.TemporaryDirectory(prefix="rankdistill-") as folder:
         with reporter.stage("gathering", "texts") as stage:
-            gathered = gather(sources, Path(folder) / "texts.parquet", limit, progress=stage)
+            gathered = gather(sources, Path(folder) / "texts.parquet", limit, stage, document_limit)
         for line in gathered.report():
             tell(line)
         yield gathered

@@ -24,6 +24,7 @@ from rankdistill.verbs.arguments import (
     Data,
     Model,
     Place,
+    Teacher,
     collection_of,
     fusion_of,
     place_of,
@@ -59,7 +60,7 @@ def evaluate(
     unaligned: bool = False,
     factory: str = "exact",
     search_parameters: SearchParameters | None = None,
-    rerank: Model | PairScorer | None = None,
+    rerank: Teacher | PairScorer | None = None,
     rerank_depth: int = 100,
     rerank_kind: str = "auto",
     rerank_backend: str = "auto",
@@ -102,8 +103,8 @@ def evaluate(
         unaligned: trust that the two models share a space, which nothing says.
         factory: of an index made in memory: `exact`, `seismic`, `lucene`, or a FAISS factory string.
         search_parameters: of the index; `INDEX:NAME` of one of several.
-        rerank: teacher that re-ranks what is found; or an object that scores pairs (`score` and `fingerprint`), of
-            which the three settings below say nothing.
+        rerank: teacher that re-ranks what is found: a model; or settings with their `kind`, or an object that scores
+            pairs (`score` and `fingerprint`), of which the three settings below say nothing.
         rerank_depth: documents a query that the teacher scores.
         rerank_kind: of the teacher; found from its configuration.
         rerank_backend: what runs the teacher.

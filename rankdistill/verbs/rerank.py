@@ -10,8 +10,8 @@ from rankdistill.evaluation.rerank import PairScorer, Reranker
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.verbs.arguments import (
     Data,
-    Model,
     Place,
+    Teacher,
     collection_of,
     place_of,
     require_length,
@@ -31,7 +31,7 @@ class Reranked(Beside):
 def rerank(
     data: Data,
     run: Place,
-    model: Model | PairScorer,
+    model: Teacher | PairScorer,
     out: Place,
     *,
     split: str = "test",

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from rankdistill.indexing.recipes import IndexRecipe
 from rankdistill.indexing.registry import require_factory
 from rankdistill.indexing.sources import KINDS
+from rankdistill.inference.storage import Storage
 from rankdistill.mining.choosing import Choice
 from rankdistill.mining.source import Source
 from rankdistill.mining.sources import Bm25Source, named
 from rankdistill.mining.tokenisers import DEFAULT as DEFAULT_TOKENIZER
 from rankdistill.mining.window import parse_windows
+from rankdistill.querying.registry import DEFAULT as DEFAULT_GENERATOR
+from rankdistill.querying.registry import identity_of as generator_identity
 from rankdistill.teachers.registry import identity_of as teacher_identity
 from rankdistill.teachers.registry import is_yaml
 from rankdistill.teachers.teaching.config import TeachConfig
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from rankdistill.stores.embeddings.text_files import TextFile
 
 __all__ = [
+    "DEFAULT_GENERATOR",
     "DEFAULT_TOKENIZER",
     "SCORE_PAIRS",
     "SPARSE_TYPES",
@@ -32,10 +36,13 @@ __all__ = [
     "Choice",
     "IndexRecipe",
     "Source",
+    "Storage",
     "TeachConfig",
     "TrainConfig",
     "TypeName",
     "choice_of",
+    "generator_identity",
+    "in_batch_identity",
     "is_static",
     "is_yaml",
     "require_factory",
@@ -84,6 +91,14 @@ def type_of(model: str) -> TypeName:
     from rankdistill.training.types import of_model
 
     return of_model(model)
+
+
+def in_batch_identity(config: TrainConfig) -> dict[str, str]:
+    """What the teachers beside the stored scores add to a student's identity: nothing where they decide nothing."""
+    from rankdistill.training.in_batch.reference import of_alignment, of_config
+
+    found = {"in_batch_teacher": of_config(config), "alignment_teacher": of_alignment(config)}
+    return {name: one.identity for name, one in found.items() if one is not None}
 
 
 def is_static(model: str) -> bool:

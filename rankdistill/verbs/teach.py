@@ -29,6 +29,7 @@ def teach(
     dev_candidates: Place | None = None,
     lenient: bool = False,
     ignore_identical_ids: bool | None = None,
+    allow_worse: bool = False,
     config: TeachConfig | Place | None = None,
     progress: ProgressLike = False,
     command: str = "",
@@ -37,7 +38,9 @@ def teach(
     """Fine-tune a cross-encoder on relevance labels and mined negatives.
 
     Interrupt it at will: the same call goes on from the last checkpoint. A folder that holds exactly this teacher is
-    left as it is.
+    left as it is. With dev candidates it is compared with BM25, with their own order and with the base, and `is_worse`
+    of the result says whether one of these ranks better; that raises nothing here: `teach(...).require()` does, and the
+    command ends with 1.
 
     Args:
         data: the collection.
@@ -50,6 +53,7 @@ def teach(
         lenient: leave bad rows of the data out instead of stopping.
         ignore_identical_ids: whether the document that has the query's own id is left out; as `meta.json` says unless
             given, see `rankdistill.data.identical_ids`.
+        allow_worse: whether `require` lets a teacher pass that ranks worse than something beside it.
         config: a YAML file of settings, or a `TeachConfig`.
         progress: True tells on standard error; or a function that takes the number of queries just done.
         command: the command line, for the manifest.
@@ -85,7 +89,7 @@ def teach(
             progress=stage,
             command=command,
         )
-    teacher = TaughtTeacher(folder)
+    teacher = TaughtTeacher(folder, allow_worse)
     note_clipping(teacher.log, REMEDY)
     for line in beside.notes(teacher.log):
         note(line)

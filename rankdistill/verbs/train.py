@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rankdistill.ensembles.combining import POLICIES
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.inference.loading import quietly
+from rankdistill.inference.storage import Storage
 from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.stores.embeddings.layout import is_store
@@ -23,6 +25,7 @@ from rankdistill.training import processes
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev
 from rankdistill.training.config import TrainConfig
+from rankdistill.training.form import Form
 from rankdistill.training.student import Student
 from rankdistill.verbs.arguments import (
     Data,
@@ -33,6 +36,7 @@ from rankdistill.verbs.arguments import (
     listed,
     place_of,
     reference_of,
+    require_range,
     score_store_of,
     settings_of,
 )
@@ -52,6 +56,9 @@ def train(
     split: str | None = None,
     dev_split: str | Sequence[str] | None = None,
     keep_layers: Sequence[int] | None = None,
+    vocabulary: int | None = None,
+    storage: Storage | None = None,
+    max_mb: float | None = None,
     teacher: str | None = None,
     teachers: str | Sequence[str] | None = None,
     calibrate: str | None = None,
@@ -82,6 +89,11 @@ def train(
         dev_split: evaluate nDCG@10 on it while training, and keep the best checkpoint; the last one is kept without.
             With vectors one for all collections of `data`, or one each.
         keep_layers: train only these layers of the student, from 0.
+        vocabulary: keep so many of its tokens: those that the texts use most, with pieces for any other text.
+        storage: how its weights are written: `float32` unless given, `float16`, or tables as `int8` or `int4` (static
+            students) and the rest as float16. What is written loads with sentence-transformers alone.
+        max_mb: megabytes (10^6 bytes) that its files may take; what is not given of its shape is chosen on dev so that
+            it fits. With vectors these four are settings of `preparation` too, and win over those.
         teacher: with scores: whose; may be left out where the store has one teacher.
         teachers: with scores: train on an ensemble of these.
         calibrate: of the ensemble: `zscore` unless given; see `rankdistill.Ensemble`.
@@ -115,6 +127,7 @@ def train(
     if isinstance(opened, EmbeddingStore):
         _refuse(settings | of_scores | ensemble, AlignConfig, TrainConfig, "vectors")
         aligning = settings_of(AlignConfig, config, settings, own_arguments(train))  # before the heavy imports
+        aligning = _shaped(aligning, {"vocabulary": vocabulary, "storage": storage, "max_mb": max_mb})
         dev = _dev_sets(listed(data), listed(dev_split), lenient, ignore_identical_ids)
         return _align(opened, reference_of(student), place, aligning, keep_layers, dev, allow_test)
     _refuse(settings | {"allow_test": allow_test or None}, TrainConfig, AlignConfig, "scores")
@@ -127,7 +140,8 @@ def train(
     dataset, watched = _collection(data), _one(listed(dev_split))
     collection = collection_of(dataset, [watched], lenient, ignore_identical_ids)
     scores = _scores(opened, listed(teachers), ensemble, collection)
-    return _distil(collection, scores, reference_of(student), place, chosen, split, watched, keep_layers, teacher)
+    form = _form(keep_layers, vocabulary, storage, max_mb)
+    return _distil(collection, scores, reference_of(student), place, chosen, split, watched, form, teacher)
 
 
 @dataclass(frozen=True)
@@ -152,7 +166,7 @@ def _distil(
     config: TrainConfig,
     split: str | None,
     dev_split: str | None,
-    keep_layers: Sequence[int] | None,
+    form: Form,
     teacher: str | None,
 ) -> Student:
     from rankdistill.training import run
@@ -165,7 +179,10 @@ def _distil(
             out.folder,
             config,
             split=split,
-            keep_layers=keep_layers,
+            keep_layers=form.keep_layers,
+            vocabulary=form.vocabulary,
+            storage=form.storage,
+            max_mb=form.max_mb,
             dev_split=dev_split,
             teacher_id=teacher,
             planned=stage.expect,
@@ -176,6 +193,8 @@ def _distil(
     for name, verdict in trained.log.get("check", {}).get("verdicts", {}).items():
         if verdict["status"] in ("warn", "fail"):
             note(f"{verdict['status']}: {name}: {verdict['finding']}")
+    if reason := trained.log.get("space", {}).get("reason"):
+        note(f"no space.json: {reason}; a bundle with the teacher's documents would be refused")
     note_clipping(trained.log, REMEDY)
     return trained
 
@@ -210,6 +229,29 @@ def _align(
     if limit is not None and trained.log["truncation"]["limits"]["document"] is None:
         note(f"max_document_length {limit} had no effect: a table of token vectors reads whole texts")
     return trained
+
+
+def _shaped(config: AlignConfig, given: Mapping[str, Any]) -> AlignConfig:
+    """The settings with those of `preparation` that are given as arguments."""
+    said = {name: value for name, value in given.items() if value is not None}
+    if not said:
+        return config
+    settings = config.model_dump(exclude_unset=True)
+    return settings_of(AlignConfig, None, settings | {"preparation": settings.get("preparation", {}) | said})
+
+
+def _form(
+    keep_layers: Sequence[int] | None, vocabulary: int | None, storage: Storage | None, max_mb: float | None
+) -> Form:
+    require_range(1, vocabulary=vocabulary)
+    if max_mb is not None and not (isfinite(max_mb) and max_mb > 0):
+        raise ConfigError(
+            expected="max_mb above 0",
+            got=f"{max_mb}",
+            consequence="nothing was trained",
+            remedy="give the megabytes that the student may take",
+        )
+    return Form(keep_layers, vocabulary, storage, max_mb)
 
 
 def _opened(store: ScoreStore | Ensemble | EmbeddingStore | Place) -> ScoreStore | Ensemble | EmbeddingStore:

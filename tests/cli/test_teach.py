@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import rankdistill
 from rankdistill import manifest
-from rankdistill.cli.main import build_app
-from rankdistill.errors import ConfigError, DataError
+from rankdistill.cli.main import build_app, main
+from rankdistill.errors import ConfigError, DataError, WorseTeacherError
 from rankdistill.inference import PairScorer
+from rankdistill.teachers.taught import TaughtTeacher
+from rankdistill.teachers.teaching import beside
 
 
 def _run(*words: object) -> str:
@@ -26,16 +29,43 @@ def test_teach_makes_a_teacher_and_says_how_good_it_is(tiny_beir: Path, tiny_enc
     flags = ["--data", tiny_beir, "--candidates", tmp_path / "train", "--base", tiny_encoder, "--out", out]
     flags += ["--steps", 2, "--batch-size", 4, "--negatives", 2, "--max-length", 32, "--no-bf16"]
     flags += ["--dev-candidates", tmp_path / "dev"]
-    shown = _run("teach", *flags)
+    shown = _run("teach", *flags, "--allow-worse")
     assert "dev nDCG@10" in shown
-    assert "nDCG@10 of the candidates of 6 queries of dev: teacher 0." in shown
-    assert ", bm25 0." in shown
-    assert ", the base as an encoder 0." in shown
-    found = json.loads((out / "training_log.json").read_text())["dev_beside"]
-    better = max(found["sources"]["bm25"], found["base"]["value"]) > found["teacher"]
-    assert ("the taught teacher ranks these candidates worse than" in shown) == better
+    assert "dev: 6 queries, each ranking their candidates" in shown
+    for system in ("the taught teacher", "bm25", "the base as an encoder"):
+        assert re.search(rf"{system} +[01]\.\d{{4}}", shown), system
     assert (out / "manifest.json").is_file()
-    assert "is up to date" in _run("teach", *flags).replace("\n", " ").replace("  ", " ")
+    again = _run("teach", *flags, "--allow-worse")
+    assert "is up to date" in again.replace("\n", " ").replace("  ", " ")
+
+
+@pytest.mark.parametrize("teacher", [0.6, 0.9])
+def test_a_teacher_that_is_worse_than_something_beside_it_ends_with_1_and_is_kept(
+    tiny_beir: Path, tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, teacher: float
+) -> None:
+    """Only what was measured is replaced: what a tiny model is worth is chance."""
+    beside_it = {"sources": {"bm25": 0.774}, "base": {"as": "an encoder", "value": 0.5}}
+    measured = {"split": "dev", "queries": 6, "teacher": teacher, **beside_it}
+    monkeypatch.setattr(beside, "measure", lambda *given: measured)
+    for split in ("train", "dev"):
+        rankdistill.mine(tiny_beir, tmp_path / split, split=split, depth=10)
+    flags = ["--data", tiny_beir, "--candidates", tmp_path / "train", "--base", tiny_encoder, "--out", tmp_path / "t"]
+    flags += ["--steps", 1, "--batch-size", 4, "--negatives", 2, "--no-bf16", "--dev-candidates", tmp_path / "dev"]
+    monkeypatch.setattr("sys.argv", ["rankdistill", "teach", *map(str, flags)])
+    if teacher < 0.774:
+        for words in ([], ["--json"]):  # the second time it is there already, and as bad
+            monkeypatch.setattr("sys.argv", ["rankdistill", "teach", *map(str, flags), *words])
+            with pytest.raises(SystemExit) as stop:
+                main()
+            assert stop.value.code == 1
+        assert (tmp_path / "t" / "manifest.json").is_file()
+        with pytest.raises(WorseTeacherError, match=r"worse than bm25 \(0\.7740\)\.[\s\S]*--allow-worse"):
+            _run("teach", *flags)
+        assert "ranks these candidates worse than bm25 (0.7740)." in _run("teach", *flags, "--allow-worse")
+    else:
+        assert "no worse than anything beside it; the best of that is bm25 (0.7740)." in _run("teach", *flags)
+    taught = TaughtTeacher(tmp_path / "t")
+    assert taught.is_worse == taught.to_json()["is_worse"] == (teacher < 0.774)
 
 
 def test_wrong_settings_and_inputs_are_refused(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rankdistill.recipe.leaf import triangle
-from rankdistill.recipe.leaf.schema import LeafRecipe
+from rankdistill.recipe.leaf.schema import LeafRecipe, TextsPart
 from rankdistill.recipe.run import plan, run
 from tests.recipe.recorder import Recorder
 
@@ -69,6 +69,14 @@ def test_a_whole_run_reports_the_triangle_and_is_not_done_twice(recipe: LeafReci
         "evaluate-tiny-test-static",
         "evaluate-tiny-test-static-asymmetric",
     ]
+
+
+def test_a_limit_of_documents_that_is_not_given_changes_no_identity() -> None:
+    def texts(**given: object) -> dict[str, object]:
+        return TextsPart.model_validate(given).decisive()
+
+    assert texts(limit=5) == {"query_split": None, "titles": True, "sentences": True, "limit": 5}
+    assert texts(document_limit=0) != texts()
 
 
 @pytest.mark.usefixtures("torch_alone")

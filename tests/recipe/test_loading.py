@@ -7,11 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from rankdistill.errors import ConfigError
 from rankdistill.recipe import loading
 from rankdistill.recipe.leaf.schema import LeafRecipe
+from rankdistill.recipe.loading import AnyRecipe
 from rankdistill.recipe.scores.schema import Recipe
+from rankdistill.recipe.staged.schema import StagedRecipe
 
 LEAF = "name: r\nkind: leaf\ndata:\n"
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
@@ -37,11 +40,11 @@ def test_every_shipped_recipe_is_found_by_its_name_where_no_file_has_it(
 
 
 def test_a_name_that_is_not_shipped_lists_those_that_are() -> None:
-    with pytest.raises(ConfigError, match="leaf, leaf_scifact, msmarco_mini, quickstart"):
+    with pytest.raises(ConfigError, match="gpl, leaf, leaf_scifact, msmarco_mini, quickstart"):
         loading.load("quikstart")
 
 
-def students(recipe: Recipe | LeafRecipe) -> list[str]:
+def students(recipe: AnyRecipe) -> list[str]:
     return list(recipe.students if isinstance(recipe, LeafRecipe) else recipe.variants)
 
 
@@ -117,7 +120,10 @@ def test_a_missing_recipe_is_an_error(tmp_path: Path) -> None:
 
 def test_the_json_schema_describes_every_part() -> None:
     schema = json.loads(loading.json_schema())
-    of_scores, of_embeddings = (schema["$defs"][name]["properties"] for name in ("Recipe", "LeafRecipe"))
+    of_scores, of_embeddings, of_both = (
+        schema["$defs"][name]["properties"] for name in ("Recipe", "LeafRecipe", "StagedRecipe")
+    )
+    assert {"space", "align", "teacher", "score", "train", "variants", "baseline"} <= set(of_both)
     assert {"data", "mine", "teacher", "score", "student", "train", "variants", "index", "evaluate"} <= set(of_scores)
     assert {"data", "texts", "teacher", "train", "students", "bundle", "index", "evaluate"} <= set(of_embeddings)
     assert schema["$defs"]["AlignConfig"]["properties"]["cycles"]["description"]
@@ -132,3 +138,19 @@ def test_what_looks_like_a_time_is_a_text_and_a_number_is_plain(tmp_path: Path) 
     for override in ("train.steps=5_5", "train.steps=010", "train.steps=[1"):
         with pytest.raises(ConfigError, match=re.escape(override)):
             loading.load(tmp_path / "r.yaml", [override])
+
+
+def test_the_form_of_a_student_reaches_what_makes_it() -> None:
+    form = {"keep_layers": [0, 2], "vocabulary": 8000, "storage": "int8", "max_mb": 20}
+    leaf = LeafRecipe.model_validate(
+        {"name": "r", "kind": "leaf", "data": {"a": {"source": "a", "test": ["test"]}}, "students": {"s": form}}
+    )
+    found = leaf.train_config("s").preparation
+    assert {name: getattr(found, name) for name in form} == form | {"keep_layers": (0, 2)}
+    scores = Recipe.model_validate({"name": "r", "student": form})
+    assert scores.student.form == {"vocabulary": 8000, "storage": "int8", "max_mb": 20}
+    staged = StagedRecipe.model_validate({"name": "r", "kind": "staged", "student": form})
+    for config in (staged.align_config(name) for name in staged.alignments):
+        assert {name: getattr(config.preparation, name) for name in form} == form | {"keep_layers": (0, 2)}
+    with pytest.raises(ValidationError, match=r"name data\.dev"):
+        Recipe.model_validate({"name": "r", "student": {"max_mb": 20}, "data": {"dev": None}})

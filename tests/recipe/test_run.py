@@ -41,7 +41,8 @@ def recipe(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> Recipe:
 
 def test_a_whole_run_reports_every_system_and_is_not_done_twice(recipe: Recipe) -> None:
     first = Recorder()
-    (results,) = run(recipe, progress=first)
+    reports = run(recipe, progress=first)
+    (results,) = reports
     assert [system.name for system in results.systems] == [
         "BM25",
         "student before training",
@@ -57,7 +58,16 @@ def test_a_whole_run_reports_every_system_and_is_not_done_twice(recipe: Recipe) 
     assert distilled.teacher_pairs
     assert distilled.teacher_seconds is not None
     assert results.systems[1].teacher_pairs is None
+    (distilled_sentence, contrastive_sentence) = results.conclusions
+    value = distilled.measures["ndcg_at_10"]
+    assert distilled_sentence.startswith(f"distilled: nDCG@10 {value:.3f}, ")
+    assert " of teacher re-ranking BM25's 5, " in distilled_sentence
+    assert " a query (" in distilled_sentence
+    assert " MB of weights" in distilled_sentence
+    assert contrastive_sentence.startswith("contrastive: nDCG@10 ")
+    assert reports.lines() == [distilled_sentence, contrastive_sentence, str(recipe.folder / "report.html")]
     written = json.loads((recipe.folder / "results.json").read_text())
+    assert written["conclusions"] == results.conclusions
     assert written["signature"]["recipe"]["name"] == "tiny"
     assert "<html" in (recipe.folder / "report.html").read_text()
 

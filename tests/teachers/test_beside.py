@@ -14,6 +14,7 @@ from rankdistill import data
 from rankdistill.data import Dataset
 from rankdistill.errors import ModelReferenceError
 from rankdistill.mining import candidates as mined
+from rankdistill.mining.bm25 import Bm25
 from rankdistill.mining.sources import named
 from rankdistill.models import resolve
 from rankdistill.teachers import load, registry
@@ -148,18 +149,42 @@ def test_a_base_that_cannot_be_measured_costs_no_teacher(
     assert "not measured as a cross-encoder: weights of another size" in beside.notes({"dev_beside": found})[0]
 
 
+def test_bm25_is_measured_where_it_is_no_source(
+    dataset: Dataset, folder: Path, tiny_encoder: str, tiny_cross_encoder: str, tmp_path: Path
+) -> None:
+    """Over the same documents; as a source its order of them is the same, since BM25 finds all that share a word."""
+    mined.build(tmp_path / "dense", dataset, "dev", [named(f"dense:{tiny_encoder}", None, None)], 5)
+    found = measured(dataset, tmp_path / "dense", tiny_cross_encoder, tiny_cross_encoder)
+    assert set(found["sources"]) == {"bm25", "dense"}
+    index, values = Bm25(dataset.contents), []
+    for query_id, doc_ids in ranking(dataset, tmp_path / "dense").items():
+        ids = index.retrieve([dataset.query_texts[query_id]], len(dataset.doc_ids))[0][0]
+        place = {doc_id: ids.index(doc_id) if doc_id in ids else len(ids) for doc_id in doc_ids}
+        labels = dataset.qrels("dev")[query_id]
+        table = pl.DataFrame(mined.read(tmp_path / "dense")).filter(pl.col("query_id") == query_id)
+        in_order = table.filter(pl.col("rank").is_not_null()).sort("rank")["doc_id"].to_list()
+        ordered = sorted(doc_ids, key=lambda doc_id: (place[doc_id], in_order.index(doc_id)))
+        values.append(ndcg([labels.get(doc_id, 0) > 0 for doc_id in ordered]))
+    assert found["sources"]["bm25"] == pytest.approx(np.mean(values))
+
+
 @pytest.mark.parametrize(
     ("teacher", "worse"), [(0.7, []), (0.55, ["bm25"]), (0.4, ["bm25", "the base as an encoder"]), (0.6, [])]
 )
-def test_the_notes_name_what_is_better(teacher: float, worse: list[str]) -> None:
+def test_the_table_and_the_sentence_name_what_is_better(teacher: float, worse: list[str]) -> None:
     found = {"split": "dev", "queries": 1234, "teacher": teacher, "sources": {"bm25": 0.6}}
     log = {"dev_beside": found | {"base": {"as": "an encoder", "value": 0.5}}}
-    (line,) = beside.figures(log)
-    assert line == (
-        f"nDCG@10 of the candidates of 1,234 queries of dev: teacher {teacher:.4f}, bm25 0.6000, "
-        "the base as an encoder 0.5000"
-    )
-    notes = beside.notes(log)
-    assert len(notes) == bool(worse)
-    assert all(f"worse than {' and '.join(worse)}: " in note for note in notes)
-    assert beside.figures({}) == beside.notes({}) == []
+    (table,) = beside.table(log)
+    assert table.title == "dev: 1,234 queries, each ranking their candidates"
+    assert list(table.rows) == [
+        ["the taught teacher", f"{teacher:.4f}", ""],
+        ["bm25", "0.6000", f"{teacher - 0.6:+.4f}"],
+        ["the base as an encoder", "0.5000", f"{teacher - 0.5:+.4f}"],
+    ]
+    (line,) = beside.verdict(log)
+    shown = " and ".join(f"{name} ({value})" for name, value in zip(worse, ("0.6000", "0.5000"), strict=False))
+    assert line.endswith(f"worse than {shown}." if worse else "the best of that is bm25 (0.6000).")
+    assert beside.better(log) == worse
+    assert beside.notes(log) == []
+    assert beside.table({}) == beside.verdict({}) == beside.better({}) == []
+    assert beside.notes({}) == [beside.NOT_COMPARED]

@@ -115,6 +115,7 @@ def test_where_other_shares_are_missing_the_run_is_returned(tiny_beir: Path, tin
         ({"data": None}, DataError, "--data or --texts"),
         ({"text": "x"}, ConfigError, "texts is meant"),
         ({"limit": 0}, ConfigError, "limit of at least 1"),
+        ({"document_limit": -1}, ConfigError, "document_limit of at least 0"),
         ({"unit_size": 0}, ConfigError, "unit_size of at least 1"),
         ({"sample": -1}, ConfigError, "sample of at least 0"),
         ({"dtype": "int8"}, ConfigError, "float32 or float16"),

@@ -21,6 +21,7 @@ from rankdistill.cli.main import VERBS, build_app
 from rankdistill.recipe.leaf.schema import BundlePart, LeafEvaluatePart, LeafStudentPart, LeafTeacherPart, TextsPart
 from rankdistill.recipe.parts import SourcePart
 from rankdistill.recipe.scores.mining import MinePart
+from rankdistill.recipe.scores.queries import QueriesPart
 from rankdistill.recipe.scores.schema import EvaluatePart, ScorePart, StudentPart, TeacherPart
 from rankdistill.verbs.settings import AlignConfig, IndexRecipe, TeachConfig, TrainConfig
 
@@ -33,6 +34,7 @@ GIVEN_BY_THE_COMMAND = {"progress", "command", "started"}
 
 RENAMED = {
     "mine": {"source": "sources"},
+    "queries": {"generator": "generators"},
     "check": {"teacher": "teachers"},
     "export": {"source": "sources"},
     "import": {"input": "inputs", "as": "as_"},
@@ -244,6 +246,17 @@ def _besides(name: str, flag: str) -> list[str]:
 PARTS: list[tuple[type[BaseModel], str, dict[str, str], dict[str, str]]] = [
     (MinePart, "mine", {}, {"split": "data.train", "lenient": "data", "ignore_identical_ids": "data"}),
     (
+        QueriesPart,
+        "queries",
+        {},
+        {
+            "split": "data.train",
+            "cache": "a step keeps what a stopped run has",
+            "unit_size": "the usual one",
+            "lenient": "data",
+        },
+    ),
+    (
         ScorePart,
         "score",
         {},
@@ -350,9 +363,12 @@ def test_the_other_parts_of_recipes_are_arguments_too() -> None:
     assert {"latency_queries", "rerank_depth"} == set(EvaluatePart.model_fields)
     assert {"latency_queries"} == set(LeafEvaluatePart.model_fields)
     assert {"latency", "rerank_depth"} <= set(evaluated)
-    assert set(TeacherPart.model_fields) == {"model", "kind", "base", "teach"}
+    judged = {"candidates", "choose", "dev_depth", "dev_queries"}
+    assert set(TeacherPart.model_fields) == {"model", "kind", "base", "teach"} | judged
     assert {"kind", "teacher"} <= set(arguments("score"))
     assert {"base", "config"} <= set(arguments("teach"))
     assert set(LeafTeacherPart.model_fields) - {"model"} <= set(arguments("embed"))
-    assert set(LeafStudentPart.model_fields) == {"model", "keep_layers", "train"}
+    form = {"keep_layers", "vocabulary", "storage", "max_mb"}
+    assert set(LeafStudentPart.model_fields) == {"model", "train"} | form
+    assert form <= set(arguments("train"))
     assert set(SourcePart.model_fields) - {"source", "limit"} <= set(arguments("mine"))

@@ -12,7 +12,7 @@ import yaml
 
 import rankdistill as rd
 from rankdistill import data
-from rankdistill.errors import ConfigError, DataError
+from rankdistill.errors import ConfigError, DataError, WorseTeacherError
 from rankdistill.mining.candidates import Candidates
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.taught import TaughtTeacher
@@ -74,9 +74,15 @@ def test_a_teacher_tells_its_figures_and_scores_as_a_teacher(
     assert taught.before == taught.figures[0]
     assert taught.after == taught.figures[2]
     figures = f"dev nDCG@10 {taught.before:.4f} before, {taught.after:.4f} after"
-    first, beside, last = str(taught).splitlines()
+    first, verdict, last = taught.lines()
     assert (first, last) == (figures, f"teacher: {tmp_path / 't'}")
-    assert beside.startswith(f"nDCG@10 of the candidates of 6 queries of dev: teacher {taught.after:.4f}, bm25 ")
+    assert verdict.startswith(f"The taught teacher ({taught.after:.4f}) ranks these candidates ")
+    assert [row[0] for row in taught.tables()[0].rows] == ["the taught teacher", "bm25", "the base as an encoder"]
+    assert taught.is_worse == (" worse than bm25" in verdict or " worse than the base" in verdict)
+    taught.require(allow_worse=True)
+    if taught.is_worse:
+        with pytest.raises(WorseTeacherError):
+            taught.require()
     assert repr(taught) == f"TaughtTeacher('{tmp_path / 't'}': 2 steps of ranknet, {figures})"
     assert figures in taught._repr_html_()
     rows = taught.to_polars()
@@ -95,7 +101,7 @@ def test_a_teacher_tells_its_figures_and_scores_as_a_teacher(
     config = tmp_path / "teach.yaml"
     config.write_text(yaml.safe_dump(SETTINGS | {"evaluations": 2}))
     flags = ["--data", tiny_beir, "--candidates", mined.path, "--base", tiny_encoder, "--config", config]
-    flags += ["--dev-candidates", dev.path, "--out", tmp_path / "t"]
+    flags += ["--dev-candidates", dev.path, "--out", tmp_path / "t", "--allow-worse"]
     assert json.loads(run_verb(teach, *flags, "--json").stdout) == taught.to_json()
 
 
@@ -140,6 +146,8 @@ def test_a_folder_that_is_no_teacher_and_a_lost_log_are_errors(
         TaughtTeacher(tiny_encoder)
     taught = rd.teach(tiny_beir, mined, tiny_encoder, tmp_path / "t", **SETTINGS)
     assert (taught.before, taught.after, str(taught)) == (None, None, f"teacher: {tmp_path / 't'}")
+    assert taught.is_worse is None
+    taught.require()
     (tmp_path / "t" / "training_log.json").unlink()
     with pytest.raises(DataError, match="the training log"):
         _ = TaughtTeacher(tmp_path / "t").log

@@ -89,7 +89,7 @@ class LeafExperiment:
 
         files = [text_file(words) for words in self.recipe.texts.files]
         settings = {
-            "texts": self.recipe.texts.model_dump(exclude={"files"}),
+            "texts": self.recipe.texts.decisive(),
             "files": [[file.kind, file.fingerprint] for file in files],
             "teacher": self.recipe.teacher.model_dump(exclude={"model"}) | {"hash": self.teacher_hash},
             "data": [collection.identity() for collection in self.embedded],

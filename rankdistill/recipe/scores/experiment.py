@@ -9,19 +9,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rankdistill import models
 from rankdistill.data.beir import LEFT_OUT
 from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.parts import slug
-from rankdistill.recipe.scores.schema import Recipe
+from rankdistill.recipe.scores.choice import Choice
+from rankdistill.recipe.scores.queries import QueriedCollection
+from rankdistill.recipe.scores.schema import EMBEDDINGS, SAME_TEACHER, Recipe
 from rankdistill.recipe.steps import Step, Workspace, present
-from rankdistill.verbs.settings import SPARSE_TYPES, TypeName
+from rankdistill.verbs.settings import SPARSE_TYPES, TrainConfig, TypeName, in_batch_identity
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
+
+
+class Stage(Protocol):
+    """What goes before training on scores, in recipes of more than one stage."""
+
+    def start(self, training: str) -> Step | None:
+        """The step that makes the student which a training starts from; None: the student before training."""
+
+    @property
+    def embeddings(self) -> Step | None:
+        """The step that embeds the texts; None where the store was there before."""
+
+    @property
+    def vectors(self) -> Path:
+        """The store of vectors, which `in_batch_teacher: embeddings` stands for."""
+
+    @property
+    def vectors_identity(self) -> Mapping[str, Any]:
+        """What identifies a store that was there before."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +52,12 @@ class Experiment:
     Args:
         recipe: the experiment.
         command: the command line, for manifests.
+        before: the stage before this one, if there is one.
     """
 
     recipe: Recipe
     command: str = ""
+    before: Stage | None = None
 
     @property
     def root(self) -> Path:
@@ -44,7 +67,9 @@ class Experiment:
     @cached_property
     def steps(self) -> list[Step]:
         """Every step up to the indexes, each after those it needs."""
-        steps = [*self.collection.needs, self.candidates, *present(self.teacher), self.scores, *present(self.initial)]
+        judging = self.choice.steps if self.choice else []
+        steps = [*self.collection.needs, self.candidates, *present(self.teacher), *judging, self.scores]
+        steps += present(self.initial)
         steps.append(self.initial_index)
         for training in self.recipe.trainings:
             steps += [self.student(training), self.index(training)]
@@ -58,7 +83,12 @@ class Experiment:
     @cached_property
     def collection(self) -> Collection:
         """Where the documents, queries and labels come from."""
-        return Collection(self.recipe.data, self.workspace)
+        part, base = self.recipe.data, Collection(self.recipe.data, self.workspace)
+        if self.recipe.queries is None:
+            return base
+        return QueriedCollection(
+            part, self.workspace, "queries", base=base, queries=self.recipe.queries, split=part.train
+        )
 
     @property
     def dataset(self) -> Dataset:
@@ -73,9 +103,9 @@ class Experiment:
 
     @cached_property
     def teacher(self) -> Step | None:
-        """Fine-tunes the teacher; None where the recipe names a ready one."""
+        """Fine-tunes the teacher; None where the recipe names a ready one, or only such ones to choose from."""
         part = self.recipe.teacher
-        if part.model:
+        if not part.is_taught:
             return None
         settings = {
             "teach": part.teach.decisive(),
@@ -83,6 +113,13 @@ class Experiment:
         }
         settings |= self.collection.split_identity(self.recipe.data.train) | self._labels_elsewhere
         return self.workspace.step("teacher", settings, [self.candidates], self._teach)
+
+    @cached_property
+    def choice(self) -> Choice | None:
+        """Which of several teachers is taken; None where the recipe has one."""
+        if self.recipe.teacher.candidates is None:
+            return None
+        return Choice(self.recipe, self.workspace, self.collection, self.teacher)
 
     @cached_property
     def scores(self) -> Step:
@@ -93,7 +130,9 @@ class Experiment:
             from rankdistill.verbs.settings import teacher_identity
 
             settings["teacher"] = teacher_identity(part.model)
-        needs = [self.candidates, *present(self.teacher)]
+        if self.choice is not None:
+            settings |= self.choice.identity()
+        needs = [self.candidates, *(self.choice.needs if self.choice else present(self.teacher))]
         return self.workspace.step("scores", settings, needs, self._score)
 
     @cached_property
@@ -133,11 +172,24 @@ class Experiment:
             "train": config.decisive(self._type_of_model),
             "student": models.resolve(self.recipe.student.model).weights_hash,
         }
+        form = self.recipe.student.form
+        settings |= form
+        start = self.before.start(training) if self.before is not None else None
+        model = str(start.folder) if start is not None else self.initial_model
+        needs = [self.scores, *present(start or self.initial)]
+        given, first = self._of_first_stage(config)
+        if first and self.before is not None:
+            settings["first_stage"] = {"teachers": first, **self.before.vectors_identity}
+            needs += present(self.before.embeddings)
+        own = config.uses_in_batch_teacher and config.in_batch_teacher == SAME_TEACHER
+        named = [*first, *(["in_batch_teacher"] if own else [])]
+        settings |= in_batch_identity(config.model_copy(update=dict.fromkeys(named)))
+        if own:
+            settings["in_batch_teacher"] = "of the stored scores"
         settings |= self._labels_elsewhere
         settings["dev"] = self.recipe.data.dev
         if self.recipe.data.dev and self.collection.step is None:
             settings |= self._left_out(self.recipe.data.dev)
-        needs = [self.scores, *present(self.initial)]
 
         def work(out: Path, reporter: Reporter) -> None:
             from rankdistill.verbs.train import train
@@ -145,16 +197,30 @@ class Experiment:
             train(
                 self.dataset,
                 self.scores.folder,
-                self.initial_model,
+                model,
                 out,
                 split=self.recipe.data.train,
                 dev_split=self.recipe.data.dev,
-                config=config,
+                **form,
+                config=given.model_copy(update={"in_batch_teacher": self._any_pair}) if own else given,
                 progress=reporter,
                 command=self.command,
             )
 
         return self.workspace.step(f"student-{slug(training)}", settings, needs, work)
+
+    @property
+    def _any_pair(self) -> str:
+        """What `in_batch_teacher: teacher` stands for; where several are named, what chooses one must be done."""
+        return self.choice.in_batch() if self.choice is not None else str(self.recipe.teacher.model)
+
+    def _of_first_stage(self, config: TrainConfig) -> tuple[TrainConfig, list[str]]:
+        """The settings with the vectors of the stage before where `embeddings` stands for them; and which these are."""
+        asked = {"in_batch_teacher": config.uses_in_batch_teacher, "alignment_teacher": config.aligns}
+        named = [name for name, used in asked.items() if used and getattr(config, name) == EMBEDDINGS]
+        if self.before is None or not named:
+            return config, []
+        return config.model_copy(update=dict.fromkeys(named, str(self.before.vectors))), named
 
     def _left_out(self, split: str) -> dict[str, int]:
         """What is left out of the dev split's rankings, as an identity has it."""
@@ -164,7 +230,9 @@ class Experiment:
     def index(self, training: str) -> Step:
         """Indexes the corpus with one trained student."""
         student = self.student(training)
-        return self._index(slug(training), str(student.folder), [student], {}, self.recipe.train_config(training).type)
+        return self.index_with(
+            slug(training), str(student.folder), [student], {}, self.recipe.train_config(training).type
+        )
 
     @cached_property
     def initial_index(self) -> Step:
@@ -176,11 +244,20 @@ class Experiment:
         if type_ is not None:
             settings["type"] = type_
         needs = [*self.collection.needs, *present(self.initial)]
-        return self._index("initial", self.initial_model, needs, settings, type_)
+        return self.index_with("initial", self.initial_model, needs, settings, type_)
 
-    def _index(
+    def index_with(
         self, name: str, model: str, needs: list[Step], settings: Mapping[str, Any], type_: TypeName | None
     ) -> Step:
+        """Indexes the corpus with a model.
+
+        Args:
+            name: of the step.
+            model: its reference.
+            needs: the steps whose results are read.
+            settings: what decides the result besides the recipe's `index`.
+            type_: what the model is; None: what it looks like.
+        """
         part = self.recipe.index
 
         def work(out: Path, reporter: Reporter) -> None:
@@ -203,13 +280,17 @@ class Experiment:
         return self.workspace.step(f"index-{name}", settings, needs, work)
 
     @property
-    def teacher_model(self) -> str:
-        """Reference of the teacher."""
+    def teacher_model(self) -> str | dict[str, Any]:
+        """Reference of the teacher, or its settings; where several are named, what chooses one must be done."""
+        if self.choice is not None:
+            return self.choice.reference
         return self.recipe.teacher.model or str(self.teacher.folder if self.teacher else "")
 
     def teacher_settings(self) -> dict[str, Any]:
-        """How the teacher is loaded."""
+        """How the teacher is loaded; nothing of one that brings its settings."""
         part = self.recipe.score
+        if not isinstance(self.teacher_model, str):
+            return {}
         return {"kind": self.recipe.teacher.kind, "backend": part.backend, "max_length": part.max_length}
 
     def _mine(self, out: Path, reporter: Reporter) -> None:
@@ -242,13 +323,15 @@ class Experiment:
     def _score(self, out: Path, reporter: Reporter) -> None:
         from rankdistill.verbs.score import score
 
+        part = self.recipe.score
         score(
             self.dataset,
             self.teacher_model,
             self.candidates.folder,
             out,
-            kind=self.recipe.teacher.kind,
-            **self.recipe.score.model_dump(),
+            unit_size=part.unit_size,
+            min_fidelity=part.min_fidelity,
+            **self.teacher_settings(),
             progress=reporter,
             command=self.command,
         )

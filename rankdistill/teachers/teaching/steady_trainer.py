@@ -65,8 +65,9 @@ class SteadyTrainer(BaseTrainer):
         """Be as at the end of a run that stopped early, at the step of `checkpoint`; nothing is trained."""
         self._resume(checkpoint)
         self.state = TrainerState.load_from_json(str(checkpoint / checkpoints.STATE_FILE))
-        with quietly():
-            self._load_best_model()
+        if self.args.load_best_model_at_end:
+            with quietly():
+                self._load_best_model()
 
     def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
         """The rows in order: shuffling was done when they were drawn."""

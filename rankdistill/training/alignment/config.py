@@ -20,6 +20,10 @@ else:
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Dimension = Annotated[int, Field(ge=1)]
+Layer = Annotated[int, Field(ge=0)]
+
+FEWEST_RELATED = 3
+"""Texts of a batch that have relations to compare: with two, each has one other."""
 
 STATIC_DEFAULTS = {"learning_rate": 1e-3, "weight_decay": 0.0}
 """Settings of a static student that were not given: a table learns at higher rates, and decay would shrink the rows of
@@ -53,6 +57,14 @@ class AlignConfig(RunSettings):
         default=(), description="Shorter dimensions on which the objectives count too; empty: only the whole vectors."
     )
 
+    layers: dict[Layer, Layer] = Field(
+        default_factory=dict,
+        description="Layer of the student -> layer of the teacher, both from 0: which texts of a batch are alike there "
+        "(by mean-pooled hidden states) is learned too. The teacher's model itself runs in every step then, and must "
+        "be a transformer; empty: none.",
+    )
+    layers_weight: Weight = Field(default=1.0, description="Weight of each pair of layers beside the objectives.")
+
     cycles: int = Field(default=3, ge=1, description="Times that the learning rate starts anew at its peak.")
     epochs: float = Field(default=10.0, gt=0, description="Passes over the texts in one cycle, where `steps` is None.")
     learning_rate: float = Field(default=1e-4, gt=0, description="Peak learning rate of AdamW; static students: 1e-3.")
@@ -71,7 +83,8 @@ class AlignConfig(RunSettings):
     )
     source_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
         default_factory=dict,
-        description="How often a source's texts are drawn, relative to its size: 2 twice as often as 1, 0 never.",
+        description="How often a source's texts are drawn, relative to its size: 2 twice as often as 1, 0 never, and "
+        "then they prepare no student either.",
     )
     held_out: int = Field(
         default=500,
@@ -80,11 +93,6 @@ class AlignConfig(RunSettings):
     )
 
     eval_steps: int = Field(default=500, ge=1, description="Steps between evaluations and checkpoints.")
-    select: Literal["best", "last"] = Field(
-        default="best",
-        description="Which checkpoint the student is: the best by the mean asymmetric dev nDCG@10, or the last one; "
-        "few dev queries may prefer an early one by chance.",
-    )
     patience: int | None = Field(
         default=None,
         ge=1,
@@ -100,12 +108,15 @@ class AlignConfig(RunSettings):
     )
 
     @model_validator(mode="after")
-    def _can_stop(self) -> AlignConfig:
-        if self.select == "last" and self.patience is not None:
-            raise ValueError(
-                "patience: stopping early keeps the best checkpoint; leave `select` at best, or patience out"
-            )
+    def _can_relate(self) -> AlignConfig:
+        if self.layers and self.batch_size < FEWEST_RELATED:
+            raise ValueError(f"layers: relations need batches of {FEWEST_RELATED} texts or more")
         return self
+
+    @property
+    def without_effect(self) -> set[str]:
+        """Settings that decide nothing as the others are; those of layers are such where none is named."""
+        return super().without_effect | (set() if self.layers else {"layers", "layers_weight"})
 
     @property
     def limits(self) -> dict[Role, int | None]:
@@ -115,13 +126,16 @@ class AlignConfig(RunSettings):
     def decisive(self, cuts: bool = True) -> dict[str, Any]:
         """The settings that decide the student, as JSON values.
 
-        Students that were saved with another length than they were trained with have no `lengths`, and are not these.
+        Students that were saved with another length than they were trained with have no `lengths`, and are not these;
+        nor are those without `prepared`, whose preparation read texts that are never drawn.
 
         Args:
             cuts: whether the student cuts texts; a token table does not.
         """
         saved = {"lengths": "saved"} if cuts and self.max_document_length else {}
-        return super().decisive() | saved
+        leaves_out = 0 in self.source_weights.values() or self.query_share in (0, 1)
+        drawn = {"prepared": "from what is drawn"} if leaves_out else {}
+        return super().decisive() | saved | drawn | {"preparation": self.preparation.decisive()}
 
     def for_static(self) -> AlignConfig:
         """The same settings with the defaults of static students for those that were not given."""

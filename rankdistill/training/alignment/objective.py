@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rankdistill.losses import ALIGNMENTS, matryoshka, mixup
 from rankdistill.training.alignment.config import AlignConfig
+from rankdistill.training.alignment.layers import LayerRelations
 from rankdistill.training.embedding import Features, embed_sorted
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -23,18 +24,29 @@ class Alignment(nn.Module):
     Args:
         model: the student.
         loss: on the embeddings.
+        relations: of layers inside both models; None: only their embeddings are compared.
     """
 
-    def __init__(self, model: nn.Module, loss: Loss) -> None:
+    def __init__(self, model: nn.Module, loss: Loss, relations: LayerRelations | None = None) -> None:
         super().__init__()
         self.model = model
         self.loss = loss
+        self.relations = relations
 
-    def forward(self, sentence_features: Sequence[Features], labels: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
-        """The loss of a batch; the rows of `labels` belong to the texts of the columns, one column after the other."""
-        vectors = torch.cat([embed_sorted(self.model, features) for features in sentence_features])
+    def forward(
+        self, sentence_features: Sequence[Features], labels: Float[Tensor, "batch dim"]
+    ) -> Float[Tensor, ""] | dict[str, Float[Tensor, ""]]:
+        """The loss of a batch; the rows of `labels` belong to the texts of the columns, one column after the other.
+
+        With relations the teacher's columns come after the student's, and the loss has two parts by name.
+        """
+        if self.relations is None:
+            vectors = torch.cat([embed_sorted(self.model, features) for features in sentence_features])
+            with torch.autocast(vectors.device.type, enabled=False):
+                return self.loss(vectors, labels)
+        vectors, related = self.relations(self.model, sentence_features)
         with torch.autocast(vectors.device.type, enabled=False):
-            return self.loss(vectors, labels)
+            return {"vectors": self.loss(vectors, labels), "layers": related}
 
 
 def loss_of(config: AlignConfig, normalised: bool) -> Loss:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sentence_transformers import SentenceTransformer
 
+TEACHER = "teacher_"
+"""What the names of the teacher's columns begin with."""
+
 KINDS: tuple[Role, ...] = ("query", "document")
 
 
@@ -52,21 +55,35 @@ class AlignmentCollator:
     """Makes of a batch one column of tokens a kind of text, each with its own prompt and length, and the vectors.
 
     The vectors are in the order of the columns: those of the queries first.
+
+    Args:
+        student: reads the texts.
+        config: how much of them.
+        teacher: reads them too, whole, where its layers are compared with the student's.
     """
 
-    def __init__(self, student: SentenceTransformer, config: AlignConfig) -> None:
-        self.student = student
-        self.prompts = {kind: prompt_of(student, kind) for kind in KINDS}
+    def __init__(
+        self, student: SentenceTransformer, config: AlignConfig, teacher: SentenceTransformer | None = None
+    ) -> None:
         self.limits = {kind: {} if limit is None else {"max_length": limit} for kind, limit in config.limits.items()}
+        self.readers = {"": student} | ({TEACHER: teacher} if teacher is not None else {})
+        self.prompts = {
+            (name, kind): prompt_of(reader, kind) for name, reader in self.readers.items() for kind in KINDS
+        }
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """A batch: `query_input_ids`, ..., `document_input_ids`, ..., and `label` [batch, dim], float32."""
+        """A batch: `query_input_ids`, ..., `document_input_ids`, ..., and `label` [batch, dim], float32.
+
+        With a teacher that reads the texts too, its columns come after the student's: `teacher_query_input_ids`, ...
+        """
         by_kind = {kind: [row for row in rows if row["kind"] == kind] for kind in KINDS}
         batch: dict[str, Any] = {}
-        for kind, chosen in by_kind.items():
-            if chosen:
-                texts = [row["text"] for row in chosen]
-                tokens = self.student.preprocess(texts, prompt=self.prompts[kind], task=kind, **self.limits[kind])
-                batch |= {f"{kind}_{name}": value for name, value in tokens.items()}
+        for name, reader in self.readers.items():
+            for kind, chosen in by_kind.items():
+                if chosen:
+                    limits = {} if name else self.limits[kind]
+                    texts = [row["text"] for row in chosen]
+                    tokens = reader.preprocess(texts, prompt=self.prompts[name, kind], task=kind, **limits)
+                    batch |= {f"{name}{kind}_{token}": value for token, value in tokens.items()}
         vectors = np.stack([row["label"] for chosen in by_kind.values() for row in chosen])
         return batch | {"label": torch.from_numpy(vectors.astype(np.float32))}

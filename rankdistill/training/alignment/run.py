@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest, models, space
 from rankdistill.inference import trained_dimensions
+from rankdistill.inference.storage import shipped_bytes
 from rankdistill.students import prepare
 from rankdistill.teachers.teaching import checkpoints
 from rankdistill.training import artefact, lengths, processes, query_length
-from rankdistill.training.alignment import card, inputs, selection
+from rankdistill.training.alignment import card, inputs, selection, sizing
 from rankdistill.training.alignment import config as settings
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev, require_usable
 from rankdistill.training.alignment.schedule import share_of_peak
 from rankdistill.training.alignment.source import EmbeddingSource
 from rankdistill.training.evaluation import Evaluation
+from rankdistill.training.sizing import FOLDER, require_within
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+    from rankdistill.training.alignment.monitor import Monitor
     from rankdistill.training.alignment.selection import Selection
     from rankdistill.training.student_trainer import Rates, StudentTrainer
 
@@ -56,7 +59,7 @@ def align(
         config: the settings; the defaults are LEAF's.
         keep_layers: train only these layers of the student, from 0; wins over `config.preparation.keep_layers`.
         dev: splits to evaluate on while training; the checkpoint of the best mean asymmetric nDCG@10 is kept, without
-            them, or with `config.select` "last", the last one. Their queries are left out of the texts.
+            them the last one, unless `config.select` says otherwise. Their queries are left out of the texts.
         allow_test: whether a test split may be among them.
         planned: called once, with the number of steps there will be.
         progress: called with the number of steps just done.
@@ -65,7 +68,7 @@ def align(
     Raises:
         StoreError: the store has nothing to train on.
         ConfigError: a student that cannot reach the teacher's dimension or normalisation; texts longer than its
-            positions are asked for; a test split.
+            positions are asked for; a test split; layers that one of the two does not have.
         LossInputError: a vector became NaN, or the objective cannot be computed on such vectors.
         StaleOutputError: `out` was made from other inputs, another teacher or other settings.
     """
@@ -87,18 +90,29 @@ def align(
         queries = [text for one in dev for text in one.dataset.queries(one.split).values()]
         selected = selection.select(embeddings.texts(), chosen.held_out, queries)
         read = max(chosen.preparation.sample, chosen.preparation.static.texts)
-        shown = selection.SelectedEmbeddings(embeddings, selected.thinned(read))
+        shown = selection.SelectedEmbeddings(embeddings, selection.shown(selected, chosen, read))
+        most, sizes = chosen.preparation.max_mb, None
+        if most is not None:
+            choice = sizing.Sizing(
+                student, chosen, embeddings, selected, shown, _steps(chosen, selected), folder / FOLDER
+            )
+            chosen, sizes = choice.choose(partial(_try, embeddings, student, dev, allow_test), bool(dev))
         model = prepare.prepare(student, chosen.preparation, embeddings.space, shown, dropout=chosen.dropout)
         named = {f"max_{kind}_length": limit for kind, limit in chosen.limits.items()}
         positions.require(positions.limit_of(model), named, student)
         if not is_static(student):
             lengths.keep(model, chosen)
-        log = _train(model, embeddings, selected, dev, chosen, folder, planned, progress)
+        log, watch = _train(model, embeddings, selected, dev, chosen, folder, planned, progress)
         if processes.is_first():
             lengths.settle(model, chosen)
-            artefact.save(out, model)
+            artefact.save(out, model, chosen.preparation.storage)
             space.write(out, embeddings.space)
             trained_dimensions.write(out, chosen.matryoshka)
+            require_within(out, most)
+            if sizes is not None:
+                log["sizes"] = sizes
+            if sizes is not None or chosen.preparation.storage != "float32":
+                log["stored"] = _stored(out, chosen.preparation.storage, watch)
             artefact.describe(out, log, card.render(student, embeddings.reference, chosen.loss, log["steps"]))
     return out
 
@@ -132,46 +146,75 @@ def _train(
     folder: Path,
     planned: Callable[[int], object] | None,
     progress: Callable[[int], object] | None,
-) -> dict[str, Any]:
-    """Train `model` in place; returns the log."""
+) -> tuple[dict[str, Any], Monitor]:
+    """Train `model` in place; returns the log, and what measures the student."""
     from rankdistill.training import student_trainer
-    from rankdistill.training.alignment import monitor, truncation
+    from rankdistill.training.alignment import layers, monitor, truncation
     from rankdistill.training.alignment.objective import Alignment, loss_of
     from rankdistill.training.alignment.rows import AlignmentCollator, AlignmentRows
     from rankdistill.training.precision import resolve_precision
 
-    rows_a_step = config.batch_size * config.gradient_accumulation * processes.count()
-    steps = config.steps or max(1, round(config.cycles * config.epochs * selected.size / rows_a_step))
+    relations = layers.build(config, model, store) if config.layers else None
+    steps = _steps(config, selected)
     if planned is not None:
         planned(steps)
     mixture = selection.mixture(selected, config)
-    rows = AlignmentRows(store.texts(), store.vectors(), mixture, selected.size, steps * rows_a_step)
+    rows = AlignmentRows(store.texts(), store.vectors(), mixture, selected.size, steps * _rows_a_step(config))
     watch = monitor.build(store, selected.held_out, dev, config, folder / TARGETS_FOLDER)
     before = watch(model)
-    best = monitor.BEST if dev and config.select == "best" else None
     runner = student_trainer.build(
         model,
-        Alignment(model, loss_of(config, store.space.normalised)),
+        Alignment(model, loss_of(config, store.space.normalised), relations),
         rows,
-        AlignmentCollator(model, config),
+        AlignmentCollator(model, config, relations.teacher if relations is not None else None),
         steps,
         _rates(config, steps),
         config,
         folder,
-        Evaluation(watch, best) if watch.measures else None,
+        Evaluation(watch, monitor.BEST if dev else None) if watch.measures else None,
         progress,
     )
     student_trainer.run(runner, checkpoints.last(folder))
-    return {
+    log = {
         "texts": dict(selected.report),
         "truncation": truncation.count(model, store.texts(), selected.rows, config.limits),
         "precision": resolve_precision(config.precision),
         "steps": runner.state.global_step,
-        "best_step": runner.state.best_global_step if best else runner.state.global_step,
+        "best_step": student_trainer.kept_step(runner),
         "clipped_steps": runner.clipping.share,
         "loss": student_trainer.curve(runner),
         "monitor": _measured(runner, before),
-    }
+    } | student_trainer.averaged(runner, lambda: watch(model) if watch.measures else {})
+    return log, watch
+
+
+def _rows_a_step(config: AlignConfig) -> int:
+    return config.batch_size * config.gradient_accumulation * processes.count()
+
+
+def _steps(config: AlignConfig, selected: Selection) -> int:
+    return config.steps or max(1, round(config.cycles * config.epochs * selected.size / _rows_a_step(config)))
+
+
+def _try(
+    embeddings: EmbeddingSource,
+    student: str,
+    dev: Sequence[Dev],
+    allow_test: bool,
+    config: AlignConfig,
+    out: Path,
+) -> dict[str, Any]:
+    """Align a student of a shape that is tried; returns its measures, as stored."""
+    align(embeddings, student, out, config, dev=dev, allow_test=allow_test)
+    return sizing.measured(out)
+
+
+def _stored(out: Path, storage: str, watch: Monitor) -> dict[str, Any]:
+    """The bytes of the student in `out`, and its measures as it is read from there."""
+    from sentence_transformers import SentenceTransformer
+
+    loaded = SentenceTransformer(str(out), device="cpu", local_files_only=True)
+    return {"storage": storage, "bytes": shipped_bytes(out), **watch(loaded)}
 
 
 def _rates(config: AlignConfig, steps: int) -> Rates:

@@ -52,10 +52,6 @@ class Selection:
         """The rows that are trained on, ascending."""
         return np.sort(np.concatenate(list(self.groups.values())))
 
-    def thinned(self, limit: int) -> NDArray[np.int64]:
-        """At most `limit` of them, evenly spaced."""
-        return self.rows[spaced(self.size, limit)]
-
 
 @dataclass(frozen=True)
 class SelectedEmbeddings:
@@ -146,6 +142,22 @@ def mixture(selection: Selection, config: AlignConfig) -> Mixture:
         StoreError: a weight names no source of the store, a share is asked of a kind it does not hold, or nothing is
             left to train on.
     """
+    drawn = _drawn(selection, config)
+    return Mixture([selection.groups[group] for group in drawn], list(drawn.values()), selection.size, config.seed)
+
+
+def shown(selection: Selection, config: AlignConfig, limit: int) -> NDArray[np.int64]:
+    """At most `limit` of the rows that are ever drawn, evenly spaced: what the preparation of a student may read.
+
+    Raises:
+        StoreError: as `mixture` does.
+    """
+    rows = np.sort(np.concatenate([selection.groups[group] for group in _drawn(selection, config)]))
+    return rows[spaced(len(rows), limit)]
+
+
+def _drawn(selection: Selection, config: AlignConfig) -> dict[tuple[str, str], float]:
+    """Group -> its weight, of the groups that are drawn from at all."""
     sources = {source for _, source in selection.groups}
     if unknown := sorted(config.source_weights.keys() - sources):
         raise _unusable(f"sources of the store: {', '.join(sorted(sources))}", f"weights for {', '.join(unknown)}")
@@ -158,7 +170,7 @@ def mixture(selection: Selection, config: AlignConfig) -> Mixture:
     drawn = {group: weight for group, weight in weights.items() if weight > 0}
     if not drawn:
         raise _unusable("texts with a weight above 0", "none")
-    return Mixture([selection.groups[group] for group in drawn], list(drawn.values()), selection.size, config.seed)
+    return drawn
 
 
 def _share(weights: dict[tuple[str, str], float], query_share: float) -> dict[tuple[str, str], float]:

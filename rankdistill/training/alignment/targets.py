@@ -56,15 +56,32 @@ class TeacherVectors:
 
     def _teacher(self) -> TextEncoder:
         if self._encoder is None:
-            space = self._store.space
-            encoder = TextEncoder(self._store.reference, max_length=space.max_length)
-            differences = space.differences(encoder.space).items()
-            if differences:
-                raise SpaceMismatchError(
-                    expected=f"the teacher of the store at {self._store.reference}",
-                    got="; ".join(f"{name}: store {ours!r}, model {theirs!r}" for name, (ours, theirs) in differences),
-                    consequence="nothing was trained: the dev texts would get vectors of another space",
-                    remedy="put the teacher back, or embed the dev texts into the store",
-                )
-            self._encoder = encoder
+            self._encoder = open_teacher(
+                self._store, "the dev texts would get vectors of another space", "embed the dev texts into the store"
+            )
         return self._encoder
+
+
+def open_teacher(store: EmbeddingSource, consequence: str, remedy: str, backend: str = "auto") -> TextEncoder:
+    """The teacher of `store`, loaded.
+
+    Args:
+        store: of its vectors.
+        consequence: what would come of another model.
+        remedy: what to do instead of putting the teacher back.
+        backend: what runs it.
+
+    Raises:
+        ModelReferenceError: it is not to be found.
+        SpaceMismatchError: its reference holds another model now.
+    """
+    encoder = TextEncoder(store.reference, backend, store.space.max_length)
+    differences = store.space.differences(encoder.space).items()
+    if differences:
+        raise SpaceMismatchError(
+            expected=f"the teacher of the store at {store.reference}",
+            got="; ".join(f"{name}: store {ours!r}, model {theirs!r}" for name, (ours, theirs) in differences),
+            consequence=f"nothing was trained: {consequence}",
+            remedy=f"put the teacher back, or {remedy}",
+        )
+    return encoder

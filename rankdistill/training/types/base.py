@@ -53,8 +53,15 @@ class StudentType(ABC):
         """Tokenises the text columns `names` (query, positive, negatives) as the student will be used."""
         return columns.text_collator(model, names, config)
 
-    def scorer(self, model: Any, contrastive: bool) -> Scorer:
-        """Scores batches; `contrastive`: with candidates for a contrastive term."""
+    def scorer(self, model: Any, contrastive: bool, in_batch: bool = False) -> Scorer:
+        """Scores batches.
+
+        Args:
+            model: the student.
+            contrastive: with candidates for a contrastive term.
+            in_batch: with the scores of every query with the whole batch's documents; never asked of a type without
+                the class attribute `in_batch`.
+        """
         return VectorScores(similarity_of(model), columns.pad_token(model), contrastive, bool(self.penalties))
 
     def evaluation(self, model: Any, dataset: Dataset, split: str, config: TrainConfig) -> Evaluation:

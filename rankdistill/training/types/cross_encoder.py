@@ -46,7 +46,7 @@ print(model.predict(pairs))"""
         """Pairs of the query and each document, cut together to `max_document_length`."""
         return PairCollator(model, config.max_document_length)
 
-    def scorer(self, model: Any, contrastive: bool) -> Scorer:
+    def scorer(self, model: Any, contrastive: bool, in_batch: bool = False) -> Scorer:
         """Logits."""
         return PairScores(pad_token(model), contrastive)
 

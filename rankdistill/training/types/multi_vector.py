@@ -37,9 +37,9 @@ print(model.similarity(queries, documents))"""
         """Where the mean is taken over the query's tokens, not the sum: MaxSim grows with their number."""
         return self.is_bounded(model) and model.similarity_fn_name == "meanmaxsim"
 
-    def scorer(self, model: Any, contrastive: bool) -> Scorer:
+    def scorer(self, model: Any, contrastive: bool, in_batch: bool = False) -> Scorer:
         """MaxSim."""
-        return TokenScores(model.similarity_fn_name == "meanmaxsim", pad_token(model), contrastive)
+        return TokenScores(model.similarity_fn_name == "meanmaxsim", pad_token(model), contrastive, in_batch)
 
 
 TYPE = MultiVector()

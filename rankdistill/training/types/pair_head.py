@@ -51,7 +51,7 @@ print(scorer.score([("what is distillation?", "Distillation trains a small model
         """Never: the head's scores are logits."""
         return False
 
-    def scorer(self, model: Any, contrastive: bool) -> Scorer:
+    def scorer(self, model: Any, contrastive: bool, in_batch: bool = False) -> Scorer:
         """The head's scores."""
         return _HeadScores(model[-1], pad_token(model), contrastive)
 

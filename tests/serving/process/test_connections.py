@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import logging
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from rankdistill.serving import process
+from rankdistill.serving.connections import Closing
 from rankdistill.serving.contracts import Limits
 from rankdistill.serving.pressure import FEWEST, Pressure
 from tests.serving.process.command import until
@@ -261,3 +263,53 @@ def test_a_loop_that_is_late_refuses_what_would_wait_too_long() -> None:
         one.sendall(post(b"again"))
         assert answer(one).endswith(b"again")
     assert len(refused) == 3
+
+
+class Written:
+    """Stands for uvloop's transport: keeps what is written, a call an entry."""
+
+    def __init__(self) -> None:
+        self.calls: list[bytes] = []
+        self.closed = False
+        self.abort = self.get_extra_info = self.pause_reading = self.resume_reading = lambda *_: None
+
+    def write(self, data: bytes) -> None:
+        self.calls.append(data)
+
+    def writelines(self, parts: list[bytes]) -> None:
+        self.calls.append(b"".join(parts))
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _closing(written: Written) -> tuple[Closing, SimpleNamespace]:
+    protocol = SimpleNamespace(cycle=None, until=None, began=None)
+    return Closing(written, protocol), protocol  # type: ignore[arg-type]
+
+
+def test_an_answer_is_sent_in_one_piece() -> None:
+    written = Written()
+    transport, protocol = _closing(written)
+    for number in range(2):  # on one connection
+        protocol.cycle = SimpleNamespace(response_started=False)
+        transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        protocol.cycle.response_started = True
+        transport.write(b"head")
+        assert written.calls[2 * number :] == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+        transport.write(b"body")
+        assert written.calls[2 * number + 1 :] == [b"headbody"]
+    transport.write(b"more of the body")
+    assert written.calls[-1] == b"more of the body"
+
+
+def test_a_head_without_a_body_is_sent_before_the_end() -> None:
+    written = Written()
+    transport, protocol = _closing(written)
+    protocol.cycle = SimpleNamespace(response_started=True)
+    transport.write(b"head")
+    transport.close()
+    assert (written.calls, written.closed) == ([b"head"], True)

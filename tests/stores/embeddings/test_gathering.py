@@ -121,6 +121,22 @@ def test_a_limit_draws_the_same_texts_and_a_larger_one_more(lines: Callable[...,
     assert 150 < sum(numbers) / 100 < 350
 
 
+def test_whole_documents_may_have_a_limit_of_their_own(
+    tiny_sources: Sources, gathered: Gathered, tmp_path: Path
+) -> None:
+    few = gather(tiny_sources, tmp_path / "few.parquet", document_limit=3)
+    none = gather(tiny_sources, tmp_path / "none.parquet", 5, document_limit=0)
+    assert texts(few, "tiny:sentences") == texts(gathered, "tiny:sentences")
+    assert {*texts(few, "tiny:documents")} < {*texts(gathered, "tiny:documents")}
+    kept = [
+        (tally["kept"], tally["over_limit"])
+        for tally in (few.tallies["tiny:documents"], none.tallies["tiny:documents"])
+    ]
+    whole = gathered.tallies["tiny:documents"]["kept"]
+    assert kept == [(3, whole - 3), (0, whole)]
+    assert none.tallies["tiny:titles"]["kept"] == 5
+
+
 def test_the_same_sources_give_the_same_file_and_identity(tiny_sources: Sources, tmp_path: Path) -> None:
     one, other = (gather(tiny_sources, tmp_path / f"{name}.parquet") for name in ("a", "b"))
     assert one.path.read_bytes() == other.path.read_bytes()

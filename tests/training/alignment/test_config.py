@@ -51,3 +51,14 @@ def test_an_invalid_setting_is_refused_by_name(wrong: dict[str, object]) -> None
 def test_reading_settings_loads_no_torch() -> None:
     code = "import sys, rankdistill.training.alignment.config; assert not {'torch', 'transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_settings_of_a_size_that_are_not_given_are_no_part_of_the_identity() -> None:
+    plain = AlignConfig().decisive()["preparation"]
+    sized = {"vocabulary", "storage", "max_mb", "size_candidates", "size_share"}
+    assert not plain.keys() & sized
+    assert "dimension" not in plain["static"]
+    given = AlignConfig.model_validate({"preparation": {"max_mb": 20, "vocabulary": 9, "static": {"dimension": 8}}})
+    found = given.decisive()["preparation"]
+    assert found.keys() - plain.keys() == sized - {"storage"}
+    assert found["static"]["dimension"] == 8

@@ -66,10 +66,29 @@ def test_slices_make_no_difference(tiny_embeddings: MemoryEmbeddings, monkeypatc
 
 def test_what_prepares_a_student_sees_only_what_is_trained_on(tiny_embeddings: MemoryEmbeddings) -> None:
     chosen = selection.select(tiny_embeddings.texts(), 12, [])
-    shown = selection.SelectedEmbeddings(tiny_embeddings, chosen.thinned(20))
+    rows = selection.shown(chosen, settings.read(None), 20)
+    shown = selection.SelectedEmbeddings(tiny_embeddings, rows)
     assert shown.texts().num_rows == 20
     places = np.array([3, 19])
     texts = [tiny_embeddings.rows[row][2] for row in shown.rows[places]]
     assert [shown.texts()["text"][place].as_py() for place in (3, 19)] == texts
     assert np.array_equal(shown.vectors()[places], tiny_embeddings.array[shown.rows[places]])
     assert not set(shown.rows) & set(chosen.held_out)
+
+
+def test_what_is_never_drawn_prepares_no_student(tiny_embeddings: MemoryEmbeddings) -> None:
+    chosen = selection.select(tiny_embeddings.texts(), 12, [])
+
+    def sources(**given: object) -> set[str]:
+        rows = selection.shown(chosen, settings.read(None, **given), 1000)
+        return {tiny_embeddings.rows[row][1] for row in rows}
+
+    assert sources() == {"train", "corpus", "titles", "openings"}
+    assert sources(source_weights={"corpus": 0, "titles": 0.5}) == {"train", "titles", "openings"}
+    assert sources(query_share=0) == {"corpus", "titles", "openings"}
+
+
+def test_leaving_sources_out_makes_another_student_and_other_weights_do_not_say_so() -> None:
+    assert "prepared" not in settings.read(None, source_weights={"corpus": 2}, query_share=0.5).decisive()
+    assert "prepared" in settings.read(None, source_weights={"corpus": 0}).decisive()
+    assert "prepared" in settings.read(None, query_share=1).decisive()

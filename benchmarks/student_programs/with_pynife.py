@@ -1,0 +1,53 @@
+"""pynife: a table made from the teacher and a tokeniser with the texts' words, then trained by cosine in its space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common import make, static_model, texts
+from datasets import Dataset
+from pynife.embedding import TrainableStaticEmbedding
+from pynife.initialization import initialize_from_model
+from pynife.losses import CosineLoss
+from pynife.tokenizer.count_vocabulary import count_tokens_in_dataset
+from pynife.tokenizer.expand import expand_tokenizer
+from sentence_transformers import (
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+)
+
+
+def work(said: dict[str, Any]) -> Any:
+    """Its recommended settings (batch 128, rate .01, cosine schedule with a warm-up of a tenth, 5 passes)."""
+    read, vectors = texts(said)
+    teacher = SentenceTransformer(said["teacher"], device="cpu")
+    counted = count_tokens_in_dataset(teacher.tokenizer, read)
+    words = said.get("words") or 56_000
+    tokenizer = expand_tokenizer(
+        teacher.tokenizer, counted, min_subword_frequency=0, new_vocab_size=words, filter_numbers=True
+    )
+    table = initialize_from_model(teacher, tokenizer)
+    module = TrainableStaticEmbedding(tokenizer=tokenizer, embedding_weights=table)
+    model = SentenceTransformer(modules=[module], device="cpu")
+    arguments = SentenceTransformerTrainingArguments(
+        output_dir=f"{said['out']}.checkpoints",
+        per_device_train_batch_size=128,
+        learning_rate=0.01,
+        lr_scheduler_type="cosine",
+        warmup_steps=0.1,
+        weight_decay=0.01,
+        num_train_epochs=said.get("epochs") or 5,
+        max_steps=said.get("max_steps") or -1,
+        save_strategy="no",
+        report_to="none",
+        seed=said["seed"],
+        use_cpu=True,
+    )
+    rows = Dataset.from_dict({"text": read, "label": vectors.tolist()})
+    SentenceTransformerTrainer(model=model, args=arguments, train_dataset=rows, loss=CosineLoss(model=model)).train()
+    return static_model(module.embedding.weight.detach().numpy(), module.tokenizer)
+
+
+if __name__ == "__main__":
+    make(work)

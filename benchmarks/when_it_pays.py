@@ -1,0 +1,350 @@
+"""When distillation pays: objectives, teachers and starts, with equal texts and steps.
+
+    python -m benchmarks.when_it_pays --data DIR --work WORK
+    python -m benchmarks.when_it_pays --data DIR --work WORK --sets scifact,msmarco_mini --teachers dense --steps 200
+    python -m benchmarks.when_it_pays --data DIR --work WORK --report
+
+DIR holds the collections in BEIR layout. A cell is one student: a collection, a start (two layers of all-MiniLM-L6-v2
+as they are cut, or aligned with its vectors first), a teacher (BM25's scores; all-MiniLM-L6-v2; the best mean of it
+and a two-layer SPLADE on `choice`), an objective, a learning rate and a seed. All cells of a collection have the same
+rows in the same order: the same queries, candidates and draw. Training queries that are kept apart are the split
+`choice`: with the first seed each objective is trained once with each of `--rates`, and the best rate there is that of
+the other seeds. The collections' own splits are only reported, with paired tests (Holm) against contrastive training in
+the batch and against the start as it is.
+
+Each cell is a folder of `--work`: a run that was interrupted goes on, and two at once share the work. `--only` takes
+parts of objectives' names. `--report` trains nothing and prints what is done. Students are removed when they are
+evaluated unless `--keep` is given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rankdistill
+from benchmarks import seeds
+from benchmarks.apart import CHOICE
+from benchmarks.provenance import parse, write_results
+from benchmarks.student_sets import (
+    DENSE,
+    DOCUMENT_TOKENS,
+    MEASURE,
+    QUERY_TOKENS,
+    SPARSE,
+    PreparedSet,
+    Teacher,
+    emptied,
+)
+from rankdistill import files
+from rankdistill.errors import LockedError
+from rankdistill.manifest import digest
+
+SETS: Mapping[str, tuple[str, ...]] = {
+    "scifact": ("test",),
+    "msmarco_mini": ("dl19", "dev"),
+    "medquad": ("test", "dev"),
+}
+"""Collection -> the splits that are reported on."""
+
+LABELS = "labels"
+TEACHERS = ("bm25", "dense", "ensemble")
+STARTS = ("cut", "aligned")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a student is trained on.
+
+    Args:
+        settings: of `TrainConfig`.
+        in_batch: whether the teacher scores the pairs of the batch too.
+        taught: whether it has a teacher.
+        starts: those that it is trained from.
+    """
+
+    settings: Mapping[str, Any]
+    in_batch: bool = False
+    taught: bool = True
+    starts: Sequence[str] = STARTS
+
+
+MARGINS = {"loss": "margin_mse"}
+OBJECTIVES: Mapping[str, Objective] = {
+    "contrastive, own candidates": Objective({"loss": "contrastive", "contrastive_candidates": "own"}, taught=False),
+    "contrastive": Objective({"loss": "contrastive"}, taught=False),
+    "margin-mse": Objective(MARGINS),
+    "margin-mse in batch": Objective(MARGINS, in_batch=True),
+    "kl": Objective({"loss": "kl_div"}),
+    "kl in batch": Objective({"loss": "kl_div"}, in_batch=True),
+    "margin-mse + contrastive": Objective(MARGINS | {"contrastive_weight": 0.5}),
+    "margin-mse in batch + contrastive": Objective(MARGINS | {"contrastive_weight": 0.5}, in_batch=True),
+    "margin-mse in batch + alignment": Objective(
+        MARGINS | {"alignment_weight": 1.0}, in_batch=True, starts=("aligned",)
+    ),
+}
+CONTRASTIVE = "contrastive"
+
+COMMON = {
+    "negatives": 4,
+    "sampling": "uniform",
+    "check": "warn",
+    "max_query_length": QUERY_TOKENS,
+    "max_document_length": DOCUMENT_TOKENS,
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One student.
+
+    Args:
+        start: a key of `STARTS`.
+        objective: a key of `OBJECTIVES`.
+        teacher: one of `TEACHERS`, or `LABELS`.
+        rate: learning rate.
+        seed: of the training.
+    """
+
+    start: str
+    objective: str
+    teacher: str
+    rate: float
+    seed: int
+
+    @property
+    def system(self) -> str:
+        """What tables call its trainings."""
+        taught = "" if self.teacher == LABELS else f", {self.teacher}"
+        return f"{self.start}: {self.objective}{taught}"
+
+
+class Cells:
+    """The cells of one collection.
+
+    Args:
+        prepared: the collection.
+        splits: to report on.
+        given: the arguments.
+    """
+
+    def __init__(self, prepared: PreparedSet, splits: Sequence[str], given: argparse.Namespace) -> None:
+        self.prepared, self.splits, self.given = prepared, splits, given
+        self.settings = {**COMMON, "steps": given.steps, "batch_size": given.batch_size}
+        self._folder = prepared.folder / "cells" / digest({**self.settings, "align": given.align_steps})[:8]
+
+    def systems(self) -> Iterator[tuple[str, str, str]]:
+        """(start, objective, teacher) of each system that was asked for."""
+        for name, objective in OBJECTIVES.items():
+            if self.given.only and not any(part == name or part in name for part in self.given.only):
+                continue
+            for start in (start for start in self.given.starts if start in objective.starts):
+                for teacher in self.given.teachers if objective.taught else (LABELS,):
+                    if not (objective.in_batch and teacher == "bm25"):  # it has no vectors
+                        yield start, name, teacher
+
+    def run(self) -> None:
+        """Train and evaluate what is missing and no other process is at: the rates first, then the other seeds."""
+        first, *others = self.given.seeds
+        for system in self.systems():
+            for rate in self.given.rates:
+                self._make(Cell(*system, rate, first))
+        for seed in others:
+            for system in self.systems():
+                if (rate := self.rate(*system)) is not None:
+                    self._make(Cell(*system, rate, seed))
+
+    def rate(self, start: str, objective: str, teacher: str) -> float | None:
+        """The learning rate of the best nDCG@10 on `choice` with the first seed; None where one is missing."""
+        cells = [Cell(start, objective, teacher, rate, self.given.seeds[0]) for rate in self.given.rates]
+        if not all(self.done(cell) for cell in cells):
+            return None
+        return max(cells, key=self.value).rate
+
+    def value(self, cell: Cell, split: str = CHOICE) -> float:
+        """nDCG@10 of a cell that is done."""
+        return _value(self._at(cell) / split)
+
+    def done(self, cell: Cell) -> bool:
+        """Whether it has been evaluated on every split."""
+        return all((self._at(cell) / split / "results.json").is_file() for split in (CHOICE, *self.splits))
+
+    def evaluations(self, split: str) -> dict[str, seeds.System]:
+        """System -> its evaluations on a split: what is not trained, and cells of the chosen rate and all seeds."""
+        found: dict[str, seeds.System] = {
+            name: folder / split
+            for name, folder in self._baselines().items()
+            if (folder / split / "results.json").is_file()
+        }
+        for system in self.systems():
+            rate = self.rate(*system)
+            cells = [] if rate is None else [Cell(*system, rate, seed) for seed in self.given.seeds]
+            if cells and all(self.done(cell) for cell in cells):
+                name = cells[0].system
+                found[name] = seeds.trained(name, [self._at(cell) / split for cell in cells])
+        return found
+
+    def baselines(self) -> None:
+        """Evaluate what is not trained here: BM25, the models of the teachers, and the starts."""
+        made = self.prepared
+        models = {"cut": str(made.cut), "aligned": str(made.aligned), "dense": DENSE, "sparse": SPARSE, "bm25": None}
+        for name, folder in self._baselines().items():
+            self._evaluate(models[name], folder, name)
+
+    def report(self) -> dict[str, Any]:
+        """The tables of the splits, as JSON values: each start's systems against contrastive training, and itself."""
+        found: dict[str, Any] = {"settings": self.settings, "teachers": self.prepared.judged, "rates": self._rates()}
+        found["seconds"] = self._seconds()
+        for split in (CHOICE, *self.splits):
+            systems = self.evaluations(split)
+            found[split] = {}
+            for start in self.given.starts:
+                own = {name: one for name, one in systems.items() if name.startswith(f"{start}:")}
+                beside = {name: one for name, one in systems.items() if ":" not in name}
+                for baseline in (f"{start}: {CONTRASTIVE}", start):
+                    if baseline in systems and own:
+                        print(f"\n== {self.prepared.folder.name}, {split}, from {start}, against {baseline}")
+                        found[split][baseline] = seeds.compared(beside | own, baseline)
+        return found
+
+    def _baselines(self) -> dict[str, Path]:
+        root = self.prepared.folder / "baselines"
+        names = ("bm25", "dense", "sparse", "cut")
+        return {name: root / name for name in names} | {"aligned": root / f"aligned-{self.given.align_steps}"}
+
+    def _make(self, cell: Cell) -> None:
+        if self.done(cell):
+            return
+        folder = self._at(cell)
+        try:
+            with files.exclusive(folder):
+                self._train(cell, folder)
+        except LockedError:
+            print("another process is at", folder.name, flush=True)
+
+    def _train(self, cell: Cell, folder: Path) -> None:
+        made, started = self.prepared, time.perf_counter()
+        teacher = made.teachers["dense" if cell.teacher == LABELS else cell.teacher]
+        settings = self.settings | settings_of(OBJECTIVES[cell.objective], teacher)
+        steps = self.given.steps
+        student = rankdistill.train(
+            made.dataset,
+            made.store,
+            str(made.cut if cell.start == "cut" else made.aligned),
+            folder / "student",
+            split="train",
+            teacher=teacher.teacher_id,
+            learning_rate=cell.rate,
+            seed=cell.seed,
+            eval_steps=steps,
+            log_steps=next(number for number in range(min(20, steps), 0, -1) if steps % number == 0),
+            **settings,
+        )
+        trained = time.perf_counter()
+        self._evaluate(str(student.path), folder, cell.system)
+        seconds = {"training": trained - started, "evaluation": time.perf_counter() - trained}
+        told = {"clipped_steps": student.log.get("clipped_steps"), "seconds": seconds}
+        files.write_text(folder / "cell.json", json.dumps(told, indent=1) + "\n")
+        if not self.given.keep:
+            emptied(folder / "student")
+        values = {split: round(self.value(cell, split), 4) for split in (CHOICE, *self.splits)}
+        print(made.folder.name, folder.name, values, told, flush=True)
+
+    def _evaluate(self, model: str | None, folder: Path, name: str) -> None:
+        """On every split, in an exact index of the whole collection, which is not kept."""
+        dataset = self.prepared.dataset
+        missing = [split for split in (CHOICE, *self.splits) if not (folder / split / "results.json").is_file()]
+        if not missing:
+            return
+        if model is None:
+            for split in missing:
+                rankdistill.evaluate(dataset, "bm25", folder / split, split=split, name=name)
+            return
+        emptied(folder / "index")
+        index = rankdistill.index(dataset, model, folder / "index", max_length=DOCUMENT_TOKENS, snippets=0)
+        for split in missing:
+            rankdistill.evaluate(dataset, model, folder / split, index=index, split=split, name=name)
+        emptied(folder / "index")
+
+    def _rates(self) -> dict[str, dict[str, float]]:
+        """System -> rate -> nDCG@10 on `choice` of the first seed."""
+        found = {}
+        for system in self.systems():
+            cells = [Cell(*system, rate, self.given.seeds[0]) for rate in self.given.rates]
+            found[cells[0].system] = {f"{cell.rate:g}": self.value(cell) for cell in cells if self.done(cell)}
+        return found
+
+    def _seconds(self) -> dict[str, float]:
+        """Means over the cells that are done."""
+        told = [json.loads(file.read_text()) for file in sorted(self._folder.glob("*/cell.json"))]
+        parts = ("training", "evaluation")
+        return {part: sum(one["seconds"][part] for one in told) / len(told) for part in parts} if told else {}
+
+    def _at(self, cell: Cell) -> Path:
+        words = f"{cell.start} {cell.objective} {cell.teacher} {cell.rate:g} {cell.seed}"
+        return self._folder / words.replace(",", "").replace(" ", "-")
+
+
+def settings_of(objective: Objective, teacher: Teacher) -> dict[str, Any]:
+    """What an objective sets for this teacher: its temperatures are half the deviation of its scores of a query."""
+    found = dict(objective.settings)
+    if found["loss"] == "kl_div":
+        found |= {"teacher_temperature": teacher.deviation / 2, "student_temperature": teacher.deviation / 2}
+    if objective.in_batch:
+        found["in_batch_teacher"] = teacher.in_batch
+    if found.get("alignment_weight"):
+        found["alignment_teacher"] = teacher.vectors
+    return found
+
+
+def main() -> None:
+    """Make what is missing, print the tables, and write benchmarks/results/when_it_pays.json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, default=Path("runs/when_it_pays"))
+    parser.add_argument("--sets", type=_names, default=list(SETS), help=f"of {', '.join(SETS)}")
+    parser.add_argument("--only", type=_names, help="objectives whose names hold one of these")
+    parser.add_argument("--teachers", type=_names, default=list(TEACHERS), help=f"of {', '.join(TEACHERS)}")
+    parser.add_argument("--starts", type=_names, default=list(STARTS), help=f"of {', '.join(STARTS)}")
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--align-steps", type=int, default=600)
+    parser.add_argument("--rates", type=_numbers, default=[1e-4, 3e-4], help="learning rates to choose from")
+    parser.add_argument("--queries", type=int, default=3000, help="training queries at most")
+    parser.add_argument("--choice", type=int, default=200, help="training queries that are kept to choose on")
+    parser.add_argument("--keep", action="store_true", help="keep the students")
+    parser.add_argument("--report", action="store_true", help="print what is done, train nothing")
+    seeds.add_argument(parser)
+    given = parse(parser)
+    found = {}
+    for name in given.sets:
+        prepared = PreparedSet(given.data / name, given.work / name, given.queries, given.choice, given.align_steps)
+        cells = Cells(prepared, SETS.get(name, ("test",)), given)
+        if not given.report:
+            prepared.prepare()
+            cells.baselines()
+            cells.run()
+        found[name] = cells.report()
+    asked = {key: getattr(given, key) for key in ("steps", "batch_size", "align_steps", "queries", "choice", "rates")}
+    print(write_results("when_it_pays", {"asked": asked, "seeds": list(given.seeds), "sets": found}, given.data.name))
+
+
+def _value(folder: Path) -> float:
+    return float(json.loads((folder / "results.json").read_text())[MEASURE])
+
+
+def _names(words: str) -> list[str]:
+    return [word.strip() for word in words.split(",")]
+
+
+def _numbers(words: str) -> list[float]:
+    return [float(word) for word in words.split(",")]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Generated queries by the content that they were made of, so that nothing is asked for, or paid for, twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rankdistill import files, manifest
+from rankdistill.data.json_lines import parse_object
+from rankdistill.data.lines import numbered
+from rankdistill.data.values import RowError
+from rankdistill.data.writer import write_lines
+from rankdistill.errors import DataError
+from rankdistill.querying.generator import Written
+from rankdistill.records import Document
+
+
+class Cache:
+    """What one generator wrote, in files of JSON lines of which none is ever changed.
+
+    Args:
+        folder: of any number of generators.
+        fingerprint: of this one; it has a folder of its own there.
+        count: queries of a document that are asked for.
+
+    Raises:
+        DataError: a file there is damaged.
+    """
+
+    def __init__(self, folder: Path, fingerprint: Mapping[str, Any], count: int) -> None:
+        self._generator, self._count = manifest.digest(fingerprint), count
+        self._folder = folder / f"{fingerprint['kind']}-{self._generator[:12]}"
+        self._held = dict(row for path in sorted(self._folder.glob("*.jsonl")) for row in _rows(path))
+
+    def key(self, document: Document) -> str:
+        """What the queries of `document` are known by: generator, texts, and how many are asked for."""
+        return manifest.digest([self._generator, self._count, document.title, document.text])
+
+    def get(self, document: Document) -> list[Written] | None:
+        """The queries of `document`; None where they were not made yet."""
+        return self._held.get(self.key(document))
+
+    def add(self, made: Sequence[tuple[Document, list[Written]]]) -> None:
+        """Keep what was made, as one file."""
+        rows = {self.key(document): written for document, written in made}
+        if not rows:
+            return
+        self._held |= rows
+        path = self._folder / f"{manifest.digest(sorted(rows))[:32]}.jsonl"
+        files.make_folder(path.parent)
+        write_lines(path, (json.dumps({"key": key, "queries": rows[key]}, ensure_ascii=False) for key in sorted(rows)))
+
+
+def _rows(path: Path) -> list[tuple[str, list[Written]]]:
+    try:
+        rows = [parse_object(line) for _, line in numbered(path)]
+        return [(row["key"], [Written(kind, text) for kind, text in row["queries"]]) for row in rows]
+    except (RowError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            expected=f"generated queries in {path}",
+            got=str(error),
+            consequence="nothing was generated",
+            remedy="remove the file: what it held is generated again",
+        ) from error

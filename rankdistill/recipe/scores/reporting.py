@@ -1,0 +1,59 @@
+"""The report of a run whose students learn from scores, on one test split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rankdistill.recipe.scores.schema import BM25
+
+if TYPE_CHECKING:
+    from rankdistill.verbs.compare import Results, Trained
+
+
+def report(
+    evaluations: Mapping[str, Path | Trained],
+    baseline: str,
+    folder: Path,
+    title: str,
+    recipe: Mapping[str, Any],
+    costs: Mapping[str, Mapping[str, float | int]],
+    students: Sequence[str],
+    said: Sequence[str],
+    command: str,
+) -> Results:
+    """Compare the systems, in the order given, and write `results.json` and `report.html` into `folder`.
+
+    Args:
+        evaluations: system -> its evaluation, or those of its trainings.
+        baseline: the system that the others are tested against.
+        folder: of the report.
+        title: its heading.
+        recipe: every setting, for the signature.
+        costs: system -> what its teachers cost: `teacher_seconds`, `teacher_pairs`.
+        students: the systems that get a sentence: quality kept, BM25 beaten or not, times faster, bytes.
+        said: sentences that stand before those.
+        command: the command line, for the signature.
+    """
+    from rankdistill.verbs.compare import compare, conclude, write
+
+    results = compare(list(evaluations.values()), baseline=evaluations[baseline], title=title, command=command)
+    order = list(evaluations)
+    systems = [
+        system.model_copy(update=dict(costs.get(system.name, {})))
+        for system in sorted(results.systems, key=lambda system: _place(system.name, order))
+    ]
+    signature = {**results.signature, "recipe": dict(recipe)}
+    results = results.model_copy(update={"systems": systems, "signature": signature, "conclusions": list(said)})
+    teacher = next((one.name for one in systems if one.name not in order), None)
+    return write(conclude(results, evaluations, students, teacher=teacher, words=BM25), folder)
+
+
+def folder_of(root: Path, split: str, splits: list[str]) -> Path:
+    """Where the report on a test split lies: in the run's folder the first one's, else in one named for the split."""
+    return root if split == splits[0] else root / split
+
+
+def _place(name: str, order: list[str]) -> int:
+    return order.index(name) if name in order else len(order)

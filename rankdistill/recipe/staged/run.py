@@ -1,0 +1,78 @@
+"""A run of a recipe of two stages: its steps, and the report on each test split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rankdistill.recipe.scores.reporting import folder_of, report
+from rankdistill.recipe.staged.experiment import StagedExperiment
+from rankdistill.recipe.staged.schema import ALIGNED, StagedRecipe
+from rankdistill.recipe.staged.systems import StagedSystems
+from rankdistill.recipe.steps import Step, Times, present
+
+if TYPE_CHECKING:
+    from rankdistill.verbs.compare import Results
+
+
+@dataclass(frozen=True)
+class StagedRun:
+    """What `rankdistill run` does with a recipe of kind `staged`.
+
+    Args:
+        recipe: the experiment.
+        command: the command line, for manifests and the report.
+    """
+
+    recipe: StagedRecipe
+    command: str = ""
+
+    @cached_property
+    def experiment(self) -> StagedExperiment:
+        """The steps up to the indexes."""
+        return StagedExperiment(self.recipe, self.command)
+
+    def steps(self) -> list[Step]:
+        """Every step, each after those it needs."""
+        systems = StagedSystems(self.experiment)
+        evaluations = [step for split in self.recipe.data.test for step in systems.evaluations(split).values()]
+        return self.experiment.steps + evaluations
+
+    def report(self) -> list[Results]:
+        """Write `results.json` and `report.html`; the first split's lie in the run's folder."""
+        return [self._report(split) for split in self.recipe.data.test]
+
+    def _report(self, split: str) -> Results:
+        evaluations, choice = StagedSystems(self.experiment).evaluated(split), self.experiment.scored.choice
+        return report(
+            evaluations,
+            self.recipe.baseline,
+            folder_of(self.recipe.folder, split, self.recipe.data.test),
+            f"{self.recipe.name}, {split}",
+            self.recipe.model_dump(mode="json"),
+            self._costs(),
+            [ALIGNED, *self.recipe.variants],
+            [choice.chosen.sentence()] if choice else [],
+            self.command,
+        )
+
+    def _costs(self) -> dict[str, dict[str, float | int]]:
+        """What the teachers of each student cost: embedding, and where it learns from scores teaching and scoring."""
+        from rankdistill.verbs.arguments import score_store_of
+
+        made = self.experiment
+        embedding = self._seconds(present(made.embeddings))
+        judging = made.scored.choice.steps if made.scored.choice else []
+        scoring = self._seconds([*present(made.scored.teacher), *judging, made.scored.scores])
+        pairs = score_store_of(made.scored.scores.folder).count()
+        found: dict[str, dict[str, float | int]] = {ALIGNED: {"teacher_seconds": embedding}}
+        for name, part in self.recipe.variants.items():
+            seconds = scoring + (embedding if part.start == "aligned" else 0.0)
+            found[name] = {"teacher_seconds": seconds, "teacher_pairs": pairs}
+        return found
+
+    def _seconds(self, steps: Sequence[Step]) -> float:
+        times = Times(self.recipe.folder)
+        return sum(times.of(step) or 0.0 for step in steps)

@@ -1,0 +1,86 @@
+"""The benchmark of objectives and teachers: which cells there are, and as a whole at a tiny size, twice."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import provenance, student_sets, when_it_pays
+from benchmarks.student_sets import Bm25Scores, PreparedSet, Teacher
+from benchmarks.when_it_pays import OBJECTIVES, Cell, Cells, settings_of
+from rankdistill import data
+from rankdistill.mining.bm25 import Bm25
+from rankdistill.verbs.settings import TrainConfig
+
+
+def cells(tmp_path: Path, **changed: Any) -> Cells:
+    asked = {"steps": 4, "batch_size": 2, "align_steps": 2, "only": None, "teachers": ["bm25", "dense", "ensemble"]}
+    asked |= {"starts": ["cut", "aligned"], "rates": [1e-4, 3e-4], "seeds": (13, 14)}
+    prepared = PreparedSet(tmp_path / "none", tmp_path / "work", 9, 3, 2)
+    return Cells(prepared, ("test",), argparse.Namespace(**asked | changed))
+
+
+def test_every_objective_is_trained_by_every_teacher_that_can(tmp_path: Path) -> None:
+    found = list(cells(tmp_path).systems())
+    assert len(found) == len(set(found)) == 2 * (2 + 3 * 3 + 3 * 2) + 2
+    assert not [one for one in found if one[2] == "bm25" and OBJECTIVES[one[1]].in_batch]
+    assert {teacher for _, name, teacher in found if not OBJECTIVES[name].taught} == {"labels"}
+    only = list(cells(tmp_path, only=["kl"], starts=["aligned"], teachers=["dense"]).systems())
+    assert only == [("aligned", "kl", "dense"), ("aligned", "kl in batch", "dense")]
+    names = {Cell(*system, 1e-4, 13).system for system in found}
+    assert len(names) == len(found)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_settings_of_an_objective_are_those_of_training(name: str) -> None:
+    teacher = Teacher("dense", "embedding-1", 0.08, "STORE", "VECTORS")
+    found = TrainConfig(**{**when_it_pays.COMMON, **settings_of(OBJECTIVES[name], teacher)})
+    assert found.in_batch_teacher == ("STORE" if OBJECTIVES[name].in_batch else None)
+    assert found.alignment_teacher == ("VECTORS" if "alignment" in name else None)
+    if found.loss == "kl_div":
+        assert found.teacher_temperature == found.student_temperature == 0.04
+
+
+def test_bm25_scores_pairs_as_it_searches(tiny_beir: Path) -> None:
+    dataset = data.load(tiny_beir)
+    query, contents = next(iter(dataset.queries("train").values())), dataset.contents
+    ids, scores = Bm25(contents).retrieve([query], len(contents))
+    expected = dict(zip(ids[0], scores[0].tolist(), strict=True))
+    found = Bm25Scores(dataset).score([(query, text) for text in contents.values()])
+    assert found.tolist() == [expected.get(doc_id, 0.0) for doc_id in contents]
+    assert 0 < sum(found > 0) < len(found)
+
+
+@pytest.mark.slow
+def test_it_ends_and_makes_no_cell_twice(
+    tiny_beir: Path, six_layers: str, tiny_splade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "RESULTS", tmp_path)
+    for module in (student_sets, when_it_pays):
+        monkeypatch.setattr(module, "DENSE", six_layers)
+        monkeypatch.setattr(module, "SPARSE", tiny_splade)
+    monkeypatch.setattr(student_sets, "DOCUMENT_TOKENS", 32)
+    monkeypatch.setattr(student_sets, "ALIGNMENT", {**student_sets.ALIGNMENT, "batch_size": 4, "held_out": 4})
+    monkeypatch.setattr(when_it_pays, "COMMON", {**when_it_pays.COMMON, "negatives": 2, "check": "off"})
+    words = ["--data", tiny_beir.parent, "--sets", tiny_beir.name, "--work", tmp_path / "work", "--steps", 2]
+    words += ["--batch-size", 4, "--align-steps", 2, "--queries", 9, "--choice", 4, "--rates", "1e-4,1e-3"]
+    words += ["--seeds", "13,14", "--teachers", "dense,ensemble", "--only", "contrastive,margin-mse in batch,kl"]
+    monkeypatch.setattr(sys, "argv", ["when_it_pays", *map(str, words)])
+    when_it_pays.main()
+    found = json.loads((tmp_path / "when_it_pays.json").read_text())["sets"][tiny_beir.name]
+    made = sorted((tmp_path / "work").rglob("cell.json"))
+    times = [file.stat().st_mtime_ns for file in made]
+    assert set(found["test"]) == {"cut: contrastive", "cut", "aligned: contrastive", "aligned"}
+    systems = {system["name"]: system["trainings"] for system in found["test"]["aligned"]["systems"]}
+    assert systems["aligned: margin-mse in batch, ensemble"] == 2
+    assert systems["aligned"] == systems["dense"] == 1
+    assert not list((tmp_path / "work").rglob("cells/*/*/student"))
+    monkeypatch.setattr(sys, "argv", ["when_it_pays", *map(str, words), "--report"])
+    when_it_pays.main()
+    assert [file.stat().st_mtime_ns for file in made] == times
+    assert sorted((tmp_path / "work").rglob("cell.json")) == made

@@ -1,0 +1,86 @@
+"""Why a generated query goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from rankdistill.querying.generator import Written
+from rankdistill.querying.sieve import MOST_DOCUMENTS, Sieve, is_repetitive
+
+CONTENTS = {f"d{number:02d}": f"document {number} of asthma and cough" for number in range(MOST_DOCUMENTS + 2)}
+
+
+def sieved(
+    written: Mapping[str, Sequence[str]], near: float = 0.7, judged: Sequence[str] = ()
+) -> tuple[Sieve, dict[str, list[str]]]:
+    sieve = Sieve(2, 12, near, judged)
+    made = {doc_id: [Written("k", text) for text in texts] for doc_id, texts in written.items()}
+    return sieve, {query.text: list(query.documents) for query in sieve.gather(made, CONTENTS)}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "words"),
+        ("?!", "words"),
+        ("asthma", "words"),
+        ("one two three four five six seven eight nine ten eleven twelve thirteen", "words"),
+        ("the the the cough", "repetitive"),
+        ("the cough the cough the cough", "repetitive"),
+        ("asthma " * 50, "repetitive"),
+        ("a b c a d c b a", "repetitive"),
+        ("Document 0 of asthma -- and COUGH!", "copy"),
+        ("What is asthma?", "judged"),
+    ],
+)
+def test_a_query_that_says_nothing_goes_and_is_counted(text: str, reason: str) -> None:
+    sieve, kept = sieved({"d00": [text, "who gets asthma"]}, judged=["what IS asthma"])
+    assert kept == {"who gets asthma": ["d00"]}
+    assert sieve.counts.dropped == {("k", reason): 1}
+    assert (sieve.counts.made["k"], sieve.counts.kept("k")) == (2, 1)
+
+
+@pytest.mark.parametrize("text", ["to be or not to be", "what is it", "new york new york", "哮喘的症状是什么"])
+def test_what_only_looks_like_a_repetition_stays(text: str) -> None:
+    _, kept = sieved({"d00": [text]})
+    assert kept == {text: ["d00"]}
+
+
+def test_one_query_of_several_documents_is_one_with_several_positives() -> None:
+    sieve, kept = sieved({"d00": ["What is asthma"], "d01": ["what is asthma?", "what is asthma"]})
+    assert kept == {"What is asthma": ["d00", "d01"]}
+    assert sieve.counts.dropped == {("k", "near-duplicate"): 1}
+
+
+def test_one_query_of_too_many_documents_goes() -> None:
+    few = {doc_id: ["what is asthma"] for doc_id in list(CONTENTS)[:MOST_DOCUMENTS]}
+    assert sieved(few)[1] == {"what is asthma": list(few)}
+    sieve, kept = sieved({doc_id: ["what is asthma"] for doc_id in CONTENTS})
+    assert kept == {}
+    assert sieve.counts.dropped == {("k", "common"): len(CONTENTS)}
+
+
+def test_of_near_duplicates_the_first_stays_unless_told_otherwise() -> None:
+    long = "how is asthma of small children treated in winter"
+    written = {"d00": [long], "d01": [f"{long} nights"]}
+    assert sieved(written, near=0.7)[1] == {long: ["d00"]}
+    assert len(sieved(written, near=0)[1]) == 2
+
+
+def test_only_documents_that_a_search_finds_stay_with_their_query() -> None:
+    sieve = Sieve(2, 12, 0.7, [])
+    both = [Written("k", "what is asthma")]
+    queries = sieve.gather({"d00": both, "d01": both, "d02": [Written("l", "what is cough")]}, CONTENTS)
+    (found,) = sieve.found(queries, [["d05", "d01"], ["d05"]])
+    assert (found.text, found.documents) == ("what is asthma", {"d01": "k"})
+    assert sieve.counts.dropped == {("k", "round trip"): 1, ("l", "round trip"): 1}
+    assert sieve.counts.kept("k") == 1
+
+
+def test_what_repeats_itself() -> None:
+    assert is_repetitive(["a"] * 3)
+    assert not is_repetitive(["a", "a"])
+    assert is_repetitive(["a", "b"] * 3)
+    assert not is_repetitive([])
