@@ -48,7 +48,7 @@ def require_storable(model: Any, storage: Storage) -> None:
     from sentence_transformers.base.modules import Transformer
 
     reason = None
-    if storage in ("int8", "int4") and not _is_table(model[0]):
+    if storage in ("int8", "int4") and not is_table(model[0]):
         if storage == "int4":
             reason = "a transformer, whose library reads no compressed weights"
         elif not isinstance(model[0], Transformer) or model.transformers_model.get_output_embeddings() is not None:
@@ -98,7 +98,7 @@ def _rewrite(model: Any, module: Any, path: Path, storage: Storage) -> None:
     from sentence_transformers.base.modules import Dense, Transformer
 
     tensors = load(path.read_bytes())
-    if _is_table(module):
+    if is_table(module):
         tensors = _table(tensors["embedding.weight"], storage)
         if storage == "int4":
             path.unlink()
@@ -207,7 +207,8 @@ def _probed(model: Any) -> Any:
     return found.float().cpu().numpy()
 
 
-def _is_table(module: Any) -> bool:
+def is_table(module: Any) -> bool:
+    """Whether `module` is a token table whose rows are averaged."""
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
     return isinstance(module, StaticEmbedding)

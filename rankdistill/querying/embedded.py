@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
-from rankdistill.querying import first_sentences, generator, headings, spans, titles
+from pydantic import Field, field_validator
+
+from rankdistill.querying import first_sentences, generator, headings, keywords, spans, titles
 from rankdistill.querying.corpus import Corpus
 from rankdistill.querying.generator import Generator, Written
 from rankdistill.records import Document
@@ -13,12 +16,33 @@ from rankdistill.records import Document
 KIND = "embedded"
 
 
+PARTS: Mapping[str, ModuleType] = {
+    module.KIND: module for module in (titles, headings, spans, first_sentences, keywords)
+}
+"""What a mixture may be made of: the kinds that need no model."""
+
+
 class Settings(generator.Settings):
-    """None: each part as it is by itself."""
+    """Settings of the kind.
+
+    Args:
+        parts: kinds, in the order in which they are asked; each is as it is by itself.
+    """
+
+    parts: tuple[str, ...] = Field(default=("titles", "headings", "spans", "first_sentences"), min_length=1)
+
+    @field_validator("parts")
+    @classmethod
+    def _are_known(cls, parts: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [part for part in parts if part not in PARTS]:
+            raise ValueError(f"{unknown[0]!r} is none of {', '.join(PARTS)}")
+        if len({*parts}) < len(parts):
+            raise ValueError("each part once")
+        return parts
 
 
 class Embedded:
-    """Titles, headings, spans and first sentences, in turn, until a document has its queries.
+    """What each part makes, in turn, until a document has its queries.
 
     Args:
         parts: in the order in which they are asked.
@@ -53,11 +77,5 @@ def _in_turn(lists: Sequence[Sequence[Written]], count: int) -> list[Written]:
 
 def load(settings: Settings, corpus: Corpus) -> Embedded:
     """The generator."""
-    return Embedded(
-        [
-            titles.load(titles.Settings(), corpus),
-            headings.load(headings.Settings(), corpus),
-            spans.load(spans.Settings(), corpus),
-            first_sentences.load(first_sentences.Settings(), corpus),
-        ]
-    )
+    modules = [PARTS[part] for part in settings.parts]
+    return Embedded([module.load(module.Settings(), corpus) for module in modules])

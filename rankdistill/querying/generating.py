@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rankdistill.errors import TeacherError
+from rankdistill.notes import tell
 from rankdistill.progress import Progress
 from rankdistill.querying.cache import Cache
 from rankdistill.querying.generator import Generator, Written
@@ -41,6 +42,9 @@ def generate_all(
     """
     found: list[list[Written]] = []
     looked = not generator.costly
+    if generator.costly:
+        new = sum(cache is None or cache.get(document) is None for document in documents)
+        tell(f"{generator.fingerprint['kind']}: {new:,} of {len(documents):,} documents to be asked about")
     for start in range(0, len(documents), unit_size):
         unit = documents[start : start + unit_size]
         held = [None if cache is None else cache.get(document) for document in unit]

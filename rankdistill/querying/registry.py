@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from rankdistill import plain_yaml
 from rankdistill.errors import ConfigError
@@ -46,8 +47,14 @@ def named(given: Given, corpus: Corpus) -> Generator:
     """
     kind, settings = read(given)
     module = import_module(KINDS[kind])
+    checked = _checked(kind, module, settings)
+    loaded: Generator = module.load(checked, corpus)
+    return loaded
+
+
+def _checked(kind: str, module: ModuleType, settings: Mapping[str, Any]) -> BaseModel:
     try:
-        checked = module.Settings.model_validate(settings)
+        checked: BaseModel = module.Settings.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(
@@ -56,8 +63,7 @@ def named(given: Given, corpus: Corpus) -> Generator:
             consequence="no query was made",
             remedy=f"write {kind}:MODEL" if first["loc"] == ("model",) else "correct the generator's settings",
         ) from error
-    loaded: Generator = module.load(checked, corpus)
-    return loaded
+    return checked
 
 
 def read(given: Given) -> tuple[str, dict[str, Any]]:
@@ -82,16 +88,21 @@ def read(given: Given) -> tuple[str, dict[str, Any]]:
 def identity_of(given: Given, resolve_models: bool = True) -> Mapping[str, Any]:
     """What identifies the generator that `given` says, without loading it: a model counts by its weights.
 
+    Kinds without a model count with the defaults of their settings, so that what is made with others is made anew.
+
     Args:
         given: see `Given`.
         resolve_models: False leaves models by their names, where only the form is asked about.
 
     Raises:
-        ConfigError: no such kind, or a file that is none of settings.
+        ConfigError: no such kind, a file that is none of settings, or settings that the kind does not take.
         ModelReferenceError: there is no such model.
     """
     kind, settings = read(given)
-    if resolve_models and "model" in settings and "url" not in settings:
+    checked = _checked(kind, import_module(KINDS[kind]), settings)
+    if "model" not in settings:
+        return {"kind": kind, **checked.model_dump(mode="json")}
+    if resolve_models and "url" not in settings:
         settings["model"] = resolve(str(settings["model"])).weights_hash
     return {"kind": kind, **settings}
 

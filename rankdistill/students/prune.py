@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from rankdistill.errors import ModelReferenceError
 from rankdistill.inference.saving import NO_LIMIT
+from rankdistill.inference.storage import is_table
 from rankdistill.students.kept_tokens import Cutter, Kept
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ def prune(model: Any, texts: Iterable[str], size: int) -> None:
     """Cut the vocabulary of `model`, in place, to `size` tokens; one that has no more stays as it is.
 
     Args:
-        model: of sentence-transformers, with one transformer at its start.
+        model: of sentence-transformers, with one transformer or a token table at its start.
         texts: whose tokens are counted; the model's prompts are counted with each.
         size: tokens that stay.
 
     Raises:
         ConfigError: more tokens must stay, see `kept_tokens`.
-        ModelReferenceError: no transformer with a fast tokeniser of a known kind, or a table that does not fit it.
+        ModelReferenceError: no fast tokeniser of a known kind, or a table that does not fit it.
     """
     from rankdistill.inference.splade_head import pool_after_activation, pool_before_activation
 
@@ -51,6 +52,9 @@ def prune(model: Any, texts: Iterable[str], size: int) -> None:
     if size >= cutter.whole:
         return
     kept = cutter.keep(counted(model, texts), size)
+    if is_table(model[0]):
+        _cut_rows(model, cutter, kept)
+        return
     tokenizer = _retold(model.tokenizer, cutter, kept)
     swapped = pool_after_activation(model)
     _cut_table(model.transformers_model, kept, model.tokenizer, tokenizer)
@@ -65,15 +69,17 @@ def opened(model: Any) -> Cutter:
     """What cuts the tokeniser of `model`.
 
     Raises:
-        ModelReferenceError: no transformer with a fast tokeniser of a known kind.
+        ModelReferenceError: neither a transformer nor a table with a fast tokeniser of a known kind.
     """
     from sentence_transformers.base.modules import Transformer
     from transformers import PreTrainedTokenizerFast
 
     first, tokenizer = model[0], getattr(model, "tokenizer", None)
+    if is_table(first):
+        return Cutter(json.loads(first.tokenizer.to_str()))
     if not isinstance(first, Transformer) or not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelReferenceError(
-            expected="a student that starts with one transformer and its fast tokeniser",
+            expected="a student that starts with one transformer and its fast tokeniser, or with a token table",
             got=f"{type(first).__name__} with {type(tokenizer).__name__}",
             consequence="its vocabulary was left as it is",
             remedy="leave vocabulary out, or take another student",
@@ -84,8 +90,11 @@ def opened(model: Any) -> Cutter:
 
 def counted(model: Any, texts: Iterable[str]) -> NDArray[np.int64]:
     """How often each token of `model` is in `texts` as it reads them, with its prompts once a text, int64[tokens]."""
-    limit = model.max_seq_length
-    with _cutting(model.tokenizer.backend_tokenizer, limit if limit is not None and limit < NO_LIMIT else None) as own:
+    limit, tokenizer = model.max_seq_length, model.tokenizer
+    if is_table(model[0]):
+        limit = (tokenizer.truncation or {}).get("max_length")
+    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    with _cutting(backend, limit if limit is not None and limit < NO_LIMIT else None) as own:
         counts, read = count(own, texts)
         prompts, _ = count(own, [prompt for prompt in model.prompts.values() if prompt])
     return counts + read * prompts
@@ -191,6 +200,16 @@ def _cut_table(encoder: Any, kept: Kept, old: Any, new: Any) -> None:
                 output.weight = smaller.weight
     _tell(encoder.config, old, new, len(kept))
     _require_loadable(encoder)
+
+
+def _cut_rows(model: Any, cutter: Cutter, kept: Kept) -> None:
+    """The same for a token table whose rows are averaged."""
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(json.dumps(cutter.written(kept)))
+    table = model[0].embedding.weight.detach()
+    model[0] = StaticEmbedding(tokenizer, embedding_weights=_rows(table, kept.rows))
 
 
 def _rows(weights: Any, rows: Sequence[Sequence[int]]) -> Any:

@@ -149,7 +149,7 @@ def of_encoder(
     dimension: int | None,
     narrower: bool = True,
 ) -> list[Shape]:
-    """The shapes of a student with layers whose files take at most `limit` bytes.
+    """The shapes of a student that there is, with layers or a table, whose files take at most `limit` bytes.
 
     Args:
         model: what they are cut from; left as it is.
@@ -163,6 +163,10 @@ def of_encoder(
         ConfigError: no shape fits; the smallest is named.
         ModelReferenceError: the tokeniser or the architecture is not known.
     """
+    if storing.is_table(model[0]):
+        row, counts = int(model[0].embedding_dim), prune.counted(model, texts)
+        length = int(model.get_embedding_dimension())
+        return of_table(prune.opened(model), settings, counts, limit, length, row)
     storages = _storages(model, settings)
     counts = prune.counted(model, texts)
     words = Vocabulary(prune.opened(model), counts, settings.vocabulary, "float32" in storages)
@@ -188,40 +192,63 @@ def of_encoder(
 
 
 def of_table(
-    cutter: Cutter, settings: StudentSettings, counts: NDArray[np.int64], limit: int, dimension: int
+    cutter: Cutter,
+    settings: StudentSettings,
+    counts: NDArray[np.int64],
+    limit: int,
+    dimension: int,
+    width: int | None = None,
 ) -> list[Shape]:
-    """The shapes of a static student whose files take at most `limit` bytes; as `of_encoder`."""
+    """The shapes of a static student whose files take at most `limit` bytes; as `of_encoder`.
+
+    Args:
+        cutter: of its tokeniser.
+        settings: what stays as it is said.
+        counts: of the texts' tokens.
+        limit: bytes.
+        dimension: length of a vector; a linear layer leads there from rows that are shorter.
+        width: length of a row of a table that there is; None: one is made, and may have shorter ones.
+
+    Raises:
+        ConfigError: no shape fits; the smallest is named.
+    """
     given = "storage" in settings.model_fields_set
     storages: Sequence[Storage] = (settings.storage,) if given else ("float16", "int8", "int4")
     words = Vocabulary(cutter, counts, settings.vocabulary, "float32" in storages)
-    fixed = settings.static.dimension
+    fixed = width or settings.static.dimension
     widths = [fixed] if fixed is not None else sorted({max(1, round(dimension * share)) for share in DIMENSIONS})
     found, least = [], math.inf
-    for width in widths:
+    for short in widths:
         for storage in storages:
-            layer = 0 if width == dimension else width * dimension * (4 if storage == "float32" else 2)
-            bits = width * BITS[storage] + FACTOR_BITS
+            layer = 0 if short == dimension else short * dimension * (4 if storage == "float32" else 2)
+            bits = short * BITS[storage] + FACTOR_BITS
             least = min(least, layer + 2 * ROOM + words.smallest * bits / 8 + words.file_bytes(words.smallest))
             tokens = words.most(limit - layer - 2 * ROOM, bits)
             if tokens is not None:
                 changes: dict[str, Any] = {"vocabulary": tokens}
-                if width != dimension:
-                    changes["static"] = {"dimension": width}
+                if short != dimension and width is None:
+                    changes["static"] = {"dimension": short}
                 size = layer + 2 * ROOM + tokens * bits // 8 + words.file_bytes(tokens)
-                found.append(Shape(None, width, tokens, storage, words.coverage(tokens), size, changes))
+                found.append(Shape(None, short, tokens, storage, words.coverage(tokens), size, changes))
     return _best(found, limit, least)
+
+
+def too_large(limit: int, least: float) -> ConfigError:
+    """The error of a size that nothing fits: the smallest shape takes `least` bytes."""
+    smallest = math.ceil(least / MEGABYTE * 1000) / 1000
+    return ConfigError(
+        expected=f"room for the smallest shape of this student, {smallest:,} MB",
+        got=f"max_mb {limit / MEGABYTE:g}",
+        consequence="nothing was trained: no shape that it may have fits",
+        remedy=f"set max_mb to {smallest} or more, leave settings of its shape open, or take a smaller student",
+    )
 
 
 def _best(found: Sequence[Shape], limit: int, least: float) -> list[Shape]:
     if not found:
-        smallest = math.ceil(least / MEGABYTE * 1000) / 1000
-        raise ConfigError(
-            expected=f"room for the smallest shape of this student, {smallest:,} MB",
-            got=f"max_mb {limit / MEGABYTE:g}",
-            consequence="nothing was trained: no shape that it may have fits",
-            remedy=f"set max_mb to {smallest} or more, leave settings of its shape open, or take a smaller student",
-        )
-    covering = [one for one in found if one.coverage >= COVERED] or [max(found, key=lambda one: one.coverage)]
+        raise too_large(limit, least)
+    least_coverage = min(COVERED, max(one.coverage for one in found))
+    covering = [one for one in found if one.coverage >= least_coverage]
     return [one for one in covering if not any(other.surpasses(one) for other in covering)]
 
 

@@ -95,7 +95,7 @@ def type_of(model: str) -> TypeName:
 
 def in_batch_identity(config: TrainConfig) -> dict[str, str]:
     """What the teachers beside the stored scores add to a student's identity: nothing where they decide nothing."""
-    from rankdistill.training.in_batch.teacher import of_alignment, of_config
+    from rankdistill.training.in_batch.reference import of_alignment, of_config
 
     found = {"in_batch_teacher": of_config(config), "alignment_teacher": of_alignment(config)}
     return {name: one.identity for name, one in found.items() if one is not None}

@@ -38,9 +38,10 @@ def test_every_objective_is_trained_by_every_teacher_that_can(tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_the_settings_of_an_objective_are_those_of_training(name: str) -> None:
-    teacher = Teacher("dense", "embedding-1", 0.08, "STORE")
+    teacher = Teacher("dense", "embedding-1", 0.08, "STORE", "VECTORS")
     found = TrainConfig(**{**when_it_pays.COMMON, **settings_of(OBJECTIVES[name], teacher)})
     assert found.in_batch_teacher == ("STORE" if OBJECTIVES[name].in_batch else None)
+    assert found.alignment_teacher == ("VECTORS" if "alignment" in name else None)
     if found.loss == "kl_div":
         assert found.teacher_temperature == found.student_temperature == 0.04
 

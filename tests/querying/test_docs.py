@@ -21,7 +21,7 @@ def test_every_kind_and_every_reason_has_a_row() -> None:
 
 def test_every_example_is_taken() -> None:
     examples = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
-    assert {example["kind"] for example in examples} == {"spans", "seq2seq", "causal", "openai"}
+    assert {example["kind"] for example in examples} == {"embedded", "spans", "seq2seq", "causal", "openai"}
     for example in examples:
         kind, settings = registry.read(example)
         import_module(registry.KINDS[kind]).Settings.model_validate(settings)

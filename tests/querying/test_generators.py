@@ -143,6 +143,20 @@ def test_the_mixture_takes_from_its_parts_in_turn_and_names_them(corpus: Corpus)
     assert {"spans", "headings"} <= {*kinds}
 
 
+def test_a_mixture_of_ones_own_and_what_identifies_it(corpus: Corpus) -> None:
+    document = Document(
+        "d", "Bread", "What is old bread? The old bread is of iron and glass stone. The end is near us."
+    )
+    ((_, found),) = named({"kind": "embedded", "parts": ["keywords", "titles"]}, corpus).generate([document], 2)
+    assert [query.kind for query in found] == ["keywords", "titles"]
+    assert identity_of("embedded") == identity_of({"kind": "embedded"})
+    assert identity_of("embedded")["parts"]
+    assert identity_of("embedded") != identity_of({"kind": "embedded", "parts": ["titles"]})
+    for wrong in (["seq2seq"], ["titles", "titles"], []):
+        with pytest.raises(ConfigError, match="settings of embedded"):
+            named({"kind": "embedded", "parts": wrong}, corpus)
+
+
 @pytest.mark.parametrize("given", ["no_such", "titles:", "no_such.yaml", {"kind": "no_such"}, {"model": "x"}])
 def test_what_names_no_generator_is_refused(given: Any, corpus: Corpus) -> None:
     with pytest.raises(ConfigError, match="a generator: embedded, titles"):

@@ -100,9 +100,17 @@ def test_other_readers_of_texts(tiny_cross_encoder: str, tiny_multi_vector: str)
         np.testing.assert_allclose(after, before, atol=1e-5)  # the words that it leaves out have other numbers now
 
 
-def test_a_token_table_is_no_encoder(static_student: str) -> None:
+def test_a_token_table_has_fewer_rows(static_student: str) -> None:
+    whole, model = dense.load(static_student), smaller(dense.load(static_student))
+    assert model[0].embedding.num_embeddings == model.tokenizer.get_vocab_size() < whole.tokenizer.get_vocab_size()
+    np.testing.assert_allclose(model.encode(TEXTS), whole.encode(TEXTS), atol=1e-6)
+
+
+def test_routes_are_left_as_they_are(tiny_splade: str) -> None:
+    weights = np.ones(len(sparse.load(tiny_splade).tokenizer), dtype=np.float32)
+    routed = sparse.with_static_queries(sparse.load(tiny_splade), weights, learned=True)
     with pytest.raises(ModelReferenceError, match="starts with one transformer"):
-        prune.prune(dense.load(static_student), TEXTS, 100)
+        prune.prune(routed, TEXTS, 100)
 
 
 @pytest.fixture(scope="module")

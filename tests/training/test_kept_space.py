@@ -22,7 +22,7 @@ from rankdistill.inference import TextEncoder
 from rankdistill.training import columns, kept_space, objectives, types
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.in_batch.collator import InBatchCollator
-from rankdistill.training.in_batch.teacher import refer
+from rankdistill.training.in_batch.reference import refer
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.run import train
 from rankdistill.training.sparsity import Sparsity

@@ -68,6 +68,11 @@ class Sizing:
         """Steps of a brief training."""
         return max(1, round(self.steps * self.config.preparation.size_share))
 
+    @property
+    def _limit(self) -> int:
+        """Bytes."""
+        return int((self.config.preparation.max_mb or 0) * shapes.MEGABYTE)
+
     def choose(self, train: Train, on_dev: bool) -> tuple[AlignConfig, list[dict[str, Any]]]:
         """The settings of the best shape, and what the log tells of each.
 
@@ -83,7 +88,9 @@ class Sizing:
         require_one_process()
         found = self.shapes()
         tell(f"{len(found)} shapes take at most {self.config.preparation.max_mb:g} MB")
-        rows = self._fitted(found)
+        rows = [row for row in self._fitted(found) if row["bytes"] <= self._limit]
+        if not rows:
+            raise shapes.too_large(self._limit, min(row["bytes"] for row in self._fitted(found)))
         nearest = sorted(rows, key=lambda row: -row["fitted_cosine"])[: self.config.preparation.size_candidates]
         by_name = {shape.name: shape for shape in found}
         measure = BEST if on_dev else HELD_OUT
@@ -104,7 +111,7 @@ class Sizing:
             ConfigError: none does.
         """
         settings, teacher = self.config.preparation, self.embeddings
-        limit = int((settings.max_mb or 0) * shapes.MEGABYTE)
+        limit = self._limit
         if self.student == prepare.STATIC:
             targets = sample(self.shown, settings.static.texts)
             tokenizer = static.tokenizer_of(teacher.reference, targets, settings.static, teacher.space.max_length)

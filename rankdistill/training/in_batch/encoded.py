@@ -63,7 +63,7 @@ def open_encoded(spec: TeacherSpec, identity: str, folder: Path) -> EncodedTeach
     """The teacher; the model is loaded now.
 
     Args:
-        spec: of a kind in `teacher.KINDS`.
+        spec: of a kind in `reference.KINDS`.
         identity: names the teacher's content.
         folder: where its vectors are kept.
     """

@@ -1,31 +1,18 @@
-"""What an in-batch teacher is, and which one a reference names."""
+"""What an in-batch teacher is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill import locations, models
-from rankdistill.errors import ConfigError
-from rankdistill.manifest import digest
 from rankdistill.space import Space
-from rankdistill.stores.embeddings.layout import is_store
 from rankdistill.teachers.base import Role
-from rankdistill.teachers.ensemble import KIND as ENSEMBLE
-from rankdistill.teachers.ensemble import Settings as EnsembleSettings
-from rankdistill.teachers.registry import TeacherSpec, identity_of, is_yaml, specify
-from rankdistill.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-KINDS = ("embedding", "sparse", "multi_vector")
-"""Kinds of teachers that score any query with any document from what they made of each text alone."""
 
 
 class InBatchTeacher(Protocol):
@@ -64,133 +51,3 @@ class InBatchTeacher(Protocol):
         Raises:
             ConfigError: it is no dense teacher, and has no single vector of a text.
         """
-
-
-@dataclass(frozen=True)
-class Reference:
-    """An in-batch teacher that is not opened yet.
-
-    Args:
-        name: as it was given.
-        identity: hash of its content: of a store's vectors, or of a model's weights and settings.
-        open: gives the teacher; what it encodes is kept in the folder.
-    """
-
-    name: str
-    identity: str
-    open: Callable[[Path], InBatchTeacher]
-
-
-def of_config(config: TrainConfig) -> Reference | None:
-    """The in-batch teacher of a run; None where there is none that decides anything. See `refer` for what it raises."""
-    if config.in_batch_teacher is None or not config.uses_in_batch_teacher:
-        return None
-    return refer(config.in_batch_teacher)
-
-
-def of_alignment(config: TrainConfig) -> Reference | None:
-    """The teacher whose vectors the student of a run stays near to, where it is not the in-batch teacher."""
-    if config.alignment_teacher is None or not config.aligns:
-        return None
-    return refer(config.alignment_teacher)
-
-
-def refer(name: str) -> Reference:
-    """The in-batch teacher that `name` stands for; nothing is loaded yet.
-
-    Args:
-        name: the folder of an embedding store, or a model: path, hub id, `pypi:DISTRIBUTION`, or a YAML file with its
-            kind and settings. One of the kind `ensemble` has `deviations`, and its members may be stores too.
-
-    Raises:
-        DataError: a store that is not finished.
-        ConfigError: a teacher that gives no vectors, or a file that is no YAML with a kind.
-        ModelReferenceError: there is no such model.
-    """
-    place = locations.location(name)
-    if not is_yaml(name) and is_store(place):
-        return _of_store(name, place)
-    name = locations.home(name)
-    spec = specify(name)
-    return _of_ensemble(name, spec) if spec.kind == ENSEMBLE else _of_model(name, spec, identity_of(name))
-
-
-def require_vectors(type_: str, compares: bool) -> None:
-    """Raise ConfigError for a type of student that does not compare a query with the other queries' documents."""
-    if not compares:
-        raise ConfigError(
-            expected="a student that compares any query with any document, beside an in-batch teacher",
-            got=f"the type {type_}, which scores each query with documents of its own",
-            consequence="nothing was trained",
-            remedy="leave in_batch_teacher out, or train another type",
-        )
-
-
-def require_dense(type_: str) -> None:
-    """Raise ConfigError for a type of student that has no vector in the space of a dense teacher."""
-    if type_ != "dense":
-        raise ConfigError(
-            expected="a dense student for alignment_weight",
-            got=f"the type {type_}, which has no vector in a teacher's space",
-            consequence="nothing was trained",
-            remedy="leave alignment_weight out, or train another type",
-        )
-
-
-def _of_store(name: str, place: Path) -> Reference:
-    from rankdistill.stores.embeddings.reader import EmbeddingStore
-
-    store = EmbeddingStore(place)
-
-    def opened(folder: Path) -> InBatchTeacher:
-        from rankdistill.training.in_batch.stored import StoredTeacher
-
-        return StoredTeacher(store)
-
-    return Reference(name, store.identity, opened)
-
-
-def _of_model(name: str, spec: TeacherSpec, identity: str) -> Reference:
-    if spec.kind not in KINDS:
-        raise ConfigError(
-            expected="an in-batch teacher that has vectors of single texts: an embedding store, or a dense, sparse or "
-            "multi-vector model",
-            got=f"{models.name_of(name)}: a teacher of the kind {spec.kind}",
-            consequence="nothing was trained: it would have to read every query with every document of the batch",
-            remedy="name another in_batch_teacher; the stored scores that are trained on may be of any teacher",
-        )
-
-    def opened(folder: Path) -> InBatchTeacher:
-        from rankdistill.training.in_batch.encoded import open_encoded
-
-        return open_encoded(spec, identity, folder)
-
-    return Reference(name, identity, opened)
-
-
-def _of_ensemble(name: str, spec: TeacherSpec) -> Reference:
-    settings = spec.checked()
-    assert isinstance(settings, EnsembleSettings)
-    if settings.deviations is None:
-        raise ConfigError(
-            expected="`deviations` in an ensemble that is an in-batch teacher, one a member",
-            got=f"{name} without them",
-            consequence="nothing was trained: z-scores over the documents of a batch would depend on the batch",
-            remedy="give what each member's scores are to be divided by, such as their mean deviation within a query",
-        )
-    members = [
-        refer(one) if isinstance(one, str) else _of_model(f"a member of {name}", specify(one), identity_of(one))
-        for one in settings.members
-    ]
-    weights = settings.weights or (1.0,) * len(members)
-    factors = [
-        weight / sum(weights) / deviation for weight, deviation in zip(weights, settings.deviations, strict=True)
-    ]
-
-    def opened(folder: Path) -> InBatchTeacher:
-        from rankdistill.training.in_batch.ensemble import WeightedTeachers
-
-        return WeightedTeachers([member.open(folder) for member in members], factors)
-
-    identity = digest({"members": [member.identity for member in members], "factors": factors})
-    return Reference(name, identity, opened)

@@ -15,7 +15,7 @@ from rankdistill import teachers
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, ModelReferenceError, StoreError
 from rankdistill.training.in_batch import encoded
-from rankdistill.training.in_batch.teacher import refer
+from rankdistill.training.in_batch.reference import refer
 from rankdistill.training.in_batch.topics import topics_of
 
 pytestmark = pytest.mark.usefixtures("torch_alone")
