@@ -38,7 +38,7 @@ def test_it_ends_and_makes_no_student_twice(
     for module in (student_sets, student_peers):
         monkeypatch.setattr(module, "DENSE", six_layers)
         monkeypatch.setattr(module, "DOCUMENT_TOKENS", 32)
-    small = {"batch_size": 4, "held_out": 4}
+    small = {"batch_size": 4, "held_out": 4, "max_document_length": 32}
     monkeypatch.setattr(student_sets, "ALIGNMENT", {**student_sets.ALIGNMENT, **small})
     makers = {
         name: student_peers.Maker(
