@@ -88,12 +88,14 @@ class Teacher:
         teacher_id: in the store of scores.
         deviation: mean of its deviation within a query's candidates, in its unit.
         in_batch: what `in_batch_teacher` takes; None: it has no vectors.
+        vectors: the dense teacher's, in whose space an aligned student is.
     """
 
     name: str
     teacher_id: str
     deviation: float
     in_batch: str | None
+    vectors: str
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class PreparedSet:
         ids = {name: self.store.teacher(name) for name in ("bm25", "dense", "ensemble")}
         in_batch = {"dense": str(self.vectors.path), "ensemble": str(self._in_batch_ensemble())}
         return {
-            name: Teacher(name, found, self._deviation(self.store, found), in_batch.get(name))
+            name: Teacher(name, found, self._deviation(self.store, found), in_batch.get(name), str(self.vectors.path))
             for name, found in ids.items()
         }
 

@@ -297,6 +297,8 @@ def settings_of(objective: Objective, teacher: Teacher) -> dict[str, Any]:
         found |= {"teacher_temperature": teacher.deviation / 2, "student_temperature": teacher.deviation / 2}
     if objective.in_batch:
         found["in_batch_teacher"] = teacher.in_batch
+    if found.get("alignment_weight"):
+        found["alignment_teacher"] = teacher.vectors
     return found
 
 

@@ -7,6 +7,8 @@ import json
 import os
 import random
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,14 @@ WORDS = ("deep", "old", "bright", "slow", "small", "round", "north", "glass", "i
 def export_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Models exported by tests stay out of this user's cache."""
     os.environ["RANKDISTILL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_power_cut() -> Iterator[None]:
+    """Nothing waits for the disk, 15 ms a file: no test cuts the power. tests/test_files.py holds what is asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -214,7 +224,28 @@ def _of_six_layers(folder: Path, tiny_bert: Path, dimensions: int) -> str:
     return str(whole)
 
 
-def pytest_collection_finish() -> None:
-    """What the libraries hold for good is taken out of garbage collection, which each training asks for thrice."""
-    gc.collect()
-    gc.freeze()
+_frozen = 0
+"""Modules that were loaded when garbage collection was last told of them."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What the libraries hold for good is taken out of garbage collection, and no training asks for one.
+
+    They are loaded by tests too, which is seen from the number of modules.
+    """
+    global _frozen
+    if len(sys.modules) > _frozen + 20:
+        gc.collect()
+        gc.freeze()
+        _frozen = len(sys.modules)
+    if memory := sys.modules.get("accelerate.utils.memory"):
+        memory.gc = _NotAsked()  # type: ignore[attr-defined]
+
+
+class _NotAsked:
+    """Garbage collection as accelerate is given it: at the end of each training it asks for one of all objects."""
+
+    def collect(self) -> int:
+        """Python's own turn comes."""
+        return 0

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from rankdistill.indexing.sources import KINDS as SOURCES
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.http.apis import APIS
 from rankdistill.teachers.registry import TEACHERS
+from tests.forked import Forked
 
 ROOT = Path(rankdistill.__file__).parent.parent
 RECIPES = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -187,6 +186,10 @@ for words in json.loads(sys.argv[2]):
 """
 
 
+OPTIONS = ("-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""Of pytest: a plugin that nothing here uses came with the libraries, which are there already."""
+
+
 class Copy:
     """The repository once more, to be added to."""
 
@@ -212,28 +215,21 @@ class Copy:
     def rankdistill(self, *commands: Sequence[object]) -> list[tuple[int, str]]:
         """Status and output of each command line, one after the other in one process."""
         words = json.dumps([[str(word) for word in command] for command in commands])
-        shown = self._python("-c", DRIVER, str(self.folder), words).stdout
+        _, shown = self._run(DRIVER, str(self.folder), words)
         parts = re.split(r"^=== (\d+)\n", shown, flags=re.MULTILINE)
         return [(int(status), text) for text, status in zip(parts[::2], parts[1::2], strict=False)]
 
     def tests(self, *words: str) -> str:
         """What pytest says, all of whose tests must pass."""
-        done = self._python("-m", "pytest", "-p", "no:cacheprovider", *words)
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        status, said = self._run("import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))", *OPTIONS, *words)
+        assert status == 0, said
+        return said
 
-    def _python(self, *words: str) -> subprocess.CompletedProcess[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-        environment |= {"PYTHONPATH": str(self.folder), "COLUMNS": "200", "TERMINAL_WIDTH": "200"}
-        return subprocess.run(
-            [sys.executable, *words],
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+    def _run(self, program: str, *words: str) -> tuple[int, str]:
+        """Status and output of a program that imports the copy."""
+        wide = {"COLUMNS": "200", "TERMINAL_WIDTH": "200"}
+        with Forked(program, *words, environment=wide, folder=self.folder, path=self.folder, together=True) as process:
+            return process.ended(), process.out
 
 
 @pytest.fixture

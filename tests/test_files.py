@@ -26,6 +26,23 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary(tmp_path: Path) -> 
     assert target.read_text() == "old"
 
 
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_then_the_name_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "file"
+    files.write_text(target, "old")
+    synced: list[tuple[str, str]] = []
+
+    def fsync(descriptor: int) -> None:
+        name = os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append((name, target.read_text()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with files.atomic_path(target) as temporary:
+        temporary.write_text("new")
+    assert synced == [(temporary.name, "old"), (tmp_path.name, "new")]
+
+
 @pytest.mark.parametrize(
     ("raised", "said"),
     [

@@ -78,10 +78,16 @@ def test_waiting_ends_when_the_other_machine_lets_go(
     left_by_a_dead_holder(folder)
     (tmp_path / "other").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "other"))
-    timer = threading.Timer(0.3, (folder / files.LOCK_NAME).unlink)
+    let_go = threading.Event()
+
+    def let() -> None:
+        let_go.set()
+        (folder / files.LOCK_NAME).unlink()
+
+    timer = threading.Timer(0.3, let)
     timer.start()
     with files.exclusive(folder, wait=20):
-        assert not timer.is_alive()
+        assert let_go.is_set()
     timer.join()
 
 

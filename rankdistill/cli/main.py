@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module, metadata
 from keyword import iskeyword
@@ -67,12 +67,12 @@ class Verbs(InOrder):
     order = VERBS
 
 
-def build_app() -> typer.Typer:
-    """The Typer application with every verb."""
+def build_app(only: Collection[str] = VERBS) -> typer.Typer:
+    """The Typer application with these verbs, or every one."""
     app = typer.Typer(name="rankdistill", cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback()(_top)
     for panel, verbs in PANELS.items():
-        for verb in verbs:
+        for verb in (verb for verb in verbs if verb in only):
             name = f"{verb}_" if iskeyword(verb) else verb.replace("-", "_")
             module = import_module(f"rankdistill.cli.{name}")
             if hasattr(module, "app"):
@@ -94,7 +94,7 @@ def main() -> None:
     with _terminations():
         try:
             with files.output_errors(Path()):
-                build_app()()
+                build_app(_asked(sys.argv[1:]))()
         except RankdistillError as error:
             err.print(f"[bold red]{type(error).__name__}[/]")
             err.print(str(error), markup=False, highlight=False, soft_wrap=True)
@@ -110,6 +110,11 @@ def main() -> None:
                 soft_wrap=True,
             )
             sys.exit(EXIT_TERMINATED if _signal_of(stop) == signal.SIGTERM else EXIT_INTERRUPTED)
+
+
+def _asked(words: Sequence[str]) -> Collection[str]:
+    """The verb that the words begin with: the flags of others need not be made then. Every one where it is none."""
+    return words[:1] if words and words[0] in VERBS else VERBS
 
 
 @contextmanager

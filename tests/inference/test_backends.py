@@ -33,7 +33,7 @@ def test_what_is_not_there_is_refused_with_what_is(name: str, device: str) -> No
 
 @pytest.mark.parametrize("backend", FAST)
 def test_fast_back_ends_are_near_and_say_what_they_are(backend: str, tiny_cross_encoder: str) -> None:
-    scorer = PairScorer(tiny_cross_encoder, backend=backend, device="cpu")
+    scorer = PairScorer(tiny_cross_encoder, backend=backend, device="cpu", calibration=PAIRS)
     load_exact = scorer.exact()
     assert load_exact is not None
     reference = load_exact()
@@ -48,7 +48,7 @@ def test_fast_back_ends_are_near_and_say_what_they_are(backend: str, tiny_cross_
 @pytest.mark.parametrize("backend", ["onnx-int8", "openvino-int8"])
 def test_int8_scores_do_not_depend_on_the_pairs_beside(backend: str, tiny_cross_encoder: str) -> None:
     """ONNX Runtime's dynamic quantisation takes one range for a whole batch, padding and all."""
-    scorer = PairScorer(tiny_cross_encoder, backend=backend, device="cpu")
+    scorer = PairScorer(tiny_cross_encoder, backend=backend, device="cpu", calibration=PAIRS)
     together = scorer.score(PAIRS)
     alone = np.concatenate([scorer.score([pair]) for pair in PAIRS])
     np.testing.assert_allclose(together, alone, atol=1e-5)
@@ -58,7 +58,7 @@ def test_int8_scores_do_not_depend_on_the_pairs_beside(backend: str, tiny_cross_
 @pytest.mark.parametrize("backend", ["onnx-int8", "openvino-int8"])
 def test_an_encoder_in_int8_stays_in_the_space_of_the_others(backend: str, tiny_encoder: str) -> None:
     texts = [document for _, document in PAIRS[:4]]
-    encoder = TextEncoder(tiny_encoder, backend=backend, device="cpu")
+    encoder = TextEncoder(tiny_encoder, backend=backend, device="cpu", calibration=PAIRS)
     load_exact = encoder.exact()
     assert load_exact is not None
     exact = load_exact()

@@ -13,6 +13,7 @@ import pytest
 
 from rankdistill.inference import PairScorer
 from rankdistill.inference.backends.signal_stack import signal_stack_kept
+from tests.inference.test_pair_scorer import PAIRS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="OpenVINO changes it on Linux only")
 
@@ -39,7 +40,7 @@ def hears() -> bool:
 @pytest.mark.parametrize("backend", ["openvino", "openvino-int8"])
 def test_models_may_be_dropped_in_any_order_and_thread(backend: str, tiny_cross_encoder: str) -> None:
     before = stack()
-    opened = [PairScorer(tiny_cross_encoder, backend=backend, device="cpu") for _ in range(3)]
+    opened = [PairScorer(tiny_cross_encoder, backend=backend, device="cpu", calibration=PAIRS) for _ in range(3)]
     assert stack() == before, "a signal would be written to memory that is freed with the model"
     del opened[0]
     thread = threading.Thread(target=opened.pop)

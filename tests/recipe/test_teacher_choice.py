@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
+import yaml
 
 import rankdistill as rd
 from rankdistill.recipe.run import plan, run
+from rankdistill.recipe.scores import choice
 from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.schema import Recipe
+from rankdistill.training.in_batch import teacher
 from tests.recipe.recorder import Recorder
 
 pytestmark = pytest.mark.usefixtures("torch_alone")
@@ -69,6 +74,8 @@ def test_the_best_on_dev_scores_the_candidates_and_the_report_tells_all_figures(
     for name, value in chosen.values.items():
         assert f"{name}" in chosen.sentence()
         assert f"{value:.4f}" in chosen.sentence()
+    within = store.scores(ids["dense"]).group_by("query_id").agg(pl.col("score").std(ddof=0))["score"].mean()
+    assert chosen.deviations["dense"] == pytest.approx(within, rel=1e-4)
     assert chosen.sentence() in (recipe.folder / "report.html").read_text().replace("&#39;", "'")
     again = Recorder()
     run(recipe, progress=again)
@@ -97,6 +104,54 @@ def ndcg(store: Any, teachers: list[str], qrels: dict[str, dict[str, int]]) -> f
 
 def dcg(gains: np.ndarray) -> float:
     return float((gains[:10] / np.log2(np.arange(2, len(gains[:10]) + 2))).sum())
+
+
+def test_the_one_that_was_taken_scores_the_pairs_of_the_batch(
+    content: dict[str, Any], tiny_encoder: str, tiny_splade: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever it is: a model as it is named, an ensemble in a file with its members' deviations."""
+    recipe = Recipe.model_validate(content | {"variants": {"distilled": {"in_batch_teacher": "teacher"}}})
+    seen: list[str] = []
+
+    def refer(name: str) -> Any:
+        seen.append(name)
+        return real(name)
+
+    real = teacher.refer
+    monkeypatch.setattr(teacher, "refer", refer)
+    for name, expected in (("sparse", tiny_splade), ("both", str(recipe.folder / "in_batch_teacher.yaml"))):
+        monkeypatch.setattr(choice.Choice, "_best", lambda self, store, ids, name=name: taken(name, store, ids))
+        shutil.rmtree(recipe.folder, ignore_errors=True)
+        run(recipe)
+        assert seen[0] == expected
+        seen.clear()
+    settings = yaml.safe_load((recipe.folder / "in_batch_teacher.yaml").read_text())
+    assert settings["members"] == [tiny_encoder, tiny_splade]
+    assert settings["deviations"] == [0.5, 2.0]
+    log = json.loads((Experiment(recipe).student("distilled").folder / "training_log.json").read_text())
+    assert log["in_batch_teacher"].startswith("ensemble-")
+    assert log["in_batch_unit"] > 0
+
+
+def taken(name: str, store: Any, ids: dict[str, str]) -> choice.Chosen:
+    """A choice that dev did not make."""
+    return choice.Chosen(name, {"dense": 0.1, "sparse": 0.2, "both": 0.3}, 5, "dev", {"dense": 0.5, "sparse": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("teacher", "says"),
+    [
+        ({"candidates": {"dense": "m", "new": "taught"}}, "reads each pair"),
+        ({"candidates": None}, "reads each pair"),
+        ({"choose": "both"}, "measured only where `choose` is `best`"),
+    ],
+)
+def test_a_teacher_that_knows_no_other_pairs_cannot_be_that_of_the_batch(
+    content: dict[str, Any], teacher: dict[str, Any], says: str
+) -> None:
+    asking = {"variants": {"distilled": {"in_batch_teacher": "teacher"}}, "teacher": content["teacher"] | teacher}
+    with pytest.raises(ValueError, match=says):
+        Recipe.model_validate(content | asking)
 
 
 @pytest.mark.parametrize("name", ["dense", "sparse", "both"])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ from rankdistill.stores.shares import Share
 from rankdistill.stores.status import describe
 from rankdistill.stores.writer import ScoreWriter
 from tests import s3
+from tests.forked import Forked
 from tests.stores.conftest import DOCUMENTS, QUERIES, HashTeacher
 
 
@@ -47,9 +46,11 @@ def store(bucket: str) -> Path:
 
 @pytest.fixture
 def write(candidates: Path) -> Callable[..., ScoreWriter]:
-    """Makes a writer into a store with shards of 64 pairs."""
+    """Makes a writer into a store with shards of 64 pairs, or of `unit`: each costs some forty requests."""
 
-    def make(root: Path, teacher: HashTeacher, lock_wait: float = 0.0, name: str | None = None) -> ScoreWriter:
+    def make(
+        root: Path, teacher: HashTeacher, lock_wait: float = 0.0, name: str | None = None, unit: int = 64
+    ) -> ScoreWriter:
         return ScoreWriter(
             root,
             queries=QUERIES,
@@ -57,7 +58,7 @@ def write(candidates: Path) -> Callable[..., ScoreWriter]:
             candidates=candidates,
             teacher=teacher,
             dataset_fingerprint="f" * 64,
-            unit_size=64,
+            unit_size=unit,
             lock_wait=lock_wait,
             name=name,
         )
@@ -86,11 +87,11 @@ def test_a_store_has_the_same_bytes_in_a_folder_and_in_a_bucket(write: Write, st
 
 
 def test_names_are_kept_changed_and_refused_as_in_a_folder(write: Write, store: Path) -> None:
-    write(store, HashTeacher("one"), name="mine").run()
+    write(store, HashTeacher("one"), name="mine", unit=300).run()
     with pytest.raises(StaleOutputError, match="'mine', the name of one-0"):
-        write(store, HashTeacher("two"), name="mine").run()
-    write(store, HashTeacher("two")).run()
-    assert write(store, HashTeacher("one"), name="ours").run().renamed == "mine"
+        write(store, HashTeacher("two"), name="mine", unit=300).run()
+    write(store, HashTeacher("two"), unit=300).run()
+    assert write(store, HashTeacher("one"), name="ours", unit=300).run().renamed == "mine"
     found = ScoreStore(str(store))
     assert found.names == {"one-0": "ours", "two-0": "two"}
     assert (found.teacher("our"), found.count("our")) == ("one-0", 300)
@@ -118,6 +119,7 @@ from pathlib import Path
 from rankdistill.locations import location
 from rankdistill.stores.writer import ScoreWriter
 from tests import s3
+from tests.forked import Forked
 from tests.stores.conftest import DOCUMENTS, QUERIES, HashTeacher
 
 class Slow(HashTeacher):
@@ -133,12 +135,12 @@ ScoreWriter(location(sys.argv[1]), queries=QUERIES, documents=DOCUMENTS, candida
 def test_a_killed_writer_leaves_whole_shards_and_a_lock_that_the_next_one_replaces(
     write: Write, store: Path, candidates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with subprocess.Popen([sys.executable, "-c", KILLED, str(store), str(candidates)]) as process:
+    with Forked(KILLED, store, candidates) as process:
         deadline = time.monotonic() + 60
         while not locations.listing(store / "scores" / "hash-0", "part-*") and time.monotonic() < deadline:
             time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+        process.send(signal.SIGKILL)
+        assert process.ended() == -signal.SIGKILL
     left = [path for path in locations.all_files(store) if path.name == files.LOCK_NAME]
     assert left
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -186,7 +188,7 @@ def test_credentials_may_come_from_a_profile(
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_PROFILE", "mine")
-    write(location(f"{bucket}/store"), HashTeacher()).run()
+    write(location(f"{bucket}/store"), HashTeacher(), unit=300).run()
     assert ScoreStore(f"{bucket}/store").scores().height == 300
 
 

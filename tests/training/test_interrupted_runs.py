@@ -22,6 +22,7 @@ from rankdistill.teachers.teaching.interruption import Interruption
 from rankdistill.training import dev
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train
+from tests.forked import Forked
 from tests.training.conftest import MemoryStore
 
 SETTINGS = {
@@ -253,8 +254,8 @@ def test_a_terminated_process_is_finished_by_another(
     whole = run("whole")
     given = (tiny_data, tiny_store, tiny_encoder, tmp_path / "broken", TrainConfig(**SETTINGS))
     (tmp_path / "given").write_bytes(pickle.dumps(given))
-    done = subprocess.run([sys.executable, "-c", TERMINATED, str(tmp_path / "given")], capture_output=True, check=False)
-    assert done.returncode == 130, done.stderr.decode()
+    with Forked(TERMINATED, tmp_path / "given") as process:
+        assert process.ended() == 130, process.errors
     assert checkpoints_of(tmp_path / "broken") == {5}
     assert files_of(run("broken")) == files_of(whole)
 

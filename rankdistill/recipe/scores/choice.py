@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from rankdistill import files
 from rankdistill.making import making
@@ -16,7 +18,11 @@ from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.scores.schema import BEST, TAUGHT, EnsemblePart, Recipe
 from rankdistill.recipe.steps import Step, Workspace, present
 
+if TYPE_CHECKING:
+    import polars as pl
+
 ARTEFACT = "teacher choice"
+IN_BATCH_FILE = "in_batch_teacher.yaml"
 FILE_NAME = "choice.json"
 STORE = "scores"
 MEASURE = "ndcg_at_10"
@@ -31,12 +37,14 @@ class Chosen:
         values: candidate -> nDCG@10 of the dev candidates, in the recipe's order; empty where a recipe names one.
         queries: how many were judged.
         split: of the data.
+        deviations: single candidate -> mean deviation of its scores within a query.
     """
 
     name: str
     values: Mapping[str, float]
     queries: int = 0
     split: str = ""
+    deviations: Mapping[str, float] = field(default_factory=dict)
 
     def sentence(self) -> str:
         """What a report says of it."""
@@ -50,7 +58,8 @@ class Chosen:
 
     def to_json(self) -> dict[str, Any]:
         """The fields."""
-        return {"chosen": self.name, MEASURE: dict(self.values), "queries": self.queries, "split": self.split}
+        found: dict[str, Any] = {"chosen": self.name, MEASURE: dict(self.values)}
+        return found | {"queries": self.queries, "split": self.split, "deviations": dict(self.deviations)}
 
 
 @dataclass(frozen=True)
@@ -89,12 +98,23 @@ class Choice:
         if self._named is not None:
             return Chosen(self._named, {})
         found = json.loads((self._judged.folder / FILE_NAME).read_text(encoding="utf-8"))
-        return Chosen(found["chosen"], found[MEASURE], found["queries"], found["split"])
+        return Chosen(found["chosen"], found[MEASURE], found["queries"], found["split"], found["deviations"])
 
     @property
     def reference(self) -> str | dict[str, Any]:
         """The teacher that was taken, as verbs take one."""
         return self._reference(self.chosen.name)
+
+    def in_batch(self) -> str:
+        """The teacher that was taken, as `in_batch_teacher` names one; an ensemble in a file in the run's folder."""
+        chosen = self.chosen
+        part, reference = self._candidates[chosen.name], self._reference(chosen.name)
+        if not isinstance(part, EnsemblePart) or isinstance(reference, str):
+            return str(reference)
+        settings = reference | {"deviations": [chosen.deviations[one] for one in part.members]}
+        file = self.workspace.root / IN_BATCH_FILE
+        files.write_text(file, yaml.safe_dump(settings, sort_keys=False))
+        return str(file)
 
     @property
     def _named(self) -> str | None:
@@ -209,4 +229,18 @@ class Choice:
             ).assessed
             assert judged is not None
             values[name], queries = judged.quality.systems[0].measures[MEASURE], judged.quality.queries
-        return Chosen(max(values, key=lambda name: values[name]), values, queries, self._dev)
+        return Chosen(
+            max(values, key=lambda name: values[name]),
+            values,
+            queries,
+            self._dev,
+            {name: _deviation(store.scores(teacher_id)) for name, teacher_id in ids.items()},
+        )
+
+
+def _deviation(scores: pl.DataFrame) -> float:
+    """Mean over the queries of the population deviation of their scores; 1 where all are equal."""
+    import polars as pl
+
+    within = scores.group_by("query_id").agg(pl.col("score").cast(pl.Float64).std(ddof=0))
+    return round(float(within["score"].mean()), 9) or 1.0  # type: ignore[arg-type]

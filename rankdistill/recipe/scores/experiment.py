@@ -18,7 +18,7 @@ from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.choice import Choice
 from rankdistill.recipe.scores.queries import QueriedCollection
-from rankdistill.recipe.scores.schema import EMBEDDINGS, Recipe
+from rankdistill.recipe.scores.schema import EMBEDDINGS, SAME_TEACHER, Recipe
 from rankdistill.recipe.steps import Step, Workspace, present
 from rankdistill.verbs.settings import SPARSE_TYPES, TrainConfig, TypeName, in_batch_identity
 
@@ -181,7 +181,11 @@ class Experiment:
         if first and self.before is not None:
             settings["first_stage"] = {"teachers": first, **self.before.vectors_identity}
             needs += present(self.before.embeddings)
-        settings |= in_batch_identity(config.model_copy(update=dict.fromkeys(first)))
+        own = config.uses_in_batch_teacher and config.in_batch_teacher == SAME_TEACHER
+        named = [*first, *(["in_batch_teacher"] if own else [])]
+        settings |= in_batch_identity(config.model_copy(update=dict.fromkeys(named)))
+        if own:
+            settings["in_batch_teacher"] = "of the stored scores"
         settings |= self._labels_elsewhere
         settings["dev"] = self.recipe.data.dev
         if self.recipe.data.dev and self.collection.step is None:
@@ -198,12 +202,17 @@ class Experiment:
                 split=self.recipe.data.train,
                 dev_split=self.recipe.data.dev,
                 **form,
-                config=given,
+                config=given.model_copy(update={"in_batch_teacher": self._any_pair}) if own else given,
                 progress=reporter,
                 command=self.command,
             )
 
         return self.workspace.step(f"student-{slug(training)}", settings, needs, work)
+
+    @property
+    def _any_pair(self) -> str:
+        """What `in_batch_teacher: teacher` stands for; where several are named, what chooses one must be done."""
+        return self.choice.in_batch() if self.choice is not None else str(self.recipe.teacher.model)
 
     def _of_first_stage(self, config: TrainConfig) -> tuple[TrainConfig, list[str]]:
         """The settings with the vectors of the stage before where `embeddings` stands for them; and which these are."""

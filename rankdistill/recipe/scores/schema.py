@@ -33,6 +33,9 @@ BM25, TEACHER, INITIAL = SYSTEMS = "BM25", "teacher", "student before training"
 """The systems that every run reports beside its trained students, which cannot have their names."""
 
 
+SAME_TEACHER = "teacher"
+"""As `in_batch_teacher`: the one whose scores are stored, which must know the score of any pair from its vectors."""
+
 EMBEDDINGS = "embeddings"
 """As `in_batch_teacher` or `alignment_teacher`, in recipes that align students first: the vectors they learnt."""
 
@@ -107,6 +110,15 @@ class TeacherPart(Part):
         weights = ensemble.weights
         if weights is not None and (len(weights) != len(ensemble.members) or not all(one > 0 for one in weights)):
             raise ValueError(f"candidates.{name}.weights: one above 0 a member, so {len(ensemble.members)}")
+
+    @property
+    def knows_no_other_pairs(self) -> str:
+        """Why the teacher cannot score a query with documents that are none of its candidates; "" where it may."""
+        if self.is_taught:
+            return "a cross-encoder that is taught reads each pair: name an encoder, or leave it out of the candidates"
+        if self.choose != BEST and isinstance((self.candidates or {})[self.choose], EnsemblePart):
+            return f"the deviations of {self.choose}'s members are measured only where `choose` is `{BEST}`"
+        return ""
 
     @property
     def is_taught(self) -> bool:
@@ -194,6 +206,14 @@ class Recipe(Part):
     def _teachers_can_be_judged(self) -> Recipe:
         if self.teacher.candidates and self.teacher.choose == BEST and self.data.dev is None:
             raise ValueError("teacher.choose: `best` is judged on data.dev; name that split, or the candidate to take")
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_know_any_pair(self) -> Recipe:
+        configs = {name: self.train_config(name) for name in self.variants}
+        asking = [name for name, config in configs.items() if config.in_batch_teacher == SAME_TEACHER]
+        if asking and (why := self.teacher.knows_no_other_pairs):
+            raise ValueError(f"variants: {asking[0]} has `in_batch_teacher: {SAME_TEACHER}`, but {why}")
         return self
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest, models, space
 from rankdistill.inference import trained_dimensions
-from rankdistill.inference.storage import shipped_bytes
+from rankdistill.inference.storage import require_storable, shipped_bytes
 from rankdistill.students import prepare
 from rankdistill.teachers.teaching import checkpoints
 from rankdistill.training import artefact, lengths, processes, query_length
@@ -21,7 +21,7 @@ from rankdistill.training.alignment.dev_sets import Dev, require_usable
 from rankdistill.training.alignment.schedule import share_of_peak
 from rankdistill.training.alignment.source import EmbeddingSource
 from rankdistill.training.evaluation import Evaluation
-from rankdistill.training.sizing import FOLDER, require_within
+from rankdistill.training.sizing import require_within, sizes_folder
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -93,13 +93,13 @@ def align(
         shown = selection.SelectedEmbeddings(embeddings, selection.shown(selected, chosen, read))
         most, sizes = chosen.preparation.max_mb, None
         if most is not None:
-            choice = sizing.Sizing(
-                student, chosen, embeddings, selected, shown, _steps(chosen, selected), folder / FOLDER
-            )
+            tried = sizes_folder(folder, wanted)
+            choice = sizing.Sizing(student, chosen, embeddings, selected, shown, _steps(chosen, selected), tried)
             chosen, sizes = choice.choose(partial(_try, embeddings, student, dev, allow_test), bool(dev))
         model = prepare.prepare(student, chosen.preparation, embeddings.space, shown, dropout=chosen.dropout)
         named = {f"max_{kind}_length": limit for kind, limit in chosen.limits.items()}
         positions.require(positions.limit_of(model), named, student)
+        require_storable(model, chosen.preparation.storage)
         if not is_static(student):
             lengths.keep(model, chosen)
         log, watch = _train(model, embeddings, selected, dev, chosen, folder, planned, progress)

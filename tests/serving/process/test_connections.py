@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from rankdistill.serving import process
 from rankdistill.serving.connections import Closing
 from rankdistill.serving.contracts import Limits
 from rankdistill.serving.pressure import FEWEST, Pressure
@@ -191,6 +192,20 @@ def test_what_was_accepted_is_answered_when_the_server_ends() -> None:
         said = answer(busy)
         assert said.endswith(b"late")
         assert b"connection: close" in said
+
+
+def test_a_server_that_ends_answers_a_while_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever balances load hears of the end by an answer, and not by a connection that is refused."""
+    monkeypatch.setattr(process, "STAY_SECONDS", 60.0)
+    with serving(Echo(), Limits()) as running:
+        running.drain()
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), running.loop).result(20)
+        with client(running.port) as new:
+            new.sendall(post(b"after the end began"))
+            said = answer(new)
+        assert said.endswith(b"after the end began")
+        assert b"connection: close" in said
+        monkeypatch.setattr(process, "STAY_SECONDS", 0.0)
 
 
 def test_what_takes_longer_than_the_drain_is_cut() -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +24,7 @@ from rankdistill.stores.shares import Share, taken
 from rankdistill.stores.writer import Missing
 from rankdistill.teachers import TeacherSpec
 from tests.executors.pickling import PicklingExecutor
+from tests.forked import Forked
 from tests.stores.embeddings.conftest import HashEmbedder, MakeWriter, expected
 
 
@@ -278,21 +276,16 @@ EmbeddingWriter(root, gathered, Slow(), unit_size=8).run()
 def test_killed_at_any_instant_it_is_resumed_to_the_same_bytes(tmp_path: Path, instants: tuple[float, ...]) -> None:
     (tmp_path / "texts.txt").write_text("".join(f"a text {number}\n" for number in range(300)))
 
-    def start(name: str) -> subprocess.Popen[str]:
-        words = [sys.executable, "-c", _KILLED, str(tmp_path / name), str(tmp_path / "texts.txt")]
-        work = str(tmp_path / f"{name}.parquet")
-        return subprocess.Popen([*words, work], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
+    def start(name: str) -> Forked:
+        return Forked(_KILLED, tmp_path / name, tmp_path / "texts.txt", tmp_path / f"{name}.parquet")
 
     for instant in instants:
-        process = start("killed")
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(instant)
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
+        with start("killed") as process:
+            process.says("begun")
+            time.sleep(instant)
+            process.send(signal.SIGKILL)
+            assert process.ended() == -signal.SIGKILL
     for name in ("killed", "whole"):
-        process = start(name)
-        process.communicate()
-        assert process.returncode == 0
+        with start(name) as process:
+            assert process.ended() == 0, process.errors
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")

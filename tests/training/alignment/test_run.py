@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +29,7 @@ from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev
 from rankdistill.training.alignment.run import align, is_static
 from rankdistill.training.settings import RunSettings
+from tests.forked import Forked
 from tests.training.alignment.conftest import MemoryEmbeddings
 from tests.training.test_interrupted_runs import Steps, checkpoints_of, files_of, send
 from tests.training.test_run import log, stop_at
@@ -173,15 +172,14 @@ align(embeddings, student, out, config.read(None, **settings), keep_layers=[0, 2
 """
 
 
-@pytest.mark.slow
 def test_a_killed_run_repeats_the_uninterrupted_one(
     run: Run, tiny_embeddings: MemoryEmbeddings, tiny_encoder: str, tmp_path: Path
 ) -> None:
     whole = run("whole", steps=12)
     given = (tiny_embeddings, tiny_encoder, tmp_path / "killed", SMALL | {"steps": 12})
     (tmp_path / "given").write_bytes(pickle.dumps(given))
-    process = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "given")], check=False)
-    assert process.returncode == -signal.SIGKILL
+    with Forked(KILLED, tmp_path / "given") as process:
+        assert process.ended() == -signal.SIGKILL
     resumed = run("killed", steps=12)
     assert log(resumed) == log(whole)
     assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()

@@ -143,3 +143,21 @@ def test_a_table_that_there_is_has_fewer_rows(run: Run, static_student: str) -> 
     assert shipped_bytes(out) <= 12_000
     table = SentenceTransformer(str(out), device="cpu")[0].embedding.weight
     assert len(table) < len(SentenceTransformer(static_student, device="cpu")[0].embedding.weight)
+
+
+def test_what_another_run_tried_is_not_taken_for_this_one_s(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[float] = []
+    original = prepare.prepare
+
+    def prepared(*words: Any, **named: Any) -> SentenceTransformer:
+        made.append(words[1].ridge)
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        return original(*words, **named)
+
+    monkeypatch.setattr(prepare, "prepare", prepared)
+    with pytest.raises(KeyboardInterrupt):
+        run(0.05, preparation={"size_candidates": 1})
+    made.append(0.0)
+    run(0.05, preparation={"size_candidates": 1, "ridge": 0.5})
+    assert made[4:] == [0.5] * 4, "each of three shapes, and the student"
