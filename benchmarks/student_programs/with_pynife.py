@@ -48,7 +48,7 @@ def work(said: dict[str, Any]) -> Any:
 def _with_words(tokenizer: Any, read: list[str], size: int) -> Any:
     """The tokeniser with the most frequent words of the texts, but numbers, as `pynife.tokenizer.expand` adds them.
 
-    That one adds word by word what newer releases of skeletoken add to a copy, which is lost; here all are added at once.
+    That one adds word by word, which newer releases of skeletoken do in a copy that is lost; here all go in at once.
     """
     model = TokenizerModel.from_transformers_tokenizer(tokenizer)
     counted = sorted(count_tokens_in_dataset(tokenizer, read), key=lambda item: item["frequency"], reverse=True)
