@@ -482,7 +482,7 @@ def an_object_store(environment: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-SLOW = {"docs/comparing.md", "docs/engines.md", "docs/students.md"}
+SLOW = {"docs/comparing.md", "docs/engines.md", "docs/staged.md", "docs/students.md"}
 """Those that train a recipe several times, or make much; the fast part below reads their commands all the same."""
 
 

@@ -128,6 +128,8 @@ def build(
         documents = chosen(dataset, wanted.limit_documents)
         written = _generated(documents, generators, wanted, cache or out / collection.WORK, unit_size, reporter)
         sieve = Sieve(wanted.shortest, wanted.longest, wanted.near_duplicate, judged)
+        for one in generators:
+            sieve.counts.made.update(dict.fromkeys(_kinds(one), 0))  # one that made nothing is told, too
         queries = sieve.gather(written, {document.doc_id: document.contents for document in documents})
         if source is not None and queries:
             queries = _that_find(queries, sieve, dataset, source, wanted.round_trip, reporter)
@@ -171,6 +173,12 @@ def _generated(
     return found
 
 
+def _kinds(generator: Generator) -> list[str]:
+    """The kinds of the queries that it makes: a mixture's are its parts'."""
+    fingerprint = generator.fingerprint
+    return [str(part["kind"]) for part in fingerprint.get("parts", [fingerprint])]
+
+
 def _that_find(
     queries: Sequence[Query], sieve: Sieve, dataset: Dataset, source: Source, depth: int, reporter: Reporter
 ) -> list[Query]:
@@ -191,7 +199,7 @@ def _require_some(result: Generated, split: str) -> None:
     collapsed = result.collapsed(0.2)
     raise DataError(
         expected=f"queries for the split {split!r}",
-        got=f"none of {result.documents:,} documents: {why or 'no generator made any'}",
+        got=f"none of {result.documents:,} documents: {why}",
         consequence="no collection was written",
         remedy=(
             "the generator repeats itself: take another model, or change its prompt or sampling"

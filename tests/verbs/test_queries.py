@@ -189,7 +189,7 @@ def test_nothing_left_is_an_error_that_says_what_went(alone: Path, tmp_path: Pat
     with pytest.raises(DataError) as raised:
         rd.queries(alone, tmp_path / "out", "titles", shortest=9)
     assert "titles made 40, 40 of them dropped: words" in raised.value.got
-    with pytest.raises(DataError, match="no generator made any"):
+    with pytest.raises(DataError, match="headings made 0"):
         rd.queries(alone, tmp_path / "none", "headings")
     assert rd.queries(alone, tmp_path / "out", "titles", shortest=1).queries > 0
 
@@ -227,6 +227,8 @@ def test_the_result_shows_kinds_and_reasons(alone: Path, tmp_path: Path) -> None
     assert totals.to_series().to_list() == [0, 0]
     assert "of 40 documents have at least one" in str(made)
     assert "titles" in made._repr_html_()
+    mixed = rd.queries(alone, tmp_path / "mixed")
+    assert mixed.kinds["headings"] == {"made": 0, "kept": 0, "dropped": {}}
     assert "queries of" in repr(made)
     (tmp_path / "out" / "generated.json").write_text("{")
     with pytest.raises(DataError, match="remove the folder"):
