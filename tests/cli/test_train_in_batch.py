@@ -19,7 +19,7 @@ __all__ = ["store", "words"]  # fixtures
 pytestmark = pytest.mark.usefixtures("torch_alone")
 
 
-def test_all_of_it_at_once(words: list[object], tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> None:  # noqa: F811
+def test_all_of_it_at_once(words: list[object], tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> None:
     rankdistill.embed(tiny_beir, tiny_encoder, tmp_path / "vectors")
     words += ["--in-batch-teacher", tmp_path / "vectors", "--in-batch-weight", 0.5, "--topics", 2]
     words += ["--gradient-cache", 2, "--steps", 3, "--batch-size", 2]
@@ -58,7 +58,7 @@ def ends(given: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 def test_what_cannot_be_is_said_without_a_traceback(
     given: list[str],
     says: str,
-    words: list[object],  # noqa: F811
+    words: list[object],
     tiny_beir: Path,
     tiny_encoder: str,
     tiny_cross_encoder: str,
