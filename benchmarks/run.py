@@ -40,6 +40,7 @@ BENCHMARKS = {
     "start": ["speed.start"],
     "scaling": ["speed.scaling"],
     "leaf": ["leaf", "--data", "{data}"],
+    "unseen": ["unseen", "--data", "{data}", "--work", "{work}/unseen"],
     "leaf grid": ["leaf_grid", "--data", "{data}/scifact"],
     "size": ["size", "--data", "{data}", "--work", "{work}/size"],
     "leaf ann": ["leaf_ann", *ON_MSMARCO],

@@ -18,7 +18,8 @@ from pathlib import Path
 from types import ModuleType
 
 LIBRARIES = ["numpy", "polars", "pyarrow.parquet", "torch", "transformers", "sentence_transformers", "datasets"]
-PATIENCE = 120.0
+PATIENCE = 600.0
+"""Seconds after which a test fails instead of waiting on: many times what it takes where much else runs."""
 
 COMMAND = "from rankdistill.cli.main import main; main()"
 """The program `rankdistill`."""

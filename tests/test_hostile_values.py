@@ -29,6 +29,7 @@ from rankdistill.formats.identity import TextIds
 from rankdistill.formats.importing import Request, import_candidates
 from rankdistill.formats.source import Rejects, Source
 from rankdistill.stores.embeddings.text_files import TextFile
+from rankdistill.students import word_list
 
 PACKAGE = Path(rankdistill.__file__).parent
 PAGE = (PACKAGE.parent / "docs" / "readers.md").read_text(encoding="utf-8")
@@ -693,6 +694,32 @@ def test_texts_are_split_at_line_ends_only(name: str, content: str, texts: list[
     assert [text.strip("\r\n") for _, text in TextFile(tmp_path / name, "query").rows()] == texts
 
 
+# Words of a static student
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("\ufeffriver\r\n\n  stone \n".encode(), ["river", "stone"]),
+        ("na\u00efve\nNaN\n1e5\n007".encode(), ["na\u00efve", "NaN", "1e5", "007"]),
+        (b"", []),
+        (b"red river\n", None),
+        ("red\u2028river\n".encode(), None),
+        (b"word\tcount\nriver\t7\n", None),
+        ("river\n".encode("utf-16"), None),
+        (gzip.compress(b"river\n", mtime=0), None),
+        (b"riv\xffer\n", None),
+    ],
+)
+def test_a_word_list_holds_one_word_a_line(content: bytes, words: list[str] | None, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_bytes(content)
+    if words is not None:
+        assert word_list.read(tmp_path / "words.txt") == words
+        return
+    with pytest.raises(RankdistillError, match=r"words\.txt"):
+        word_list.read(tmp_path / "words.txt")
+
+
 # The battery has every reader
 
 
@@ -727,6 +754,7 @@ READ_HERE = {
     "formats/published_conversations.py",
     "formats/record_files.py",
     "stores/embeddings/text_files.py",
+    "students/word_list.py",
 }
 """Modules that read lines of users' files, each of which the battery covers."""
 

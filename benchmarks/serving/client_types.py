@@ -105,7 +105,7 @@ def statement(number: int, name: str, kind: str, body: Any) -> str:
 
 def compiled(node: Path, name: str, statements: Sequence[str]) -> list[str]:
     """What `tsc` complains about, one line a complaint."""
-    with tempfile.TemporaryDirectory(dir=node) as folder:
+    with tempfile.TemporaryDirectory(dir=node.resolve()) as folder:  # named from the compiler's folder
         path = Path(folder) / f"{name}.ts"
         path.write_text("\n".join([IMPORTS[name], *statements]) + "\n")
         words = ["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2022"]

@@ -178,8 +178,8 @@ class Faults:
             found = beside(load, lambda: (time.sleep(1 + seconds / 3), _switch(link, indexes[1])))
 
             def is_new() -> bool:
-                hits = ask(f"{url}/search", {"query": "the deep river", "k": 1})[2]["hits"]
-                return bool(hits[0]["id"].startswith("new"))
+                status, found = ask(f"{url}/search", {"query": "the deep river", "k": 1})
+                return status == 200 and found["hits"][0]["id"].startswith("new")
 
             until(is_new, 120)
         lossless = found.unanswered == found.broken == 0 and set(found.statuses) <= {"200", "429"}

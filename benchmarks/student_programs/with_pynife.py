@@ -10,23 +10,19 @@ from pynife.embedding import TrainableStaticEmbedding
 from pynife.initialization import initialize_from_model
 from pynife.losses import CosineLoss
 from pynife.tokenizer.count_vocabulary import count_tokens_in_dataset
-from pynife.tokenizer.expand import expand_tokenizer
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
 )
+from skeletoken import TokenizerModel
 
 
 def work(said: dict[str, Any]) -> Any:
     """Its recommended settings (batch 128, rate .01, cosine schedule with a warm-up of a tenth, 5 passes)."""
     read, vectors = texts(said)
     teacher = SentenceTransformer(said["teacher"], device="cpu")
-    counted = count_tokens_in_dataset(teacher.tokenizer, read)
-    words = said.get("words") or 56_000
-    tokenizer = expand_tokenizer(
-        teacher.tokenizer, counted, min_subword_frequency=0, new_vocab_size=words, filter_numbers=True
-    )
+    tokenizer = _with_words(teacher.tokenizer, read, said.get("words") or 56_000)
     table = initialize_from_model(teacher, tokenizer)
     module = TrainableStaticEmbedding(tokenizer=tokenizer, embedding_weights=table)
     model = SentenceTransformer(modules=[module], device="cpu")
@@ -47,6 +43,19 @@ def work(said: dict[str, Any]) -> Any:
     rows = Dataset.from_dict({"text": read, "label": vectors.tolist()})
     SentenceTransformerTrainer(model=model, args=arguments, train_dataset=rows, loss=CosineLoss(model=model)).train()
     return static_model(module.embedding.weight.detach().numpy(), module.tokenizer)
+
+
+def _with_words(tokenizer: Any, read: list[str], size: int) -> Any:
+    """The tokeniser with the most frequent words of the texts, but numbers, as `pynife.tokenizer.expand` adds them.
+
+    That one adds word by word, which newer releases of skeletoken do in a copy that is lost; here all go in at once.
+    """
+    model = TokenizerModel.from_transformers_tokenizer(tokenizer)
+    counted = sorted(count_tokens_in_dataset(tokenizer, read), key=lambda item: item["frequency"], reverse=True)
+    known = set(model.vocabulary)
+    words = [item["token"] for item in counted if item["token"] not in known and not item["token"].isdecimal()]
+    added = words[: max(0, size - model.vocabulary_size)]
+    return model.add_tokens_to_vocabulary(added, preprocess_tokens=False).to_transformers()
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class OtherSpaceError(ServerError, SpaceMismatchError):
 
 _REMEDIES = {
     400: "look at what the server says, and at the arguments of the call",
-    401: "give the key that the server knows: `api_key`, or `api_key_env` with the NAME of its environment variable",
+    401: "give the key that the server knows: `api_key`, or `api_key_env` (--api-key-env) with a variable's NAME",
     403: "give a key that may do this",
     404: "check the address, and ask `info()` for the models and indexes that are served",
     405: "check the address: something else than rankdistill may answer there",

@@ -8,6 +8,7 @@ the back end that was taken, never `fast`: on another machine another one may be
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
@@ -221,6 +222,7 @@ def choose_fastest(
     def measured() -> Choice:
         tell(f"fast: comparing {', '.join(names)} for {called}, once on this processor")
         found = _measure(names, open_model, scores, sample)
+        gc.collect()  # models of sentence-transformers are circles: the weights and threads of each would stay
         tell(f"fast: {called} is run by {found.shown}")
         return found
 

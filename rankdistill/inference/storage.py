@@ -222,7 +222,8 @@ def _halved(tensor: Tensor) -> Tensor:
 
 def places(model: Any, folder: Path) -> list[tuple[Any, Path]]:
     """Each module of `model` and where it was saved."""
-    told = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    modules = folder / "modules.json"
+    told = json.loads(modules.read_text(encoding="utf-8")) if modules.is_file() else [{"path": ""}]
     return [(module, folder / one["path"]) for module, one in zip(model, told, strict=False)]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rankdistill.inference.storage import Storage
+from rankdistill.students import word_list
 
 LayerRule = Literal["first", "last", "even", "search"]
 Narrowing = Literal["rotate", "prune"]
@@ -28,7 +30,24 @@ class StaticSettings(BaseModel):
         "WordPiece tokeniser, 0 for any other.",
     )
     min_count: int = Field(
-        default=10, ge=1, description="Texts a word must be in to be added; rare words are better off in pieces."
+        default=10, ge=1, description="Texts a word must be in to be fitted; see `rare_words` for the others."
+    )
+    rare_words: int = Field(
+        default=0,
+        ge=0,
+        description="Further words of the store's texts, the most frequent first, that are added after the fit: their "
+        "rows are where the map puts the teacher's vector of the word.",
+    )
+    word_list: str | None = Field(
+        default=None,
+        description="File of more such words, one a line, that no text need have: a dictionary, a glossary, the words "
+        "of the collection that will be searched.",
+    )
+    rare_weight: float = Field(
+        default=1.5,
+        gt=0,
+        allow_inf_nan=False,
+        description="Length of their rows, in lengths of a fitted rare token's row.",
     )
     weighting: Weighting = Field(
         default="sif", description="First weight of a token: smooth inverse frequency a / (a + p), or 1 for all."
@@ -54,6 +73,11 @@ class StaticSettings(BaseModel):
         description="Length of a row, with a linear layer into the teacher's dimension behind the mean; None: the "
         "teacher's, without one.",
     )
+
+    @property
+    def adds_words(self) -> bool:
+        """Whether words are added after the fit."""
+        return bool(self.rare_words) or self.word_list is not None
 
 
 class StudentSettings(BaseModel):
@@ -121,8 +145,21 @@ class StudentSettings(BaseModel):
             raise ValueError("a rule in keep_layers (first, last, even, search) and the number in layers go together")
         return self
 
+    @model_validator(mode="after")
+    def _further_words_have_room(self) -> StudentSettings:
+        if self.static.adds_words and (self.vocabulary is not None or self.max_mb is not None):
+            raise ValueError(
+                "static: rare_words and word_list add rows beyond those that vocabulary or max_mb count; give one or "
+                "the other"
+            )
+        return self
+
     def decisive(self) -> dict[str, Any]:
-        """The settings that decide the student, as JSON values; those of its size only where they are given."""
+        """The settings that decide the student, as JSON values; those of its size only where they are given.
+
+        Raises:
+            DataError: the static student's word list cannot be read.
+        """
         found = self.model_dump(mode="json")
         for name in ("vocabulary", "storage", "max_mb"):
             if found[name] == StudentSettings.model_fields[name].default:
@@ -131,4 +168,8 @@ class StudentSettings(BaseModel):
             del found["size_candidates"], found["size_share"]
         if self.static.dimension is None:
             del found["static"]["dimension"]
+        if not self.static.adds_words:
+            del found["static"]["rare_words"], found["static"]["word_list"], found["static"]["rare_weight"]
+        elif self.static.word_list is not None:
+            found["static"]["word_list"] = word_list.identity(Path(self.static.word_list))
         return found

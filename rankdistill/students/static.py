@@ -2,7 +2,7 @@
 
 The first table holds the teacher's vector of each token and whole word on its own, times its smooth inverse frequency
 (Arora et al. 2017). To the teacher's vectors of whole texts are fitted, by least squares, first one linear map of all
-rows, then the rows.
+rows, then the rows. Words that are too rare for that may come after it, with the map's rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference import TextEncoder
 from rankdistill.progress import Progress
 from rankdistill.space import Space
-from rankdistill.students import dense, narrowed, prune, table_fit, vocabulary
+from rankdistill.students import dense, further_words, narrowed, prune, table_fit, vocabulary
 from rankdistill.students.kept_tokens import Cutter
 from rankdistill.students.settings import StaticSettings
 from rankdistill.students.targets import Targets
@@ -61,15 +61,26 @@ def build(
     tokenizer = tokenizer_of(teacher, targets, settings, encoder.max_length)
     if rows is not None:
         tokenizer = _cut(tokenizer, targets, rows)
-    table = _without_principal(_of_single_tokens(encoder, tokenizer, progress, known), settings.principal)
+    further = further_words.choose(tokenizer, targets.texts, settings)
+    table = _of_single_tokens(encoder, tokenizer, progress, known)
+    directions = _principal(table, settings.principal)
+    table = _less(table, directions)
     mean = table_fit.bags(tokenizer, targets.texts, len(table), progress)
     table *= _weights(mean, settings)[:, None]
+    mapping = None
     if settings.fit:
-        table = table @ table_fit.shared_map(mean, table, targets.vectors, settings.map_ridge, space.normalised)
-        table = table_fit.least_squares(mean, targets.vectors, table, settings.ridge, space.normalised)
+        mapping = table_fit.shared_map(mean, table, targets.vectors, settings.map_ridge, space.normalised)
+        table = table_fit.least_squares(mean, targets.vectors, table @ mapping, settings.ridge, space.normalised)
+    uses = np.asarray(mean.sum(axis=0)).ravel()
+    if further:
+        first, tokenizer = len(table), vocabulary.extend(tokenizer, further)
+        vectors = _less(_of_single_tokens(encoder, tokenizer, progress, known, first), directions)
+        rarer = table[(uses > 0) & (uses <= np.median(uses[uses > 0]))]
+        table = np.concatenate([table, further_words.rows(vectors, mapping, rarer, settings.rare_weight)])
+        uses = np.pad(uses, (0, len(table) - first))
     if settings.dimension is None:
         return SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=table)], device="cpu")
-    short, layer = narrowed.factors(table, np.asarray(mean.sum(axis=0)).ravel(), settings.dimension)
+    short, layer = narrowed.factors(table, uses, settings.dimension)
     modules = [StaticEmbedding(tokenizer, embedding_weights=short), narrowed.linear(layer)]
     return SentenceTransformer(modules=modules, device="cpu")
 
@@ -124,10 +135,14 @@ def _cut(tokenizer: Tokenizer, targets: Targets, rows: int) -> Tokenizer:
 
 
 def _of_single_tokens(
-    encoder: TextEncoder, tokenizer: Tokenizer, progress: Progress | None, known: dict[str, np.ndarray] | None
+    encoder: TextEncoder,
+    tokenizer: Tokenizer,
+    progress: Progress | None,
+    known: dict[str, np.ndarray] | None,
+    first: int = 0,
 ) -> np.ndarray:
-    """The teacher's vector of each token on its own, float32[tokens, dim]; special tokens are zero."""
-    numbers = range(tokenizer.get_vocab_size(with_added_tokens=True))
+    """The teacher's vector of each token from `first` on its own, float32[tokens, dim]; special tokens are zero."""
+    numbers = range(first, tokenizer.get_vocab_size(with_added_tokens=True))
     texts = tokenizer.decode_batch([[number] for number in numbers])
     texts = [text.removeprefix(vocabulary.CONTINUATION) for text in texts]
     if known is None:
@@ -137,12 +152,13 @@ def _of_single_tokens(
         if new:
             known |= zip(new, encoder.encode_queries(new, progress), strict=True)
         table = np.stack([known[text] for text in texts])
-    table[[number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special]] = 0.0
+    special = [number for number, token in tokenizer.get_added_tokens_decoder().items() if token.special]
+    table[[number - first for number in special if number >= first]] = 0.0
     return table
 
 
-def _without_principal(table: np.ndarray, count: int) -> np.ndarray:
-    """`table` less its part in its `count` principal directions (uncentred)."""
+def _principal(table: np.ndarray, count: int) -> np.ndarray:
+    """The `count` principal directions of the rows (uncentred), float32[dim, count]."""
     if count > table.shape[1]:
         raise ConfigError(
             expected=f"at most {table.shape[1]} principal directions to remove, as many as the teacher has dimensions",
@@ -150,7 +166,11 @@ def _without_principal(table: np.ndarray, count: int) -> np.ndarray:
             consequence="no static student was made",
             remedy="set the static student's `principal` to 0 or 1",
         )
-    directions = np.linalg.eigh(table.T @ table).eigenvectors[:, table.shape[1] - count :]
+    return np.asarray(np.linalg.eigh(table.T @ table).eigenvectors[:, table.shape[1] - count :])
+
+
+def _less(table: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """`table` less its part in the orthogonal `directions`."""
     return table - (table @ directions) @ directions.T
 
 

@@ -40,13 +40,16 @@ def cached(model: nn.Module, texts: int | None) -> Iterator[None]:
 
 
 def _in_parts(forward: Forward, texts: int) -> Forward:
+    def once(features: Mapping[str, Any], **given: Any) -> Mapping[str, Any]:
+        return forward(dict(features), **given)  # which writes into it; a part is kept until it is computed again
+
     def called(features: Mapping[str, Any], **given: Any) -> Mapping[str, Any]:
         mask = features.get("attention_mask")
         if mask is None or not torch.is_grad_enabled():
             return forward(features, **given)
         count = len(mask)
         parts = [_some(features, count, start, texts) for start in range(0, count, texts)]
-        done = [checkpoint(forward, part, use_reentrant=False, **given) for part in parts]
+        done = [checkpoint(once, part, use_reentrant=False, **given) for part in parts]
         return done[0] if len(done) == 1 else _joined(done, [len(part["attention_mask"]) for part in parts])
 
     return called

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,20 +39,18 @@ def test_it_ends_and_makes_no_student_twice(
     for module in (student_sets, student_peers):
         monkeypatch.setattr(module, "DENSE", six_layers)
         monkeypatch.setattr(module, "DOCUMENT_TOKENS", 32)
-    small = {"batch_size": 4, "held_out": 4}
+    small = {"batch_size": 4, "held_out": 4, "max_document_length": 32}
     monkeypatch.setattr(student_sets, "ALIGNMENT", {**student_sets.ALIGNMENT, **small})
+    changes = {STATIC: {"batch_size": 4, "held_out": 4}, LAYERS: small}
+    rows_of_two = {"negatives": 2, "check": "off"}
     makers = {
-        name: student_peers.Maker(
-            **{
-                **vars(maker),
-                "settings": {**maker.settings, **(small if maker.on == "texts" and not maker.program else {})},
-            }
+        name: maker
+        if maker.program
+        else replace(
+            maker, settings={**maker.settings, **(changes[maker.group] if maker.on == "texts" else rows_of_two)}
         )
         for name, maker in MAKERS.items()
     }
-    for maker in makers.values():
-        if maker.on != "texts":
-            maker.settings |= {"negatives": 2, "check": "off"}  # type: ignore[operator]
     monkeypatch.setattr(student_peers, "MAKERS", makers)
     monkeypatch.setattr(student_peers, "NEGATIVES", 2)
     words = ["--data", tiny_beir.parent, "--sets", tiny_beir.name, "--work", tmp_path / "work", "--steps", 4]

@@ -66,6 +66,7 @@ def test_document_vectors_come_from_the_store(
     assert stored["signature"]["system"]["documents"]["stored"]["dtype"] == "float16"
 
 
+@pytest.mark.usefixtures("torch_alone")
 @pytest.mark.parametrize("kind", ["layers", "static"])
 def test_the_lines_of_the_manual_from_texts_to_a_bundle(
     rankdistill: Run, teacher: str, tiny_beir: Path, tmp_path: Path, kind: str

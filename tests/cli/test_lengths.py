@@ -26,6 +26,7 @@ def student(rankdistill: Run, tiny_beir: Path, mined: Path, tiny_encoder: str, t
     return out
 
 
+@pytest.mark.usefixtures("torch_alone")
 def test_every_verb_that_takes_a_length_says_it(
     rankdistill: Run, student: Path, tiny_beir: Path, mined: Path, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from rankdistill.errors import ConfigError, MissingDependencyError
 from rankdistill.inference import PairScorer, TextEncoder
 from rankdistill.inference.backends import BACKENDS, choose, is_exact, registry
 from rankdistill.inference.export_cache import cache_folder
+from tests.forked import Forked
 from tests.inference.back_ends import FAST
 from tests.inference.test_pair_scorer import PAIRS
 
@@ -78,6 +79,22 @@ def test_a_second_load_takes_the_exported_model(
         name = f"rankdistill.inference.backends.{module}.tensors_of"
         monkeypatch.setattr(name, lambda example: pytest.fail("the model was exported again"))
     np.testing.assert_array_equal(PairScorer(tiny_cross_encoder, backend=backend, device="cpu").score(PAIRS), first)
+
+
+REPORTED = """
+import sys
+assert "openvino" not in sys.modules
+from rankdistill.inference import TextEncoder
+assert TextEncoder(sys.argv[1], "openvino", device="cpu").backend == "openvino"
+print(sorted(name for name in sys.modules if name.startswith("openvino_telemetry")))
+"""
+
+
+def test_openvino_does_not_report_that_it_is_used(tiny_encoder: str) -> None:
+    """It would when it is imported, over the network, from a process that it forks."""
+    with Forked(REPORTED, tiny_encoder) as process:
+        assert process.ended() == 0, process.errors
+        assert process.out == "[]\n"
 
 
 def test_a_missing_library_is_named(tiny_cross_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

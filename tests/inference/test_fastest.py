@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,6 +108,26 @@ def test_what_does_not_run_or_gives_other_numbers_is_left_out(machine: Callable[
         True,
         True,
     ]
+
+
+def test_what_was_compared_does_not_stay(machine: Callable[..., Machine]) -> None:
+    """A model of sentence-transformers is a circle, with weights that a server would carry along beside its own."""
+    made = machine({"torch": 2.0, "openvino": 1.0, "onnx": 4.0})
+    opened: list[weakref.ref[Fake]] = []
+
+    def of_a_circle(name: str) -> Fake:
+        model = Fake(name, made.seconds[name], 0.0, made.clock)
+        vars(model)["itself"] = model
+        opened.append(weakref.ref(model))
+        return model
+
+    made.open = of_a_circle  # type: ignore[method-assign]
+    gc.disable()
+    try:
+        assert made.choose().backend == "openvino"
+        assert [one() for one in opened] == [None, None, None]
+    finally:
+        gc.enable()
 
 
 def test_a_model_that_no_back_end_runs_is_not_measured(machine: Callable[..., Machine]) -> None:

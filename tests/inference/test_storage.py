@@ -95,6 +95,25 @@ def test_an_encoder_in_fewer_bits_is_that_much_smaller_and_loads_alone(
     np.testing.assert_allclose(TextEncoder(str(tmp_path), device="cpu").encode(TEXTS), loaded.encode(TEXTS), atol=1e-5)
 
 
+def test_other_readers_of_texts_are_stored_so_too(
+    tiny_cross_encoder: str, tiny_multi_vector: str, tmp_path: Path
+) -> None:
+    from sentence_transformers import CrossEncoder, MultiVectorEncoder
+
+    pairs = [(TEXTS[0], text) for text in TEXTS]
+    scorer = CrossEncoder(tiny_cross_encoder, device="cpu")
+    save_model(scorer, tmp_path / "scorer")
+    compress(scorer, tmp_path / "scorer", "int8")
+    found = CrossEncoder(str(tmp_path / "scorer"), device="cpu").predict(pairs)
+    np.testing.assert_allclose(found, scorer.predict(pairs), atol=0.03)
+    tokens = MultiVectorEncoder(tiny_multi_vector, device="cpu")
+    save_model(tokens, tmp_path / "tokens")
+    compress(tokens, tmp_path / "tokens", "int8")
+    loaded = MultiVectorEncoder(str(tmp_path / "tokens"), device="cpu")
+    for after, before in zip(loaded.encode_document(TEXTS[:2]), tokens.encode_document(TEXTS[:2]), strict=True):
+        np.testing.assert_allclose(after, before, atol=0.05)
+
+
 def test_the_least_error_is_found_and_no_number_leaves_its_levels() -> None:
     table = torch.randn(20, 200, generator=torch.Generator().manual_seed(0))
     table[3, 7] = 40.0  # far from the others: cutting it off is no gain

@@ -106,19 +106,24 @@ def test_the_vectors_of_the_first_stage_are_the_batchs_teacher_where_the_recipe_
         "in space": {"train": {"alignment_teacher": word, "alignment_weight": 1.0}},
         "labels": {"train": {"in_batch_teacher": word, "loss": "contrastive"}},
     }
-    content["evaluate"] |= {"embedding_teacher": False, "rerank_depth": 0}
     made = StagedExperiment(StagedRecipe.model_validate(content))
     needs = {name: [step.name for step in made.scored.student(name).needs] for name in content["variants"]}
     both = ["scores", "aligned", "embeddings"]
     assert needs == {"margins": both, "in space": both, "labels": ["scores", "aligned"]}, "where they are read"
-    run(content)
-    log = rankdistill.open(made.scored.student("in space").folder).log
-    assert log["space"]["kept"]
     moved = StagedExperiment(StagedRecipe.model_validate(content | {"out": str(tmp_path / "elsewhere")}))
     assert moved.scored.student("margins").key == made.scored.student("margins").key
     content["texts"]["limit"] = 10
     with pytest.raises(ConfigError, match=r"texts\.limit"):
         loading.parse(content, "r.yaml")
+
+
+@pytest.mark.slow
+def test_a_student_that_stays_near_to_the_vectors_of_the_first_stage_keeps_their_space(content: dict[str, Any]) -> None:
+    content["variants"] = {"in space": {"train": {"alignment_teacher": "embeddings", "alignment_weight": 1.0}}}
+    content["evaluate"] |= {"embedding_teacher": False, "rerank_depth": 0}
+    run(content)
+    made = StagedExperiment(StagedRecipe.model_validate(content))
+    assert rankdistill.open(made.scored.student("in space").folder).log["space"]["kept"]
 
 
 def test_an_interrupted_run_whose_first_stage_changed_is_made_anew(recipe: StagedRecipe) -> None:
@@ -150,6 +155,7 @@ def test_seeds_train_both_stages_and_each_student_starts_from_the_alignment_of_i
     }
 
 
+@pytest.mark.slow
 def test_the_baseline_is_whatever_system_the_recipe_names(content: dict[str, Any]) -> None:
     content |= {"baseline": "alignment alone", "variants": {"staged": {}}}
     content["evaluate"] |= {"embedding_teacher": False, "rerank_depth": 0}

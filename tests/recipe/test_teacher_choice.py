@@ -17,7 +17,7 @@ from rankdistill.recipe.run import plan, run
 from rankdistill.recipe.scores import choice
 from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.schema import Recipe
-from rankdistill.training.in_batch import teacher
+from rankdistill.training.in_batch import reference
 from tests.recipe.recorder import Recorder
 
 pytestmark = pytest.mark.usefixtures("torch_alone")
@@ -117,8 +117,8 @@ def test_the_one_that_was_taken_scores_the_pairs_of_the_batch(
         seen.append(name)
         return real(name)
 
-    real = teacher.refer
-    monkeypatch.setattr(teacher, "refer", refer)
+    real = reference.refer
+    monkeypatch.setattr(reference, "refer", refer)
     for name, expected in (("sparse", tiny_splade), ("both", str(recipe.folder / "in_batch_teacher.yaml"))):
         monkeypatch.setattr(choice.Choice, "_best", lambda self, store, ids, name=name: taken(name, store, ids))
         shutil.rmtree(recipe.folder, ignore_errors=True)

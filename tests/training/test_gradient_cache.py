@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rankdistill.data import Dataset
 from rankdistill.names import STUDENTS
-from rankdistill.training import columns, objectives, types
+from rankdistill.training import columns, gradient_cache, objectives, types
 from rankdistill.training.batch import Start
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.gradient_cache import cached
@@ -100,6 +100,26 @@ def test_activations_are_not_kept(built: Built) -> None:
     with cached(objective.model, 4):
         assert kept_bytes(objective, features, labels) < plain / 10
     assert kept_bytes(objective, features, labels) == plain, "the model is as it was"
+
+
+@pytest.mark.parametrize("type_", ["dense", "splade", "multi-vector"])
+def test_a_part_that_waits_to_be_computed_again_holds_its_tokens_alone(type_: str, built: Built) -> None:
+    """Models write what they compute into the features that they are given."""
+    objective, features, _ = built(type_, 0.0)
+    held: list[dict[str, Any]] = []
+    given = {name: value for name, value in features[0].items() if name != "labelled"}
+    with cached(objective.model, 2), pytest.MonkeyPatch.context() as patch:
+        checkpoint = gradient_cache.checkpoint
+
+        def watched(function: Any, part: dict[str, Any], **besides: Any) -> Any:
+            held.append(part)
+            return checkpoint(function, part, **besides)
+
+        patch.setattr(gradient_cache, "checkpoint", watched)
+        task = {"task": "query"} if type_ == "multi-vector" else {}
+        objective.model(dict(given), **task)
+    assert len(held) == 2
+    assert all(part.keys() == given.keys() for part in held)
 
 
 def test_nothing_is_computed_twice_without_a_gradient(built: Built) -> None:

@@ -135,6 +135,7 @@ def test_a_student_that_has_left_is_told_of_and_keeps_no_space(run: Run, aligned
     assert not (out / "space.json").exists()
 
 
+@pytest.mark.slow
 def test_a_student_that_never_was_in_the_space_does_not_get_into_it_by_the_term(
     run: Run, tiny_encoder: str, tmp_path: Path
 ) -> None:
@@ -173,6 +174,7 @@ def test_a_student_of_another_type_has_no_vector_to_hold(run: Run, tiny_splade: 
         run("splade_student", str(splade), alignment_weight=1.0)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_with_the_term_ends_with_the_same_bytes(run: Run, aligned: str) -> None:
     whole = run("whole", aligned, alignment_weight=1.0)
     with pytest.raises(KeyboardInterrupt):

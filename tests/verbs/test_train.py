@@ -250,3 +250,36 @@ def test_a_place_without_a_store_is_told_with_what_makes_one(tiny_beir: Path, tm
 def test_a_folder_that_is_no_student(tmp_path: Path, tiny_encoder: str) -> None:
     with pytest.raises(DataError, match="rankdistill train"):
         Student(tiny_encoder)
+
+
+def test_the_form_of_a_student_is_an_argument_in_both_kinds_of_training(
+    tiny_beir: Path, store: Path, vectors: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    form: dict[str, Any] = {"vocabulary": 90, "storage": "float16", **SHORT}
+    scored = rankdistill.train(tiny_beir, store, tiny_encoder, tmp_path / "scored", **form)
+    assert {name: parameters(scored)[name] for name in ("vocabulary", "storage")} == {
+        "vocabulary": 90,
+        "storage": "float16",
+    }
+    said: dict[str, Any] = {"preparation": {"keep_layers": [0, 2], "vocabulary": 95}}
+    aligned = rankdistill.train(None, vectors, tiny_encoder, tmp_path / "aligned", config=AlignConfig(**said), **form)
+    found = parameters(aligned)["preparation"]
+    assert (found["keep_layers"], found["vocabulary"], found["storage"]) == ([0, 2], 90, "float16")
+    assert aligned.log["stored"]["bytes"] < 150_000
+    assert "stored as float16" in str(aligned)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"storage": "int2"}, "storage"),
+        ({"vocabulary": 0}, "vocabulary"),
+        ({"max_mb": -1.0}, "max_mb"),
+        ({"max_mb": 5}, "a dev split"),
+    ],
+)
+def test_a_form_that_cannot_be_is_refused_before_anything_runs(
+    given: dict[str, Any], said: str, tiny_beir: Path, store: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        rankdistill.train(tiny_beir, store, tiny_encoder, tmp_path / "out", **given)

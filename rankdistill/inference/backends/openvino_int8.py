@@ -16,6 +16,7 @@ from rankdistill.inference.backends import openvino_runtime
 from rankdistill.inference.backends.base import Backend, TokenModel
 from rankdistill.inference.backends.signal_stack import signal_stack_kept
 from rankdistill.inference.backends.tracing import quiet_tracing
+from rankdistill.inference.backends.unreported import unreported
 from rankdistill.inference.export_cache import exported
 
 LIBRARIES = (*openvino_runtime.LIBRARIES, "nncf")
@@ -35,7 +36,8 @@ def open_backend(model: TokenModel, device: str) -> Backend:
 def _quantise(converted: Any, model: TokenModel) -> Any:
     os.environ.setdefault("NNCF_CI", "1")  # read at import: no reports over the network
     purpose = "the openvino-int8 back end"
-    nncf = require("nncf", purpose)
+    with unreported():
+        nncf = require("nncf", purpose)
     rows = list(model.calibration())
     # Its progress bars cannot be turned off, and its own `set_log_level` stays, also on handlers that others share.
     with quiet_tracing("nncf"), redirect_stdout(io.StringIO()), signal_stack_kept():

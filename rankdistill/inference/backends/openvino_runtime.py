@@ -14,6 +14,7 @@ from rankdistill.errors import BackendError
 from rankdistill.inference.backends.base import TokenModel
 from rankdistill.inference.backends.signal_stack import signal_stack_kept
 from rankdistill.inference.backends.tracing import quiet_tracing, tensors_of
+from rankdistill.inference.backends.unreported import unreported
 from rankdistill.inference.export_cache import exported
 
 BUDGET = 2048
@@ -64,12 +65,11 @@ def convert(model: TokenModel) -> Any:
     Raises:
         MissingDependencyError: OpenVINO is not installed.
     """
-    purpose = "the openvino back ends"
     with quiet_tracing():
-        decoder = require("openvino.frontend.pytorch.ts_decoder", purpose).TorchScriptPythonDecoder(
+        decoder = _library("openvino.frontend.pytorch.ts_decoder").TorchScriptPythonDecoder(
             model.module.eval(), example_input=tensors_of(model.example), trace_kwargs={"check_trace": False}
         )
-        frontend = require("openvino.frontend", purpose).FrontEndManager().load_by_framework("pytorch")
+        frontend = _library("openvino.frontend").FrontEndManager().load_by_framework("pytorch")
         converted = frontend.convert(frontend.load(decoder))
     for port, name in zip(converted.inputs, model.example, strict=True):
         port.get_tensor().set_names({name})
@@ -78,7 +78,7 @@ def convert(model: TokenModel) -> Any:
 
 def save(converted: Any, folder: Path) -> None:
     """Write a converted model into `folder`, its weights as they are."""
-    require("openvino", "the openvino back ends").save_model(converted, folder / FILE_NAME, compress_to_fp16=False)
+    _library("openvino").save_model(converted, folder / FILE_NAME, compress_to_fp16=False)
 
 
 def open_float32_export(model: TokenModel, precision: str) -> OpenVinoBackend:
@@ -94,7 +94,7 @@ def open_file(path: Path, precision: str, threads: int | None = None) -> OpenVin
     """
     import torch
 
-    core = require("openvino", "the openvino back ends").Core()
+    core = _library("openvino").Core()
     settings = {
         "INFERENCE_PRECISION_HINT": precision,
         "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
@@ -104,3 +104,8 @@ def open_file(path: Path, precision: str, threads: int | None = None) -> OpenVin
     with signal_stack_kept():
         compiled = core.compile_model(core.read_model(path), "CPU", settings)
     return OpenVinoBackend(compiled.create_infer_request())
+
+
+def _library(module: str) -> Any:
+    with unreported():
+        return require(module, "the openvino back ends")

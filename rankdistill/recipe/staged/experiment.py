@@ -12,6 +12,7 @@ from typing import Any
 
 from rankdistill import models
 from rankdistill.errors import SpaceMismatchError
+from rankdistill.locations import location
 from rankdistill.progress import Reporter
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.experiment import Experiment
@@ -71,7 +72,7 @@ class StagedExperiment:
     @property
     def vectors(self) -> Path:
         """The store of the teacher's vectors."""
-        return self.embeddings.folder if self.embeddings is not None else Path(self.recipe.space.store or "")
+        return self.embeddings.folder if self.embeddings is not None else location(self.recipe.space.store or "")
 
     @cached_property
     def vectors_identity(self) -> dict[str, Any]:

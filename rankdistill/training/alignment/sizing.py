@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 COMPARED = 500
 """Texts that fitted shapes are compared on, where none are held out: of those that are trained on."""
 
+FITTED = 40_000
+"""Texts that the table of a static student is fitted to, where shapes are compared: more rank them alike."""
 HELD_OUT = "held_out/cosine_mean"
 
 Train = Callable[[AlignConfig, Path], Mapping[str, Any]]
@@ -140,6 +142,8 @@ class Sizing:
         from sentence_transformers import SentenceTransformer
 
         settings = shape.applied(self.config.preparation)
+        table = settings.static.model_copy(update={"texts": min(settings.static.texts, FITTED)})
+        settings = settings.model_copy(update={"static": table})
         model = prepare.prepare(self.student, settings, self.embeddings.space, self.shown, known=singles)
         with TemporaryDirectory() as name:
             folder = Path(name)

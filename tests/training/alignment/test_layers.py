@@ -106,6 +106,7 @@ def test_a_student_learns_the_relations_and_is_saved_without_the_teacher(run: Ru
     assert not np.allclose(student.encode("old river"), without.encode("old river"), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_with_layers_ends_with_the_same_bytes(run: Run) -> None:
     given = {"layers": {0: 0, 1: 2}, "keep_layers": [0, 2]}
     whole = run("whole", **given)
