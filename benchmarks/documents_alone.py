@@ -9,9 +9,8 @@ on the queries and labels of `train`. Both are trained from the same start, with
 over the whole batch, too), sources of negatives, steps and seeds; tests are paired by query, with Holm's correction.
 `share` is the part of the second's gain that the first one has.
 
-With `--kinds` generators are compared on dev queries instead, which is where the embedded mixture was chosen; a set
-without a dev split lends a fifth of its training queries. No test query takes part. Interrupted, the same command goes
-on.
+With `--kinds` generators are compared on dev queries instead, where a mixture is to be chosen; a set without a dev
+split lends a fifth of its training queries. No test query takes part. Interrupted, the same command goes on.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -58,8 +58,8 @@ def train(
         typer.Option(help="Keep so many tokens, those that the texts use most.", rich_help_panel=MORE),
     ] = None,
     storage: Annotated[
-        str | None,
-        typer.Option(help="Weights as float32 (default), float16, int8 or int4 (static).", rich_help_panel=MORE),
+        Literal["float32", "float16", "int8", "int4"] | None,
+        typer.Option(help="How weights are written (default float32; int4: static).", rich_help_panel=MORE),
     ] = None,
     loss: Annotated[
         str | None,

@@ -1,4 +1,4 @@
-"""`embedded`: the mixture that needs no model: what makes the best students where labels are hidden."""
+"""`embedded`: the mixture that needs no model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Settings(generator.Settings):
         parts: kinds, in the order in which they are asked; each is as it is by itself.
     """
 
-    parts: tuple[str, ...] = Field(default=("titles", "headings", "spans", "first_sentences"), min_length=1)
+    parts: tuple[str, ...] = Field(default=("titles", "headings", "first_sentences", "spans"), min_length=1)
 
     @field_validator("parts")
     @classmethod

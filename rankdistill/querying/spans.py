@@ -134,7 +134,7 @@ class Spans:
         own = words_of(title)
         if not own or len(own) > self._settings.titled or {*own} & {*words_of(span)}:
             return span
-        return f"{' '.join(title.split())} {span}"
+        return f"{' '.join(title.split()).rstrip('.:')} {span}"
 
 
 def load(settings: Settings, corpus: Corpus) -> Spans:

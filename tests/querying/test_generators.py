@@ -112,7 +112,7 @@ def test_the_best_span_is_the_one_of_the_largest_value(corpus: Corpus) -> None:
 
 
 def test_spans_share_less_than_half_of_their_words_and_have_a_short_title_in_front(corpus: Corpus) -> None:
-    document = Document("d", "Sweet bread", "the old river is deep and the violin is of north stone and of glass iron")
+    document = Document("d", "Sweet bread.", "the old river is deep and the violin is of north stone and of glass iron")
     (found,) = made(named("spans", corpus), document)
     assert len(found) > 1
     assert all(one.startswith("Sweet bread ") for one in found)

@@ -12,8 +12,9 @@ from rankdistill.serving.routes import status
 from tests.serving.fakes import FakeHolder, FakeModel, ask, converse
 
 
-def test_ready_asks_every_model_once_a_second() -> None:
-    """However many ask, and at once."""
+def test_ready_asks_every_model_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many ask, and at once; a second is as long here as a machine that does much else may need."""
+    monkeypatch.setattr(status, "FRESH_SECONDS", 600.0)
 
     async def many() -> tuple[list[int], FakeModel]:
         app = create_app(FakeHolder(model := FakeModel(), FakeModel("other")))

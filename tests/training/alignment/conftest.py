@@ -14,6 +14,7 @@ from rankdistill.data import Dataset, load
 from rankdistill.inference import TextEncoder
 from rankdistill.manifest import digest
 from rankdistill.space import Space
+from tests.conftest import write_tiny_beir
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,10 @@ def tiny_data(tiny_beir: Path) -> Dataset:
     return load(tiny_beir)
 
 
-@pytest.fixture
-def tiny_embeddings(tiny_data: Dataset, tiny_encoder: str) -> MemoryEmbeddings:
+@pytest.fixture(scope="session")
+def made_embeddings(tiny_encoder: str, tmp_path_factory: pytest.TempPathFactory) -> MemoryEmbeddings:
     """Train queries, documents, titles, and the first words of documents."""
+    tiny_data = load(write_tiny_beir(tmp_path_factory.mktemp("collection") / "tiny"))
     encoder = TextEncoder(tiny_encoder, backend="torch")
     queries = [("query", "train", text) for text in tiny_data.queries("train").values()]
     documents = [("document", "corpus", text) for text in tiny_data.contents.values()]
@@ -72,3 +74,9 @@ def tiny_embeddings(tiny_data: Dataset, tiny_encoder: str) -> MemoryEmbeddings:
         [encoder.encode_queries(texts[: len(queries)]), encoder.encode_documents(texts[len(queries) :])]
     )
     return MemoryEmbeddings(rows, array, encoder.space, tiny_encoder)
+
+
+@pytest.fixture
+def tiny_embeddings(made_embeddings: MemoryEmbeddings) -> MemoryEmbeddings:
+    """A copy of these."""
+    return replace(made_embeddings, rows=[*made_embeddings.rows], array=made_embeddings.array.copy())
