@@ -397,7 +397,9 @@ def impacts_are_lucene_s(folder: Path, said: dict[str, str]) -> None:
 
 
 def the_last_says_the_figures(folder: Path, said: dict[str, str]) -> None:
-    assert "of 6 queries of dev: teacher" in [*said.values()][-1]
+    last = [*said.values()][-1]
+    assert "dev: 6 queries, each ranking their candidates" in last
+    assert "teacher minus it" in last
 
 
 ASKS_A_MODEL = "writes with a model: tests/querying"

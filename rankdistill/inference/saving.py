@@ -36,6 +36,11 @@ def save_model(model: Any, folder: Path) -> None:
             tell_length(place, _declared(place))
 
 
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Write a transformers tokeniser alone, as it is; what a model with it is cut to, `save_model` says."""
+    tokenizer.save_pretrained(str(folder))
+
+
 def copy_model(source: Path, paths: Iterable[Path], folder: Path, length: int | None) -> None:
     """Copy the files `paths` of the model in `source` to `folder`, and let them tell the length that it reads.
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.errors import ModelReferenceError
-from rankdistill.inference.saving import NO_LIMIT
+from rankdistill.inference.saving import NO_LIMIT, save_tokenizer
 from rankdistill.inference.storage import is_table
 from rankdistill.students.kept_tokens import Cutter, Kept
 
@@ -145,7 +145,7 @@ def _retold(tokenizer: Any, cutter: Cutter, kept: Kept) -> Any:
     """The tokeniser that reads its own files with the tokens `kept`."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        tokenizer.save_pretrained(folder)
+        save_tokenizer(tokenizer, folder)
         for source in SOURCES:
             (folder / source).unlink(missing_ok=True)
         _write(folder / TOKENISER, cutter.written(kept))

@@ -31,6 +31,7 @@ READERS: Mapping[str, str] = {
     "sparsity": "rankdistill.evaluation.measuring_sparsity:read_sparsity",
     "student": "rankdistill.training.student:Student",
     "teacher": "rankdistill.teachers.taught:TaughtTeacher",
+    "teacher choice": "rankdistill.verbs.status:status",
 }
 """What a manifest calls its artefact -> what reads its folder.
 

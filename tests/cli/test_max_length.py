@@ -21,6 +21,7 @@ WORDS = {
     "index": "--data DATA --model ENCODER --out OUT",
     "mine": "--data DATA --source dense:ENCODER --out OUT",
     "plan": "--data DATA --teacher CROSS --candidates MINED --out OUT",
+    "queries": "--data DATA --teacher ENCODER --out OUT",
     "rerank": "--data DATA --run RUN --model CROSS --out OUT",
     "robustness": "--data DATA --query-model ENCODER --document-model ENCODER --out OUT",
     "score": "--data DATA --teacher CROSS --candidates MINED --out OUT",

@@ -29,10 +29,10 @@ def refuses(name: str, student: Tensor, teacher: Tensor, match: str) -> None:
     assert caught.value.remedy
 
 
-def test_every_loss_on_teacher_scores_has_a_form_over_the_batch() -> None:
-    assert {name for name, loss in names.LOSSES.items() if not loss.labels} == {
-        name for name in names.LOSSES if names.has_in_batch_form(name)
-    }
+def test_losses_on_teacher_scores_have_a_form_over_the_batch() -> None:
+    ours = {"margin_mse", "margin_mse_all", "kl_div", "splade_v3"}  # a new one may do without
+    assert ours <= {name for name in names.LOSSES if names.has_in_batch_form(name)}
+    assert not any(names.has_in_batch_form(name) for name, loss in names.LOSSES.items() if loss.labels)
     assert IN_BATCH.keys() == {name for name, loss in names.LOSSES.items() if loss.in_batch}
 
 

@@ -290,7 +290,8 @@ def test_a_length_makes_another_student_but_of_a_table_which_has_none(static_stu
     assert "lengths" in config.decisive()
     plain = RunSettings.decisive(config) | {"preparation": config.preparation.decisive()}
     assert config.decisive(cuts=False) == plain
-    assert settings.read(None).decisive() == RunSettings.decisive(settings.read(None))
+    unnamed = settings.read(None)
+    assert unnamed.decisive() == RunSettings.decisive(unnamed) | {"preparation": unnamed.preparation.decisive()}
 
 
 def test_a_static_student_is_trained_too(run: Run, tiny_embeddings: MemoryEmbeddings, tiny_data: Dataset) -> None:
