@@ -141,6 +141,14 @@ class PreparedSet:
         )
 
     @cached_property
+    def dense_index(self) -> Path:
+        """The dense teacher's exact index of the collection, which mines, and in which it is evaluated."""
+        made = rankdistill.index(
+            self.dataset, DENSE, self.folder / "dense-index", max_length=DOCUMENT_TOKENS, snippets=0, progress=True
+        )
+        return Path(made.folder)
+
+    @cached_property
     def candidates(self) -> Any:
         """What BM25 and the dense teacher find for the training queries."""
         return self._mined(TRAIN, DEPTH, SAMPLE)
@@ -200,11 +208,10 @@ class PreparedSet:
         return rankdistill.mine(
             self.dataset,
             self.folder / f"candidates-{split}",
-            ["bm25", f"dense:{DENSE}"],
+            ["bm25", f"dense=index:{self.dense_index}"],
             split=split,
             depth=depth,
             sample=sample,
-            max_length=DOCUMENT_TOKENS,
             progress=True,
         )
 
@@ -216,7 +223,7 @@ class PreparedSet:
     def _scored(self, candidates: Any, name: str, teachers: Sequence[str] = ("dense", "sparse", "bm25")) -> Any:
         """The store with the scores of these: the dense and the sparse model, and BM25."""
         scorers: dict[str, Callable[[], Any]] = {
-            "dense": lambda: {"kind": "embedding", "model": DENSE, "max_length": DOCUMENT_TOKENS},
+            "dense": lambda: str(self.vectors.path),
             "sparse": lambda: {"kind": "sparse", "model": SPARSE, "max_length": DOCUMENT_TOKENS},
             "bm25": lambda: Bm25Scores(self.dataset),
         }

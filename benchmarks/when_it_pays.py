@@ -265,8 +265,10 @@ class Cells:
             for split in missing:
                 rankdistill.evaluate(dataset, "bm25", folder / split, split=split, name=name)
             return
-        emptied(folder / "index")
-        index = rankdistill.index(dataset, model, folder / "index", max_length=DOCUMENT_TOKENS, snippets=0)
+        index: Any = self.prepared.dense_index
+        if model != DENSE:
+            emptied(folder / "index")
+            index = rankdistill.index(dataset, model, folder / "index", max_length=DOCUMENT_TOKENS, snippets=0)
         for split in missing:
             rankdistill.evaluate(dataset, model, folder / split, index=index, split=split, name=name)
         emptied(folder / "index")

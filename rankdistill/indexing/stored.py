@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rankdistill.errors import SpaceMismatchError
 from rankdistill.indexing.base import Vectors
 from rankdistill.indexing.encoding import DocumentEncoder
@@ -55,16 +53,9 @@ class StoredDocuments:
 
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """float32 `[n, dimension]`; `progress` is called with the number of texts done since the last call."""
-        rows = self._store.find(texts, "document")
-        held = np.flatnonzero(rows >= 0)
-        absent = np.flatnonzero(rows < 0)
-        vectors = np.empty((len(texts), self.space.dimension), np.float32)
-        vectors[held] = self._store.vectors()[rows[held]]
-        if progress is not None:
-            progress(len(held))
-        if len(absent):
-            vectors[absent] = self._encoder.encode_documents([texts[row] for row in absent.tolist()], progress)
-        return vectors
+        return self._store.complete(
+            texts, "document", lambda absent: self._encoder.encode_documents(absent, progress), progress
+        )
 
 
 def with_stored(encoder: DocumentEncoder, embeddings: str | Path) -> StoredDocuments:

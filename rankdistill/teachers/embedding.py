@@ -95,9 +95,7 @@ class BiEncoderTeacher:
         queries, query_rows = distinct([query for query, _ in pairs])
         documents, document_rows = distinct([document for _, document in pairs])
         left, right = self.embed(queries, "query"), self.embed(documents, "document")
-        if self.score_kind == "cosine":
-            left, right = _unit(left), _unit(right)
-        scores = np.einsum("nd,nd->n", left[query_rows], right[document_rows], dtype=np.float32)
+        scores = similarities(left, right, query_rows, document_rows, self.score_kind)
         if progress is not None:
             progress(len(pairs))
         return check_scores(self.teacher_id, pairs, scores)
@@ -119,6 +117,15 @@ def load(settings: Settings) -> BiEncoderTeacher:
     """The teacher; raises ModelReferenceError unless the model embeds single texts."""
     model = TextEncoder(settings.model, settings.backend, settings.max_length, calibration=settings.calibration)
     return BiEncoderTeacher(model, settings.query_prompt, settings.document_prompt)
+
+
+def similarities(
+    queries: np.ndarray, documents: np.ndarray, left: np.ndarray, right: np.ndarray, kind: ScoreKind
+) -> np.ndarray:
+    """float32[n]: dot products, or cosines, of the vectors in the rows `left` of queries and `right` of documents."""
+    if kind == "cosine":
+        queries, documents = _unit(queries), _unit(documents)
+    return np.einsum("nd,nd->n", queries[left], documents[right], dtype=np.float32)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

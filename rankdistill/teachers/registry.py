@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -11,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from rankdistill import files, manifest, plain_yaml
+from rankdistill import files, locations, manifest, plain_yaml
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference.backends import is_calibrated
 from rankdistill.inference.calibration import Pairs
@@ -19,9 +20,12 @@ from rankdistill.inference.loading import PAIR_HEAD, kind_of
 from rankdistill.models import name_of, resolve
 from rankdistill.teachers.base import PairTeacher
 
+EMBEDDING_STORE = "embedding_store"
+
 TEACHERS = {
     "cross_encoder": "rankdistill.teachers.cross_encoder",
     "embedding": "rankdistill.teachers.embedding",
+    EMBEDDING_STORE: "rankdistill.stores.embeddings.teacher",
     "http": "rankdistill.teachers.http.teacher",
     "table": "rankdistill.teachers.table",
     "sparse": "rankdistill.teachers.sparse",
@@ -59,6 +63,8 @@ class TeacherSpec:
     @property
     def model_name(self) -> str:
         """What people call the model that runs here, without the folders above it; "" where none does."""
+        if self.kind == EMBEDDING_STORE:
+            return name_of(_store_reference(str(self.settings.get("store", ""))))
         model = self.settings.get("model")
         return name_of(model) if isinstance(model, str) and self.kind != "http" else ""
 
@@ -104,20 +110,30 @@ def specify(
     """The teacher that `ref` names, not loaded yet.
 
     Args:
-        ref: a model reference; or a YAML file with `kind` and that kind's settings, or these settings themselves, which
-            leave the rest unused.
+        ref: a model reference, or the folder of an embedding store; or a YAML file with `kind` and that kind's
+            settings, or these settings themselves, which leave the rest unused.
         kind: a key of `TEACHERS`; `auto` looks into the model's configuration.
         backend: what runs the model.
         max_length: tokens of an input at most; None keeps the model's own.
 
     Raises:
-        ConfigError: an unknown kind, or a file that is not such a YAML.
+        ConfigError: an unknown kind, a file that is not such a YAML, or an embedding store with settings other than
+            those that it was made with.
         ModelReferenceError: there is no such model.
     """
     if isinstance(ref, Mapping):
         return _from_settings(ref, "the teacher's settings")
     if is_yaml(ref):
         return _from_yaml(Path(ref))
+    if kind in ("auto", EMBEDDING_STORE) and _is_embedding_store(ref):
+        if backend != "auto" or max_length is not None:
+            raise ConfigError(
+                expected="no backend and no length beside an embedding store: it has those that it was made with",
+                got=f"{ref} with backend {backend}, length {max_length}",
+                consequence="no teacher was loaded",
+                remedy="leave them out, or name the model instead of the store",
+            )
+        return TeacherSpec(EMBEDDING_STORE, {"store": ref})
     chosen = _kind_of(resolve(ref).path) if kind == "auto" else kind
     _module_of(chosen)
     settings = {"model": ref, "backend": backend, "max_length": max_length}
@@ -125,7 +141,7 @@ def specify(
 
 
 def identity_of(ref: str | Mapping[str, Any]) -> str:
-    """What identifies the teacher that `ref` names without loading it: a hash of its weights, or of its settings.
+    """What identifies the teacher that `ref` names without loading it: a hash of its weights, vectors or settings.
 
     Of settings, also those in a YAML file, models count by their weights and files by their content, wherever they lie.
 
@@ -134,7 +150,7 @@ def identity_of(ref: str | Mapping[str, Any]) -> str:
         ModelReferenceError: there is no such model.
     """
     if isinstance(ref, str) and not is_yaml(ref):
-        return resolve(ref).weights_hash
+        return _store_identity(ref) if _is_embedding_store(ref) else resolve(ref).weights_hash
     spec = specify(ref)
     return manifest.digest({"kind": spec.kind, "settings": _by_content(spec.settings)})
 
@@ -148,12 +164,27 @@ def _by_content(value: Any, name: str = "") -> Any:
         return identity_of(value)
     if isinstance(value, str) and name in ("path", "data"):
         return _content(Path(value)) or value
+    if isinstance(value, str) and name == "store":
+        return _store_identity(value)
     if isinstance(value, str) and name == "model":
         try:
             return resolve(value).weights_hash
         except ModelReferenceError:  # a service's name of its own
             return value
     return value
+
+
+def _is_embedding_store(ref: str) -> bool:
+    found = locations.location(ref)
+    return locations.is_local(found) and (found / "teacher.json").is_file()
+
+
+def _store_reference(ref: str) -> str:
+    return str(json.loads((locations.location(ref) / "teacher.json").read_text(encoding="utf-8"))["reference"])
+
+
+def _store_identity(ref: str) -> str:
+    return manifest.digest(manifest.expect(locations.location(ref), "embeddings", "embed").outputs)
 
 
 def _content(path: Path) -> str | None:

@@ -117,6 +117,27 @@ def test_the_vectors_of_the_first_stage_are_the_batchs_teacher_where_the_recipe_
         loading.parse(content, "r.yaml")
 
 
+def test_the_teacher_whose_vectors_there_are_scores_with_these(
+    recipe: StagedRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def interrupted(data: object, teacher: str, *rest: object, **settings: object) -> None:
+        asked.append(teacher)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rankdistill.verbs.score.score", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe)
+    made = StagedExperiment(recipe)
+    assert made.embeddings is not None
+    assert asked == [str(made.embeddings.folder)]
+    same = made.scored.teacher_settings()
+    assert made.holds_vectors_of(recipe.space.model, same)
+    for other in ({"backend": "fast"}, {"max_length": 16}, {"kind": "sparse"}):
+        assert not made.holds_vectors_of(recipe.space.model, same | other)
+
+
 @pytest.mark.slow
 def test_a_student_that_stays_near_to_the_vectors_of_the_first_stage_keeps_their_space(content: dict[str, Any]) -> None:
     content["variants"] = {"in space": {"train": {"alignment_teacher": "embeddings", "alignment_weight": 1.0}}}

@@ -44,6 +44,9 @@ class Stage(Protocol):
     def vectors_identity(self) -> Mapping[str, Any]:
         """What identifies a store that was there before."""
 
+    def holds_vectors_of(self, model: str, settings: Mapping[str, Any]) -> bool:
+        """Whether the store is of this teacher, loaded with these settings."""
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -324,14 +327,17 @@ class Experiment:
         from rankdistill.verbs.score import score
 
         part = self.recipe.score
+        teacher, settings = self.teacher_model, self.teacher_settings()
+        if self.before is not None and isinstance(teacher, str) and self.before.holds_vectors_of(teacher, settings):
+            teacher, settings = str(self.before.vectors), {}  # the same scores, without encoding the texts again
         score(
             self.dataset,
-            self.teacher_model,
+            teacher,
             self.candidates.folder,
             out,
             unit_size=part.unit_size,
             min_fidelity=part.min_fidelity,
-            **self.teacher_settings(),
+            **settings,
             progress=reporter,
             command=self.command,
         )

@@ -5,6 +5,7 @@ Evaluation is in `rankdistill.recipe.staged.systems`; the steps of the second st
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -95,6 +96,22 @@ class StagedExperiment:
                 remedy="name that store's teacher as space.model, or leave space.store out: the recipe embeds then",
             )
         return {"store": store.identity}
+
+    def holds_vectors_of(self, model: str, settings: Mapping[str, Any]) -> bool:
+        """Whether the vectors, unrounded, are those of this teacher, loaded with these settings."""
+        part = self.recipe.space
+        if (
+            self.embeddings is None
+            or part.dtype != "float32"
+            or (part.query_prompt, part.document_prompt) != (None,) * 2
+        ):
+            return False
+        same = all(settings[name] == getattr(part, name) for name in ("backend", "max_length"))
+        return (
+            same
+            and settings["kind"] in ("auto", "embedding")
+            and models.resolve(model).weights_hash == self.teacher_hash
+        )
 
     def aligned(self, alignment: str) -> Step:
         """Aligns the cut student to the vectors, in one of `StagedRecipe.alignments`."""

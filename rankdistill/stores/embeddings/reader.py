@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import pyarrow as pa
 from rankdistill import locations, manifest
 from rankdistill.display import Shown
 from rankdistill.errors import StoreError
+from rankdistill.progress import Progress
 from rankdistill.space import Space
 from rankdistill.stores.embeddings.identity import text_id
 from rankdistill.stores.embeddings.layout import ARTEFACT, Layout, VectorType
@@ -149,6 +150,27 @@ class EmbeddingStore(Shown):
         """int64[n]: the row of each text by its content, -1 where the store lacks it. Outer spaces do not count."""
         wanted = np.array([text_id(kind, text.strip()).encode() for text in texts], "S32")
         return rows_of(wanted, self._ids, self._order)
+
+    def complete(
+        self, texts: Sequence[str], kind: Role, encode: Callable[[Sequence[str]], np.ndarray], progress: Progress | None
+    ) -> np.ndarray:
+        """float32 `[n, dimension]` of any texts: those of the store, and what `encode` makes of the others, in order.
+
+        Args:
+            texts: any number.
+            kind: theirs.
+            encode: gives float32 `[n, dimension]` of this teacher; it is called once, or never.
+            progress: called with the number of texts that the store has.
+        """
+        rows = self.find(texts, kind)
+        found = np.empty((len(texts), self.dimension), dtype=np.float32)
+        held, lacking = np.flatnonzero(rows >= 0), np.flatnonzero(rows < 0)
+        found[held] = self.vectors()[rows[held]]
+        if progress is not None:
+            progress(len(held))
+        if len(lacking):
+            found[lacking] = encode([texts[place] for place in lacking.tolist()])
+        return found
 
     def shards(self) -> list[Path]:
         """The files of vectors that the manifest lists; StoreError if one is missing."""
