@@ -13,8 +13,8 @@ the other seeds. The collections' own splits are only reported, with paired test
 the batch and against the start as it is.
 
 Each cell is a folder of `--work`: a run that was interrupted goes on, and two at once share the work. `--only` takes
-parts of objectives' names. `--report` trains nothing and prints what is done. Students are removed when they are
-evaluated unless `--keep` is given.
+parts of objectives' names, and `=NAME` for one alone. `--report` trains nothing and prints what is done. Students are
+removed when they are evaluated unless `--keep` is given.
 """
 
 from __future__ import annotations
@@ -91,7 +91,6 @@ OBJECTIVES: Mapping[str, Objective] = {
 CONTRASTIVE = "contrastive"
 
 COMMON = {
-    "negatives": 4,
     "sampling": "uniform",
     "check": "warn",
     "max_query_length": QUERY_TOKENS,
@@ -135,13 +134,18 @@ class Cells:
 
     def __init__(self, prepared: PreparedSet, splits: Sequence[str], given: argparse.Namespace) -> None:
         self.prepared, self.splits, self.given = prepared, splits, given
-        self.settings = {**COMMON, "steps": given.steps, "batch_size": given.batch_size}
+        self.settings = {
+            **COMMON,
+            "steps": given.steps,
+            "batch_size": given.batch_size,
+            "negatives": given.negatives,
+        }
         self._folder = prepared.folder / "cells" / digest({**self.settings, "align": given.align_steps})[:8]
 
     def systems(self) -> Iterator[tuple[str, str, str]]:
         """(start, objective, teacher) of each system that was asked for."""
         for name, objective in OBJECTIVES.items():
-            if self.given.only and not any(part == name or part in name for part in self.given.only):
+            if self.given.only and not any(_says(part, name) for part in self.given.only):
                 continue
             for start in (start for start in self.given.starts if start in objective.starts):
                 for teacher in self.given.teachers if objective.taught else (LABELS,):
@@ -315,6 +319,7 @@ def main() -> None:
     parser.add_argument("--starts", type=_names, default=list(STARTS), help=f"of {', '.join(STARTS)}")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--negatives", type=int, default=1, help="own ones of a query; the batch has the others")
     parser.add_argument("--align-steps", type=int, default=600)
     parser.add_argument("--rates", type=_numbers, default=[1e-4, 3e-4], help="learning rates to choose from")
     parser.add_argument("--queries", type=int, default=3000, help="training queries at most")
@@ -332,8 +337,16 @@ def main() -> None:
             cells.baselines()
             cells.run()
         found[name] = cells.report()
-    asked = {key: getattr(given, key) for key in ("steps", "batch_size", "align_steps", "queries", "choice", "rates")}
+    asked = {
+        key: getattr(given, key)
+        for key in ("steps", "batch_size", "negatives", "align_steps", "queries", "choice", "rates")
+    }
     print(write_results("when_it_pays", {"asked": asked, "seeds": list(given.seeds), "sets": found}, given.data.name))
+
+
+def _says(part: str, name: str) -> bool:
+    """Whether a word of `--only` means this objective: `=NAME` the one of that name, else each whose name holds it."""
+    return part[1:] == name if part.startswith("=") else part in name
 
 
 def _value(folder: Path) -> float:

@@ -19,7 +19,14 @@ from rankdistill.verbs.settings import TrainConfig
 
 
 def cells(tmp_path: Path, **changed: Any) -> Cells:
-    asked = {"steps": 4, "batch_size": 2, "align_steps": 2, "only": None, "teachers": ["bm25", "dense", "ensemble"]}
+    asked = {
+        "steps": 4,
+        "batch_size": 2,
+        "negatives": 2,
+        "align_steps": 2,
+        "only": None,
+        "teachers": ["bm25", "dense", "ensemble"],
+    }
     asked |= {"starts": ["cut", "aligned"], "rates": [1e-4, 3e-4], "seeds": (13, 14)}
     prepared = PreparedSet(tmp_path / "none", tmp_path / "work", 9, 3, 2)
     return Cells(prepared, ("test",), argparse.Namespace(**asked | changed))
@@ -32,6 +39,8 @@ def test_every_objective_is_trained_by_every_teacher_that_can(tmp_path: Path) ->
     assert {teacher for _, name, teacher in found if not OBJECTIVES[name].taught} == {"labels"}
     only = list(cells(tmp_path, only=["kl"], starts=["aligned"], teachers=["dense"]).systems())
     assert only == [("aligned", "kl", "dense"), ("aligned", "kl in batch", "dense")]
+    alone = list(cells(tmp_path, only=["=kl"], starts=["aligned"], teachers=["dense"]).systems())
+    assert alone == [("aligned", "kl", "dense")]
     names = {Cell(*system, 1e-4, 13).system for system in found}
     assert len(names) == len(found)
 
