@@ -76,11 +76,24 @@ def test_it_ends_and_makes_no_cell_twice(
     monkeypatch.setattr(student_sets, "DOCUMENT_TOKENS", 32)
     small = {"batch_size": 4, "held_out": 4, "max_document_length": 32}
     monkeypatch.setattr(student_sets, "ALIGNMENT", {**student_sets.ALIGNMENT, **small})
-    rows = {"negatives": 2, "check": "off", "max_document_length": 32}
+    rows = {"check": "off", "max_document_length": 32}
     monkeypatch.setattr(when_it_pays, "COMMON", {**when_it_pays.COMMON, **rows})
     monkeypatch.setattr(when_it_pays, "DOCUMENT_TOKENS", 32)
     words = ["--data", tiny_beir.parent, "--sets", tiny_beir.name, "--work", tmp_path / "work", "--steps", 2]
-    words += ["--batch-size", 4, "--align-steps", 2, "--queries", 9, "--choice", 4, "--rates", "1e-4,1e-3"]
+    words += [
+        "--batch-size",
+        4,
+        "--negatives",
+        2,
+        "--align-steps",
+        2,
+        "--queries",
+        9,
+        "--choice",
+        4,
+        "--rates",
+        "1e-4,1e-3",
+    ]
     words += ["--seeds", "13,14", "--teachers", "dense,ensemble", "--only", "contrastive,margin-mse in batch,kl"]
     monkeypatch.setattr(sys, "argv", ["when_it_pays", *map(str, words)])
     when_it_pays.main()
