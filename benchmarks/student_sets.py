@@ -33,7 +33,7 @@ DEPTH, SAMPLE, JUDGED_DEPTH = 50, 5, 30
 WEIGHTS = ((1.0, 1.0), (2.0, 1.0), (3.0, 1.0))
 """Of the dense and the sparse model in the ensembles of which the best on `choice` is the third teacher."""
 
-ALIGNMENT = {
+ALIGNMENT: Mapping[str, Any] = {
     "batch_size": 32,
     "learning_rate": 5e-4,
     "cycles": 1,
@@ -143,8 +143,9 @@ class PreparedSet:
     @cached_property
     def dense_index(self) -> Path:
         """The dense teacher's exact index of the collection, which mines, and in which it is evaluated."""
+        vectors, out = self.vectors.path, self.folder / "dense-index"
         made = rankdistill.index(
-            self.dataset, DENSE, self.folder / "dense-index", max_length=DOCUMENT_TOKENS, snippets=0, progress=True
+            self.dataset, DENSE, out, max_length=DOCUMENT_TOKENS, embeddings=vectors, snippets=0, progress=True
         )
         return Path(made.folder)
 
@@ -175,7 +176,8 @@ class PreparedSet:
             best = max(both, key=lambda weights: both[weights])
             values |= {f"ensemble {weights[0]:g}:{weights[1]:g}": value for weights, value in both.items()}
             files.write_text(file, json.dumps({"weights": best, MEASURE: values}, indent=1) + "\n")
-        return json.loads(file.read_text())  # type: ignore[no-any-return]
+        found: dict[str, Any] = json.loads(file.read_text())
+        return found
 
     @cached_property
     def teachers(self) -> dict[str, Teacher]:
@@ -196,7 +198,11 @@ class PreparedSet:
     def aligned(self) -> Path:
         """The same, aligned with the dense teacher's vectors of the collection."""
         out = self.folder / "starts" / f"aligned-{self.align_steps}"
-        every = {"steps": self.align_steps, "eval_steps": self.align_steps, "log_steps": _divisor(self.align_steps)}
+        every: dict[str, Any] = {
+            "steps": self.align_steps,
+            "eval_steps": self.align_steps,
+            "log_steps": _divisor(self.align_steps),
+        }
         started, there = time.perf_counter(), out.is_dir()
         made = rankdistill.train(None, self.vectors, str(self.cut), out, **ALIGNMENT, **every, progress=True)
         if not there:

@@ -56,6 +56,10 @@ def index(
         list[str],
         typer.Option(help="What searches: exact, seismic, bm25, ...; or what runs the model: auto, fast, torch, ..."),
     ] = ["auto"],  # noqa: B006
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(help="Embedding store of the model, made by `embed`: what it holds is not encoded again."),
+    ] = None,
     search: Annotated[
         list[str], typer.Option(help="Search parameter to keep as default, NAME=VALUE; may be repeated.")
     ] = [],  # noqa: B006
@@ -104,6 +108,7 @@ def index(
             kind=kind.value,
             max_length=max_length,
             backend=backend,
+            embeddings=embeddings,
             snippets=snippets,
             fields=field,
             threads=threads,

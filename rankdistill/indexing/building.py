@@ -18,6 +18,7 @@ from rankdistill.indexing.elsewhere import Blocks, Elsewhere, EncoderSpec
 from rankdistill.indexing.encoding import copies, distinct_texts
 from rankdistill.indexing.filters import fields, schema
 from rankdistill.indexing.kinds import DENSE, KINDS, Documents, Encoder, Kind, of_model, of_space
+from rankdistill.indexing.stored import with_stored
 from rankdistill.inference.backends import BACKENDS, FAST
 from rankdistill.inference.calibration import documentation_pairs
 from rankdistill.inference.fastest import variants
@@ -90,6 +91,7 @@ def build(
     max_length: int | None = None,
     backend: str = "auto",
     encoder: Documents | None = None,
+    embeddings: str | Path | None = None,
     executor: Executor | None = None,
     command: str = "",
     progress: Progress = lambda done: None,
@@ -115,6 +117,7 @@ def build(
         max_length: tokens a text; None takes the model's own.
         backend: of `TextEncoder`; an index that was begun with one goes on with it where `fast` is asked for.
         encoder: `model`, already loaded.
+        embeddings: folder of an embedding store of `model`; documents that it holds are not encoded.
         executor: who encodes; this process by default. Workers in other processes load `model` themselves.
         command: the command line, for the manifest.
         progress: called with the number of documents just encoded.
@@ -125,7 +128,9 @@ def build(
     Raises:
         StaleOutputError: `out` holds another index.
         DataError: the corpus is empty; a field that no document has, or a value of another type.
-        ConfigError: a setting that is unknown, or that the kind of index does not have; a FAISS factory string that the
+        SpaceMismatchError: the embeddings are of another space than the model's.
+        ConfigError: a setting that is unknown, or that the kind of index does not have; embeddings of an index that is
+            not dense, or beside workers elsewhere; a FAISS factory string that the
             vectors' length does not suit, or that needs more distinct texts a shard to train on. Nothing is encoded.
     """
     chosen = _kind(model, factory, kind, encoder)
@@ -145,7 +150,12 @@ def build(
             backend, encoder = _settled(out, chosen, model, max_length, encoder)
     registry.require_known(settings.index(encoder.space))
     _require_encodable(chosen, executor)
-    wanted = _manifest(dataset, model, encoder, settings, max_length, command)
+    identity = encoder.fingerprint
+    if embeddings is not None:
+        _require_vectors(chosen, executor, embeddings)
+        encoder = stored = with_stored(encoder, embeddings)
+        identity = stored.identity
+    wanted = _manifest(dataset, model, encoder.space, identity, settings, max_length, command)
 
     def check() -> None:
         registry.require_usable(settings.index(encoder.space), lambda: _distinct_texts(dataset, shard_size))
@@ -222,6 +232,17 @@ def _require_encodable(kind: Kind, executor: Executor | None) -> None:
         )
 
 
+def _require_vectors(kind: Kind, executor: Executor | None, embeddings: str | Path) -> None:
+    if kind is not DENSE or (executor is not None and executor.remote):
+        what = f"a {kind.name} index" if kind is not DENSE else "workers that encode elsewhere"
+        raise ConfigError(
+            expected="a dense index that this process makes, beside the embeddings of its model",
+            got=f"{what}, and the embeddings {embeddings}",
+            consequence="nothing was built: they would have no effect",
+            remedy="leave the embeddings out",
+        )
+
+
 def shard_name(number: int) -> str:
     """Folder of shard `number` inside the index folder."""
     return f"shard-{number:05d}"
@@ -230,26 +251,27 @@ def shard_name(number: int) -> str:
 def _manifest(
     dataset: Dataset,
     model: str | None,
-    encoder: Documents,
+    space: AnySpace,
+    identity: Mapping[str, Any],
     settings: BuildSettings,
     max_length: int | None,
     command: str,
 ) -> manifest.Manifest:
     return manifest.Manifest(
         artefact="index",
-        inputs={"data": dataset.fingerprint, "model": manifest.digest(encoder.fingerprint)},
+        inputs={"data": dataset.fingerprint, "model": manifest.digest(identity)},
         parameters={
             "model": model,
             "max_length": max_length,
-            "space": encoder.space.to_json(),
+            "space": space.to_json(),
             "kind": settings.kind,
             "factory": settings.factory,
             "shard_size": settings.shard_size,
             "search_parameters": dict(settings.search_parameters),
-            "build_parameters": dict(registry.build_parameters(settings.index(encoder.space))),
+            "build_parameters": dict(registry.build_parameters(settings.index(space))),
             "snippet_length": settings.snippet_length,
             **({"fields": dict(settings.fields)} if settings.fields else {}),
-            **registry.build_effects(settings.index(encoder.space), lambda: _copies(dataset, settings.shard_size)),
+            **registry.build_effects(settings.index(space), lambda: _copies(dataset, settings.shard_size)),
         },
         versions=manifest.versions_of("numpy", "faiss-cpu", "faiss-gpu", "bm25s", "pyseismic-lsr", "pyserini"),
         command=command,

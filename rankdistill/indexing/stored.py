@@ -51,6 +51,13 @@ class StoredDocuments:
         stored = {"teacher_id": self._store.teacher_id, "dtype": str(self._store.vectors().dtype)}
         return {**self._encoder.fingerprint, "stored": stored}
 
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What an index of these vectors is known by: `fingerprint`, or the encoder's where it would give the same."""
+        theirs = {name: value for name, value in self._store.fingerprint.items() if name not in ("kind", "similarity")}
+        same = theirs == dict(self._encoder.fingerprint) and self._store.dtype == "float32"
+        return self._encoder.fingerprint if same else self.fingerprint
+
     def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """float32 `[n, dimension]`; `progress` is called with the number of texts done since the last call."""
         return self._store.complete(

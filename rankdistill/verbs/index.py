@@ -47,6 +47,7 @@ def index(
     kind: Literal["auto", "dense", "sparse", "multi_vector", "text"] = "auto",
     max_length: int | None = None,
     backend: str | Sequence[str] = ("auto",),
+    embeddings: Place | None = None,
     snippets: int = 200,
     fields: Mapping[str, str | None] | Sequence[str] | str | None = None,
     threads: int = 1,
@@ -71,6 +72,7 @@ def index(
         kind: what the model is used as; found from its configuration. A bare masked language model may be `dense`.
         max_length: tokens a text; the model's own unless given.
         backend: what searches, as `factory`; or what runs the model: `auto`, `fast`, `torch`, ...; or one of each.
+        embeddings: folder of an embedding store of the model, as `embed` makes; what it holds is not encoded again.
         snippets: characters of each document to keep for showing; 0 keeps none.
         fields: of the documents' metadata to keep, for filters and for showing: names, `NAME:TYPE`, or name -> type
             (`string`, `strings`, `integer`, `number`, `boolean`, `date`); without one, what holds all values.
@@ -88,6 +90,7 @@ def index(
         ConfigError: settings that are unknown or do not fit together; a factory that does not suit the vectors.
         DataError: the collection cannot be used, or is empty; a field that no document has, or values of two types.
         ModelReferenceError: there is no such model.
+        SpaceMismatchError: the embeddings are not the model's.
         StaleOutputError: `out` holds another index.
     """
     require_length(max_length=max_length)
@@ -119,6 +122,7 @@ def index(
             threads=threads,
             max_length=max_length,
             backend=running,
+            embeddings=None if embeddings is None else place_of(embeddings),
             executor=runner,
             command=command,
             progress=stage,

@@ -163,6 +163,7 @@ def test_an_interrupted_run_whose_first_stage_changed_is_made_anew(recipe: Stage
 def test_seeds_train_both_stages_and_each_student_starts_from_the_alignment_of_its_seed(
     content: dict[str, Any],
 ) -> None:
+    content["evaluate"]["rerank_depth"] = 0
     seeded = StagedRecipe.model_validate(content | {"seeds": [13, 14]})
     made = StagedExperiment(seeded)
     assert [made.start(f"staged seed {seed}").name for seed in (13, 14)] == ["aligned-seed-13", "aligned-seed-14"]  # type: ignore[union-attr]
@@ -174,6 +175,8 @@ def test_seeds_train_both_stages_and_each_student_starts_from_the_alignment_of_i
         "staged": 2,
         "contrastive": 2,
     }
+    assert len(results.conclusions) == 3
+    assert all(" of embedding teacher, " in sentence for sentence in results.conclusions), "none re-ranks"
 
 
 @pytest.mark.slow

@@ -279,6 +279,7 @@ PARTS: list[tuple[type[BaseModel], str, dict[str, str], dict[str, str]]] = [
             "kind": "the student's type",
             "max_length": "the student's own",
             "backend": "the fastest exact one",
+            "embeddings": "the run's own",
             "snippets": "the usual ones",
             "fields": "of a corpus; nothing that a recipe measures is filtered",
             "threads": "one, so that graphs are the same",

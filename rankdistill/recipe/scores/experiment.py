@@ -250,7 +250,13 @@ class Experiment:
         return self.index_with("initial", self.initial_model, needs, settings, type_)
 
     def index_with(
-        self, name: str, model: str, needs: list[Step], settings: Mapping[str, Any], type_: TypeName | None
+        self,
+        name: str,
+        model: str,
+        needs: list[Step],
+        settings: Mapping[str, Any],
+        type_: TypeName | None,
+        embeddings: Path | None = None,
     ) -> Step:
         """Indexes the corpus with a model.
 
@@ -260,6 +266,7 @@ class Experiment:
             needs: the steps whose results are read.
             settings: what decides the result besides the recipe's `index`.
             type_: what the model is; None: what it looks like.
+            embeddings: store of the model's vectors, which are not made again.
         """
         part = self.recipe.index
 
@@ -275,6 +282,7 @@ class Experiment:
                 out,
                 recipe=part,
                 kind="dense" if is_dense else "auto",
+                embeddings=embeddings,
                 progress=reporter,
                 command=self.command,
             )

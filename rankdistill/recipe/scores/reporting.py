@@ -22,6 +22,7 @@ def report(
     students: Sequence[str],
     said: Sequence[str],
     command: str,
+    embedding_teacher: str | None = None,
 ) -> Results:
     """Compare the systems, in the order given, and write `results.json` and `report.html` into `folder`.
 
@@ -35,6 +36,7 @@ def report(
         students: the systems that get a sentence: quality kept, BM25 beaten or not, times faster, bytes.
         said: sentences that stand before those.
         command: the command line, for the signature.
+        embedding_teacher: the system that students are compared with where no teacher re-ranks.
     """
     from rankdistill.verbs.compare import compare, conclude, write
 
@@ -46,7 +48,8 @@ def report(
     ]
     signature = {**results.signature, "recipe": dict(recipe)}
     results = results.model_copy(update={"systems": systems, "signature": signature, "conclusions": list(said)})
-    teacher = next((one.name for one in systems if one.name not in order), None)
+    reranking = next((one.name for one in systems if one.name not in order), None)
+    teacher = reranking or (embedding_teacher if embedding_teacher in order else None)
     return write(conclude(results, evaluations, students, teacher=teacher, words=BM25), folder)
 
 

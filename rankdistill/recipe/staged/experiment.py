@@ -155,12 +155,14 @@ class StagedExperiment:
 
     @cached_property
     def teacher_index(self) -> Step:
-        """Indexes the corpus with the teacher of the vectors."""
+        """Indexes the corpus with the teacher of the vectors, which are looked up where they are plainly its own."""
         collection = self.scored.collection
+        plain = {"kind": "embedding", "backend": "auto", "max_length": None}
+        held = self.vectors if self.holds_vectors_of(self.recipe.space.model, plain) else None
         settings = {"model": self.teacher_hash}
         if collection.step is None:
             settings["data"] = self.scored.dataset.fingerprint
-        return self.scored.index_with("space", self.recipe.space.model, collection.needs, settings, "dense")
+        return self.scored.index_with("space", self.recipe.space.model, collection.needs, settings, "dense", held)
 
     def _embed(self, out: Path, reporter: Reporter) -> None:
         from rankdistill.verbs.embed import embed

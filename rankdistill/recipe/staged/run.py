@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rankdistill.recipe.scores.reporting import folder_of, report
 from rankdistill.recipe.staged.experiment import StagedExperiment
-from rankdistill.recipe.staged.schema import ALIGNED, StagedRecipe
+from rankdistill.recipe.staged.schema import ALIGNED, SPACE, StagedRecipe
 from rankdistill.recipe.staged.systems import StagedSystems
 from rankdistill.recipe.steps import Step, Times, present
 
@@ -56,6 +56,7 @@ class StagedRun:
             [ALIGNED, *self.recipe.variants],
             [choice.chosen.sentence()] if choice else [],
             self.command,
+            SPACE,
         )
 
     def _costs(self) -> dict[str, dict[str, float | int]]:

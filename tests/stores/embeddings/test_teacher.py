@@ -76,7 +76,7 @@ def test_texts_that_the_store_lacks_are_encoded_by_its_model(
 def test_vectors_that_were_rounded_are_a_teacher_of_their_own(
     tiny_beir: Path, tiny_encoder: str, store: Path, tmp_path: Path
 ) -> None:
-    settings = {"titles": False, "sentences": False, "backend": "torch", "dtype": "float16"}
+    settings: dict[str, Any] = {"titles": False, "sentences": False, "backend": "torch", "dtype": "float16"}
     rankdistill.embed(tiny_beir, tiny_encoder, tmp_path / "half", **settings)
     assert teachers.load(str(tmp_path / "half")).teacher_id != teachers.load(str(store)).teacher_id
 
