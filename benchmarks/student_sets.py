@@ -255,18 +255,18 @@ class PreparedSet:
         within = store.scores(teacher_id).group_by("query_id").agg(pl.col("score").cast(pl.Float64).std(ddof=0))
         return round(float(within["score"].mean()), 6)
 
-    def _ensemble(self, deviations: Sequence[float], weights: Sequence[float], dense: Any = None) -> dict[str, Any]:
+    def _ensemble(self, deviations: Sequence[float], weights: Sequence[float]) -> dict[str, Any]:
         """The teacher that is the weighted mean of the dense and the sparse model's scores in their deviations."""
         members = [
-            dense or {"kind": "embedding", "model": DENSE, "max_length": DOCUMENT_TOKENS},
+            str(self.vectors.path),
             {"kind": "sparse", "model": SPARSE, "max_length": DOCUMENT_TOKENS},
         ]
         return {"kind": "ensemble", "members": members, "deviations": [*deviations], "weights": [*weights]}
 
     def _in_batch_ensemble(self) -> Path:
-        """The same in a file, with the dense model's vectors from their store."""
+        """The same in a file."""
         file = self.folder / "ensemble.yaml"
-        settings = self._ensemble(self._deviations, self.judged["weights"], dense=str(self.vectors.path))
+        settings = self._ensemble(self._deviations, self.judged["weights"])
         files.write_text(file, yaml.safe_dump(settings, sort_keys=False))
         return file
 

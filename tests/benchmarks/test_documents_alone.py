@@ -27,6 +27,7 @@ def test_students_of_generated_queries_and_of_labels_are_compared(
         (tmp_path / "sets" / "tiny" / "qrels" / "dev.tsv").unlink()
     words = ["--data", tmp_path / "sets", "--work", tmp_path / "work", "--sets", "tiny", "--steps", 2, "--depth", 12]
     words += ["--student", tiny_encoder, "--teacher", tiny_encoder, "--keep-layers", "0,2", "--set", "batch_size=2"]
+    words += ["--align-steps", 0 if kinds else 2]
     words += ["--kinds", "--kind", "titles", "--kind", "spans", "--seeds", "13"] if kinds else []
     monkeypatch.setattr(sys, "argv", ["documents_alone", *map(str, words)])
     documents_alone.main()
@@ -37,12 +38,12 @@ def test_students_of_generated_queries_and_of_labels_are_compared(
         assert set(systems) == {"untrained", "titles", "spans", "supervised"}
         assert found["generated"].keys() == {"titles", "spans"}
         return
-    assert set(systems) == {"untrained", "documents alone", "supervised"}
+    assert set(systems) == {"untrained", "documents alone, aligned", "documents alone", "supervised"}
     assert systems["documents alone"]["trainings"] == len(SEEDS)
-    assert {row["baseline"] for row in found["against_supervised"]} == {"supervised"}
+    assert set(found["against"]) == set(systems) - {"untrained"}
+    assert {row["baseline"] for row in found["against"]["supervised"]} == {"supervised"}
     measures = {name: system["measures"]["ndcg_at_10"] for name, system in systems.items()}
-    gain = measures["supervised"] - measures["untrained"]
-    if gain > 0:
-        assert found["share"] == pytest.approx((measures["documents alone"] - measures["untrained"]) / gain)
-    else:
-        assert found["share"] is None
+    assert set(found["share"]) == {"untrained", "documents alone, aligned"}
+    for baseline, share in found["share"].items():
+        gain, own = (measures[name] - measures[baseline] for name in ("supervised", "documents alone"))
+        assert share == (pytest.approx(own / gain) if gain > 0 else None)
