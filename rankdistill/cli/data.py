@@ -66,7 +66,10 @@ def convert(
     title: Annotated[str | None, typer.Option(help="Column of titles.")] = None,
     text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
     keep: Annotated[
-        list[str] | None, typer.Option(help="Further column, as metadata; may be repeated; '*' for all.")
+        list[str] | None,
+        typer.Option(
+            help="Column to keep as metadata, NAME or NAME:integer, NAME:number; may be repeated; '*' for all."
+        ),
     ] = None,
     number_rows: Annotated[bool, typer.Option("--number-rows", help="Let ids be the rows' numbers.")] = False,
     queries: Annotated[

@@ -114,7 +114,7 @@ def convert(
         id: column of the documents' ids; found by its name unless given, as the next two.
         title: column of their titles; there may be none.
         text: column of their texts.
-        keep: further columns, which become metadata; `*` for all.
+        keep: further columns, which become metadata, as NAME or NAME:integer, NAME:number; `*` for all.
         number_rows: let ids be the rows' numbers, from 1.
         encoding: of text files and of CSV; found unless given.
         delimiter: between the columns of CSV; found unless given.

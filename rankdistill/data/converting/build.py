@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill import manifest
+from rankdistill.data import columns
 from rankdistill.data.bad_rows import BadRows
 from rankdistill.data.beir import UNJUDGED, load
 from rankdistill.data.converting import decoding, documents, kinds, text_folder
@@ -23,6 +24,7 @@ from rankdistill.data.converting.splitting import DEV, TEST, TRAIN, split_of
 from rankdistill.data.converting.table import hash_of
 from rankdistill.data.converting.text_folder import TextFolder
 from rankdistill.data.meta import Meta
+from rankdistill.data.values import RowError
 from rankdistill.data.writer import ARTEFACT, Collection, Described, write_beir
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.progress import Reporter
@@ -178,8 +180,8 @@ class _Conversion:
 
     def _opened(self) -> Rows | TextFolder | BeirFolder:
         request, kind = self.request, self.kind
-        columns = {name for name, one in request.columns.items() if one is not None}
-        if kind in (kinds.FILES, kinds.BEIR) and (columns or request.keep or request.number_rows):
+        named = any(one is not None for one in request.columns.values())
+        if kind in (kinds.FILES, kinds.BEIR) and (named or request.keep or request.number_rows):
             raise _wrong("columns of a table (csv, jsonl, parquet, datasets)", f"them with --from {kind}")
         if kind == kinds.BEIR:
             return BeirFolder(load(request.place, "lenient" if request.lenient else "strict"))
@@ -333,7 +335,20 @@ class _Conversion:
                 self._note(
                     f"none of {len(hashed):,} judged queries falls into {split!r}; a larger --{split} takes some"
                 )
-        return {split: self._of_passages(labels) for split, labels in found.items()}
+        for judged in found.values():
+            self._refuse_quotes(judged)
+        self._stop()
+        return {split: self._of_passages(judged) for split, judged in found.items() if judged}
+
+    def _refuse_quotes(self, labels: Labels) -> None:
+        """Take ids in quotes that no document has for bad rows: whoever reads the folder would."""
+        for query_id, one in labels.items():
+            for doc_id in [name for name in one if name not in self.passages]:
+                try:
+                    columns.refuse_quotes(doc_id)
+                except RowError as error:
+                    self.bad.add(self.out, 1, f"a judgement of query {query_id!r}: {error}")
+                    del one[doc_id]
 
     def _of_passages(self, labels: Labels) -> Labels:
         """The labels of documents as those of all their passages."""

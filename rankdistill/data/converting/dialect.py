@@ -77,7 +77,8 @@ def find(lines: Sequence[str], whole: bool, separator: str | None = None) -> Dia
 
 def _parsed(lines: Sequence[str], dialect: Dialect, whole: bool) -> tuple[list[list[str]], int]:
     """The first rows, and how many are broken."""
-    reader, rows, broken = csv.reader(lines, **dialect.settings), [], 0
+    reader, broken = csv.reader(lines, **dialect.settings), 0
+    rows: list[list[str]] = []
     for _ in range(_ROWS):
         try:
             row = next(reader)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,6 +52,10 @@ PARTS = {
 """What a row of documents has. The id is looked for first, and a column left alone is the text."""
 
 
+TYPES: dict[str, Callable[[Any, str], Any]] = {"integer": values.whole, "number": values.number}
+"""What a kept column may be read as, where a file holds nothing but texts: `--keep price:number`."""
+
+
 class Found(NamedTuple):
     """A document, and where it was found."""
 
@@ -68,19 +72,19 @@ class Rows:
     Args:
         table: the rows.
         chosen: the columns of `PARTS`; the id is None where rows are numbered.
-        keep: further columns, which become metadata.
+        keep: further columns, which become metadata -> what they are read as, of `TYPES`; None: what they are.
     """
 
     table: Table
     chosen: Chosen
-    keep: Sequence[str]
+    keep: Mapping[str, str | None]
 
     def documents(self, bad: BadRows) -> Iterator[Found]:
         """The documents in the order of the rows; what is none goes into `bad`."""
         wanted = [name for name in self.chosen.columns.values() if name is not None]
         for number, row in enumerate(self.table.rows([*wanted, *self.keep], bad), start=1):
             try:
-                kept = {name: _kept(row.values[name], name) for name in self.keep if name in row.values}
+                kept = {name: _kept(row.values.get(name), name, kind) for name, kind in self.keep.items()}
                 kept = {name: value for name, value in kept.items() if value is not None}
                 yield Found(row.path, row.line, self._document(row, number), kept)
             except RowError as error:
@@ -104,8 +108,10 @@ def _text(row: Row, column: str | None) -> str:
     return "" if value is None else values.string(value, repr(column))
 
 
-def _kept(value: Any, name: str) -> Any:
-    """A value as metadata: as JSON has it, a date in ISO's form; NaN is none."""
+def _kept(value: Any, name: str, kind: str | None = None) -> Any:
+    """A value as metadata: as JSON has it, a date in ISO's form; NaN is none, and a blank of another type than text."""
+    if kind is not None:
+        return None if value is None or value == "" else TYPES[kind](value, repr(name))
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, datetime.date | datetime.time):
@@ -139,8 +145,10 @@ def open_rows(
     parts = {name: part for name, part in PARTS.items() if not (number_rows and name == "id")}
     chosen = guessing.choose(place, table.columns, parts, given)
     names = [one.name for one in table.columns]
-    keep = [name for name in names if name not in chosen.columns.values()] if list(keep) == ["*"] else keep
-    for name in keep:
+    if list(keep) == ["*"]:
+        keep = [name for name in names if name not in chosen.columns.values()]
+    kept = dict(_named(one, names) for one in keep)
+    for name in kept:
         if name not in names or name in ("_id", "title", "text", "metadata"):
             raise ConfigError(
                 expected=f"columns of {place} to keep as metadata, not called _id, title, text or metadata",
@@ -150,4 +158,10 @@ def open_rows(
             )
     if number_rows:
         chosen = guessing.Chosen({"id": None, **chosen.columns}, chosen.guessed)
-    return Rows(table, chosen, tuple(keep))
+    return Rows(table, chosen, kept)
+
+
+def _named(words: str, names: Sequence[str]) -> tuple[str, str | None]:
+    """Column and type of `COLUMN` or `COLUMN:TYPE`."""
+    name, _, kind = words.rpartition(":")
+    return (name, kind) if words not in names and name and kind in TYPES else (words, None)

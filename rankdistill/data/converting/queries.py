@@ -124,8 +124,7 @@ class QueryFile:
         text, known = chosen.needed("query-text"), chosen["query-id"]
         for row in table.rows([text, *([known] if known else [])], bad):
             try:
-                given = row.values.get(known) if known else None
-                name = None if given is None else values.identifier(given, f"id {known!r}")
+                name = values.identifier(row.values.get(known), f"id {known!r}") if known else None
                 _add(queries, row.values.get(text), repr(text), name)
             except RowError as error:
                 bad.add(row.path, row.line, str(error))

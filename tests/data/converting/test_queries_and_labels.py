@@ -114,6 +114,9 @@ def test_bad_judgements_and_those_of_what_is_not_there(tmp_path: Path, convert: 
     dataset = convert(documents, queries=queries, qrels=[f"dev={qrels}"], lenient=True)
     assert dataset.qrels("dev") == {"q1": {"d1": 2}, "q2": {"gone": 1}}
     assert dataset.dangling("dev") == 1
+    table = log(tmp_path / "a.csv", 'qid,docid,label\nq1,d1,1\nq2,gone,1\nq2,"""d9""",1\n')
+    with pytest.raises(DataError, match="stands in quotes"):  # the folder's reader would leave it out
+        convert(documents, "b", queries=queries, qrels=table)
     log(qrels, "q1 0 x1 1\nq2 0 x2 1\n")
     with pytest.raises(DataError, match="none of 2, as 'x1', is the id of a document"):
         convert(documents, "b", queries=queries, qrels=qrels)

@@ -278,6 +278,18 @@ def test_memory_does_not_grow_with_the_texts(tmp_path: Path) -> None:
     assert peak < 2_000_000
 
 
+def test_a_kept_column_of_csv_may_be_numbers(tmp_path: Path, convert: Convert) -> None:
+    (tmp_path / "a.csv").write_text("id,text,n,price,a:b\n1,x,7,2.5,p\n2,y,,,q\n3,z,7.5,1,r\n")
+    with pytest.raises(DataError, match=r"a\.csv:4: the 'n' '7.5' is no integer"):
+        convert(tmp_path / "a.csv", keep=["n:integer"])
+    dataset = convert(tmp_path / "a.csv", keep=["n:number", "price:number", "a:b"])
+    assert [one["metadata"] for one in corpus(dataset)] == [
+        {"n": 7, "price": 2.5, "a:b": "p"},
+        {"a:b": "q"},
+        {"n": 7.5, "price": 1, "a:b": "r"},
+    ]
+
+
 def test_metadata_are_json(tmp_path: Path, convert: Convert) -> None:
     import datetime
 
