@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from rankdistill.verbs.status import status as status
     from rankdistill.verbs.teach import teach as teach
     from rankdistill.verbs.train import train as train
+    from rankdistill.verbs.verdict import verdict as verdict
 
 _HOME_OF = {
     "AsyncClient": "rankdistill.client.async_client",
@@ -72,6 +73,7 @@ _HOME_OF = {
     "status": "rankdistill.verbs.status",
     "teach": "rankdistill.verbs.teach",
     "train": "rankdistill.verbs.train",
+    "verdict": "rankdistill.verbs.verdict",
 }
 """Public name -> the module that defines it."""
 
@@ -103,6 +105,7 @@ __all__ = [
     "status",
     "teach",
     "train",
+    "verdict",
 ]
 
 

@@ -250,6 +250,15 @@ def the_two_stages(scene: Scene, section: str) -> None:
     scene.recipe("staged", "TEACHER")
 
 
+def the_verdict(scene: Scene, section: str) -> None:
+    """A bundle without ONNX files: those with them are judged in tests/verbs/test_verdict.py."""
+    scene.collection("DIR")
+    scene.put(TEACHER="six_layers", STUDENT="six_layers", UNTRAINED="six_layers")
+    if not Path("BUNDLE").exists():
+        rd.bundle("STUDENT", "TEACHER", "BUNDLE", onnx=False, router=False)
+        rd.index("DIR", "TEACHER", "INDEX")
+
+
 def the_students(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     scene.put(MODEL="six_layers")
@@ -499,6 +508,15 @@ GUIDES = {
     "docs/serving_search.md": Guide(a_student_of_conversations, after=it_reads_conversations),
     "docs/sparse.md": Guide(a_sparse_student, after=sparse_students_load),
     "docs/staged.md": Guide(the_two_stages),
+    "docs/verdict.md": Guide(
+        the_verdict,
+        ends={
+            "rankdistill verdict OF_STUDENT --bm25 OF_BM25 --untrained OF_UNTRAINED --teacher OF_TEACHER "
+            "--out VERDICT": 2,
+            "rankdistill verdict VERDICT --bundle BUNDLE --data DIR --index INDEX --out VERDICT": 2,
+            "rankdistill verdict VERDICT": 2,
+        },
+    ),
     "docs/teachers.md": Guide(the_teachers, fresh=("Teaching one",), after=the_last_says_the_figures),
 }
 """Document -> how its commands and programs are played. One that prints some and is not here fails a test."""
