@@ -8,11 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files
 from rankdistill._extras import require
 from rankdistill.data.bad_rows import BadRows
-from rankdistill.data.converting.parquet_table import BATCH, columns_of
-from rankdistill.data.converting.table import Column, Row, require_columns
+from rankdistill.data.converting.parquet_table import BATCH, columns_of, values_of
+from rankdistill.data.converting.table import Column, Row, hash_of, require_columns
 from rankdistill.errors import DataError
 
 
@@ -34,7 +33,7 @@ class ArrowTable:
     @cached_property
     def digest(self) -> str:
         """See `Table`."""
-        return files.hash_files(self.folder, [path for path in self.folder.rglob("*") if path.is_file()])
+        return hash_of([path for path in self.folder.rglob("*") if path.is_file()], self.folder)
 
     @cached_property
     def splits(self) -> dict[str, Any]:
@@ -69,8 +68,5 @@ class ArrowTable:
         for name, split in self.splits.items():
             path = self.folder / name if name else self.folder
             require_columns(path, columns_of(split.features.arrow_schema), wanted)
-            number = 0
-            for batch in split.select_columns(list(dict.fromkeys(wanted))).with_format("arrow").iter(BATCH):
-                for values in batch.to_pylist():
-                    number += 1
-                    yield Row(path, number, values)
+            batches = split.select_columns(list(dict.fromkeys(wanted))).with_format("arrow").iter(BATCH)
+            yield from (Row(path, number, values) for number, values in enumerate(values_of(path, batches), start=1))

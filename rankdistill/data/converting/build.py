@@ -42,6 +42,9 @@ _DECISIVE = (
 )
 """Settings that stand in the manifest where they are not at their default."""
 
+_LINES = 1 << 40
+"""More lines than a file has."""
+
 _SPLIT = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
@@ -134,7 +137,7 @@ class _Conversion:
         self.out, self.request, self.reporter = out, request, reporter
         self.kind = request.kind or kinds.find(request.place)
         self.notes: list[str] = []
-        self.bad = BadRows("lenient" if request.lenient else "strict")
+        self.bad = BadRows("lenient" if request.lenient else "strict", MOST_REPORTS)
         self.queries = Queries()
         self.labels: dict[str | None, Labels] = {}
         self.clicks: dict[str, dict[str, int]] = {}
@@ -193,6 +196,11 @@ class _Conversion:
         table = kinds.open_table(request.place, kind, request.encoding, request.separator)
         return documents.open_rows(str(request.place), table, request.columns, request.keep, request.number_rows)
 
+    @property
+    def id_column(self) -> str | None:
+        """What the column of the documents' ids is called."""
+        return self.source.chosen["id"] if isinstance(self.source, Rows) else None
+
     # What is written
 
     def collection(self) -> Collection:
@@ -205,7 +213,8 @@ class _Conversion:
         if isinstance(self.source, BeirFolder):
             for query_id, text in self.source.dataset.query_texts.items():
                 self.queries.keep(query_id, text)
-            self.bad.reports += self.source.dataset.reports
+            for report in self.source.dataset.reports:
+                self.bad.take(report)
         if self.request.queries is not None:
             file = QueryFile(self.request.queries, self.request.query_columns, self.request.encoding)
             self._note(file.read(self.queries, self.bad))
@@ -224,7 +233,7 @@ class _Conversion:
         if request.qrels and not self.queries.texts:
             raise _wrong("--queries with --qrels: judgements name queries by their ids", "--qrels alone")
         for split, path in request.qrels:
-            found, note = QrelsFile(path, split, request.qrels_columns).read(self.queries, self.bad)
+            found, note = QrelsFile(path, split, request.qrels_columns, self.id_column).read(self.queries, self.bad)
             self._note(note)
             if not found:
                 self._stop()
@@ -239,7 +248,7 @@ class _Conversion:
 
     def _take_clicks(self, path: Path, judged: set[str]) -> None:
         """Clicks by query id. A query that is judged by hand takes nothing from them."""
-        raw, note = ClicksFile(path, self.request.clicks_columns, self.request.min_clicks).read(self.bad)
+        raw, note = ClicksFile(path, self.request.clicks_columns, self.id_column).read(self.bad)
         self._note(note)
         if not raw:
             self._stop()
@@ -263,7 +272,7 @@ class _Conversion:
     def _documents(self) -> Iterator[Document | Described]:
         wanted = {doc_id for labels in self.labels.values() for one in labels.values() for doc_id in one}
         wanted |= {doc_id for one in self.clicks.values() for doc_id in one}
-        first: dict[str, tuple[int, int]] = {}
+        first: dict[str, int] = {}  # place of the file and line, in one number: a tuple a document is much memory
         paths: list[Path] = []
         with self.reporter.stage("convert", "documents") as told:
             for found in self.source.documents(self.bad):
@@ -271,10 +280,10 @@ class _Conversion:
                 if not paths or paths[-1] != found.path:
                     paths.append(found.path)
                 if doc_id in first:
-                    place, line = first[doc_id]
+                    place, line = divmod(first[doc_id], _LINES)
                     self.bad.add(found.path, found.line, f"duplicate id {doc_id!r}, first in {paths[place]}:{line}")
                     continue
-                first[doc_id] = len(paths) - 1, found.line
+                first[doc_id] = (len(paths) - 1) * _LINES + found.line
                 count = 0
                 for row in self._cut(found):
                     count += 1
@@ -400,7 +409,7 @@ class _Conversion:
                 f"{self.counts['long']:,} of {self.counts['documents']:,} documents have more than {LONG:,} letters, "
                 "of which models read the beginning: --passage-tokens N --tokenizer MODEL cuts them into passages"
             )
-        found |= {"left_out": len(self.bad.reports), "reports": [*map(self._short, self.bad.reports[:MOST_REPORTS])]}
+        found |= {"left_out": self.bad.count, "reports": [*map(self._short, self.bad.reports)]}
         return Meta(rule, found | {"notes": [*map(self._short, self.notes)]})
 
     def _note_columns(self, source: Rows) -> None:

@@ -98,12 +98,17 @@ def choose(place: str, columns: Sequence[Column], parts: Mapping[str, Part], giv
     return Chosen(found, guessed)
 
 
+def plain(name: str) -> str:
+    """The name of a column in lower case, its words joined by `_`."""
+    return re.sub(r"[\s-]+", "_", name.strip().lower())
+
+
 def _fitting(part: Part, columns: Sequence[Column]) -> list[str]:
-    named = [(one.name, re.sub(r"[\s-]+", "_", one.name.strip().lower())) for one in columns]
+    named = [(one.name, plain(one.name)) for one in columns]
     for group in part.names:
-        if found := [name for name, plain in named if plain in group]:
+        if found := [name for name, words in named if words in group]:
             return found
-    if part.ending and (found := [name for name, plain in named if plain.endswith(part.ending)]):
+    if part.ending and (found := [name for name, words in named if words.endswith(part.ending)]):
         return found
     return [name for name, _ in named] if part.alone and len(named) == 1 else []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rankdistill.data import columns, lines, trec, values
@@ -72,11 +72,13 @@ class QrelsFile:
         path: TREC (`qid 0 did rel`, without a header), or a table with a header, as BEIR's.
         split: all its queries are in; None: each by its words.
         given: columns of query, document and label, where they are named.
+        id_column: what the documents' own table calls their id, which is known for it here too.
     """
 
     path: Path
     split: str | None = None
     given: Sequence[str] = ()
+    id_column: str | None = None
 
     def read(self, queries: Queries, bad: BadRows) -> tuple[Labels, str | None]:
         """The labels of queries that there are, and a note on what was guessed.
@@ -92,7 +94,8 @@ class QrelsFile:
         else:
             table = kinds.open_table(self.path, kinds.of_file(self.path) or "csv")
             given = dict(zip(QRELS_PARTS, self.given, strict=False))
-            chosen = guessing.choose(str(self.path), table.columns, QRELS_PARTS, given)
+            parts = _knowing(QRELS_PARTS, self.id_column)
+            chosen = guessing.choose(str(self.path), table.columns, parts, given)
             names = [chosen.needed(part) for part in QRELS_PARTS]
             rows = ((one.line, [one.values.get(name) for name in names]) for one in table.rows(names, bad))
             note = chosen.note(str(self.path))
@@ -120,12 +123,12 @@ class ClicksFile:
     Args:
         path: CSV, TSV, JSON lines or Parquet.
         given: columns of query, document and count, where they are named.
-        least: clicks of a pair that count at all.
+        id_column: what the documents' own table calls their id, which is known for it here too.
     """
 
     path: Path
     given: Sequence[str] = ()
-    least: int = 1
+    id_column: str | None = None
 
     def read(self, bad: BadRows) -> tuple[dict[str, dict[str, int]], str | None]:
         """Query, as the file names it -> document -> clicks; and a note on what was guessed.
@@ -137,7 +140,8 @@ class ClicksFile:
         found: dict[str, dict[str, int]] = {}
         table = kinds.open_table(self.path, kinds.of_file(self.path) or "csv")
         given = dict(zip(CLICK_PARTS, self.given, strict=False))
-        chosen = guessing.choose(str(self.path), table.columns, CLICK_PARTS, given)
+        parts = _knowing(CLICK_PARTS, self.id_column)
+        chosen = guessing.choose(str(self.path), table.columns, parts, given)
         query, document, count = chosen.needed("query"), chosen.needed("document"), chosen["count"]
         for row in table.rows([name for name in (query, document, count) if name], bad):
             try:
@@ -168,6 +172,15 @@ def labels_of(clicks: Mapping[str, int], least: int = 1) -> dict[str, int]:
     most = max(counted.values(), default=0)
     shares = {doc_id: (2 * HIGHEST * count + most) // (2 * most) for doc_id, count in counted.items()}
     return {doc_id: label for doc_id, label in shares.items() if label}
+
+
+def _knowing(parts: Mapping[str, Part], id_column: str | None) -> Mapping[str, Part]:
+    """The parts, and the name of the documents' ids in their own table, unless queries are called so too."""
+    document = parts["document"]
+    if id_column is None or guessing.plain(id_column) in {name for group in parts["query"].names for name in group}:
+        return parts
+    own = frozenset({guessing.plain(id_column)})
+    return {**parts, "document": replace(document, names=(own, *document.names))}
 
 
 def _is_trec(path: Path) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from rankdistill import tables
 from rankdistill.data.bad_rows import BadRows
 from rankdistill.data.converting.table import Column, Row, hash_of, require_columns
+from rankdistill.errors import DataError
 
 BATCH = 1024
 """Rows at a time."""
@@ -51,11 +52,26 @@ class ParquetTable:
         for path in self.paths:
             with tables.open_parquet(path) as file:
                 require_columns(path, columns_of(file.schema_arrow), wanted)
-                number = 0
-                for batch in file.iter_batches(BATCH, columns=list(dict.fromkeys(wanted))):
-                    for values in batch.to_pylist():
-                        number += 1
-                        yield Row(path, number, values)
+                batches = file.iter_batches(BATCH, columns=list(dict.fromkeys(wanted)))
+                yield from (
+                    Row(path, number, values) for number, values in enumerate(values_of(path, batches), start=1)
+                )
+
+
+def values_of(path: Path, batches: Iterator[Any]) -> Iterator[dict[str, Any]]:
+    """The rows of batches of Arrow; DataError for damaged ones."""
+    import pyarrow as pa
+
+    try:
+        for batch in batches:
+            yield from batch.to_pylist()
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            expected=f"data at {path} that can be read to their end",
+            got=str(error),
+            consequence="nothing was written",
+            remedy="make the file again",
+        ) from error
 
 
 def columns_of(schema: Any) -> list[Column]:

@@ -93,7 +93,7 @@ class QueryFile:
     Args:
         path: JSON lines, CSV, TSV or Parquet; any other file has a text a line.
         given: names of `PARTS` -> the column that was named.
-        encoding: of a text file; None: found.
+        encoding: where it is no UTF-8; None: found.
     """
 
     path: Path
@@ -107,7 +107,14 @@ class QueryFile:
 
     def table(self) -> Table | None:
         """The table that the file holds."""
-        return kinds.open_table(self.path, self.kind, self.encoding) if self.kind else None
+        return kinds.open_table(self.path, self.kind, self._encoding()) if self.kind else None
+
+    def _encoding(self) -> str | None:
+        """Of a text or a CSV file."""
+        if self.kind not in (None, "csv"):
+            return None
+        found = decoding.inspect(self.path).encoding
+        return found if self.encoding is None or found.startswith(decoding.UTF_8) else self.encoding
 
     def read(self, queries: Queries, bad: BadRows) -> str | None:
         """Add the queries of the file; gives a note on what was guessed.
@@ -131,8 +138,7 @@ class QueryFile:
         return chosen.note(str(self.path))
 
     def _read_lines(self, queries: Queries, bad: BadRows) -> None:
-        encoding = decoding.inspect(self.path, self.encoding).encoding
-        with decoding.text_lines(self.path, encoding) as stream:
+        with decoding.text_lines(self.path, self._encoding() or decoding.UTF_8) as stream:
             for number, line in enumerate(stream, start=1):
                 if not line.strip():
                     continue

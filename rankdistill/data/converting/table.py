@@ -81,14 +81,16 @@ def require_columns(path: Path, columns: Sequence[Column], wanted: Sequence[str]
         )
 
 
-def hash_of(paths: Sequence[Path]) -> str:
-    """SHA-256 (hex) of what files hold; of several in a folder with their names.
+def hash_of(paths: Sequence[Path], folder: Path | None = None) -> str:
+    """SHA-256 (hex) of what files hold; of several, or of those in and below a `folder`, with their names.
 
     Raises:
         DataError: one cannot be read.
     """
     try:
-        return files.hash_file(paths[0]) if len(paths) == 1 else files.hash_files(paths[0].parent, paths)
+        if folder is None and len(paths) == 1:
+            return files.hash_file(paths[0])
+        return files.hash_files(folder or paths[0].parent, paths)
     except OSError as error:
         raise DataError(
             expected="files that can be read",

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from rankdistill import manifest
 from rankdistill.data import values
 from rankdistill.data.bad_rows import BadRows
 from rankdistill.data.converting import decoding, html_text, markdown_text
 from rankdistill.data.converting.documents import Found
 from rankdistill.data.converting.html_text import Page
 from rankdistill.data.values import RowError
+from rankdistill.errors import DataError
 from rankdistill.records import Document
 
 
@@ -37,7 +39,7 @@ PAGES = frozenset({".html", ".htm", ".xhtml"})
 
 @dataclass(frozen=True)
 class TextFolder:
-    """The text files in a folder and below; hidden files and folders are left out.
+    """The text files in a folder and below; hidden files and folders are left out, and what this package made.
 
     Args:
         folder: the folder, or one file.
@@ -59,7 +61,9 @@ class TextFolder:
         besides = self.besides.resolve() if self.besides else None
         for root, folders, names in os.walk(self.folder, onerror=lambda error: closed.append(str(error.filename))):
             folders[:] = sorted(
-                name for name in folders if not name.startswith(".") and Path(root, name).resolve() != besides
+                name
+                for name in folders
+                if not name.startswith(".") and Path(root, name).resolve() != besides and not _is_ours(Path(root, name))
             )
             for name in names:
                 path = Path(root, name)
@@ -126,6 +130,14 @@ class TextFolder:
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix() if path != self.folder else path.name
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds an artefact of this package, whose cards and vocabularies are no documents."""
+    try:
+        return manifest.read(folder) is not None
+    except (DataError, OSError):
+        return False
 
 
 def _of_name(path: Path) -> str:

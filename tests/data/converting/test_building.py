@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import rankdistill as rd
 from rankdistill import files, manifest
 from rankdistill.data import load, writer
 from rankdistill.data.converting.advice import advice
@@ -197,6 +198,9 @@ def test_who_wanted_a_collection_is_told_how_one_is_made(place: Path, tmp_path: 
         stopped.value.remedy
         == f"`rankdistill data convert --from csv --input {place} --out DIR` makes a collection of it"
     )
+    for refused in (lambda: rd.open(place), lambda: rd.embed(None, "MODEL", tmp_path / "s", texts=f"query={place}")):
+        with pytest.raises(DataError, match=r"data convert --from csv --input .*docs\.csv --out DIR"):
+            refused()
     place.write_text("a,b,c\n1,2,3\n")
     assert advice(place) == (
         f"`rankdistill data convert --from csv --input {place} --id COLUMN --text COLUMN --out DIR` makes a collection "

@@ -191,6 +191,23 @@ def test_columns_that_are_called_otherwise_are_named(tmp_path: Path, convert: Co
         convert(documents, **settings, clicks_columns="nr")
 
 
+def test_the_documents_own_name_of_ids_is_known_in_clicks(tmp_path: Path, convert: Convert) -> None:
+    documents = log(tmp_path / "d.csv", "artnr,text\nd1,x\nd2,y\n")
+    clicks = log(tmp_path / "c.csv", "query,artnr,position_id\nred,d1,1\n")
+    dataset = convert(documents, id="artnr", clicks=clicks, dev=0, test=0)
+    assert dataset.qrels("train") == {query_id("red"): {"d1": 3}}
+
+
+def test_a_log_may_be_in_another_encoding_than_the_documents(tmp_path: Path, convert: Convert) -> None:
+    (tmp_path / "d.csv").write_bytes("id,text\n1,größer\n".encode("cp850"))
+    (tmp_path / "q.txt").write_text("größer\nhöher\n", encoding="utf-8")
+    (tmp_path / "q2.csv").write_bytes("query\ngrößer\n".encode("cp850"))
+    for name, queries in (("q.txt", ["größer", "höher"]), ("q2.csv", ["größer"])):
+        dataset = convert(tmp_path / "d.csv", f"out-{name}", encoding="cp850", queries=tmp_path / name)
+        assert list(dataset.query_texts.values()) == queries
+        assert [one.text for one in dataset.documents()] == ["größer"]
+
+
 def test_passages_have_the_labels_of_their_documents(tmp_path: Path, convert: Convert, tiny_bert: Path) -> None:
     text = " ".join(f"The old river is deep {number}." for number in range(12))
     documents = log(tmp_path / "d.jsonl", [{"id": "long", "text": text}, {"id": "short", "text": "stone", "year": 3}])

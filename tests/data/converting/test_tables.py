@@ -245,6 +245,14 @@ def test_files_that_are_none(tmp_path: Path, convert: Convert, name: str, conten
         convert(tmp_path / "absent.csv")
 
 
+def test_of_many_bad_rows_some_are_kept_and_all_are_counted(tmp_path: Path, convert: Convert) -> None:
+    (tmp_path / "a.csv").write_text("id,text\n1,x\n" + "y\n" * 5000)
+    with pytest.raises(DataError, match=r"5000 bad rows\n(.*\n)*  and 4990 more"):
+        convert(tmp_path / "a.csv")
+    found = told(convert(tmp_path / "a.csv", lenient=True))
+    assert (found["left_out"], len(found["reports"])) == (5000, 20)
+
+
 def test_a_quote_that_is_never_closed_names_its_row(tmp_path: Path, convert: Convert) -> None:
     rows = "".join(f"{one},text {one}\n" for one in range(300))
     (tmp_path / "a.csv").write_text(f'id,text\n{rows}x,"never closed\n{rows}')

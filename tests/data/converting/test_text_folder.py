@@ -189,6 +189,8 @@ def test_folders_without_documents_and_with_several_kinds(tmp_path: Path, conver
 def test_an_output_in_the_folder_is_no_part_of_it(tmp_path: Path, convert: Convert) -> None:
     place = folder(tmp_path, {"a.txt": "x", "b.txt": "y"})
     assert convert(place, "in/out").doc_ids == ["a.txt", "b.txt"]
+    convert(place, "in/other", number_rows=False)
+    (place / "other" / "README.md").write_text("a card")
     (place / "out" / "note.txt").write_text("of the user")
     assert convert(place, "in/out").doc_ids == ["a.txt", "b.txt"]
 
