@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rankdistill.verbs.bundle import bundle as bundle
     from rankdistill.verbs.check import check as check
     from rankdistill.verbs.compare import compare as compare
+    from rankdistill.verbs.data import convert as convert
     from rankdistill.verbs.embed import embed as embed
     from rankdistill.verbs.evaluate import evaluate as evaluate
     from rankdistill.verbs.export import export as export
@@ -53,6 +54,7 @@ _HOME_OF = {
     "bundle": "rankdistill.verbs.bundle",
     "check": "rankdistill.verbs.check",
     "compare": "rankdistill.verbs.compare",
+    "convert": "rankdistill.verbs.data",
     "embed": "rankdistill.verbs.embed",
     "evaluate": "rankdistill.verbs.evaluate",
     "export": "rankdistill.verbs.export",
@@ -85,6 +87,7 @@ __all__ = [
     "bundle",
     "check",
     "compare",
+    "convert",
     "embed",
     "evaluate",
     "export",

@@ -24,6 +24,7 @@ from typer.main import get_command
 import rankdistill as rd
 from rankdistill.cli.main import build_app
 from rankdistill.cli.main import main as command
+from rankdistill.data import load
 from rankdistill.evaluation import run_files
 from rankdistill.inference import conversation
 from rankdistill.mining import candidates
@@ -209,6 +210,29 @@ def many_documents(scene: Scene, section: str) -> None:
 def dense_and_sparse(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     scene.put(MODEL="six_layers", SPARSE="tiny_splade")
+
+
+def the_files(scene: Scene, section: str) -> None:
+    scene.put(MODEL="six_layers")
+    Path("docs.csv").write_text("sku,description,price\nA1,An old river chair,3\nA2,A small glass table,4.5\n")
+    rows = [{"id": f"d{place}", "body": f"the river {place} is deep"} for place in range(9)]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Path("log.jsonl").write_text('{"text": "old river"}\n{"text": "deep river"}\n{"text": "Old River"}\n')
+    Path("clicks.csv").write_text("query,doc_id,clicks\nold river,d1,4\nold river,d2,2\ndeep river,d3,1\n")
+    Path("FOLDER/below").mkdir(parents=True, exist_ok=True)
+    Path("FOLDER/guide.md").write_text("# Rivers\n\n" + "The old river is deep and slow. " * 30)
+    Path("FOLDER/below/page.html").write_text("<title>Bread</title><p>The bread is sweet.</p>")
+
+
+def files_became_collections(folder: Path, said: dict[str, str]) -> None:
+    assert load(folder / "DIR").doc_ids == ["A1", "A2"]
+    assert load(folder / "PAGES").doc_ids == ["below/page.html", "guide.md"]
+    shop = load(folder / "SHOP")
+    labels = {
+        doc_id: label for split in shop.splits for one in shop.qrels(split).values() for doc_id, label in one.items()
+    }
+    assert labels == {"d1": 3, "d2": 2, "d3": 3}
+    assert "guide.md#3" in load(folder / "PASSAGES").doc_ids
 
 
 def the_leaf(scene: Scene, section: str) -> None:
@@ -453,6 +477,7 @@ GUIDES = {
         environment={"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "8"},
     ),
     "docs/comparing.md": Guide(the_comparing),
+    "docs/data.md": Guide(the_files, after=files_became_collections),
     "docs/engines.md": Guide(dense_and_sparse),
     "docs/ensembles.md": Guide(three_teachers),
     "docs/evaluation.md": Guide(

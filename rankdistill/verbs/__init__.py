@@ -5,7 +5,7 @@ that lies there will do everywhere; the artefact's reader is returned; notes go 
 `rankdistill.notes`); a wrong name or type is a `ConfigError`.
 
 The verbs, along the flow:
-    data (several: `pydocs`, `fetch`, `check`, `trec_qrels`), queries, open, status;
+    data (several: `pydocs`, `fetch`, `convert`, `check`, `trec_qrels`), queries, open, status;
     mine, teach, score, plan, embed, import_scores, export, check, ensemble;
     train, inherit, bundle;
     index, search, serve, push;

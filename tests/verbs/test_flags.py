@@ -136,6 +136,18 @@ def test_settings_of_a_config_are_keywords_and_no_argument_hides_one(name: str) 
     assert hidden <= {"missing"}, "missing is an ensemble's policy where there is one, see the verb"
 
 
+@pytest.mark.parametrize("name", list(COMMANDS["data"].commands))
+def test_a_verb_of_collections_and_its_flags_say_the_same(name: str) -> None:
+    """Those are verbs of one module, and flags of a group."""
+    function = getattr(importlib.import_module("rankdistill.verbs.data"), name.replace("-", "_"))
+    known = inspect.signature(function).parameters
+    given = {one.name: one for one in COMMANDS["data"].commands[name].params}
+    assert set(known) - GIVEN_BY_THE_COMMAND == set(given) - {"json"} - ({"lenient"} if name == "check" else set())
+    for one, parameter in known.items():
+        if one in given and parameter.default is not parameter.empty and not given[one].required:
+            assert _plain(given[one].default) == _plain(parameter.default), one
+
+
 class Called(Exception):  # noqa: N818 - no error
     """Stands for the verb's work."""
 
