@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rankdistill.client.client import Client as Client
     from rankdistill.ensembles.source import Ensemble as Ensemble
     from rankdistill.errors import RankdistillError as RankdistillError
+    from rankdistill.recipe.init import init as init
     from rankdistill.recipe.run import run as run
     from rankdistill.verbs.bundle import bundle as bundle
     from rankdistill.verbs.check import check as check
@@ -60,6 +61,7 @@ _HOME_OF = {
     "fuse": "rankdistill.verbs.fuse",
     "import_scores": "rankdistill.verbs.import_scores",
     "index": "rankdistill.verbs.index",
+    "init": "rankdistill.recipe.init",
     "mine": "rankdistill.verbs.mine",
     "open": "rankdistill.verbs.open",
     "plan": "rankdistill.verbs.plan",
@@ -92,6 +94,7 @@ __all__ = [
     "fuse",
     "import_scores",
     "index",
+    "init",
     "mine",
     "open",
     "plan",

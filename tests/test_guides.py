@@ -250,6 +250,12 @@ def the_two_stages(scene: Scene, section: str) -> None:
     scene.recipe("staged", "TEACHER")
 
 
+def the_choosing(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(TEACHER="six_layers")
+    Path("DIR/qrels/dl19.tsv").unlink(missing_ok=True)  # judges the very queries of train
+
+
 def the_verdict(scene: Scene, section: str) -> None:
     """A bundle without ONNX files: those with them are judged in tests/verbs/test_verdict.py."""
     scene.collection("DIR")
@@ -483,6 +489,7 @@ GUIDES = {
     "docs/formats.md": Guide(the_formats),
     "docs/gate.md": Guide(a_store, ends={"rankdistill check STORE --strict --json check.json": 1}),
     "docs/indexes.md": Guide(many_documents, after=filters_held),
+    "docs/init.md": Guide(the_choosing),
     "docs/leaf.md": Guide(the_leaf),
     "docs/lucene.md": Guide(lucene, needs="pyserini", after=impacts_are_lucene_s),
     "docs/mining.md": Guide(the_mining, after=only_new_pairs_are_scored),
@@ -528,7 +535,7 @@ def an_object_store(environment: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-SLOW = {"docs/comparing.md", "docs/engines.md", "docs/staged.md", "docs/students.md"}
+SLOW = {"docs/comparing.md", "docs/engines.md", "docs/init.md", "docs/staged.md", "docs/students.md"}
 """Those that train a recipe several times, or make much; the fast part below reads their commands all the same."""
 
 

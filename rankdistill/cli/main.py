@@ -34,7 +34,7 @@ PANELS = {
     "Students": ("train", "bundle"),
     "Search": ("index", "search", "explain", "serve", "push"),
     "Judge": ("evaluate", "rerank", "fuse", "compare", "verdict", "robustness", "sparsity", "ann-recall"),
-    "Experiments": ("run", "status", "doctor"),
+    "Experiments": ("init", "run", "status", "doctor"),
 }
 """The verbs in the order of the work, as `--help` shows them."""
 

@@ -16,5 +16,5 @@ What they share is no verb:
     arguments, parameters: what verbs take, and how it is opened;
     systems, runs, towers, weighing, engine_systems, server_systems: what is evaluated;
     lengths, clipping: notes on models;
-    settings: what recipes need to know before they call a verb.
+    settings, looking: what recipes need to know before they call a verb, and what choosing one needs.
 """

@@ -30,6 +30,9 @@ COMMANDS = get_command(build_app()).commands  # type: ignore[attr-defined]
 NOT_ONE_VERB = {"data", "run", "status", "doctor"}
 """A group, two that read recipes too, and one that looks at the machine: tested by themselves."""
 
+OF_RECIPES = {"init"}
+"""Verbs that are above the others, beside `run`."""
+
 GIVEN_BY_THE_COMMAND = {"progress", "command", "started"}
 
 RENAMED = {
@@ -60,8 +63,9 @@ CONFIGS: dict[str, tuple[type, ...]] = {"teach": (TeachConfig,), "train": (Train
 
 def verb(name: str) -> Callable[..., Any]:
     """The function of a verb, by its name on the command line."""
+    package = "rankdistill.recipe" if name in OF_RECIPES else "rankdistill.verbs"
     name = {"import": "import_scores"}.get(name, name.replace("-", "_"))
-    return getattr(importlib.import_module(f"rankdistill.verbs.{name}"), name)  # type: ignore[no-any-return]
+    return getattr(importlib.import_module(f"{package}.{name}"), name)  # type: ignore[no-any-return]
 
 
 def arguments(name: str) -> dict[str, inspect.Parameter]:
@@ -263,6 +267,7 @@ PARTS: list[tuple[type[BaseModel], str, dict[str, str], dict[str, str]]] = [
         {},
         {
             "split": "data.train",
+            "unjudged": "data.train",
             "cache": "a step keeps what a stopped run has",
             "unit_size": "the usual one",
             "lenient": "data",
