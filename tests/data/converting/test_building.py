@@ -14,6 +14,7 @@ import pytest
 import rankdistill as rd
 from rankdistill import files, manifest
 from rankdistill.data import load, writer
+from rankdistill.data.converting import Request, judgements, kinds
 from rankdistill.data.converting.advice import advice
 from rankdistill.errors import ConfigError, DataError, OutputError, StaleOutputError
 from rankdistill.verbs import data
@@ -165,6 +166,15 @@ def test_nothing_of_the_machine_is_written(place: Path, convert: Convert, monkey
     monkeypatch.chdir(place.parent)
     assert contents(convert("docs.csv", "b", lenient=True).path) == first
     assert str(place.parent) not in "".join(one.decode() for one in first.values())
+
+
+def test_every_kind_ending_and_label_is_on_the_page() -> None:
+    page = (Path(rd.__file__).parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert tuple(rows) == kinds.KINDS
+    assert f"the most clicked has {judgements.HIGHEST}," in page
+    default = Request(Path())
+    assert f"({default.test} and {default.dev})" in page
 
 
 def test_who_is_told_hears_of_each_document(place: Path, convert: Convert) -> None:
