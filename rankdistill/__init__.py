@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from rankdistill.client.client import Client as Client
     from rankdistill.ensembles.source import Ensemble as Ensemble
     from rankdistill.errors import RankdistillError as RankdistillError
+    from rankdistill.recipe.init import init as init
     from rankdistill.recipe.run import run as run
     from rankdistill.verbs.bundle import bundle as bundle
     from rankdistill.verbs.check import check as check
     from rankdistill.verbs.compare import compare as compare
+    from rankdistill.verbs.data import convert as convert
     from rankdistill.verbs.embed import embed as embed
     from rankdistill.verbs.evaluate import evaluate as evaluate
     from rankdistill.verbs.export import export as export
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from rankdistill.verbs.status import status as status
     from rankdistill.verbs.teach import teach as teach
     from rankdistill.verbs.train import train as train
+    from rankdistill.verbs.verdict import verdict as verdict
 
 _HOME_OF = {
     "AsyncClient": "rankdistill.client.async_client",
@@ -51,12 +54,14 @@ _HOME_OF = {
     "bundle": "rankdistill.verbs.bundle",
     "check": "rankdistill.verbs.check",
     "compare": "rankdistill.verbs.compare",
+    "convert": "rankdistill.verbs.data",
     "embed": "rankdistill.verbs.embed",
     "evaluate": "rankdistill.verbs.evaluate",
     "export": "rankdistill.verbs.export",
     "fuse": "rankdistill.verbs.fuse",
     "import_scores": "rankdistill.verbs.import_scores",
     "index": "rankdistill.verbs.index",
+    "init": "rankdistill.recipe.init",
     "mine": "rankdistill.verbs.mine",
     "open": "rankdistill.verbs.open",
     "plan": "rankdistill.verbs.plan",
@@ -70,6 +75,7 @@ _HOME_OF = {
     "status": "rankdistill.verbs.status",
     "teach": "rankdistill.verbs.teach",
     "train": "rankdistill.verbs.train",
+    "verdict": "rankdistill.verbs.verdict",
 }
 """Public name -> the module that defines it."""
 
@@ -81,12 +87,14 @@ __all__ = [
     "bundle",
     "check",
     "compare",
+    "convert",
     "embed",
     "evaluate",
     "export",
     "fuse",
     "import_scores",
     "index",
+    "init",
     "mine",
     "open",
     "plan",
@@ -100,6 +108,7 @@ __all__ = [
     "status",
     "teach",
     "train",
+    "verdict",
 ]
 
 

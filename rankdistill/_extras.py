@@ -22,6 +22,7 @@ EXTRA_OF = {
     "huggingface_hub": "hub",
     "upath": "remote",
     "s3fs": "remote",
+    **dict.fromkeys(("charset_normalizer", "lxml", "markdown_it"), "files"),
     "httpx": "http",
     "ray": "ray",
     **dict.fromkeys(("fastapi", "httptools", "orjson", "prometheus_client", "uvicorn", "uvloop"), "serve"),

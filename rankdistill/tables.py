@@ -55,6 +55,9 @@ def write_parquet(path: Path, table: pa.Table) -> None:
         pq.write_table(table, temporary, compression="zstd", row_group_size=65536)
 
 
+_ABSENT = (FileNotFoundError, IsADirectoryError)
+
+
 @contextmanager
 def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
     """Open the Parquet file `path`, here or in an object store; its parts are read as they are asked for.
@@ -69,7 +72,9 @@ def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
                 remote = not locations.is_local(path)
                 source = stack.enter_context(path.open("rb", READ_BYTES)) if remote else path.absolute()
                 file = stack.enter_context(pq.ParquetFile(source))
-            except (pa.ArrowInvalid, FileNotFoundError, IsADirectoryError) as error:
+            except (pa.ArrowInvalid, OSError) as error:
+                if isinstance(error, OSError) and not (locations.is_local(path) or isinstance(error, _ABSENT)):
+                    raise  # an object store that does not answer
                 raise DataError(
                     expected=f"a whole Parquet file at {path}",
                     got=str(error),

@@ -24,6 +24,7 @@ from typer.main import get_command
 import rankdistill as rd
 from rankdistill.cli.main import build_app
 from rankdistill.cli.main import main as command
+from rankdistill.data import load
 from rankdistill.evaluation import run_files
 from rankdistill.inference import conversation
 from rankdistill.mining import candidates
@@ -211,6 +212,29 @@ def dense_and_sparse(scene: Scene, section: str) -> None:
     scene.put(MODEL="six_layers", SPARSE="tiny_splade")
 
 
+def the_files(scene: Scene, section: str) -> None:
+    scene.put(MODEL="six_layers")
+    Path("docs.csv").write_text("sku,description,price\nA1,An old river chair,3\nA2,A small glass table,4.5\n")
+    rows = [{"id": f"d{place}", "body": f"the river {place} is deep"} for place in range(9)]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Path("log.jsonl").write_text('{"text": "old river"}\n{"text": "deep river"}\n{"text": "Old River"}\n')
+    Path("clicks.csv").write_text("query,doc_id,clicks\nold river,d1,4\nold river,d2,2\ndeep river,d3,1\n")
+    Path("FOLDER/below").mkdir(parents=True, exist_ok=True)
+    Path("FOLDER/guide.md").write_text("# Rivers\n\n" + "The old river is deep and slow. " * 30)
+    Path("FOLDER/below/page.html").write_text("<title>Bread</title><p>The bread is sweet.</p>")
+
+
+def files_became_collections(folder: Path, said: dict[str, str]) -> None:
+    assert load(folder / "DIR").doc_ids == ["A1", "A2"]
+    assert load(folder / "PAGES").doc_ids == ["below/page.html", "guide.md"]
+    shop = load(folder / "SHOP")
+    labels = {
+        doc_id: label for split in shop.splits for one in shop.qrels(split).values() for doc_id, label in one.items()
+    }
+    assert labels == {"d1": 3, "d2": 2, "d3": 3}
+    assert "guide.md#3" in load(folder / "PASSAGES").doc_ids
+
+
 def the_leaf(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     scene.put(TEACHER="six_layers")
@@ -224,6 +248,21 @@ def the_two_stages(scene: Scene, section: str) -> None:
     scene.put(TEACHER="six_layers")
     Path("DIR/qrels/dl19.tsv").unlink(missing_ok=True)  # else no training query would be embedded: it judges them all
     scene.recipe("staged", "TEACHER")
+
+
+def the_choosing(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(TEACHER="six_layers")
+    Path("DIR/qrels/dl19.tsv").unlink(missing_ok=True)  # judges the very queries of train
+
+
+def the_verdict(scene: Scene, section: str) -> None:
+    """A bundle without ONNX files: those with them are judged in tests/verbs/test_verdict.py."""
+    scene.collection("DIR")
+    scene.put(TEACHER="six_layers", STUDENT="six_layers", UNTRAINED="six_layers")
+    if not Path("BUNDLE").exists():
+        rd.bundle("STUDENT", "TEACHER", "BUNDLE", onnx=False, router=False)
+        rd.index("DIR", "TEACHER", "INDEX")
 
 
 def the_students(scene: Scene, section: str) -> None:
@@ -438,6 +477,7 @@ GUIDES = {
         environment={"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "8"},
     ),
     "docs/comparing.md": Guide(the_comparing),
+    "docs/data.md": Guide(the_files, after=files_became_collections),
     "docs/engines.md": Guide(dense_and_sparse),
     "docs/ensembles.md": Guide(three_teachers),
     "docs/evaluation.md": Guide(
@@ -449,6 +489,7 @@ GUIDES = {
     "docs/formats.md": Guide(the_formats),
     "docs/gate.md": Guide(a_store, ends={"rankdistill check STORE --strict --json check.json": 1}),
     "docs/indexes.md": Guide(many_documents, after=filters_held),
+    "docs/init.md": Guide(the_choosing),
     "docs/leaf.md": Guide(the_leaf),
     "docs/lucene.md": Guide(lucene, needs="pyserini", after=impacts_are_lucene_s),
     "docs/mining.md": Guide(the_mining, after=only_new_pairs_are_scored),
@@ -474,6 +515,15 @@ GUIDES = {
     "docs/serving_search.md": Guide(a_student_of_conversations, after=it_reads_conversations),
     "docs/sparse.md": Guide(a_sparse_student, after=sparse_students_load),
     "docs/staged.md": Guide(the_two_stages),
+    "docs/verdict.md": Guide(
+        the_verdict,
+        ends={
+            "rankdistill verdict OF_STUDENT --bm25 OF_BM25 --untrained OF_UNTRAINED --teacher OF_TEACHER "
+            "--out VERDICT": 2,
+            "rankdistill verdict VERDICT --bundle BUNDLE --data DIR --index INDEX --out VERDICT": 2,
+            "rankdistill verdict VERDICT": 2,
+        },
+    ),
     "docs/teachers.md": Guide(the_teachers, fresh=("Teaching one",), after=the_last_says_the_figures),
 }
 """Document -> how its commands and programs are played. One that prints some and is not here fails a test."""
@@ -485,7 +535,7 @@ def an_object_store(environment: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-SLOW = {"docs/comparing.md", "docs/engines.md", "docs/staged.md", "docs/students.md"}
+SLOW = {"docs/comparing.md", "docs/engines.md", "docs/init.md", "docs/staged.md", "docs/students.md"}
 """Those that train a recipe several times, or make much; the fast part below reads their commands all the same."""
 
 

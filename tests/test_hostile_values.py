@@ -30,11 +30,12 @@ from rankdistill.formats.importing import Request, import_candidates
 from rankdistill.formats.source import Rejects, Source
 from rankdistill.stores.embeddings.text_files import TextFile
 from rankdistill.students import word_list
+from rankdistill.verbs import data as collections
 
 PACKAGE = Path(rankdistill.__file__).parent
 PAGE = (PACKAGE.parent / "docs" / "readers.md").read_text(encoding="utf-8")
 
-FORMS = ("white space", "tabs", "JSON", "values")
+FORMS = ("white space", "tabs", "JSON", "CSV", "values")
 ABSENT = "–"
 
 
@@ -52,6 +53,18 @@ class Literal(NamedTuple):
     tabs: Any
     json: Any
     values: Any
+
+    @property
+    def csv(self) -> Any:
+        """As a spreadsheet writes it: in quotes where it holds what separates."""
+        if self.tabs is NOTHING or not re.search('[,"\r\n]', self.tabs):
+            return self.tabs
+        doubled = self.tabs.replace('"', '""')
+        return f'"{doubled}"'
+
+    def written(self, form: str) -> Any:
+        """In one of `FORMS`."""
+        return dict(zip(FORMS, (self.words, self.tabs, self.json, self.csv, self.values), strict=True))[form]
 
 
 def same(text: str) -> Literal:
@@ -258,6 +271,26 @@ def of_texts(kind: str) -> Callable[[Path], dict[str, Any]]:
     return read
 
 
+def of_conversion(role: str) -> Callable[[Path], dict[str, Any]]:
+    """What `data convert` makes of a file: the last document, the last query, or a judgement."""
+
+    def read(path: Path) -> dict[str, Any]:
+        known, queries = path.with_name("known.csv"), path.with_name("known-queries.csv")
+        known.write_text('id,text\nknown,t\n"""d1""",t\n')
+        queries.write_text("id,text\nq0,s\nq1,t\n")
+        out = path.with_name(f"{path.name}-folder")
+        if role == "documents":
+            return {"id": collections.convert(path, out).doc_ids[-1]}
+        if role == "queries":
+            return {"id": list(collections.convert(known, out, queries=path).queries())[-1]}
+        ((doc_id, label),) = (
+            collections.convert(known, out, queries=queries, qrels=[f"test={path}"]).qrels("test")["q1"].items()
+        )
+        return {"id": doc_id, "label": label}
+
+    return read
+
+
 def of_turns(path: Path) -> dict[str, Any]:
     turns, _ = conversations.read(path)
     return {"id": turns[-1].turn_id}
@@ -342,6 +375,32 @@ READERS = {
     ),
     "opensearch": format_reader(
         "JSON", "opensearch", "a.jsonl", '{"query": "q", "docs": ["a"], "scores": [{score}]}\n', slots=("score",)
+    ),
+    "converted documents": Reader(
+        "JSON", "a.jsonl", '{"id": {id}, "text": "t"}\n', of_conversion("documents"), slots=("id",)
+    ),
+    "converted queries": Reader(
+        "JSON", "a.jsonl", '{"_id": {id}, "text": "t"}\n', of_conversion("queries"), slots=("id",)
+    ),
+    "converted qrels": Reader(
+        "white space",
+        "a.txt",
+        "q1 0 {id} {label}\n",
+        of_conversion("qrels"),
+        head="q0 0 known 1\n",
+        slots=("id", "label"),
+    ),
+    "converted CSV": Reader("CSV", "a.csv", "{id},t\n", of_conversion("documents"), head="id,text\n", slots=("id",)),
+    "converted CSV of queries": Reader(
+        "CSV", "a.csv", "{id},t\n", of_conversion("queries"), head="qid,text\n", slots=("id",), twice=False
+    ),
+    "converted CSV of qrels": Reader(
+        "CSV",
+        "a.csv",
+        "q1,{id},{label}\n",
+        of_conversion("qrels"),
+        head="query-id,corpus-id,score\nq0,known,1\n",
+        slots=("id", "label"),
     ),
     "conversations": Reader("JSON", "a.jsonl", '{"_id": {id}, "text": "t"}\n', of_turns, slots=("id",)),
     "anserini": Reader("JSON", "a.jsonl", '{"id": {id}, "vector": {"t": 3}}\n', of_vectors, slots=("id",), twice=False),
@@ -431,7 +490,13 @@ def catalogue(folder: Path, id: Any = "d1", label: Any = 1) -> dict[str, Any]:
     return written(folder, from_ir_datasets.convert({"test": dataset}))
 
 
+def converted_parquet(folder: Path, id: Any = "d1") -> dict[str, Any]:
+    pq.write_table(pa.Table.from_pylist([{"id": id, "text": "t"}]), folder / "a.parquet")
+    return of_conversion("documents")(folder / "a.parquet")
+
+
 TYPED = {
+    "converted": Typed(("id",), converted_parquet),
     "rank-distillm": parquet("rank-distillm", lambda id, score: {"query_id": "q1", "doc_id": id, "score": score}),
     "sentence-transformers/msmarco": parquet(
         "sentence-transformers/msmarco", lambda id, score: {"query_id": "q1", "passage_id": id, "score": score}
@@ -469,7 +534,7 @@ def value_cases() -> Iterator[Any]:
 @pytest.mark.parametrize(("row", "name"), list(value_cases()))
 def test_a_value_in_a_file_is_what_the_page_says(row: str, name: str, tmp_path: Path) -> None:
     reader, slot = READERS[name], row.partition(":")[0]
-    literal = dict(zip(FORMS, LITERALS[row], strict=True))[reader.form]
+    literal = LITERALS[row].written(reader.form)
     if name.startswith("disco") and slot == "id" and not literal.startswith('"'):
         pytest.skip("every key of an object is a text")
     path = tmp_path / reader.name
@@ -537,7 +602,7 @@ def spoiled(reader: Reader, what: str) -> tuple[str, bytes] | None:
     if what in changed:
         return changed[what]
     if what == "a column too many":
-        return reader.name, good.rstrip(b"\n") + (b"\tx\n" if reader.form == "tabs" else b" x\n")
+        return reader.name, good.rstrip(b"\n") + {"tabs": b"\tx\n", "CSV": b",x\n"}.get(reader.form, b" x\n")
     if what == "a pair or an id twice":
         if not reader.twice or "positive" in row or '"query"' in row:
             return None  # texts and triples may come again
@@ -744,6 +809,9 @@ def test_every_format_and_source_is_on_the_page() -> None:
 READ_HERE = {
     "data/beir.py",
     "data/beir_rows.py",
+    "data/converting/beir_folder.py",  # lines that `data/beir.py` took
+    "data/converting/json_table.py",
+    "data/converting/judgements.py",
     "data/metadata.py",  # lines that `data/beir.py` took; what else they hold: tests/indexing/filters
     "data/score_tables.py",
     "data/trec.py",
@@ -778,4 +846,5 @@ def test_a_new_reader_of_lines_must_be_added_here() -> None:
 def test_yaml_and_columns_have_one_reader_each() -> None:
     assert not calls("yaml.safe_load")
     assert calls("yaml.load") == {"plain_yaml.py"}
-    assert not calls("csv.reader") | calls("pl.read_csv") | calls("pl.scan_csv") | calls("pl.read_ndjson")
+    assert calls("csv.reader") == {"data/converting/csv_table.py", "data/converting/dialect.py"}
+    assert not calls("csv.DictReader") | calls("pl.read_csv") | calls("pl.scan_csv") | calls("pl.read_ndjson")

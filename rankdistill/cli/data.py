@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rankdistill.cli import console
-from rankdistill.cli.help import VerbCommand
+from rankdistill.cli.help import MORE, VerbCommand
 from rankdistill.cli.options import Json, Lenient
 
 app = typer.Typer(help="Make and check collections (BEIR folders).", no_args_is_help=True)
@@ -45,6 +45,102 @@ def fetch(
     from rankdistill.verbs import data
 
     console.show(data.fetch(name, out, gzip=gzip, command=console.command()), json)
+
+
+@app.command(cls=VerbCommand)
+def convert(
+    input: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of .txt, .md and .html files; CSV, TSV, JSONL, Parquet; what datasets saved; BEIR folder."
+        ),
+    ],
+    out: Out,
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", help="files, csv, jsonl, parquet, datasets or beir; found unless given."),
+    ] = None,
+    id: Annotated[
+        str | None, typer.Option(help="Column of ids; this and the next two are found by name unless given.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Column of titles.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column to keep as metadata, NAME or NAME:integer, NAME:number; may be repeated; '*' for all."
+        ),
+    ] = None,
+    number_rows: Annotated[bool, typer.Option("--number-rows", help="Let ids be the rows' numbers.")] = False,
+    queries: Annotated[
+        Path | None, typer.Option(help="File of queries: JSONL, CSV, Parquet, or a text a line.")
+    ] = None,
+    qrels: Annotated[
+        list[str] | None,
+        typer.Option(help="Judgements, FILE or SPLIT=FILE: TREC, or a table as BEIR's; may be repeated."),
+    ] = None,
+    clicks: Annotated[
+        Path | None, typer.Option(help="Table of query (id or text), document and perhaps a count of clicks.")
+    ] = None,
+    passage_tokens: Annotated[int | None, typer.Option(help="Cut documents into passages of so many tokens.")] = None,
+    overlap: Annotated[int, typer.Option(help="Tokens that passages have in common.", min=0)] = 0,
+    tokenizer: Annotated[str | None, typer.Option(help="Model whose tokens these are.")] = None,
+    dev: Annotated[float, typer.Option(help="Share of judged queries for dev, by hash.", min=0, max=1)] = 0.1,
+    test: Annotated[float, typer.Option(help="Share for test.", min=0, max=1)] = 0.2,
+    query_id: Annotated[str | None, typer.Option(help="Column of ids in --queries.", rich_help_panel=MORE)] = None,
+    query_text: Annotated[str | None, typer.Option(help="Column of texts in --queries.", rich_help_panel=MORE)] = None,
+    qrels_columns: Annotated[
+        str | None, typer.Option(help="Columns QUERY,DOCUMENT,LABEL of --qrels.", rich_help_panel=MORE)
+    ] = None,
+    clicks_columns: Annotated[
+        str | None, typer.Option(help="Columns QUERY,DOCUMENT,COUNT of --clicks.", rich_help_panel=MORE)
+    ] = None,
+    min_clicks: Annotated[
+        int, typer.Option(help="Clicks of a pair that count at all.", min=1, rich_help_panel=MORE)
+    ] = 1,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of text files and CSV; found unless given.", rich_help_panel=MORE)
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between columns of CSV; found unless given.", rich_help_panel=MORE)
+    ] = None,
+    gzip: Compress = False,
+    lenient: Lenient = False,
+    json: Json = False,
+) -> None:
+    """Make a collection of files as they are, with queries, judgements and clicks where there are some."""
+    from rankdistill.verbs import data
+
+    made = data.convert(
+        input,
+        out,
+        from_=from_,
+        id=id,
+        title=title,
+        text=text,
+        keep=keep or (),
+        number_rows=number_rows,
+        encoding=encoding,
+        delimiter=delimiter,
+        queries=queries,
+        query_id=query_id,
+        query_text=query_text,
+        qrels=qrels or (),
+        qrels_columns=qrels_columns or (),
+        clicks=clicks,
+        clicks_columns=clicks_columns or (),
+        min_clicks=min_clicks,
+        dev=dev,
+        test=test,
+        passage_tokens=passage_tokens,
+        overlap=overlap,
+        tokenizer=tokenizer,
+        gzip=gzip,
+        lenient=lenient,
+        progress=True,
+        command=console.command(),
+    )
+    console.show(made, json)
 
 
 @app.command(cls=VerbCommand)

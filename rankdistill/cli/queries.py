@@ -56,6 +56,12 @@ def queries(
         int, typer.Option(help="Let this many be the split dev, where there is none.", min=0, rich_help_panel=MORE)
     ] = 0,
     test: Annotated[int, typer.Option(help="Likewise test.", min=0, rich_help_panel=MORE)] = 0,
+    unjudged: Annotated[
+        bool,
+        typer.Option(
+            "--unjudged", help="Let queries that no split judges come along, as a log's.", rich_help_panel=MORE
+        ),
+    ] = False,
     cache: Annotated[
         Path | None, typer.Option(help="Folder that keeps what models and services wrote, for other calls.")
     ] = None,
@@ -84,6 +90,7 @@ def queries(
             near_duplicate=near_duplicate,
             dev=dev,
             test=test,
+            unjudged=unjudged,
             cache=cache,
             unit_size=unit_size,
             lenient=lenient,

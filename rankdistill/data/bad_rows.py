@@ -18,30 +18,38 @@ class BadRows:
 
     Args:
         mode: `strict` makes `finish` raise if there is any bad row; `lenient` keeps them as reports only.
+        most: reports that are kept, of any number of bad rows; None: all.
 
     Raises:
         ConfigError: another mode.
     """
 
-    def __init__(self, mode: Mode = "strict") -> None:
+    def __init__(self, mode: Mode = "strict", most: int | None = None) -> None:
         if mode not in ("strict", "lenient"):
             raise ConfigError(
                 expected="mode 'strict' or 'lenient'", got=repr(mode), consequence="nothing was read", remedy="pick one"
             )
-        self.mode = mode
+        self.mode, self.most = mode, most
         self.reports: list[str] = []
+        self.count = 0
 
     def add(self, path: Path, line: int, problem: str) -> None:
         """Record that `line` (from 1) of `path` cannot be used, and why."""
-        self.reports.append(f"{path}:{line}: {problem}")
+        self.take(f"{path}:{line}: {problem}")
+
+    def take(self, report: str) -> None:
+        """Record a bad row that was reported elsewhere."""
+        self.count += 1
+        if self.most is None or len(self.reports) < self.most:
+            self.reports.append(report)
 
     def finish(self, expected: str) -> None:
         """Raise one DataError about all rows recorded, if strict and there is any."""
-        if self.mode == "lenient" or not self.reports:
+        if self.mode == "lenient" or not self.count:
             return
         shown = "".join(f"\n  {report}" for report in self.reports[:MOST_SHOWN])
-        more = f"\n  and {len(self.reports) - MOST_SHOWN} more" if len(self.reports) > MOST_SHOWN else ""
-        rows = "1 bad row" if len(self.reports) == 1 else f"{len(self.reports)} bad rows"
+        more = f"\n  and {self.count - MOST_SHOWN} more" if self.count > MOST_SHOWN else ""
+        rows = "1 bad row" if self.count == 1 else f"{self.count} bad rows"
         raise DataError(
             expected=expected,
             got=f"{rows}{shown}{more}",

@@ -379,10 +379,10 @@ def _known_rule(folder: Path) -> bool | None:
 
 def _required(folder: Path, name: str) -> Path:
     if not folder.is_dir():
-        raise _nothing("a BEIR folder", f"{folder}: {'a file' if folder.exists() else 'no such folder'}")
+        raise _nothing("a BEIR folder", f"{folder}: {'a file' if folder.exists() else 'no such folder'}", folder)
     found = lines.find(folder, name)
     if found is None:
-        raise _nothing(f"{name} or {name}.gz in {folder}", "neither is there")
+        raise _nothing(f"{name} or {name}.gz in {folder}", "neither is there", folder)
     return found
 
 
@@ -400,11 +400,16 @@ def _qrels_paths(folder: Path) -> dict[str, Path]:
     return {split: path for split, path in found.items() if path is not None}
 
 
-def _nothing(expected: str, got: str) -> DataError:
+def _nothing(expected: str, got: str, place: Path | None = None) -> DataError:
+    from rankdistill.data.converting.advice import advice
+
+    usual = (
+        f"give a folder with {CORPUS} and, where they are needed, {QUERIES} and {QRELS}/<split>.tsv (plain or .gz); "
+        "`rankdistill data convert`, `data fetch` or `data pydocs` make one"
+    )
     return DataError(
         expected=expected,
         got=got,
         consequence="nothing was run",
-        remedy=f"give a folder with {CORPUS} and, where they are needed, {QUERIES} and {QRELS}/<split>.tsv (plain or "
-        ".gz); `rankdistill data fetch` or `rankdistill data pydocs` make one",
+        remedy=(advice(place) if place is not None else None) or usual,
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rankdistill.data.json_lines import parse_object
 from rankdistill.data.values import RowError
@@ -20,15 +22,17 @@ class Meta:
     Args:
         ignore_identical_ids: whether rankings leave out the document that has the query's own id; None: it is not said.
             See `rankdistill.data.identical_ids`.
+        conversion: what `rankdistill data convert` found and left out; None where it did not make the folder.
     """
 
     ignore_identical_ids: bool | None = None
+    conversion: Mapping[str, Any] | None = None
 
     @property
     def text(self) -> str:
         """The content of the file."""
         said = {name: value for name, value in vars(self).items() if value is not None}
-        return json.dumps(said, indent=1, sort_keys=True) + "\n"
+        return json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def read(folder: Path) -> Meta:
@@ -47,7 +51,8 @@ def read(folder: Path) -> Meta:
     rule = content.get("ignore_identical_ids")
     if rule is not None and not isinstance(rule, bool):
         raise _unusable("`ignore_identical_ids` as true or false", f"{path}: {rule!r}")
-    return Meta(rule)
+    conversion = content.get("conversion")
+    return Meta(rule, conversion if isinstance(conversion, dict) else None)
 
 
 def _unusable(expected: str, got: str) -> DataError:

@@ -126,6 +126,37 @@ def compare(
     )
 
 
+def nested_values(
+    systems: Sequence[Path | Trained], measure: str, seed: int = 0
+) -> tuple[list[str], list[tuple[System, NDArray[np.float64]]]]:
+    """The query ids, and each system with its values of one measure, `[trainings, queries]`.
+
+    Args:
+        systems: as `compare` takes them.
+        measure: a key of `MEASURES`.
+        seed: of the intervals of a system's means over trainings.
+
+    Raises:
+        DataError: a folder holds no whole evaluation, or the evaluations are of different data, split or depth.
+    """
+    groups = list(map(_folders, systems))
+    folders = list(dict.fromkeys(folder for group in groups for folder in group))
+    evaluations = {folder: Evaluation.read(folder) for folder in folders}
+    _require_same_queries(folders, [evaluations[folder] for folder in folders])
+    tables = {folder: _values_of_queries(folder, evaluations[folder]).sort("query_id") for folder in folders}
+    query_ids = tables[folders[0]].get_column("query_id")
+    for folder, table in tables.items():
+        if not table.get_column("query_id").equals(query_ids):
+            raise _unlike(str(folders[0]), str(folder), "the queries differ")
+    found = []
+    for system, group in zip(systems, groups, strict=True):
+        per_query = [tables[folder] for folder in group]
+        name = system.name if isinstance(system, Trained) else evaluations[group[0]].system.name
+        described = _averaged(name, [evaluations[folder].system for folder in group], per_query, seed)
+        found.append((described, _values(per_query, measure)))
+    return query_ids.to_list(), found
+
+
 def _distinct(systems: Sequence[Path | Trained]) -> list[Path | Trained]:
     """Each once; a note on one that stands for the evaluations of another, under a name of its own."""
     found: dict[tuple[Path, ...], Path | Trained] = {}

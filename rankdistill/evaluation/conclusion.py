@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rankdistill.evaluation.measures import TITLES
 from rankdistill.evaluation.results import MAIN_MEASURE, Results
 from rankdistill.evaluation.system_table import MEGABYTE
-from rankdistill.evaluation.systems import Comparison, System
+from rankdistill.evaluation.systems import Comparison, Latency, System
+from rankdistill.evaluation.verdict.words import p_value as p_value_in_words
 
 
 def conclusions(
@@ -36,35 +37,48 @@ def conclusions(
     of_teacher = None if teacher is None else found[teacher]
     of_words = None if words is None else found[words]
     tests = {one.system: one for one in against_words if one.measure == MAIN_MEASURE}
-    return [_sentence(found[name], of_teacher, of_words, tests.get(name)) for name in students]
+    p_values = {name: tests[name].p_holm if name in tests else None for name in students}
+    return [f"{name}: {figures(found[name], of_teacher, of_words, p_values[name])}." for name in students]
 
 
-def _sentence(student: System, teacher: System | None, words: System | None, test: Comparison | None) -> str:
+def figures(student: System, teacher: System | None, words: System | None, p_value: float | None = None) -> str:
+    """One student's quality, speed and bytes beside its teacher and BM25, as far as they were measured.
+
+    Args:
+        student: the system.
+        teacher: another; None: there is none to compare with.
+        words: BM25; None likewise.
+        p_value: of the difference to BM25, corrected; None: not tested.
+    """
     value = student.measures[MAIN_MEASURE]
-    parts = [f"{student.name}: {TITLES[MAIN_MEASURE]} {value:.3f}"]
+    parts = [f"{TITLES[MAIN_MEASURE]} {value:.3f}"]
     if words is not None:
-        parts.append(_beside_words(value, words, test))
+        parts.append(_beside_words(value, words, p_value))
     if teacher is not None:
         parts += _beside_teacher(student, teacher)
     elif student.model_bytes:
         parts.append(f"{_megabytes(student.model_bytes)} MB of weights")
-    return ", ".join(parts) + "."
+    return ", ".join(parts)
 
 
-def _beside_words(value: float, words: System, test: Comparison | None) -> str:
+def _beside_words(value: float, words: System, p_value: float | None) -> str:
     other = words.measures[MAIN_MEASURE]
     says = "above" if value > other else "below" if value < other else "as"
-    shown = "" if test is None else f"; p {test.p_holm:.3f}" if test.p_holm >= 0.001 else "; p < .001"
+    shown = "" if p_value is None else f"; {p_value_in_words(p_value)}"
     return f"{says} {words.name}'s {other:.3f} ({value - other:+.3f}{shown})"
 
 
 def _beside_teacher(student: System, teacher: System) -> list[str]:
+    """Share of the quality, times faster, bytes."""
     value, best = student.measures[MAIN_MEASURE], teacher.measures[MAIN_MEASURE]
     parts = [f"{value / best:.0%} of the {best:.3f} of {teacher.name}"] if best else []
-    if student.latency_ms and teacher.latency_ms and student.latency_ms.p50:
+    if student.latency_ms and teacher.latency_ms and student.latency_ms.p50 and teacher.latency_ms.p50:
         ratio = teacher.latency_ms.p50 / student.latency_ms.p50
-        times = f"{ratio:.1f} times faster" if ratio >= 1 else f"{1 / ratio:.1f} times slower"
-        parts.append(f"{times} a query ({student.latency_ms.p50:.1f} ms against {teacher.latency_ms.p50:.1f})")
+        times = f"{max(ratio, 1 / ratio):.1f}"
+        said = "as fast" if times == "1.0" else f"{times} times {'faster' if ratio > 1 else 'slower'}"
+        parts.append(
+            f"{said} a query ({_milliseconds(student.latency_ms)} ms against {_milliseconds(teacher.latency_ms)})"
+        )
     if student.model_bytes and teacher.model_bytes:
         share = student.model_bytes / teacher.model_bytes
         parts.append(
@@ -73,6 +87,10 @@ def _beside_teacher(student: System, teacher: System) -> list[str]:
     elif student.model_bytes:
         parts.append(f"{_megabytes(student.model_bytes)} MB of weights")
     return parts
+
+
+def _milliseconds(latency: Latency) -> str:
+    return f"{latency.p50:.1f}" if latency.p50 >= 1 else f"{latency.p50:.2g}"
 
 
 def _megabytes(size: int) -> str:

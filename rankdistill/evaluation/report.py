@@ -27,10 +27,11 @@ def comparison_rows(results: Results, measure: str) -> Rows:
 
 
 def write_html(results: Results, path: Path, measure: str = MAIN_MEASURE) -> None:
-    """Write the page: tables, plots of `measure`, signature."""
+    """Write the page: the verdicts, what they rest on, tables, plots of `measure`, signature."""
     page = render(
         TEMPLATE,
         results=results,
+        said=[one for one in results.conclusions if one not in {verdict.sentence for verdict in results.verdicts}],
         systems=system_rows(results, intervals=True),
         comparisons=_comparison_tables(results),
         quality=quality_plot(results.systems, measure),

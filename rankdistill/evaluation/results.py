@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from rankdistill.evaluation.measures import TITLES
 from rankdistill.evaluation.per_query import read_per_query
 from rankdistill.evaluation.plots import difference_plot, distribution_plot
 from rankdistill.evaluation.systems import Comparison, Record, System
+from rankdistill.evaluation.verdict.records import Verdict
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,7 +34,8 @@ class Results(Shown, Record):
 
     Args:
         signature: what the numbers depend on: data and its hash, split, measures, versions, command.
-        conclusions: sentences that say what it comes to.
+        conclusions: sentences that say what it comes to; first those of the verdicts.
+        verdicts: whether to ship each student that was asked about.
     """
 
     title: str
@@ -44,6 +46,7 @@ class Results(Shown, Record):
     comparisons: list[Comparison] = Field(default_factory=list)
     signature: dict[str, Any] = Field(default_factory=dict)
     conclusions: list[str] = Field(default_factory=list)
+    verdicts: list[Verdict] = Field(default_factory=list)
 
     _measure: str = PrivateAttr(default=MAIN_MEASURE)
     _path: Path | None = PrivateAttr(default=None)
@@ -101,6 +104,18 @@ class Results(Shown, Record):
         return self._path
 
     @property
+    def ship(self) -> bool:
+        """Whether there are verdicts, and none refuses."""
+        return bool(self.verdicts) and all(verdict.ship for verdict in self.verdicts)
+
+    def judged(self, verdicts: Sequence[Verdict]) -> Results:
+        """The same with these verdicts, whose sentences come before all that is said."""
+        old = {verdict.sentence for verdict in self.verdicts}
+        said = [sentence for sentence in self.conclusions if sentence not in old]
+        found = [verdict.sentence for verdict in verdicts]
+        return self.model_copy(update={"verdicts": list(verdicts), "conclusions": [*found, *said]})
+
+    @property
     def baseline(self) -> str:
         """The system that the others are compared with, wherever it stands among them."""
         return self.comparisons[0].baseline if self.comparisons else self.systems[0].name
@@ -115,12 +130,13 @@ class Results(Shown, Record):
         return f"Results({names} against {self.baseline}: {self.data}, {self.split}, {self.queries:,} queries)"
 
     def tables(self) -> list[Table]:
-        """The systems with their measures and costs, and their differences to the baseline."""
+        """The systems with their measures and costs, their differences to the baseline, what each verdict rests on."""
         about = f"{self.data}, {self.split}, {self.queries} queries"
         differences = f"{TITLES[self._measure]} minus that of {self.baseline}"
         return [
             Table(about, *system_table.rows(self.systems)),
             Table(differences, *system_table.comparison_table(self.comparisons, self._measure)),
+            *(verdict.table() for verdict in self.verdicts),
         ]
 
     def lines(self) -> list[str]:

@@ -92,21 +92,59 @@ def trainings_interval(
     tables = [np.atleast_2d(np.asarray(table, np.float64)) for table in (a, b)]
     if all(len(table) == 1 for table in tables):
         return bootstrap_interval(_differences(tables[0][0], tables[1][0]), confidence, resamples, seed)
+    first, second = _resampled_means(tables, confidence, resamples, seed)
+    return _middle(first - second, confidence)
+
+
+def ratio_interval(
+    a: Values, b: Values, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean of `a` divided by that of `b`, drawn as `trainings_interval` draws.
+
+    A resample in which `b` is 0 throughout has no ratio and is left out.
+
+    Args:
+        a: one value a training and query, `[trainings, queries]`.
+        b: what is divided by, `[its trainings, queries]`, for the same queries.
+        confidence: between 0 and 1.
+        resamples: how many.
+        seed: of the draws.
+
+    Raises:
+        DataError: shapes that are no such tables, or differ in their queries; a value is not finite; `b` is 0 in all.
+        ConfigError: `confidence` is not between 0 and 1, or `resamples` is below 1.
+    """
+    tables = [np.atleast_2d(np.asarray(table, np.float64)) for table in (a, b)]
+    first, second = _resampled_means(tables, confidence, resamples, seed)
+    if not second.any():
+        raise DataError(
+            expected="a baseline with a value above 0, to divide by",
+            got="0 for every query",
+            consequence="nothing was compared",
+            remedy="look at the baseline's run: it finds nothing that is relevant",
+        )
+    return _middle(first[second != 0] / second[second != 0], confidence)
+
+
+def _resampled_means(tables: Sequence[Values], confidence: float, resamples: int, seed: int) -> list[Values]:
+    """The mean of each table in every resample: the same queries for all, the trainings of each by themselves."""
     means = [table.mean(axis=0) for table in tables]
     _differences(*means)
     _at_least_one("resamples", resamples)
     _require_confidence(confidence)
     rng = np.random.default_rng(seed)
-    found = []
+    found: list[list[Values]] = [[] for _ in tables]
     for size in _block_sizes(resamples):
         queries = rng.integers(0, means[0].size, size=(size, means[0].size))
         counts = np.apply_along_axis(np.bincount, 1, queries, minlength=means[0].size) / means[0].size
-        sides = []
-        for table in tables:
+        for table, side in zip(tables, found, strict=True):
             drawn = rng.integers(0, len(table), size=(size, len(table)))
-            sides.append(np.take_along_axis(counts @ table.T, drawn, axis=1).mean(axis=1))
-        found.append(sides[0] - sides[1])
-    low, high = np.quantile(np.concatenate(found), [(1 - confidence) / 2, (1 + confidence) / 2])
+            side.append(np.take_along_axis(counts @ table.T, drawn, axis=1).mean(axis=1))
+    return [np.concatenate(side) for side in found]
+
+
+def _middle(values: Values, confidence: float) -> tuple[float, float]:
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
 
 

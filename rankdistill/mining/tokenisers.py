@@ -112,6 +112,21 @@ def script_note(name: str, texts: Iterable[str]) -> str | None:
     return f"most letters are {shown}: {name} stems words of another script; take the tokeniser {' or '.join(fitting)}"
 
 
+def suited(texts: Iterable[str]) -> str:
+    """The tokeniser for the script that most letters of a collection have: `english` for Latin letters.
+
+    Which language Latin letters are of is not looked at; where a script has several, or no, languages with stems here,
+    it is `words`.
+    """
+    sample = list(islice(texts, SAMPLED_TEXTS))
+    if script_note(DEFAULT, sample) is None:
+        return DEFAULT
+    if script_note(WORDS, sample) is not None:
+        return CJK
+    fitting = [name for name, scripts in _SCRIPTS_OF.items() if len(scripts) == 1 and script_note(name, sample) is None]
+    return fitting[0] if len(fitting) == 1 else WORDS
+
+
 def _english(texts: list[str]) -> list[list[str]]:
     stemmer = Stemmer.Stemmer("english")
     return bm25s.tokenize(texts, stopwords="en", stemmer=stemmer, return_ids=False, show_progress=False)

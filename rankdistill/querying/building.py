@@ -38,6 +38,7 @@ class Wanted:
         near_duplicate: similarity from which one of two queries goes; 0: none goes.
         dev: so many of the queries become the split `dev`.
         test: likewise.
+        unjudged: whether the collection's queries that no split judges come along.
     """
 
     split: str
@@ -49,6 +50,12 @@ class Wanted:
     near_duplicate: float
     dev: int
     test: int
+    unjudged: bool = False
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """The fields, as a manifest has them; one that was not always there only where it is set."""
+        return {name: value for name, value in vars(self).items() if name != "unjudged" or value}
 
     def kept(self, dataset: Dataset) -> list[str]:
         """The splits of `dataset` that come along.
@@ -77,7 +84,7 @@ def describe(
     parameters: dict[str, Any] = {
         "source": dataset.name,
         "generators": [dict(one.fingerprint) for one in generators],
-        **vars(wanted),
+        **wanted.decisive,
         "kept": kept,
         "ignore_identical_ids": dataset.ignore_identical_ids,
     }
@@ -125,9 +132,10 @@ def build(
         files.make_folder(out / collection.WORK)
         kept = wanted.kept(dataset)
         judged = {dataset.query_texts[query_id] for split in kept for query_id in dataset.judgements[split]}
+        along = dataset.unjudged if wanted.unjudged else {}
         documents = chosen(dataset, wanted.limit_documents)
         written = _generated(documents, generators, wanted, cache or out / collection.WORK, unit_size, reporter)
-        sieve = Sieve(wanted.shortest, wanted.longest, wanted.near_duplicate, judged)
+        sieve = Sieve(wanted.shortest, wanted.longest, wanted.near_duplicate, judged | set(along.values()))
         for one in generators:
             sieve.counts.made.update(dict.fromkeys(_kinds(one), 0))  # one that made nothing is told, too
         queries = sieve.gather(written, {document.doc_id: document.contents for document in documents})
@@ -138,7 +146,7 @@ def build(
         sizes = {split: len(divided[split]) for split in sorted(divided)}
         result = Generated.of(out, len(documents), len(covered), sizes, sieve.counts)
         _require_some(result, wanted.split)
-        paths = collection.write(out, dataset, kept, divided)
+        paths = collection.write(out, dataset, kept, divided, along)
         files.write_text(out / FILE_NAME, result.text)
         made.wrote([*paths, out / FILE_NAME])
     files.remove_folder(out / collection.WORK)

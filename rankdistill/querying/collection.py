@@ -55,7 +55,13 @@ def divided(queries: Sequence[Query], split: str, dev: int, test: int) -> dict[s
     return found
 
 
-def write(out: Path, dataset: Dataset, kept: Collection[str], made: Mapping[str, Sequence[Query]]) -> list[Path]:
+def write(
+    out: Path,
+    dataset: Dataset,
+    kept: Collection[str],
+    made: Mapping[str, Sequence[Query]],
+    along: Collection[str] = (),
+) -> list[Path]:
     """Write corpus, queries, judgements and `meta.json`; the files written.
 
     The corpus is copied as it lies there, with all its fields, but for a lenient reading's bad rows.
@@ -65,6 +71,7 @@ def write(out: Path, dataset: Dataset, kept: Collection[str], made: Mapping[str,
         dataset: whose documents they are.
         kept: splits of it whose queries and judgements come along.
         made: split -> generated queries.
+        along: ids of queries without judgements that come along.
     """
     corpus = out / (dataset.corpus_path.name if not dataset.reports else CORPUS)
     if dataset.reports:
@@ -73,7 +80,7 @@ def write(out: Path, dataset: Dataset, kept: Collection[str], made: Mapping[str,
         with files.atomic_path(corpus) as temporary:
             shutil.copyfile(dataset.corpus_path, temporary)
     ids = _ids({query.text for queries in made.values() for query in queries}, dataset)
-    write_lines(out / QUERIES, _queries(dataset, kept, made, ids))
+    write_lines(out / QUERIES, _queries(dataset, kept, made, ids, along))
     written = [corpus, out / QUERIES]
     qrels = {split: dataset.qrels(split) for split in sorted(kept)}
     qrels |= {split: {ids[one.text]: dict.fromkeys(one.documents, 1) for one in made[split]} for split in sorted(made)}
@@ -88,9 +95,13 @@ def write(out: Path, dataset: Dataset, kept: Collection[str], made: Mapping[str,
 
 
 def _queries(
-    dataset: Dataset, kept: Collection[str], made: Mapping[str, Sequence[Query]], ids: Mapping[str, str]
+    dataset: Dataset,
+    kept: Collection[str],
+    made: Mapping[str, Sequence[Query]],
+    ids: Mapping[str, str],
+    along: Collection[str],
 ) -> Iterator[str]:
-    judged = {query_id for split in kept for query_id in dataset.judgements[split]}
+    judged = {*along, *(query_id for split in kept for query_id in dataset.judgements[split])}
     for query_id, text in dataset.query_texts.items():
         if query_id in judged:
             yield _json(_id=query_id, text=text)

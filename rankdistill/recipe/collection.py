@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest
-from rankdistill.data.beir import LEFT_OUT
+from rankdistill.data.beir import LEFT_OUT, UNJUDGED
 from rankdistill.data.identical_ids import known_rule
 from rankdistill.notes import note
 from rankdistill.progress import Reporter
@@ -84,7 +85,11 @@ class Collection:
         """
         settings = self.identity() | {"split": split}
         if self.step is None:
-            settings["qrels"] = self.dataset.qrels_hash(split)
+            settings["qrels"] = (
+                self.dataset.qrels_hash(split)
+                if split != UNJUDGED
+                else manifest.digest(dict(self.dataset.qrels_hashes))
+            )
             if left_out := self.dataset.left_out(split):
                 settings[LEFT_OUT] = left_out
             return settings
@@ -114,6 +119,42 @@ class Collection:
                 sources.fetch(self.part.source, out, command=self.workspace.command)
 
 
+@dataclass(frozen=True, kw_only=True)
+class DividedCollection(Collection):
+    """A collection of which judged training queries are put aside by a step of the run.
+
+    Args:
+        base: the collection.
+        split: whose queries are put aside.
+        sizes: split -> how many it gets.
+    """
+
+    base: Collection
+    split: str
+    sizes: Mapping[str, int]
+
+    @cached_property
+    def step(self) -> Step:
+        """Writes the divided collection."""
+        settings = {"split": self.split, "sizes": dict(self.sizes)} | self.base.identity()
+        if self.base.step is None:
+            dataset = self.base.dataset
+            settings["qrels"] = dict(dataset.qrels_hashes)
+            settings["ignore_identical_ids"] = dataset.ignore_identical_ids
+        return self.workspace.step("divided", settings, self.base.needs, self._divide)
+
+    @property
+    def needs(self) -> list[Step]:
+        """The steps that make the collection, and this one."""
+        return [*self.base.needs, self.step]
+
+    def _divide(self, out: Path, reporter: Reporter) -> None:
+        from rankdistill.data.dividing import divide
+
+        with reporter.stage("divided", "queries"):
+            divide(self.base.dataset, out, self.split, self.sizes, self.workspace.command)
+
+
 def _named_elsewhere(dataset: Dataset, split: str) -> list[list[str]]:
     """(query text, document id) of the positives that only other splits name for queries of `split`, sorted."""
     texts = dataset.query_texts
@@ -127,9 +168,10 @@ def _named_elsewhere(dataset: Dataset, split: str) -> list[list[str]]:
             if label > 0
         }
 
-    own = {texts[query_id] for query_id in dataset.qrels(split) if query_id in texts}
+    judged = {} if split == UNJUDGED else dataset.judgements[split]
+    own = set(dataset.unjudged.values()) if split == UNJUDGED else {texts[one] for one in judged if one in texts}
     others = {pair for other in dataset.splits if other != split for pair in named(other) if pair[0] in own}
-    return [list(pair) for pair in sorted(others - named(split))]
+    return [list(pair) for pair in sorted(others - (named(split) if judged else set()))]
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:

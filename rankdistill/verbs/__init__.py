@@ -5,16 +5,16 @@ that lies there will do everywhere; the artefact's reader is returned; notes go 
 `rankdistill.notes`); a wrong name or type is a `ConfigError`.
 
 The verbs, along the flow:
-    data (several: `pydocs`, `fetch`, `check`, `trec_qrels`), queries, open, status;
+    data (several: `pydocs`, `fetch`, `convert`, `check`, `trec_qrels`), queries, open, status;
     mine, teach, score, plan, embed, import_scores, export, check, ensemble;
     train, inherit, bundle;
     index, search, serve, push;
-    evaluate, rerank, fuse, compare, robustness, sparsity, ann_recall, explain.
+    evaluate, rerank, fuse, compare, verdict, robustness, sparsity, ann_recall, explain.
 
 What they share is no verb:
     contract, wording: the promise that names and types are checked, and its errors;
     arguments, parameters: what verbs take, and how it is opened;
     systems, runs, towers, weighing, engine_systems, server_systems: what is evaluated;
     lengths, clipping: notes on models;
-    settings: what recipes need to know before they call a verb.
+    settings, looking: what recipes need to know before they call a verb, and what choosing one needs.
 """

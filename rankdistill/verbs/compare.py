@@ -12,6 +12,8 @@ from rankdistill.errors import DataError, StaleOutputError
 from rankdistill.evaluation import comparing, conclusion, report
 from rankdistill.evaluation.comparing import Trained
 from rankdistill.evaluation.results import MAIN_MEASURE, PAGE, Results
+from rankdistill.evaluation.verdict import judging
+from rankdistill.evaluation.verdict.records import USUAL
 from rankdistill.verbs.arguments import Place, listed, place_of, require_range
 from rankdistill.verbs.contract import verb
 
@@ -52,7 +54,7 @@ def compare(
     """
     require_range(0, seed=seed)
     given: list[Any] = listed(systems)
-    chosen = list(map(_system, given))
+    chosen = list(map(system_of, given))
     if not chosen and baseline is None:
         raise DataError(
             expected="at least two evaluations, the first of them the baseline",
@@ -62,8 +64,8 @@ def compare(
         )
     folder = None if out is None else place_of(out)
     if folder is not None:
-        _require_no_artefact(folder)
-    against = chosen[0] if baseline is None else _system(baseline)
+        require_no_artefact(folder)
+    against = chosen[0] if baseline is None else system_of(baseline)
     found = comparing.compare(chosen, against, title=title, command=command, seed=seed).shown_in(measure)
     return found if folder is None else write(found, folder, measure)
 
@@ -92,6 +94,8 @@ def conclude(
 ) -> Results:
     """The same results with a sentence for each student: quality kept, BM25 beaten or not, times faster, bytes.
 
+    Where the student before training was evaluated too, `judge_students` says more.
+
     Args:
         results: of `compare` over these evaluations.
         evaluations: system -> its evaluation, or those of its trainings.
@@ -108,7 +112,30 @@ def conclude(
     return results.model_copy(update={"conclusions": [*results.conclusions, *said]})
 
 
-def _require_no_artefact(folder: Path) -> None:
+def judge_students(
+    results: Results,
+    evaluations: Mapping[str, Path | Trained],
+    students: Sequence[str],
+    others: Mapping[str, str],
+    *,
+    seed: int = 0,
+) -> Results:
+    """The same results with a verdict on each student, whose sentence has quality kept, times faster and bytes.
+
+    Args:
+        results: of `compare` over these evaluations.
+        evaluations: system -> its evaluation, or those of its trainings.
+        students: systems that get a verdict.
+        others: role (`bm25`, `untrained`, `teacher`) -> the system in `evaluations` that has it; one that was not
+            evaluated is left out, and the verdict says what follows.
+        seed: of the permutations and resamples.
+    """
+    held_against = {role: evaluations[name] for role, name in others.items()}
+    evidence = [judging.gather(evaluations[name], held_against, seed=seed) for name in students]
+    return results.judged([judging.judge(one, USUAL) for one in evidence])
+
+
+def require_no_artefact(folder: Path) -> None:
     """Raise StaleOutputError where something with a manifest lies: an evaluation has a `results.json` of its own."""
     if (held := manifest.read(folder)) is not None:
         raise StaleOutputError(
@@ -119,7 +146,8 @@ def _require_no_artefact(folder: Path) -> None:
         )
 
 
-def _system(given: System) -> Path | Trained:
+def system_of(given: System) -> Path | Trained:
+    """The folder of an evaluation, or the trainings, that `given` means."""
     if isinstance(given, Trained):
         return given
     return comparing.parse_system(given) if isinstance(given, str) else Path(os.fspath(given))

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill.data import Dataset, load, sources
+from rankdistill.data import Dataset, converting, load, meta, sources
 from rankdistill.data import pydocs as docs
+from rankdistill.data.bad_rows import MOST_SHOWN
 from rankdistill.data.beir import QUERIES
 from rankdistill.data.trec import read_qrels
 from rankdistill.data.writer import write_qrels
 from rankdistill.display import Shown
+from rankdistill.errors import ConfigError
+from rankdistill.locations import is_local
 from rankdistill.notes import note, note_reports
-from rankdistill.verbs.arguments import Place, listed, place_of
+from rankdistill.progress import ProgressLike, reporter_of
+from rankdistill.verbs.arguments import Model, Place, listed, place_of, reference_of
 from rankdistill.verbs.contract import verb
 
 if TYPE_CHECKING:
@@ -66,6 +71,136 @@ def fetch(name: str, out: Place, *, gzip: bool = False, command: str = "") -> Da
     """
     sources.fetch(name, place_of(out), gzip, command)
     return _finished(place_of(out))
+
+
+@verb
+def convert(
+    input: Place,
+    out: Place,
+    *,
+    from_: str | None = None,
+    id: str | None = None,
+    title: str | None = None,
+    text: str | None = None,
+    keep: str | Sequence[str] = (),
+    number_rows: bool = False,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    queries: Place | None = None,
+    query_id: str | None = None,
+    query_text: str | None = None,
+    qrels: Place | Sequence[Place] = (),
+    qrels_columns: str | Sequence[str] = (),
+    clicks: Place | None = None,
+    clicks_columns: str | Sequence[str] = (),
+    min_clicks: int = 1,
+    dev: float = 0.1,
+    test: float = 0.2,
+    passage_tokens: int | None = None,
+    overlap: int = 0,
+    tokenizer: Model | None = None,
+    gzip: bool = False,
+    lenient: bool = False,
+    progress: ProgressLike = False,
+    command: str = "",
+) -> Dataset:
+    """Make a collection of files as they are: text files, a table, what `datasets` saved; with queries and labels.
+
+    Args:
+        input: a folder of text, Markdown and HTML files, a CSV, TSV, JSONL or Parquet file (or a folder of such), a
+            folder saved by `datasets`, or a BEIR folder.
+        out: folder to write; one that holds exactly this collection is left as it is.
+        from_: `files`, `csv`, `jsonl`, `parquet`, `datasets` or `beir`; found unless given.
+        id: column of the documents' ids; found by its name unless given, as the next two.
+        title: column of their titles; there may be none.
+        text: column of their texts.
+        keep: further columns, which become metadata, as NAME or NAME:integer, NAME:number; `*` for all.
+        number_rows: let ids be the rows' numbers, from 1.
+        encoding: of text files and of CSV; found unless given.
+        delimiter: between the columns of CSV; found unless given.
+        queries: a file of queries: JSON lines, CSV, TSV, Parquet, or a text a line.
+        query_id: column of its ids, which may be missing; found by its name unless given.
+        query_text: column of its texts; likewise.
+        qrels: judgements: TREC, or a table as BEIR's; `SPLIT=FILE`, or FILE, whose queries are split by hash.
+        qrels_columns: of query, document and label, where they are not found by their names; a text has commas.
+        clicks: a table of query (id or text), document and perhaps a count; see docs/data.md for the labels.
+        clicks_columns: of query, document and count, likewise.
+        min_clicks: clicks of a pair that count at all.
+        dev: share of judged queries for the split dev, by hash of their words.
+        test: share for the split test.
+        passage_tokens: cut documents into passages of so many tokens at most.
+        overlap: tokens that a passage has in common with the one before, at most.
+        tokenizer: model whose tokens these are.
+        gzip: write `.gz` files.
+        lenient: leave bad rows and files out, and tell of them, instead of stopping.
+        progress: who is told of the documents.
+        command: the command line, for the manifest.
+
+    Raises:
+        ConfigError: a wrong setting; a column that is not there or cannot be guessed, with those there are.
+        DataError: nothing usable is there, or (unless lenient) rows or files are bad.
+        MissingDependencyError: a library that reads such files is not installed.
+        StaleOutputError, OutputError: `out` holds something else, or cannot be written to.
+    """
+    request = converting.Request(
+        place=_local(input),
+        kind=from_,
+        columns={"id": id, "title": title, "text": text},
+        keep=tuple(listed(keep)),
+        number_rows=number_rows,
+        encoding=encoding,
+        separator=delimiter,
+        queries=None if queries is None else _local(queries),
+        query_columns={"query-id": query_id, "query-text": query_text},
+        qrels=tuple(_split_and_file(one) for one in listed(qrels)),
+        qrels_columns=_columns(qrels_columns),
+        clicks=None if clicks is None else _local(clicks),
+        clicks_columns=_columns(clicks_columns),
+        min_clicks=min_clicks,
+        dev=dev,
+        test=test,
+        passage_tokens=passage_tokens,
+        overlap=overlap,
+        tokenizer=None if tokenizer is None else reference_of(tokenizer),
+        lenient=lenient,
+    )
+    converting.convert(place_of(out), request, gzip, reporter_of(progress), command)
+    _note_conversion(meta.read(place_of(out)).conversion or {})
+    return _finished(place_of(out))
+
+
+def _local(given: Place) -> Path:
+    """A path on this machine; ConfigError for one in an object store."""
+    found = place_of(given)
+    if not is_local(found):
+        raise ConfigError(
+            expected="files on this machine",
+            got=str(found),
+            consequence="nothing was read",
+            remedy="copy them here first",
+        )
+    return found
+
+
+def _split_and_file(given: Place) -> tuple[str | None, Path]:
+    """`SPLIT=FILE` or FILE."""
+    words = os.fspath(given)
+    split, equals, name = words.partition("=")
+    return (split, _local(name)) if equals and not _local(words).exists() else (None, _local(words))
+
+
+def _columns(given: str | Sequence[str]) -> tuple[str, ...]:
+    return tuple(one.strip() for one in given.split(",") if one.strip()) if isinstance(given, str) else tuple(given)
+
+
+def _note_conversion(said: Mapping[str, Any]) -> None:
+    """What a user must know of a conversion, also where it was made before."""
+    for line in said.get("notes", ()):
+        note(line)
+    if left := said.get("left_out", 0):
+        reports = said["reports"][:MOST_SHOWN]
+        more = [f"and {left - len(reports):,} more"] if left > len(reports) else []
+        note("\n  ".join([f"left out {left:,} bad rows or files:", *reports, *more]))
 
 
 @verb

@@ -9,6 +9,7 @@ from typing import Any
 
 from rankdistill import locations, manifest
 from rankdistill.data.beir import CORPUS
+from rankdistill.data.converting.advice import advice
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
 from rankdistill.stores.embeddings.layout import is_store
@@ -95,10 +96,17 @@ def _without_manifest(folder: Path) -> str:
         return "comparison"
     raise DataError(
         expected="a folder that rankdistill wrote, or a collection in BEIR layout",
-        got=f"{folder}: {'neither a manifest nor a corpus' if folder.is_dir() else 'no such folder'}",
+        got=f"{folder}: {_missing(folder)}",
         consequence="nothing was opened",
-        remedy="give the folder that a verb wrote; `rankdistill status` shows what an unfinished store holds",
+        remedy=(advice(folder) if locations.is_local(folder) else None)
+        or "give the folder that a verb wrote; `rankdistill status` shows what an unfinished store holds",
     )
+
+
+def _missing(folder: Path) -> str:
+    if folder.is_dir():
+        return "neither a manifest nor a corpus"
+    return "a file" if folder.exists() else "no such folder"
 
 
 def _reader(home: str) -> Callable[[Path], Any]:

@@ -42,6 +42,7 @@ def queries(
     near_duplicate: float = 0.7,
     dev: int = 0,
     test: int = 0,
+    unjudged: bool = False,
     cache: Place | None = None,
     unit_size: int = 64,
     lenient: bool = False,
@@ -71,6 +72,7 @@ def queries(
             only equal ones do.
         dev: let so many of the queries be the split `dev`, where the collection has none.
         test: likewise `test`.
+        unjudged: let the queries that no split judges come along too, as those of a query log.
         cache: folder in which the queries of models and services are kept for other calls, by content.
         unit_size: documents that a model is asked about at a time: what a kill can cost.
         lenient: leave bad rows of the data out instead of stopping.
@@ -104,7 +106,9 @@ def queries(
     dataset = collection_of(data, lenient=lenient)
     corpus = Corpus(dataset)
     loaded = [registry.named(one, corpus) for one in asked]
-    wanted = Wanted(split, per_document, limit_documents, round_trip, shortest, longest, near_duplicate, dev, test)
+    wanted = Wanted(
+        split, per_document, limit_documents, round_trip, shortest, longest, near_duplicate, dev, test, unjudged
+    )
     try:
         result = build(
             place_of(out),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -65,6 +66,54 @@ def test_fetch_writes_what_the_source_gives(tmp_path: Path, monkeypatch: pytest.
     assert code == 0
     assert "1 documents" in " ".join(output.split())
     assert load(tmp_path).queries() == {"q": "org/name"}
+
+
+def test_convert_makes_a_collection_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("docs.csv").write_text("sku,description,price\nA1,Red chair,3\nA2,Blue table,4\n")
+    line = "convert --from csv --input docs.csv --id sku --text description --out DIR"
+    code, output = run(*line.split())
+    assert code == 0
+    assert "2 documents" in " ".join(output.split())
+    assert [(one.doc_id, one.text) for one in load("DIR").documents()] == [("A1", "Red chair"), ("A2", "Blue table")]
+    assert "up to date" in run(*line.split())[1]
+    assert run(*line.replace("--from csv ", "").split())[0] == 0
+
+
+def test_every_flag_of_convert_reaches_the_verb(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rankdistill.verbs import data
+
+    texts = (
+        "id",
+        "title",
+        "text",
+        "encoding",
+        "delimiter",
+        "query_id",
+        "query_text",
+        "qrels_columns",
+        "clicks_columns",
+    )
+    given: dict[str, Any] = {name: f"x-{name}" for name in (*texts, "tokenizer")}
+    given |= {"from_": "csv", "keep": ["a", "b"], "qrels": ["c", "dev=d"], "min_clicks": 4, "dev": 0.3, "test": 0.4}
+    given |= {"passage_tokens": 50, "overlap": 5, "queries": Path("q"), "clicks": Path("k")}
+    given |= {"number_rows": True, "gzip": True, "lenient": True}
+    words: list[object] = ["convert", "--input", "in", "--out", "out"]
+    for name, value in given.items():
+        flag = f"--{name.strip('_').replace('_', '-')}"
+        for one in value if isinstance(value, list) else [value]:
+            words += [flag] if one is True else [flag, one]
+    seen: dict[str, Any] = {}
+
+    def record(*places: Path, **named: Any) -> None:
+        seen.update(named, places=places)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(data, "convert", record)
+    run(*words)
+    assert seen.pop("places") == (Path("in"), Path("out"))
+    assert {name: seen[name] for name in given} == given
+    assert seen.keys() - given.keys() == {"progress", "command"}
 
 
 def test_trec_qrels_become_a_beir_split(tiny_beir: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rankdistill.evaluation.conclusion import conclusions
+from rankdistill.evaluation.conclusion import conclusions, figures
 from rankdistill.evaluation.results import Results
 from rankdistill.evaluation.systems import Comparison, Latency, System
 
@@ -56,3 +56,17 @@ def test_a_sentence_holds_quality_speed_and_size() -> None:
 )
 def test_nothing_is_said_of_what_was_not_measured(name: str, teacher: str, words: str, said: str) -> None:
     assert conclusions(RESULTS, [name], teacher, words) == [said]
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "said"),
+    [
+        (0.019, 11.3, "594.7 times faster a query (0.019 ms against 11.3)"),
+        (2.04, 2.0, "as fast a query (2.0 ms against 2.0)"),
+        (2.0, 2.04, "as fast a query (2.0 ms against 2.0)"),
+        (0.5, 0.25, "2.0 times slower a query (0.5 ms against 0.25)"),
+    ],
+)
+def test_milliseconds_are_never_said_to_be_none(mine: float, others: float, said: str) -> None:
+    found = figures(system("small", 0.7, mine), system("teacher", 0.7, others), None)
+    assert found == f"nDCG@10 0.700, 100% of the 0.700 of teacher, {said}"

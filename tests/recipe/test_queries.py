@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import rankdistill
 from rankdistill.data import load
 from rankdistill.errors import ConfigError
 from rankdistill.recipe import loading
@@ -94,3 +95,68 @@ def test_the_shipped_recipe_is_read() -> None:
     recipe = loading.expect(loading.load("gpl"), Recipe)
     assert recipe.queries is not None
     assert len(recipe.mine.sources) == 2
+
+
+@pytest.mark.parametrize("judged", [(), ("dev", "test")], ids=["log alone", "judged beside"])
+def test_a_run_trains_on_the_queries_of_a_log_and_reports_on_others(
+    judged: tuple[str, ...], settings: dict[str, Any], tiny_beir: Path
+) -> None:
+    log = set(load(tiny_beir).queries("train"))
+    for split in {"train", "dev", "test"} - {*judged}:
+        (tiny_beir / "qrels" / f"{split}.tsv").unlink()
+    wanted = log if judged else set(load(tiny_beir).query_texts)
+    settings["data"] |= {"train": "unjudged", "dev": None}
+    settings["train"] |= {"unlabelled": "top"}
+    if judged:
+        del settings["queries"]
+    else:
+        settings["queries"] |= {"test": 6}
+    recipe = Recipe.model_validate(settings)
+    (results,) = run(recipe)
+    made = Experiment(recipe)
+    candidates = rankdistill.open(made.candidates.folder)
+    assert set(candidates.to_polars()["query_id"]) == wanted
+    assert {one.startswith("generated-") for one in made.dataset.qrels("test")} == {not judged}
+    assert results.queries == len(made.dataset.qrels("test"))
+    student = rankdistill.open(made.student("distilled").folder)
+    assert student.log["view"]["declared_positives"] > 0
+    (tiny_beir / "queries.jsonl").write_text(
+        (tiny_beir / "queries.jsonl").read_text() + '{"_id": "new", "text": "a"}\n'
+    )
+    changed = Experiment(recipe)
+    assert changed.candidates.key != made.candidates.key
+
+
+def test_judged_queries_are_put_aside_and_nothing_is_trained_on_them(settings: dict[str, Any], tiny_beir: Path) -> None:
+    for split in ("dev", "test"):
+        (tiny_beir / "qrels" / f"{split}.tsv").unlink()
+    del settings["queries"]
+    settings["data"] |= {"hold_out": {"dev": 3, "test": 4}}
+    recipe = Recipe.model_validate(settings)
+    (results,) = run(recipe)
+    made = Experiment(recipe)
+    parts = {split: set(made.dataset.qrels(split)) for split in ("train", "dev", "test")}
+    assert {split: len(ids) for split, ids in parts.items()} == {"train": 5, "dev": 3, "test": 4}
+    assert set.union(*parts.values()) == set(load(tiny_beir).qrels("train"))
+    assert results.queries == 4
+    assert set(rankdistill.open(made.candidates.folder).to_polars()["query_id"]) == parts["train"]
+    again = Recorder()
+    run(recipe, progress=again)
+    assert again.ran == []
+    settings["data"]["hold_out"] = {"dev": 3, "test": 5}
+    assert Experiment(Recipe.model_validate(settings)).candidates.key != made.candidates.key
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"train": "unjudged", "hold_out": {"dev": 1}}, "no judgements"),
+        ({"dev": None, "hold_out": {"dev": 1}}, "name data.dev"),
+        ({"train": "test", "hold_out": {"test": 1}}, "put aside of itself"),
+    ],
+)
+def test_what_cannot_be_put_aside_is_refused_when_the_recipe_is_read(
+    data: dict[str, Any], said: str, settings: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        loading.parse(settings | {"data": settings["data"] | data}, "r.yaml")

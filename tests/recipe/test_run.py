@@ -60,11 +60,14 @@ def test_a_whole_run_reports_every_system_and_is_not_done_twice(recipe: Recipe) 
     assert results.systems[1].teacher_pairs is None
     (distilled_sentence, contrastive_sentence) = results.conclusions
     value = distilled.measures["ndcg_at_10"]
-    assert distilled_sentence.startswith(f"distilled: nDCG@10 {value:.3f}, ")
+    assert distilled_sentence.startswith("Refuse distilled, which 6 judged queries cannot show")
+    assert f": nDCG@10 {value:.3f}, " in distilled_sentence
     assert " of teacher re-ranking BM25's 5, " in distilled_sentence
     assert " a query (" in distilled_sentence
     assert " MB of weights" in distilled_sentence
-    assert contrastive_sentence.startswith("contrastive: nDCG@10 ")
+    assert contrastive_sentence.startswith("Refuse contrastive, which ")
+    assert [verdict.student for verdict in results.verdicts] == ["distilled", "contrastive"]
+    assert all(verdict.finding("teacher").judged for verdict in results.verdicts)
     assert reports.lines() == [distilled_sentence, contrastive_sentence, str(recipe.folder / "report.html")]
     written = json.loads((recipe.folder / "results.json").read_text())
     assert written["conclusions"] == results.conclusions

@@ -70,7 +70,7 @@ def test_the_best_on_dev_scores_the_candidates_and_the_report_tells_all_figures(
     fingerprint = scored.fingerprint(teacher)
     assert fingerprint["kind"] == {"dense": "embedding", "sparse": "sparse", "both": "ensemble"}[chosen.name]
     assert results.systems[-1].name == f"teacher {chosen.name} re-ranking BM25's 5"
-    assert results.conclusions[0] == chosen.sentence()
+    assert results.conclusions[-1] == chosen.sentence()
     for name, value in chosen.values.items():
         assert f"{name}" in chosen.sentence()
         assert f"{value:.4f}" in chosen.sentence()
@@ -167,7 +167,7 @@ def test_whichever_is_taken_scores_and_re_ranks(content: dict[str, Any], name: s
     (teacher,) = scored.teacher_ids
     assert scored.fingerprint(teacher)["kind"] == {"dense": "embedding", "both": "ensemble"}.get(name, name)
     assert results.systems[-1].name == f"teacher {name} re-ranking BM25's 5"
-    assert results.conclusions[0] == f"The teacher is {name}, as the recipe says."
+    assert results.conclusions[-1] == f"The teacher is {name}, as the recipe says."
 
 
 def test_a_cross_encoder_is_taught_where_a_candidate_uses_it(content: dict[str, Any], tiny_encoder: str) -> None:

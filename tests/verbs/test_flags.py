@@ -30,6 +30,9 @@ COMMANDS = get_command(build_app()).commands  # type: ignore[attr-defined]
 NOT_ONE_VERB = {"data", "run", "status", "doctor"}
 """A group, two that read recipes too, and one that looks at the machine: tested by themselves."""
 
+OF_RECIPES = {"init"}
+"""Verbs that are above the others, beside `run`."""
+
 GIVEN_BY_THE_COMMAND = {"progress", "command", "started"}
 
 RENAMED = {
@@ -60,8 +63,9 @@ CONFIGS: dict[str, tuple[type, ...]] = {"teach": (TeachConfig,), "train": (Train
 
 def verb(name: str) -> Callable[..., Any]:
     """The function of a verb, by its name on the command line."""
+    package = "rankdistill.recipe" if name in OF_RECIPES else "rankdistill.verbs"
     name = {"import": "import_scores"}.get(name, name.replace("-", "_"))
-    return getattr(importlib.import_module(f"rankdistill.verbs.{name}"), name)  # type: ignore[no-any-return]
+    return getattr(importlib.import_module(f"{package}.{name}"), name)  # type: ignore[no-any-return]
 
 
 def arguments(name: str) -> dict[str, inspect.Parameter]:
@@ -130,6 +134,18 @@ def test_settings_of_a_config_are_keywords_and_no_argument_hides_one(name: str) 
     assert "config" in arguments(name)
     hidden = settings(name) & set(arguments(name))
     assert hidden <= {"missing"}, "missing is an ensemble's policy where there is one, see the verb"
+
+
+@pytest.mark.parametrize("name", list(COMMANDS["data"].commands))
+def test_a_verb_of_collections_and_its_flags_say_the_same(name: str) -> None:
+    """Those are verbs of one module, and flags of a group."""
+    function = getattr(importlib.import_module("rankdistill.verbs.data"), name.replace("-", "_"))
+    known = inspect.signature(function).parameters
+    given = {one.name: one for one in COMMANDS["data"].commands[name].params}
+    assert set(known) - GIVEN_BY_THE_COMMAND == set(given) - {"json"} - ({"lenient"} if name == "check" else set())
+    for one, parameter in known.items():
+        if one in given and parameter.default is not parameter.empty and not given[one].required:
+            assert _plain(given[one].default) == _plain(parameter.default), one
 
 
 class Called(Exception):  # noqa: N818 - no error
@@ -251,6 +267,7 @@ PARTS: list[tuple[type[BaseModel], str, dict[str, str], dict[str, str]]] = [
         {},
         {
             "split": "data.train",
+            "unjudged": "data.train",
             "cache": "a step keeps what a stopped run has",
             "unit_size": "the usual one",
             "lenient": "data",

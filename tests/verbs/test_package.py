@@ -10,7 +10,7 @@ from rankdistill import verbs
 
 FILES = {path.stem: ast.parse(path.read_text("utf-8")) for path in Path(verbs.__file__).parent.glob("[!_]*.py")}
 
-SEVERAL = {"data": {"pydocs", "fetch", "check", "trec_qrels"}}
+SEVERAL = {"data": {"pydocs", "fetch", "convert", "check", "trec_qrels"}}
 """The file that holds a group of verbs."""
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rankdistill import models
 from rankdistill.data.beir import LEFT_OUT
 from rankdistill.progress import Reporter
-from rankdistill.recipe.collection import Collection
+from rankdistill.recipe.collection import Collection, DividedCollection
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.scores.choice import Choice
 from rankdistill.recipe.scores.queries import QueriedCollection
@@ -87,6 +87,8 @@ class Experiment:
     def collection(self) -> Collection:
         """Where the documents, queries and labels come from."""
         part, base = self.recipe.data, Collection(self.recipe.data, self.workspace)
+        if sizes := part.put_aside:
+            base = DividedCollection(part, self.workspace, "divided", base=base, split=part.train, sizes=sizes)
         if self.recipe.queries is None:
             return base
         return QueriedCollection(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
+from rankdistill.data.beir import UNJUDGED
 from rankdistill.errors import ConfigError
 from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+GENERATED = "generated"
+"""The split of generated queries that are neither trained nor measured on, where training is on others."""
+
+
 class QueriesPart(Part):
-    """Queries made of the documents, which take the place of those of the training split."""
+    """Queries made of the documents, which take the place of those of the training split, unless that is `unjudged`."""
 
     generators: list[str | dict[str, Any]] = Field(
         [DEFAULT_GENERATOR],
@@ -76,12 +81,22 @@ class QueriedCollection(Collection):
     Args:
         base: the collection with the documents.
         queries: how they are made.
-        split: whose queries they take the place of.
+        split: whose queries they take the place of; `unjudged`: of nobody's, they are for dev and test beside these.
     """
 
     base: Collection
     queries: QueriesPart
     split: str
+
+    @property
+    def _of_log(self) -> bool:
+        """Whether training is on queries without judgements: generated ones are beside them, in no one's place."""
+        return self.split == UNJUDGED
+
+    @property
+    def _called(self) -> dict[str, Any]:
+        """What the verb is told of splits."""
+        return {"split": GENERATED, "unjudged": True} if self._of_log else {"split": self.split}
 
     @cached_property
     def step(self) -> Step:
@@ -89,7 +104,7 @@ class QueriedCollection(Collection):
         settings = {"queries": self.queries.decisive(), "split": self.split} | self.base.identity()
         if self.base.step is None:
             dataset = self.base.dataset
-            kept = [split for split in dataset.splits if split != self.split]
+            kept = [split for split in dataset.splits if split != self._called["split"]]
             settings["kept"] = {split: dataset.qrels_hash(split) for split in kept}
             settings["ignore_identical_ids"] = dataset.ignore_identical_ids
         return self.workspace.step("queries", settings, self.base.needs, self._queries)
@@ -106,7 +121,7 @@ class QueriedCollection(Collection):
             self.base.dataset,
             out,
             **self.queries.model_dump(),
-            split=self.split,
+            **self._called,
             progress=reporter,
             command=self.workspace.command,
         )

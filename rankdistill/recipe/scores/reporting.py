@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill.recipe.scores.schema import BM25
+from rankdistill.recipe.scores.schema import BM25, INITIAL, TEACHER
 
 if TYPE_CHECKING:
     from rankdistill.verbs.compare import Results, Trained
@@ -33,12 +33,12 @@ def report(
         title: its heading.
         recipe: every setting, for the signature.
         costs: system -> what its teachers cost: `teacher_seconds`, `teacher_pairs`.
-        students: the systems that get a sentence: quality kept, BM25 beaten or not, times faster, bytes.
-        said: sentences that stand before those.
+        students: the systems that get a verdict: quality kept, BM25 beaten or not, times faster, bytes.
+        said: sentences that stand behind those.
         command: the command line, for the signature.
         embedding_teacher: the system that students are compared with where no teacher re-ranks.
     """
-    from rankdistill.verbs.compare import compare, conclude, write
+    from rankdistill.verbs.compare import compare, judge_students, write
 
     results = compare(list(evaluations.values()), baseline=evaluations[baseline], title=title, command=command)
     order = list(evaluations)
@@ -48,9 +48,10 @@ def report(
     ]
     signature = {**results.signature, "recipe": dict(recipe)}
     results = results.model_copy(update={"systems": systems, "signature": signature, "conclusions": list(said)})
-    reranking = next((one.name for one in systems if one.name not in order), None)
-    teacher = reranking or (embedding_teacher if embedding_teacher in order else None)
-    return write(conclude(results, evaluations, students, teacher=teacher, words=BM25), folder)
+    teacher = TEACHER if TEACHER in evaluations else embedding_teacher
+    roles = {"bm25": BM25, "untrained": INITIAL, "teacher": teacher}
+    others = {role: name for role, name in roles.items() if name is not None and name in evaluations}
+    return write(judge_students(results, evaluations, students, others), folder)
 
 
 def folder_of(root: Path, split: str, splits: list[str]) -> Path:

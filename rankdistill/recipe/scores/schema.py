@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from rankdistill.data.beir import UNJUDGED
 from rankdistill.recipe.parts import (
     SEEDS,
     Part,
@@ -40,12 +41,45 @@ EMBEDDINGS = "embeddings"
 """As `in_batch_teacher` or `alignment_teacher`, in recipes that align students first: the vectors they learnt."""
 
 
+class HoldOutPart(Part):
+    """Queries of the training split that are put aside, by the hash of what they say."""
+
+    dev: int = Field(0, ge=0, description="So many become the split data.dev, which the collection must lack.")
+    test: int = Field(0, ge=0, description="So many become the first of data.test, which the collection must lack.")
+
+
 class DataPart(SourcePart):
     """Where the collection comes from, and its splits."""
 
-    train: str = Field("train", description="Split to mine, teach and train on.")
+    train: str = Field(
+        "train",
+        description=f"Split to mine, teach and train on; `{UNJUDGED}`: the queries that no split judges (with "
+        "`unlabelled: top` in train).",
+    )
     dev: str | None = Field("dev", description="Split that every choice is made on (early stop); null: none.")
     test: list[str] = Field(["test"], min_length=1, description="Splits to report on; never used for a choice.")
+    hold_out: HoldOutPart | None = Field(
+        None, description="Put judged queries of the training split aside as dev and test; null: the splits are there."
+    )
+
+    @property
+    def put_aside(self) -> dict[str, int]:
+        """Split -> how many queries of the training split it gets."""
+        part = self.hold_out
+        sizes = {} if part is None else {self.dev or "": part.dev, self.test[0]: part.test}
+        return {name: size for name, size in sizes.items() if size}
+
+    @model_validator(mode="after")
+    def _can_be_put_aside(self) -> DataPart:
+        if self.hold_out is None:
+            return self
+        if self.train == UNJUDGED:
+            raise ValueError(f"hold_out: {UNJUDGED!r} has no judgements that dev or test could have")
+        if self.hold_out.dev and self.dev is None:
+            raise ValueError("hold_out.dev: name data.dev, the split that they become")
+        if self.train in self.put_aside:
+            raise ValueError(f"hold_out: {self.train!r} is put aside of itself; give dev and test other names")
+        return self
 
 
 BEST, TAUGHT = "best", "taught"

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+
+from rankdistill.data.sentence_ends import ends
 
 LEAST_WORDS = 4
 """A piece with fewer words is no sentence: a heading, a number, what is left of an abbreviation."""
-
-_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]*[^\W\d_a-z])|\n\s*\n|(?<=[。！？])")
-"""After an end mark and before a capital letter; at an empty line; after an East Asian end mark."""
-
-_NO_END = re.compile(r"(?:\b(?:[A-Z]|al|approx|cf|dr|e\.g|et|etc|fig|figs|i\.e|mr|mrs|ms|no|prof|ref|st|vs))\.$", re.I)
-"""What ends with a full stop but no sentence: initials and abbreviations."""
 
 
 def sentences(text: str) -> Iterator[str]:
@@ -25,9 +20,7 @@ def sentences(text: str) -> Iterator[str]:
 
 def _pieces(text: str) -> Iterator[str]:
     start = 0
-    for end in _END.finditer(text):
-        piece = text[start : end.start()].rstrip()
-        if not _NO_END.search(piece) or "\n\n" in end.group():
-            yield piece
-            start = end.end()
+    for end, following in ends(text):
+        yield text[start:end].rstrip()
+        start = following
     yield text[start:]

@@ -10,6 +10,7 @@ from typing import get_args
 
 from rankdistill import files, tables
 from rankdistill.data import json_lines, lines, values
+from rankdistill.data.converting.advice import advice
 from rankdistill.data.values import RowError
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.teachers.base import Role
@@ -130,7 +131,7 @@ class TextFile:
             expected="a file with one text a line (.txt), JSON lines with `text` (.jsonl), or Parquet with a `text`",
             got=f"{self.path}: {got}",
             consequence="nothing was embedded: ids, scores and column names would have become part of the texts",
-            remedy="write the column with the texts to a .txt, .jsonl or .parquet file",
+            remedy=f"write the column with the texts to a .txt, .jsonl or .parquet file{_or_convert(self.path)}",
         )
 
     def _bad(self, number: int, got: str) -> DataError:
@@ -140,6 +141,12 @@ class TextFile:
             consequence="nothing was embedded",
             remedy="correct that row, or say the kind of the whole file",
         )
+
+
+def _or_convert(path: Path) -> str:
+    """What else can be done about a table."""
+    how = advice(path)
+    return f"; or give --data: {how}" if how else ""
 
 
 def _is_header(line: str) -> bool:

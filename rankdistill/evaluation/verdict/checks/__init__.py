@@ -1,0 +1,1 @@
+"""What a verdict rests on, one file a check; `rankdistill.evaluation.verdict.registry` names them."""

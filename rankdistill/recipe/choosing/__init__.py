@@ -1,0 +1,1 @@
+"""Choosing a recipe that fits a collection, a teacher and a budget, with the reason for each value."""
