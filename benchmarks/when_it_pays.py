@@ -319,7 +319,7 @@ def settings_of(objective: Objective, teacher: Teacher) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Make what is missing, print the tables, and write benchmarks/results/when_it_pays.json."""
+    """Make what is missing, print the tables, and write benchmarks/results/when_it_pays_COLLECTION.json of each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("runs/when_it_pays"))
@@ -339,7 +339,8 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="print what is done, train nothing")
     seeds.add_argument(parser)
     given = parse(parser)
-    found = {}
+    named = ("steps", "batch_size", "negatives", "align_steps", "taught_steps", "queries", "choice", "rates")
+    asked = {key: getattr(given, key) for key in named}
     for name in given.sets:
         place = (given.data / name, given.work / name)
         prepared = PreparedSet(*place, given.queries, given.choice, given.align_steps, given.taught_steps)
@@ -348,12 +349,7 @@ def main() -> None:
             prepared.prepare(given.teachers)
             cells.baselines()
             cells.run()
-        found[name] = cells.report()
-    asked = {
-        key: getattr(given, key)
-        for key in ("steps", "batch_size", "negatives", "align_steps", "taught_steps", "queries", "choice", "rates")
-    }
-    print(write_results("when_it_pays", {"asked": asked, "seeds": list(given.seeds), "sets": found}, given.data.name))
+        print(write_results(f"when_it_pays_{name}", {"asked": asked, "seeds": [*given.seeds], **cells.report()}, name))
 
 
 def _says(part: str, name: str) -> bool:

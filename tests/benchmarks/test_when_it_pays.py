@@ -88,7 +88,7 @@ def test_it_ends_and_makes_no_cell_twice(
     words += ["--only", "=contrastive,=margin-mse in batch,=kl"]
     monkeypatch.setattr(sys, "argv", ["when_it_pays", *map(str, words)])
     when_it_pays.main()
-    found = json.loads((tmp_path / "when_it_pays.json").read_text())["sets"][tiny_beir.name]
+    found = json.loads((tmp_path / f"when_it_pays_{tiny_beir.name}.json").read_text())
     made = sorted((tmp_path / "work").rglob("cell.json"))
     times = [file.stat().st_mtime_ns for file in made]
     assert set(found["test"]) == {"cut: contrastive", "cut", "aligned: contrastive", "aligned"}
