@@ -63,6 +63,10 @@ def test_a_whole_run_has_both_stages_in_one_report_and_is_not_done_twice(recipe:
         "teacher re-ranking BM25's 5",
     ]
     assert {found.baseline for found in results.comparisons} == {"student before training"}
+    assert [verdict.student for verdict in results.verdicts] == ["staged", "contrastive"]
+    assert [sentence.split(" ")[0] for sentence in results.conclusions] == ["Refuse", "Refuse", "alignment"]
+    assert results.conclusions[2].startswith("alignment alone: nDCG@10 ")
+    assert "of teacher re-ranking BM25's 5" in results.conclusions[2]
     costs = {system.name: (system.teacher_seconds, system.teacher_pairs) for system in results.systems}
     assert costs["BM25"] == costs["embedding teacher"] == (None, None)
     assert costs["alignment alone"][1] is None

@@ -23,6 +23,7 @@ def report(
     said: Sequence[str],
     command: str,
     embedding_teacher: str | None = None,
+    beside: Sequence[str] = (),
 ) -> Results:
     """Compare the systems, in the order given, and write `results.json` and `report.html` into `folder`.
 
@@ -37,8 +38,9 @@ def report(
         said: sentences that stand behind those.
         command: the command line, for the signature.
         embedding_teacher: the system that students are compared with where no teacher re-ranks.
+        beside: systems on the way to those students, which get a sentence and no verdict.
     """
-    from rankdistill.verbs.compare import compare, judge_students, write
+    from rankdistill.verbs.compare import compare, conclude, judge_students, write
 
     results = compare(list(evaluations.values()), baseline=evaluations[baseline], title=title, command=command)
     order = list(evaluations)
@@ -51,6 +53,10 @@ def report(
     teacher = TEACHER if TEACHER in evaluations else embedding_teacher
     roles = {"bm25": BM25, "untrained": INITIAL, "teacher": teacher}
     others = {role: name for role, name in roles.items() if name is not None and name in evaluations}
+    if beside:
+        reranking = next((one.name for one in systems if one.name not in order), None)
+        called = reranking if teacher == TEACHER else teacher if teacher in order else None
+        results = conclude(results, evaluations, beside, teacher=called, words=BM25)
     return write(judge_students(results, evaluations, students, others), folder)
 
 

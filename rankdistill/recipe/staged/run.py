@@ -53,10 +53,11 @@ class StagedRun:
             f"{self.recipe.name}, {split}",
             self.recipe.model_dump(mode="json"),
             self._costs(),
-            [ALIGNED, *self.recipe.variants],
+            list(self.recipe.variants),
             [choice.chosen.sentence()] if choice else [],
             self.command,
             SPACE,
+            [ALIGNED],
         )
 
     def _costs(self) -> dict[str, dict[str, float | int]]:
