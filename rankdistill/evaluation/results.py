@@ -109,7 +109,7 @@ class Results(Shown, Record):
         return bool(self.verdicts) and all(verdict.ship for verdict in self.verdicts)
 
     def judged(self, verdicts: Sequence[Verdict]) -> Results:
-        """The same with these verdicts, whose sentences come before all that is said; it lies nowhere if they differ."""
+        """The same with these verdicts, their sentences before all that is said; it lies nowhere if they differ."""
         old = {verdict.sentence for verdict in self.verdicts}
         said = [sentence for sentence in self.conclusions if sentence not in old]
         found = [verdict.sentence for verdict in verdicts]

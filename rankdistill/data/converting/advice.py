@@ -12,10 +12,14 @@ from rankdistill.errors import ConfigError, RankdistillError
 COMMAND = "rankdistill data convert"
 
 
+LOOKED_AT = 5000
+"""Files of a folder that are looked at: an error should not take long."""
+
+
 def advice(place: Path) -> str | None:
     """How `rankdistill data convert` is called for `place`; None where it takes nothing of what is there."""
     try:
-        kind = kinds.find(place)
+        kind = kinds.find(place, LOOKED_AT)
         if kind == kinds.BEIR:
             return None
         line = [*COMMAND.split(), "--from", kind, "--input", str(place)]

@@ -69,18 +69,11 @@ class CsvTable:
         with decoding.text_lines(path, encoding) as stream:
             lines = stream.readlines(_SAMPLE)
             whole = not stream.readline()
-        if not any(line.strip() for line in lines):
-            raise DataError(
-                expected=f"a CSV file with a line of column names: {path}",
-                got="an empty file",
-                consequence="nothing was written",
-                remedy="give the right file",
-            )
         found = dialect.find(lines, whole, self.separator)
         with _large_fields():
             try:
                 rows = csv.reader(lines[found.skip :], **found.settings)
-                header = next(row for row in rows if any(cell.strip() for cell in row))
+                header = next((row for row in rows if any(cell.strip() for cell in row)), None)
             except csv.Error as error:
                 raise DataError(
                     expected=f"a line of column names at the beginning of {path}",
@@ -88,6 +81,13 @@ class CsvTable:
                     consequence="nothing was written",
                     remedy="repair it; --delimiter names the separator where it is not found",
                 ) from error
+        if header is None:
+            raise DataError(
+                expected=f"a CSV file with a line of column names: {path}",
+                got="an empty file",
+                consequence="nothing was written",
+                remedy="give the right file",
+            )
         return found, [cell.strip() for cell in header]
 
     def rows(self, wanted: Sequence[str], bad: BadRows) -> Iterator[Row]:

@@ -65,8 +65,8 @@ def of_file(path: Path) -> str | None:
     return "parquet" if head.startswith(b"PAR1") else "jsonl" if head.startswith(b"{") else None
 
 
-def find(place: Path) -> str:
-    """The kind of what lies at `place`.
+def find(place: Path, most: int | None = None) -> str:
+    """The kind of what lies at `place`; of a folder, by its first `most` files.
 
     Raises:
         DataError: nothing lies there, nothing that is known, or files of several kinds.
@@ -87,10 +87,10 @@ def find(place: Path) -> str:
     if any((place / name).is_file() for name in _SAVED):
         return DATASETS
     kinds = Counter[str]()
-    for path in visible(place):
+    for path in visible(place)[:most]:
         kinds[of_file(path) or ""] += 1
     tables = sorted(kinds.keys() & TABLES.keys())
-    has_texts = bool(text_folder.TextFolder(place).paths)
+    has_texts = text_folder.has_texts(place, most)
     if len(tables) + has_texts > 1:
         texts = "text files" if has_texts else ""
         shown = ", ".join(filter(None, [texts, *(f"{kinds[one]} of {one}" for one in tables)]))
@@ -99,7 +99,7 @@ def find(place: Path) -> str:
             f"say which: --from {FILES if has_texts else tables[0]} takes those alone; or give one file",
         )
     if not tables and not has_texts:
-        others = text_folder.TextFolder(place).others
+        others = text_folder.TextFolder(place).others if most is None else Counter()
         raise _unknown(
             f"{place}: {'no text file, but ' + text_folder.told(others) if others else 'an empty folder'}",
             "give the folder with the documents",

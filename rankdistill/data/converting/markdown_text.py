@@ -8,7 +8,7 @@ from rankdistill._extras import require
 from rankdistill.data.converting import html_text
 from rankdistill.data.converting.html_text import Page
 
-_FRONT = re.compile(r"\A---[ \t]*\n([\w-]+[ \t]*:.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_FRONT = re.compile(r"\A---[ \t]*\n((?:#[^\n]*\n|[ \t]*\n)*[\w-]+[ \t]*:.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 """Settings at the beginning, as makers of web sites have them."""
 
 _TITLE = re.compile(r"^title[ \t]*:[ \t]*(.+?)[ \t]*$", re.MULTILINE)

@@ -6,9 +6,10 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from rankdistill import manifest
@@ -57,22 +58,12 @@ class TextFolder:
         """Text files in order, other files by the end of their names, and folders that cannot be read."""
         if self.folder.is_file():
             return [self.folder], Counter(), []
-        taken, others, closed = [], Counter[str](), []
-        besides = self.besides.resolve() if self.besides else None
-        for root, folders, names in os.walk(self.folder, onerror=lambda error: closed.append(str(error.filename))):
-            folders[:] = sorted(
-                name
-                for name in folders
-                if not name.startswith(".") and Path(root, name).resolve() != besides and not _is_ours(Path(root, name))
-            )
-            for name in names:
-                path = Path(root, name)
-                if name.startswith(".") or not (path.is_file() or path.is_symlink()):
-                    continue
-                if path.suffix.lower() in READERS:
-                    taken.append(path)
-                else:
-                    others[path.suffix.lower() or "no ending"] += 1
+        taken, others, closed = [], Counter[str](), list[str]()
+        for path in _visible(self.folder, self.besides, closed):
+            if path.suffix.lower() in READERS:
+                taken.append(path)
+            else:
+                others[path.suffix.lower() or "no ending"] += 1
         return sorted(taken), others, closed
 
     @property
@@ -132,6 +123,24 @@ class TextFolder:
         return path.relative_to(self.folder).as_posix() if path != self.folder else path.name
 
 
+def has_texts(folder: Path, most: int | None = None) -> bool:
+    """Whether there is a text file in a folder or below, among the first `most` files."""
+    return any(path.suffix.lower() in READERS for path in islice(_visible(folder), most))
+
+
+def _visible(folder: Path, besides: Path | None = None, closed: list[str] | None = None) -> Iterator[Path]:
+    """The files in a folder and below that are not hidden; folders that cannot be read are added to `closed`."""
+    left_out = besides.resolve() if besides else None
+    unread = [] if closed is None else closed
+    for root, folders, names in os.walk(folder, onerror=lambda error: unread.append(str(error.filename))):
+        below = [name for name in sorted(folders) if not name.startswith(".")]
+        folders[:] = [one for one in below if Path(root, one).resolve() != left_out and not _is_ours(Path(root, one))]
+        for name in names:
+            path = Path(root, name)
+            if not name.startswith(".") and (path.is_file() or path.is_symlink()):
+                yield path
+
+
 def _is_ours(folder: Path) -> bool:
     """Whether a folder holds an artefact of this package, whose cards and vocabularies are no documents."""
     try:
@@ -155,8 +164,3 @@ def told(others: Counter[str], most: int = 6) -> str:
     """How many files of which kind, for messages."""
     shown = [f"{count:,} {name}" for name, count in others.most_common(most)]
     return ", ".join([*shown, *(["others"] if len(others) > most else [])])
-
-
-def texts(names: Sequence[str]) -> list[str]:
-    """Those of the names that end as text files do."""
-    return [name for name in names if Path(name).suffix.lower() in READERS]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from rankdistill.data import load, writer
 from rankdistill.data.converting.advice import advice
 from rankdistill.errors import ConfigError, DataError, OutputError, StaleOutputError
 from rankdistill.verbs import data
+from tests.cli.conftest import rankdistill as rankdistill
+from tests.cli.verb import Run
 from tests.data.converting.conftest import Convert
 from tests.verbs.files import contents
 
@@ -191,7 +195,21 @@ def test_settings_that_cannot_be(place: Path, convert: Convert, given: dict[str,
         convert(place, **given)
 
 
-def test_who_wanted_a_collection_is_told_how_one_is_made(place: Path, tmp_path: Path) -> None:
+def test_what_is_advised_runs_as_it_is_printed(place: Path, tmp_path: Path, rankdistill: Run) -> None:
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "a folder" / "a.md").write_text("# T\n\nx")
+    for wrong in (place, tmp_path / "a folder"):
+        status, said = rankdistill("mine", "--data", wrong, "--out", tmp_path / "candidates")
+        (line,) = re.findall("`(rankdistill data convert .*?)`", said)
+        assert status == 1
+        words = [str(tmp_path / "made" / wrong.name) if word == "DIR" else word for word in shlex.split(line)[1:]]
+        assert rankdistill(*words)[0] == 0
+        assert load(tmp_path / "made" / wrong.name).doc_ids
+
+
+def test_who_wanted_a_collection_is_told_how_one_is_made(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(DataError) as stopped:
         data.check(place)
     assert (
@@ -209,6 +227,9 @@ def test_who_wanted_a_collection_is_told_how_one_is_made(place: Path, tmp_path: 
     (tmp_path / "in").mkdir()
     assert advice(tmp_path / "in") is None
     (tmp_path / "in" / "a.md").write_text("x")
+    monkeypatch.setattr("rankdistill.data.converting.advice.LOOKED_AT", 0)
+    assert advice(tmp_path / "in") is None
+    monkeypatch.undo()
     assert "--from files" in str(advice(tmp_path / "in"))
     (tmp_path / "rows.jsonl").write_text(json.dumps({"id": 1, "text": "x"}) + "\n")
     assert "--from jsonl" in str(advice(tmp_path / "rows.jsonl"))

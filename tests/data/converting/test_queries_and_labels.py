@@ -70,6 +70,8 @@ def test_a_split_depends_on_the_words_alone_and_has_its_share() -> None:
     assert abs(splits.count("test") / 4000 - 0.2) < 0.03
     assert abs(splits.count("dev") / 4000 - 0.1) < 0.03
     assert [split_of(f"  {text.upper()} ", 0.1, 0.2) for text in texts] == splits
+    assert [split_of(f"{text.replace(' is', ', is')} ?", 0.1, 0.2) for text in texts] == splits
+    assert same_query("c++") != same_query("c")
     wider = [split_of(text, 0.3, 0.2) for text in texts]
     assert all(after == before for after, before in zip(wider, splits, strict=True) if before != "train")
     assert {split_of(text, 0, 0) for text in texts} == {"train"}

@@ -228,6 +228,8 @@ def test_a_broken_byte_spoils_its_row_alone(tmp_path: Path, convert: Convert) ->
     ("name", "content", "said"),
     [
         ("a.csv", b"", "an empty file"),
+        ("a.csv", b" \r\n\n", "an empty file"),
+        ("a.csv", b"sep=;\n", "an empty file"),
         ("a.csv", b"id,text\n", "none that can be used"),
         ("a.jsonl", b"", "no line"),
         ("a.json", b'[{"id": 1, "text": "x"}]', "writes one object a line"),

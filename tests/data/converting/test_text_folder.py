@@ -211,15 +211,17 @@ def test_html_without_text_is_empty(html: str) -> None:
 def test_front_matter_is_what_has_keys() -> None:
     assert markdown_text.read("---\n\ntext\n\n---\n\nmore").text == "text\n\nmore"
     assert markdown_text.read("---\ntitle: T\n---\nmore") == ("T", "", "more")
+    assert markdown_text.read("---\n# of the site\ntitle: 'T'\n---\nmore") == ("T", "", "more")
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    for name in ("lxml", "lxml.etree", "charset_normalizer"):
+    for name in ("lxml", "lxml.etree", "charset_normalizer", "markdown_it"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises((MissingDependencyError, ModuleNotFoundError)):
-        html_text.read("<p>x")
+    for read in (lambda: html_text.read("<p>x"), lambda: markdown_text.read("x"), lambda: decoding.text_of(b"gr\xf6")):
+        with pytest.raises(MissingDependencyError, match=r'pip install "rankdistill\[files\]"'):
+            read()
     assert decoding.text_of("größer".encode()) == ("größer", "utf-8")  # needs none
 
 
