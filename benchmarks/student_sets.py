@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,18 @@ ALIGNMENT: Mapping[str, Any] = {
     "max_query_length": QUERY_TOKENS,
     "max_document_length": DOCUMENT_TOKENS,
 }
+
+TAUGHT: Mapping[str, Any] = {
+    "loss": "contrastive",
+    "negatives": 1,
+    "sampling": "uniform",
+    "check": "warn",
+    "batch_size": 32,
+    "learning_rate": 5e-5,
+    "max_query_length": QUERY_TOKENS,
+    "max_document_length": DOCUMENT_TOKENS,
+}
+"""How the whole dense teacher is trained on the labels, to be a teacher of its own."""
 
 MEASURE = "ndcg_at_10"
 
@@ -85,13 +97,15 @@ class Teacher:
 
     Args:
         name: what tables call it.
-        teacher_id: in the store of scores.
+        store: of its scores.
+        teacher_id: in it.
         deviation: mean of its deviation within a query's candidates, in its unit.
         in_batch: what `in_batch_teacher` takes; None: it has no vectors.
         vectors: the dense teacher's, in whose space an aligned student is.
     """
 
     name: str
+    store: Any
     teacher_id: str
     deviation: float
     in_batch: str | None
@@ -108,6 +122,7 @@ class PreparedSet:
         queries: of the training split that are trained on, at most; `choice` of the others are kept to choose on.
         choice: how many.
         align_steps: of the aligned student.
+        taught_steps: of the teacher that learns from the labels.
     """
 
     source: Path
@@ -115,11 +130,14 @@ class PreparedSet:
     queries: int
     choice: int
     align_steps: int
+    taught_steps: int = 100
 
-    def prepare(self) -> None:
-        """Make what is missing; another process that does it is waited for."""
+    def prepare(self, teachers: Sequence[str] = ()) -> None:
+        """Make what is missing for students of these teachers; another process that does it is waited for."""
         with files.exclusive(self.folder / "preparing", wait=PATIENCE):
-            self.dataset, self.store, self.teachers, self.cut, self.aligned  # noqa: B018 - each is made
+            self.dataset, self.dense_store, self.cut, self.aligned  # noqa: B018 - each is made
+            for name in teachers:
+                self.teacher(name)
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -131,10 +149,13 @@ class PreparedSet:
     @cached_property
     def vectors(self) -> Any:
         """The dense teacher's vectors of all documents and training queries."""
+        return self._embedded(DENSE, "vectors")
+
+    def _embedded(self, model: str, folder: str) -> Any:
         return rankdistill.embed(
             self.dataset,
-            {"kind": "embedding", "model": DENSE, "max_length": DOCUMENT_TOKENS},
-            self.folder / "vectors",
+            {"kind": "embedding", "model": model, "max_length": DOCUMENT_TOKENS},
+            self.folder / folder,
             titles=False,
             sentences=False,
             progress=True,
@@ -150,19 +171,18 @@ class PreparedSet:
         return Path(made.folder)
 
     @cached_property
+    def taught_index(self) -> Path:
+        """The same of the taught one."""
+        out, vectors = self.folder / f"taught-index-{self.taught_steps}", self.taught_vectors.path
+        made = rankdistill.index(
+            self.dataset, str(self.taught), out, max_length=DOCUMENT_TOKENS, embeddings=vectors, snippets=0
+        )
+        return Path(made.folder)
+
+    @cached_property
     def candidates(self) -> Any:
         """What BM25 and the dense teacher find for the training queries."""
         return self._mined(TRAIN, DEPTH, SAMPLE)
-
-    @cached_property
-    def store(self) -> Any:
-        """Every teacher's scores of the candidates."""
-        self._scored(self.candidates, "store")
-        weights = self.judged["weights"]
-        settings = self._ensemble(self._deviations, weights)
-        return rankdistill.score(
-            self.dataset, settings, self.candidates, self.folder / "store", name="ensemble", unit_size=1 << 20
-        )
 
     @cached_property
     def judged(self) -> dict[str, Any]:
@@ -179,15 +199,52 @@ class PreparedSet:
         found: dict[str, Any] = json.loads(file.read_text())
         return found
 
+    @cache  # noqa: B019 - as long as the process
+    def teacher(self, name: str) -> Teacher:
+        """`bm25`, `dense`, `ensemble`, or `taught`; its scores are in a store of their own."""
+        vectors, in_batch = str(self.vectors.path), ""
+        if name == "ensemble":
+            settings = self._ensemble(self._deviations, self.judged["weights"])
+            in_batch = str(self.folder / "ensemble.yaml")
+            files.write_text(Path(in_batch), yaml.safe_dump(settings, sort_keys=False))
+            scorer: Any = settings
+        elif name == "taught":
+            scorer = in_batch = vectors = str(self.taught_vectors.path)
+        elif name == "dense":
+            scorer = in_batch = vectors
+        else:
+            scorer = Bm25Scores(self.dataset)
+        store = rankdistill.score(
+            self.dataset,
+            scorer,
+            self.candidates,
+            self.folder / f"scores-{name}",
+            name=name,
+            unit_size=1 << 20,
+            progress=True,
+        )
+        teacher_id = store.teacher(name)
+        return Teacher(name, store, teacher_id, self._deviation(store, teacher_id), in_batch or None, vectors)
+
+    @property
+    def dense_store(self) -> Any:
+        """The dense teacher's scores of the candidates."""
+        return self.teacher("dense").store
+
     @cached_property
-    def teachers(self) -> dict[str, Teacher]:
-        """The three teachers, weakest first."""
-        ids = {name: self.store.teacher(name) for name in ("bm25", "dense", "ensemble")}
-        in_batch = {"dense": str(self.vectors.path), "ensemble": str(self._in_batch_ensemble())}
-        return {
-            name: Teacher(name, found, self._deviation(self.store, found), in_batch.get(name), str(self.vectors.path))
-            for name, found in ids.items()
-        }
+    def taught(self) -> Path:
+        """The whole dense teacher, trained on the labels of the training queries."""
+        steps, out = self.taught_steps, self.folder / "starts" / f"taught-{self.taught_steps}"
+        every: dict[str, Any] = {"steps": steps, "eval_steps": steps, "log_steps": _divisor(steps)}
+        made = rankdistill.train(
+            self.dataset, self.dense_store, DENSE, out, split=TRAIN, **TAUGHT, **every, progress=True
+        )
+        return Path(made.path)
+
+    @cached_property
+    def taught_vectors(self) -> Any:
+        """Its vectors of all documents and training queries."""
+        return self._embedded(str(self.taught), f"taught-vectors-{self.taught_steps}")
 
     @cached_property
     def cut(self) -> Path:
@@ -220,11 +277,6 @@ class PreparedSet:
             sample=sample,
             progress=True,
         )
-
-    @cached_property
-    def dense_store(self) -> Any:
-        """The dense teacher's scores of the candidates alone, in a store of their own."""
-        return self._scored(self.candidates, "dense-store", ["dense"])
 
     def _scored(self, candidates: Any, name: str, teachers: Sequence[str] = ("dense", "sparse", "bm25")) -> Any:
         """The store with the scores of these: the dense and the sparse model, and BM25."""
@@ -262,13 +314,6 @@ class PreparedSet:
             {"kind": "sparse", "model": SPARSE, "max_length": DOCUMENT_TOKENS},
         ]
         return {"kind": "ensemble", "members": members, "deviations": [*deviations], "weights": [*weights]}
-
-    def _in_batch_ensemble(self) -> Path:
-        """The same in a file."""
-        file = self.folder / "ensemble.yaml"
-        settings = self._ensemble(self._deviations, self.judged["weights"])
-        files.write_text(file, yaml.safe_dump(settings, sort_keys=False))
-        return file
 
 
 def _divisor(steps: int) -> int:

@@ -6,11 +6,11 @@
 
 DIR holds the collections in BEIR layout. A cell is one student: a collection, a start (two layers of all-MiniLM-L6-v2
 as they are cut, or aligned with its vectors first), a teacher (BM25's scores; all-MiniLM-L6-v2; the best mean of it
-and a two-layer SPLADE on `choice`), an objective, a learning rate and a seed. All cells of a collection have the same
-rows in the same order: the same queries, candidates and draw. Training queries that are kept apart are the split
-`choice`: with the first seed each objective is trained once with each of `--rates`, and the best rate there is that of
-the other seeds. The collections' own splits are only reported, with paired tests (Holm) against contrastive training in
-the batch and against the start as it is.
+and a two-layer SPLADE on `choice`; all-MiniLM-L6-v2 after it was trained on the same labels), an objective, a learning
+rate and a seed. All cells of a collection have the same rows in the same order: the same queries, candidates and draw.
+Training queries that are kept apart are the split `choice`: with the first seed each objective is trained once with
+each of `--rates`, and the best rate there is that of the other seeds. The collections' own splits are only reported,
+with paired tests (Holm) against contrastive training in the batch and against the start as it is.
 
 Each cell is a folder of `--work`: a run that was interrupted goes on, and two at once share the work. `--only` takes
 parts of objectives' names, and `=NAME` for one alone. `--report` trains nothing and prints what is done. Students are
@@ -53,7 +53,7 @@ SETS: Mapping[str, tuple[str, ...]] = {
 """Collection -> the splits that are reported on."""
 
 LABELS = "labels"
-TEACHERS = ("bm25", "dense", "ensemble")
+TEACHERS = ("bm25", "dense", "ensemble", "taught")
 STARTS = ("cut", "aligned")
 
 
@@ -197,12 +197,15 @@ class Cells:
         """Evaluate what is not trained here: BM25, the models of the teachers, and the starts."""
         made = self.prepared
         models = {"cut": str(made.cut), "aligned": str(made.aligned), "dense": DENSE, "sparse": SPARSE, "bm25": None}
+        if "taught" in self.given.teachers:
+            models["taught"] = str(made.taught)
         for name, folder in self._baselines().items():
-            self._evaluate(models[name], folder, name)
+            if name in models:
+                self._evaluate(models[name], folder, name)
 
     def report(self) -> dict[str, Any]:
         """The tables of the splits, as JSON values: each start's systems against contrastive training, and itself."""
-        found: dict[str, Any] = {"settings": self.settings, "teachers": self.prepared.judged, "rates": self._rates()}
+        found: dict[str, Any] = {"settings": self.settings, "teachers": self._judged(), "rates": self._rates()}
         found["seconds"] = self._seconds()
         for split in (CHOICE, *self.splits):
             systems = self.evaluations(split)
@@ -219,7 +222,8 @@ class Cells:
     def _baselines(self) -> dict[str, Path]:
         root = self.prepared.folder / "baselines"
         names = ("bm25", "dense", "sparse", "cut")
-        return {name: root / name for name in names} | {"aligned": root / f"aligned-{self.given.align_steps}"}
+        found = {name: root / name for name in names} | {"aligned": root / f"aligned-{self.given.align_steps}"}
+        return found | {"taught": root / f"taught-{self.given.taught_steps}"}
 
     def _make(self, cell: Cell) -> None:
         if self.done(cell):
@@ -233,12 +237,12 @@ class Cells:
 
     def _train(self, cell: Cell, folder: Path) -> None:
         made, started = self.prepared, time.perf_counter()
-        teacher = made.teachers["dense" if cell.teacher == LABELS else cell.teacher]
+        teacher = made.teacher("dense" if cell.teacher == LABELS else cell.teacher)
         settings = self.settings | settings_of(OBJECTIVES[cell.objective], teacher)
         steps = self.given.steps
         student = rankdistill.train(
             made.dataset,
-            made.store,
+            teacher.store,
             str(made.cut if cell.start == "cut" else made.aligned),
             folder / "student",
             split="train",
@@ -270,12 +274,18 @@ class Cells:
                 rankdistill.evaluate(dataset, "bm25", folder / split, split=split, name=name)
             return
         index: Any = self.prepared.dense_index
-        if model != DENSE:
+        if name == "taught":
+            index = self.prepared.taught_index
+        elif model != DENSE:
             emptied(folder / "index")
             index = rankdistill.index(dataset, model, folder / "index", max_length=DOCUMENT_TOKENS, snippets=0)
         for split in missing:
             rankdistill.evaluate(dataset, model, folder / split, index=index, split=split, name=name)
         emptied(folder / "index")
+
+    def _judged(self) -> dict[str, Any]:
+        """What the members of the ensemble and it are worth on `choice`, where it was asked for."""
+        return self.prepared.judged if "ensemble" in self.given.teachers else {}
 
     def _rates(self) -> dict[str, dict[str, float]]:
         """System -> rate -> nDCG@10 on `choice` of the first seed."""
@@ -309,7 +319,7 @@ def settings_of(objective: Objective, teacher: Teacher) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Make what is missing, print the tables, and write benchmarks/results/when_it_pays.json."""
+    """Make what is missing, print the tables, and write benchmarks/results/when_it_pays_COLLECTION.json of each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("runs/when_it_pays"))
@@ -321,6 +331,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--negatives", type=int, default=1, help="own ones of a query; the batch has the others")
     parser.add_argument("--align-steps", type=int, default=600)
+    parser.add_argument("--taught-steps", type=int, default=100, help="of the teacher that learns from labels")
     parser.add_argument("--rates", type=_numbers, default=[1e-4, 3e-4], help="learning rates to choose from")
     parser.add_argument("--queries", type=int, default=3000, help="training queries at most")
     parser.add_argument("--choice", type=int, default=200, help="training queries that are kept to choose on")
@@ -328,20 +339,17 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="print what is done, train nothing")
     seeds.add_argument(parser)
     given = parse(parser)
-    found = {}
+    named = ("steps", "batch_size", "negatives", "align_steps", "taught_steps", "queries", "choice", "rates")
+    asked = {key: getattr(given, key) for key in named}
     for name in given.sets:
-        prepared = PreparedSet(given.data / name, given.work / name, given.queries, given.choice, given.align_steps)
+        place = (given.data / name, given.work / name)
+        prepared = PreparedSet(*place, given.queries, given.choice, given.align_steps, given.taught_steps)
         cells = Cells(prepared, SETS.get(name, ("test",)), given)
         if not given.report:
-            prepared.prepare()
+            prepared.prepare(given.teachers)
             cells.baselines()
             cells.run()
-        found[name] = cells.report()
-    asked = {
-        key: getattr(given, key)
-        for key in ("steps", "batch_size", "negatives", "align_steps", "queries", "choice", "rates")
-    }
-    print(write_results("when_it_pays", {"asked": asked, "seeds": list(given.seeds), "sets": found}, given.data.name))
+        print(write_results(f"when_it_pays_{name}", {"asked": asked, "seeds": [*given.seeds], **cells.report()}, name))
 
 
 def _says(part: str, name: str) -> bool:

@@ -109,11 +109,13 @@ class Results(Shown, Record):
         return bool(self.verdicts) and all(verdict.ship for verdict in self.verdicts)
 
     def judged(self, verdicts: Sequence[Verdict]) -> Results:
-        """The same with these verdicts, whose sentences come before all that is said."""
+        """The same with these verdicts, their sentences before all that is said; it lies nowhere if they differ."""
         old = {verdict.sentence for verdict in self.verdicts}
         said = [sentence for sentence in self.conclusions if sentence not in old]
         found = [verdict.sentence for verdict in verdicts]
-        return self.model_copy(update={"verdicts": list(verdicts), "conclusions": [*found, *said]})
+        judged = self.model_copy(update={"verdicts": list(verdicts), "conclusions": [*found, *said]})
+        judged._path = self._path if judged.verdicts == self.verdicts else None
+        return judged
 
     @property
     def baseline(self) -> str:

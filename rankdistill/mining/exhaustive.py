@@ -36,8 +36,8 @@ class Scorer(Protocol[Queries, Documents]):
     def encode_queries(self, texts: Sequence[str]) -> Queries:
         """All queries."""
 
-    def encode_documents(self, texts: Sequence[str]) -> Documents:
-        """A chunk of documents."""
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> Documents:
+        """A chunk of documents; `progress` is called with the number of texts done since its last call."""
 
     def scores(self, queries: Queries, block: slice, documents: Documents) -> NDArray[np.float32]:
         """float32[queries of the block, documents]; `NOT_FOUND` leaves a document out."""
@@ -73,13 +73,12 @@ def search(
     best_documents = np.full((len(queries), depth), _NONE, dtype=np.int64)
     for start in range(0, len(doc_ids), scorer.documents_at_once):
         chunk = [contents[doc_id] for doc_id in doc_ids[start : start + scorer.documents_at_once]]
-        documents = scorer.encode_documents(chunk)
+        documents = scorer.encode_documents(chunk, progress)
         positions = np.arange(start, start + len(chunk))
         for first in range(0, len(queries), scorer.queries_at_once):
             block = slice(first, first + scorer.queries_at_once)
             scores = _numbers(scorer.scores(encoded, block, documents))
             _merge(best_scores[block], best_documents[block], scores, positions)
-        progress(len(chunk))
     found = [row > NOT_FOUND for row in best_scores]
     ids = [[doc_ids[place] for place in row[kept]] for row, kept in zip(best_documents, found, strict=True)]
     return ids, [row[kept] for row, kept in zip(best_scores, found, strict=True)]

@@ -91,14 +91,35 @@ class BiEncoderTeacher:
         return vectors
 
     def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
-        """Similarities, float32[n], in the unit `score_kind`; `progress` moves when a pair's texts are embedded."""
+        """Similarities, float32[n], in the unit `score_kind`; `progress` gets the share of pairs done."""
         queries, query_rows = distinct([query for query, _ in pairs])
         documents, document_rows = distinct([document for _, document in pairs])
-        left, right = self.embed(queries, "query"), self.embed(documents, "document")
+        told = None if progress is None else Shares(len(pairs), len(queries) + len(documents), progress)
+        left, right = self.embed(queries, "query", told), self.embed(documents, "document", told)
         scores = similarities(left, right, query_rows, document_rows, self.score_kind)
-        if progress is not None:
-            progress(len(pairs))
         return check_scores(self.teacher_id, pairs, scores)
+
+
+class Shares:
+    """A `Progress` of texts that tells another one of pairs: the same share of them.
+
+    Args:
+        pairs: how many there are.
+        texts: how many texts they come to.
+        progress: is told of the pairs; in the end of all.
+    """
+
+    def __init__(self, pairs: int, texts: int, progress: Progress) -> None:
+        self._pairs, self._texts, self._progress = pairs, max(texts, 1), progress
+        self._done = self._told = 0
+
+    def __call__(self, done: int) -> None:
+        """So many more texts are encoded."""
+        self._done = min(self._done + done, self._texts)
+        pairs = self._pairs * self._done // self._texts
+        if pairs > self._told:
+            self._progress(pairs - self._told)
+            self._told = pairs
 
 
 class Settings(FastModelSettings):

@@ -19,11 +19,12 @@ from rankdistill.verbs.settings import TrainConfig
 
 
 def cells(tmp_path: Path, **changed: Any) -> Cells:
-    asked = {
+    asked: dict[str, Any] = {
         "steps": 4,
         "batch_size": 2,
         "negatives": 2,
         "align_steps": 2,
+        "taught_steps": 2,
         "only": None,
         "teachers": ["bm25", "dense", "ensemble"],
     }
@@ -47,7 +48,7 @@ def test_every_objective_is_trained_by_every_teacher_that_can(tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_the_settings_of_an_objective_are_those_of_training(name: str) -> None:
-    teacher = Teacher("dense", "embedding-1", 0.08, "STORE", "VECTORS")
+    teacher = Teacher("dense", None, "embedding-1", 0.08, "STORE", "VECTORS")
     found = TrainConfig(**{**when_it_pays.COMMON, **settings_of(OBJECTIVES[name], teacher)})
     assert found.in_batch_teacher == ("STORE" if OBJECTIVES[name].in_batch else None)
     assert found.alignment_teacher == ("VECTORS" if "alignment" in name else None)
@@ -77,33 +78,23 @@ def test_it_ends_and_makes_no_cell_twice(
     small = {"batch_size": 4, "held_out": 4, "max_document_length": 32}
     monkeypatch.setattr(student_sets, "ALIGNMENT", {**student_sets.ALIGNMENT, **small})
     rows = {"check": "off", "max_document_length": 32}
+    monkeypatch.setattr(student_sets, "TAUGHT", {**student_sets.TAUGHT, **rows, "batch_size": 4})
     monkeypatch.setattr(when_it_pays, "COMMON", {**when_it_pays.COMMON, **rows})
     monkeypatch.setattr(when_it_pays, "DOCUMENT_TOKENS", 32)
     words = ["--data", tiny_beir.parent, "--sets", tiny_beir.name, "--work", tmp_path / "work", "--steps", 2]
-    words += [
-        "--batch-size",
-        4,
-        "--negatives",
-        2,
-        "--align-steps",
-        2,
-        "--queries",
-        9,
-        "--choice",
-        4,
-        "--rates",
-        "1e-4,1e-3",
-    ]
-    words += ["--seeds", "13,14", "--teachers", "dense,ensemble", "--only", "contrastive,margin-mse in batch,kl"]
+    numbers = {"batch-size": 4, "negatives": 2, "align-steps": 2, "taught-steps": 2, "queries": 9, "choice": 4}
+    words += [word for name, value in numbers.items() for word in (f"--{name}", value)]
+    words += ["--rates", "1e-4,1e-3", "--seeds", "13,14", "--teachers", "dense,ensemble,taught"]
+    words += ["--only", "=contrastive,=margin-mse in batch,=kl"]
     monkeypatch.setattr(sys, "argv", ["when_it_pays", *map(str, words)])
     when_it_pays.main()
-    found = json.loads((tmp_path / "when_it_pays.json").read_text())["sets"][tiny_beir.name]
+    found = json.loads((tmp_path / f"when_it_pays_{tiny_beir.name}.json").read_text())
     made = sorted((tmp_path / "work").rglob("cell.json"))
     times = [file.stat().st_mtime_ns for file in made]
     assert set(found["test"]) == {"cut: contrastive", "cut", "aligned: contrastive", "aligned"}
     systems = {system["name"]: system["trainings"] for system in found["test"]["aligned"]["systems"]}
-    assert systems["aligned: margin-mse in batch, ensemble"] == 2
-    assert systems["aligned"] == systems["dense"] == 1
+    assert systems["aligned: margin-mse in batch, ensemble"] == systems["aligned: margin-mse in batch, taught"] == 2
+    assert systems["aligned"] == systems["dense"] == systems["taught"] == 1
     assert not list((tmp_path / "work").rglob("cells/*/*/student"))
     monkeypatch.setattr(sys, "argv", ["when_it_pays", *map(str, words), "--report"])
     when_it_pays.main()

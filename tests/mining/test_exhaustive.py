@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rankdistill.errors import BackendError
 from rankdistill.mining.exhaustive import search
 from rankdistill.mining.sources.dense import DenseScorer
+from rankdistill.progress import Progress
 
 
 class FakeEncoder:
@@ -29,7 +30,10 @@ class FakeEncoder:
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._vectors(texts, 1)
 
-    def encode_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
+        for text in texts:
+            if progress is not None:
+                progress(bool(text))
         return self._vectors(texts, 2)
 
 
@@ -76,6 +80,7 @@ def test_progress_counts_queries_and_documents() -> None:
     steps: list[int] = []
     search(DenseScorer(FakeEncoder("dot")), CONTENTS, QUERIES, 5, steps.append)
     assert sum(steps) == len(CONTENTS) + len(QUERIES)
+    assert max(steps[1:]) == 1, "as they are encoded, not a chunk at a time"
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

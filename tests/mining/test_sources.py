@@ -103,7 +103,8 @@ def test_documents_without_a_common_term_and_without_tokens_are_left_out(tiny_mu
         def encode_queries(self, texts: list[str]) -> csr_array:
             return csr_array(np.array([[text.count("a"), text.count("b")] for text in texts], dtype=np.float32))
 
-        encode_documents = encode_queries
+        def encode_documents(self, texts: list[str], progress: object = None) -> csr_array:
+            return self.encode_queries(texts)
 
     contents = {"d1": "a", "d2": "b", "d3": "c", "d4": "aab"}
     ids, scores = search(SparseScorer(Words()), contents, ["a", "b", "c"], 4, silent)  # type: ignore[arg-type]

@@ -79,12 +79,27 @@ def test_the_embedding_teacher_scores_by_cosine_and_embeds_each_text_once(
     assert teacher.score_kind == "cosine"
     embedded: list[str] = []
     original = teacher.embed
-    monkeypatch.setattr(teacher, "embed", lambda texts, role: embedded.extend(texts) or original(texts, role))
+    monkeypatch.setattr(
+        teacher, "embed", lambda texts, role, told: embedded.extend(texts) or original(texts, role, told)
+    )
     scores = teacher.score(PAIRS)
     assert sorted(embedded) == sorted({text for pair in PAIRS for text in pair})
     model = SentenceTransformer(tiny_encoder, device="cpu")
     left, right = (model.encode([pair[side] for pair in PAIRS], convert_to_tensor=True) for side in (0, 1))
     np.testing.assert_allclose(scores, util.pairwise_cos_sim(left, right).numpy(), atol=1e-5)
+
+
+def test_the_embedding_teacher_tells_of_pairs_while_it_encodes_and_of_all_in_the_end(tiny_encoder: str) -> None:
+    from rankdistill.teachers.embedding import Shares
+
+    told: list[int] = []
+    load(tiny_encoder, backend="torch").score(PAIRS, told.append)
+    assert sum(told) == len(PAIRS)
+    told.clear()
+    shares = Shares(pairs=100, texts=3, progress=told.append)
+    for _ in range(3):
+        shares(1)
+    assert told == [33, 33, 34]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -258,6 +258,7 @@ def test_a_whole_int8_file_is_judged_on_the_queries_of_the_data(
     assert found.verdicts[0].bounds.most_loss == 0.5
     assert Results.read(tmp_path / "out").verdicts == found.verdicts
     encoded = rd.verdict(report, bundle=bundle, data=collection, most_loss=0.5)
+    assert (report.path, encoded.path) == (tmp_path / "out", None), "what lies there says something else"
     assert encoded.verdicts[0].finding("int8").figures["ndcg_int8"] == pytest.approx(figures["ndcg_int8"])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.mining.sources.encoder_source import EncoderSource
+from rankdistill.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class DenseEncoder(Protocol):
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32[texts, dimension]."""
 
-    def encode_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
         """float32[texts, dimension]."""
 
 
@@ -51,9 +52,9 @@ class DenseScorer:
         """float32[texts, dimension]."""
         return self._comparable(self.encoder.encode_queries(texts))
 
-    def encode_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
         """float32[texts, dimension]."""
-        return self._comparable(self.encoder.encode_documents(texts))
+        return self._comparable(self.encoder.encode_documents(texts, progress))
 
     def scores(self, queries: NDArray[np.float32], block: slice, documents: NDArray[np.float32]) -> NDArray[np.float32]:
         """float32[queries of the block, documents]."""

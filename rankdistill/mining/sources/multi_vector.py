@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.mining.sources.encoder_source import EncoderSource
+from rankdistill.progress import Progress
 
 if TYPE_CHECKING:
     from rankdistill.inference.token_vectors import TokenVectors
@@ -42,7 +43,7 @@ class MultiVectorEncoder(Protocol):
     def encode_queries(self, texts: Sequence[str]) -> TokenVectors:
         """Token vectors of queries."""
 
-    def encode_documents(self, texts: Sequence[str]) -> TokenVectors:
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> TokenVectors:
         """Token vectors of documents."""
 
 
@@ -58,9 +59,9 @@ class MaxSimScorer:
         """Token vectors of queries."""
         return self.encoder.encode_queries(texts)
 
-    def encode_documents(self, texts: Sequence[str]) -> TokenVectors:
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> TokenVectors:
         """Token vectors of documents."""
-        return self.encoder.encode_documents(texts)
+        return self.encoder.encode_documents(texts, progress)
 
     def scores(self, queries: TokenVectors, block: slice, documents: TokenVectors) -> NDArray[np.float32]:
         """float32[queries of the block, documents]."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rankdistill.mining.exhaustive import NOT_FOUND
 from rankdistill.mining.sources.encoder_source import EncoderSource
+from rankdistill.progress import Progress
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -38,7 +39,7 @@ class SparseEncoder(Protocol):
     def encode_queries(self, texts: Sequence[str]) -> csr_array:
         """float32[texts, vocabulary]."""
 
-    def encode_documents(self, texts: Sequence[str]) -> csr_array:
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
         """float32[texts, vocabulary]."""
 
 
@@ -54,9 +55,9 @@ class SparseScorer:
         """float32[texts, vocabulary]."""
         return self.encoder.encode_queries(texts)
 
-    def encode_documents(self, texts: Sequence[str]) -> csr_array:
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> csr_array:
         """float32[texts, vocabulary]."""
-        return self.encoder.encode_documents(texts)
+        return self.encoder.encode_documents(texts, progress)
 
     def scores(self, queries: csr_array, block: slice, documents: csr_array) -> NDArray[np.float32]:
         """float32[queries of the block, documents]."""

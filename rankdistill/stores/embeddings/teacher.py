@@ -66,15 +66,9 @@ class EmbeddingStoreTeacher:
         """Similarities, float32[n], in the unit `score_kind`; see `embed` for what it raises."""
         queries, query_rows = distinct([query for query, _ in pairs])
         documents, document_rows = distinct([document for _, document in pairs])
-        scores = embedding.similarities(
-            self.embed(queries, "query"),
-            self.embed(documents, "document"),
-            query_rows,
-            document_rows,
-            self.score_kind,
-        )
-        if progress is not None:
-            progress(len(pairs))
+        told = None if progress is None else embedding.Shares(len(pairs), len(queries) + len(documents), progress)
+        left, right = self.embed(queries, "query", told), self.embed(documents, "document", told)
+        scores = embedding.similarities(left, right, query_rows, document_rows, self.score_kind)
         return check_scores(self.teacher_id, pairs, scores)
 
     @cached_property
