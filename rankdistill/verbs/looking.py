@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rankdistill._extras import require
 from rankdistill.inference.saving import SENTENCE_CONFIG
 from rankdistill.mining.tokenisers import suited
 from rankdistill.models import resolve
@@ -16,7 +17,7 @@ from rankdistill.teachers.registry import is_yaml
 if TYPE_CHECKING:
     from rankdistill.training.speed import Speed
 
-__all__ = ["Looked", "look_at", "measure", "suited_tokenizer"]
+__all__ = ["Looked", "look_at", "measure", "require_library", "require_size", "suited_tokenizer"]
 
 _LAYERS = ("num_hidden_layers", "n_layers", "num_layers")
 
@@ -68,3 +69,25 @@ def measure(model: str, keep_layers: Sequence[int] | None, texts: Sequence[str])
     from rankdistill.training import speed
 
     return speed.measure(model, keep_layers, texts)
+
+
+def require_size(model: str, keep_layers: Sequence[int] | None, max_mb: float, texts: Sequence[str]) -> None:
+    """Raise ConfigError where no student with these layers of `model` takes `max_mb` or less; nothing is trained.
+
+    Args:
+        model: a reference of a dense model.
+        keep_layers: of the student; None: all.
+        max_mb: megabytes (10^6 bytes).
+        texts: like those that it will read.
+    """
+    from rankdistill.students import dense, shapes
+    from rankdistill.students.settings import StudentSettings
+
+    settings = StudentSettings(keep_layers=None if keep_layers is None else tuple(keep_layers), max_mb=max_mb)
+    start = dense.load(model, settings.pooling, max_length=settings.max_length)
+    shapes.of_encoder(start, settings, texts, int(max_mb * shapes.MEGABYTE), start.get_embedding_dimension())
+
+
+def require_library(module: str, purpose: str) -> None:
+    """Raise MissingDependencyError where `module`, which `purpose` needs later, is not installed."""
+    require(module, purpose)

@@ -30,7 +30,7 @@ COMMANDS = get_command(build_app()).commands  # type: ignore[attr-defined]
 NOT_ONE_VERB = {"data", "run", "status", "doctor"}
 """A group, two that read recipes too, and one that looks at the machine: tested by themselves."""
 
-OF_RECIPES = {"init"}
+OF_RECIPES = {"distill", "init"}
 """Verbs that are above the others, beside `run`."""
 
 GIVEN_BY_THE_COMMAND = {"progress", "command", "started"}
@@ -48,6 +48,7 @@ RENAMED = {
     "explain": {"text": "texts", "as": "as_"},
     "push": {"parameter": "parameters"},
     "train": {"dev_data": "data", "embeddings": "store"},
+    "distill": {"set": "overrides", "from": "from_"},
 }
 """Verb -> flag -> argument: a flag that may be repeated has a list as its argument, and two flags may name the two
 kinds of thing that one argument takes."""

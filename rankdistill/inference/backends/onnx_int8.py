@@ -37,7 +37,7 @@ def quantise(source: Path, target: Path, operations: Sequence[str] = ("MatMul",)
     """
     quantization = require("onnxruntime.quantization", "the onnx-int8 back end")
     logger = logging.getLogger()
-    level = logger.level
+    level, handlers = logger.level, [*logger.handlers]
     logger.setLevel(logging.ERROR)  # it warns on the root logger of preprocessing that this graph does not need
     try:
         quantization.quantize_dynamic(
@@ -49,3 +49,5 @@ def quantise(source: Path, target: Path, operations: Sequence[str] = ("MatMul",)
         )
     finally:
         logger.setLevel(level)
+        for handler in [one for one in logger.handlers if one not in handlers]:
+            logger.removeHandler(handler)  # warning there makes one, and all that is logged later would be shown twice

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill.data.beir import UNJUDGED
@@ -36,9 +38,32 @@ LONG, SHORT_TOKENS, LONG_TOKENS = 110, 128, 256
 RERANKED = 30
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen.
+
+    Args:
+        recipe: its `out` is not set.
+        reasons: dotted setting -> why it has its value.
+        minutes: that it takes by what was measured; None: nothing was.
+        least: the fewest minutes that do for such a collection and teacher here; None likewise.
+    """
+
+    recipe: StagedRecipe
+    reasons: dict[str, str]
+    minutes: float | None = None
+    least: float | None = None
+
+
 def choose(
     dataset: Dataset, teacher: str = BASE, minutes: float | None = None, max_mb: float | None = None
 ) -> tuple[StagedRecipe, dict[str, str]]:
+    """A recipe for a collection, and the reason for each of its values; see `choice`."""
+    found = choice(dataset, teacher, minutes, max_mb)
+    return found.recipe, found.reasons
+
+
+def choice(dataset: Dataset, teacher: str = BASE, minutes: float | None = None, max_mb: float | None = None) -> Choice:
     """A recipe for a collection, and the reason for each of its values that others would have suited too.
 
     The recipe is of `kind: staged`: alignment first, which needs no label, then the teacher's scores. Its `out` is not
@@ -49,9 +74,6 @@ def choose(
         teacher: a model reference, or a YAML file of settings.
         minutes: that the run may take on this machine as it is now; None: as much as the data ask for.
         max_mb: that the student may take.
-
-    Returns:
-        The recipe, and dotted setting -> reason.
 
     Raises:
         DataError: too few documents to make queries of, where some must be made.
@@ -66,13 +88,14 @@ def choose(
     speed = None if minutes is None else measure(space, kept, known.sample)
     pairs = looked.kind != DENSE
     if speed is None or minutes is None:
-        amount, limit = sizes.by_data(known.documents, whose.trained), None
+        amount, limit, least = sizes.by_data(known.documents, whose.trained), None, None
     else:
         amount = sizes.by_minutes(known.documents, whose.trained, whose.tested, speed, minutes, pairs)
         limit = None if amount.whole else sizes.texts_that_fit(speed, minutes)
+        least = sizes.least_minutes(known.documents, whose.trained, whose.tested, speed, pairs)
     content: dict[str, Any] = {
         "kind": "staged",
-        "name": _name(dataset),
+        "name": name_of(dataset.path),
         "data": {"source": known.source, **whose.data, **_reading(dataset)},
         **({} if whose.queries is None else {"queries": _queries(whose, known)}),
         "texts": _texts(whose, limit),
@@ -89,7 +112,7 @@ def choose(
         "evaluate": _evaluate(looked, amount),
     }
     reasons = whose.reasons | amount.reasons | _reasons(known, looked, kept, amount, max_mb, tokens)
-    return expect(parse(content, "the recipe that was chosen"), StagedRecipe), reasons
+    return Choice(expect(parse(content, "the recipe that was chosen"), StagedRecipe), reasons, amount.minutes, least)
 
 
 def _kept_layers(looked: Looked) -> list[int] | None:
@@ -107,9 +130,9 @@ def _reading(dataset: Dataset) -> dict[str, Any]:
     return lenient | ({} if rule is None else {"ignore_identical_ids": rule})
 
 
-def _name(dataset: Dataset) -> str:
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", dataset.path.resolve().name).lstrip("._-")
-    return name or "run"
+def name_of(place: Path) -> str:
+    """What a recipe for what lies there is called."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", place.resolve().name).lstrip("._-") or "run"
 
 
 def _tokenised(known: Facts) -> str:

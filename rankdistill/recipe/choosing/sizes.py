@@ -37,6 +37,13 @@ START_UP = 90.0
 """Seconds of what every run does besides: loading models, BM25, generating queries, the report."""
 
 
+OVERRUN = 1.1
+"""How much longer an estimate may be than the minutes that there are."""
+
+TRIES = 100
+"""Times that the fewest minutes are looked for: a longer run may embed more, which takes longer."""
+
+
 @dataclass(frozen=True)
 class Sizes:
     """What a recipe does, and how long that takes.
@@ -104,10 +111,11 @@ def by_minutes(documents: int, queries: int, tested: int, speed: Speed, minutes:
     if not whole:
         left -= min(embedding, 0.2 * seconds)
     align_step, train_step = (STEP_OVERHEAD * speed.step * texts / ALIGN_BATCH for texts in (ALIGN_BATCH, _of_batch()))
-    align = min(MOST_ALIGN * 4, int(ALIGNED_SHARE * max(0.0, left) / align_step))
-    align = min(align, max(most.align_steps, 10 * (documents + queries) // ALIGN_BATCH))
     train = min(MOST_TRAIN, int((1 - ALIGNED_SHARE) * max(0.0, left) / train_step), max(LEAST_TRAIN, queries // 8))
-    align, train = _rounded(max(LEAST_ALIGN, align)), _rounded(max(LEAST_TRAIN, train))
+    train = _rounded(max(LEAST_TRAIN, train))
+    # Where the fewest steps on scores take more than their share, alignment has what they leave.
+    align = min(MOST_ALIGN * 4, int(min(ALIGNED_SHARE * left, left - train * train_step) / align_step))
+    align = _rounded(max(LEAST_ALIGN, min(align, max(most.align_steps, 10 * (documents + queries) // ALIGN_BATCH))))
     mined = min(most.queries, max(LEAST_TRAIN * TRAIN_BATCH, train * TRAIN_BATCH))
     if pairs:
         mined = min(mined, max(LEAST_TRAIN, int(scoring_share * seconds * speed.encoded / 11) - tested))
@@ -119,7 +127,7 @@ def by_minutes(documents: int, queries: int, tested: int, speed: Speed, minutes:
         "train.steps": "the rest of it",
         "mine.limit_queries": "as many as these steps read",
     }
-    if spent > 1.1 * seconds:
+    if spent > OVERRUN * seconds:
         reasons["align.steps"] = (
             f"the fewest that show anything: {told}, since encoding and indexing {documents:,} documents alone take "
             f"{(indexing + embedding) / 60:.0f}"
@@ -129,6 +137,17 @@ def by_minutes(documents: int, queries: int, tested: int, speed: Speed, minutes:
             f"only as many texts as fit: the teacher would take {embedding / 60:.0f} minutes for the whole collection"
         )
     return Sizes(align, train, mined, whole, spent / 60, reasons)
+
+
+def least_minutes(documents: int, queries: int, tested: int, speed: Speed, pairs: bool) -> float:
+    """The fewest minutes in which what shows anything is done; the arguments are those of `by_minutes`."""
+    minutes = 0.0
+    for _ in range(TRIES):
+        needed = by_minutes(documents, queries, tested, speed, max(minutes, 0.01), pairs).minutes or 0.0
+        if needed <= minutes * OVERRUN:
+            break
+        minutes = max(needed, minutes * OVERRUN)
+    return minutes
 
 
 def texts_that_fit(speed: Speed, minutes: float) -> int:

@@ -1,0 +1,101 @@
+"""What is made of a finished run: the bundle, its index, and the verdict on both."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from rankdistill import files, manifest, models
+from rankdistill.errors import StaleOutputError
+from rankdistill.recipe.distilling.layout import Layout
+from rankdistill.recipe.distilling.stages import Placed
+from rankdistill.recipe.staged.run import StagedRun
+
+if TYPE_CHECKING:
+    from rankdistill.verbs.compare import Results
+
+
+def make_bundle(made: StagedRun, layout: Layout, onnx: bool, placed: Placed, command: str) -> None:
+    """The student as both towers: training on scores moves it out of the teacher's space, and it embeds documents too.
+
+    The bundle holds it as document model, so that it may be carried away and new documents embedded.
+    """
+    from rankdistill.verbs.bundle import bundle
+
+    student = made.experiment.scored.student(_training(made)).folder
+    placed.begin(f"bundle{', with int8 and float32 ONNX files' if onnx else ''}")
+    there = manifest.read(layout.bundle)
+    if there is not None and there.inputs.get("query_model") == models.resolve(str(student)).weights_hash:
+        return  # made by a call from another folder, where the student had another name
+    bundle(
+        student,
+        student,
+        layout.bundle,
+        include_document_model=True,
+        onnx=onnx,
+        router=False,
+        progress=placed,
+        command=command,
+    )
+
+
+def copy_index(made: StagedRun, layout: Layout, placed: Placed) -> None:
+    """The run's index of all documents by the student, which the bundle searches.
+
+    Raises:
+        StaleOutputError: another one lies there.
+    """
+    source = made.experiment.scored.index(_training(made)).folder
+    placed.begin("index")
+    there = manifest.read(layout.index)
+    if there is not None or layout.index.exists():
+        ours = manifest.read(source)
+        if there is not None and ours is not None and there.identity == ours.identity:
+            return
+        raise StaleOutputError(
+            expected=f"{layout.index} to be absent, or the index of this run",
+            got="another index" if there is not None else "something else",
+            consequence="nothing was changed: what lies there is kept",
+            remedy="remove it, or name another folder: --out FOLDER",
+        )
+    for left in layout.root.glob(f"{files.TEMPORARY_PREFIX}*-{layout.index.name}"):
+        files.remove_folder(left)
+    temporary = files.temporary_of(layout.index)
+    with files.output_errors(layout.index), placed.stage("index", "files") as done:
+        shutil.copytree(source, temporary, ignore=lambda *_: [files.LOCK_NAME])
+        os.replace(temporary, layout.index)
+        done(sum(1 for path in layout.index.rglob("*") if path.is_file()))
+
+
+def judge(made: StagedRun, results: Results, layout: Layout, onnx: bool, placed: Placed, command: str) -> Results:
+    """Write the report with the verdict, also on the int8 file where there shall be one."""
+    from rankdistill.verbs.verdict import verdict
+
+    recipe = made.recipe
+    placed.begin("verdict")
+    student = recipe.trainings[_training(made)].variant
+    if not onnx:
+        return verdict(results, layout.root, name=student, progress=placed, command=command)
+    return verdict(
+        results,
+        layout.root,
+        name=student,
+        bundle=layout.bundle,
+        data=made.experiment.scored.dataset,
+        split=recipe.data.test[0],
+        index=layout.index,
+        progress=placed,
+        command=command,
+    )
+
+
+def is_whole(layout: Layout) -> bool:
+    """Whether everything lies there."""
+    artefacts = all((one / manifest.FILE_NAME).is_file() for one in (layout.bundle, layout.index))
+    return artefacts and layout.results.is_file() and layout.report.is_file()
+
+
+def _training(made: StagedRun) -> str:
+    """The training whose student is shipped: the first."""
+    return next(iter(made.recipe.trainings))
