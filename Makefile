@@ -6,7 +6,9 @@ DATA ?= $(wildcard ../shared/data)
 export RANKDISTILL_DATA ?= $(abspath $(DATA))
 export TOKENIZERS_PARALLELISM = false
 # Python compiles what it imports: compiling all 33,000 modules of the libraries beforehand takes 100 seconds more.
+# Where the environment forbids it to keep that, each of the tests' processes would compile again, for 10 seconds.
 QUIETLY := --quiet --disable-pip-version-check --no-compile
+export PYTHONDONTWRITEBYTECODE =
 # Each has half of the tests in their order, so that what a file needs is made once; who is done takes of the other's.
 TWO := -n 2 --dist worksteal
 

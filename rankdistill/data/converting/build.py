@@ -172,7 +172,7 @@ class _Conversion:
 
     def _meta(self) -> Meta:
         cut = self.cutter is not None
-        found = told(self.source, self.kind, self.counts, cut, self._note)
+        found = told(self.source, self.kind, self.request.encoding, self.counts, cut, self._note)
         if cut and self.labelling.passages:
             self._note("every passage of a judged document has the document's label")
         rule = self.source.dataset.ignore_identical_ids if isinstance(self.source, BeirFolder) else None

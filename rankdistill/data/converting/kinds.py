@@ -108,8 +108,11 @@ def find(place: Path, most: int | None = None) -> str:
 
 
 def visible(folder: Path) -> list[Path]:
-    """The files directly in a folder that are not hidden, in order."""
-    return [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    """The files directly in a folder that are not hidden, in order; DataError where it cannot be read."""
+    try:
+        return [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    except OSError as error:
+        raise _unknown(f"{folder}: {error.strerror or error}", "change its permissions") from error
 
 
 def open_table(place: Path, kind: str, encoding: str | None = None, separator: str | None = None) -> Table:

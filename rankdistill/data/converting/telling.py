@@ -34,12 +34,15 @@ class Counts:
     passages: int = 0
 
 
-def told(source: Source, kind: str, counts: Counts, cut: bool, note: Callable[[str | None], None]) -> dict[str, Any]:
+def told(
+    source: Source, kind: str, encoding: str | None, counts: Counts, cut: bool, note: Callable[[str | None], None]
+) -> dict[str, Any]:
     """What `meta.json` says of the documents; what a user must know besides goes to `note`.
 
     Args:
         source: they come from, read to its end.
         kind: of it.
+        encoding: that was given; None: it was found.
         counts: of them.
         cut: whether they were cut into passages.
         note: takes a note.
@@ -54,7 +57,7 @@ def told(source: Source, kind: str, counts: Counts, cut: bool, note: Callable[[s
     if encodings:
         found["encodings"] = dict(sorted(encodings.items()))
         names = source.found if isinstance(source, TextFolder) else {}
-        others = sorted(encodings.keys() - {"utf-8", "utf-8-sig"})
+        others = sorted(encodings.keys() - {"utf-8", "utf-8-sig", encoding})
         if shown := [f"{one}{_counted(names.get(one, []), encodings[one])}" for one in others]:
             note(f"read in other encodings than UTF-8: {'; '.join(shown)}; --encoding says another")
     if isinstance(source, Rows) and isinstance(source.table, CsvTable):

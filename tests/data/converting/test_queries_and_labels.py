@@ -208,6 +208,7 @@ def test_a_log_may_be_in_another_encoding_than_the_documents(tmp_path: Path, con
         dataset = convert(tmp_path / "d.csv", f"out-{name}", encoding="cp850", queries=tmp_path / name)
         assert list(dataset.query_texts.values()) == queries
         assert [one.text for one in dataset.documents()] == ["größer"]
+        assert "encoding" not in " ".join(told(dataset)["notes"])
 
 
 def test_passages_have_the_labels_of_their_documents(tmp_path: Path, convert: Convert, tiny_bert: Path) -> None:

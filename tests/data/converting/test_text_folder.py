@@ -164,6 +164,20 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path, convert: Convert, m
     assert convert(place, lenient=True).doc_ids == ["a.txt"]
 
 
+def test_what_may_not_be_opened_is_told(tmp_path: Path, convert: Convert, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = folder(tmp_path, {"a.csv": "id,text\n1,x\n", "b.jsonl": '{"id": 1, "text": "x"}\n'})
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    for function in ("open", "iterdir"):
+        monkeypatch.setattr(Path, function, refuse)
+        for name in ("a.csv", "b.jsonl") if function == "open" else ("",):
+            with pytest.raises(DataError, match="Permission denied"):
+                convert(place / name)
+        monkeypatch.undo()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_without_permission_is_told(tmp_path: Path, convert: Convert) -> None:
     place = folder(tmp_path, {"a.txt": "text", "b.txt": "text"})
