@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rankdistill.data.beir import CORPUS
 from rankdistill.data.converting import decoding, text_folder
 from rankdistill.data.converting.arrow_table import ArrowTable
 from rankdistill.data.converting.csv_table import CsvTable
@@ -15,6 +14,7 @@ from rankdistill.data.converting.json_table import JsonTable
 from rankdistill.data.converting.parquet_table import ParquetTable
 from rankdistill.data.converting.table import Table
 from rankdistill.errors import ConfigError, DataError
+from rankdistill.manifest import CORPUS
 
 FILES, BEIR, DATASETS = "files", "beir", "datasets"
 
