@@ -103,6 +103,7 @@ def test_several_reasons_are_all_told() -> None:
         (evidence(int8=Int8(texts=5, mean_cosine=0.99, least_cosine=0.9)), "int8", "no documents", True),
         (evidence(ids="generated-"), "queries", "60 of 60 judged queries were made", True),
         (evidence(others=OTHERS | {BM25: judged("BM25", 0.699)}), "bm25", "as BM25", True),
+        (evidence(others=OTHERS | {BM25: judged("BM25", 0.8)}, ids="generated-"), "bm25", "in their very words", False),
         (evidence(others=OTHERS | {TEACHER: judged("teacher", 0.775)}), "teacher", "less is not excluded", True),
     ],
 )  # fmt: skip

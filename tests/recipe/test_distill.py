@@ -289,6 +289,29 @@ def test_changed_judgements_are_named(tiny_beir: Path, tiny_encoder: str, tmp_pa
         distilled(tiny_beir, out, tiny_encoder)
 
 
+@pytest.mark.parametrize(
+    ("judged", "shares"),
+    [(120, {"test": 120}), (280, {"test": 210, "dev": 70}), (600, {"train": 420, "dev": 60, "test": 120})],
+)
+def test_judgements_that_are_too_few_to_train_on_are_for_the_verdict(
+    judged: int, shares: dict[str, int], folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*"))
+    clicks = ["query,doc_id", *(f"which is number {place},{names[place % len(names)]}" for place in range(judged))]
+    (tmp_path / "clicks.csv").write_text("\n".join(clicks) + "\n")
+    made = rd.distill(
+        folder, tmp_path / "out", clicks=tmp_path / "clicks.csv", teacher=tiny_encoder, plan=True, overrides=QUICK
+    )
+    assert isinstance(made, Planned)
+    assert made.chosen.recipe.data.test == ["test"]
+    (told,) = [line for line in made.told if line.startswith("judged on: ")]
+    assert abs(int(told.split()[2]) - shares["test"]) < 20
+    assert made.chosen.recipe.data.hold_out is None
+    needs_dev = "dev" not in shares
+    assert (made.chosen.recipe.queries is not None) == ("train" not in shares)
+    assert bool(made.chosen.recipe.queries and made.chosen.recipe.queries.dev) == needs_dev
+
+
 def test_a_plan_runs_nothing_and_leaves_nothing(
     folder: Path, tiny_encoder: str, tmp_path: Path, rankdistill: Run
 ) -> None:

@@ -22,7 +22,7 @@ from rankdistill.data.converting.text_folder import TextFolder
 from rankdistill.data.meta import Meta
 from rankdistill.data.writer import ARTEFACT, Collection, Described, write_beir
 from rankdistill.errors import DataError
-from rankdistill.progress import Reporter
+from rankdistill.progress import Reporter, reporter_of
 from rankdistill.records import Document
 
 MOST_REPORTS = 20
@@ -57,6 +57,19 @@ def convert(out: Path, request: Request, compress: bool, reporter: Reporter, com
         ARTEFACT, conversion.inputs(), conversion.parameters(compress), manifest.versions_of(*LIBRARIES), command
     )
     return write_beir(out, conversion.collection, wanted, compress)
+
+
+def judged_without_split(request: Request) -> int:
+    """How many queries have judgements or clicks and no split by name; 0 where a split is named at all.
+
+    Raises:
+        ConfigError, DataError: as `convert`, for the files that were read.
+    """
+    request.check()
+    labelling = _Conversion(Path(), request, reporter_of(False)).labelling
+    if any(split is not None for split in labelling.labels):
+        return 0
+    return len(labelling.labels.get(None, {}).keys() | labelling.clicks.keys())
 
 
 class _Conversion:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 from rankdistill.data import Dataset, converting, load, meta
 from rankdistill.data.converting import kinds
-from rankdistill.notes import note_reports
+from rankdistill.notes import note_reports, tell
 from rankdistill.progress import Reporter
+from rankdistill.recipe.choosing import splits
 from rankdistill.verbs.arguments import collection_of
 from rankdistill.verbs.data import note_conversion
+
+DEV_SHARE = 0.25
+"""Of judged queries that are not trained on, to choose on: where that is as many as a verdict asks for."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,28 @@ class Source:
         """The collection, which is made in `folder` where it must be."""
         if self.request is None:
             return self.opened if self.opened is not None else collection_of(self.place, lenient=self.lenient)
-        converting.convert(folder, self.request, False, reporter, command)
+        request = _shared(self.request)
+        converting.convert(folder, request, False, reporter, command)
         note_conversion(meta.read(folder).conversion or {})
         found = load(folder, "lenient")
         note_reports(found.reports)
         return found
+
+
+def _shared(request: converting.Request) -> converting.Request:
+    """The request with shares of dev and test that suit how many queries are judged.
+
+    What is too little to train on is all for measuring, and a part of it to choose on where there is enough for both.
+    """
+    if not (request.qrels or request.clicks):
+        return request
+    judged = converting.judged_without_split(request)
+    if not judged or judged * (1 - request.dev - request.test) >= splits.FEWEST:
+        return request
+    dev = DEV_SHARE if judged * DEV_SHARE >= splits.MEASURED else 0.0
+    share = "three quarters are" if dev else "all are"
+    tell(f"{judged:,} judged queries are too few to train on: {share} for the verdict")
+    return replace(request, dev=dev, test=1 - dev)
 
 
 def _changes(request: converting.Request) -> bool:
