@@ -25,7 +25,6 @@ from rankdistill.errors import (
 )
 from rankdistill.recipe.choosing import choose as choosing
 from rankdistill.recipe.choosing import sizes, splits
-from rankdistill.recipe.distilling import stages
 from rankdistill.recipe.distilling.result import Distilled, Planned
 from rankdistill.training.speed import Speed
 from tests.cli.conftest import rankdistill as rankdistill
@@ -188,7 +187,6 @@ def test_an_interrupted_call_goes_on_and_ends_with_the_same_bytes(
     stage: str, folder: Path, tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    monkeypatch.setattr(stages, "STAGES", stages.STAGES)
 
     class Interrupts(Recorder):
         def stage(self, name: str, unit: str, total: int | None = None) -> Any:
@@ -197,8 +195,10 @@ def test_an_interrupted_call_goes_on_and_ends_with_the_same_bytes(
                 raise KeyboardInterrupt
             return found
 
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        distilled(folder, out, tiny_encoder, progress=Interrupts(interrupt="yes"))
+        distilled(Path("texts"), Path("out"), tiny_encoder, progress=Interrupts(interrupt="yes"))
+    monkeypatch.chdir(folder)  # what is begun from one folder is gone on with from another
     assert not (out / "results.json").exists()
     recorder = Recorder()
     made = distilled(folder, out, tiny_encoder, progress=recorder)
@@ -321,6 +321,9 @@ def test_a_plan_runs_nothing_and_leaves_nothing(
     assert "of 5 minutes by what was measured here; nothing was run" in said
     assert "student: layers 0, 2 of" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["texts"]
+    status, said = rankdistill(*words, "--minutes", "5", "--json")
+    assert status == 0
+    assert json.loads(said[said.index("{") : said.rindex("}") + 1])["asked"] == 5
     planned = rd.distill(folder, tmp_path / "out", teacher=tiny_encoder, minutes=0.1, plan=True)
     assert isinstance(planned, Planned)
     assert planned.least > 0.1
