@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import shutil
 import signal
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import rankdistill as rd
@@ -23,13 +25,16 @@ from rankdistill.errors import (
     OutputError,
     StaleOutputError,
 )
+from rankdistill.inference import TextEncoder
 from rankdistill.recipe.choosing import choose as choosing
 from rankdistill.recipe.choosing import sizes, splits
 from rankdistill.recipe.distilling.result import Distilled, Planned
 from rankdistill.training.speed import Speed
+from tests.beir_folder import beir_folder
 from tests.cli.conftest import rankdistill as rankdistill
 from tests.cli.verb import Run
 from tests.conftest import TOPICS
+from tests.conftest import WORDS as WORDS_OF_TEXTS
 from tests.forked import COMMAND, Forked
 from tests.recipe.recorder import Recorder
 
@@ -179,6 +184,36 @@ def test_the_int8_file_is_made_and_judged_and_the_recipe_alone_gives_the_same_st
     (student,) = (tmp_path / "again" / "steps").glob("student-student-*")
     weights = "model.safetensors"
     assert (student / weights).read_bytes() == (made.bundle / "query" / weights).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_student_that_learns_is_shipped_and_the_command_ends_with_0(
+    tiny_encoder: str, tmp_path: Path, rankdistill: Run
+) -> None:
+    """The labels are the teacher's own nearest half: what is learnt of its vectors shows, and words know nothing."""
+    pytest.importorskip("onnxruntime")
+    draw = random.Random(5)
+    documents, queries = (
+        {f"{kind}{place}": " ".join(draw.choices([*TOPICS, *WORDS_OF_TEXTS], k=length)) for place in range(count)}
+        for kind, length, count in (("d", 12, 300), ("q", 6, 600))
+    )
+    teacher = TextEncoder(tiny_encoder, "torch")
+    scores = teacher.encode_queries([*queries.values()]) @ teacher.encode_documents([*documents.values()]).T
+    nearest = np.argsort(-scores, axis=1)[:, :160]
+    places = {"train": range(400), "dev": range(400, 460), "test": range(460, 600)}
+    judged = {
+        split: [(f"q{one}", f"d{near}", 1) for one in part for near in nearest[one]] for split, part in places.items()
+    }
+    data = beir_folder(tmp_path / "data", documents, queries, judged)
+    more = ["align.steps=600", "align.eval_steps=600", "align.batch_size=32", "align.learning_rate=0.003"]
+    words = [word for one in (*QUICK, *more, "train.learning_rate=1e-6") for word in ("--set", one)]
+    command = ["distill", "--data", data, "--teacher", tiny_encoder, "--out", tmp_path / "out", *words]
+    status, said = rankdistill(*command)
+    assert status == 0, said
+    assert "Ship student: nDCG@10" in said
+    assert "next: rankdistill serve" in said
+    assert rankdistill(*command)[0] == 0
+    assert rankdistill("verdict", tmp_path / "out")[0] == 0
 
 
 @pytest.mark.slow
