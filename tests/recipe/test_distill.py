@@ -187,6 +187,19 @@ def test_the_int8_file_is_made_and_judged_and_the_recipe_alone_gives_the_same_st
 
 
 @pytest.mark.slow
+def test_a_cross_encoder_teaches_what_starts_from_an_encoder(
+    folder: Path, tiny_encoder: str, tiny_cross_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("choosing.choose", "distill"):
+        monkeypatch.setattr(f"rankdistill.recipe.{place}.BASE", tiny_encoder)
+    made = distilled(folder, tmp_path / "out", tiny_cross_encoder, passage_tokens=40)
+    names = [one.name for one in made.results.systems]
+    assert names[-2:] == ["student", "teacher re-ranking BM25's 30"]
+    assert made.results.verdicts[0].finding("teacher").judged
+    assert rd.search(made.index, "old river", model=made.bundle, k=1)[0][0].doc_id.endswith("#1")
+
+
+@pytest.mark.slow
 def test_a_student_that_learns_is_shipped_and_the_command_ends_with_0(
     tiny_encoder: str, tmp_path: Path, rankdistill: Run
 ) -> None:
