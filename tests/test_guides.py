@@ -484,6 +484,7 @@ GUIDES = {
             "A whole experiment in one file",
         ),
         elsewhere={
+            "rankdistill distill --documents FOLDER --teacher MODEL --out SHIP": "docs/distill.md runs it, slowly",
             "rankdistill --install-completion": "changes the start-up file of the shell",
             "rankdistill data pydocs --out DIR": "reads all packages, in half a minute: tests/cli/test_data.py",
             "rankdistill score --data DIR --teacher TEACHER --candidates CANDIDATES --out STORE --executor ray "
