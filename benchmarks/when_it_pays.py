@@ -80,6 +80,10 @@ OBJECTIVES: Mapping[str, Objective] = {
     "contrastive": Objective({"loss": "contrastive"}, taught=False),
     "margin-mse": Objective(MARGINS),
     "margin-mse in batch": Objective(MARGINS, in_batch=True),
+    "all margins in batch": Objective({"loss": "margin_mse_all"}, in_batch=True),
+    "all margins in batch + alignment": Objective(
+        {"loss": "margin_mse_all", "alignment_weight": 1.0}, in_batch=True, starts=("aligned",)
+    ),
     "kl": Objective({"loss": "kl_div"}),
     "kl in batch": Objective({"loss": "kl_div"}, in_batch=True),
     "margin-mse + contrastive": Objective(MARGINS | {"contrastive_weight": 0.5}),

@@ -57,10 +57,11 @@ class StudentKind:
 _MARGIN_MSE = "rankdistill.losses.margin_mse:margin_mse"
 _KL_DIV = "rankdistill.losses.kl_div:kl_div"
 _OF_OTHERS = "rankdistill.losses.in_batch_margin_mse:in_batch_margin_mse"
+_OF_ALL = "rankdistill.losses.in_batch_margin_mse_all:in_batch_margin_mse_all"
 
 LOSSES: Mapping[str, Loss] = {
     "margin_mse": Loss(_MARGIN_MSE, {"pairs": "positive"}, margins=True, flops=(0.1, 0.08), in_batch=_OF_OTHERS),
-    "margin_mse_all": Loss(_MARGIN_MSE, {"pairs": "all"}, margins=True, flops=(0.1, 0.08), in_batch=_OF_OTHERS),
+    "margin_mse_all": Loss(_MARGIN_MSE, {"pairs": "all"}, margins=True, flops=(0.1, 0.08), in_batch=_OF_ALL),
     "kl_div": Loss(_KL_DIV, flops=(0.005, 0.005), in_batch=_KL_DIV),
     "splade_v3": Loss(
         "rankdistill.losses.splade_v3:splade_v3", parts={"kl_div": "kl_weight", "margin_mse": "margin_weight"}

@@ -19,6 +19,7 @@ from rankdistill.losses.cosine import cosine
 from rankdistill.losses.flops import flops
 from rankdistill.losses.idf_flops import idf_flops
 from rankdistill.losses.in_batch_margin_mse import in_batch_margin_mse
+from rankdistill.losses.in_batch_margin_mse_all import in_batch_margin_mse_all
 from rankdistill.losses.kl_div import kl_div
 from rankdistill.losses.l0_flops import l0_flops
 from rankdistill.losses.l1 import l1
@@ -63,6 +64,7 @@ __all__ = [
     "flops",
     "idf_flops",
     "in_batch_margin_mse",
+    "in_batch_margin_mse_all",
     "kl_div",
     "l0_flops",
     "l1",

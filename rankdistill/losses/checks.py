@@ -122,3 +122,15 @@ def require_finite(*losses: Float[Tensor, ""]) -> None:
             consequence="the weights would become NaN, or none would move",
             remedy="lower the learning rate if the loss had grown; else bring the teacher's scores to a usual size",
         )
+
+
+def require_whole_batch(scores: Tensor) -> None:
+    """Raise LossInputError unless `scores` may be [batch, batch * docs] of two queries or more, two documents each."""
+    batch, every = scores.shape
+    if batch < 2 or every % batch or every // batch < 2:
+        raise LossInputError(
+            expected="scores of two queries or more with a positive and a negative of each, [batch, batch * docs]",
+            got=f"shape {list(scores.shape)}",
+            consequence="there are no documents of other queries, or it is not clear whose they are",
+            remedy="give larger batches, and the documents of all rows for every query",
+        )

@@ -6,8 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rankdistill.errors import LossInputError
-from rankdistill.losses.checks import require_pair
+from rankdistill.losses.checks import require_pair, require_whole_batch
 
 
 def in_batch_margin_mse(
@@ -32,15 +31,8 @@ def in_batch_margin_mse(
     Source: Hofstätter et al. 2021, arXiv 2104.06967 (TAS-B), with one negative a query; the mean runs over all here.
     """
     require_pair(student_scores, teacher_scores)
-    batch, every = student_scores.shape
-    if batch < 2 or every % batch or every // batch < 2:
-        raise LossInputError(
-            expected="scores of two queries or more with a positive and a negative of each, [batch, batch * docs]",
-            got=f"shape {list(student_scores.shape)}",
-            consequence="there are no documents of other queries, or it is not clear whose they are",
-            remedy="give larger batches, and the documents of all rows for every query",
-        )
-    docs = every // batch
+    require_whole_batch(student_scores)
+    batch, docs = len(student_scores), student_scores.shape[1] // len(student_scores)
     rows = torch.arange(batch, device=student_scores.device)
     positives = (rows * docs)[:, None]
     student_margins = student_scores.gather(1, positives) - student_scores

@@ -35,7 +35,7 @@ def cells(tmp_path: Path, **changed: Any) -> Cells:
 
 def test_every_objective_is_trained_by_every_teacher_that_can(tmp_path: Path) -> None:
     found = list(cells(tmp_path).systems())
-    assert len(found) == len(set(found)) == 2 * (2 + 3 * 3 + 3 * 2) + 2
+    assert len(found) == len(set(found)) == 2 * (2 + 3 * 3 + 4 * 2) + 2 * 2
     assert not [one for one in found if one[2] == "bm25" and OBJECTIVES[one[1]].in_batch]
     assert {teacher for _, name, teacher in found if not OBJECTIVES[name].taught} == {"labels"}
     only = list(cells(tmp_path, only=["kl"], starts=["aligned"], teachers=["dense"]).systems())

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rankdistill import names
 from rankdistill.errors import LossInputError
-from rankdistill.losses import IN_BATCH, in_batch_margin_mse
+from rankdistill.losses import IN_BATCH, in_batch_margin_mse, margin_mse
 
 BATCH, DOCS = 3, 4
 
@@ -67,6 +67,16 @@ def test_margin_mse_over_the_batch_does_not_see_a_shift_of_a_query() -> None:
     student, teacher = scores(0), scores(1)
     shift = torch.arange(BATCH, dtype=torch.float64)[:, None]
     torch.testing.assert_close(in_batch_margin_mse(student + shift, teacher - 5), in_batch_margin_mse(student, teacher))
+
+
+@pytest.mark.parametrize("docs", [2, 4])
+def test_all_margins_over_the_batch_are_margin_mse_between_all_its_documents(docs: int) -> None:
+    student, teacher = scores(0, docs=docs), scores(1, docs=docs)
+    wanted = margin_mse(student, teacher, pairs="all")
+    torch.testing.assert_close(IN_BATCH["margin_mse_all"](student, teacher), wanted)
+    error = (student - teacher).numpy()
+    pairs = [(row[i] - row[j]) ** 2 for row in error for i in range(len(row)) for j in range(i)]
+    assert wanted.item() == pytest.approx(np.mean(pairs))
 
 
 def test_kl_over_the_batch_is_the_relative_entropy_over_all_its_documents() -> None:
