@@ -24,6 +24,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from benchmarks import seeds
 from benchmarks.apart import CHOICE
 from benchmarks.provenance import parse, write_results
 from benchmarks.student_sets import (
+    ALIGNMENT,
     DENSE,
     DOCUMENT_TOKENS,
     MEASURE,
@@ -66,18 +68,21 @@ class Objective:
         in_batch: whether the teacher scores the pairs of the batch too.
         taught: whether it has a teacher.
         starts: those that it is trained from.
+        texts: whether it goes on with the alignment, with as many texts a step as the others have.
     """
 
     settings: Mapping[str, Any]
     in_batch: bool = False
     taught: bool = True
     starts: Sequence[str] = STARTS
+    texts: bool = False
 
 
 MARGINS = {"loss": "margin_mse"}
 OBJECTIVES: Mapping[str, Objective] = {
     "contrastive, own candidates": Objective({"loss": "contrastive", "contrastive_candidates": "own"}, taught=False),
     "contrastive": Objective({"loss": "contrastive"}, taught=False),
+    "more alignment": Objective({}, taught=False, starts=("aligned",), texts=True),
     "margin-mse": Objective(MARGINS),
     "margin-mse in batch": Objective(MARGINS, in_batch=True),
     "all margins in batch": Objective({"loss": "margin_mse_all"}, in_batch=True),
@@ -241,22 +246,21 @@ class Cells:
 
     def _train(self, cell: Cell, folder: Path) -> None:
         made, started = self.prepared, time.perf_counter()
-        teacher = made.teacher("dense" if cell.teacher == LABELS else cell.teacher)
-        settings = self.settings | settings_of(OBJECTIVES[cell.objective], teacher)
-        steps = self.given.steps
-        student = rankdistill.train(
-            made.dataset,
-            teacher.store,
-            str(made.cut if cell.start == "cut" else made.aligned),
-            folder / "student",
-            split="train",
-            teacher=teacher.teacher_id,
-            learning_rate=cell.rate,
-            seed=cell.seed,
-            eval_steps=steps,
-            log_steps=next(number for number in range(min(20, steps), 0, -1) if steps % number == 0),
-            **settings,
-        )
+        steps, objective = self.given.steps, OBJECTIVES[cell.objective]
+        start = str(made.cut if cell.start == "cut" else made.aligned)
+        every = {"steps": steps, "eval_steps": steps, "log_steps": gcd(20, steps)}
+        trained_with: dict[str, Any] = {"learning_rate": cell.rate, "seed": cell.seed, **every}
+        if objective.texts:
+            texts = self.given.batch_size * (2 + self.given.negatives)
+            settings = {**ALIGNMENT, **trained_with, "batch_size": texts}
+            student = rankdistill.train(None, made.vectors, start, folder / "student", **settings)
+        else:
+            teacher = made.teacher("dense" if cell.teacher == LABELS else cell.teacher)
+            settings = self.settings | settings_of(objective, teacher) | trained_with
+            store, scored_by = teacher.store, teacher.teacher_id
+            student = rankdistill.train(
+                made.dataset, store, start, folder / "student", split="train", teacher=scored_by, **settings
+            )
         trained = time.perf_counter()
         self._evaluate(str(student.path), folder, cell.system)
         seconds = {"training": trained - started, "evaluation": time.perf_counter() - trained}

@@ -35,7 +35,7 @@ def cells(tmp_path: Path, **changed: Any) -> Cells:
 
 def test_every_objective_is_trained_by_every_teacher_that_can(tmp_path: Path) -> None:
     found = list(cells(tmp_path).systems())
-    assert len(found) == len(set(found)) == 2 * (2 + 3 * 3 + 4 * 2) + 2 * 2
+    assert len(found) == len(set(found)) == 2 * (2 + 3 * 3 + 4 * 2) + 2 * 2 + 1
     assert not [one for one in found if one[2] == "bm25" and OBJECTIVES[one[1]].in_batch]
     assert {teacher for _, name, teacher in found if not OBJECTIVES[name].taught} == {"labels"}
     only = list(cells(tmp_path, only=["kl"], starts=["aligned"], teachers=["dense"]).systems())
@@ -71,6 +71,7 @@ def test_it_ends_and_makes_no_cell_twice(
     tiny_beir: Path, six_layers: str, tiny_splade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(provenance, "RESULTS", tmp_path)
+    monkeypatch.setattr(when_it_pays, "ALIGNMENT", {**student_sets.ALIGNMENT, "held_out": 4, "max_document_length": 32})
     for module in (student_sets, when_it_pays):
         monkeypatch.setattr(module, "DENSE", six_layers)
         monkeypatch.setattr(module, "SPARSE", tiny_splade)
@@ -85,7 +86,7 @@ def test_it_ends_and_makes_no_cell_twice(
     numbers = {"batch-size": 4, "negatives": 2, "align-steps": 2, "taught-steps": 2, "queries": 9, "choice": 4}
     words += [word for name, value in numbers.items() for word in (f"--{name}", value)]
     words += ["--rates", "1e-4,1e-3", "--seeds", "13,14", "--teachers", "dense,ensemble,taught"]
-    words += ["--only", "=contrastive,=margin-mse in batch,=kl"]
+    words += ["--only", "=contrastive,=margin-mse in batch,=kl,=more alignment"]
     monkeypatch.setattr(sys, "argv", ["when_it_pays", *map(str, words)])
     when_it_pays.main()
     found = json.loads((tmp_path / f"when_it_pays_{tiny_beir.name}.json").read_text())
@@ -94,6 +95,7 @@ def test_it_ends_and_makes_no_cell_twice(
     assert set(found["test"]) == {"cut: contrastive", "cut", "aligned: contrastive", "aligned"}
     systems = {system["name"]: system["trainings"] for system in found["test"]["aligned"]["systems"]}
     assert systems["aligned: margin-mse in batch, ensemble"] == systems["aligned: margin-mse in batch, taught"] == 2
+    assert systems["aligned: more alignment"] == 2
     assert systems["aligned"] == systems["dense"] == systems["taught"] == 1
     assert not list((tmp_path / "work").rglob("cells/*/*/student"))
     monkeypatch.setattr(sys, "argv", ["when_it_pays", *map(str, words), "--report"])
