@@ -19,6 +19,7 @@ from rankdistill.indexing import build
 from rankdistill.indexing.stored import StoredDocuments
 from rankdistill.inference import TextEncoder
 from rankdistill.space import Space
+from rankdistill.stores.embeddings.reader import EmbeddingStore
 from tests.evaluation.test_mteb import assert_three_tools_agree
 
 
@@ -26,9 +27,11 @@ class Store:
     """Some document vectors, as `EmbeddingStore` gives them."""
 
     teacher_id = "teacher-1"
+    complete = EmbeddingStore.complete
 
     def __init__(self, space: Space, texts: Sequence[str], vectors: np.ndarray) -> None:
         self.space, self._texts, self._vectors = space, {text: row for row, text in enumerate(texts)}, vectors
+        self.dimension = vectors.shape[1]
 
     def vectors(self) -> np.ndarray:
         return self._vectors

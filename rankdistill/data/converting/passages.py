@@ -86,8 +86,7 @@ class Cutter:
                 expected=f"a model with a {TOKENISER}",
                 got=f"{folder}: none",
                 consequence="nothing was written: tokens could not be told from letters",
-                remedy="name another model, or save its tokeniser with `AutoTokenizer.from_pretrained(MODEL)"
-                ".save_pretrained(FOLDER)`",
+                remedy="name another model, or one whose fast tokeniser transformers has saved beside it",
             )
         tokenizer = Tokenizer.from_file(str(Path(found[0])))
         tokenizer.no_truncation()
