@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rankdistill.cli import console
-from rankdistill.cli.help import MORE, VerbCommand
+from rankdistill.cli import console, file_options
+from rankdistill.cli.help import VerbCommand
 from rankdistill.cli.options import Json, Lenient
 
 app = typer.Typer(help="Make and check collections (BEIR folders).", no_args_is_help=True)
@@ -56,54 +56,27 @@ def convert(
         ),
     ],
     out: Out,
-    from_: Annotated[
-        str | None,
-        typer.Option("--from", help="files, csv, jsonl, parquet, datasets or beir; found unless given."),
-    ] = None,
-    id: Annotated[
-        str | None, typer.Option(help="Column of ids; this and the next two are found by name unless given.")
-    ] = None,
-    title: Annotated[str | None, typer.Option(help="Column of titles.")] = None,
-    text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Column to keep as metadata, NAME or NAME:integer, NAME:number; may be repeated; '*' for all."
-        ),
-    ] = None,
-    number_rows: Annotated[bool, typer.Option("--number-rows", help="Let ids be the rows' numbers.")] = False,
-    queries: Annotated[
-        Path | None, typer.Option(help="File of queries: JSONL, CSV, Parquet, or a text a line.")
-    ] = None,
-    qrels: Annotated[
-        list[str] | None,
-        typer.Option(help="Judgements, FILE or SPLIT=FILE: TREC, or a table as BEIR's; may be repeated."),
-    ] = None,
-    clicks: Annotated[
-        Path | None, typer.Option(help="Table of query (id or text), document and perhaps a count of clicks.")
-    ] = None,
-    passage_tokens: Annotated[int | None, typer.Option(help="Cut documents into passages of so many tokens.")] = None,
-    overlap: Annotated[int, typer.Option(help="Tokens that passages have in common.", min=0)] = 0,
+    from_: file_options.Kind = None,
+    id: file_options.Id = None,
+    title: file_options.Title = None,
+    text: file_options.Text = None,
+    keep: file_options.Keep = None,
+    number_rows: file_options.NumberRows = False,
+    queries: file_options.Queries = None,
+    qrels: file_options.Qrels = None,
+    clicks: file_options.Clicks = None,
+    passage_tokens: file_options.PassageTokens = None,
+    overlap: file_options.Overlap = 0,
     tokenizer: Annotated[str | None, typer.Option(help="Model whose tokens these are.")] = None,
     dev: Annotated[float, typer.Option(help="Share of judged queries for dev, by hash.", min=0, max=1)] = 0.1,
     test: Annotated[float, typer.Option(help="Share for test.", min=0, max=1)] = 0.2,
-    query_id: Annotated[str | None, typer.Option(help="Column of ids in --queries.", rich_help_panel=MORE)] = None,
-    query_text: Annotated[str | None, typer.Option(help="Column of texts in --queries.", rich_help_panel=MORE)] = None,
-    qrels_columns: Annotated[
-        str | None, typer.Option(help="Columns QUERY,DOCUMENT,LABEL of --qrels.", rich_help_panel=MORE)
-    ] = None,
-    clicks_columns: Annotated[
-        str | None, typer.Option(help="Columns QUERY,DOCUMENT,COUNT of --clicks.", rich_help_panel=MORE)
-    ] = None,
-    min_clicks: Annotated[
-        int, typer.Option(help="Clicks of a pair that count at all.", min=1, rich_help_panel=MORE)
-    ] = 1,
-    encoding: Annotated[
-        str | None, typer.Option(help="Of text files and CSV; found unless given.", rich_help_panel=MORE)
-    ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(help="Between columns of CSV; found unless given.", rich_help_panel=MORE)
-    ] = None,
+    query_id: file_options.QueryId = None,
+    query_text: file_options.QueryText = None,
+    qrels_columns: file_options.QrelsColumns = None,
+    clicks_columns: file_options.ClicksColumns = None,
+    min_clicks: file_options.MinClicks = 1,
+    encoding: file_options.Encoding = None,
+    delimiter: file_options.Delimiter = None,
     gzip: Compress = False,
     lenient: Lenient = False,
     json: Json = False,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill import files
-from rankdistill.data import Dataset, converting
+from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.notes import tell
 from rankdistill.progress import ProgressLike, Reporter, reporter_of
@@ -30,9 +30,9 @@ from rankdistill.recipe.loading import expect, load, parse
 from rankdistill.recipe.run import run
 from rankdistill.recipe.staged.run import StagedRun
 from rankdistill.recipe.staged.schema import StagedRecipe
-from rankdistill.verbs.arguments import Data, Model, Place, listed, place_of, reference_of, require_range
+from rankdistill.verbs.arguments import Data, Model, Place, place_of, reference_of, require_range
 from rankdistill.verbs.contract import verb
-from rankdistill.verbs.data import columns_of, local, split_and_file
+from rankdistill.verbs.data import local, requested
 from rankdistill.verbs.looking import look_at, require_library, require_size
 from rankdistill.verbs.settings import teacher_identity
 
@@ -127,27 +127,29 @@ def distill(
     layout, reporter, reference = Layout(place_of(out)), reporter_of(progress), reference_of(teacher)
     layout.require_ours()
     opened, place = (documents, documents.path) if isinstance(documents, Dataset) else (None, local(documents))
-    request = converting.Request(
-        place=place,
+    request = requested(
+        place,
         kind=from_,
-        columns={"id": id, "title": title, "text": text},
-        keep=tuple(listed(keep)),
-        number_rows=number_rows,
+        id=id,
+        title=title,
+        text=text,
+        keep=keep,
         encoding=encoding,
-        separator=delimiter,
-        queries=None if queries is None else local(queries),
-        query_columns={"query-id": query_id, "query-text": query_text},
-        qrels=tuple(split_and_file(one) for one in listed(qrels)),
-        qrels_columns=columns_of(qrels_columns),
-        clicks=None if clicks is None else local(clicks),
-        clicks_columns=columns_of(clicks_columns),
+        delimiter=delimiter,
+        queries=queries,
+        query_id=query_id,
+        query_text=query_text,
+        qrels=qrels,
+        qrels_columns=qrels_columns,
+        clicks=clicks,
+        clicks_columns=clicks_columns,
+        tokenizer=None if passage_tokens is None else _space(reference),
+        number_rows=number_rows,
         min_clicks=min_clicks,
         passage_tokens=passage_tokens,
         overlap=overlap,
         lenient=lenient,
     )
-    if passage_tokens is not None:
-        request = replace(request, tokenizer=_space(reference))
     source = Source.of(request, opened)
     if source.request is not None:
         layout.require_apart(source.place)

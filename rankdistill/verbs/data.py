@@ -142,31 +142,77 @@ def convert(
         MissingDependencyError: a library that reads such files is not installed.
         StaleOutputError, OutputError: `out` holds something else, or cannot be written to.
     """
-    request = converting.Request(
-        place=local(input),
+    request = requested(
+        local(input),
         kind=from_,
-        columns={"id": id, "title": title, "text": text},
-        keep=tuple(listed(keep)),
-        number_rows=number_rows,
+        id=id,
+        title=title,
+        text=text,
+        keep=keep,
         encoding=encoding,
-        separator=delimiter,
-        queries=None if queries is None else local(queries),
-        query_columns={"query-id": query_id, "query-text": query_text},
-        qrels=tuple(split_and_file(one) for one in listed(qrels)),
-        qrels_columns=columns_of(qrels_columns),
-        clicks=None if clicks is None else local(clicks),
-        clicks_columns=columns_of(clicks_columns),
+        delimiter=delimiter,
+        queries=queries,
+        query_id=query_id,
+        query_text=query_text,
+        qrels=qrels,
+        qrels_columns=qrels_columns,
+        clicks=clicks,
+        clicks_columns=clicks_columns,
+        tokenizer=tokenizer,
+        number_rows=number_rows,
         min_clicks=min_clicks,
         dev=dev,
         test=test,
         passage_tokens=passage_tokens,
         overlap=overlap,
-        tokenizer=None if tokenizer is None else reference_of(tokenizer),
         lenient=lenient,
     )
     converting.convert(place_of(out), request, gzip, reporter_of(progress), command)
     note_conversion(meta.read(place_of(out)).conversion or {})
     return _finished(place_of(out))
+
+
+def requested(
+    place: Path,
+    *,
+    kind: str | None,
+    id: str | None,
+    title: str | None,
+    text: str | None,
+    keep: str | Sequence[str],
+    encoding: str | None,
+    delimiter: str | None,
+    queries: Place | None,
+    query_id: str | None,
+    query_text: str | None,
+    qrels: Place | Sequence[Place],
+    qrels_columns: str | Sequence[str],
+    clicks: Place | None,
+    clicks_columns: str | Sequence[str],
+    tokenizer: Model | None,
+    **plain: Any,
+) -> converting.Request:
+    """What a user asks for in the words of `convert`; `plain` are settings that `Request` takes as they are.
+
+    Raises:
+        ConfigError: files that are not on this machine.
+    """
+    return converting.Request(
+        place=place,
+        kind=kind,
+        columns={"id": id, "title": title, "text": text},
+        keep=tuple(listed(keep)),
+        encoding=encoding,
+        separator=delimiter,
+        queries=None if queries is None else local(queries),
+        query_columns={"query-id": query_id, "query-text": query_text},
+        qrels=tuple(_split_and_file(one) for one in listed(qrels)),
+        qrels_columns=_columns(qrels_columns),
+        clicks=None if clicks is None else local(clicks),
+        clicks_columns=_columns(clicks_columns),
+        tokenizer=None if tokenizer is None else reference_of(tokenizer),
+        **plain,
+    )
 
 
 def local(given: Place) -> Path:
@@ -182,14 +228,14 @@ def local(given: Place) -> Path:
     return found
 
 
-def split_and_file(given: Place) -> tuple[str | None, Path]:
+def _split_and_file(given: Place) -> tuple[str | None, Path]:
     """`SPLIT=FILE` or FILE."""
     words = os.fspath(given)
     split, equals, name = words.partition("=")
     return (split, local(name)) if equals and not local(words).exists() else (None, local(words))
 
 
-def columns_of(given: str | Sequence[str]) -> tuple[str, ...]:
+def _columns(given: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(one.strip() for one in given.split(",") if one.strip()) if isinstance(given, str) else tuple(given)
 
 
