@@ -22,6 +22,7 @@ import yaml
 from typer.main import get_command
 
 import rankdistill as rd
+from rankdistill import sessions
 from rankdistill.cli.main import build_app
 from rankdistill.cli.main import main as command
 from rankdistill.data import load
@@ -369,6 +370,24 @@ def the_python(scene: Scene, section: str) -> None:
     scene.run_file("RUN")
 
 
+def the_sessions(scene: Scene, section: str) -> None:
+    sessions.writing.write(
+        Path("SESSIONS/sessions.jsonl"),
+        [
+            sessions.Session(
+                str(number),
+                (
+                    sessions.Turn("user", "the old river", f"{number}_1", {"human": ("the old river",)}, {"d00": 1}),
+                    sessions.Turn("system", "it is deep"),
+                    sessions.Turn("user", "and the planet", f"{number}_2", {"human": ("the planet",)}, {"d01": 1}),
+                ),
+                split,
+            )
+            for number, split in enumerate(("train", "dev", "test"))
+        ],
+    )
+
+
 SERVES = "serves until a signal ends it: tests/serving/process does"
 ASKS_A_SERVER = "asks a server: tests/client/test_served.py"
 ASKS_AN_ENGINE = "asks an engine: tests/engines, docs/engines.md"
@@ -554,6 +573,7 @@ GUIDES = {
         },
     ),
     "docs/serving_search.md": Guide(a_student_of_conversations, after=it_reads_conversations),
+    "docs/sessions.md": Guide(the_sessions),
     "docs/sparse.md": Guide(a_sparse_student, after=sparse_students_load),
     "docs/staged.md": Guide(the_two_stages),
     "docs/verdict.md": Guide(

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 import rankdistill
-from rankdistill import manifest, plain_yaml
+from rankdistill import manifest, plain_yaml, sessions
 from rankdistill.data import from_hub, from_ir_datasets, from_mteb, load, meta, score_tables, sources, trec
 from rankdistill.data.writer import ARTEFACT, Collection, write_beir, write_qrels
 from rankdistill.errors import RankdistillError
@@ -291,6 +291,13 @@ def of_conversion(role: str) -> Callable[[Path], dict[str, Any]]:
     return read
 
 
+def of_sessions(path: Path) -> dict[str, Any]:
+    session = sessions.read(path).sessions[-1]
+    (turn,) = session.turns
+    assert turn.turn_id == session.session_id
+    return {"id": session.session_id}
+
+
 def of_turns(path: Path) -> dict[str, Any]:
     turns, _ = conversations.read(path)
     return {"id": turns[-1].turn_id}
@@ -401,6 +408,13 @@ READERS = {
         of_conversion("qrels"),
         head="query-id,corpus-id,score\nq0,known,1\n",
         slots=("id", "label"),
+    ),
+    "sessions": Reader(
+        "JSON",
+        "a.jsonl",
+        '{"session_id": {id}, "turns": [{"role": "user", "text": "t", "turn_id": {id}}]}\n',
+        of_sessions,
+        slots=("id",),
     ),
     "conversations": Reader("JSON", "a.jsonl", '{"_id": {id}, "text": "t"}\n', of_turns, slots=("id",)),
     "anserini": Reader("JSON", "a.jsonl", '{"id": {id}, "vector": {"t": 3}}\n', of_vectors, slots=("id",), twice=False),
@@ -821,6 +835,7 @@ READ_HERE = {
     "formats/disco.py",
     "formats/published_conversations.py",
     "formats/record_files.py",
+    "sessions/reading.py",
     "stores/embeddings/text_files.py",
     "students/word_list.py",
 }

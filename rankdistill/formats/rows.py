@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from rankdistill.data.values import RowError, identifier, number, require_unicode
+from rankdistill.data.fields import get, sequence, text
+from rankdistill.data.values import RowError, identifier, number
 
 __all__ = [
     "Row",
@@ -40,37 +41,10 @@ class Row(NamedTuple):
     source: str | None = None
 
 
-def text(value: Any, what: str) -> str:
-    """A text that is not empty, stripped; RowError for anything else."""
-    if not isinstance(value, str):
-        raise RowError(f"{what} is {value!r}, not a text")
-    found = value.strip()
-    if not found:
-        raise RowError(f"{what} is empty")
-    require_unicode(found, what)
-    return found
-
-
-def sequence(value: Any, what: str) -> list[Any]:
-    """A list; RowError for anything else."""
-    if not isinstance(value, list):
-        raise RowError(f"{what} is {value!r:.80}, not a list")
-    return value
-
-
 def same_length(one: list[Any], other: list[Any], what: str) -> None:
     """RowError unless both lists have the same length."""
     if len(one) != len(other):
         raise RowError(f"{what}: {len(one)} and {len(other)} entries")
-
-
-def get(record: Any, name: str) -> Any:
-    """The field `name` of a JSON object; RowError where it is missing or the record is no object."""
-    if not isinstance(record, dict):
-        raise RowError(f"a JSON {type(record).__name__}, not an object")
-    if record.get(name) is None:
-        raise RowError(f"missing {name!r}")
-    return record[name]
 
 
 def id_value(identifier_: str) -> int | str:

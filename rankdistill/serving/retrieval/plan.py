@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rankdistill.errors import ConfigError
 from rankdistill.indexing.fused import DEPTH
-from rankdistill.serving.contracts import Limits, SearchRequest
+from rankdistill.serving.contracts import Limits, SearchRequest, ServedModel
 from rankdistill.serving.refusals import BadRequestError, EmptyError, OtherSpaceError, TooLargeError, UnknownError
 from rankdistill.serving.retrieval.leg import Leg
 
@@ -135,7 +136,7 @@ def _text_for(leg: Leg, request: SearchRequest) -> str | None:
     if request.turns is None:
         return request.query
     reads = None if leg.model is None else leg.model.conversation
-    if reads is None:
+    if leg.model is None or reads is None:
         raise BadRequestError(
             expected=f"a `query`: {leg.name} is searched by "
             + ("words" if leg.model is None else f"{leg.model.name}, which was not trained to read conversations"),
@@ -144,11 +145,16 @@ def _text_for(leg: Leg, request: SearchRequest) -> str | None:
             remedy="send the question, rewritten to say all, as `query`; or serve a model with a conversation.json",
         )
     try:
-        return reads.join(request.turns)
+        return reads.join(request.turns, partial(_tokens, leg.model), leg.model.max_length("query"))
     except ConfigError as error:
         raise BadRequestError(
             expected=error.expected, got=error.got, consequence="nothing was searched", remedy=error.remedy
         ) from error
+
+
+def _tokens(model: ServedModel, text: str) -> int:
+    """How many tokens a query has for the model, with its prompt and the special ones."""
+    return len(model.tokenise([model.prompts.get("query", "") + text], "query")[0])
 
 
 def _chosen(request: SearchRequest, legs: Mapping[str, Leg], fused: Sequence[Leg]) -> tuple[str, Sequence[Leg]]:

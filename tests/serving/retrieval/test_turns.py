@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rankdistill.inference.conversation import Conversation
+from rankdistill.inference.conversation import Conversation, named
 from rankdistill.serving.contracts import SearchRequest
 from rankdistill.serving.refusals import BadRequestError
 from rankdistill.serving.retrieval import open_search
@@ -54,3 +54,15 @@ def test_turns_that_end_with_an_answer_are_refused(indexes: dict[str, Path], rea
     for turns in ([], TURNS[:2], ["a", "b", ""]):
         with pytest.raises(BadRequestError, match="odd number"):
             asyncio.run(service.search([SearchRequest(turns=turns)]))
+
+
+def test_a_long_conversation_loses_whole_turns(indexes: dict[str, Path], reader: PlainModel) -> None:
+    """In a format that reads the newest turn last, nothing else would be left of the question."""
+    reader.conversation = named("oldest_first")
+    service = open_search({"dense": indexes["dense"]}, {"reader": reader})
+    most = reader.max_length("query")
+    assert most is not None
+    long = ["a river " * most, "deep", "and the planet"]
+    turns, text = asyncio.run(service.search([SearchRequest(turns=long), SearchRequest("deep [SEP] and the planet")]))
+    assert turns.hits == text.hits
+    assert not turns.truncated
