@@ -28,6 +28,7 @@ class Loss:
         parts: of a sum of losses, name -> the setting that is its weight; what is above follows from them.
         in_batch: `module:function` of what it is over the documents of the whole batch, with an in-batch teacher; takes
             (student_scores, teacher_scores), both [batch, batch * docs]. None: there is no such form.
+        settings: setting -> its value where the loss is named and the setting is not: what it was published with.
     """
 
     function: str
@@ -37,6 +38,7 @@ class Loss:
     flops: tuple[float, float] | None = None
     parts: Mapping[str, str] = field(default_factory=dict)
     in_batch: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,18 @@ LOSSES: Mapping[str, Loss] = {
     "splade_v3": Loss(
         "rankdistill.losses.splade_v3:splade_v3", parts={"kl_div": "kl_weight", "margin_mse": "margin_weight"}
     ),
+    "disco": Loss(
+        "rankdistill.losses.disco:disco",
+        flops=(0.0, 0.0),
+        in_batch=_KL_DIV,
+        settings={"kl_weight": 0.99, "contrastive_weight": 0.01, "negatives": 16, "sampling": "uniform"},
+    ),
     "contrastive": Loss("rankdistill.losses.contrastive:contrastive", labels=True, flops=(0.0003, 0.0001)),
 }
 """Name -> loss on scores. Add one here.
 
 Source of the weights of FLOPS: the configurations in github.com/naver/splade for DistilMarginMSE (the lighter of its
-two), KlDiv and InBatchPairwiseNLL.
+two), KlDiv and InBatchPairwiseNLL; DiSCo's authors regularise neither side (arXiv 2410.14609).
 """
 
 ALIASES: Mapping[str, str] = {"kl": "kl_div"}

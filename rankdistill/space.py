@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 
 from rankdistill import files
 from rankdistill.errors import DataError, SpaceMismatchError
@@ -107,14 +107,32 @@ AnySpace: TypeAlias = Space | SparseSpace | MultiVectorSpace | TextSpace
 """What an index may be of."""
 
 
-def write(folder: Path, space: Space) -> None:
+Vectors = TypeVar("Vectors", Space, SparseSpace)
+
+
+def write(folder: Path, space: Space | SparseSpace) -> None:
     """Write `space.json` into `folder`: the fields of `space` and their fingerprint."""
     content = space.to_json() | {"fingerprint": space.fingerprint}
     files.write_text(folder / FILE_NAME, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def read(folder: Path) -> Space | None:
-    """The space in the `space.json` of `folder`; None where there is no such file.
+    """The space of a dense model in the `space.json` of `folder`; None where there is no such file.
+
+    Raises:
+        DataError: the file holds no such space.
+        SpaceMismatchError: it was edited: its fields do not have its fingerprint.
+    """
+    return _read(folder, Space)
+
+
+def read_sparse(folder: Path) -> SparseSpace | None:
+    """The same of a sparse model, whose queries live in the space of another model's documents."""
+    return _read(folder, SparseSpace)
+
+
+def _read(folder: Path, kind: type[Vectors]) -> Vectors | None:
+    """The space of that kind in `folder`.
 
     Raises:
         DataError: the file holds no space.
@@ -126,10 +144,10 @@ def read(folder: Path) -> Space | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         fingerprint = content.pop("fingerprint")
-        found = Space(**content)
+        found = kind(**content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            expected=f"the fields {', '.join(part.name for part in fields(Space))} and their fingerprint",
+            expected=f"the fields {', '.join(part.name for part in fields(kind))} and their fingerprint",
             got=f"{path}: {error}",
             consequence="the space of these vectors is unknown, so nothing was run",
             remedy="copy the file anew from where the model was made, or make the model again",
@@ -178,14 +196,18 @@ def require_dimension(index: Space, query: Space) -> None:
         )
 
 
-def require_terms(index: SparseSpace, query: SparseSpace, unaligned: bool = False) -> None:
-    """Raise SpaceMismatchError unless sparse query vectors of `query` may search an index of space `index`.
+def require_terms(index: SparseSpace, query_spaces: Sequence[SparseSpace], unaligned: bool = False) -> None:
+    """Raise SpaceMismatchError unless sparse query vectors in `query_spaces` may search an index of space `index`.
 
     Args:
         index: of the documents.
-        query: of the query model.
+        query_spaces: the query model's own space, then those of other document towers that it was trained against,
+            whose `max_length` may be another one.
         unaligned: trust that the two models belong together, which nothing says; only the vocabulary is compared.
     """
+    query, *aligned = query_spaces
+    if any(replace(space, max_length=index.max_length) == index for space in aligned):
+        return
     differing = index.differences(query)
     if index.vocabulary == query.vocabulary and index.dimension == query.dimension and (unaligned or not differing):
         return

@@ -188,7 +188,7 @@ def _encode_at_once(encoder: Documents, texts: Sequence[str], progress: Progress
 
 
 def _require_sparse(documents: SparseSpace, queries: Sequence[SparseSpace], unaligned: bool) -> None:
-    space.require_terms(documents, queries[0], unaligned)
+    space.require_terms(documents, queries, unaligned)
 
 
 def _require_multi_vector(documents: MultiVectorSpace, queries: Sequence[MultiVectorSpace], unaligned: bool) -> None:

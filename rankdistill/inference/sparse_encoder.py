@@ -20,7 +20,7 @@ from rankdistill.inference.token_weights import TokenWeights, open_token_weights
 from rankdistill.manifest import digest
 from rankdistill.models import name_of, resolve
 from rankdistill.progress import Progress
-from rankdistill.space import SparseSpace
+from rankdistill.space import SparseSpace, read_sparse
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -133,10 +133,11 @@ class SparseTextEncoder:
             max_length=self.max_length,
         )
 
-    @property
+    @cached_property
     def query_spaces(self) -> tuple[SparseSpace, ...]:
-        """The spaces that its query vectors live in: its own."""
-        return (self.space,)
+        """The spaces that its query vectors live in: its own, and that of the documents it was trained against."""
+        aligned = read_sparse(self.reference.path)
+        return (self.space,) if aligned is None else (self.space, aligned)
 
     @cached_property
     def fingerprint(self) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from rankdistill import names
 from rankdistill.losses.affinity import affinity
 from rankdistill.losses.contrastive import contrastive
 from rankdistill.losses.cosine import cosine
+from rankdistill.losses.disco import disco
 from rankdistill.losses.flops import flops
 from rankdistill.losses.idf_flops import idf_flops
 from rankdistill.losses.in_batch_margin_mse import in_batch_margin_mse
@@ -61,6 +62,7 @@ __all__ = [
     "affinity",
     "contrastive",
     "cosine",
+    "disco",
     "flops",
     "idf_flops",
     "in_batch_margin_mse",

@@ -10,6 +10,7 @@ import numpy as np
 
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
 from rankdistill.progress import Progress
+from rankdistill.space import SparseSpace
 from rankdistill.teachers.base import PairTeacher, Role, ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.distinct import distinct, document_chunks
 from rankdistill.teachers.settings import TorchModelSettings
@@ -50,6 +51,16 @@ class SparseTeacher:
     def teacher_id(self) -> str:
         """`sparse-<12 hex digits>`."""
         return teacher_id("sparse", self.fingerprint)
+
+    @property
+    def space(self) -> SparseSpace:
+        """The space of its document vectors."""
+        return self._encoder.space
+
+    @property
+    def reference(self) -> str:
+        """The model reference that it was loaded from."""
+        return self._encoder.reference.name
 
     def exact(self) -> Callable[[], PairTeacher] | None:
         """Loads this teacher in float32; None where this one computes in float32 itself."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from rankdistill.names import ALIASES, LOSSES, REGULARISERS, STUDENTS, has_in_batch_form
+from rankdistill.names import ALIASES, LOSSES, REGULARISERS, STUDENTS, has_in_batch_form, listed
 from rankdistill.training import settings
 from rankdistill.training.false_negatives import FalseNegativeFilters
 from rankdistill.training.settings import RunSettings
@@ -28,6 +28,9 @@ else:
 SPARSE_TYPES: tuple[TypeName, ...] = tuple(name for name, kind in STUDENTS.items() if kind.sparse)
 """Types whose vectors are over a vocabulary."""
 
+WITH_TOWER: tuple[TypeName, ...] = ("dense", "splade")
+"""Types whose queries can be trained against documents that another model embedded."""
+
 SCORE_PAIRS: tuple[TypeName, ...] = tuple(name for name, kind in STUDENTS.items() if kind.pairs)
 """Types that score a query with documents of its own only."""
 
@@ -37,6 +40,7 @@ Sampling = Literal["uniform", "stratified"]
 Unlabelled = Literal["skip", "top"]
 FewNegatives = Literal["skip", "repeat"]
 Missing = Literal["error", "drop"]
+UnscoredPositives = Literal["error", "maximum"]
 Check = Literal["off", "warn", "refuse"]
 Contrasted = Literal["batch", "own"]
 Schedule = Literal["linear", "cosine", "constant"]
@@ -44,7 +48,15 @@ Reference = Annotated[str, BeforeValidator(lambda one: os.fspath(one) if isinsta
 Scale = Literal["auto", "learned", "fitted"] | Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-SILENT = ("select", "alignment_weight", "in_batch_min_margin", "contrastive_candidates", "topics", "gradient_cache")
+SILENT = (
+    "select",
+    "alignment_weight",
+    "in_batch_min_margin",
+    "contrastive_candidates",
+    "topics",
+    "gradient_cache",
+    "positives_without_score",
+)
 """Settings that decide nothing while they have their default; a student from before they were there is the same."""
 
 
@@ -58,10 +70,12 @@ class TrainConfig(RunSettings):
         default="margin_mse",
         description="Objective (`kl` is `kl_div`); `contrastive` ignores the teacher (the baseline).",
     )
-    kl_weight: float = Field(default=1.0, ge=0, description="Weight of the KL divergence in splade_v3.")
+    kl_weight: float = Field(default=1.0, ge=0, description="Weight of the KL divergence in splade_v3 and disco (.99).")
     margin_weight: float = Field(default=0.05, ge=0, description="Weight of Margin-MSE in splade_v3.")
     contrastive_weight: float = Field(
-        default=0.0, ge=0, description="Weight of an in-batch contrastive term added to a distillation loss; 0: none."
+        default=0.0,
+        ge=0,
+        description="Weight of an in-batch contrastive term added to a distillation loss; 0: none (disco: .01).",
     )
     contrastive_candidates: Contrasted = Field(
         default="batch",
@@ -103,6 +117,12 @@ class TrainConfig(RunSettings):
         default=None,
         description="Whose vectors these are: a store made by `rankdistill embed`, or a dense model; None: the "
         "in_batch_teacher's.",
+    )
+    document_tower: Reference | None = Field(
+        default=None,
+        description="Train the query side alone, against documents that stay as this model or store (made by "
+        "`rankdistill embed`) embeds them, once; its index is searched with the student. None: documents are trained "
+        "too.",
     )
     scale: Scale = Field(
         default="auto",
@@ -177,6 +197,12 @@ class TrainConfig(RunSettings):
     missing: Missing = Field(
         default="error", description="Candidates without a teacher score: an error, or dropped and counted."
     )
+    positives_without_score: UnscoredPositives = Field(
+        default="error",
+        description="Labelled positives without a teacher score, as a run cut at a rank leaves them: as any candidate "
+        "without one (`error`), or given the highest score that the teacher gives to a candidate of the query "
+        "(`maximum`).",
+    )
     negative_sources: list[str] | None = Field(
         default=None, min_length=1, description="Only candidates of these sources are negatives; None: of all."
     )
@@ -220,6 +246,26 @@ class TrainConfig(RunSettings):
         description="Embed at most this many texts at a time and keep no activations: they are computed again for the "
         "gradient, so that memory does not grow with the batch; None: keep them, which is faster.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_of_the_loss(cls, given: Any) -> Any:
+        """Those that the loss was published with, where they are not given."""
+        loss = given.get("loss") if isinstance(given, dict) else None
+        published = LOSSES.get(ALIASES.get(loss, loss)) if isinstance(loss, str) else None
+        return given if published is None else {**published.settings, **given}
+
+    @model_validator(mode="after")
+    def _tower_can_be_used(self) -> TrainConfig:
+        if self.document_tower is None:
+            return self
+        if self.type not in (None, *WITH_TOWER):
+            raise ValueError(f"document_tower: a student that is {listed(WITH_TOWER)} can have one, not a {self.type}")
+        if self.document_regulariser not in (None, "none") or self.document_regulariser_weight:
+            raise ValueError("document_regulariser: the documents of a document_tower are not trained; leave it out")
+        if self.aligns:
+            raise ValueError("alignment_weight: a student beside a document_tower is compared with its documents only")
+        return self
 
     @model_validator(mode="after")
     def _can_be_aligned(self) -> TrainConfig:
@@ -309,8 +355,8 @@ class TrainConfig(RunSettings):
         Students whose loss was computed in the teacher's unit itself have no `margin_unit`, those that were saved with
         other lengths than they were trained with no `lengths`, those that had labelled positives among their negatives
         no `negatives_in_batch`, those that had one regulariser weight for every loss no `regulariser_weights`, and are
-        not these. Settings that came later are left out while they decide nothing. Where the in-batch teacher and
-        the alignment's lie decides nothing either: what they are stands among a run's inputs.
+        not these. Settings that came later are left out while they decide nothing. Where the in-batch teacher, the
+        alignment's and the document tower lie decides nothing either: what they are stands among a run's inputs.
 
         Args:
             of_model: what the student is where `type` does not say it.
@@ -319,7 +365,9 @@ class TrainConfig(RunSettings):
         unit = {"margin_unit": "deviation"} if self.compares_margins else {}
         keeps = self.max_document_length or (self.max_query_length and type_ == "multi-vector")
         silent = {name for name in SILENT if getattr(self, name) == type(self).model_fields[name].default}
-        silent |= {"in_batch_teacher", "alignment_teacher"} | (set() if self.compares_batches else {"in_batch_weight"})
+        silent |= {"in_batch_teacher", "alignment_teacher", "document_tower"} | (
+            set() if self.compares_batches else {"in_batch_weight"}
+        )
         left_out = {"check", *silent, *self.without_effect}
         found = self.model_dump(exclude=left_out) | unit | ({"lengths": "saved"} if keeps else {})
         if self.contrasts and type_ not in SCORE_PAIRS:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest, space
 from rankdistill.data import Dataset
+from rankdistill.inference import conversation
+from rankdistill.inference.conversation import Conversation
 from rankdistill.inference.storage import Storage, compress, require_storable, shipped_bytes
 from rankdistill.students import prune
 from rankdistill.students.inherit import keep
@@ -38,7 +41,7 @@ from rankdistill.training.views import View
 
 if TYPE_CHECKING:
     from rankdistill.progress import Progress
-    from rankdistill.space import Space
+    from rankdistill.space import Space, SparseSpace
     from rankdistill.training.batch import Penalty, Side
     from rankdistill.training.in_batch.reference import Reference
     from rankdistill.training.in_batch.teacher import InBatchTeacher
@@ -68,6 +71,7 @@ def train(
     teacher_id: str | None = None,
     planned: Progress | None = None,
     progress: Progress | None = None,
+    reads: Conversation | None = None,
     command: str = "",
 ) -> Path:
     """Train `student` on the store's scores and write it to `out`, a plain sentence-transformers folder.
@@ -81,7 +85,7 @@ def train(
         store: candidates, texts and raw scores.
         student: path, hub id or `pypi:DISTRIBUTION` of the model to start from.
         out: folder of the student, `manifest.json` and `training_log.json`; and `space.json`, where `config` aligns it
-            and it has stayed in its teacher's space.
+            and it has stayed in its teacher's space, or trained it against a document tower, whose space that is then.
         config: the settings.
         split: train on its queries, and on those that no split judges; `unjudged`: on the latter alone; None: `train`,
             or `unjudged` where the data set has no judgements at all.
@@ -94,6 +98,7 @@ def train(
             it; None where the store has one teacher. The manifest has the id, however it was named.
         planned: called once, with the number of steps there will be.
         progress: called with the number of steps just done.
+        reads: how the queries' texts were made of conversations; written beside the student.
         command: the command line, for the manifest.
 
     Raises:
@@ -103,11 +108,15 @@ def train(
         RankdistillError: inputs that cannot be trained on; see `views.build`, `dense.load`, `manifest.is_current`.
     """
     from rankdistill.inference import positions
-    from rankdistill.training import batch, sparsity
+    from rankdistill.training import batch, document_tower, sparsity
 
     name = config.type or types.of_model(student)
     kind = types.get(name)
-    penalties = sparsity.penalties(config, kind.penalties)
+    behind = in_batch.of_tower(config)
+    if behind is not None:
+        document_tower.require_type(name)
+    sides = {side: one for side, one in kind.penalties.items() if side == "query" or behind is None}
+    penalties = sparsity.penalties(config, sides)
     form = Form(keep_layers, vocabulary, storage, max_mb)
     sizing.require_dev(form, dev_split)
     split = split or dataset.default_split
@@ -126,6 +135,8 @@ def train(
     } | form.decisive()
     if weights := sparsity.unnamed_weights(config, penalties):
         choices["regulariser_weights"] = weights
+    if reads is not None:
+        choices["conversation"] = asdict(reads)
     if derivation := store.derivation(found.teacher_id):
         choices["derivation"] = dict(derivation)
     wanted = manifest.Manifest(
@@ -135,7 +146,8 @@ def train(
         )
         | known.hashes(kind.in_batch and config.contrasts, config.unlabelled == "top")
         | ({"in_batch_teacher": beside.identity} if beside is not None else {})
-        | ({"alignment_teacher": anchor.identity} if anchor is not None else {}),
+        | ({"alignment_teacher": anchor.identity} if anchor is not None else {})
+        | ({"document_tower": behind.identity} if behind is not None else {}),
         parameters=config.model_copy(update={"type": name}).decisive() | choices | {"processes": processes.count()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
@@ -145,6 +157,10 @@ def train(
             return out
         start = batch.Start(student, config, partial(_documents, dataset))
         model, sizes = kind.load(start), None
+        if behind is not None:
+            tower = behind.open(folder / IN_BATCH_FOLDER)
+            document_tower.require_fitting(kind, model, document_tower.space_of(tower, behind.name))
+            kind = document_tower.WithTower(kind, tower)
         query_length.require_effect(config.max_query_length, kind.cuts_queries(model))
         named = {"max_query_length": config.max_query_length, "max_document_length": config.max_document_length}
         positions.require(positions.limit_of(model), named, student)
@@ -194,6 +210,8 @@ def train(
                 log["stored"] = _stored(kind, out, form, dataset, dev_split, config)
             if held is not None:
                 space.write(out, held)
+            if reads is not None:
+                conversation.write(out, reads)
             artefact.describe(out, log, card.render(student, config.loss, log["steps"], kind.usage))
     return out
 
@@ -262,6 +280,7 @@ def _view(found: Inputs, config: TrainConfig, known: KnownPositives) -> views.Vi
         filters=config.filters,
         sources=config.negative_sources,
         known=known,
+        positives_without_score=config.positives_without_score,
     )
 
 
@@ -308,9 +327,10 @@ def _train(
     folder: Path,
     planned: Progress | None,
     progress: Progress | None,
-) -> tuple[dict[str, Any], Space | None]:
+) -> tuple[dict[str, Any], Space | SparseSpace | None]:
     """Train `model` in place; returns the log, and the teacher's space where the student is in it."""
     from rankdistill.training import kept_space, objectives, student_trainer, trainer
+    from rankdistill.training.document_tower import WithTower
     from rankdistill.training.gradient_cache import cached
     from rankdistill.training.precision import resolve_precision
 
@@ -336,12 +356,15 @@ def _train(
         if one is not None:
             one.know(drawn.texts("query"), "query")
             one.know(drawn.texts("document"), "document")
-    for one in (teacher, target):
-        if one is not None:
-            one.let_go()
+    tower = kind.tower if isinstance(kind, WithTower) else None
+    if tower is not None:
+        tower.know(drawn.texts("document"), "document")
     checked = kept_space.build(target, student, model, drawn.texts) if target is not None else None
     nearness = checked.cosine(model) if checked is not None else 0.0
     evaluation = kind.evaluation(model, dataset, dev_split, config) if dev_split else None
+    for one in (teacher, target, tower):
+        if one is not None:
+            one.let_go()
     before = evaluation.evaluator(model) if evaluation else {}
     objective = objectives.build(kind, model, config, drawn, costs, of_batches)
     runner = trainer.build(
@@ -361,6 +384,9 @@ def _train(
         log["alignment_teacher"] = target.teacher_id
         log["space"] = checked.verdict(model, nearness)
     log["dev_ndcg_at_10"] = _dev_points(runner, evaluation, before) if evaluation else []
+    if tower is not None:
+        log["document_tower"] = tower.teacher_id
+        return log, tower.tower
     return log, checked.space if checked is not None and log["space"]["kept"] else None
 
 

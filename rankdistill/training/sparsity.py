@@ -92,7 +92,7 @@ def default_weight(config: TrainConfig, side: Side, name: RegulariserName) -> fl
         ConfigError: none is known beside this loss.
     """
     parts = config.terms
-    if not config.learns_from_labels:
+    if not config.learns_from_labels and "contrastive_weight" not in LOSSES[config.loss].settings:
         parts["contrastive"] = config.contrastive_weight
     weight = sum(share * _flops_weight(part, side) for part, share in parts.items())
     return weight * IDF_FLOPS_FACTOR if name == "idf_flops" else weight

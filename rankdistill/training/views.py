@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from rankdistill.errors import ConfigError, DataError, StoreError
-from rankdistill.training.config import FewNegatives, Missing, Unlabelled
+from rankdistill.training.config import FewNegatives, Missing, Unlabelled, UnscoredPositives
 from rankdistill.training.false_negatives import NO_FILTER, FalseNegativeFilters
 from rankdistill.training.known_positives import KnownPositives
 
@@ -31,6 +31,7 @@ class ViewReport:
     Args:
         negatives_by_source: the sources that proposed a negative, joined by `+` -> how many such negatives there are.
         dropped_by_filter: filter of likely false negatives -> how many it alone would drop.
+        positives_at_maximum: positives without a score that got the query's highest.
     """
 
     rows: int
@@ -42,12 +43,14 @@ class ViewReport:
     dropped_likely_false_negatives: int
     dropped_of_other_sources: int = 0
     dropped_known_positives: int = 0
+    positives_at_maximum: int = 0
     negatives_by_source: Mapping[str, int] = field(default_factory=dict)
     dropped_by_filter: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields."""
-        return asdict(self)
+        """The fields; one that came later is left out where it is 0."""
+        found = asdict(self)
+        return found if self.positives_at_maximum else {k: v for k, v in found.items() if k != "positives_at_maximum"}
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def build(
     filters: FalseNegativeFilters = NO_FILTER,
     sources: Sequence[str] | None = None,
     known: KnownPositives | None = None,
+    positives_without_score: UnscoredPositives = "error",
 ) -> View:
     """Join candidates with one teacher's scores and split them into positives and negatives.
 
@@ -108,6 +112,8 @@ def build(
         filters: negatives that are dropped as likely false.
         sources: only what one of these proposed is a negative; None: of all sources.
         known: what the labels of all splits, and the texts, say of the candidates; None: nothing.
+        positives_without_score: labelled positives without a score: as `missing` says (`error`), or with the highest
+            score among the query's candidates (`maximum`; a query without any score stays as `missing` says).
 
     Raises:
         StoreError: scores are missing, not finite, or there are two for one pair.
@@ -116,7 +122,7 @@ def build(
     """
     names = candidates["source"].unique().sort().to_list()
     wanted = _mask(names, sources)
-    pairs, lacking = _score_pairs(scores, _pairs(candidates, names), missing)
+    pairs, lacking, raised = _score_pairs(scores, _pairs(candidates, names), missing, positives_without_score)
     labelled = candidates.filter(pl.col("label") > 0)["query_id"].unique()
     positives = pairs.filter(pl.col("label") > 0).drop("label", "proposed")
     without_label = pairs.filter(~pl.col("query_id").is_in(labelled.implode()))
@@ -147,6 +153,7 @@ def build(
         dropped_known_positives=every.height - possible.height,
         negatives_by_source=_count_sources(kept, names),
         dropped_by_filter=dropped_by_filter,
+        positives_at_maximum=raised,
     )
     if not report.rows:
         raise _nothing_left(report, negatives)
@@ -192,8 +199,12 @@ def _count_sources(negatives: pl.DataFrame, names: list[str]) -> dict[str, int]:
     }
 
 
-def _score_pairs(scores: pl.DataFrame, candidates: pl.DataFrame, missing: Missing) -> tuple[pl.DataFrame, int]:
-    """`candidates` (one row a pair) with a column `score`, of each that has one, and how many have none."""
+def _score_pairs(
+    scores: pl.DataFrame, candidates: pl.DataFrame, missing: Missing, positives: UnscoredPositives
+) -> tuple[pl.DataFrame, int, int]:
+    """`candidates` (one row a pair) with a column `score`, of each that has one, how many have none, and how many
+    positives got the query's highest.
+    """
     if scores.select(PAIR).is_duplicated().any():
         raise StoreError(
             expected="one teacher score a (query, document) pair",
@@ -209,6 +220,13 @@ def _score_pairs(scores: pl.DataFrame, candidates: pl.DataFrame, missing: Missin
             remedy="score these pairs again",
         )
     pairs = candidates.join(scores.select(*PAIR, "score"), on=PAIR, how="left")
+    raised = 0
+    if positives == "maximum":
+        unscored = pl.col("score").is_null() & (pl.col("label") > 0)
+        highest = pl.when(unscored).then(pl.col("score").max().over("query_id")).otherwise(pl.col("score"))
+        filled = pairs.with_columns(score=highest)
+        raised = pairs["score"].null_count() - filled["score"].null_count()
+        pairs = filled
     lacking = pairs.filter(pl.col("score").is_null())
     if lacking.height and missing == "error":
         query_id, doc_id = lacking.sort(PAIR).select(PAIR).row(0)
@@ -216,9 +234,16 @@ def _score_pairs(scores: pl.DataFrame, candidates: pl.DataFrame, missing: Missin
             expected="a teacher score for every candidate",
             got=f"{lacking.height} of {pairs.height} pairs without one, first query {query_id!r}, document {doc_id!r}",
             consequence="nothing was trained",
-            remedy="finish scoring (`rankdistill score`), or set missing to drop",
+            remedy=_how_to_score(lacking),
         )
-    return pairs.filter(pl.col("score").is_not_null()), lacking.height
+    return pairs.filter(pl.col("score").is_not_null()), lacking.height, raised
+
+
+def _how_to_score(lacking: pl.DataFrame) -> str:
+    usual = "finish scoring (`rankdistill score`), or set missing to drop"
+    if (lacking["label"].fill_null(0) > 0).all():
+        return f"{usual}; positives alone lack one, and positives_without_score: maximum gives them the query's highest"
+    return usual
 
 
 def _top_documents(pairs: pl.DataFrame) -> pl.DataFrame:

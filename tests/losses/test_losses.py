@@ -13,7 +13,7 @@ from scipy.special import log_softmax, rel_entr, softmax
 from torch import Tensor
 
 from rankdistill.errors import LossInputError
-from rankdistill.losses import LOSSES, contrastive, kl_div, margin_mse
+from rankdistill.losses import LOSSES, contrastive, disco, kl_div, margin_mse
 
 TEACHER_LOSSES = sorted(LOSSES.keys() - {"contrastive"})
 
@@ -77,6 +77,16 @@ def test_kl_div_is_the_relative_entropy_of_the_two_softmaxes(
     q = softmax(student.numpy() / student_temperature, axis=1)
     value = kl_div(student, teacher, student_temperature, teacher_temperature)
     assert value.item() == pytest.approx(rel_entr(p, q).sum(axis=1).mean(), rel=1e-9)
+
+
+def test_disco_is_the_weighted_relative_entropy_of_the_teacher_to_the_student() -> None:
+    student, teacher = scores(5, 17, 0), scores(5, 17, 1)
+    p, q = softmax(teacher.numpy() / 0.5, axis=1), softmax(student.numpy() / 2.0, axis=1)
+    value = disco(student, teacher, kl_weight=0.9, student_temperature=2.0, teacher_temperature=0.5)
+    assert value.item() == pytest.approx(0.9 * rel_entr(p, q).sum(axis=1).mean(), rel=1e-9)
+    torch.testing.assert_close(disco(student, teacher), 0.99 * kl_div(student, teacher))
+    with pytest.raises(LossInputError, match="kl_weight above 0"):
+        disco(student, teacher, kl_weight=0.0)
 
 
 def test_kl_div_is_zero_for_the_teacher_itself_and_survives_extreme_scores() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill.space import Space
+from rankdistill.space import Space, SparseSpace
 from rankdistill.teachers.base import Role
 from rankdistill.teachers.embedding import BiEncoderTeacher
 
@@ -26,6 +26,7 @@ class DenseVectors:
         self.teacher_id = model.teacher_id
         self.similarity = model.score_kind
         self.space: Space | None = model.space
+        self.tower: Space | SparseSpace | None = model.space
 
     def encode(self, model: BiEncoderTeacher, texts: Sequence[str], kind: Role) -> Vectors:
         """float32[n, dim]."""

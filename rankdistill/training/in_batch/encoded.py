@@ -13,7 +13,7 @@ from rankdistill import files
 from rankdistill.errors import ConfigError
 from rankdistill.manifest import digest
 from rankdistill.notes import tell
-from rankdistill.space import Space
+from rankdistill.space import Space, SparseSpace
 from rankdistill.teachers.base import Role
 from rankdistill.teachers.distinct import distinct
 from rankdistill.teachers.embedding import BiEncoderTeacher
@@ -39,6 +39,7 @@ class Form(Protocol[Block]):
 
     teacher_id: str
     space: Space | None
+    tower: Space | SparseSpace | None
 
     def encode(self, model: Any, texts: Sequence[str], kind: Role) -> Block:
         """What the model makes of the texts."""
@@ -106,6 +107,11 @@ class EncodedTeacher(Generic[Block]):
         """The model's, of a dense one."""
         return self._form.space
 
+    @property
+    def tower(self) -> Space | SparseSpace | None:
+        """The space of the model's documents; None for a multi-vector model."""
+        return self._form.tower
+
     def know(self, texts: Sequence[str], kind: Role) -> None:
         """Encode those of `texts` that are not known yet, or read what was made of them."""
         known = self._places[kind]
@@ -149,6 +155,11 @@ class EncodedTeacher(Generic[Block]):
                 remedy="name an embedding store or a dense model as in_batch_teacher",
             )
         return found
+
+    def rows(self, texts: Sequence[str], kind: Role) -> NDArray[np.float32]:
+        """float32[n, dim], or [n, vocabulary] of a sparse model; ConfigError for a multi-vector one."""
+        found = self._take(texts, kind)
+        return found.toarray() if self.tower is not None and hasattr(found, "toarray") else self.vectors(texts, kind)
 
     def _take(self, texts: Sequence[str], kind: Role) -> Block:
         return self._form.take(self._blocks, [self._places[kind][text] for text in texts])

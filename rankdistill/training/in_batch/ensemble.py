@@ -39,6 +39,10 @@ class WeightedTeachers:
     def space(self) -> None:
         """None: a mean of scores has no space."""
 
+    @property
+    def tower(self) -> None:
+        """None: likewise."""
+
     def know(self, texts: Sequence[str], kind: Role) -> None:
         """Let every member know the texts."""
         for member in self.members:
@@ -68,6 +72,10 @@ class WeightedTeachers:
             consequence="nothing was trained",
             remedy="name an embedding store or a dense model as in_batch_teacher",
         )
+
+    def rows(self, texts: Sequence[str], kind: Role) -> NDArray[np.float32]:
+        """ConfigError: likewise."""
+        return self.vectors(texts, kind)
 
     def _parts(self) -> list[tuple[InBatchTeacher, float]]:
         return list(zip(self.members, self.factors, strict=True))

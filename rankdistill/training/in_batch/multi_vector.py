@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rankdistill.errors import TeacherError
 from rankdistill.inference.token_vectors import TokenVectors, max_sim, of_texts
-from rankdistill.space import Space
+from rankdistill.space import Space, SparseSpace
 from rankdistill.teachers.base import Role
 from rankdistill.teachers.multi_vector import MultiVectorTeacher
 
@@ -31,6 +31,7 @@ class MultiVectors:
     def __init__(self, model: MultiVectorTeacher) -> None:
         self.teacher_id = model.teacher_id
         self.space: Space | None = None
+        self.tower: Space | SparseSpace | None = None
         self.mean = model.is_mean
 
     def encode(self, model: MultiVectorTeacher, texts: Sequence[str], kind: Role) -> TokenVectors:

@@ -49,6 +49,11 @@ def of_alignment(config: TrainConfig) -> Reference | None:
     return refer(config.alignment_teacher)
 
 
+def of_tower(config: TrainConfig) -> Reference | None:
+    """The model or store whose documents the student of a run is trained against; None: it embeds them itself."""
+    return None if config.document_tower is None else refer(config.document_tower)
+
+
 def refer(name: str) -> Reference:
     """The in-batch teacher that `name` stands for; nothing is loaded yet.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill.space import Space
+from rankdistill.space import Space, SparseSpace
 from rankdistill.teachers.base import Role
 from rankdistill.teachers.sparse import SparseTeacher
 
@@ -27,6 +27,7 @@ class SparseVectors:
     def __init__(self, model: SparseTeacher) -> None:
         self.teacher_id = model.teacher_id
         self.space: Space | None = None
+        self.tower: Space | SparseSpace | None = model.space
 
     def encode(self, model: SparseTeacher, texts: Sequence[str], kind: Role) -> csr_array:
         """float32[n, vocabulary]."""

@@ -37,6 +37,11 @@ class StoredTeacher:
         """The store's."""
         return self._store.space
 
+    @property
+    def tower(self) -> Space:
+        """The store's space."""
+        return self._store.space
+
     def know(self, texts: Sequence[str], kind: Role) -> None:
         """Look whether the store has each of `texts`; StoreError tells how many it lacks, and the first."""
         lacking = np.flatnonzero(self._store.find(texts, kind) < 0)
@@ -69,3 +74,7 @@ class StoredTeacher:
         if (rows < 0).any():
             self.know(texts, kind)
         return np.asarray(self._store.vectors()[rows], dtype=np.float32)
+
+    def rows(self, texts: Sequence[str], kind: Role) -> NDArray[np.float32]:
+        """The same as `vectors`."""
+        return self.vectors(texts, kind)

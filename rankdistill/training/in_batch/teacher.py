@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill.space import Space
+from rankdistill.space import Space, SparseSpace
 from rankdistill.teachers.base import Role
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ class InBatchTeacher(Protocol):
     @property
     def space(self) -> Space | None:
         """The space of its vectors; None where it has no single vector of a text."""
+
+    @property
+    def tower(self) -> Space | SparseSpace | None:
+        """The space of its documents, dense or over a vocabulary; None where a document has no single vector."""
 
     def know(self, texts: Sequence[str], kind: Role) -> None:
         """Have the vectors of these texts at hand: found, or encoded and kept on disk.
@@ -50,4 +54,11 @@ class InBatchTeacher(Protocol):
 
         Raises:
             ConfigError: it is no dense teacher, and has no single vector of a text.
+        """
+
+    def rows(self, texts: Sequence[str], kind: Role) -> NDArray[np.float32]:
+        """float32[n, dim] of a dense teacher, or [n, vocabulary] of a sparse one; a row a text.
+
+        Raises:
+            ConfigError: it has no single vector of a text.
         """
