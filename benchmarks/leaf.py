@@ -20,8 +20,7 @@ import rankdistill
 from benchmarks.provenance import parse, write_results
 from rankdistill.recipe import loading
 from rankdistill.recipe.leaf.run import LeafRun
-from rankdistill.recipe.leaf.schema import LeafRecipe
-from rankdistill.recipe.leaf.systems import TEACHER
+from rankdistill.recipe.leaf.schema import TEACHER, LeafRecipe
 from rankdistill.recipe.leaf.triangle import MEAN, triangles
 from rankdistill.recipe.steps import Times
 

@@ -7,7 +7,7 @@ that lies there will do everywhere; the artefact's reader is returned; notes go 
 The verbs, along the flow:
     data (several: `pydocs`, `fetch`, `convert`, `check`, `trec_qrels`), queries, open, status;
     mine, teach, score, plan, embed, import_scores, export, check, ensemble;
-    train, inherit, bundle;
+    train, inherit, token_table, bundle;
     index, search, serve, push;
     evaluate, rerank, fuse, compare, verdict, robustness, sparsity, ann_recall, explain.
 

@@ -125,14 +125,14 @@ def judge_students(
     Args:
         results: of `compare` over these evaluations.
         evaluations: system -> its evaluation, or those of its trainings.
-        students: systems that get a verdict.
+        students: systems that get a verdict, behind those that the results have.
         others: role (`bm25`, `untrained`, `teacher`) -> the system in `evaluations` that has it; one that was not
             evaluated is left out, and the verdict says what follows.
         seed: of the permutations and resamples.
     """
     held_against = {role: evaluations[name] for role, name in others.items()}
     evidence = [judging.gather(evaluations[name], held_against, seed=seed) for name in students]
-    return results.judged([judging.judge(one, USUAL) for one in evidence])
+    return results.judged([*results.verdicts, *(judging.judge(one, USUAL) for one in evidence)])
 
 
 def require_no_artefact(folder: Path) -> None:

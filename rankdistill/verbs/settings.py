@@ -33,6 +33,7 @@ __all__ = [
     "SCORE_PAIRS",
     "SPARSE_TYPES",
     "AlignConfig",
+    "Bm25Source",
     "Choice",
     "IndexRecipe",
     "Source",

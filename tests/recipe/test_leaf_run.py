@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from rankdistill.recipe.leaf import triangle
 from rankdistill.recipe.leaf.schema import LeafRecipe, TextsPart
@@ -42,6 +44,9 @@ def test_a_whole_run_reports_the_triangle_and_is_not_done_twice(recipe: LeafReci
     (results,) = run(recipe, progress=first)
     assert [system.name for system in results.systems] == [
         "teacher",
+        "BM25",
+        "two layers before training",
+        "static before training",
         "two layers",
         "two layers asymmetric",
         "static",
@@ -52,7 +57,19 @@ def test_a_whole_run_reports_the_triangle_and_is_not_done_twice(recipe: LeafReci
     found = {one.student: one for one in triangle.read(recipe.folder)}
     assert found["static"].asymmetric == measured["static asymmetric"]
     assert found["static"].retention["standard"] == pytest.approx(measured["static"] / measured["teacher"])
-    assert "<html" in (recipe.folder / "report.html").read_text()
+    students = ["two layers", "two layers asymmetric", "static", "static asymmetric"]
+    assert [verdict.student for verdict in results.verdicts] == students
+    assert results.conclusions == [verdict.sentence for verdict in results.verdicts]
+    for verdict in results.verdicts:
+        start = f"{verdict.student.removesuffix(' asymmetric')} before training"
+        by_check = {one.check: one for one in verdict.findings}
+        assert by_check["bm25"].figures["bm25"] == measured["BM25"]
+        assert by_check["untrained"].figures["untrained"] == measured[start]
+        assert by_check["teacher"].figures["share"] == pytest.approx(measured[verdict.student] / measured["teacher"])
+        assert not verdict.ship, "a handful of queries show nothing"
+    page = unescape((recipe.folder / "report.html").read_text())
+    assert "<html" in page
+    assert page.index("</h1>") < page.index(results.verdicts[0].sentence) < page.index('class="lead"')
     assert json.loads((recipe.folder / "results.json").read_text())["signature"]["recipe"]["kind"] == "leaf"
 
     again = Recorder()
@@ -99,6 +116,9 @@ def test_seeds_train_each_student_several_times_and_the_triangle_has_their_means
     (results,) = run(seeded, progress=recorder)
     assert [(system.name, system.trainings) for system in results.systems] == [
         ("teacher", 1),
+        ("BM25", 1),
+        ("two layers before training", 1),
+        ("static before training", 1),
         ("two layers", 2),
         ("two layers asymmetric", 2),
         ("static", 2),
@@ -112,3 +132,23 @@ def test_seeds_train_each_student_several_times_and_the_triangle_has_their_means
     measured = {system.name: system.measures["ndcg_at_10"] for system in results.systems}
     found = {one.student: one for one in triangle.read(seeded.folder)}
     assert found["two layers"].asymmetric == measured["two layers asymmetric"]
+
+
+def test_students_of_one_start_are_one_system_before_training(recipe: LeafRecipe) -> None:
+    students = recipe.students | {"longer": recipe.students["two layers"].model_copy(update={"train": {"steps": 3}})}
+    more = recipe.model_copy(update={"students": students})
+    assert more.starts == {"two layers": "two layers", "static": "static", "longer": "two layers"}
+    initial = [step.name for step in plan(more).steps() if step.name.startswith("initial")]
+    assert initial == ["initial-two-layers", "initial-static"]
+
+
+@pytest.mark.parametrize(("named", "said"), [("dense:MODEL", "expected bm25 or"), ("bm25:klingon", "a tokeniser")])
+def test_bm25_of_a_recipe_is_looked_at_before_anything_is_run(recipe: LeafRecipe, named: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        LeafRecipe.model_validate(recipe.model_dump() | {"evaluate": {"bm25": named}})
+
+
+def test_no_student_is_called_as_another_system(recipe: LeafRecipe) -> None:
+    students = {"a": {"model": "static"}, "A before training": {"model": "static"}}
+    with pytest.raises(ValidationError, match="one folder"):
+        LeafRecipe.model_validate(recipe.model_dump() | {"students": students})

@@ -380,7 +380,7 @@ def test_the_other_parts_of_recipes_are_arguments_too() -> None:
     """Parts that several verbs share, or that name what a verb works on."""
     evaluated = arguments("evaluate")
     assert {"latency_queries", "rerank_depth"} == set(EvaluatePart.model_fields)
-    assert {"latency_queries"} == set(LeafEvaluatePart.model_fields)
+    assert {"latency_queries", "bm25"} == set(LeafEvaluatePart.model_fields)
     assert {"latency", "rerank_depth"} <= set(evaluated)
     judged = {"candidates", "choose", "dev_depth", "dev_queries"}
     assert set(TeacherPart.model_fields) == {"model", "kind", "base", "teach"} | judged

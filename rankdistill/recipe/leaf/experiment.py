@@ -5,6 +5,7 @@ Evaluation is in `rankdistill.recipe.leaf.systems`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection
 from rankdistill.recipe.leaf.schema import STATIC, LeafRecipe
 from rankdistill.recipe.parts import slug
-from rankdistill.recipe.steps import Step, Workspace
+from rankdistill.recipe.steps import Step, Workspace, present
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,15 @@ class LeafExperiment:
         """Every step up to the indexes, each after those it needs."""
         steps = [step for collection in self.collections.values() for step in collection.needs]
         steps.append(self.embeddings)
+        starts = list(dict.fromkeys(self.recipe.starts.values()))
+        steps += [step for name in starts for step in present(self.initial(name))]
         for name in self.recipe.trainings:
             steps.append(self.student(name))
         if self.recipe.bundle.make:
             steps += [self.bundle(name) for name in self.bundled]
         for collection in self.tested:
             steps.append(self.teacher_index(collection))
+            steps += [self.initial_index(collection, name) for name in starts]
             steps += [self.student_index(collection, name) for name in self.recipe.trainings]
         return steps
 
@@ -97,6 +101,44 @@ class LeafExperiment:
         }
         needs = [step for collection in self.collections.values() for step in collection.needs]
         return self.workspace.step("embeddings", settings, needs, self._embed)
+
+    def initial(self, student: str) -> Step | None:
+        """A student before training: a cut model, or a table of tokens that was not fitted; None: the model as it is.
+
+        Args:
+            student: its name in the recipe.
+        """
+        from rankdistill.verbs.settings import is_static
+
+        part, settings = self.recipe.students[student], self.recipe.train_config(student).preparation
+        if part.model == STATIC:
+            known = settings.decisive()
+            described = {"static": known["static"], "vocabulary": settings.vocabulary}
+            return self.workspace.step(
+                f"initial-{slug(student)}", described, [self.embeddings], self._unfitted(student)
+            )
+        layers = settings.keep_layers
+        if layers is None or isinstance(layers, str) or is_static(part.model):
+            return None
+
+        def work(out: Path, reporter: Reporter) -> None:
+            from rankdistill.verbs.inherit import inherit
+
+            inherit(part.model, layers, out, progress=reporter)
+
+        described = {"model": models.resolve(part.model).weights_hash, "keep_layers": list(layers)}
+        return self.workspace.step(f"initial-{slug(student)}", described, [], work)
+
+    def initial_model(self, student: str) -> str:
+        """Reference of a student before training."""
+        step = self.initial(student)
+        return str(step.folder) if step else self.recipe.students[student].model
+
+    def initial_index(self, data: str, student: str) -> Step:
+        """Indexes a collection with a student before training."""
+        step, model = self.initial(student), self.initial_model(student)
+        known = {} if step else {"model": models.resolve(model).weights_hash}
+        return self._index(data, f"{slug(student)}-before-training", model, present(step), known)
 
     def student(self, name: str) -> Step:
         """Trains one student, of those in `LeafRecipe.trainings`."""
@@ -168,6 +210,16 @@ class LeafExperiment:
         steps = [*collection.needs, *needs]
         name = f"index-{slug(data)}-{tower}"
         return self.workspace.step(name, known, steps, work)
+
+    def _unfitted(self, student: str) -> Callable[[Path, Reporter], None]:
+        settings = self.recipe.train_config(student).preparation
+
+        def work(out: Path, reporter: Reporter) -> None:
+            from rankdistill.verbs.token_table import token_table
+
+            token_table(self.embeddings.folder, out, settings=settings, progress=reporter, command=self.command)
+
+        return work
 
     def _embed(self, out: Path, reporter: Reporter) -> None:
         from rankdistill.verbs.embed import embed

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from rankdistill.recipe.leaf import triangle
 from rankdistill.recipe.leaf.experiment import LeafExperiment
-from rankdistill.recipe.leaf.schema import LeafRecipe
-from rankdistill.recipe.leaf.systems import TEACHER, Systems, asymmetric
+from rankdistill.recipe.leaf.schema import BM25, TEACHER, LeafRecipe, asymmetric, before_training
+from rankdistill.recipe.leaf.systems import Systems
 from rankdistill.recipe.parts import slug
 from rankdistill.recipe.steps import Step
 
@@ -44,7 +44,8 @@ class LeafRun:
     def report(self) -> list[Results]:
         """Write `results.json` and `report.html` for each test split, and `triangle.json` over all of them.
 
-        The baseline is the teacher. The first split's files lie in the run's folder, the others' in COLLECTION/SPLIT.
+        Each opens with a verdict on every student, standard and asymmetric. The baseline is the teacher. The first
+        split's files lie in the run's folder, the others' in COLLECTION/SPLIT.
         """
         every = [self._report(data, split) for data, split in self.recipe.tests]
         found = triangle.triangles(every, TEACHER, list(self.recipe.students))
@@ -52,7 +53,7 @@ class LeafRun:
         return every
 
     def _report(self, data: str, split: str) -> Results:
-        from rankdistill.verbs.compare import compare, conclude, write
+        from rankdistill.verbs.compare import compare, judge_students, write
 
         evaluations = Systems(self.experiment).evaluated(data, split)
         results = compare(
@@ -63,8 +64,9 @@ class LeafRun:
         )
         signature = {**results.signature, "recipe": self.recipe.model_dump(mode="json")}
         results = results.model_copy(update={"data": data, "signature": signature})
-        students = [name for student in self.recipe.students for name in (student, asymmetric(student))]
-        results = conclude(results, evaluations, students, teacher=TEACHER)
+        for student, start in self.recipe.starts.items():
+            others = {"bm25": BM25, "untrained": before_training(start), "teacher": TEACHER}
+            results = judge_students(results, evaluations, [student, asymmetric(student)], others)
         return write(results, self._folder(data, split))
 
     def _folder(self, data: str, split: str) -> Path:

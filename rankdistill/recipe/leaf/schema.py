@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from rankdistill.errors import ConfigError
 from rankdistill.recipe.parts import (
     SEEDS,
     Part,
@@ -17,9 +18,23 @@ from rankdistill.recipe.parts import (
     require_seeds,
     trainings,
 )
-from rankdistill.verbs.settings import AlignConfig, IndexRecipe, Storage
+from rankdistill.verbs.settings import AlignConfig, Bm25Source, IndexRecipe, Storage, sources_of
 
 STATIC = "static"
+BM25_SOURCE = "bm25"
+
+TEACHER, BM25 = "teacher", "BM25"
+"""Systems that a run reports beside its students."""
+
+
+def asymmetric(student: str) -> str:
+    """What tables call a student whose queries search the teacher's documents."""
+    return f"{student} asymmetric"
+
+
+def before_training(student: str) -> str:
+    """What tables call what a student was before it was trained."""
+    return f"{student} before training"
 
 
 class LeafDataPart(SourcePart):
@@ -89,6 +104,19 @@ class LeafEvaluatePart(Part):
     """What is measured."""
 
     latency_queries: int = Field(100, ge=0, description="Queries timed one by one; 0: none.")
+    bm25: str = Field(
+        BM25_SOURCE, description="BM25, which students are held against, as candidates name it: bm25:german."
+    )
+
+    @model_validator(mode="after")
+    def _bm25_is_known(self) -> LeafEvaluatePart:
+        try:
+            is_bm25 = all(isinstance(source, Bm25Source) for source in sources_of(self.bm25))
+        except ConfigError as error:
+            raise ValueError(f"bm25: expected {error.expected}, got {error.got}") from error
+        if not is_bm25:
+            raise ValueError(f"bm25: expected bm25 or bm25:LANGUAGE, got {self.bm25!r}")
+        return self
 
 
 class LeafRecipe(Part):
@@ -113,7 +141,8 @@ class LeafRecipe(Part):
     def _is_whole(self) -> LeafRecipe:
         require_names("data", self.data)
         names = named(self.students, self.trainings)
-        require_names("students", ["teacher", *names, *(f"{name} asymmetric" for name in names)])
+        others = [TEACHER, BM25, *map(before_training, self.students)]
+        require_names("students", [*others, *names, *map(asymmetric, names)])
         require_seeds(self.seeds, {name: "seed" in part.train for name, part in self.students.items()})
         if not self.students:
             raise ValueError("students: name at least one student")
@@ -139,6 +168,19 @@ class LeafRecipe(Part):
     def trainings(self) -> dict[str, Training]:
         """Name -> each training: one a student, or one a student and seed."""
         return trainings(self.students, self.seeds)
+
+    @property
+    def starts(self) -> dict[str, str]:
+        """Student -> the first one that starts from what it starts from: they are one system before training."""
+        first: dict[str, str] = {}
+        return {name: first.setdefault(self._start(name), name) for name in self.students}
+
+    def _start(self, student: str) -> str:
+        """What decides a student before training, as text."""
+        part, settings = self.students[student], self.train_config(student).preparation
+        if part.model == STATIC:
+            return f"{STATIC} {settings.model_dump_json(include={'static', 'vocabulary'})}"
+        return f"{part.model} {settings.model_dump_json(include={'keep_layers'})}"
 
     def train_config(self, training: str) -> AlignConfig:
         """The settings of one training, or of a student with the seed of `train`.

@@ -9,30 +9,29 @@ from typing import TYPE_CHECKING
 
 from rankdistill.progress import Reporter
 from rankdistill.recipe.leaf.experiment import LeafExperiment
+from rankdistill.recipe.leaf.schema import BM25, TEACHER, asymmetric, before_training
 from rankdistill.recipe.parts import slug
-from rankdistill.recipe.steps import Step
+from rankdistill.recipe.steps import Step, present
 from rankdistill.recipe.trained import gathered
 
 if TYPE_CHECKING:
     from rankdistill.verbs.compare import Trained
 
-TEACHER = "teacher"
-
 
 @dataclass(frozen=True)
 class System:
-    """Queries of one model against documents of another.
+    """Queries of one model against documents of another, or BM25.
 
     Args:
         name: what tables call it.
-        query_model: reference of the model that embeds the queries.
-        index: the documents, embedded.
+        query_model: reference of the model that embeds the queries; of BM25 its name.
+        index: the documents, embedded; None: BM25.
         needs: further steps whose results it reads.
     """
 
     name: str
     query_model: str
-    index: Step
+    index: Step | None
     needs: tuple[Step, ...] = ()
 
 
@@ -43,10 +42,17 @@ class Systems:
     experiment: LeafExperiment
 
     def of(self, data: str) -> Iterator[System]:
-        """The teacher, then each student standard (its own documents) and asymmetric (the teacher's documents)."""
+        """The teacher, BM25, the students before training, then each student.
+
+        A student is standard (its own documents) and asymmetric (the teacher's documents). Before training it can only
+        be standard: its vectors are not in the teacher's space yet.
+        """
         made = self.experiment
         documents = made.teacher_index(data)
         yield System(TEACHER, made.recipe.teacher.model, documents)
+        yield System(BM25, made.recipe.evaluate.bm25, None, tuple(made.collections[data].needs))
+        for name in dict.fromkeys(made.recipe.starts.values()):
+            yield System(before_training(name), made.initial_model(name), made.initial_index(data, name))
         for name in made.recipe.trainings:
             student = made.student(name)
             yield System(name, str(student.folder), made.student_index(data, name))
@@ -74,7 +80,7 @@ class Systems:
                 collection.dataset,
                 system.query_model,
                 out,
-                index=system.index.folder,
+                index=None if system.index is None else system.index.folder,
                 split=split,
                 latency=latency,
                 name=system.name,
@@ -83,10 +89,7 @@ class Systems:
             )
 
         settings = collection.measured_identity(split) | {"latency": latency}
+        if system.index is None:
+            settings["words"] = system.query_model
         name = f"evaluate-{slug(data)}-{split}-{slug(system.name)}"
-        return made.workspace.step(name, settings, [system.index, *system.needs], work)
-
-
-def asymmetric(student: str) -> str:
-    """What tables call a student whose queries search the teacher's documents."""
-    return f"{student} asymmetric"
+        return made.workspace.step(name, settings, [*present(system.index), *system.needs], work)

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rankdistill import files
-from rankdistill.recipe.leaf.systems import asymmetric
+from rankdistill.recipe.leaf.schema import asymmetric
 
 if TYPE_CHECKING:
     from rankdistill.verbs.compare import Results
