@@ -25,6 +25,9 @@ DOTS = 150
 
 INK, BAR, POINT, RULE = "#1f2933", "#a9c8e8", "#2f6db5", "#c4ccd4"
 
+THEME = {INK: "ink", "#000000": "ink", BAR: "bar", POINT: "point", RULE: "rule"}
+"""Colour -> the variable `--plot-...` that a page may set in its place, as for a dark one."""
+
 
 def quality_plot(systems: Sequence[System], measure: str) -> str:
     """Horizontal bars of one measure with its 95% intervals."""
@@ -135,21 +138,30 @@ def figure(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
 
     drawn = Figure(figsize=(width, height), layout="constrained")
     axes = drawn.add_subplot()
+    axes.set_facecolor("none")
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(RULE)
     axes.tick_params(colors=INK, labelsize=9)
     return drawn, axes
 
 
-def svg(drawing: Figure) -> str:
-    """The figure as an `<svg>` element: text kept as text, fixed ids, no date."""
+def svg(drawing: Figure, themed: bool = True) -> str:
+    """The figure as an `<svg>` element: text kept as text, fixed ids, no date, no background.
+
+    Args:
+        drawing: the figure.
+        themed: let the page set the colours of `THEME`.
+    """
     import matplotlib
 
     stream = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "rankdistill", "font.family": "sans-serif"}):
-        drawing.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        drawing.savefig(stream, format="svg", facecolor="none", metadata={"Date": None, "Creator": None})
     drawn = stream.getvalue()
-    return drawn[drawn.index("<svg") :]
+    drawn = drawn[drawn.index("<svg") :]
+    for colour, name in THEME.items() if themed else ():
+        drawn = drawn.replace(colour, f"var(--plot-{name}, {colour})")
+    return drawn
 
 
 def png(drawing: Figure, path: Path) -> None:

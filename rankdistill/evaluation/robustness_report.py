@@ -21,10 +21,10 @@ def write_report(result: Robustness, folder: Path) -> None:
     page = render(
         TEMPLATE,
         result=result,
-        table=grid_rows(result),
+        grid=grid_rows(result),
         measure=TITLES["ndcg_at_10"],
         rescored=RESCORED,
-        figure=svg(drawing),
+        figure=svg(drawing, themed=False),
         signature=json.dumps(result.signature, indent=1, ensure_ascii=False),
     )
     files.write_text(folder / PAGE, page)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -109,7 +112,14 @@ def test_the_page_is_whole_escaped_and_loads_nothing(results: Results, tmp_path:
     assert page.tags.count("svg") == 2  # quality, and the only cost that two systems have
     assert "Students & <teachers>" in page.text
     assert all(link and link.startswith("#") for link in page.links)
-    assert not re.search(r"url\((?!#)|@import|<script|<link", source)
+    assert not re.search(r"url\((?!#)|@import|<link", source)
+    scripts = re.findall(r"<script[^>]*>.*?</script>", source, re.DOTALL)
+    assert len(scripts) == 1
+    inside = scripts[0].removeprefix("<script>").removesuffix("</script>")
+    assert len(inside) == len(scripts[0]) - len("<script></script>"), "it has no address"
+    digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    assert f'http-equiv="Content-Security-Policy" content="{policy}"' in html.unescape(source)
     for expected in ("0.4500 [0.400, 0.500]", "rankdistill compare <a> & b", "Differences from BM25", "MRR@10"):
         assert expected in page.text
 
