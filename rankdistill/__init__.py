@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rankdistill.verbs.embed import embed as embed
     from rankdistill.verbs.evaluate import evaluate as evaluate
     from rankdistill.verbs.export import export as export
+    from rankdistill.verbs.fidelity import fidelity as fidelity
     from rankdistill.verbs.fuse import fuse as fuse
     from rankdistill.verbs.import_scores import import_scores as import_scores
     from rankdistill.verbs.index import index as index
@@ -60,6 +61,7 @@ _HOME_OF = {
     "embed": "rankdistill.verbs.embed",
     "evaluate": "rankdistill.verbs.evaluate",
     "export": "rankdistill.verbs.export",
+    "fidelity": "rankdistill.verbs.fidelity",
     "fuse": "rankdistill.verbs.fuse",
     "import_scores": "rankdistill.verbs.import_scores",
     "index": "rankdistill.verbs.index",
@@ -94,6 +96,7 @@ __all__ = [
     "embed",
     "evaluate",
     "export",
+    "fidelity",
     "fuse",
     "import_scores",
     "index",

@@ -163,6 +163,11 @@ def the_comparing(scene: Scene, section: str) -> None:
         scene.recipe("msmarco_mini", "MODEL")
 
 
+def a_student_and_its_teacher(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(TEACHER="tiny_cross_encoder", STUDENT="six_layers")
+
+
 def three_teachers(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     shutil.copy("DIR/qrels/train.tsv", "DIR/qrels/dev.tsv")
@@ -546,6 +551,7 @@ GUIDES = {
             "rankdistill evaluate --server http://127.0.0.1:8080 --data DIR --split test --out OUT": ASKS_A_SERVER,
         },
     ),
+    "docs/fidelity.md": Guide(a_student_and_its_teacher),
     "docs/formats.md": Guide(the_formats),
     "docs/gate.md": Guide(a_store, ends={"rankdistill check STORE --strict --json check.json": 1}),
     "docs/indexes.md": Guide(many_documents, after=filters_held),

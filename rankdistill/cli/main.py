@@ -33,7 +33,7 @@ PANELS = {
     ),
     "Students": ("train", "bundle"),
     "Search": ("index", "search", "explain", "serve", "push"),
-    "Judge": ("evaluate", "rerank", "fuse", "compare", "verdict", "robustness", "sparsity", "ann-recall"),
+    "Judge": ("evaluate", "rerank", "fuse", "compare", "fidelity", "verdict", "robustness", "sparsity", "ann-recall"),
     "Experiments": ("distill", "init", "run", "status", "doctor"),
 }
 """The verbs in the order of the work, as `--help` shows them."""

@@ -24,6 +24,7 @@ READERS: Mapping[str, str] = {
     "embeddings": "rankdistill.stores.embeddings.reader:EmbeddingStore",
     "evaluation": "rankdistill.evaluation.results:Evaluation.read",
     "export": "rankdistill.verbs.status:status",
+    "fidelity": "rankdistill.evaluation.fidelity.records:Fidelity.read",
     "impact-vectors": "rankdistill.verbs.status:status",
     "index": "rankdistill.indexing:load",
     "index shard": "rankdistill.verbs.status:status",
@@ -54,8 +55,8 @@ def open(path: Place, *, lenient: bool = False, ignore_identical_ids: bool | Non
 
     Returns:
         `Dataset`, `Candidates`, `ScoreStore`, `EmbeddingStore`, `StoredIndex`, `Student`, `TaughtTeacher`, `Bundle`,
-        `Evaluation`, `Results` of a comparison, `Robustness`, `AnnRecall` or `Sparsity`; a `Status` of what has no
-        reader, as of what was exported for another tool.
+        `Evaluation`, `Results` of a comparison, `Fidelity`, `Robustness`, `AnnRecall` or `Sparsity`; a `Status` of
+        what has no reader, as of what was exported for another tool.
 
     Raises:
         DataError: nothing of ours lies there, or it is unfinished or damaged.
