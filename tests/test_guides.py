@@ -22,7 +22,6 @@ import yaml
 from typer.main import get_command
 
 import rankdistill as rd
-from rankdistill import sessions
 from rankdistill.cli.main import build_app
 from rankdistill.cli.main import main as command
 from rankdistill.data import load
@@ -381,21 +380,19 @@ def the_python(scene: Scene, section: str) -> None:
 
 
 def the_sessions(scene: Scene, section: str) -> None:
-    sessions.writing.write(
-        Path("SESSIONS/sessions.jsonl"),
-        [
-            sessions.Session(
-                str(number),
-                (
-                    sessions.Turn("user", "the old river", f"{number}_1", {"human": ("the old river",)}, {"d00": 1}),
-                    sessions.Turn("system", "it is deep"),
-                    sessions.Turn("user", "and the planet", f"{number}_2", {"human": ("the planet",)}, {"d01": 1}),
-                ),
-                split,
-            )
-            for number, split in enumerate(("train", "dev", "test"))
-        ],
-    )
+    """A collection of turns, and topics of a track with their judgements."""
+    if Path("CHATS").exists():
+        return
+    scene.put(CHATS="tiny_beir")
+    said = [{"role": "user", "text": "the old river"}, {"role": "system", "text": "it is deep"}]
+    rows = [json.loads(line) for line in Path("CHATS/queries.jsonl").read_text().splitlines()]
+    told = [row | {"rewrite": row["text"], "history": said} for row in rows]
+    Path("CHATS/queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in told))
+    topics = [{"number": 31, "turn": [{"number": n, "raw_utterance": text} for n, text in enumerate(["a", "b"], 1)]}]
+    Path("topics.json").write_text(json.dumps(topics))
+    Path("qrels.txt").write_text("31_1 0 MARCO_7 2\n")
+    if section != "Conversations as sessions":
+        rd.convert("CHATS", "SESSIONS", from_="qrecc")
 
 
 SERVES = "serves until a signal ends it: tests/serving/process does"

@@ -28,6 +28,7 @@ from rankdistill.formats import anserini, conversations, published_conversations
 from rankdistill.formats.identity import TextIds
 from rankdistill.formats.importing import Request, import_candidates
 from rankdistill.formats.source import Rejects, Source
+from rankdistill.sessions import stored_rewrites
 from rankdistill.stores.embeddings.text_files import TextFile
 from rankdistill.students import word_list
 from rankdistill.verbs import data as collections
@@ -291,6 +292,11 @@ def of_conversion(role: str) -> Callable[[Path], dict[str, Any]]:
     return read
 
 
+def of_rewrites(path: Path) -> dict[str, Any]:
+    rewrites, _ = stored_rewrites.read(path)
+    return {"id": list(rewrites)[-1]}
+
+
 def of_sessions(path: Path) -> dict[str, Any]:
     session = sessions.read(path).sessions[-1]
     (turn,) = session.turns
@@ -409,6 +415,10 @@ READERS = {
         head="query-id,corpus-id,score\nq0,known,1\n",
         slots=("id", "label"),
     ),
+    "stored rewrites": Reader(
+        "JSON", "a.jsonl", '{"_id": {id}, "text": "t"}\n', of_rewrites, slots=("id",), twice=False
+    ),
+    "stored rewrites with tabs": Reader("tabs", "a.tsv", "{id}\tt\n", of_rewrites, slots=("id",), twice=False),
     "sessions": Reader(
         "JSON",
         "a.jsonl",
@@ -831,11 +841,14 @@ READ_HERE = {
     "data/trec.py",
     "formats/anserini.py",
     "formats/colbert.py",
+    "formats/conversation_files.py",  # looks what a file is, before `formats/published_conversations.py` reads it
     "formats/conversations.py",
+    "formats/converting_sessions.py",  # likewise, before `formats/conversations.py` does
     "formats/disco.py",
     "formats/published_conversations.py",
     "formats/record_files.py",
     "sessions/reading.py",
+    "sessions/stored_rewrites.py",
     "stores/embeddings/text_files.py",
     "students/word_list.py",
 }

@@ -52,11 +52,19 @@ def convert(
     input: Annotated[
         Path,
         typer.Option(
-            help="Folder of .txt, .md and .html files; CSV, TSV, JSONL, Parquet; what datasets saved; BEIR folder."
+            help="Folder of .txt, .md and .html files; CSV, TSV, JSONL, Parquet; what datasets saved; BEIR folder; "
+            "conversations."
         ),
     ],
     out: Out,
-    from_: file_options.Kind = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="files, csv, jsonl, parquet, datasets or beir, found unless given; conversations (docs/sessions.md): "
+            "qrecc, canard, topiocqa, cast, ikat or mtrag, or beir where queries have a history.",
+        ),
+    ] = None,
     id: file_options.Id = None,
     title: file_options.Title = None,
     text: file_options.Text = None,

@@ -24,6 +24,8 @@ from rankdistill.records import Document, Query
 
 ARTEFACT = "dataset"
 
+SESSIONS = "sessions.jsonl"
+"""What a collection of conversations has besides; see `rankdistill.sessions`."""
 
 WORK = ".writing"
 """Below a folder that is being written: its files until all are whole. Where it is, files beside may be replaced."""
@@ -48,12 +50,14 @@ class Collection:
         queries: the queries; likewise, after the documents. Without one there is no file of them.
         qrels: the judgements; or what gives them, called after both were read.
         meta: what goes into `meta.json`, or what gives it, called last; without anything to say there is no such file.
+        sessions: gives the rows of `sessions.jsonl` of the judgements; None: there is no such file.
     """
 
     documents: Iterable[Document | Described]
     queries: Iterable[Query]
     qrels: Judged | Callable[[], Judged]
     meta: Meta | Callable[[], Meta] = field(default_factory=Meta)
+    sessions: Callable[[Judged], Iterable[str]] | None = None
 
 
 def write_beir(
@@ -133,6 +137,9 @@ def _write_into(out: Path, collection: Collection, compress: bool) -> list[Path]
         path = out / QRELS / f"{split}.tsv"
         write_qrels(path, judged)
         written.append(path)
+    if collection.sessions is not None:
+        written.append(out / f"{SESSIONS}{suffix}")
+        write_lines(written[-1], collection.sessions(qrels))
     meta = collection.meta() if callable(collection.meta) else collection.meta
     if meta != Meta():
         files.write_text(out / META, meta.text)
@@ -171,7 +178,8 @@ def require_free(out: Path) -> None:
 
 def _held(out: Path) -> list[str]:
     """The files of a collection that are in a folder."""
-    return [name for name in (CORPUS, f"{CORPUS}.gz", QUERIES, f"{QUERIES}.gz", QRELS, META) if (out / name).exists()]
+    packed = [f"{name}.gz" for name in (CORPUS, QUERIES, SESSIONS)]
+    return [name for name in (CORPUS, QUERIES, SESSIONS, *packed, QRELS, META) if (out / name).exists()]
 
 
 @contextmanager

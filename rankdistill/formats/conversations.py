@@ -1,9 +1,9 @@
 """Turns of conversations with their history and rewrites, one JSON line each.
 
 The schema is that of a BEIR `queries.jsonl` with more fields, so a plain reader sees the utterance as the query:
-`{_id, text, history: [{role, text}], rewrites: {kind: [text, ...]}, metadata}`. Read as well: `utterance` for `text`;
-rewrites in fields of their own (`rewrite`, `auto_rewrite`, `llm_rewrite`, ...); and turns whose history lies in those
-before them.
+`{_id, text, history: [{role, text}], rewrites: {kind: [text, ...]}, metadata}`, and `gold` (document -> label) where
+the file names judged documents. Read as well: `utterance` for `text`; rewrites in fields of their own (`rewrite`,
+`auto_rewrite`, `llm_rewrite`, ...); and turns whose history lies in those before them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from rankdistill.data import json_lines, lines
 from rankdistill.data.bad_rows import BadRows, Mode
-from rankdistill.data.values import whole
+from rankdistill.data.values import label, whole
 from rankdistill.data.writer import write_lines
 from rankdistill.errors import DataError
 from rankdistill.formats.rows import RowError, get, identifier, sequence, text
@@ -41,6 +41,7 @@ class Turn:
         history: earlier messages, oldest first.
         rewrites: kind (`rewrite`: by a human) -> self-contained versions of the utterance, the first preferred.
         metadata: any other JSON values.
+        gold: doc_id -> label of judged documents, where the file itself names some.
     """
 
     turn_id: str
@@ -48,6 +49,7 @@ class Turn:
     history: tuple[Message, ...] = ()
     rewrites: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    gold: Mapping[str, int] = field(default_factory=dict)
 
 
 def read(path: Path, mode: Mode = "strict") -> tuple[list[Turn], list[str]]:
@@ -68,7 +70,7 @@ def read(path: Path, mode: Mode = "strict") -> tuple[list[Turn], list[str]]:
             continue
         try:
             record = json_lines.parse_object(line)
-            turn = _parse(record)
+            turn = parse(record)
             if turn.turn_id in seen:
                 raise RowError(f"duplicate id {turn.turn_id!r}")
         except RowError as error:
@@ -80,7 +82,7 @@ def read(path: Path, mode: Mode = "strict") -> tuple[list[Turn], list[str]]:
     bad.finish(f"turns of conversations in {found}")
     if not turns and not bad.reports:
         raise nothing(found)
-    return turns if has_history else with_history(turns), bad.reports
+    return (turns if has_history else with_history(turns, found)), bad.reports
 
 
 def nothing(path: Path) -> DataError:
@@ -105,10 +107,11 @@ def _to_json(turn: Turn) -> dict[str, Any]:
         "history": [message._asdict() for message in turn.history],
         "rewrites": {kind: list(texts) for kind, texts in turn.rewrites.items()},
         "metadata": dict(turn.metadata),
-    }
+    } | ({"gold": dict(turn.gold)} if turn.gold else {})
 
 
-def _parse(record: Any) -> Turn:
+def parse(record: Any) -> Turn:
+    """The turn in a JSON object; RowError where it is none."""
     turn_id = identifier(get(record, "_id"))
     utterance = text(record.get("text") or record.get("utterance"), "the utterance")
     history = sequence(record.get("history") or [], "'history'")
@@ -117,7 +120,11 @@ def _parse(record: Any) -> Turn:
         raise RowError(f"'metadata' is {metadata!r:.80}, not an object")
     if "turn" in metadata:
         whole(metadata["turn"], "'turn' of 'metadata'")
-    return Turn(turn_id, utterance, tuple(map(_message, history)), dict(_rewrites(record)), metadata)
+    gold = record.get("gold") or {}
+    if not isinstance(gold, dict):
+        raise RowError(f"'gold' is {gold!r:.80}, not an object")
+    labels = {identifier(doc_id, "document id"): max(0, label(one)) for doc_id, one in gold.items()}
+    return Turn(turn_id, utterance, tuple(map(_message, history)), dict(_rewrites(record)), metadata, labels)
 
 
 def _message(value: Any) -> Message:
@@ -140,18 +147,36 @@ def _rewrites(record: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield name, (text(value, repr(name)),)
 
 
-def with_history(turns: list[Turn]) -> list[Turn]:
-    """The turns with the questions and answers before them in their conversation, by the numbers in `metadata`."""
+def with_history(turns: list[Turn], path: Path) -> list[Turn]:
+    """The turns with the questions and answers before them in their conversation, by the numbers in `metadata`.
+
+    Raises:
+        DataError: a number is missing in a conversation, or there twice: what follows would have another history.
+    """
     conversations: dict[str, list[Turn]] = {}
     for turn in turns:
         if "turn" in turn.metadata:
             conversations.setdefault(turn.turn_id.rpartition("_")[0], []).append(turn)
     history: dict[str, tuple[Message, ...]] = {}
-    for conversation in conversations.values():
+    for name, conversation in conversations.items():
         said: list[Message] = []
-        for turn in sorted(conversation, key=lambda one: int(one.metadata["turn"])):
+        in_order = sorted(conversation, key=lambda one: int(one.metadata["turn"]))
+        _require_all(name, [int(turn.metadata["turn"]) for turn in in_order], path)
+        for turn in in_order:
             history[turn.turn_id] = tuple(said)
             said.append(Message("user", turn.utterance))
             if answer := turn.metadata.get("answer"):
                 said.append(Message("system", str(answer)))
     return [replace(turn, history=history.get(turn.turn_id, ())) for turn in turns]
+
+
+def _require_all(name: str, numbers: list[int], path: Path) -> None:
+    wanted = list(range(min(numbers[0], 1), min(numbers[0], 1) + len(numbers)))
+    if numbers != wanted:
+        place = next(place for place, number in enumerate(numbers) if number != wanted[place])
+        raise DataError(
+            expected=f"each turn of a conversation once in {path}, since its history lies in those before it",
+            got=f"conversation {name}: turn {numbers[place]} where {wanted[place]} should be",
+            consequence="nothing was used: turns would be read without a part of their history",
+            remedy="give the whole file, or turns that have a `history` of their own",
+        )

@@ -1,8 +1,8 @@
 """Conversations as their makers publish them: QReCC, CANARD, TopiOCQA, TREC CAsT, TREC iKAT and MTRAG.
 
-Every layout is a function from one entry of the file (a turn or a whole conversation) to turns. `conversations.write`
-puts these into the schema that the rest of the package reads. Ids of turns are those of the judgements: the
-conversation's id, `_`, and the turn's number; in MTRAG the task's id.
+Every layout is a function from one entry of the file (a turn or a whole conversation) to turns. Ids of turns are those
+of the judgements: the conversation's id, `_`, and the turn's number; in MTRAG the task's id. Rows of the schema of
+`rankdistill.formats.conversations` are read under any layout: sets are handed on in it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from rankdistill.data import json_lines, lines
 from rankdistill.data.bad_rows import BadRows, Mode
 from rankdistill.data.values import whole
 from rankdistill.errors import ConfigError, DataError
-from rankdistill.formats.conversations import Message, Turn, nothing, with_history
+from rankdistill.formats.conversations import Message, Turn, nothing, parse, with_history
 from rankdistill.formats.rows import RowError, get, identifier, sequence, text
+from rankdistill.sessions.stored_rewrites import SPEAKER
 
 HUMAN, AUTOMATIC = "rewrite", "auto_rewrite"
 """Kinds of rewrites."""
@@ -47,7 +48,8 @@ def read(path: Path, layout: str, mode: Mode = "strict") -> tuple[list[Turn], li
     for number, raw in _entries(path):
         try:
             entry = json_lines.parse(raw) if isinstance(raw, bytes) else raw
-            for turn in list(LAYOUTS[layout](entry)):  # all of a conversation, or none of it
+            of_ours = isinstance(entry, dict) and "_id" in entry and "history" in entry
+            for turn in [parse(entry)] if of_ours else list(LAYOUTS[layout](entry)):  # all of a conversation, or none
                 _add(turns, turn)
         except RowError as error:
             bad.add(path, number, str(error))
@@ -55,7 +57,8 @@ def read(path: Path, layout: str, mode: Mode = "strict") -> tuple[list[Turn], li
     found = list(turns.values())
     if not found and not bad.reports:
         raise nothing(path)
-    return with_history(found) if layout == "topiocqa" else found, bad.reports
+    alone = [turn for turn in found if "turn" in turn.metadata and not turn.history]
+    return (with_history(found, path) if layout == "topiocqa" and len(alone) == len(found) else found), bad.reports
 
 
 def _entries(path: Path) -> Iterator[tuple[int, Any]]:
@@ -80,17 +83,21 @@ def _add(turns: dict[str, Turn], turn: Turn) -> None:
     """Files of CAsT 2022 repeat a turn in every path through it; other repetitions are mistakes."""
     known = turns.setdefault(turn.turn_id, turn)
     if (known.utterance, known.history) != (turn.utterance, turn.history):
-        raise RowError(f"duplicate id {turn.turn_id!r}")
+        raise RowError(f"duplicate id {turn.turn_id!r}, with other words or another history")
 
 
 def _qrecc(entry: Any) -> Iterator[Turn]:
+    """As first published, or as for SCAI-QReCC, where names begin with `Truth_` and passages are named."""
     numbers = [identifier(get(entry, name)) for name in ("Conversation_no", "Turn_no")]
+    passages = sequence(entry.get("Truth_passages") or [], "'Truth_passages'")
     yield Turn(
         "_".join(numbers),
         text(get(entry, "Question"), "the question"),
         _in_turns(sequence(entry.get("Context") or [], "'Context'")),
-        _rewrites({HUMAN: entry.get("Rewrite")}),
-        _kept(entry, answer="Answer", answer_url="Answer_URL", source="Conversation_source"),
+        _rewrites({HUMAN: entry.get("Rewrite") or entry.get("Truth_rewrite")}),
+        _kept(entry, answer="Truth_answer")
+        | _kept(entry, answer="Answer", answer_url="Answer_URL", source="Conversation_source"),
+        {identifier(one, "passage"): 1 for one in passages},
     )
 
 
@@ -112,9 +119,10 @@ def _topiocqa(entry: Any) -> Iterator[Turn]:
     conversation, number = (identifier(get(entry, name)) for name in ("Conversation_no", "Turn_no"))
     if not number.isdecimal():
         raise RowError(f"'Turn_no' is {number!r}, not a number")
-    kept = _kept(entry, answer="Answer", topic="Topic", section="Topic_section")
-    question = text(get(entry, "Question"), "the question")
-    yield Turn(f"{conversation}_{number}", question, metadata=kept | {"turn": whole(number, "'Turn_no'")})
+    kept = _kept(entry, answer="Answer", topic="Topic", section="Topic_section") | {"turn": whole(number, "'Turn_no'")}
+    question, passage = text(get(entry, "Question"), "the question"), entry.get("Gold_passage")
+    gold = {identifier(passage["id"], "passage"): 1} if isinstance(passage, dict) and passage.get("id") else {}
+    yield Turn(f"{conversation}_{number}", question, metadata=kept, gold=gold)
 
 
 def _cast(entry: Any) -> Iterator[Turn]:
@@ -160,7 +168,12 @@ def _ikat(entry: Any) -> Iterator[Turn]:
 
 
 def _mtrag(entry: Any) -> Iterator[Turn]:
-    """A task: the conversation up to a question."""
+    """A task: the conversation up to a question. Or a row of `<d>_questions.jsonl`: the user's side of it."""
+    if "task_id" not in _object(entry) and "_id" in entry:
+        questions = questions_of(get(entry, "text"))
+        history = tuple(Message("user", question) for question in questions[:-1])
+        yield Turn(identifier(entry["_id"]), questions[-1], history)
+        return
     said = sequence(get(entry, "input"), "'input'")
     messages = [_spoken(message) for message in said]
     if not messages or messages[-1].role != "user":
@@ -171,6 +184,14 @@ def _mtrag(entry: Any) -> Iterator[Turn]:
         tuple(messages[:-1]),
         metadata=_kept(entry, collection="Collection", answerability="Answerability"),
     )
+
+
+def questions_of(value: Any) -> list[str]:
+    """The questions in a text of MTRAG's retrieval tasks: `|user|: first`, a line end, `|user|: second`, ..."""
+    said = text(value, "'text'")
+    if not said.startswith(SPEAKER):
+        raise RowError(f"'text' is {said!r:.80}, which does not begin with {SPEAKER}")
+    return [text(one, "a question") for one in said.removeprefix(SPEAKER).split(f"\n{SPEAKER}")]
 
 
 def _object(entry: Any) -> dict[str, Any]:

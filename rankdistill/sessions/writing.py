@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from rankdistill.data.writer import SESSIONS as FILE_NAME
 from rankdistill.data.writer import write_lines
 from rankdistill.sessions.schema import Session, Turn
 
-FILE_NAME = "sessions.jsonl"
+__all__ = ["FILE_NAME", "line", "write"]
 
 
 def line(session: Session) -> str:

@@ -14,6 +14,8 @@ from rankdistill.evaluation.rerank import PairScorer
 from rankdistill.fusion import Fusion
 from rankdistill.locations import home, location
 from rankdistill.notes import note, note_reports
+from rankdistill.sessions import Sessions
+from rankdistill.sessions import read as read_sessions
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.registry import YAML_SUFFIXES
@@ -30,6 +32,9 @@ Place = str | os.PathLike[str]
 
 Data = str | os.PathLike[str] | Dataset
 """A collection: its folder, or as `rankdistill.open` gives it."""
+
+Conversations = str | os.PathLike[str] | Sessions
+"""Sessions: their folder or file, or as `rankdistill.open` gives them."""
 
 Model = str | os.PathLike[str]
 """A model reference (path, hub id, `pypi:DISTRIBUTION`), a student, a taught teacher or a bundle."""
@@ -120,6 +125,31 @@ def collection_of(
         if split is not None:
             note_split(dataset, split)
     return dataset
+
+
+def sessions_of(given: Conversations, lenient: bool = False) -> Sessions:
+    """The sessions; bad ones that were left out become a note.
+
+    Args:
+        given: their folder or file, or opened sessions.
+        lenient: drop bad sessions instead of stopping.
+
+    Raises:
+        DataError: see `rankdistill.sessions.read`.
+        ConfigError: opened sessions with a setting of opening them.
+    """
+    if isinstance(given, Sessions):
+        if lenient:
+            raise ConfigError(
+                expected="lenient with the path of sessions",
+                got="it with opened sessions",
+                consequence="nothing was run: it would have no effect",
+                remedy="give their path, or open them with it: rankdistill.open(SESSIONS, lenient=True)",
+            )
+        return given
+    found = read_sessions(place_of(given), "lenient" if lenient else "strict")
+    note_reports(found.reports)
+    return found
 
 
 def note_split(dataset: Dataset, split: str) -> None:

@@ -12,6 +12,7 @@ from rankdistill.data import Dataset, converting, load, meta, sources
 from rankdistill.data import pydocs as docs
 from rankdistill.data.bad_rows import MOST_SHOWN
 from rankdistill.data.beir import QUERIES
+from rankdistill.data.converting import kinds
 from rankdistill.data.trec import read_qrels
 from rankdistill.data.writer import write_qrels
 from rankdistill.display import Shown
@@ -19,6 +20,8 @@ from rankdistill.errors import ConfigError
 from rankdistill.locations import is_local
 from rankdistill.notes import note, note_reports
 from rankdistill.progress import ProgressLike, reporter_of
+from rankdistill.sessions import Sessions
+from rankdistill.verbs import conversations
 from rankdistill.verbs.arguments import Model, Place, listed, place_of, reference_of
 from rankdistill.verbs.contract import verb
 
@@ -103,14 +106,18 @@ def convert(
     lenient: bool = False,
     progress: ProgressLike = False,
     command: str = "",
-) -> Dataset:
+) -> Dataset | Sessions:
     """Make a collection of files as they are: text files, a table, what `datasets` saved; with queries and labels.
+
+    Conversations become sessions: those of a BEIR folder whose queries have a history lie in the collection; published
+    ones have no documents, and take `qrels`, `qrels_columns`, `dev`, `test`, `gzip` and `lenient` alone.
 
     Args:
         input: a folder of text, Markdown and HTML files, a CSV, TSV, JSONL or Parquet file (or a folder of such), a
-            folder saved by `datasets`, or a BEIR folder.
+            folder saved by `datasets`, or a BEIR folder; or conversations, a file or a folder.
         out: folder to write; one that holds exactly this collection is left as it is.
-        from_: `files`, `csv`, `jsonl`, `parquet`, `datasets` or `beir`; found unless given.
+        from_: `files`, `csv`, `jsonl`, `parquet`, `datasets` or `beir`, found unless given; or the layout of
+            conversations, `qrecc`, `canard`, `topiocqa`, `cast`, `ikat` or `mtrag`.
         id: column of the documents' ids; found by its name unless given, as the next two.
         title: column of their titles; there may be none.
         text: column of their texts.
@@ -136,15 +143,19 @@ def convert(
         progress: who is told of the documents.
         command: the command line, for the manifest.
 
+    Returns:
+        The collection; or its sessions, where it holds conversations.
+
     Raises:
         ConfigError: a wrong setting; a column that is not there or cannot be guessed, with those there are.
         DataError: nothing usable is there, or (unless lenient) rows or files are bad.
         MissingDependencyError: a library that reads such files is not installed.
         StaleOutputError, OutputError: `out` holds something else, or cannot be written to.
     """
+    layout = conversations.layout_of(local(input), from_)
     request = requested(
         local(input),
-        kind=from_,
+        kind=from_ if layout is None else kinds.BEIR,
         id=id,
         title=title,
         text=text,
@@ -167,9 +178,13 @@ def convert(
         overlap=overlap,
         lenient=lenient,
     )
-    converting.convert(place_of(out), request, gzip, reporter_of(progress), command)
+    reporter = reporter_of(progress)
+    if layout is None:
+        converting.convert(place_of(out), request, gzip, reporter, command)
+    else:
+        conversations.convert(place_of(out), layout, request, gzip, reporter, command)
     note_conversion(meta.read(place_of(out)).conversion or {})
-    return _finished(place_of(out))
+    return _finished(place_of(out)) if layout is None else conversations.opened(place_of(out))
 
 
 def requested(

@@ -12,8 +12,9 @@ from rankdistill.data.beir import CORPUS
 from rankdistill.data.converting.advice import advice
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
+from rankdistill.sessions.reading import is_sessions
 from rankdistill.stores.embeddings.layout import is_store
-from rankdistill.verbs.arguments import Place, collection_of, place_of
+from rankdistill.verbs.arguments import Place, collection_of, place_of, sessions_of
 from rankdistill.verbs.contract import verb
 
 READERS: Mapping[str, str] = {
@@ -30,6 +31,7 @@ READERS: Mapping[str, str] = {
     "index shard": "rankdistill.verbs.status:status",
     "robustness": "rankdistill.evaluation.measuring:read_robustness",
     "scores": "rankdistill.stores.reader:ScoreStore",
+    "sessions": "rankdistill.sessions:read",
     "sparsity": "rankdistill.evaluation.measuring_sparsity:read_sparsity",
     "student": "rankdistill.training.student:Student",
     "teacher": "rankdistill.teachers.taught:TaughtTeacher",
@@ -50,13 +52,14 @@ def open(path: Place, *, lenient: bool = False, ignore_identical_ids: bool | Non
 
     Args:
         path: its folder; a store may also lie at `s3://...`.
-        lenient: leave bad rows of a collection out instead of stopping.
+        lenient: leave bad rows of a collection or of sessions out instead of stopping.
         ignore_identical_ids: of a collection, see `rankdistill.data.identical_ids`.
 
     Returns:
-        `Dataset`, `Candidates`, `ScoreStore`, `EmbeddingStore`, `StoredIndex`, `Student`, `TaughtTeacher`, `Bundle`,
-        `Evaluation`, `Results` of a comparison, `Fidelity`, `Robustness`, `AnnRecall` or `Sparsity`; a `Status` of
-        what has no reader, as of what was exported for another tool.
+        `Dataset`, `Sessions` of conversations (also where they lie in a collection), `Candidates`, `ScoreStore`,
+        `EmbeddingStore`, `StoredIndex`, `Student`, `TaughtTeacher`, `Bundle`, `Evaluation`, `Results` of a comparison,
+        `Fidelity`, `Robustness`, `AnnRecall` or `Sparsity`; a `Status` of what has no reader, as of what was exported
+        for another tool.
 
     Raises:
         DataError: nothing of ours lies there, or it is unfinished or damaged.
@@ -66,6 +69,8 @@ def open(path: Place, *, lenient: bool = False, ignore_identical_ids: bool | Non
     folder = place_of(path)
     made = manifest.read(folder)
     artefact = made.artefact if made is not None else _without_manifest(folder)
+    if artefact in ("dataset", "sessions") and locations.is_local(folder) and is_sessions(folder):
+        return sessions_of(folder, lenient=lenient)
     if artefact == "dataset":
         return collection_of(folder, lenient=lenient, ignore_identical_ids=ignore_identical_ids)
     if lenient or ignore_identical_ids is not None:
@@ -91,6 +96,8 @@ def _without_manifest(folder: Path) -> str:
     """What lies in a folder that has no manifest: a user's collection, a comparison, or an unfinished store."""
     if any(locations.is_file(folder / name) for name in (CORPUS, f"{CORPUS}.gz")):
         return "dataset"
+    if locations.is_local(folder) and is_sessions(folder):
+        return "sessions"
     if is_store(folder):
         return "embeddings"
     if locations.is_file(folder / RESULTS):

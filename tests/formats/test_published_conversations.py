@@ -173,6 +173,52 @@ def test_the_last_turn_of_a_published_file(
     assert conversations.read(tmp_path / "own.jsonl") == (turns, [])
 
 
+def test_scai_qrecc_names_its_passages(tmp_path: Path) -> None:
+    entry = {
+        "Context": [Q1, A1],
+        "Question": Q2,
+        "Truth_rewrite": "is a harbour deep?",
+        "Truth_answer": "often",
+        "Truth_passages": ["p1", "p2"],
+        "Conversation_no": 74,
+        "Turn_no": 2,
+    }
+    (turn,), _ = read(write(tmp_path / "a.json", [entry]), "qrecc")
+    assert turn == Turn("74_2", Q2, BEFORE, REWRITE, {"answer": "often"}, {"p1": 1, "p2": 1})
+    conversations.write(tmp_path / "own.jsonl", [turn])
+    assert conversations.read(tmp_path / "own.jsonl")[0] == [turn]
+
+
+def test_topiocqa_may_name_its_passage(tmp_path: Path) -> None:
+    entries = [TOPIOCQA[0] | {"Gold_passage": {"id": "wiki:7", "title": "a", "text": "b"}}, TOPIOCQA[1]]
+    turns, _ = read(write(tmp_path / "a.json", entries), "topiocqa")
+    assert [turn.gold for turn in turns] == [{"wiki:7": 1}, {}]
+
+
+@pytest.mark.parametrize("numbers", [(1, 3), (2, 3), (1, 1)])
+def test_a_turn_that_is_missing_would_change_the_history_of_others(numbers: tuple[int, int], tmp_path: Path) -> None:
+    """Two entries with one number are one id twice, which is told first."""
+    entries = [TOPIOCQA[0] | {"Turn_no": numbers[0]}, TOPIOCQA[1] | {"Turn_no": numbers[1]}]
+    said = "duplicate id" if numbers == (1, 1) else f"turn {max(numbers) if numbers[0] == 1 else 2} where"
+    with pytest.raises(DataError, match=said):
+        read(write(tmp_path / "a.json", entries), "topiocqa")
+
+
+def test_mtrag_s_retrieval_tasks_hold_the_user_s_side(tmp_path: Path) -> None:
+    row = {"_id": "c0ffee<::>3", "text": f"|user|: {Q1}\n|user|: and where?\n|user|: {Q2}"}
+    (turn,), _ = read(write(tmp_path / "a.jsonl", [row], in_lines=True), "mtrag")
+    assert turn == Turn("c0ffee<::>3", Q2, (Message("user", Q1), Message("user", "and where?")))
+    with pytest.raises(DataError, match="does not begin with"):
+        read(write(tmp_path / "b.jsonl", [row | {"text": Q1}], in_lines=True), "mtrag")
+
+
+def test_rows_of_this_package_are_read_under_any_layout(tmp_path: Path) -> None:
+    turn = Turn("74_2", Q2, BEFORE, REWRITE)
+    conversations.write(tmp_path / "own.jsonl", [turn])
+    for layout in LAYOUTS:
+        assert read(tmp_path / "own.jsonl", layout)[0] == [turn]
+
+
 def test_paths_through_a_topic_share_turns(tmp_path: Path) -> None:
     for entries in (CAST_2022_FLAT, CAST_2022_TREE):
         turns, _ = read(write(tmp_path / "a.json", entries), "cast")

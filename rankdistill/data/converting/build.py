@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from rankdistill.data.converting.table import hash_of
 from rankdistill.data.converting.telling import LONG, Counts, Source, told
 from rankdistill.data.converting.text_folder import TextFolder
 from rankdistill.data.meta import Meta
-from rankdistill.data.writer import ARTEFACT, Collection, Described, write_beir
+from rankdistill.data.writer import ARTEFACT, Collection, Described, Judged, write_beir
 from rankdistill.errors import DataError
 from rankdistill.progress import Reporter, reporter_of
 from rankdistill.records import Document
@@ -35,7 +35,19 @@ _LINES = 1 << 40
 """More lines than a file has."""
 
 
-def convert(out: Path, request: Request, compress: bool, reporter: Reporter, command: str = "") -> bool:
+Sessions = Callable[[Judged, BadRows, Callable[[str | None], None]], Iterable[str]]
+"""Judgements, what takes bad rows, and what takes a note -> the rows of `sessions.jsonl`."""
+
+
+def convert(
+    out: Path,
+    request: Request,
+    compress: bool,
+    reporter: Reporter,
+    command: str = "",
+    sessions: Sessions | None = None,
+    besides: Mapping[str, Any] | None = None,
+) -> bool:
     """Write what `request` names as a BEIR folder; False if `out` holds exactly that already.
 
     Args:
@@ -44,6 +56,8 @@ def convert(out: Path, request: Request, compress: bool, reporter: Reporter, com
         compress: write `.gz` files.
         reporter: told of the documents.
         command: what the manifest names as the command.
+        sessions: gives the conversations that the queries are turns of; None: they are none.
+        besides: parameters of the manifest that say what `sessions` does.
 
     Raises:
         ConfigError: a wrong setting; a column that is not there, or cannot be guessed.
@@ -52,10 +66,9 @@ def convert(out: Path, request: Request, compress: bool, reporter: Reporter, com
         OutputError, StaleOutputError: `out` cannot be written to, or holds something else.
     """
     request.check()
-    conversion = _Conversion(out, request, reporter)
-    wanted = manifest.Manifest(
-        ARTEFACT, conversion.inputs(), conversion.parameters(compress), manifest.versions_of(*LIBRARIES), command
-    )
+    conversion = _Conversion(out, request, reporter, sessions)
+    parameters = conversion.parameters(compress) | dict(besides or {})
+    wanted = manifest.Manifest(ARTEFACT, conversion.inputs(), parameters, manifest.versions_of(*LIBRARIES), command)
     return write_beir(out, conversion.collection, wanted, compress)
 
 
@@ -75,8 +88,8 @@ def judged_without_split(request: Request) -> int:
 class _Conversion:
     """One conversion, from what is opened to what is counted."""
 
-    def __init__(self, out: Path, request: Request, reporter: Reporter) -> None:
-        self.out, self.request, self.reporter = out, request, reporter
+    def __init__(self, out: Path, request: Request, reporter: Reporter, sessions: Sessions | None = None) -> None:
+        self.out, self.request, self.reporter, self.sessions = out, request, reporter, sessions
         self.kind = request.kind or kinds.find(request.place)
         self.source = self._opened()
         self.bad = BadRows("lenient" if request.lenient else "strict", MOST_REPORTS)
@@ -140,7 +153,8 @@ class _Conversion:
 
     def collection(self) -> Collection:
         """The collection, as a stream."""
-        return Collection(self._documents(), self.labelling.queries.rows(), self._qrels, self._meta)
+        sessions = None if self.sessions is None else self._sessions
+        return Collection(self._documents(), self.labelling.queries.rows(), self._qrels, self._meta, sessions)
 
     def _documents(self) -> Iterator[Document | Described]:
         wanted, counts = self.labelling.wanted, self.counts
@@ -182,6 +196,12 @@ class _Conversion:
 
     def _qrels(self) -> dict[str, dict[str, dict[str, int]]]:
         return self.labelling.qrels(self.cutter is not None)
+
+    def _sessions(self, judged: Judged) -> Iterable[str]:
+        assert self.sessions is not None
+        rows = self.sessions(judged, self.bad, self._note)
+        self.bad.finish(f"conversations in {self.request.place}")
+        return rows
 
     def _meta(self) -> Meta:
         cut = self.cutter is not None
