@@ -58,6 +58,7 @@ class StudentKind:
 
 _MARGIN_MSE = "rankdistill.losses.margin_mse:margin_mse"
 _KL_DIV = "rankdistill.losses.kl_div:kl_div"
+_PLD = "rankdistill.losses.pld:pld"
 _OF_OTHERS = "rankdistill.losses.in_batch_margin_mse:in_batch_margin_mse"
 _OF_ALL = "rankdistill.losses.in_batch_margin_mse_all:in_batch_margin_mse_all"
 
@@ -74,6 +75,11 @@ LOSSES: Mapping[str, Loss] = {
         in_batch=_KL_DIV,
         settings={"kl_weight": 0.99, "contrastive_weight": 0.01, "negatives": 16, "sampling": "uniform"},
     ),
+    "pld": Loss(_PLD, {"positive_first": False}),
+    "pld_positive": Loss(_PLD, {"positive_first": True}),
+    "sinkhorn": Loss("rankdistill.losses.sinkhorn:sinkhorn"),
+    "sinkd": Loss("rankdistill.losses.sinkd:sinkd", parts={"kl_div": "kl_weight", "sinkhorn": "sinkhorn_weight"}),
+    "tgeo": Loss("rankdistill.losses.tgeo:tgeo"),
     "contrastive": Loss("rankdistill.losses.contrastive:contrastive", labels=True, flops=(0.0003, 0.0001)),
 }
 """Name -> loss on scores. Add one here.
@@ -91,6 +97,7 @@ ALIGNMENTS: Mapping[str, str] = {
     "mi_alpha": "rankdistill.losses.mi_alpha:mi_alpha",
     "affinity": "rankdistill.losses.affinity:affinity",
     "nd": "rankdistill.losses.nd:nd",
+    "lelp": "rankdistill.losses.lelp:lelp",
 }
 """Name -> `module:function` of (student, teacher) embeddings, both [batch, dim] of the same texts. Add one here."""
 

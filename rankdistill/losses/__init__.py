@@ -26,12 +26,17 @@ from rankdistill.losses.l0_flops import l0_flops
 from rankdistill.losses.l1 import l1
 from rankdistill.losses.layer_relations import layer_relations
 from rankdistill.losses.leaf import leaf
+from rankdistill.losses.lelp import lelp
 from rankdistill.losses.margin_mse import margin_mse
 from rankdistill.losses.matryoshka import matryoshka
 from rankdistill.losses.mi_alpha import mi_alpha
 from rankdistill.losses.mixup import mixup
 from rankdistill.losses.nd import nd
+from rankdistill.losses.pld import pld
+from rankdistill.losses.sinkd import sinkd
+from rankdistill.losses.sinkhorn import sinkhorn
 from rankdistill.losses.splade_v3 import splade_v3
+from rankdistill.losses.tgeo import tgeo, triangle_gate
 
 LOSSES: dict[str, Callable[..., Tensor]] = {
     name: partial(names.load(loss.function), **loss.options) if loss.options else names.load(loss.function)
@@ -72,10 +77,16 @@ __all__ = [
     "l1",
     "layer_relations",
     "leaf",
+    "lelp",
     "margin_mse",
     "matryoshka",
     "mi_alpha",
     "mixup",
     "nd",
+    "pld",
+    "sinkd",
+    "sinkhorn",
     "splade_v3",
+    "tgeo",
+    "triangle_gate",
 ]

@@ -70,8 +70,11 @@ class TrainConfig(RunSettings):
         default="margin_mse",
         description="Objective (`kl` is `kl_div`); `contrastive` ignores the teacher (the baseline).",
     )
-    kl_weight: float = Field(default=1.0, ge=0, description="Weight of the KL divergence in splade_v3 and disco (.99).")
+    kl_weight: float = Field(
+        default=1.0, ge=0, description="Weight of the KL divergence in splade_v3, sinkd and disco (.99)."
+    )
     margin_weight: float = Field(default=0.05, ge=0, description="Weight of Margin-MSE in splade_v3.")
+    sinkhorn_weight: float = Field(default=0.03, ge=0, description="Weight of the Sinkhorn distance in sinkd.")
     contrastive_weight: float = Field(
         default=0.0,
         ge=0,
@@ -368,6 +371,7 @@ class TrainConfig(RunSettings):
         silent |= {"in_batch_teacher", "alignment_teacher", "document_tower"} | (
             set() if self.compares_batches else {"in_batch_weight"}
         )
+        silent |= {"sinkhorn_weight"} - set(LOSSES[self.loss].parts.values())
         left_out = {"check", *silent, *self.without_effect}
         found = self.model_dump(exclude=left_out) | unit | ({"lengths": "saved"} if keeps else {})
         if self.contrasts and type_ not in SCORE_PAIRS:

@@ -11,14 +11,14 @@ import torch
 from beartype import beartype
 from jaxtyping import jaxtyped
 from scipy.spatial.distance import cdist
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax, rel_entr, softmax
 from torch import Tensor
 
 from rankdistill.errors import LossInputError
-from rankdistill.losses import ALIGNMENTS, LOSSES, affinity, cosine, leaf, mi_alpha, nd
+from rankdistill.losses import ALIGNMENTS, LOSSES, affinity, cosine, leaf, lelp, mi_alpha, nd
 from tests.losses.embeddings import unit, vectors
 
-IN_BATCH = ("mi_alpha", "affinity")
+IN_BATCH = ("mi_alpha", "affinity", "lelp")
 OF_DIRECTIONS = ("cosine", "mi_alpha", "affinity")
 
 
@@ -139,6 +139,34 @@ def test_nd_rewards_growth_up_to_the_teachers_length_and_not_beyond() -> None:
 
 def test_nd_refuses_a_normalised_student_of_which_no_length_can_be_trained() -> None:
     refuses("nd", unit(vectors(0)), vectors(1), "not normalised")
+
+
+@pytest.mark.parametrize(("directions", "temperature"), [(8, 1.0), (2, 0.5)])
+def test_lelp_is_the_relative_entropy_of_the_signed_principal_directions(directions: int, temperature: float) -> None:
+    student, teacher = vectors(0), vectors(1)
+    s, t = student.numpy(), teacher.numpy()
+    values, columns = np.linalg.eigh(t.T @ t)
+    axes = columns[:, np.argsort(-values)[: min(directions, 4)]]
+    z = t @ axes
+    deviation = np.sqrt((z**2).mean(axis=0))
+    logits = [np.hstack([x, -x]) / temperature for x in (z / deviation, s @ axes / deviation)]
+    p, q = (softmax(one, axis=1) for one in logits)
+    value = lelp(student, teacher, directions, temperature)
+    assert value.item() == pytest.approx(rel_entr(p, q).sum(axis=1).mean(), rel=1e-9)
+    assert lelp(teacher.clone(), teacher, directions, temperature).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_lelp_leaves_directions_out_in_which_the_teacher_does_not_differ() -> None:
+    teacher = torch.cat([vectors(1)[:, :3], torch.full((4, 3), 1e-9, dtype=torch.float64)], dim=1)
+    student = vectors(0)
+    student[:, 3:] = 100
+    torch.testing.assert_close(lelp(student, teacher), lelp(student[:, :3], teacher[:, :3]), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("directions", [0, -1])
+def test_lelp_refuses_no_directions(directions: int) -> None:
+    with pytest.raises(LossInputError, match="1 direction or more"):
+        lelp(vectors(0), vectors(1), directions)
 
 
 # --- invariances

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from beartype import beartype
 from jaxtyping import jaxtyped
+from scipy.spatial.distance import cdist
 from scipy.special import log_softmax, rel_entr, softmax
 from torch import Tensor
 
 from rankdistill.errors import LossInputError
-from rankdistill.losses import LOSSES, contrastive, disco, kl_div, margin_mse
+from rankdistill.losses import (
+    LOSSES,
+    contrastive,
+    disco,
+    kl_div,
+    margin_mse,
+    pld,
+    sinkd,
+    sinkhorn,
+    tgeo,
+    triangle_gate,
+)
 
 TEACHER_LOSSES = sorted(LOSSES.keys() - {"contrastive"})
+
+HELD = {"tgeo": {"gate": torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64)}}
+"""What a loss takes from the student's scores without a gradient, at a value: finite differences would see it move."""
 
 
 def scores(batch: int = 3, docs: int = 4, seed: int = 0) -> Tensor:
@@ -27,7 +44,7 @@ def target(name: str, batch: int = 3, docs: int = 4) -> Tensor:
     return torch.arange(batch) % docs if name == "contrastive" else scores(batch, docs, seed=1)
 
 
-def refuses(name: str, student: Tensor, second: Tensor, match: str, **options: float) -> None:
+def refuses(name: str, student: Tensor, second: Tensor, match: str, **options: Any) -> None:
     with pytest.raises(LossInputError, match=match) as caught:
         LOSSES[name](student, second, **options)
     assert caught.value.consequence
@@ -95,6 +112,117 @@ def test_kl_div_is_zero_for_the_teacher_itself_and_survives_extreme_scores() -> 
     assert torch.isfinite(kl_div(-extreme, extreme))
 
 
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_pld_weighs_each_place_of_the_teachers_ranking(first: bool, temperature: float) -> None:
+    student, teacher = scores(5, 6, 0), scores(5, 6, 1)
+    total = []
+    for s, t in zip(student.numpy(), teacher.numpy(), strict=True):
+        weights = softmax(t / temperature)
+        order = sorted(range(6), key=lambda column, t=t: (first and column != 0, -t[column]))
+        total.append(
+            sum(
+                weights[column] * (np.log(sum(np.exp(s[other]) for other in order[place:])) - s[column])
+                for place, column in enumerate(order)
+            )
+        )
+    assert pld(student, teacher, temperature, first).item() == pytest.approx(np.mean(total), rel=1e-9)
+
+
+def test_pld_with_equal_weights_is_list_mle_and_takes_equal_scores_in_the_order_of_the_columns() -> None:
+    student = scores(4, 5)
+    remaining = np.log(np.cumsum(np.exp(student.numpy())[:, ::-1], axis=1)[:, ::-1])
+    list_mle = (remaining - student.numpy()).sum(axis=1).mean()
+    assert pld(student, torch.zeros_like(student)).item() == pytest.approx(list_mle / 5, rel=1e-9)
+
+
+def test_pld_is_least_where_the_student_ranks_as_the_teacher() -> None:
+    teacher = scores(1, 5, 3)
+    values = {
+        order: pld(torch.tensor([order], dtype=torch.float64), teacher).item() for order in permutations(range(5))
+    }
+    assert min(values, key=lambda order: values[order]) == tuple(teacher[0].argsort().argsort().tolist())
+
+
+def test_pld_survives_extreme_scores() -> None:
+    extreme = torch.tensor([[1000.0, -1000.0, 0.0]], requires_grad=True)
+    pld(extreme, -extreme.detach()).backward()
+    assert torch.isfinite(extreme.grad).all()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("temperature", "smoothing"), [(2.0, 0.1), (1.0, 0.5)])
+def test_sinkhorn_carries_lists_of_places_over_by_a_doubly_stochastic_plan(
+    temperature: float, smoothing: float
+) -> None:
+    student, teacher = scores(5, 4, 0), scores(5, 4, 1)
+    order = np.argsort(-teacher.numpy(), axis=1)
+    p, q = (np.take_along_axis(softmax(one.numpy() / temperature, axis=1), order, axis=1) for one in (teacher, student))
+    cost = cdist(p, q, "cityblock")
+    plan = np.exp(-cost / smoothing)
+    for _ in range(20):
+        plan = plan / plan.sum(axis=1, keepdims=True)
+        plan = plan / plan.sum(axis=0, keepdims=True)
+    value = sinkhorn(student, teacher, temperature, temperature, smoothing)
+    assert value.item() == pytest.approx((plan * cost).sum() / 5, rel=1e-9)
+
+
+def test_sinkhorn_does_not_see_which_document_is_at_a_place() -> None:
+    student, teacher = scores(seed=0), scores(seed=1)
+    moved = torch.stack([torch.randperm(4, generator=torch.Generator().manual_seed(seed)) for seed in range(3)])
+    torch.testing.assert_close(sinkhorn(student.gather(1, moved), teacher.gather(1, moved)), sinkhorn(student, teacher))
+
+
+def test_sinkhorn_of_one_query_is_the_distance_of_its_two_distributions() -> None:
+    student, teacher = scores(1, 4, 0), scores(1, 4, 1)
+    apart = np.abs(softmax(student.numpy() / 2) - softmax(teacher.numpy() / 2)).sum()
+    assert sinkhorn(student, teacher).item() == pytest.approx(apart, rel=1e-9)
+
+
+def test_sinkd_is_the_weighted_sum_of_its_parts() -> None:
+    student, teacher = scores(seed=0), scores(seed=1)
+    expected = 0.5 * kl_div(student, teacher, 2.0, 3.0) + 0.25 * sinkhorn(student, teacher, 2.0, 3.0)
+    torch.testing.assert_close(sinkd(student, teacher, 0.5, 0.25, 2.0, 3.0), expected)
+
+
+@pytest.mark.parametrize("weights", [(0.0, 0.0), (-1.0, 1.0), (1.0, -0.1)])
+def test_sinkd_refuses_weights_that_train_nothing_or_away(weights: tuple[float, float]) -> None:
+    refuses("sinkd", scores(), scores(), "weights of 0 and above", kl_weight=weights[0], sinkhorn_weight=weights[1])
+
+
+def test_tgeo_mixes_teacher_and_label_of_each_query_by_its_gate() -> None:
+    student, teacher = scores(5, 4, 0), scores(5, 4, 1)
+    q, p = softmax(student.numpy() / 2, axis=1), softmax(teacher.numpy() / 0.5, axis=1)
+    label = np.eye(4)[[0]].repeat(5, axis=0)
+    of_student, of_teacher, apart = (
+        np.abs(one - other).sum(axis=1) / 2 for one, other in ((q, label), (p, label), (p, q))
+    )
+    gate = (1 + (of_student - of_teacher) / apart) / 2
+    assert ((gate >= 0) & (gate <= 1)).all()
+    expected = (gate * rel_entr(p, q).sum(axis=1) - (1 - gate) * np.log(q[:, 0])).mean()
+    assert tgeo(student, teacher, 2.0, 0.5).item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_gate_of_tgeo_follows_the_teacher_on_the_way_to_the_label_and_not_away_from_it() -> None:
+    far, between, near = (torch.tensor([[value, 1 - value]]) for value in (0.1, 0.4, 0.9))
+    assert triangle_gate(far, between).item() == pytest.approx(1, abs=1e-6)
+    assert triangle_gate(near, between).item() == pytest.approx(0, abs=1e-6)
+    assert triangle_gate(near, near).item() == pytest.approx(0.5)
+
+
+def test_the_gate_of_tgeo_has_no_gradient() -> None:
+    student, teacher = scores().requires_grad_(), scores(seed=1)
+    tgeo(student, teacher).backward()
+    held = scores().requires_grad_()
+    gate = triangle_gate(held.detach().softmax(dim=1), teacher.softmax(dim=1))
+    tgeo(held, teacher, gate=gate).backward()
+    torch.testing.assert_close(student.grad, held.grad)
+
+
+@pytest.mark.parametrize("gate", [torch.ones(4), torch.full((3,), 1.5), torch.full((3,), -0.1), torch.ones(3, 1)])
+def test_tgeo_refuses_a_gate_that_is_no_share_of_each_query(gate: Tensor) -> None:
+    refuses("tgeo", scores(), scores(seed=1), "a gate from 0 to 1", gate=gate)
+
+
 def test_contrastive_is_the_mean_negative_log_likelihood_of_the_positive() -> None:
     student, positives = scores(4, 6), torch.tensor([0, 5, 2, 3])
     expected = -log_softmax(student.numpy() / 0.05, axis=1)[np.arange(4), positives.numpy()].mean()
@@ -126,7 +254,10 @@ def test_contrastive_refuses_a_mask_of_another_shape_or_type(mask: Tensor) -> No
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradient_equals_finite_differences(name: str) -> None:
-    assert torch.autograd.gradcheck(lambda student: LOSSES[name](student, target(name)), scores().requires_grad_())
+    held = HELD.get(name, {})
+    assert torch.autograd.gradcheck(
+        lambda student: LOSSES[name](student, target(name), **held), scores().requires_grad_()
+    )
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -228,7 +359,18 @@ def test_contrastive_refuses_probabilities_in_place_of_positives(bad: Tensor) ->
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
 @pytest.mark.parametrize(
     ("name", "option"),
-    [("kl_div", "student_temperature"), ("kl_div", "teacher_temperature"), ("contrastive", "temperature")],
+    [
+        ("kl_div", "student_temperature"),
+        ("kl_div", "teacher_temperature"),
+        ("contrastive", "temperature"),
+        ("pld", "teacher_temperature"),
+        ("sinkhorn", "student_temperature"),
+        ("sinkhorn", "teacher_temperature"),
+        ("sinkhorn", "smoothing"),
+        ("sinkd", "student_temperature"),
+        ("tgeo", "student_temperature"),
+        ("tgeo", "teacher_temperature"),
+    ],
 )
 def test_refuses_a_temperature_that_is_not_positive(name: str, option: str, temperature: float) -> None:
     refuses(name, scores(), target(name), "above 0", **{option: temperature})

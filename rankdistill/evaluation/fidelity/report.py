@@ -61,9 +61,7 @@ def gap_plot(gap: Gap) -> Figure:
                 axes.barh(row, part.difference, left=rung.ndcg_at_10, color=POINT, height=0.6)
                 right += part.difference
             said += f"  {STAGES[part.name]} {0.0 - gap.shown()[row - 1]:+.4f}"
-        axes.annotate(
-            said, (right, row), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9, color=INK
-        )
+        axes.annotate(said, (right, row), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9, color=INK)
     axes.set_yticks(range(len(gap.rungs)), [RUNGS[rung.name] for rung in gap.rungs])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.55)
