@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from rankdistill.errors import RankdistillError as RankdistillError
     from rankdistill.recipe.distill import distill as distill
     from rankdistill.recipe.init import init as init
+    from rankdistill.recipe.reproduce import reproduce as reproduce
     from rankdistill.recipe.run import run as run
+    from rankdistill.recipe.tune import tune as tune
+    from rankdistill.verbs.artefacts import artefacts as artefacts
     from rankdistill.verbs.bundle import bundle as bundle
     from rankdistill.verbs.check import check as check
     from rankdistill.verbs.compare import compare as compare
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from rankdistill.verbs.fuse import fuse as fuse
     from rankdistill.verbs.import_scores import import_scores as import_scores
     from rankdistill.verbs.index import index as index
+    from rankdistill.verbs.lineage import lineage as lineage
     from rankdistill.verbs.mine import mine as mine
     from rankdistill.verbs.open import open as open
     from rankdistill.verbs.plan import plan as plan
@@ -53,6 +57,7 @@ _HOME_OF = {
     "Client": "rankdistill.client.client",
     "Ensemble": "rankdistill.ensembles.source",
     "RankdistillError": "rankdistill.errors",
+    "artefacts": "rankdistill.verbs.artefacts",
     "bundle": "rankdistill.verbs.bundle",
     "check": "rankdistill.verbs.check",
     "compare": "rankdistill.verbs.compare",
@@ -66,11 +71,13 @@ _HOME_OF = {
     "import_scores": "rankdistill.verbs.import_scores",
     "index": "rankdistill.verbs.index",
     "init": "rankdistill.recipe.init",
+    "lineage": "rankdistill.verbs.lineage",
     "mine": "rankdistill.verbs.mine",
     "open": "rankdistill.verbs.open",
     "plan": "rankdistill.verbs.plan",
     "push": "rankdistill.verbs.push",
     "queries": "rankdistill.verbs.queries",
+    "reproduce": "rankdistill.recipe.reproduce",
     "rerank": "rankdistill.verbs.rerank",
     "run": "rankdistill.recipe.run",
     "score": "rankdistill.verbs.score",
@@ -79,6 +86,7 @@ _HOME_OF = {
     "status": "rankdistill.verbs.status",
     "teach": "rankdistill.verbs.teach",
     "train": "rankdistill.verbs.train",
+    "tune": "rankdistill.recipe.tune",
     "verdict": "rankdistill.verbs.verdict",
 }
 """Public name -> the module that defines it."""
@@ -88,6 +96,7 @@ __all__ = [
     "Client",
     "Ensemble",
     "RankdistillError",
+    "artefacts",
     "bundle",
     "check",
     "compare",
@@ -101,11 +110,13 @@ __all__ = [
     "import_scores",
     "index",
     "init",
+    "lineage",
     "mine",
     "open",
     "plan",
     "push",
     "queries",
+    "reproduce",
     "rerank",
     "run",
     "score",
@@ -114,6 +125,7 @@ __all__ = [
     "status",
     "teach",
     "train",
+    "tune",
     "verdict",
 ]
 

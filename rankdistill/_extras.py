@@ -24,6 +24,7 @@ EXTRA_OF = {
     "s3fs": "remote",
     **dict.fromkeys(("charset_normalizer", "lxml", "markdown_it"), "files"),
     "httpx": "http",
+    "optuna": "tune",
     "ray": "ray",
     **dict.fromkeys(("fastapi", "httptools", "orjson", "prometheus_client", "uvicorn", "uvloop"), "serve"),
     "qdrant_client": "engines",

@@ -13,7 +13,7 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
@@ -259,9 +259,14 @@ def hash_file(path: Path) -> str:
 
 def hash_files(root: Path, paths: Iterable[Path]) -> str:
     """SHA-256 over the sorted (relative name, content hash) of `paths`, as hex."""
+    return digest_of({path.relative_to(root).as_posix(): hash_file(path) for path in sorted(paths)})
+
+
+def digest_of(contents: Mapping[str, str]) -> str:
+    """SHA-256 over (name, content hash), as hex; the order of the names is that of `sorted` paths."""
     digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(f"{path.relative_to(root).as_posix()}\0{hash_file(path)}\n".encode())
+    for name, content in contents.items():
+        digest.update(f"{name}\0{content}\n".encode())
     return digest.hexdigest()
 
 

@@ -22,6 +22,9 @@ FORMAT = 1
 COLLECTION, CORPUS = "dataset", "corpus.jsonl"
 """What a collection is called as an artefact, and the file that every one has."""
 
+RUN = "run"
+"""What the folder of a recipe's run is called as an artefact."""
+
 
 @dataclass(frozen=True)
 class Manifest:

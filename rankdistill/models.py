@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from rankdistill import files
 from rankdistill.errors import ModelReferenceError
@@ -21,6 +25,20 @@ _NOT_WEIGHTS = {
     "trainer_state.json",
     "data_config.json",
 }
+
+
+_remembered: ContextVar[dict[Any, str] | None] = ContextVar("remembered", default=None)
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Within the block the weights of a model are read once, as long as its files keep their size and time."""
+    before = _remembered.get()
+    token = _remembered.set({} if before is None else before)
+    try:
+        yield
+    finally:
+        _remembered.reset(token)
 
 
 @dataclass(frozen=True)
@@ -38,7 +56,13 @@ class ModelReference:
     @property
     def weights_hash(self) -> str:
         """SHA-256 (hex) over the weights, configuration and tokeniser files."""
-        return files.hash_files(self.path, self.files())
+        known = _remembered.get()
+        if known is None:
+            return files.hash_files(self.path, self.files())
+        state = tuple((str(path), found.st_size, found.st_mtime_ns) for path in self.files() for found in [path.stat()])
+        if state not in known:
+            known[state] = files.hash_files(self.path, self.files())
+        return known[state]
 
     def files(self) -> list[Path]:
         """The weights, configuration and tokeniser files; reports, cards and checkpoints beside them are none."""

@@ -211,6 +211,48 @@ def the_formats(scene: Scene, section: str) -> None:
     Path("triples.tsv.gz").write_bytes(gzip.compress("".join(rows).encode()))
 
 
+def the_provenance(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(MODEL="six_layers", TEACHER="tiny_cross_encoder")
+    if section == "The same again" and not Path("RUN").exists():
+        Path("DIR/qrels/dl19.tsv").unlink()  # judges the very queries of train
+        training = {"steps": 2, "batch_size": 4, "negatives": 2, "eval_steps": 2, "log_steps": 2, "check": "off"}
+        rd.run(
+            {
+                "name": "tiny",
+                "out": "RUN",
+                "data": {"source": "DIR", "dev": None},
+                "mine": {"depth": 10},
+                "teacher": {"model": "MODEL"},
+                "student": {"model": "MODEL"},
+                "train": training,
+                "index": {"factory": "exact"},
+                "evaluate": {"rerank_depth": 0, "latency_queries": 0},
+            }
+        )
+
+
+def the_lineage_was_drawn(folder: Path, said: dict[str, str]) -> None:
+    assert "STUDENT" in (folder / "lineage.svg").read_text()
+    assert (folder / "lineage.mmd").read_text().startswith("flowchart LR")
+    assert "measures of 3 evaluations are equal" in said["rankdistill reproduce RUN"]
+
+
+def the_search(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(MODEL="six_layers")
+    Path("DIR/qrels/dl19.tsv").unlink(missing_ok=True)  # as above
+    scene.recipe("quickstart", "MODEL")
+    (space,) = guides.blocks(ROOT / "docs" / "tuning.md", "yaml")
+    Path("space.yaml").write_text(space)
+
+
+def a_best_recipe_was_run(folder: Path, said: dict[str, str]) -> None:
+    found = json.loads((folder / "SEARCH" / "tuning" / "tuning.json").read_text())
+    assert len(found["trials"]) == 2
+    assert (folder / "runs" / "quickstart-tuned" / "report.html").is_file()
+
+
 def many_documents(scene: Scene, section: str) -> None:
     scene.put(MODEL="six_layers")
     Path("DIR").mkdir(exist_ok=True)
@@ -549,6 +591,7 @@ GUIDES = {
     "docs/mining.md": Guide(the_mining, after=only_new_pairs_are_scored),
     "docs/multi_vector.md": Guide(a_store, after=every_list_was_reordered),
     "docs/object-stores.md": Guide(a_bucket, bucket=True),
+    "docs/provenance.md": Guide(the_provenance, after=the_lineage_was_drawn),
     "docs/python.md": Guide(the_python),
     "docs/queries.md": Guide(
         the_queries,
@@ -570,6 +613,16 @@ GUIDES = {
     "docs/sessions.md": Guide(the_sessions),
     "docs/sparse.md": Guide(a_sparse_student, after=sparse_students_load),
     "docs/staged.md": Guide(the_two_stages),
+    "docs/tuning.md": Guide(
+        the_search,
+        stands_for={
+            "recipes/quickstart.yaml": "quickstart",
+            "--trials 20": "--trials 2",
+            "--trials 30": "--trials 2",
+            "trials=30": "trials=2",
+        },
+        after=a_best_recipe_was_run,
+    ),
     "docs/verbs.md": Guide(
         the_verbs,
         fresh=(
@@ -611,7 +664,15 @@ def an_object_store(environment: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-SLOW = {"docs/comparing.md", "docs/distill.md", "docs/engines.md", "docs/init.md", "docs/staged.md", "docs/students.md"}
+SLOW = {
+    "docs/comparing.md",
+    "docs/distill.md",
+    "docs/engines.md",
+    "docs/init.md",
+    "docs/staged.md",
+    "docs/students.md",
+    "docs/tuning.md",
+}
 """Those that train a recipe several times, or make much; the fast part below reads their commands all the same."""
 
 

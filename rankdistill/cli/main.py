@@ -34,7 +34,7 @@ PANELS = {
     "Students": ("train", "bundle"),
     "Search": ("index", "search", "explain", "serve", "push"),
     "Judge": ("evaluate", "rerank", "fuse", "compare", "fidelity", "verdict", "robustness", "sparsity", "ann-recall"),
-    "Experiments": ("distill", "init", "run", "status", "doctor"),
+    "Experiments": ("distill", "init", "run", "tune", "reproduce", "status", "list", "lineage", "doctor"),
 }
 """The verbs in the order of the work, as `--help` shows them."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rankdistill import files
+from rankdistill import files, manifest
 from rankdistill.display import Shown, Table
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.recipe.leaf.run import LeafRun
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import polars as pl
 
     from rankdistill.verbs.compare import Results
+
+
+LIBRARIES = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "faiss-gpu", "bm25s", "openvino", "numpy")
+"""Whose versions may decide what a run makes."""
 
 
 class Run(Protocol):
@@ -113,7 +117,7 @@ def run(
     progress: ProgressLike = False,
     command: str = "",
 ) -> Reports:
-    """Do what is stale of a recipe, and write `results.json` and `report.html` into its folder.
+    """Do what is stale of a recipe, and write `results.json`, `report.html` and a manifest into its folder.
 
     Killed at any instant, it takes up where it was. The results of a second and later test split lie in a folder of
     their own in the recipe's.
@@ -134,8 +138,35 @@ def run(
     require_factory(chosen.index.factory, chosen.index.search_parameters, chosen.index.build_parameters)
     planned = plan(chosen, command)
     with files.exclusive(chosen.folder):
+        _forget(chosen)
         execute(planned.steps(), reporter_of(progress))
-        return Reports(chosen.folder, planned.report())
+        reports = Reports(chosen.folder, planned.report())
+        _describe(chosen, planned, command)
+    return reports
+
+
+def _forget(chosen: AnyRecipe) -> None:
+    """Remove what says that the folder holds a whole run, where that was of another recipe."""
+    before = manifest.read(chosen.folder)
+    if before is not None and before.parameters.get("recipe") != as_given(chosen):
+        (chosen.folder / manifest.FILE_NAME).unlink()
+
+
+def _describe(chosen: AnyRecipe, planned: Run, command: str) -> None:
+    """Write what made the run: its recipe, and the identity of what each step made."""
+    made = {step.folder.name: manifest.read(step.folder) for step in planned.steps()}
+    manifest.Manifest(
+        artefact=manifest.RUN,
+        inputs={name: found.identity for name, found in made.items() if found is not None},
+        parameters={"recipe": as_given(chosen)},
+        versions=manifest.versions_of(*LIBRARIES),
+        command=command,
+    ).write(chosen.folder)
+
+
+def as_given(recipe: AnyRecipe) -> dict[str, Any]:
+    """The settings of a recipe as JSON values: those that were given, but for where the run lies."""
+    return recipe.model_dump(mode="json", exclude_unset=True, exclude={"out"})
 
 
 def read(recipe: Place | Mapping[str, Any] | AnyRecipe, overrides: Sequence[str] = ()) -> AnyRecipe:

@@ -13,6 +13,11 @@ FOLDER = "checkpoints"
 _RUN_FILE = "run.json"
 
 
+def are_in(folder: Path) -> bool:
+    """Whether `folder`, that of checkpoints, belongs to a training that has not ended."""
+    return (folder / _RUN_FILE).is_file()
+
+
 def claim(folder: Path, identity: str) -> None:
     """Mark the checkpoints in `folder` as those of the run `identity`; a run that left none holds no claim.
 

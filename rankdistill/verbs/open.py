@@ -30,12 +30,14 @@ READERS: Mapping[str, str] = {
     "index": "rankdistill.indexing:load",
     "index shard": "rankdistill.verbs.status:status",
     "robustness": "rankdistill.evaluation.measuring:read_robustness",
+    "run": "rankdistill.evaluation.results:Results.read",
     "scores": "rankdistill.stores.reader:ScoreStore",
     "sessions": "rankdistill.sessions:read",
     "sparsity": "rankdistill.evaluation.measuring_sparsity:read_sparsity",
     "student": "rankdistill.training.student:Student",
     "teacher": "rankdistill.teachers.taught:TaughtTeacher",
     "teacher choice": "rankdistill.verbs.status:status",
+    "tuning": "rankdistill.verbs.status:status",
 }
 """What a manifest calls its artefact -> what reads its folder.
 
@@ -57,9 +59,9 @@ def open(path: Place, *, lenient: bool = False, ignore_identical_ids: bool | Non
 
     Returns:
         `Dataset`, `Sessions` of conversations (also where they lie in a collection), `Candidates`, `ScoreStore`,
-        `EmbeddingStore`, `StoredIndex`, `Student`, `TaughtTeacher`, `Bundle`, `Evaluation`, `Results` of a comparison,
-        `Fidelity`, `Robustness`, `AnnRecall` or `Sparsity`; a `Status` of what has no reader, as of what was exported
-        for another tool.
+        `EmbeddingStore`, `StoredIndex`, `Student`, `TaughtTeacher`, `Bundle`, `Evaluation`, `Results` of a comparison
+        or a run, `Fidelity`, `Robustness`, `AnnRecall` or `Sparsity`; a `Status` of what has no reader, as of what was
+        exported for another tool.
 
     Raises:
         DataError: nothing of ours lies there, or it is unfinished or damaged.

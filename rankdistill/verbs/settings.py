@@ -46,6 +46,7 @@ __all__ = [
     "in_batch_identity",
     "is_static",
     "is_yaml",
+    "measures",
     "require_factory",
     "sources_of",
     "teacher_identity",
@@ -53,6 +54,13 @@ __all__ = [
     "tokenizer_of",
     "type_of",
 ]
+
+
+def measures() -> list[str]:
+    """What evaluations measure, by the names that results have."""
+    from rankdistill.evaluation.measures import MEASURES
+
+    return list(MEASURES)
 
 
 def sources_of(

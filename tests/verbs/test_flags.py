@@ -30,7 +30,7 @@ COMMANDS = get_command(build_app()).commands  # type: ignore[attr-defined]
 NOT_ONE_VERB = {"data", "run", "status", "doctor"}
 """A group, two that read recipes too, and one that looks at the machine: tested by themselves."""
 
-OF_RECIPES = {"distill", "init"}
+OF_RECIPES = {"distill", "init", "reproduce", "tune"}
 """Verbs that are above the others, beside `run`."""
 
 GIVEN_BY_THE_COMMAND = {"progress", "command", "started"}
@@ -49,6 +49,7 @@ RENAMED = {
     "push": {"parameter": "parameters"},
     "train": {"dev_data": "data", "embeddings": "store"},
     "distill": {"set": "overrides", "from": "from_"},
+    "tune": {"set": "overrides"},
 }
 """Verb -> flag -> argument: a flag that may be repeated has a list as its argument, and two flags may name the two
 kinds of thing that one argument takes."""
@@ -65,7 +66,7 @@ CONFIGS: dict[str, tuple[type, ...]] = {"teach": (TeachConfig,), "train": (Train
 def verb(name: str) -> Callable[..., Any]:
     """The function of a verb, by its name on the command line."""
     package = "rankdistill.recipe" if name in OF_RECIPES else "rankdistill.verbs"
-    name = {"import": "import_scores"}.get(name, name.replace("-", "_"))
+    name = {"import": "import_scores", "list": "artefacts"}.get(name, name.replace("-", "_"))
     return getattr(importlib.import_module(f"{package}.{name}"), name)  # type: ignore[no-any-return]
 
 

@@ -1,0 +1,180 @@
+"""Which hashes stand for an artefact, and which ones it asks for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from rankdistill import files, manifest, models
+from rankdistill.errors import ModelReferenceError, RankdistillError
+from rankdistill.evaluation.results import FILE_NAME as RESULTS
+from rankdistill.manifest import COLLECTION, RUN
+from rankdistill.provenance.found import Artefact
+from rankdistill.tables import CANDIDATES_FILE
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+_TELLING = {"weights", "document_tower", "identity", "hash"}
+"""Fields of parameters and fingerprints that name what was read by a hash of it."""
+
+_CALLED = {
+    "documents": "document model",
+    "index": "index",
+    "teacher": "teacher",
+    "teachers": "teacher",
+}
+"""Field of a fingerprint -> what the thing below it is for the artefact; of any other one it is its model."""
+
+_DIGESTS = {"system", "model", "towers"}
+"""Inputs that are hashes of a whole fingerprint, which stands elsewhere in the artefact field by field."""
+
+_OF_SCORES = {"scores", "candidates"}
+"""Inputs of a student that are hashes of the rows it read, whatever store they came from."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that an artefact was made from.
+
+    Args:
+        name: what its manifest calls it: `student`, `qrels`, `teacher`, ...
+        key: the hash that identifies it, or what `scored_by` gives.
+    """
+
+    name: str
+    key: str
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the key is a hash of the content."""
+        return _HASH.fullmatch(self.key) is not None
+
+
+def scored_by(teacher_id: str) -> str:
+    """The key of the stores that hold a teacher's scores."""
+    return f"scores of {teacher_id}"
+
+
+def cheap_keys(artefact: Artefact) -> set[str]:
+    """The keys that stand for an artefact and are known from its manifest alone."""
+    made = artefact.manifest
+    if made is None:
+        return set()
+    found = {made.identity}
+    if made.outputs:
+        found.add(manifest.digest(made.outputs))  # how stores name themselves
+    if CANDIDATES_FILE in made.outputs:
+        found.add(made.outputs[CANDIDATES_FILE])
+    if made.artefact == "scores":
+        found |= {scored_by(teacher_id) for teacher_id in made.parameters.get("teachers", {})}
+    if made.artefact == "bundle":
+        found |= _hashes_below(made.outputs, "query/")
+    if (weights := _weights_from(made.outputs)) is not None:
+        found.add(weights)
+    return found
+
+
+def costly_keys(artefact: Artefact) -> set[str]:
+    """Those for which its files must be read: of a collection, and of a model whose manifest names no files."""
+    if artefact.kind == COLLECTION:
+        return _of_collection(artefact)
+    if artefact.manifest is not None and not artefact.manifest.outputs:
+        try:
+            return {models.resolve(str(artefact.path)).weights_hash}
+        except ModelReferenceError:
+            return set()
+    return set()
+
+
+def needs_of(artefact: Artefact) -> list[Need]:
+    """What an artefact was made from, as its manifest says it; nothing of one that has none."""
+    made = artefact.manifest
+    if made is None:
+        return []
+    inputs = {name: key for name, key in made.inputs.items() if name not in _DIGESTS or artefact.kind == RUN}
+    found: dict[str, Need] = {}
+    teacher_id = made.parameters.get("teacher_id")
+    if artefact.kind == "student" and teacher_id:
+        inputs = {name: key for name, key in inputs.items() if name not in _OF_SCORES}
+        found[scored_by(teacher_id)] = Need("scores", scored_by(teacher_id))
+    for name, key in inputs.items():
+        if _HASH.fullmatch(str(key)):
+            found.setdefault(key, Need(_plain(name), key))
+    beside = {} if artefact.kind == RUN else {**made.parameters, "system": _system(artefact)}
+    for name, key in _told(beside):
+        found.setdefault(key, Need(name, key))
+    return list(found.values())
+
+
+def references_in(value: Any) -> Iterator[str]:
+    """Every `pypi:DISTRIBUTION` in parameters, a recipe or a command line."""
+    if isinstance(value, str):
+        yield from re.findall(r"pypi:[\w.-]+", value)
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from references_in(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from references_in(one)
+
+
+def _plain(name: str) -> str:
+    """The name of an input without a hash in it: `qrels:52f6d968dfde1d14:dev` is `qrels dev`."""
+    return " ".join(part for part in name.split(":") if not re.fullmatch(r"[0-9a-f]{16}", part))
+
+
+def _told(value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """(what it is, hash) of everything that a nested mapping names by a hash of its content."""
+    if isinstance(value, Mapping):
+        for field, one in value.items():
+            if field in _TELLING and isinstance(one, str) and _HASH.fullmatch(one):
+                yield next((_CALLED[name] for name in reversed(above) if name in _CALLED), "model"), one
+            else:
+                yield from _told(one, (*above, str(field)))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _told(one, above)
+
+
+def _system(artefact: Artefact) -> Any:
+    """The fingerprint of what was evaluated; empty of anything else."""
+    if artefact.kind != "evaluation":
+        return {}
+    try:
+        found = json.loads((artefact.path / RESULTS).read_bytes())
+        return found["signature"]["system"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _weights_from(outputs: Mapping[str, str], below: str = "") -> str | None:
+    """The hash that a model's folder has as a reference, from those of its files; None where it is no model."""
+    names = [name.removeprefix(below) for name in outputs if name.startswith(below)]
+    if not {"config.json", "modules.json"} & set(names):
+        return None
+    chosen = [
+        PurePosixPath(name)
+        for name in names
+        if models.is_weight_file(PurePosixPath(name))  # type: ignore[arg-type]
+        and not any(part.startswith(("checkpoint", ".")) for part in PurePosixPath(name).parts)
+    ]
+    return files.digest_of({path.as_posix(): outputs[f"{below}{path.as_posix()}"] for path in sorted(chosen)})
+
+
+def _hashes_below(outputs: Mapping[str, str], below: str) -> set[str]:
+    found = _weights_from(outputs, below)
+    return set() if found is None else {found}
+
+
+def _of_collection(artefact: Artefact) -> set[str]:
+    from rankdistill.data import load
+
+    try:
+        found = load(artefact.path, "lenient")
+        return {found.fingerprint, *(found.qrels_hash(split) for split in found.splits)}
+    except RankdistillError:
+        return set()

@@ -1,0 +1,110 @@
+"""What an artefact is, in a few words, from its manifest and its results alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rankdistill.evaluation.results import FILE_NAME as RESULTS
+from rankdistill.manifest import RUN
+from rankdistill.provenance.found import DAMAGED, UNFINISHED, Artefact
+from rankdistill.teachers.teaching.training_log import LOG_FILE
+
+MEASURE = "ndcg_at_10"
+
+
+def tell(artefact: Artefact) -> str:
+    """As `margin_mse, dense, dev nDCG@10 0.512` of a student; "" where there is nothing to tell."""
+    if artefact.kind in (UNFINISHED, DAMAGED):
+        return {UNFINISHED: "the command that writes it goes on", DAMAGED: "its manifest cannot be read"}[artefact.kind]
+    if artefact.kind == RUN and artefact.manifest is None:
+        of_search = (artefact.path / "tuning").is_dir()
+        return "the steps of a search" if of_search else "not finished, or from before runs had manifests"
+    teller = TELLERS.get(artefact.kind)
+    if teller is None or artefact.manifest is None:
+        return ""
+    try:
+        return ", ".join(filter(None, teller(artefact, artefact.manifest.parameters)))
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):  # of another version, or by hand
+        return ""
+
+
+def _student(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
+    loss = made.get("loss", "")
+    layers = made.get("keep_layers") or made.get("preparation", {}).get("keep_layers")
+    told = [loss or "inherited, not trained", made.get("type") or ("" if not loss else "dense")]
+    told.append(f"layers {','.join(map(str, layers))}" if layers else "")
+    log = artefact.path / LOG_FILE
+    if log.is_file():
+        content = json.loads(log.read_bytes())
+        told.append(f"{content['steps']:,} steps" if isinstance(content.get("steps"), int) else "")
+        points = content.get("dev_ndcg_at_10") or []
+        value = max((point["value"] for point in points if "value" in point), default=None)
+        told.append("" if value is None else f"dev nDCG@10 {value:.3f}")
+    return told
+
+
+def _teacher(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
+    return ["taught cross-encoder", str(made.get("split", ""))]
+
+
+def _scores(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
+    teachers = made.get("teachers", {})
+    return [f"{len(teachers)} teacher{'' if len(teachers) == 1 else 's'}: {', '.join(sorted(teachers))}"]
+
+
+def _embeddings(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
+    texts = sum(count for count in made.get("texts", {}).values() if isinstance(count, int))
+    return [f"{texts:,} texts", str(made["teacher"].get("dtype", ""))]
+
+
+def _candidates(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
+    sources = made.get("sources") or {made.get("source"): None}
+    return [
+        "+".join(map(str, sources)),
+        str(made.get("split", "")),
+        f"depth {made['depth']}" if "depth" in made else "",
+    ]
+
+
+def _index(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
+    return [str(made.get("kind", "")), str(made.get("factory", ""))]
+
+
+def _bundle(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
+    return ["aligned" if made.get("aligned") else "not known to be aligned", "ONNX" if made.get("onnx") else ""]
+
+
+def _evaluation(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
+    system = json.loads((artefact.path / RESULTS).read_bytes())["system"]
+    return [system["name"], made["split"], f"nDCG@10 {system['measures'][MEASURE]:.4f}"]
+
+
+def _run(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
+    recipe = made["recipe"]
+    results = json.loads((artefact.path / RESULTS).read_bytes())
+    best = max(results["systems"], key=lambda one: one["measures"][MEASURE])
+    shown = f"{results['split']}: {best['name']} nDCG@10 {best['measures'][MEASURE]:.4f} is the best"
+    return [f"recipe {recipe['name']} of kind {recipe.get('kind', 'scores')}", shown]
+
+
+def _tuning(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
+    found = json.loads((artefact.path / "tuning.json").read_bytes())
+    best = "" if found["best"] is None else f"best {found['metric']} {found['best']['value']:.4f} on dev"
+    return [f"search of {made['recipe']['name']}", f"{len(found['trials'])} trials", best]
+
+
+TELLERS: Mapping[str, Callable[[Artefact, Mapping[str, Any]], list[str]]] = {
+    "bundle": _bundle,
+    "candidates": _candidates,
+    "embeddings": _embeddings,
+    "evaluation": _evaluation,
+    "index": _index,
+    RUN: _run,
+    "scores": _scores,
+    "student": _student,
+    "teacher": _teacher,
+    "tuning": _tuning,
+}
+"""Kind of artefact -> what is told of it."""

@@ -1,0 +1,161 @@
+"""What two artefacts that should be the same differ in: how they were made, their bytes, what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from rankdistill import files, manifest
+from rankdistill.evaluation.per_query import read_per_query
+from rankdistill.evaluation.results import FILE_NAME as RESULTS
+from rankdistill.making import visible_files
+from rankdistill.manifest import Manifest
+
+__all__ = ["Compared", "State", "compare", "versions_changed"]
+
+State = Literal["same", "other numbers", "other bytes", "other inputs", "not there"]
+"""Of an artefact that was made again: the same bytes or, of an evaluation, numbers; or what differs."""
+
+MOST = 5
+"""Differences of one artefact that are told."""
+
+_OF_PLACE = {manifest.FILE_NAME, RESULTS, "report.html", "README.md"}
+"""Files that hold a command line, seconds, or where a model lay."""
+
+_OF_OTHERS = ("input 'system' ", "input 'towers' ", "parameter 'costs' ")
+"""Differences of an evaluation that stand for those of what was evaluated, which is a part of its own."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One artefact beside the one that was made again.
+
+    Args:
+        name: what it is called.
+        kind: as its manifest calls it.
+        state: whether they are the same.
+        details: what differs, a line each.
+        measures: of an evaluation, measure -> (before, now).
+        queries: of an evaluation, how many there are, and for how many a measure differs.
+    """
+
+    name: str
+    kind: str
+    state: State
+    details: tuple[str, ...] = ()
+    measures: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    queries: tuple[int, int] = (0, 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields."""
+        found: dict[str, Any] = {"name": self.name, "kind": self.kind, "state": self.state}
+        found |= {"details": list(self.details)}
+        if self.measures:
+            found["measures"] = {name: {"before": old, "now": new} for name, (old, new) in self.measures.items()}
+            found["queries"], found["queries_that_differ"] = self.queries
+        return found
+
+
+def compare(
+    name: str, before: Path, now: Path, tolerance: float = 0.0, moved: tuple[Path, Path] | None = None
+) -> Compared:
+    """What the artefact in `now` differs in from that in `before`.
+
+    Args:
+        name: what it is called.
+        before: a folder with a manifest.
+        now: one that was made in the same way.
+        tolerance: of an evaluation, how far a mean may lie from the one before and still be the same.
+        moved: the folders of all that was made before and now: where something lies in them is no difference.
+    """
+    old, new = (_manifest(folder) for folder in (before, now))
+    if old is None or new is None:
+        return Compared(name, (old or new or _NOTHING).artefact, "not there", (f"{before if old is None else now}",))
+    if moved is not None:
+        old = replace(old, parameters=_relocated(old.parameters, *map(str, moved)))
+    said = [] if old.identity == new.identity else list(manifest.differences(old, new))
+    if old.artefact == "evaluation":
+        return _evaluations(name, before, now, said, tolerance)
+    state: State = "other inputs" if said else "same"
+    changed = list(_changed(_contents(before, old), _contents(now, new)))
+    if changed and not said:
+        state = "other bytes"
+    return Compared(name, old.artefact, state, _cut([*said, *changed]))
+
+
+def versions_changed(before: Manifest, now: Mapping[str, str]) -> list[str]:
+    """A line for each library of a manifest that is installed in another version now."""
+    return [
+        f"{library} was {version}, is now {now.get(library, 'not installed')}"
+        for library, version in sorted(before.versions.items())
+        if now.get(library) != version
+    ]
+
+
+_NOTHING = Manifest("nothing")
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    return manifest.read(folder) if folder.is_dir() else None
+
+
+def _relocated(value: Any, before: str, now: str) -> Any:
+    """A nested value in which paths below one folder are those below another."""
+    if isinstance(value, str):
+        return now + value.removeprefix(before) if value == before or value.startswith(f"{before}/") else value
+    if isinstance(value, Mapping):
+        return {name: _relocated(one, before, now) for name, one in value.items()}
+    return [_relocated(one, before, now) for one in value] if isinstance(value, list) else value
+
+
+def _evaluations(name: str, before: Path, now: Path, said: list[str], tolerance: float) -> Compared:
+    old, new = (json.loads((folder / RESULTS).read_bytes())["system"]["measures"] for folder in (before, now))
+    measures = {measure: (old[measure], new.get(measure, float("nan"))) for measure in old}
+    queries, differ = _queries(before, now)
+    same = all(abs(one - other) <= tolerance for one, other in measures.values())
+    said = [line for line in said if not line.startswith(_OF_OTHERS)]
+    if not same:
+        moved = max(measures, key=lambda measure: abs(measures[measure][0] - measures[measure][1]))
+        said = [f"{moved} {measures[moved][0]:.6g} before, {measures[moved][1]:.6g} now", *said]
+    if differ:
+        said = [*said, f"{differ:,} of {queries:,} queries have other measures"]
+    return Compared(name, "evaluation", "same" if same else "other numbers", _cut(said), measures, (queries, differ))
+
+
+def _queries(before: Path, now: Path) -> tuple[int, int]:
+    """How many queries there are, and how many of them have another measure or are in one of the two alone."""
+    import polars as pl
+
+    old, new = (read_per_query(folder) for folder in (before, now))
+    both = old.join(new, on="query_id", how="full", suffix="_now", coalesce=True)
+    pairs = [(one, f"{one}_now") for one in old.columns if one != "query_id" and f"{one}_now" in both.columns]
+    differs = pl.any_horizontal(*(pl.col(one).ne_missing(pl.col(other)) for one, other in pairs))
+    return both.height, both.filter(differs).height if pairs else 0
+
+
+def _contents(folder: Path, made: Manifest) -> Mapping[str, str]:
+    """File -> hash of what it held when it was made; of what is there now, where the manifest names none."""
+    named = made.outputs or {path.relative_to(folder).as_posix(): files.hash_file(path) for path in _others(folder)}
+    return {name: content for name, content in named.items() if Path(name).name not in _OF_PLACE}
+
+
+def _others(folder: Path) -> Iterator[Path]:
+    return (path for path in visible_files(folder) if path.name not in _OF_PLACE)
+
+
+def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted({*before, *now}):
+        if name not in now:
+            yield f"{name} is not there now"
+        elif name not in before:
+            yield f"{name} was not there before"
+        elif before[name] != now[name]:
+            yield f"{name} has other bytes"
+
+
+def _cut(said: list[str]) -> tuple[str, ...]:
+    more = len(said) - MOST
+    return (*said[:MOST], f"and {more} more") if more > 0 else tuple(said)

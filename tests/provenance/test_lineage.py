@@ -1,0 +1,130 @@
+"""What made an artefact: recognised by content, told whole, and unknown where it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import rankdistill as rd
+from rankdistill import manifest
+from rankdistill.errors import ConfigError, DataError
+from rankdistill.models import resolve
+from rankdistill.provenance.found import at
+from rankdistill.provenance.keys import cheap_keys, costly_keys
+from rankdistill.provenance.lineage import Node
+
+
+def names(node: Node) -> dict[str, str]:
+    """What the artefact calls each direct source -> the name of its folder, or the reference."""
+    return {one.name: one.artefact.path.name if one.artefact else one.reference for one in node.sources}
+
+
+def below(node: Node, name: str) -> Node:
+    return next(one for one in node.sources if one.artefact is not None and one.artefact.path.name == name)
+
+
+def test_a_student_comes_from_its_store_its_model_and_the_collection_of_dev(inside: Path) -> None:
+    root = rd.lineage("STUDENT").root
+    found = names(root)
+    assert found["scores"] == "STORE"
+    assert found["student"] == "MODEL"
+    assert found["dev_qrels, dev_texts"] == "DATA"
+    store = below(root, "STORE")
+    assert set(names(store).values()) == {"CANDIDATES", "DATA", "TEACHER"}
+    candidates = below(store, "CANDIDATES")
+    assert names(candidates) == {"dataset, qrels": "DATA"}
+
+
+def test_an_evaluation_comes_from_the_index_the_student_and_the_collection(inside: Path) -> None:
+    root = rd.lineage("EVALUATION").root
+    assert set(names(root).values()) == {"INDEX", "STUDENT", "DATA"}
+    assert set(names(below(root, "INDEX")).values()) == {"STUDENT", "DATA"}
+    assert all(node.is_known for node in root.walk())
+
+
+def test_the_tree_tells_every_artefact_and_its_command_once(inside: Path) -> None:
+    text = str(rd.lineage("EVALUATION"))
+    for command in ("mine", "score", "train", "index", "evaluate"):
+        assert text.count(f"rankdistill {command} ") == 1
+    assert text.count("what made it stands above") == 1
+    assert "├─ scores: STORE [scores: 1 teacher: " in text
+    assert "not found" not in text
+
+
+def test_what_was_moved_and_renamed_is_found_where_one_looks(pipeline: Path, tmp_path: Path) -> None:
+    shutil.copytree(pipeline / "EVALUATION", tmp_path / "here" / "measured")
+    for name in ("INDEX", "STUDENT", "STORE"):
+        shutil.copytree(pipeline / name, tmp_path / "there" / f"{name.lower()}-of-last-year")
+    alone = rd.lineage(tmp_path / "here" / "measured")
+    assert [one.artefact for one in alone.root.sources] == [None] * len(alone.root.sources)
+    assert "not found here" in str(alone)
+    root = rd.lineage(tmp_path / "here" / "measured", within=tmp_path / "there").root
+    assert {"index-of-last-year", "student-of-last-year"} <= set(names(root).values())
+    assert names(below(root, "student-of-last-year"))["scores"] == "store-of-last-year"
+
+
+def test_a_student_whose_bytes_changed_is_not_the_one_that_was_evaluated(pipeline: Path, tmp_path: Path) -> None:
+    """Names are the same: only the hashes tell."""
+    shutil.copytree(pipeline, tmp_path / "copy")
+    weights = tmp_path / "copy" / "STUDENT" / "config.json"
+    weights.write_text(weights.read_text() + " ")
+    made = json.loads((tmp_path / "copy" / "STUDENT" / "manifest.json").read_text())
+    made["outputs"]["config.json"] = "0" * 64
+    (tmp_path / "copy" / "STUDENT" / "manifest.json").write_text(json.dumps(made))
+    root = rd.lineage(tmp_path / "copy" / "EVALUATION", within=tmp_path / "copy").root
+    assert "STUDENT" not in names(root).values()
+
+
+def test_the_hash_of_a_model_from_its_manifest_is_the_one_from_its_files(pipeline: Path) -> None:
+    student = at(pipeline / "STUDENT")
+    assert student is not None
+    assert resolve(str(pipeline / "STUDENT")).weights_hash in cheap_keys(student)
+    data = at(pipeline / "DATA")
+    assert data is not None
+    assert rd.open(pipeline / "DATA").fingerprint in costly_keys(data)
+
+
+def test_json_has_the_manifest_of_every_artefact(inside: Path) -> None:
+    found = rd.lineage("STUDENT").to_json()
+    assert found["identity"] == manifest.read(Path("STUDENT")).identity  # type: ignore[union-attr]
+    store = next(one for one in found["sources"] if one.get("kind") == "scores")
+    assert store["command"].startswith("rankdistill score ")
+    assert json.dumps(found)
+    edges = rd.lineage("STUDENT").to_polars()
+    assert edges.columns == ["path", "name", "source", "kind", "command"]
+    assert {"scores", "dataset", "model"} <= set(edges["kind"])
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf", ".mmd"])
+def test_a_picture_is_the_same_twice(inside: Path, tmp_path: Path, suffix: str) -> None:
+    first, second = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    rd.lineage("EVALUATION", draw=first)
+    rd.lineage("EVALUATION").draw(second)
+    assert first.read_bytes() == second.read_bytes()
+    assert len(first.read_bytes()) > 300
+    if suffix == ".mmd":
+        text = first.read_text()
+        assert text.startswith("flowchart LR\n")
+        assert text.count("-->") == len(
+            {*zip(*(rd.lineage("EVALUATION").to_polars()[name] for name in ("path", "source")), strict=True)}
+        )
+    if suffix == ".svg":
+        assert "STUDENT" in first.read_text()
+
+
+def test_a_picture_of_another_kind_is_refused_before_anything_is_looked_for(inside: Path) -> None:
+    with pytest.raises(ConfigError, match=r"\.svg, \.png"):
+        rd.lineage("STUDENT", draw="lineage.gif")
+
+
+def test_no_folder_is_told(inside: Path) -> None:
+    with pytest.raises(DataError, match="lineage is not known"):
+        rd.lineage("nowhere")
+
+
+def test_a_folder_without_an_artefact_says_where_to_look(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="rankdistill list"):
+        rd.lineage(tmp_path)

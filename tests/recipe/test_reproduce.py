@@ -1,0 +1,171 @@
+"""A run made again: the same where nothing changed, and what differs named where something did."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rankdistill as rd
+from rankdistill import manifest
+from rankdistill.errors import ConfigError, DataError
+from rankdistill.verbs.differing import compare
+from tests.conftest import write_tiny_beir
+from tests.recipe.recorder import Recorder
+
+pytestmark = pytest.mark.usefixtures("torch_alone")
+
+
+@pytest.fixture
+def recipe(tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A recipe whose only cost is a student of two steps, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    write_tiny_beir(Path("DATA"))
+    return {
+        "name": "tiny",
+        "out": "RUN",
+        "data": {"source": "DATA", "dev": None},
+        "mine": {"depth": 12},
+        "teacher": {"model": tiny_encoder},
+        "score": {"unit_size": 512, "backend": "torch"},
+        "student": {"model": tiny_encoder},
+        "train": {"steps": 2, "negatives": 2, "batch_size": 4, "eval_steps": 2, "log_steps": 2, "check": "off"},
+        "index": {"factory": "exact"},
+        "evaluate": {"rerank_depth": 0, "latency_queries": 0},
+    }
+
+
+def states(made: Any) -> dict[str, str]:
+    return {part.name: part.state for part in made.parts}
+
+
+def test_a_run_is_made_again_and_a_changed_judgement_is_found(recipe: dict[str, Any]) -> None:
+    rd.run(recipe, command="rankdistill run tiny.yaml")
+    described = manifest.read(Path("RUN"))
+    assert described is not None
+    assert described.artefact == "run"
+    assert described.parameters["recipe"] == {name: value for name, value in recipe.items() if name != "out"}
+    assert {name.rpartition("-")[0] for name in described.inputs} == {
+        "candidates", "scores", "index-initial", "student-student", "index-student",
+        "evaluate-test-bm25", "evaluate-test-student-before-training", "evaluate-test-student",
+    }  # fmt: skip
+
+    recorder = Recorder()
+    again = rd.reproduce("RUN", progress=recorder)
+    assert set(states(again).values()) == {"same"}
+    assert again.same
+    assert again.now == Path("RUN-reproduced")
+    assert "12 measures of 3 evaluations are equal" in str(again)
+    assert {"candidates", "scores", "student-student"} <= set(recorder.ran)
+    assert again.to_polars().filter(pl_differs()).is_empty()
+    assert again.to_polars().height == 12
+    assert json.dumps(again.to_json())
+
+    written = rd.open("RUN").systems
+    first = {row["name"]: row["before"] for row in again.to_polars().to_dicts() if row["measure"] == "ndcg_at_10"}
+    assert (
+        first["evaluate-test-student"] == next(one for one in written if one.name == "student").measures["ndcg_at_10"]
+    )
+
+    qrels = Path("DATA/qrels/test.tsv")
+    header, *rows = qrels.read_text().splitlines()
+    query, _, label = rows[0].split("\t")
+    qrels.write_text("\n".join([header, f"{query}\td39\t{label}", *rows[1:]]) + "\n")
+    other = rd.reproduce("RUN", "OTHER")
+    assert not other.same
+    found = states(other)
+    assert found["student-student"] == found["index-student"] == "same"
+    assert found["evaluate-test-bm25"] == "other numbers"
+    (told,) = [part for part in other.parts if part.name == "evaluate-test-bm25"]
+    assert any(line.startswith("input 'qrels' was ") for line in told.details)
+    assert any(line == "1 of 6 queries have other measures" for line in told.details)
+    assert rd.reproduce("RUN", "OTHER", tolerance=1.0).same
+
+
+def pl_differs() -> Any:
+    import polars as pl
+
+    return pl.col("before") != pl.col("now")
+
+
+def test_a_changed_recipe_leaves_no_manifest_of_the_one_before(recipe: dict[str, Any]) -> None:
+    """A folder that holds half of another recipe's run is unfinished."""
+    rd.run(recipe)
+    recipe["train"]["loss"] = "no_such"
+    with pytest.raises(ConfigError):
+        rd.run(recipe)
+    assert manifest.read(Path("RUN")) is not None  # nothing was done
+    recipe["train"]["loss"] = "kl_div"
+
+    def stop(done: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rd.run(recipe, progress=stop)
+    assert manifest.read(Path("RUN")) is None
+
+
+def test_what_does_not_say_how_it_was_made_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        rd.reproduce(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="neither a manifest"):
+        rd.reproduce(tmp_path)
+    step = tmp_path / "runs" / "steps" / "student-1"
+    step.mkdir(parents=True)
+    manifest.Manifest("student", command="rankdistill run quickstart").write(step)
+    with pytest.raises(DataError, match=rf"reproduce the run that it is a step of: {tmp_path / 'runs'}"):
+        rd.reproduce(step)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "rm -r --out .", "rankdistill push --to qdrant --out .", "rankdistill train --data 'DIR", "rankdistill mine"],
+)
+def test_only_a_command_of_ours_that_makes_a_folder_is_run(tmp_path: Path, command: str) -> None:
+    manifest.Manifest("student", command=command).write(tmp_path)
+    with pytest.raises(DataError, match="nothing was run"):
+        rd.reproduce(tmp_path, tmp_path.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize("below", ["", "/below"])
+def test_the_first_run_is_never_written_into(tmp_path: Path, below: str) -> None:
+    manifest.Manifest("run", parameters={"recipe": {}}).write(tmp_path)
+    with pytest.raises(ConfigError, match="it would change what is reproduced"):
+        rd.reproduce(tmp_path, f"{tmp_path}{below}")
+
+
+@pytest.mark.slow
+def test_an_artefact_is_made_again_by_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process of its own, as a user types it."""
+    monkeypatch.chdir(tmp_path)
+    write_tiny_beir(Path("DATA"))
+    rd.mine("DATA", "CANDIDATES", depth=12, command="rankdistill mine --data DATA --depth 12 --out .")
+    again = rd.reproduce("CANDIDATES")
+    assert again.same
+    assert Path("CANDIDATES-reproduced/candidates.parquet").is_file()
+    (Path("DATA") / "corpus.jsonl").write_text((Path("DATA") / "corpus.jsonl").read_text().replace("river", "brook"))
+    other = rd.reproduce("CANDIDATES", "OTHER")
+    assert [part.state for part in other.parts] == ["other inputs"]
+    (Path("DATA") / "corpus.jsonl").unlink()
+    with pytest.raises(DataError, match="exit status 1"):
+        rd.reproduce("CANDIDATES", "THIRD")
+
+
+def test_bytes_and_inputs_that_differ_are_told_apart(tmp_path: Path) -> None:
+    def made(name: str, value: int, content: str) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "rows.txt").write_text(content)
+        manifest.Manifest("export", parameters={"a": value}).write(folder)
+        return folder
+
+    first = made("first", 1, "x")
+    assert compare("it", first, made("same", 1, "x")).state == "same"
+    bytes_ = compare("it", first, made("bytes", 1, "y"))
+    assert (bytes_.state, bytes_.details) == ("other bytes", ("rows.txt has other bytes",))
+    inputs = compare("it", first, made("inputs", 2, "x"))
+    assert (inputs.state, inputs.details) == ("other inputs", ("parameter 'a' was 1, is now 2",))
+    gone = compare("it", first, tmp_path / "gone")
+    assert (gone.state, gone.details) == ("not there", (str(tmp_path / "gone"),))
