@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from rankdistill.cli.options import Json
 
 
 def list(
-    folder: Annotated[Path, typer.Argument(help="Where to look, with all folders below it.")] = Path("."),
+    folder: Annotated[str, typer.Argument(help="Where to look, with all folders below it.")] = ".",
     kinds: Annotated[
         str | None,
         typer.Option(

@@ -53,7 +53,8 @@ class Diagram:
     def _add(self, node: Node) -> str:
         name = str(node.artefact.path) if node.artefact is not None else node.reference
         self.kinds.setdefault(name, node.artefact.kind if node.artefact else "model" if node.is_known else "unknown")
-        self.titles.setdefault(name, name if node.is_known else f"{node.reference[:12]}, not found")
+        short = _short(node.artefact.path) if node.artefact is not None else node.reference
+        self.titles.setdefault(name, short if node.is_known else f"{node.reference[:12]}, not found")
         for source in node.sources:
             self.arrows.setdefault((self._add(source), name), source.name)
         return name
@@ -73,6 +74,11 @@ class Diagram:
         for name in self.titles:
             depth_of(name)
         return [[name for name in self.titles if depth[name] == place] for place in range(max(depth.values()) + 1)]
+
+
+def _short(folder: Path) -> str:
+    """The end of a path that tells artefacts apart: a step by its name, others with the folder that they lie in."""
+    return folder.name if folder.parent.name == "steps" else Path(*folder.parts[-2:]).as_posix()
 
 
 def require_drawable(path: Path) -> None:
@@ -128,16 +134,22 @@ def _draw(diagram: Diagram, path: Path) -> None:
     axes.set_axis_off()
     axes.set_xlim(-0.7 * _WIDTH, width - 0.7 * _WIDTH)
     axes.set_ylim(-height + 0.3 * _HEIGHT, 1.2 * _HEIGHT)
-    for (source, product), name in diagram.arrows.items():
-        (left, low), (right, high) = places[source], places[product]
-        start, end = (left + _WIDTH / 2, low), (right - _WIDTH / 2, high)
-        axes.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "-|>", "color": "#888888", "lw": 0.8})
-        middle = (end[0] - 0.25 * (end[0] - start[0]), end[1] - 0.25 * (end[1] - start[1]))
-        axes.text(*middle, textwrap.shorten(name, 20, placeholder="..."), fontsize=6, color="#666666", ha="center")
+    boxes = {}
     for name, (x, y) in places.items():
         box = {"boxstyle": "round,pad=0.4", "facecolor": _COLOURS.get(diagram.kinds[name], _PLAIN), "lw": 0.6}
-        title = "\n".join(textwrap.wrap(diagram.titles[name], _CHARACTERS, break_on_hyphens=False)[-2:])
-        axes.text(x, y, f"{title}\n({diagram.kinds[name]})", fontsize=7, ha="center", va="center", bbox=box)
+        title = "\n".join(textwrap.wrap(diagram.titles[name], _CHARACTERS, break_on_hyphens=True)[-2:])
+        text = f"{title}\n({diagram.kinds[name]})"
+        boxes[name] = axes.text(x, y, text, fontsize=7, ha="center", va="center", bbox=box, zorder=3)
+    for (source, product), name in diagram.arrows.items():
+        start, end = places[source], places[product]
+        style = {"arrowstyle": "-|>", "color": "#888888", "lw": 0.8}
+        ends = {"patchA": boxes[source].get_bbox_patch(), "patchB": boxes[product].get_bbox_patch()}
+        axes.annotate("", xy=end, xytext=start, arrowprops=style | ends, zorder=1)
+        middle = [here + (there - here) * 0.35 for here, there in zip(end, start, strict=True)]
+        plain = {"boxstyle": "square,pad=0.1", "facecolor": "white", "lw": 0}
+        words = textwrap.shorten(name, 20, placeholder="...")
+        axes.text(*middle, words, fontsize=6, color="#666666", ha="center", va="center", bbox=plain, zorder=2)
+    figure.draw_without_rendering()  # arrows end where the boxes are then
     with matplotlib.rc_context({"svg.hashsalt": "rankdistill", "svg.fonttype": "none"}), files.atomic_path(path) as out:
         kind = path.suffix.lower().removeprefix(".")
         figure.savefig(out, format=kind, dpi=150, metadata=_undated(kind))

@@ -29,8 +29,14 @@ _CALLED = {
 }
 """Field of a fingerprint -> what the thing below it is for the artefact; of any other one it is its model."""
 
-_DIGESTS = {"system", "model", "towers"}
-"""Inputs that are hashes of a whole fingerprint, which stands elsewhere in the artefact field by field."""
+_DIGESTS = {
+    "ann-recall": "towers",
+    "evaluation": "system",
+    "index": "model",
+    "robustness": "towers",
+    "sparsity": "model",
+}
+"""Kind of artefact -> its input that is a hash of a whole fingerprint, which stands elsewhere in it field by field."""
 
 _OF_SCORES = {"scores", "candidates"}
 """Inputs of a student that are hashes of the rows it read, whatever store they came from."""
@@ -95,7 +101,7 @@ def needs_of(artefact: Artefact) -> list[Need]:
     made = artefact.manifest
     if made is None:
         return []
-    inputs = {name: key for name, key in made.inputs.items() if name not in _DIGESTS or artefact.kind == RUN}
+    inputs = {name: key for name, key in made.inputs.items() if name != _DIGESTS.get(artefact.kind)}
     found: dict[str, Need] = {}
     teacher_id = made.parameters.get("teacher_id")
     if artefact.kind == "student" and teacher_id:

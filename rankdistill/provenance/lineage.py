@@ -232,7 +232,7 @@ def named_folders(artefact: Artefact) -> Iterator[Path]:
         *_paths_in(made.parameters if artefact.kind == RUN else made.parameters.get("model")),
     ]
     for word in words:
-        path = Path(word.partition("=")[2] if word.startswith("--") else word)
+        path = Path(word.rpartition("=")[2])
         if str(path) not in ("", ".") and _is_folder(path):
             yield path.resolve()
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+PYTHON = "made from Python"
+"""Instead of a command, of which a manifest then knows nothing."""
+
+
 @dataclass(frozen=True, repr=False)
 class Lineage(Shown):
     """What made an artefact; it prints as a tree.
@@ -44,7 +48,7 @@ class Lineage(Shown):
         """The tree, two lines an artefact: what it is, and the command that made it."""
         unknown = [node for node in self.root.walk() if not node.is_known]
         said = ["not found here: those with a hash alone; --within FOLDER looks elsewhere"] if unknown else []
-        return [*_tree(self.root, "", ""), *said]
+        return [*_tree(self.root, "", "", set()), *said]
 
     def draw(self, out: Place) -> Path:
         """Draw it into a file: `.svg`, `.png` or `.pdf`, or `.mmd` for a Mermaid diagram as text.
@@ -123,18 +127,22 @@ def _require_folder(place: Path) -> None:
         )
 
 
-def _tree(node: Node, first: str, rest: str) -> Iterator[str]:
-    """Lines of a node and of those below it, the first one after `first`, the others after `rest`."""
+def _tree(node: Node, first: str, rest: str, told: set[str]) -> Iterator[str]:
+    """Lines of a node and of those below it, the first one after `first`, the others after `rest`.
+
+    A command that stands in `told` is not told again: the steps of a run have one.
+    """
     yield f"{first}{_label(node)}"
     below = rest + ("│  " if node.sources else "   ")
     command = _command(node)
     if command and node.repeated:
         yield f"{below}what made it stands above"
     if command and not node.repeated:
-        yield f"{below}{command}"
+        yield f"{below}{'by the same command' if command in told and command != PYTHON else command}"
+        told.add(command)
     for place, source in enumerate(node.sources):
         last = place == len(node.sources) - 1
-        yield from _tree(source, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "))
+        yield from _tree(source, rest + ("└─ " if last else "├─ "), rest + ("   " if last else "│  "), told)
 
 
 def _label(node: Node) -> str:
@@ -150,7 +158,7 @@ def _command(node: Node) -> str:
     made = node.artefact.manifest if node.artefact is not None else None
     if made is None:
         return ""
-    return made.command or "made from Python"
+    return made.command or PYTHON
 
 
 def _edges(node: Node) -> Iterator[tuple[str, str, str, str, str]]:
