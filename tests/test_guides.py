@@ -591,7 +591,11 @@ GUIDES = {
     "docs/mining.md": Guide(the_mining, after=only_new_pairs_are_scored),
     "docs/multi_vector.md": Guide(a_store, after=every_list_was_reordered),
     "docs/object-stores.md": Guide(a_bucket, bucket=True),
-    "docs/provenance.md": Guide(the_provenance, after=the_lineage_was_drawn),
+    "docs/provenance.md": Guide(
+        the_provenance,
+        elsewhere={"rankdistill reproduce OUT --out AGAIN": "starts a process: tests/recipe/test_reproduce.py"},
+        after=the_lineage_was_drawn,
+    ),
     "docs/python.md": Guide(the_python),
     "docs/queries.md": Guide(
         the_queries,

@@ -148,7 +148,9 @@ def _draw(diagram: Diagram, path: Path) -> None:
         middle = [here + (there - here) * 0.35 for here, there in zip(end, start, strict=True)]
         plain = {"boxstyle": "square,pad=0.1", "facecolor": "white", "lw": 0}
         words = textwrap.shorten(name, 20, placeholder="...")
-        axes.text(*middle, words, fontsize=6, color="#666666", ha="center", va="center", bbox=plain, zorder=2)
+        axes.text(
+            middle[0], middle[1], words, fontsize=6, color="#666666", ha="center", va="center", bbox=plain, zorder=2
+        )
     figure.draw_without_rendering()  # arrows end where the boxes are then
     with matplotlib.rc_context({"svg.hashsalt": "rankdistill", "svg.fonttype": "none"}), files.atomic_path(path) as out:
         kind = path.suffix.lower().removeprefix(".")

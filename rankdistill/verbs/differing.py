@@ -73,7 +73,9 @@ def compare(
     """
     old, new = (_manifest(folder) for folder in (before, now))
     if old is None or new is None:
-        return Compared(name, (old or new or _NOTHING).artefact, "not there", (f"{before if old is None else now}",))
+        known = old or new
+        missing = f"{before if old is None else now}"
+        return Compared(name, known.artefact if known is not None else "", "not there", (missing,))
     if moved is not None:
         old = replace(old, parameters=_relocated(old.parameters, *map(str, moved)))
     said = [] if old.identity == new.identity else list(manifest.differences(old, new))
@@ -93,9 +95,6 @@ def versions_changed(before: Manifest, now: Mapping[str, str]) -> list[str]:
         for library, version in sorted(before.versions.items())
         if now.get(library) != version
     ]
-
-
-_NOTHING = Manifest("nothing")
 
 
 def _manifest(folder: Path) -> Manifest | None:
