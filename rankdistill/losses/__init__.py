@@ -1,7 +1,7 @@
 """The losses: one file an objective, pure functions of tensors, no model inside.
 
 `LOSSES` compares scores of a query's candidates, `ALIGNMENTS` embeddings of single texts, `layer_relations` what is
-inside; `REGULARISERS` make vectors
+inside, `token_relations` the tokens of a batch; `dual_head` is of two heads on one vector; `REGULARISERS` make vectors
 over a vocabulary sparse. The names are those of `rankdistill.names`, where a new one is added.
 """
 
@@ -17,6 +17,7 @@ from rankdistill.losses.affinity import affinity
 from rankdistill.losses.contrastive import contrastive
 from rankdistill.losses.cosine import cosine
 from rankdistill.losses.disco import disco
+from rankdistill.losses.dual_head import dual_head, for_heads
 from rankdistill.losses.flops import flops
 from rankdistill.losses.idf_flops import idf_flops
 from rankdistill.losses.in_batch_margin_mse import in_batch_margin_mse
@@ -37,6 +38,7 @@ from rankdistill.losses.sinkd import sinkd
 from rankdistill.losses.sinkhorn import sinkhorn
 from rankdistill.losses.splade_v3 import splade_v3
 from rankdistill.losses.tgeo import tgeo, triangle_gate
+from rankdistill.losses.token_relations import token_relations
 
 LOSSES: dict[str, Callable[..., Tensor]] = {
     name: partial(names.load(loss.function), **loss.options) if loss.options else names.load(loss.function)
@@ -68,7 +70,9 @@ __all__ = [
     "contrastive",
     "cosine",
     "disco",
+    "dual_head",
     "flops",
+    "for_heads",
     "idf_flops",
     "in_batch_margin_mse",
     "in_batch_margin_mse_all",
@@ -88,5 +92,6 @@ __all__ = [
     "sinkhorn",
     "splade_v3",
     "tgeo",
+    "token_relations",
     "triangle_gate",
 ]
