@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from rankdistill.verbs.push import push as push
     from rankdistill.verbs.queries import queries as queries
     from rankdistill.verbs.rerank import rerank as rerank
+    from rankdistill.verbs.rewrite import rewrite as rewrite
     from rankdistill.verbs.score import score as score
     from rankdistill.verbs.search import search as search
     from rankdistill.verbs.serve import serve as serve
@@ -79,6 +80,7 @@ _HOME_OF = {
     "queries": "rankdistill.verbs.queries",
     "reproduce": "rankdistill.recipe.reproduce",
     "rerank": "rankdistill.verbs.rerank",
+    "rewrite": "rankdistill.verbs.rewrite",
     "run": "rankdistill.recipe.run",
     "score": "rankdistill.verbs.score",
     "search": "rankdistill.verbs.search",
@@ -118,6 +120,7 @@ __all__ = [
     "queries",
     "reproduce",
     "rerank",
+    "rewrite",
     "run",
     "score",
     "search",

@@ -433,10 +433,19 @@ def the_sessions(scene: Scene, section: str) -> None:
     topics = [{"number": 31, "turn": [{"number": n, "raw_utterance": text} for n, text in enumerate(["a", "b"], 1)]}]
     Path("topics.json").write_text(json.dumps(topics))
     Path("qrels.txt").write_text("31_1 0 MARCO_7 2\n")
+    Path("rewrites.tsv").write_text("".join(f"{row['_id']}\twhat is the old river\n" for row in rows))
     if section != "Conversations as sessions":
         rd.convert("CHATS", "SESSIONS", from_="qrecc")
 
 
+def questions_were_rewritten(folder: Path, said: dict[str, str]) -> None:
+    """By the file, beside those that the set had."""
+    found = rd.open(folder / "SESSIONS")
+    assert found.rewriters == {"human": 24, "by-hand": 24}
+    assert set(found.rewrites("by-hand").values()) == {"what is the old river"}
+
+
+ASKS_A_REWRITER = "asks a language model: tests/rewriting"
 SERVES = "serves until a signal ends it: tests/serving/process does"
 ASKS_A_SERVER = "asks a server: tests/client/test_served.py"
 ASKS_AN_ENGINE = "asks an engine: tests/engines, docs/engines.md"
@@ -614,7 +623,15 @@ GUIDES = {
         },
     ),
     "docs/serving_search.md": Guide(a_student_of_conversations, after=it_reads_conversations),
-    "docs/sessions.md": Guide(the_sessions),
+    "docs/sessions.md": Guide(
+        the_sessions,
+        elsewhere={
+            "rankdistill rewrite --sessions SESSIONS --rewriter http://localhost:8000/v1#MODEL_NAME --name llm "
+            "--out SESSIONS": ASKS_A_REWRITER,
+            "rankdistill rewrite --sessions SESSIONS --rewriter T5 --name t5 --out SESSIONS": ASKS_A_REWRITER,
+        },
+        after=questions_were_rewritten,
+    ),
     "docs/sparse.md": Guide(a_sparse_student, after=sparse_students_load),
     "docs/staged.md": Guide(the_two_stages),
     "docs/tuning.md": Guide(

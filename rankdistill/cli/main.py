@@ -19,7 +19,7 @@ from rankdistill.cli.help import InOrder, VerbCommand
 from rankdistill.errors import RankdistillError
 
 PANELS = {
-    "Data": ("data", "queries"),
+    "Data": ("data", "queries", "rewrite"),
     "Candidates and teachers": (
         "mine",
         "teach",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill import files, manifest
-from rankdistill.data import json_lines, lines
+from rankdistill.data import converting, json_lines, lines
 from rankdistill.data.bad_rows import BadRows, Mode
 from rankdistill.data.beir import QUERIES
+from rankdistill.data.converting import kinds
 from rankdistill.data.converting.judgements import QrelsFile
 from rankdistill.data.converting.queries import Queries
 from rankdistill.data.converting.splitting import split_of
@@ -20,7 +22,7 @@ from rankdistill.data.converting.table import hash_of
 from rankdistill.data.meta import FILE_NAME as META
 from rankdistill.data.meta import Meta
 from rankdistill.data.values import RowError
-from rankdistill.data.writer import Judged
+from rankdistill.data.writer import Judged, write_lines
 from rankdistill.errors import DataError
 from rankdistill.formats import conversation_files, conversations
 from rankdistill.formats.conversation_files import Found, split_named
@@ -29,7 +31,7 @@ from rankdistill.formats.gathering import gather, session_of
 from rankdistill.making import making
 from rankdistill.notes import tell
 from rankdistill.progress import Reporter
-from rankdistill.sessions import writing
+from rankdistill.sessions import Sessions, reading, rewrites, writing
 from rankdistill.sessions.schema import Session
 
 ARTEFACT = "sessions"
@@ -180,6 +182,36 @@ def convert(out: Path, request: Request, compress: bool, reporter: Reporter, com
             files.write_text(out / META, Meta(None, said | {"notes": notes}).text)
             made.wrote([path, out / META])
     return not made.current
+
+
+def copy(out: Path, sessions: Sessions, reporter: Reporter, command: str = "") -> None:
+    """Write sessions as they are into another folder, with the documents and the rewrites that lie beside them.
+
+    Raises:
+        StaleOutputError, OutputError: `out` holds something else, or cannot be written to.
+    """
+    source = reading.file_of(sessions.path)
+    compress = source.suffix == ".gz"
+    rows = [line.decode("utf-8").rstrip("\r\n") for _, line in lines.numbered(source) if line.strip()]
+    besides = {"sessions": "copy", "content": sessions.fingerprint}
+    if sessions.has_documents:
+        request = converting.Request(sessions.path, kind=kinds.BEIR)
+        converting.convert(out, request, compress, reporter, command, lambda *_: rows, besides)
+    else:
+        wanted = manifest.Manifest(ARTEFACT, {"sessions": sessions.fingerprint}, {"from": "copy"}, {}, command)
+        with making(out, wanted) as made:
+            if not made.current:
+                path = out / source.name
+                write_lines(path, rows)
+                made.wrote([path])
+    for name in rewrites.finished(sessions.path):
+        place = rewrites.folder_of(out, name)
+        made_by = manifest.read(rewrites.folder_of(sessions.path, name))
+        assert made_by is not None
+        with making(place, made_by) as made:
+            for file in [] if made.current else made_by.outputs:
+                with files.atomic_path(place / file) as temporary:
+                    shutil.copyfile(rewrites.folder_of(sessions.path, name) / file, temporary)
 
 
 def _sessions(

@@ -103,6 +103,11 @@ def kind_of(path: Path) -> ModelKind:
     return "causal_lm" if any(name.endswith(_CAUSAL) for name in architectures) else "encoder"
 
 
+def writes_of_texts(path: Path) -> bool:
+    """Whether `path` holds a sequence-to-sequence model, from its configuration alone."""
+    return any(name.endswith(_SEQ2SEQ) for name in _architectures(path))
+
+
 def load_encoder(reference: ModelReference, device: str | None, max_length: int | None) -> Any:
     """The `SentenceTransformer` of `reference`, in evaluation mode; `max_length` replaces its own maximum.
 

@@ -36,7 +36,7 @@ def read(path: str | Path, mode: Mode = "strict") -> Sessions:
             order, with an id that is there already, with rewrites or judged documents of no query.
     """
     place = Path(path)
-    file = _file(place)
+    file = file_of(place)
     bad, digest, found = BadRows(mode), hashlib.sha256(), list[Session]()
     sessions, turns = set[str](), set[str]()
     for number, line in lines.numbered(file, digest):
@@ -138,7 +138,7 @@ def _with(session: Session, made: Mapping[str, Mapping[str, str]]) -> Session:
     )
 
 
-def _file(place: Path) -> Path:
+def file_of(place: Path) -> Path:
     """The file of sessions at `place`; DataError where there is none."""
     found = lines.find(place, FILE_NAME) if place.is_dir() else place if place.is_file() else None
     if found is None:

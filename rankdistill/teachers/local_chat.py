@@ -79,7 +79,7 @@ class LocalChat:
             raise TeacherError(
                 expected=f"a prompt of at most {self._max_length} tokens",
                 got=f"one of {len(ids)}: {messages[-1]['content'][:60]!r}...",
-                consequence="scoring stopped: a cut prompt would lose passages; finished shards are kept",
+                consequence="the run stopped: a cut prompt would lose what it is about; what was finished is kept",
                 remedy=self._if_too_long,
             )
         return ids

@@ -5,7 +5,8 @@ that lies there will do everywhere; the artefact's reader is returned; notes go 
 `rankdistill.notes`); a wrong name or type is a `ConfigError`.
 
 The verbs, along the flow:
-    data (several: `pydocs`, `fetch`, `convert`, `check`, `trec_qrels`), queries, open, status, artefacts, lineage;
+    data (several: `pydocs`, `fetch`, `convert`, `check`, `trec_qrels`), queries, rewrite, open, status, artefacts,
+    lineage;
     mine, teach, score, plan, embed, import_scores, export, check, ensemble;
     train, inherit, token_table, bundle;
     index, search, serve, push;
@@ -15,6 +16,7 @@ What they share is no verb:
     contract, wording: the promise that names and types are checked, and its errors;
     arguments, parameters: what verbs take, and how it is opened;
     systems, runs, towers, weighing, engine_systems, server_systems: what is evaluated;
+    conversations: what `convert` makes of conversations;
     lengths, clipping: notes on models;
     differing: what two artefacts that should be the same differ in;
     settings, looking: what recipes need to know before they call a verb, and what choosing one needs.

@@ -29,6 +29,7 @@ READERS: Mapping[str, str] = {
     "impact-vectors": "rankdistill.verbs.status:status",
     "index": "rankdistill.indexing:load",
     "index shard": "rankdistill.verbs.status:status",
+    "rewrites": "rankdistill.verbs.status:status",
     "robustness": "rankdistill.evaluation.measuring:read_robustness",
     "run": "rankdistill.evaluation.results:Results.read",
     "scores": "rankdistill.stores.reader:ScoreStore",

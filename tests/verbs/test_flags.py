@@ -48,6 +48,7 @@ RENAMED = {
     "explain": {"text": "texts", "as": "as_"},
     "push": {"parameter": "parameters"},
     "train": {"dev_data": "data", "embeddings": "store"},
+    "rewrite": {"split": "splits"},
     "distill": {"set": "overrides", "from": "from_"},
     "tune": {"set": "overrides"},
 }

@@ -130,7 +130,7 @@ class Client:
             raise TeacherError(
                 expected=f"{connection.endpoint} to ask for a wait of {connection.longest_wait:g} s at most",
                 got=f"it asks for {asked:,.0f} s: {problem}",
-                consequence="scoring stopped; finished shards are kept",
+                consequence="the run stopped; what was finished is kept",
                 remedy="run the same command later, raise the setting `longest_wait`, or lower `requests_per_minute`",
             )
         self.meter.add(Usage(retries=1))
@@ -150,7 +150,7 @@ class Client:
         raise TeacherError(
             expected=f"an answer from {self.connection.endpoint}",
             got=f"{attempts} failed attempt{'s' if attempts > 1 else ''}, the last: {problem}",
-            consequence="scoring stopped; finished shards are kept",
+            consequence="the run stopped; what was finished is kept",
             remedy="see that the server runs, then run the same command again; or raise the settings `timeout`"
             f" (now {settings.timeout:g} s) and `retries` (now {settings.retries}), or lower `concurrency` (now"
             f" {settings.concurrency}) and `requests_per_minute`",
@@ -163,7 +163,7 @@ class Client:
             raise TeacherError(
                 expected=f"JSON from {self.connection.endpoint}",
                 got=f"{error}: {self._excerpt(answer)}",
-                consequence="scoring stopped; finished shards are kept",
+                consequence="the run stopped; what was finished is kept",
                 remedy="check the settings `url` and `api`: something else may answer there",
             ) from error
 
