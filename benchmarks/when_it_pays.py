@@ -5,7 +5,8 @@
     python -m benchmarks.when_it_pays --data DIR --work WORK --report
 
 DIR holds the collections in BEIR layout. A cell is one student: a collection, a start (two layers of all-MiniLM-L6-v2
-as they are cut, or aligned with its vectors first), a teacher (BM25's scores; all-MiniLM-L6-v2; the best mean of it
+as they are cut, or aligned with its vectors first; or the query side of the aligned one alone, whose documents stay as
+the whole model embeds them: `queries`), a teacher (BM25's scores; all-MiniLM-L6-v2; the best mean of it
 and a two-layer SPLADE on `choice`; all-MiniLM-L6-v2 after it was trained on the same labels), an objective, a learning
 rate and a seed. All cells of a collection have the same rows in the same order: the same queries, candidates and draw.
 Training queries that are kept apart are the split `choice`: with the first seed each objective is trained once with
@@ -56,7 +57,9 @@ SETS: Mapping[str, tuple[str, ...]] = {
 
 LABELS = "labels"
 TEACHERS = ("bm25", "dense", "ensemble", "taught")
-STARTS = ("cut", "aligned")
+STARTS = ("cut", "aligned", "queries")
+QUERIES = "queries"
+"""The start whose documents are not trained, but those of a document tower: all-MiniLM-L6-v2."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ MARGINS = {"loss": "margin_mse"}
 OBJECTIVES: Mapping[str, Objective] = {
     "contrastive, own candidates": Objective({"loss": "contrastive", "contrastive_candidates": "own"}, taught=False),
     "contrastive": Objective({"loss": "contrastive"}, taught=False),
-    "more alignment": Objective({}, taught=False, starts=("aligned",), texts=True),
+    "more alignment": Objective({}, taught=False, starts=("aligned", QUERIES), texts=True),
     "margin-mse": Objective(MARGINS),
     "margin-mse in batch": Objective(MARGINS, in_batch=True),
     "all margins in batch": Objective({"loss": "margin_mse_all"}, in_batch=True),
@@ -149,7 +152,9 @@ class Cells:
             "batch_size": given.batch_size,
             "negatives": given.negatives,
         }
-        self._folder = prepared.folder / "cells" / digest({**self.settings, "align": given.align_steps})[:8]
+        shared = {**self.settings, "align": given.align_steps}
+        self._folder = prepared.folder / "cells" / digest(shared)[:8]
+        self._queries = prepared.folder / "cells" / digest({**shared, "negatives": given.tower_negatives})[:8]
 
     def systems(self) -> Iterator[tuple[str, str, str]]:
         """(start, objective, teacher) of each system that was asked for."""
@@ -203,14 +208,17 @@ class Cells:
         return found
 
     def baselines(self) -> None:
-        """Evaluate what is not trained here: BM25, the models of the teachers, and the starts."""
+        """Evaluate what is not trained here and was asked for: BM25, the models of the teachers, and the starts."""
         made = self.prepared
-        models = {"cut": str(made.cut), "aligned": str(made.aligned), "dense": DENSE, "sparse": SPARSE, "bm25": None}
+        started = {"cut": str(made.cut), "aligned": str(made.aligned), QUERIES: str(made.aligned)}
+        models: dict[str, str | None] = {"dense": DENSE, "bm25": None}
+        models |= {start: started[start] for start in self.given.starts}
+        models |= {"sparse": SPARSE} if "ensemble" in self.given.teachers else {}
         if "taught" in self.given.teachers:
             models["taught"] = str(made.taught)
         for name, folder in self._baselines().items():
             if name in models:
-                self._evaluate(models[name], folder, name)
+                self._evaluate(models[name], folder, name, name == QUERIES)
 
     def report(self) -> dict[str, Any]:
         """The tables of the splits, as JSON values: each start's systems against contrastive training, and itself."""
@@ -232,6 +240,7 @@ class Cells:
         root = self.prepared.folder / "baselines"
         names = ("bm25", "dense", "sparse", "cut")
         found = {name: root / name for name in names} | {"aligned": root / f"aligned-{self.given.align_steps}"}
+        found |= {QUERIES: root / f"queries-{self.given.align_steps}"}
         return found | {"taught": root / f"taught-{self.given.taught_steps}"}
 
     def _make(self, cell: Cell) -> None:
@@ -250,19 +259,22 @@ class Cells:
         start = str(made.cut if cell.start == "cut" else made.aligned)
         every = {"steps": steps, "eval_steps": steps, "log_steps": gcd(20, steps)}
         trained_with: dict[str, Any] = {"learning_rate": cell.rate, "seed": cell.seed, **every}
+        alone = cell.start == QUERIES
         if objective.texts:
-            texts = self.given.batch_size * (2 + self.given.negatives)
+            texts = self.given.batch_size * (1 if alone else 2 + self.given.negatives)
             settings = {**ALIGNMENT, **trained_with, "batch_size": texts}
             student = rankdistill.train(None, made.vectors, start, folder / "student", **settings)
         else:
             teacher = made.teacher("dense" if cell.teacher == LABELS else cell.teacher)
             settings = self.settings | settings_of(objective, teacher) | trained_with
+            if alone:
+                settings |= {"document_tower": str(made.vectors.path), "negatives": self.given.tower_negatives}
             store, scored_by = teacher.store, teacher.teacher_id
             student = rankdistill.train(
                 made.dataset, store, start, folder / "student", split="train", teacher=scored_by, **settings
             )
         trained = time.perf_counter()
-        self._evaluate(str(student.path), folder, cell.system)
+        self._evaluate(str(student.path), folder, cell.system, alone)
         seconds = {"training": trained - started, "evaluation": time.perf_counter() - trained}
         told = {"clipped_steps": student.log.get("clipped_steps"), "seconds": seconds}
         files.write_text(folder / "cell.json", json.dumps(told, indent=1) + "\n")
@@ -271,8 +283,10 @@ class Cells:
         values = {split: round(self.value(cell, split), 4) for split in (CHOICE, *self.splits)}
         print(made.folder.name, folder.name, values, told, flush=True)
 
-    def _evaluate(self, model: str | None, folder: Path, name: str) -> None:
-        """On every split, in an exact index of the whole collection, which is not kept."""
+    def _evaluate(self, model: str | None, folder: Path, name: str, queries: bool = False) -> None:
+        """On every split, in an exact index of the whole collection: the dense teacher's where the model embeds
+        `queries` alone, else its own, which is not kept.
+        """
         dataset = self.prepared.dataset
         missing = [split for split in (CHOICE, *self.splits) if not (folder / split / "results.json").is_file()]
         if not missing:
@@ -284,7 +298,7 @@ class Cells:
         index: Any = self.prepared.dense_index
         if name == "taught":
             index = self.prepared.taught_index
-        elif model != DENSE:
+        elif model != DENSE and not queries:
             emptied(folder / "index")
             index = rankdistill.index(dataset, model, folder / "index", max_length=DOCUMENT_TOKENS, snippets=0)
         for split in missing:
@@ -305,13 +319,14 @@ class Cells:
 
     def _seconds(self) -> dict[str, float]:
         """Means over the cells that are done."""
-        told = [json.loads(file.read_text()) for file in sorted(self._folder.glob("*/cell.json"))]
+        folders = dict.fromkeys((self._folder, self._queries))
+        told = [json.loads(file.read_text()) for folder in folders for file in sorted(folder.glob("*/cell.json"))]
         parts = ("training", "evaluation")
         return {part: sum(one["seconds"][part] for one in told) / len(told) for part in parts} if told else {}
 
     def _at(self, cell: Cell) -> Path:
         words = f"{cell.start} {cell.objective} {cell.teacher} {cell.rate:g} {cell.seed}"
-        return self._folder / words.replace(",", "").replace(" ", "-")
+        return (self._queries if cell.start == QUERIES else self._folder) / words.replace(",", "").replace(" ", "-")
 
 
 def settings_of(objective: Objective, teacher: Teacher) -> dict[str, Any]:
@@ -338,6 +353,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--negatives", type=int, default=1, help="own ones of a query; the batch has the others")
+    parser.add_argument("--tower-negatives", type=int, default=7, help="the same where documents are not trained")
     parser.add_argument("--align-steps", type=int, default=600)
     parser.add_argument("--taught-steps", type=int, default=100, help="of the teacher that learns from labels")
     parser.add_argument("--rates", type=_numbers, default=[1e-4, 3e-4], help="learning rates to choose from")
@@ -347,7 +363,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="print what is done, train nothing")
     seeds.add_argument(parser)
     given = parse(parser)
-    named = ("steps", "batch_size", "negatives", "align_steps", "taught_steps", "queries", "choice", "rates")
+    named = ("steps", "batch_size", "negatives", "tower_negatives", "align_steps", "taught_steps", "queries", "choice", "rates")
     asked = {key: getattr(given, key) for key in named}
     for name in given.sets:
         place = (given.data / name, given.work / name)

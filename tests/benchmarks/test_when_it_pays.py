@@ -23,6 +23,7 @@ def cells(tmp_path: Path, **changed: Any) -> Cells:
         "steps": 4,
         "batch_size": 2,
         "negatives": 2,
+        "tower_negatives": 2,
         "align_steps": 2,
         "taught_steps": 2,
         "only": None,
@@ -92,7 +93,11 @@ def test_it_ends_and_makes_no_cell_twice(
     found = json.loads((tmp_path / f"when_it_pays_{tiny_beir.name}.json").read_text())
     made = sorted((tmp_path / "work").rglob("cell.json"))
     times = [file.stat().st_mtime_ns for file in made]
-    assert set(found["test"]) == {"cut: contrastive", "cut", "aligned: contrastive", "aligned"}
+    starts = ("cut", "aligned", "queries")
+    assert set(found["test"]) == {name for start in starts for name in (start, f"{start}: contrastive")}
+    alone = {system["name"]: system["trainings"] for system in found["test"]["queries"]["systems"]}
+    assert alone["queries: margin-mse in batch, ensemble"] == alone["queries: more alignment"] == 2
+    assert alone["queries"] == 1
     systems = {system["name"]: system["trainings"] for system in found["test"]["aligned"]["systems"]}
     assert systems["aligned: margin-mse in batch, ensemble"] == systems["aligned: margin-mse in batch, taught"] == 2
     assert systems["aligned: more alignment"] == 2
