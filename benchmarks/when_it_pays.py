@@ -353,7 +353,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--negatives", type=int, default=1, help="own ones of a query; the batch has the others")
-    parser.add_argument("--tower-negatives", type=int, default=7, help="the same where documents are not trained")
+    parser.add_argument("--tower-negatives", type=int, default=40, help="the same where documents are not trained")
     parser.add_argument("--align-steps", type=int, default=600)
     parser.add_argument("--taught-steps", type=int, default=100, help="of the teacher that learns from labels")
     parser.add_argument("--rates", type=_numbers, default=[1e-4, 3e-4], help="learning rates to choose from")
@@ -363,7 +363,17 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="print what is done, train nothing")
     seeds.add_argument(parser)
     given = parse(parser)
-    named = ("steps", "batch_size", "negatives", "tower_negatives", "align_steps", "taught_steps", "queries", "choice", "rates")
+    named = (
+        "steps",
+        "batch_size",
+        "negatives",
+        "tower_negatives",
+        "align_steps",
+        "taught_steps",
+        "queries",
+        "choice",
+        "rates",
+    )
     asked = {key: getattr(given, key) for key in named}
     for name in given.sets:
         place = (given.data / name, given.work / name)
