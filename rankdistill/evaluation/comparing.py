@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rankdistill.data.beir import DANGLING, LEFT_OUT
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.evaluating import read_per_query
-from rankdistill.evaluation.measures import MEASURES
+from rankdistill.evaluation.measures import CONVERSATIONAL, MEASURES
 from rankdistill.evaluation.results import Comparison, Evaluation, Results, System
 from rankdistill.evaluation.significance import PERMUTATIONS, holm, randomisation_test, trainings_interval
 from rankdistill.notes import note
@@ -111,7 +111,7 @@ def compare(
             _averaged(name, [evaluations[folder].system for folder in group], per_query[name], seed)
             for name, group in zip(names, groups, strict=True)
         ],
-        comparisons=compare_per_query(per_query, names[0], seed=seed),
+        comparisons=compare_per_query(per_query, names[0], seed=seed, measures=_shared(per_query)),
         signature={
             **{key: signature[key] for key in MUST_AGREE if key in signature},
             "measures": signature["measures"],
@@ -276,6 +276,13 @@ def _require_same_queries(folders: Sequence[Path], evaluations: Sequence[Evaluat
                 if key == LEFT_OUT:
                     difference = f"documents left out for having a query's id ({key}): {one or 0} and {other or 0}"
                 raise _unlike(str(folders[0]), str(folder), difference)
+
+
+def _shared(per_query: Mapping[str, PerQuery]) -> list[str]:
+    """The measures that every system has: evaluations of conversations have more."""
+    found = [[one] if isinstance(one, pl.DataFrame) else one for one in per_query.values()]
+    every = [table.columns for tables in found for table in tables]
+    return [*MEASURES, *(name for name in CONVERSATIONAL if all(name in columns for columns in every))]
 
 
 def _values_of_queries(folder: Path, evaluation: Evaluation) -> pl.DataFrame:

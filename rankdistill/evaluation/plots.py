@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from rankdistill import files
-from rankdistill.evaluation.measures import TITLES
+from rankdistill.evaluation.measures import EVERY_TITLE as TITLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from rankdistill import files
-from rankdistill.evaluation.measures import TITLES
+from rankdistill.evaluation.measures import EVERY_TITLE as TITLES
 from rankdistill.evaluation.pages import render
 from rankdistill.evaluation.plots import quality_plot, trade_off_plot
 from rankdistill.evaluation.results import MAIN_MEASURE, Results

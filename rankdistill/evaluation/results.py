@@ -13,10 +13,11 @@ from rankdistill import files
 from rankdistill.display import Shown, Table
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation import system_table
-from rankdistill.evaluation.measures import TITLES
+from rankdistill.evaluation.measures import EVERY_TITLE as TITLES
 from rankdistill.evaluation.per_query import read_per_query
 from rankdistill.evaluation.plots import difference_plot, distribution_plot
 from rankdistill.evaluation.systems import Comparison, Record, System
+from rankdistill.evaluation.turns import ByTurn
 from rankdistill.evaluation.verdict.records import Verdict
 
 if TYPE_CHECKING:
@@ -192,12 +193,14 @@ class Evaluation(Shown, Record):
         queries: how many.
         through: tool (`mteb`, `beir`) -> measure -> what that tool says of the same system.
         signature: see `Results`.
+        turns: of conversations, the means by turn; None of other queries.
     """
 
     system: System
     queries: int
     through: dict[str, dict[str, float]] = Field(default_factory=dict)
     signature: dict[str, Any] = Field(default_factory=dict)
+    turns: ByTurn | None = None
 
     def differences(self) -> dict[str, float]:
         """Tool -> how far its means are from ours, which count rounded to 5 digits here as theirs are."""
@@ -220,7 +223,7 @@ class Evaluation(Shown, Record):
         path = folder / FILE_NAME
         try:
             content = json.loads(path.read_text(encoding="utf-8-sig"))
-            found = cls(**{name: content[name] for name in cls.model_fields})
+            found = cls(**{name: content[name] for name in cls.model_fields if name != "turns" or name in content})
         except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
             raise DataError(
                 expected="a folder written by `rankdistill evaluate`",
@@ -270,12 +273,13 @@ class Evaluation(Shown, Record):
         """The means and the costs."""
         told = [self.signature[key] for key in ("data", "split") if key in self.signature]
         title = ", ".join([*told, f"{self.queries} queries"])
-        return [Table(title, *system_table.rows([self.system]))]
+        besides = [] if self.turns is None else [self.turns.table()]
+        return [Table(title, *system_table.rows([self.system])), *besides]
 
     def lines(self) -> list[str]:
         """What is remarked, and how far other tools differ."""
         told = [f"{tool} differs by at most {furthest:.1e}" for tool, furthest in self.differences().items()]
-        return [*self._remarks, *told]
+        return [*([] if self.turns is None else self.turns.lines()), *self._remarks, *told]
 
     def to_polars(self) -> pl.DataFrame:
         """`query_id` and one column a measure; one row for each query of the qrels."""
@@ -310,7 +314,8 @@ class Evaluation(Shown, Record):
 
     @property
     def _content(self) -> dict[str, Any]:
-        return {**self.system.measures, **self.model_dump(mode="json")}
+        absent = {"turns"} if self.turns is None else set()
+        return {**self.system.measures, **self.model_dump(mode="json", exclude=absent)}
 
     _path: Path | None = PrivateAttr(None)
     _remarks: tuple[str, ...] = PrivateAttr(())

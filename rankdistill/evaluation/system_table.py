@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from rankdistill.evaluation.measures import TITLES
+from rankdistill.evaluation.measures import EVERY_TITLE as TITLES
 from rankdistill.evaluation.systems import Comparison, System
 
 MEGABYTE = 1e6
