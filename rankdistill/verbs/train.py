@@ -40,11 +40,12 @@ from rankdistill.verbs.arguments import (
     reference_of,
     require_range,
     score_store_of,
+    sessions_of,
     settings_of,
 )
 from rankdistill.verbs.clipping import note_clipping
 from rankdistill.verbs.contract import own_arguments, verb
-from rankdistill.verbs.turns import documents_of, sessions_of
+from rankdistill.verbs.turns import documents_of
 
 REMEDY = "to heed them, raise the setting max_gradient_norm (a keyword, or a line of the --config file)"
 

@@ -20,6 +20,7 @@ from rankdistill.notes import note
 from rankdistill.progress import reporter_of
 from rankdistill.sessions import Sessions
 from rankdistill.sessions.collection import Missing
+from rankdistill.space import SparseSpace
 from rankdistill.stores.embeddings.identity import alike_hash
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.registry import TeacherSpec, identity_of, specify
@@ -333,9 +334,12 @@ def _fitted(config: TrainConfig, teacher: Teacher, calibrated: bool) -> TrainCon
     """The settings with what follows from the teacher, where they are not given.
 
     The student's scores begin in the teacher's unit, as it starts from the teacher's space: they are compared as they
-    are. A softmax of cosines is flat at temperature 1. The student reads queries alone, so its length is theirs.
+    are. A softmax of cosines is flat at temperature 1. The student reads queries alone, so its length is theirs. Beside
+    sparse documents it is sparse, also where a bare masked language model would count as dense.
     """
     found: dict[str, Any] = {"document_tower": config.document_tower or teacher.reference}
+    if config.type is None and isinstance(teacher.tower.tower, SparseSpace):
+        found["type"] = "splade"
     in_unit = teacher.has_vectors and not calibrated
     if in_unit and "scale" not in config.model_fields_set:
         found["scale"] = 1.0

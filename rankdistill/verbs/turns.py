@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill import bundles
-from rankdistill import sessions as reading
 from rankdistill.bundles import layout
 from rankdistill.data import Dataset
 from rankdistill.data.beir import UNJUDGED
@@ -20,7 +19,7 @@ from rankdistill.inference.conversation import FORMATS
 from rankdistill.inference.turn_reader import TurnReader, open_reader
 from rankdistill.manifest import digest
 from rankdistill.models import resolve
-from rankdistill.notes import note, note_reports
+from rankdistill.notes import note
 from rankdistill.sessions import Asked, Session, Sessions, Turn
 from rankdistill.sessions.collection import Missing
 from rankdistill.sessions.schema import SYSTEM, USER
@@ -33,15 +32,6 @@ REWRITE = "rewrite:"
 """Before the name of rewrites, where a rewrite is read in place of the conversation."""
 
 READS = f"{', '.join(FORMATS)} (also FORMAT:K, the last K of the user's turns), or {REWRITE}NAME"
-
-
-def sessions_of(given: Sessions | Place, lenient: bool = False) -> Sessions:
-    """The sessions; what was left out becomes notes. DataError where there are none."""
-    if isinstance(given, Sessions):
-        return given
-    found = reading.read(place_of(given), "lenient" if lenient else "strict")
-    note_reports(list(found.reports))
-    return found
 
 
 def documents_of(sessions: Sessions, data: Data | None, lenient: bool, ignore_identical_ids: bool | None) -> Dataset:

@@ -15,6 +15,7 @@ from ir_measures import RR, R, nDCG
 
 import rankdistill as rd
 from rankdistill import manifest, sessions, space, teachers
+from rankdistill.data import load
 from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
 from rankdistill.inference import conversation
 from rankdistill.stores.reader import ScoreStore
@@ -57,9 +58,10 @@ def test_the_student_learns_the_teachers_scores_of_the_rewrite_by_reading_the_co
     train: Train, folder: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
     model = request.getfixturevalue(kind)
-    out = train(model=model, type="splade" if kind == "tiny_splade" else "dense")
+    out = train(model=model)
+    assert log(out)["type"] == ("splade" if kind == "tiny_splade" else "dense")
     store, found = scores_in(tmp_path / "work"), sessions.read(folder)
-    rewrites, data = found.rewrites("human", "train"), rd.open(folder)
+    rewrites, data = found.rewrites("human", "train"), load(folder)
     pairs = store.scores("human").sort("query_id", "doc_id")
     alone = teachers.load(model).score(
         [(rewrites[query], data.contents[doc]) for query, doc in pairs.select("query_id", "doc_id").iter_rows()]
@@ -84,7 +86,7 @@ def test_candidates_are_the_ranks_of_the_teachers_run_that_are_asked_for(
     train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
 ) -> None:
     train(ranks="3:7")
-    store, data = scores_in(tmp_path / "work"), rd.open(folder)
+    store, data = scores_in(tmp_path / "work"), load(folder)
     encoder, rewrites = teachers.load(tiny_encoder), sessions.read(folder).rewrites("human", "train")
     for query, rewrite in rewrites.items():
         scores = encoder.score([(rewrite, text) for text in data.contents.values()])
@@ -210,7 +212,7 @@ def test_what_is_read_of_a_turn_is_named_or_what_the_model_was_trained_on(
     questions = rd.evaluate(folder, tiny_encoder, tmp_path / "plain", split="test")
     assert last.system.measures["ndcg_at_10"] == pytest.approx(questions.system.measures["ndcg_at_10"], abs=1e-9)
     assert questions.turns is None
-    rewritten = rd.open(folder).asking(sessions.read(folder).rewrites("human"))
+    rewritten = load(folder).asking(sessions.read(folder).rewrites("human"))
     human = rd.evaluate(None, tiny_encoder, tmp_path / "human", sessions=folder, split="test", reads="rewrite:human")
     plain = rd.evaluate(rewritten, tiny_encoder, tmp_path / "rewritten", split="test")
     assert human.system.measures["ndcg_at_10"] == pytest.approx(plain.system.measures["ndcg_at_10"], abs=1e-9)
