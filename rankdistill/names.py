@@ -124,6 +124,20 @@ STUDENTS: Mapping[str, StudentKind] = {
 """Name -> type of student on scores. Add one here."""
 
 
+TRACKERS: Mapping[str, str] = {
+    "tensorboard": "tensorboard",
+    "trackio": "trackio",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
+    "comet_ml": "comet_ml",
+    "clearml": "clearml",
+    "dvclive": "dvclive",
+    "neptune": "neptune",
+    "swanlab": "swanlab",
+}
+"""Experiment tracker, as the Trainer of transformers calls it -> the module that it needs."""
+
+
 def load(reference: str) -> Any:
     """What `module:attribute` names; imports the module."""
     module, _, attribute = reference.partition(":")

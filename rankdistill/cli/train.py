@@ -271,6 +271,12 @@ def train(
         int | None,
         typer.Option(help="Texts embedded at a time, for batches larger than memory.", rich_help_panel=MORE),
     ] = None,
+    report_to: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Trackers that get the curves while it trains: {names.listed(names.TRACKERS)}.", rich_help_panel=MORE
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of sampling, order and dropout (default 13).")] = None,
     no_check: Annotated[
         bool, typer.Option("--no-check", help="Train even if a check of the scores fails.", rich_help_panel=MORE)
@@ -296,6 +302,7 @@ def train(
         "learning_rate": learning_rate,
         "select": select,
         "seed": seed,
+        "report_to": report_to,
     }
     of_scores: dict[str, object] = {
         "type": type_,
@@ -364,7 +371,7 @@ def train(
             ignore_identical_ids=ignore_identical_ids,
             config=config,
             progress=True,
-            command=console.command(),
+            command=console.command(leave_out=("--report-to",)),
             **{name: value for name, value in settings.items() if value is not None},
         ),
         json,

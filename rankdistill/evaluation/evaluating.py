@@ -10,7 +10,7 @@ from typing import Any, Literal
 from rankdistill import manifest, tables
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
-from rankdistill.evaluation import run_files
+from rankdistill.evaluation import curves, hits, run_files
 from rankdistill.evaluation.beir import evaluate_through_beir
 from rankdistill.evaluation.latency import measure_latency
 from rankdistill.evaluation.measures import CONVERSATIONAL, MEASURES, Evaluated, evaluate_run
@@ -53,11 +53,13 @@ def evaluate(
     latency_queries: int = 0,
     costs: Costs = Costs(),
     turns: Turns | None = None,
+    trained: str | Path | None = None,
     command: str = "",
 ) -> Evaluation:
     """Evaluate `retriever` on `split` and write `results.json`, `per_query.parquet` and the run into `out`.
 
-    The run is a TREC file, `run.trec`; where ids hold white space, which that cannot have, `run.parquet`. The document
+    Beside them lie, for people, `hits.parquet` and of a model that we trained `curves.json`. The run is a TREC file,
+    `run.trec`; where ids hold white space, which that cannot have, `run.parquet`. The document
     that has the query's own id is left out where the data set says so (`rankdistill.data.identical_ids`), by the tools
     of `through` too; judgements of documents that the corpus lacks count (`Dataset.dangling`).
 
@@ -71,6 +73,7 @@ def evaluate(
         latency_queries: how many queries to time one by one; 0 times none. Times differ from run to run.
         costs: sizes and teacher cost, for reports.
         turns: of conversations, what is known of each question: then there are more measures, and means by turn.
+        trained: the model that was trained; its curves are kept for reports.
         command: the command line, for the signature.
 
     Raises:
@@ -117,6 +120,8 @@ def evaluate(
             turns=None if turns is None else by_turn(turns, evaluated.per_query, retriever, queries),
         )
         run_files.write(out, run, [*queries, *dataset.doc_ids])
+        curves.write(out, curves.of_model(trained))
+        hits.write(out, run, queries, qrels, dataset)
         tables.write_parquet(out / PER_QUERY_FILE, evaluated.per_query.to_arrow())
         evaluation.write(out)
     return evaluation.lying_in(out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,12 @@ from rankdistill import files
 from rankdistill.display import Shown, Table
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation import system_table
+from rankdistill.evaluation.curves import Training
+from rankdistill.evaluation.hits import shortened
 from rankdistill.evaluation.measures import EVERY_TITLE as TITLES
 from rankdistill.evaluation.per_query import read_per_query
 from rankdistill.evaluation.plots import difference_plot, distribution_plot
-from rankdistill.evaluation.systems import Comparison, Record, System
+from rankdistill.evaluation.systems import Change, Changed, Comparison, Record, System
 from rankdistill.evaluation.turns import ByTurn
 from rankdistill.evaluation.verdict.records import Verdict
 
@@ -30,6 +32,18 @@ PAGE = "report.html"
 MAIN_MEASURE = "ndcg_at_10"
 
 
+def require_measure(measure: str, known: Iterable[str]) -> None:
+    """Raise ConfigError unless the systems have `measure`."""
+    names = list(known)
+    if measure not in names:
+        raise ConfigError(
+            expected=f"a measure: {', '.join(names)}",
+            got=repr(measure),
+            consequence="nothing was written",
+            remedy="name one of those",
+        )
+
+
 class Results(Shown, Record):
     """Systems evaluated on the same queries, side by side; they print as two tables.
 
@@ -37,6 +51,8 @@ class Results(Shown, Record):
         signature: what the numbers depend on: data and its hash, split, measures, versions, command.
         conclusions: sentences that say what it comes to; first those of the verdicts.
         verdicts: whether to ship each student that was asked about.
+        changed: the queries that each system wins and loses most, in one measure.
+        trainings: the loss and dev curves of systems that we trained.
     """
 
     title: str
@@ -48,9 +64,12 @@ class Results(Shown, Record):
     signature: dict[str, Any] = Field(default_factory=dict)
     conclusions: list[str] = Field(default_factory=list)
     verdicts: list[Verdict] = Field(default_factory=list)
+    changed: list[Changed] = Field(default_factory=list)
+    trainings: list[Training] = Field(default_factory=list)
 
     _measure: str = PrivateAttr(default=MAIN_MEASURE)
     _path: Path | None = PrivateAttr(default=None)
+    _reports: tuple[Path, ...] = PrivateAttr(default=())
 
     def write(self, folder: Path) -> None:
         """Write `results.json` into `folder`."""
@@ -81,20 +100,19 @@ class Results(Shown, Record):
         found._path = folder
         return found
 
+    def reported_in(self, reports: Sequence[Path]) -> Results:
+        """The same, which tells of reports that were written elsewhere."""
+        found = self.model_copy()
+        found._reports = tuple(reports)
+        return found
+
     def shown_in(self, measure: str) -> Results:
         """The same, whose differences are shown in `measure`.
 
         Raises:
             ConfigError: the systems do not have it.
         """
-        known = list(self.systems[0].measures)
-        if measure not in known:
-            raise ConfigError(
-                expected=f"a measure: {', '.join(known)}",
-                got=repr(measure),
-                consequence="nothing was written",
-                remedy="name one of those",
-            )
+        require_measure(measure, self.systems[0].measures)
         found = self.model_copy()
         found._measure = measure
         return found
@@ -143,23 +161,29 @@ class Results(Shown, Record):
         ]
 
     def lines(self) -> list[str]:
-        """What it comes to, and where the report lies."""
-        return [*self.conclusions, *([] if self._path is None else [str(self._path / PAGE)])]
+        """The queries won and lost most, what it comes to, and where reports lie."""
+        places = [*([] if self._path is None else [self._path / PAGE]), *self._reports]
+        return [*map(_most_changed, self.changed), *self.conclusions, *map(str, places)]
 
     def to_polars(self) -> pl.DataFrame:
-        """A comparison a row: baseline, system, measure, difference, low, high, p_value, p_holm, by_training."""
+        """A comparison a row.
+
+        baseline, system, measure, difference, low, high, p_value, p_holm, by_training, effect, won, tied, lost.
+        """
         import polars as pl
 
         schema: dict[str, Any] = {
             **dict.fromkeys(("baseline", "system", "measure"), pl.String),
             **dict.fromkeys(("difference", "low", "high", "p_value", "p_holm"), pl.Float64),
             "by_training": pl.List(pl.Float64),
+            "effect": pl.Float64,
+            **dict.fromkeys(("won", "tied", "lost"), pl.Int64),
         }
         rows = [
             [
                 *(one.baseline, one.system, one.measure),
                 *(one.difference, *one.interval, one.p_value, one.p_holm),
-                one.by_training,
+                *(one.by_training, one.effect, one.won, one.tied, one.lost),
             ]
             for one in self.comparisons
         ]
@@ -168,6 +192,14 @@ class Results(Shown, Record):
     def to_json(self) -> dict[str, Any]:
         """All of it, as `results.json` has it."""
         return self.model_dump(mode="json")
+
+    def to_markdown(self) -> str:
+        """Its tables in Markdown."""
+        return "\n".join(table.markdown() for table in self.tables())
+
+    def to_latex(self) -> str:
+        """Its tables in LaTeX, for the package booktabs."""
+        return "% \\usepackage{booktabs}\n" + "\n".join(table.latex() for table in self.tables())
 
     def plot(self, measure: str | None = None) -> Figure:
         """The differences to the baseline with their intervals.
@@ -320,6 +352,26 @@ class Evaluation(Shown, Record):
     _path: Path | None = PrivateAttr(None)
     _remarks: tuple[str, ...] = PrivateAttr(())
 
+
+def _most_changed(changed: Changed) -> str:
+    """The queries that a system wins and loses most, in a line."""
+
+    def told(changes: Sequence[Change]) -> str:
+        return ", ".join(
+            f"{shortened(one.text or one.query_id, CHARACTERS)!r} ({one.difference:+.2f})" for one in changes[:TOLD]
+        )
+
+    parts = [
+        f"{word} most: {told(changes)}" for word, changes in (("wins", changed.won), ("loses", changed.lost)) if changes
+    ]
+    return f"{changed.system} {'; '.join(parts) or f'differs from {changed.baseline} in no query'}"
+
+
+TOLD = 2
+"""Queries that a line names each way."""
+
+CHARACTERS = 60
+"""Of each."""
 
 TOLERANCE = 1.5e-5
 """Means rounded to 5 digits may differ by one in the last, where a value lies halfway."""

@@ -236,7 +236,14 @@ def _try(
     out: Path,
 ) -> Mapping[str, float]:
     """Train a student of a form that is tried; returns its dev measures, as it is stored."""
-    changes = {"steps": steps, "eval_steps": steps, "log_steps": steps, "patience": None, "keep_checkpoints": False}
+    changes: dict[str, Any] = {
+        "steps": steps,
+        "eval_steps": steps,
+        "log_steps": steps,
+        "patience": None,
+        "keep_checkpoints": False,
+    }
+    changes["report_to"] = ()
     settings = config.model_copy(update=changes)
     train(
         dataset,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from os import fspath
+from os import PathLike, fspath
 from typing import Any, Literal
 
 from rankdistill.data import Dataset
@@ -12,11 +12,13 @@ from rankdistill.errors import ConfigError
 from rankdistill.evaluation import evaluating
 from rankdistill.evaluation.costs import costs_of
 from rankdistill.evaluation.fused import FusedRetriever
+from rankdistill.evaluation.indexed import IndexedRetriever
 from rankdistill.evaluation.opening import open_retriever
 from rankdistill.evaluation.rerank import PairScorer, Reranker
 from rankdistill.evaluation.results import Evaluation
 from rankdistill.evaluation.retrieve import Bm25Retriever, Retriever
 from rankdistill.fusion import Fusion
+from rankdistill.indexing import StoredIndex
 from rankdistill.indexing.searching import opened
 from rankdistill.mining.tokenisers import script_note
 from rankdistill.notes import note
@@ -248,6 +250,7 @@ def evaluate(
             latency_queries=min(latency, len(queries)),
             costs=costs_of(first, None if parts.words and size_of is None else measured),
             turns=turns,
+            trained=_trained(first, parts, rerank),
             command=command,
         )
     _note_words(first, dataset, len(queries))
@@ -299,6 +302,16 @@ def _require_plain(through: str, fit_on: str | None) -> None:
             consequence="nothing was evaluated",
             remedy="leave them out",
         )
+
+
+def _trained(first: Retriever, parts: Parts, rerank: Teacher | PairScorer | None) -> str | None:
+    """The model whose training a report shows: what re-ranks, or else the query model, or an index's own."""
+    if rerank is not None:
+        return reference_of(rerank) if isinstance(rerank, str | PathLike) else None
+    if parts.query_model is not None:
+        return None if parts.words else parts.query_model
+    stored = first.index if isinstance(first, IndexedRetriever) else None
+    return stored.model if isinstance(stored, StoredIndex) else None
 
 
 def _opened(
