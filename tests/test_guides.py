@@ -840,6 +840,7 @@ OTHER_PROGRAMS = {
     "--max-client-batch-size": "of text-embeddings-inference",
     "--scratch": "of the benchmarks",
     "--only": "of the benchmarks",
+    "--logdir": "of TensorBoard",
 }
 
 
