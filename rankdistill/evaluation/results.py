@@ -161,9 +161,9 @@ class Results(Shown, Record):
         ]
 
     def lines(self) -> list[str]:
-        """The queries won and lost most, what it comes to, and where reports lie."""
+        """What it comes to, or else the queries won and lost most; and where reports lie."""
         places = [*([] if self._path is None else [self._path / PAGE]), *self._reports]
-        return [*map(_most_changed, self.changed), *self.conclusions, *map(str, places)]
+        return [*(self.conclusions or map(_most_changed, self.changed)), *map(str, places)]
 
     def to_polars(self) -> pl.DataFrame:
         """A comparison a row.
