@@ -51,7 +51,7 @@ def test_figures_and_orders_are_held_against_what_was_measured() -> None:
 
 @pytest.mark.slow
 def test_the_benchmark_ends_and_is_not_made_twice(
-    tiny_beir: Path, tiny_splade: str, tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_beir: Path, tiny_splade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = write_tiny_sessions(tiny_beir)
     for name in ("one", "two"):
@@ -59,20 +59,20 @@ def test_the_benchmark_ends_and_is_not_made_twice(
         as_published(tmp_path / "data" / name)
     monkeypatch.setattr(provenance, "RESULTS", tmp_path)
     monkeypatch.setattr(conversation, "SETTINGS", {"batch_size": 2})
+    monkeypatch.setattr(conversation, "RATES", (1e-3,))
     words = ["--data", tmp_path / "data", "--work", tmp_path / "work", "--sets", "one,two", "--steps", 2]
-    words += ["--seeds", "13,14", "--models", f"{tiny_encoder},{tiny_splade}"]
+    words += ["--seeds", "13", "--models", tiny_splade]
     monkeypatch.setattr(sys, "argv", ["conversation", *map(str, words)])
     conversation.main()
     found = json.loads((tmp_path / "conversation.json").read_text())["sets"]
     assert set(found) == {"one", "two"}
-    for model, result in found["one"].items():
+    for result in found["one"].values():
         systems = {one["name"] for one in result["against the last turn"]["systems"]}
         assert {"last turn", "history", "human rewrite", "auto rewrite", *conversation.STUDENTS} <= systems
         assert set(conversation.SEVERAL) <= systems
         assert {one["system"] for one in result["disco against alignment"]["comparisons"]} == {"disco"}
         assert set(result["zero-shot"]) == {"two"}
-        terms = result["by turn"]["disco"]["query_terms"]
-        assert (terms is not None) == (model == tiny_splade)
+        assert result["by turn"]["disco"]["query_terms"] > 0
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("model.safetensors")}
     conversation.main()
     assert written == {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("model.safetensors")}
