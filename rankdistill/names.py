@@ -72,7 +72,6 @@ LOSSES: Mapping[str, Loss] = {
     "disco": Loss(
         "rankdistill.losses.disco:disco",
         flops=(0.0, 0.0),
-        in_batch=_KL_DIV,
         settings={
             **{"kl_weight": 0.99, "contrastive_weight": 0.01, "negatives": 16, "sampling": "uniform"},
             **{"epochs": 5.0, "batch_size": 10, "learning_rate": 2e-5, "warmup": 0.01, "weight_decay": 0.0},
