@@ -85,6 +85,7 @@ BENCHMARKS = {
         "medquad,scifact,msmarco_mini",
     ],
     "serving faults": ["serving.faults"],
+    "conversation": ["conversation", "--data", "{data}", "--work", "{work}/conversation"],
     "when it pays": ["when_it_pays", "--data", "{data}", "--work", "{work}/when_it_pays"],
     "student peers": ["student_peers", "--data", "{data}", "--work", "{work}/student_peers", *PEERS],
 }

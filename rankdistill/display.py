@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,6 +80,59 @@ class Table:
         )
         caption = f"<caption>{escape(self.title)}</caption>" if self.title else ""
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def markdown(self) -> str:
+        """As a table of GitHub's Markdown, its title in bold above."""
+        cells = [[_markdown(cell) for cell in row] for row in (self.header, *self.rows)]
+        rule = [":---" if place < self.texts else "---:" for place in range(len(self.header))]
+        lines = ["| " + " | ".join(row) + " |" for row in (cells[0], rule, *cells[1:])]
+        return "\n".join([f"**{_markdown(self.title)}**", "", *lines] if self.title else lines) + "\n"
+
+    def latex(self) -> str:
+        """As a LaTeX table with a caption, for the package booktabs."""
+        columns = "".join("l" if place < self.texts else "r" for place in range(len(self.header)))
+        rows = [" & ".join(map(_latex, row)) + r" \\" for row in self.rows]
+        lines = [
+            r"\begin{table}",
+            r"\centering",
+            *([rf"\caption{{{_latex(self.title)}}}"] if self.title else []),
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            " & ".join(map(_latex, self.header)) + r" \\",
+            r"\midrule",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
+
+_IN_MARKDOWN = re.compile(r"([\\`*_\[\]<>|])")
+
+_IN_LATEX = {
+    **{sign: rf"\{sign}" for sign in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "±": r"$\pm$",
+    "²": r"$^2$",
+}
+
+
+def _markdown(text: str) -> str:
+    return " ".join(_IN_MARKDOWN.sub(r"\\\1", text).split())
+
+
+def _latex(text: str) -> str:
+    written = "".join(_IN_LATEX.get(sign, sign) for sign in text)
+    return _SIGNED.sub(r"$\g<0>$", written)
+
+
+_SIGNED = re.compile(r"(?<!\S)[+-]\d[\d.,]*(?!\S)")
+"""A number with a sign, which is a hyphen outside of mathematics."""
 
 
 class Shown:

@@ -72,8 +72,10 @@ LOSSES: Mapping[str, Loss] = {
     "disco": Loss(
         "rankdistill.losses.disco:disco",
         flops=(0.0, 0.0),
-        in_batch=_KL_DIV,
-        settings={"kl_weight": 0.99, "contrastive_weight": 0.01, "negatives": 16, "sampling": "uniform"},
+        settings={
+            **{"kl_weight": 0.99, "contrastive_weight": 0.01, "negatives": 16, "sampling": "uniform"},
+            **{"epochs": 5.0, "batch_size": 10, "learning_rate": 2e-5, "warmup": 0.01, "weight_decay": 0.0},
+        },
     ),
     "pld": Loss(_PLD, {"positive_first": False}),
     "pld_positive": Loss(_PLD, {"positive_first": True}),
@@ -119,6 +121,20 @@ STUDENTS: Mapping[str, StudentKind] = {
     "pair-head": StudentKind("rankdistill.training.types.pair_head", pairs=True),
 }
 """Name -> type of student on scores. Add one here."""
+
+
+TRACKERS: Mapping[str, str] = {
+    "tensorboard": "tensorboard",
+    "trackio": "trackio",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
+    "comet_ml": "comet_ml",
+    "clearml": "clearml",
+    "dvclive": "dvclive",
+    "neptune": "neptune",
+    "swanlab": "swanlab",
+}
+"""Experiment tracker, as the Trainer of transformers calls it -> the module that it needs."""
 
 
 def load(reference: str) -> Any:

@@ -6,8 +6,9 @@ error unless told otherwise. What went as it should is at the level INFO. The co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from logging import getLogger
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from logging import LogRecord, getLogger
 
 LOGGER = "rankdistill"
 
@@ -21,6 +22,25 @@ def note(text: str | None) -> None:
 def tell(text: str) -> None:
     """What went as it should, such as an output that is up to date."""
     getLogger(LOGGER).info("%s", text)
+
+
+@contextmanager
+def once() -> Iterator[None]:
+    """Within the block the same words are told once: work that reads the same things again has nothing new to tell."""
+    said: set[str] = set()
+
+    def is_new(record: LogRecord) -> bool:
+        words = record.getMessage()
+        known = words in said
+        said.add(words)
+        return not known
+
+    logger = getLogger(LOGGER)
+    logger.addFilter(is_new)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_new)
 
 
 def note_reports(reports: Sequence[str], most: int = 10) -> None:

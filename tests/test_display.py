@@ -50,3 +50,25 @@ def test_html_escapes_everything() -> None:
 
 def test_pandas_has_the_same_rows() -> None:
     assert Two().to_pandas().to_dict("records") == [{"name": "x", "value": 1.0}]
+
+
+def test_tables_in_markdown_and_latex_escape_what_means_something_there() -> None:
+    table = Table("50% & more", ["a_b", "x|y"], [["<c>", "-0.5"], ["d\\e", "+1.25 .. +2.5"], ["±", "a-1"]])
+    assert table.markdown().splitlines() == [
+        "**50% & more**",
+        "",
+        "| a\\_b | x\\|y |",
+        "| :--- | ---: |",
+        "| \\<c\\> | -0.5 |",
+        "| d\\\\e | +1.25 .. +2.5 |",
+        "| ± | a-1 |",
+    ]
+    lines = table.latex().splitlines()
+    assert lines[0] == r"\begin{table}"
+    assert r"\caption{50\% \& more}" in lines
+    assert r"\begin{tabular}{lr}" in lines
+    assert r"a\_b & x|y \\" in lines
+    assert r"\textless{}c\textgreater{} & $-0.5$ \\" in lines
+    assert r"d\textbackslash{}e & $+1.25$ .. $+2.5$ \\" in lines
+    assert r"$\pm$ & a-1 \\" in lines
+    assert Table("", ["a"], [["b"]]).markdown() == "| a |\n| :--- |\n| b |\n"

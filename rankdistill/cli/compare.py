@@ -27,6 +27,13 @@ def compare(
     ] = None,
     title: Annotated[str, typer.Option(help="Heading of the report.")] = "Comparison",
     measure: Annotated[str, typer.Option(help="Which differences to print, and what to plot.")] = "ndcg_at_10",
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(help="A report to write: .html a page, .md or .tex its tables; may be repeated."),
+    ] = None,
+    examples: Annotated[
+        int, typer.Option(help="Queries won and lost that are shown, each way, for each system.", min=0)
+    ] = 5,
     seed: Annotated[int, typer.Option(help="Of the permutations and resamples.", rich_help_panel=MORE)] = 0,
     json: Json = False,
 ) -> None:
@@ -34,6 +41,14 @@ def compare(
     import rankdistill
 
     found = rankdistill.compare(
-        systems, out, baseline=baseline, title=title, measure=measure, seed=seed, command=console.command()
+        systems,
+        out,
+        baseline=baseline,
+        title=title,
+        measure=measure,
+        report=report,
+        examples=examples,
+        seed=seed,
+        command=console.command(leave_out=("--report",)),
     )
     console.show(found, json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,7 +13,6 @@ from rankdistill.cli.help import MORE
 from rankdistill.cli.options import (
     ApiKeyEnv,
     Backend,
-    Data,
     Evaluated,
     Fusion,
     IdenticalIds,
@@ -36,7 +35,12 @@ class Through(StrEnum):
 
 
 def evaluate(
-    data: Data,
+    *,
+    data: Annotated[Path | None, typer.Option(help="Folder in BEIR layout.")] = None,
+    sessions: Annotated[
+        Path | None,
+        typer.Option(help="Conversations whose questions are the queries; --data where their documents lie elsewhere."),
+    ] = None,
     out: Evaluated,
     model: Annotated[
         str | None,
@@ -93,6 +97,17 @@ def evaluate(
         Through, typer.Option(help="Check the means with other tools too.", rich_help_panel=MORE)
     ] = Through.ir_measures,
     latency: Latency = 0,
+    reads: Annotated[
+        str | None,
+        typer.Option(
+            help="With --sessions: what the system reads of a question: a format, as last_turn or newest_first, or "
+            "rewrite:NAME (default: as the model was trained, or the last turn)."
+        ),
+    ] = None,
+    missing_rewrites: Annotated[
+        Literal["error", "question", "drop"],
+        typer.Option(help="With --reads rewrite:NAME: questions without one.", rich_help_panel=MORE),
+    ] = "error",
     name: Annotated[str | None, typer.Option(help="What tables call the system; the model unless given.")] = None,
     size_of: Annotated[
         str | None,
@@ -157,6 +172,9 @@ def evaluate(
         mode=mode,
         api_key_env=api_key_env,
         backend=backend,
+        sessions=sessions,
+        reads=reads,
+        missing_rewrites=missing_rewrites,
         lenient=lenient,
         ignore_identical_ids=ignore_identical_ids,
         progress=True,

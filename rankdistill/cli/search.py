@@ -13,7 +13,11 @@ from rankdistill.cli.options import Fusion, Json, Weights
 
 def search(
     index: Annotated[list[Path], typer.Option(help="Folder of `rankdistill index`; several are fused.")],
-    query: Annotated[list[str], typer.Option(help="What to look for; may be repeated.")],
+    query: Annotated[list[str], typer.Option(help="What to look for; may be repeated.")] = [],  # noqa: B006
+    session: Annotated[
+        Path | None,
+        typer.Option(help="A conversation instead: JSON, a list of texts, oldest first, or of {role, text}."),
+    ] = None,
     k: Annotated[int, typer.Option(help="How many documents.")] = 10,
     model: Annotated[str | None, typer.Option(help="Query model or bundle; the index's own unless given.")] = None,
     backend: Annotated[str, typer.Option(help="What runs the model.")] = "auto",
@@ -38,8 +42,9 @@ def search(
     console.show(
         rankdistill.search(
             index,
-            query,
+            query or None,
             k,
+            session=session,
             model=model,
             backend=backend,
             search_parameters=parameter,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -26,6 +26,13 @@ def train(
     embeddings: Annotated[
         str | None,
         typer.Option(help="Embedding store made by `rankdistill embed`, instead of --store.", metavar="STORE"),
+    ] = None,
+    sessions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Conversations with rewrites, instead of --store: the student reads the conversation, --teacher the "
+            "rewrite (docs/conversations.md)."
+        ),
     ] = None,
     student: Annotated[
         str, typer.Option(help="Model to start from: path, hub id or pypi:DISTRIBUTION; `static` with --embeddings.")
@@ -65,7 +72,7 @@ def train(
         str | None,
         typer.Option(
             help=f"With --store: {names.listed(names.LOSSES, 'margin_mse')}; "
-            f"with --embeddings: {names.listed(names.ALIGNMENTS, 'leaf')}."
+            f"with --embeddings: {names.listed(names.ALIGNMENTS, 'leaf')}; with --sessions any (default disco)."
         ),
     ] = None,
     split: Annotated[
@@ -96,7 +103,63 @@ def train(
         ),
     ] = False,
     teacher: Annotated[
-        str | None, typer.Option(help="Teacher, where the store has several: its name, id, or the start of one.")
+        str | None,
+        typer.Option(
+            help="Teacher, where the store has several: its name, id, or the start of one. With --sessions: the model "
+            "that reads the rewrites."
+        ),
+    ] = None,
+    rewrites: Annotated[
+        str | None, typer.Option(help="With --sessions: names of rewrites, as human or human,flan-t5.")
+    ] = None,
+    reads: Annotated[
+        str | None,
+        typer.Option(
+            help="With --sessions: how the student reads a conversation: newest_first (default), oldest_first, disco, "
+            "...; newest_first:3 for the last three questions.",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
+    missing_rewrites: Annotated[
+        Literal["error", "question", "drop"],
+        typer.Option(help="With --sessions: questions without a rewrite.", rich_help_panel=MORE),
+    ] = "error",
+    ranks: Annotated[
+        str | None,
+        typer.Option(
+            help="With --sessions: ranks of the teacher's run that are candidates (default 11:960).",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(help="With --sessions: so many of these ranks, drawn a question.", min=1, rich_help_panel=MORE),
+    ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(help="With --sessions: the teacher's index, searched for candidates.", rich_help_panel=MORE),
+    ] = None,
+    standalone: Annotated[
+        float | None,
+        typer.Option(
+            help="With --sessions and a loss on vectors: share of standalone queries (default .2).",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --sessions: folder of candidates, scores and vectors, for more students (default OUT.work).",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
+    combine: Annotated[
+        str | None,
+        typer.Option(
+            help="Several teachers or rewriters become one by their mean (default), or the best of each query "
+            "by its labels (best).",
+            rich_help_panel=MORE,
+        ),
     ] = None,
     teachers: Annotated[str | None, typer.Option(help="Train on an ensemble of these, named likewise: A,B,C.")] = None,
     calibrate: Annotated[
@@ -159,6 +222,21 @@ def train(
     document_regulariser_weight: Annotated[
         float | None, typer.Option(help="How sparse documents become (default of the loss).", rich_help_panel=MORE)
     ] = None,
+    document_tower: Annotated[
+        str | None,
+        typer.Option(
+            help="With --store: train the query side alone, against documents as this model or store embeds them.",
+            metavar="STORE|MODEL",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
+    positives_without_score: Annotated[
+        str | None,
+        typer.Option(
+            help="Labelled positives without a teacher score: error (default), or maximum, the query's highest.",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
     in_batch_teacher: Annotated[
         str | None,
         typer.Option(
@@ -193,6 +271,12 @@ def train(
         int | None,
         typer.Option(help="Texts embedded at a time, for batches larger than memory.", rich_help_panel=MORE),
     ] = None,
+    report_to: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Trackers that get the curves while it trains: {names.listed(names.TRACKERS)}.", rich_help_panel=MORE
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of sampling, order and dropout (default 13).")] = None,
     no_check: Annotated[
         bool, typer.Option("--no-check", help="Train even if a check of the scores fails.", rich_help_panel=MORE)
@@ -204,10 +288,11 @@ def train(
 ) -> None:
     """Train a student on teacher scores (--store), or align it to teacher vectors (--embeddings).
 
+    With --sessions it learns to read conversations as its teacher reads their rewrites.
+
     Interrupt it at will: the same command goes on from the last checkpoint.
     """
     import rankdistill
-    from rankdistill.verbs.arguments import embedding_store_of, score_store_of
 
     settings: dict[str, object] = {
         "loss": loss,
@@ -217,6 +302,7 @@ def train(
         "learning_rate": learning_rate,
         "select": select,
         "seed": seed,
+        "report_to": report_to,
     }
     of_scores: dict[str, object] = {
         "type": type_,
@@ -229,6 +315,8 @@ def train(
         "unlabelled": unlabelled,
         "sampling": sampling,
         "scale": scale,
+        "document_tower": document_tower,
+        "positives_without_score": positives_without_score,
         "in_batch_teacher": in_batch_teacher,
         "in_batch_weight": in_batch_weight,
         "alignment_weight": alignment_weight,
@@ -236,18 +324,24 @@ def train(
         "topics": topics,
         "gradient_cache": gradient_cache,
     }
-    if embeddings is not None:
+    of_sessions: dict[str, object] = {"rewrites": rewrites, "reads": reads, "ranks": ranks, "sample": sample}
+    of_sessions |= {"index": index, "standalone": standalone, "work": work}
+    if sessions is not None:
+        _refuse("--sessions", {"store": store, "embeddings": embeddings, "dev_data": dev_data, "teachers": teachers})
+        settings |= of_scores | {"cycles": cycles, "check": "warn" if no_check else None}
+    elif embeddings is not None:
         ensemble = {"calibrate": calibrate, "missing": missing, "weights": weights, "reference": reference}
         flags = {"store": store, "data": data, "split": split, "teacher": teacher, "teachers": teachers} | ensemble
-        _refuse("--embeddings", flags | of_scores | {"no_check": no_check or None})
+        _refuse("--embeddings", flags | of_scores | of_sessions | {"no_check": no_check or None, "combine": combine})
         settings |= {"cycles": cycles}
     else:
-        _refuse("--store", {"dev_data": dev_data, "allow_test": allow_test or None, "cycles": cycles})
+        foreign = {"dev_data": dev_data, "allow_test": allow_test or None, "cycles": cycles}
+        _refuse("--store", foreign | of_sessions)
         settings |= of_scores | {"check": "warn" if no_check else None}
     console.show(
         rankdistill.train(
             data if embeddings is None else dev_data,
-            score_store_of(_needed(store)) if embeddings is None else embedding_store_of(embeddings),
+            _opened(store, embeddings, sessions),
             student,
             out,
             split=split,
@@ -262,16 +356,35 @@ def train(
             missing=missing,
             weights=parsing.numbers(weights, "weight"),
             reference=reference,
+            combine=combine,
+            sessions=sessions,
+            rewrites=parsing.names(rewrites, "name of rewrites"),
+            reads=reads,
+            missing_rewrites=missing_rewrites,
+            ranks=ranks,
+            sample=sample,
+            index=index,
+            standalone=standalone,
+            work=work,
             allow_test=allow_test,
             lenient=lenient,
             ignore_identical_ids=ignore_identical_ids,
             config=config,
             progress=True,
-            command=console.command(),
+            command=console.command(leave_out=("--report-to",)),
             **{name: value for name, value in settings.items() if value is not None},
         ),
         json,
     )
+
+
+def _opened(store: str | None, embeddings: str | None, sessions: Path | None) -> Any:
+    """What is trained on; None with sessions."""
+    from rankdistill.verbs.arguments import embedding_store_of, score_store_of
+
+    if sessions is not None:
+        return None
+    return embedding_store_of(embeddings) if embeddings is not None else score_store_of(_needed(store))
 
 
 def _refuse(mode: str, foreign: dict[str, object]) -> None:
@@ -282,14 +395,15 @@ def _refuse(mode: str, foreign: dict[str, object]) -> None:
             expected=f"options that belong to {mode}",
             got=", ".join(given),
             consequence="nothing was trained: they would have no effect",
-            remedy="scores are trained on with --store and --data, vectors with --embeddings: give the options of one",
+            remedy="scores are trained on with --store and --data, vectors with --embeddings, conversations with "
+            "--sessions: give the options of one",
         )
 
 
 def _needed(store: str | None) -> str:
     if store is None:
         raise ConfigError(
-            expected="--store and --data to train on scores, or --embeddings to align to vectors",
+            expected="--store and --data to train on scores, --embeddings to align to vectors, or --sessions",
             got="no --store",
             consequence="nothing was trained",
             remedy="give --store",

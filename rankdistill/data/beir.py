@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -237,6 +237,34 @@ class Dataset(Shown):
             relevant = sum(label > 0 for label in labels)
             found[split] = {"queries": len(judged), "judgements": len(labels), "relevant": relevant}
         return found
+
+    def asking(
+        self,
+        texts: Mapping[str, str],
+        judgements: Mapping[str, Mapping[str, Mapping[str, int]]] | None = None,
+        called: str | None = None,
+    ) -> Dataset:
+        """The same documents with other words for the queries, as rewrites or conversations; nothing is written.
+
+        Args:
+            texts: query_id -> text; other queries are left out, and what is judged of them.
+            judgements: split -> query_id -> doc_id -> label, in place of its own.
+            called: what stands for the texts in the fingerprint, so that what is measured with other words for the same
+                queries can be compared; None: the texts themselves.
+        """
+        given = self.judgements if judgements is None else judgements
+        kept = {
+            split: {query_id: dict(labels) for query_id, labels in judged.items() if query_id in texts}
+            for split, judged in given.items()
+        }
+        found = {split: judged for split, judged in kept.items() if judged}
+        return replace(
+            self,
+            query_texts=dict(texts),
+            judgements=found,
+            fingerprint=manifest.digest({"documents": self.fingerprint, "queries": called or dict(texts)}),
+            qrels_hashes={split: manifest.digest(judged) for split, judged in found.items()},
+        )
 
     def tables(self) -> list[Table]:
         """A split a row, then the queries that no split judges."""

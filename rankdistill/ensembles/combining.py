@@ -119,6 +119,51 @@ def weighted_mean(table: pl.DataFrame, weights: Mapping[str, float]) -> pl.DataF
     return mean
 
 
+Combine = Literal["mean", "best"]
+"""How the teachers become one.
+
+`mean`: the weighted mean. `best`: of each query the scores of the teacher that ranks a labelled positive highest, as
+several rewrites of one question are chosen from; of equal ones the first, and the mean where no label tells.
+"""
+
+COMBINE: tuple[Combine, ...] = get_args(Combine)
+
+
+def check_combine(name: str) -> Combine:
+    """`name`, if it is a way to combine teachers; raises ConfigError otherwise."""
+    for one in COMBINE:
+        if one == name:
+            return one
+    raise ConfigError(
+        expected=f"a way to combine teachers: {', '.join(COMBINE)}",
+        got=repr(name),
+        consequence="nothing was read",
+        remedy="choose one of them",
+    )
+
+
+def best_of(table: pl.DataFrame, mean: pl.DataFrame, positives: pl.DataFrame) -> pl.DataFrame:
+    """query_id, doc_id, score (float64) of each query's best teacher; see `Combine`.
+
+    A positive's rank is 1 + the documents that the teacher puts above it.
+
+    Args:
+        table: as `join` gives it.
+        mean: as `weighted_mean` gives it, of the same rows; read where no label tells.
+        positives: query_id, doc_id of labelled positives.
+    """
+    names = [name for name in table.columns if name not in PAIR]
+    ranks = [pl.col(name).rank("min", descending=True).over("query_id") for name in names]
+    ranked = table.select(*PAIR, *ranks).join(positives.unique(PAIR), on=PAIR, how="semi")
+    best = ranked.group_by("query_id").agg(pl.col(name).min() for name in names)
+    lowest = pl.min_horizontal(names)
+    chosen = pl.coalesce(pl.when(pl.col(name) == lowest).then(pl.lit(name)) for name in names)
+    whose = best.select("query_id", chosen=chosen)
+    rows = table.join(whose, on="query_id", how="left", maintain_order="left").hstack([mean["score"].alias("_mean")])
+    picked = pl.coalesce(*(pl.when(pl.col("chosen") == name).then(pl.col(name)) for name in names), pl.col("_mean"))
+    return rows.select(*PAIR, score=picked)
+
+
 def scaled(weights: Sequence[float] | None, count: int) -> list[float]:
     """`count` weights that sum to 1, equal ones for None; raises ConfigError if one is negative or all are 0."""
     given = [1.0] * count if weights is None else [float(weight) for weight in weights]

@@ -58,6 +58,7 @@ class Ensemble:
         reference: a teacher of the store, named likewise. `affine` and `affine-store` map each teacher to its mean and
             deviation and need it; with any other calibration the mean itself is mapped so, query by query (SPLADE-v3,
             arXiv 2403.06789, does this after `minmax`).
+        combine: a `combining.Combine`: the weighted `mean`, or of each query the `best` teacher by the labels.
 
     Raises:
         StoreError: no such teacher.
@@ -74,12 +75,14 @@ class Ensemble:
         missing: str = "error",
         weights: Sequence[float] | None = None,
         reference: str | None = None,
+        combine: str = "mean",
     ) -> None:
         _require_types(store, teachers, calibrate, missing, weights, reference)
         self.store = store if isinstance(store, ScoreStore) else ScoreStore(os.fspath(store))
         self.calibrate = calibrate
         self.calibration = calibration.named(calibrate)
         self.missing = combining.check_policy(missing)
+        self.combination = combining.check_combine(combine)
         self.members = _distinct(
             [self.store.teacher(name) for name in ([teachers] if isinstance(teachers, str) else teachers)]
         )
@@ -116,6 +119,7 @@ class Ensemble:
             "missing": self.missing,
             "reference": self.reference,
         }
+        found |= {} if self.combination == "mean" else {"combine": self.combination}
         return found | ({"percentiles": {"of": "store", "shares": list(CLIP)}} if self.calibration.bounded else {})
 
     @cached_property
@@ -187,6 +191,8 @@ class Ensemble:
     def combine(self, piece: Piece) -> pl.DataFrame:
         """query_id, doc_id, score (float32) of a piece, in the ensemble's unit."""
         mean = combining.weighted_mean(piece.members, self.weights)
+        if self.combination == "best":
+            mean = combining.best_of(piece.members, mean, self._positives)
         if self.reference is not None and self.calibration.reference == "none":
             joined = mean.join(piece.reference, on="query_id", how="left", maintain_order="left")
             context = Context(pl.col("query_id"), Moments(pl.col("mean"), pl.col("deviation")))
@@ -265,6 +271,10 @@ class Ensemble:
             parts.append(self.combine(piece))
         return pl.concat(parts), coverage
 
+    @cached_property
+    def _positives(self) -> pl.DataFrame:
+        return self.store.candidates().filter(pl.col("label") > 0).select(PAIR)
+
     def _require_one_kind(self) -> None:
         known = self.store.score_kinds()
         if len({known[name] for name in self.members}) > 1:
@@ -286,7 +296,9 @@ class Ensemble:
         return {name: Context(query, target, bounds=bounds.get(name, (0.0, 0.0))) for name in self.members}
 
     def _like(self, members: Sequence[str], weights: Sequence[float]) -> Ensemble:
-        found = Ensemble(self.store, members, self.calibrate, self.missing, list(weights), self.reference)
+        found = Ensemble(
+            self.store, members, self.calibrate, self.missing, list(weights), self.reference, self.combination
+        )
         found._bounds = self._bounds
         return found
 

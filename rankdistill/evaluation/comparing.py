@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -15,14 +15,20 @@ from numpy.typing import NDArray
 
 from rankdistill.data.beir import DANGLING, LEFT_OUT
 from rankdistill.errors import ConfigError, DataError
+from rankdistill.evaluation import curves, hits
+from rankdistill.evaluation.curves import Training
 from rankdistill.evaluation.evaluating import read_per_query
-from rankdistill.evaluation.measures import MEASURES
-from rankdistill.evaluation.results import Comparison, Evaluation, Results, System
+from rankdistill.evaluation.measures import CONVERSATIONAL, MEASURES
+from rankdistill.evaluation.results import MAIN_MEASURE, Comparison, Evaluation, Results, System, require_measure
 from rankdistill.evaluation.significance import PERMUTATIONS, holm, randomisation_test, trainings_interval
+from rankdistill.evaluation.systems import Change, Changed, Hit
 from rankdistill.notes import note
 
 MUST_AGREE = ("data_hash", "qrels_hash", "split", "depth", LEFT_OUT, DANGLING)
 """The parts of the signature without which a paired comparison means nothing."""
+
+EXAMPLES = 5
+"""Queries that are shown each way, for each system."""
 
 TEST = (
     f"paired randomisation over queries, {PERMUTATIONS} permutations, two-sided, Holm-corrected over systems; "
@@ -70,6 +76,8 @@ def compare(
     title: str = "Comparison",
     command: str = "",
     seed: int = 0,
+    measure: str = MAIN_MEASURE,
+    examples: int = EXAMPLES,
 ) -> Results:
     """Compare systems with a baseline, each given by what `rankdistill evaluate` wrote.
 
@@ -80,10 +88,12 @@ def compare(
         title: of the report.
         command: the command line, for the signature.
         seed: of the permutations and resamples.
+        measure: in which queries are won and lost that are shown.
+        examples: how many queries each way, for each system.
 
     Raises:
         DataError: a folder holds no whole evaluation, or the evaluations are of different data, split or depth.
-        ConfigError: two systems are given one name.
+        ConfigError: two systems are given one name, no such measure.
     """
     every = _distinct([baseline, *systems])
     if len(every) < 2:
@@ -102,6 +112,7 @@ def compare(
     per_query = {name: [tables[folder] for folder in group] for name, group in zip(names, groups, strict=True)}
     first = evaluations[folders[0]]
     signature = first.signature
+    require_measure(measure, first.system.measures)
     return Results(
         title=title,
         data=signature["data"],
@@ -111,7 +122,15 @@ def compare(
             _averaged(name, [evaluations[folder].system for folder in group], per_query[name], seed)
             for name, group in zip(names, groups, strict=True)
         ],
-        comparisons=compare_per_query(per_query, names[0], seed=seed),
+        comparisons=compare_per_query(per_query, names[0], seed=seed, measures=_shared(per_query)),
+        changed=changed(
+            per_query,
+            {name: group[0] for name, group in zip(names, groups, strict=True)},
+            names[0],
+            measure,
+            examples,
+        ),
+        trainings=_trainings(names, groups),
         signature={
             **{key: signature[key] for key in MUST_AGREE if key in signature},
             "measures": signature["measures"],
@@ -222,8 +241,100 @@ def compare_per_query(
                     p_value=p_value,
                     p_holm=p_holm,
                     by_training=_by_training(value, base),
+                    **_effect(value.mean(axis=0) - base.mean(axis=0)),
                 )
             )
+    return found
+
+
+SAME = 1e-12
+"""Differences up to this are none: means over trainings are sums of floats."""
+
+
+def _effect(differences: NDArray[np.float64]) -> dict[str, Any]:
+    """The fields of a `Comparison` that say how large a difference is."""
+    spread = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
+    return {
+        "effect": float(differences.mean()) / spread if spread > SAME else None,
+        "won": int((differences > SAME).sum()),
+        "tied": int((np.abs(differences) <= SAME).sum()),
+        "lost": int((differences < -SAME).sum()),
+    }
+
+
+def changed(
+    per_query: Mapping[str, Sequence[pl.DataFrame]],
+    folders: Mapping[str, Path],
+    baseline: str,
+    measure: str,
+    most: int,
+) -> list[Changed]:
+    """The queries that each system wins and loses most against the baseline, with the texts that are known.
+
+    Args:
+        per_query: system -> the values of each of its trainings, for the same queries.
+        folders: system -> the evaluation whose hits are shown, the first of its trainings.
+        baseline: the system that the others are compared with.
+        measure: a key of `MEASURES`.
+        most: queries either way.
+    """
+    if most < 1 or any(measure not in table.columns for trainings in per_query.values() for table in trainings):
+        return []
+    values = {
+        name: _values([table.sort("query_id") for table in trainings], measure).mean(axis=0)
+        for name, trainings in per_query.items()
+    }
+    query_ids = per_query[baseline][0].sort("query_id").get_column("query_id").to_list()
+    chosen = {}
+    for name in (one for one in values if one != baseline):
+        differences = values[name] - values[baseline]
+        order = np.argsort(-differences, kind="stable")
+        won = [place for place in order[:most] if differences[place] > SAME]
+        lost = [place for place in order[::-1][:most] if differences[place] < -SAME]
+        chosen[name] = (won, lost)
+    wanted = {query_ids[place] for pair in chosen.values() for side in pair for place in side}
+    shown = {name: _hits(folder, wanted) for name, folder in folders.items()}
+
+    def change(name: str, place: int) -> Change:
+        query_id = query_ids[place]
+        (text, theirs), (own_text, ours) = (shown[one].get(query_id, (None, [])) for one in (baseline, name))
+        return Change(
+            query_id=query_id,
+            text=text or own_text,
+            baseline=float(values[baseline][place]),
+            system=float(values[name][place]),
+            baseline_hits=theirs,
+            system_hits=ours,
+        )
+
+    return [
+        Changed(
+            baseline=baseline,
+            system=name,
+            measure=measure,
+            won=[change(name, place) for place in won],
+            lost=[change(name, place) for place in lost],
+        )
+        for name, (won, lost) in chosen.items()
+    ]
+
+
+def _trainings(names: Sequence[str], groups: Sequence[Sequence[Path]]) -> list[Training]:
+    """The curves of each system whose evaluations keep some."""
+    found = {
+        name: [one for folder in group if (one := curves.read(folder)) is not None]
+        for name, group in zip(names, groups, strict=True)
+    }
+    return [Training(system=name, curves=several) for name, several in found.items() if several]
+
+
+def _hits(folder: Path, query_ids: Collection[str]) -> dict[str, tuple[str, list[Hit]]]:
+    """Query id -> its text and its hits, as the evaluation in `folder` keeps them; empty where it keeps none."""
+    found: dict[str, tuple[str, list[Hit]]] = {}
+    for query_id, text, rank, doc_id, label, document in hits.read(folder, query_ids).iter_rows():
+        of = found.setdefault(query_id, (text, []))[1]
+        if doc_id is not None:
+            of.append(Hit(doc_id=doc_id, rank=rank, label=label, text=document))
     return found
 
 
@@ -276,6 +387,13 @@ def _require_same_queries(folders: Sequence[Path], evaluations: Sequence[Evaluat
                 if key == LEFT_OUT:
                     difference = f"documents left out for having a query's id ({key}): {one or 0} and {other or 0}"
                 raise _unlike(str(folders[0]), str(folder), difference)
+
+
+def _shared(per_query: Mapping[str, PerQuery]) -> list[str]:
+    """The measures that every system has: evaluations of conversations have more."""
+    found = [[one] if isinstance(one, pl.DataFrame) else one for one in per_query.values()]
+    every = [table.columns for tables in found for table in tables]
+    return [*MEASURES, *(name for name in CONVERSATIONAL if all(name in columns for columns in every))]
 
 
 def _values_of_queries(folder: Path, evaluation: Evaluation) -> pl.DataFrame:

@@ -10,16 +10,17 @@ from typing import Any, Literal
 from rankdistill import manifest, tables
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
-from rankdistill.evaluation import run_files
+from rankdistill.evaluation import curves, hits, run_files
 from rankdistill.evaluation.beir import evaluate_through_beir
 from rankdistill.evaluation.latency import measure_latency
-from rankdistill.evaluation.measures import MEASURES, Evaluated, evaluate_run
+from rankdistill.evaluation.measures import CONVERSATIONAL, MEASURES, Evaluated, evaluate_run
 from rankdistill.evaluation.mteb import evaluate_through_mteb
 from rankdistill.evaluation.per_query import PER_QUERY_FILE
 from rankdistill.evaluation.per_query import read_per_query as read_per_query
 from rankdistill.evaluation.results import Evaluation, System
 from rankdistill.evaluation.retrieve import Retriever, answer
 from rankdistill.evaluation.significance import bootstrap_interval
+from rankdistill.evaluation.turns import Turns, by_turn
 from rankdistill.making import making
 
 MTEB_FOLDER = "mteb"
@@ -51,11 +52,14 @@ def evaluate(
     through: Sequence[Tool] = (),
     latency_queries: int = 0,
     costs: Costs = Costs(),
+    turns: Turns | None = None,
+    trained: str | Path | None = None,
     command: str = "",
 ) -> Evaluation:
     """Evaluate `retriever` on `split` and write `results.json`, `per_query.parquet` and the run into `out`.
 
-    The run is a TREC file, `run.trec`; where ids hold white space, which that cannot have, `run.parquet`. The document
+    Beside them lie, for people, `hits.parquet` and of a model that we trained `curves.json`. The run is a TREC file,
+    `run.trec`; where ids hold white space, which that cannot have, `run.parquet`. The document
     that has the query's own id is left out where the data set says so (`rankdistill.data.identical_ids`), by the tools
     of `through` too; judgements of documents that the corpus lacks count (`Dataset.dangling`).
 
@@ -68,6 +72,8 @@ def evaluate(
         through: tools that evaluate the same system too; what they say is under `through`.
         latency_queries: how many queries to time one by one; 0 times none. Times differ from run to run.
         costs: sizes and teacher cost, for reports.
+        turns: of conversations, what is known of each question: then there are more measures, and means by turn.
+        trained: the model that was trained; its curves are kept for reports.
         command: the command line, for the signature.
 
     Raises:
@@ -86,12 +92,13 @@ def evaluate(
     wanted = _manifest(retriever, dataset, split, command, {
         "split": split, "depth": depth, "through": sorted(through), "latency_queries": latency_queries,
         "name": retriever.name, "costs": asdict(costs), **dataset.decisive(split),
+        **({} if turns is None else {"turns": turns.decisive}),
     })  # fmt: skip
     with making(out, wanted) as made:
         if made.current:
             return Evaluation.read(out)
         run = answer(retriever, dataset, queries, depth)
-        evaluated = evaluate_run(run, qrels)
+        evaluated = evaluate_run(run, qrels, besides=None if turns is None else CONVERSATIONAL)
         others: dict[str, dict[str, float]] = {}
         if "mteb" in through:
             others["mteb"] = evaluate_through_mteb(retriever, dataset, split, out / MTEB_FOLDER, depth)
@@ -110,8 +117,11 @@ def evaluate(
             queries=len(qrels),
             through=others,
             signature=_signature(retriever, dataset, wanted),
+            turns=None if turns is None else by_turn(turns, evaluated.per_query, retriever, queries),
         )
         run_files.write(out, run, [*queries, *dataset.doc_ids])
+        curves.write(out, curves.of_model(trained))
+        hits.write(out, run, queries, qrels, dataset)
         tables.write_parquet(out / PER_QUERY_FILE, evaluated.per_query.to_arrow())
         evaluation.write(out)
     return evaluation.lying_in(out)
@@ -119,7 +129,7 @@ def evaluate(
 
 def mean_intervals(evaluated: Evaluated) -> dict[str, tuple[float, float]]:
     """Measure -> 95% bootstrap interval of its mean over the queries."""
-    return {name: bootstrap_interval(evaluated.per_query.get_column(name).to_numpy()) for name in MEASURES}
+    return {name: bootstrap_interval(evaluated.per_query.get_column(name).to_numpy()) for name in evaluated.means}
 
 
 def _manifest(
@@ -146,7 +156,7 @@ def _signature(retriever: Retriever, dataset: Dataset, made: manifest.Manifest) 
         "qrels_hash": made.inputs["qrels"],
         "depth": made.parameters["depth"],
         "system": dict(retriever.fingerprint),
-        "measures": MEASURES,
+        "measures": MEASURES if "turns" not in made.parameters else MEASURES | CONVERSATIONAL,
         "versions": dict(made.versions),
         "command": made.command,
         **dataset.decisive(made.parameters["split"]),

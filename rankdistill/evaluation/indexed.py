@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -124,6 +124,10 @@ class IndexedRetriever:
     def retrieve(self, queries: Mapping[str, str], k: int) -> Run:
         """Encode the queries and search; scores are the index's. `Dataset.own_documents` are not returned."""
         return search_others(self._search, queries, k, self._dataset.own_documents)
+
+    def encode(self, queries: Sequence[str]) -> Any:
+        """What the index is searched with for these texts."""
+        return self._encoder.encode_queries(list(queries))
 
     def _search(self, queries: Mapping[str, str], k: int) -> Run:
         found = self.index.searcher.search(self._encoder.encode_queries(list(queries.values())), k)

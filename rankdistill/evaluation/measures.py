@@ -23,6 +23,13 @@ TITLES = {"ndcg_at_10": "nDCG@10", "recall_at_100": "R@100", "mrr_at_10": "MRR@1
 """Our key -> what tables and plots call it."""
 
 
+CONVERSATIONAL = {"ndcg_at_3": "nDCG@3", "ndcg_at_5": "nDCG@5", "mrr": "RR", "recall_at_10": "R@10"}
+"""What evaluations of conversations have besides, as their literature reports it; `mrr` is over all that was found."""
+
+EVERY_TITLE = TITLES | {"ndcg_at_3": "nDCG@3", "ndcg_at_5": "nDCG@5", "mrr": "MRR", "recall_at_10": "R@10"}
+"""`TITLES`, and what the measures of conversations are called."""
+
+
 @dataclass(frozen=True)
 class Evaluated:
     """The measures of one run.
@@ -40,7 +47,9 @@ class Evaluated:
         return {name: float(columns.get_column(name).to_numpy().mean()) for name in columns.columns}
 
 
-def evaluate_run(run: Run, qrels: Qrels, ignore_identical_ids: bool = False) -> Evaluated:
+def evaluate_run(
+    run: Run, qrels: Qrels, ignore_identical_ids: bool = False, besides: Mapping[str, str] | None = None
+) -> Evaluated:
     """Evaluate `run` on every query of `qrels`.
 
     A query that the run does not answer counts 0; queries of the run without qrels are left out. Documents without a
@@ -53,6 +62,7 @@ def evaluate_run(run: Run, qrels: Qrels, ignore_identical_ids: bool = False) -> 
         ignore_identical_ids: leave out documents that have the query's own id: beir's default, and in mteb a property
             of the task. `evaluating.evaluate` needs no such word: its runs follow the data set, see
             `rankdistill.data.identical_ids`.
+        besides: further measures, as `MEASURES`.
 
     Raises:
         DataError: there are no qrels, or a score is not finite.
@@ -61,7 +71,8 @@ def evaluate_run(run: Run, qrels: Qrels, ignore_identical_ids: bool = False) -> 
 
     if not qrels:
         raise DataError(expected="qrels to evaluate on", got="none", consequence="nothing was evaluated", remedy="")
-    wanted = {ir_measures.parse_measure(name): key for key, name in MEASURES.items()}
+    every = MEASURES | dict(besides or {})
+    wanted = {ir_measures.parse_measure(name): key for key, name in every.items()}
     answered = ranked(
         {
             query_id: {
@@ -71,11 +82,11 @@ def evaluate_run(run: Run, qrels: Qrels, ignore_identical_ids: bool = False) -> 
             if query_id in qrels
         }
     )
-    values = {query_id: dict.fromkeys(MEASURES, 0.0) for query_id in sorted(qrels)}
+    values = {query_id: dict.fromkeys(every, 0.0) for query_id in sorted(qrels)}
     for metric in ir_measures.iter_calc(list(wanted), _for_tools(qrels), answered):
         values[metric.query_id][wanted[metric.measure]] = float(metric.value)
     rows = [{"query_id": query_id, **row} for query_id, row in values.items()]
-    return Evaluated(pl.DataFrame(rows, schema={"query_id": pl.String, **dict.fromkeys(MEASURES, pl.Float64)}))
+    return Evaluated(pl.DataFrame(rows, schema={"query_id": pl.String, **dict.fromkeys(every, pl.Float64)}))
 
 
 def _for_tools(qrels: Qrels) -> dict[str, dict[str, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,13 @@ from rankdistill import files
 from rankdistill.display import Shown, Table
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation import system_table
-from rankdistill.evaluation.measures import TITLES
+from rankdistill.evaluation.curves import Training
+from rankdistill.evaluation.hits import shortened
+from rankdistill.evaluation.measures import EVERY_TITLE as TITLES
 from rankdistill.evaluation.per_query import read_per_query
 from rankdistill.evaluation.plots import difference_plot, distribution_plot
-from rankdistill.evaluation.systems import Comparison, Record, System
+from rankdistill.evaluation.systems import Change, Changed, Comparison, Record, System
+from rankdistill.evaluation.turns import ByTurn
 from rankdistill.evaluation.verdict.records import Verdict
 
 if TYPE_CHECKING:
@@ -29,6 +32,18 @@ PAGE = "report.html"
 MAIN_MEASURE = "ndcg_at_10"
 
 
+def require_measure(measure: str, known: Iterable[str]) -> None:
+    """Raise ConfigError unless the systems have `measure`."""
+    names = list(known)
+    if measure not in names:
+        raise ConfigError(
+            expected=f"a measure: {', '.join(names)}",
+            got=repr(measure),
+            consequence="nothing was written",
+            remedy="name one of those",
+        )
+
+
 class Results(Shown, Record):
     """Systems evaluated on the same queries, side by side; they print as two tables.
 
@@ -36,6 +51,8 @@ class Results(Shown, Record):
         signature: what the numbers depend on: data and its hash, split, measures, versions, command.
         conclusions: sentences that say what it comes to; first those of the verdicts.
         verdicts: whether to ship each student that was asked about.
+        changed: the queries that each system wins and loses most, in one measure.
+        trainings: the loss and dev curves of systems that we trained.
     """
 
     title: str
@@ -47,9 +64,12 @@ class Results(Shown, Record):
     signature: dict[str, Any] = Field(default_factory=dict)
     conclusions: list[str] = Field(default_factory=list)
     verdicts: list[Verdict] = Field(default_factory=list)
+    changed: list[Changed] = Field(default_factory=list)
+    trainings: list[Training] = Field(default_factory=list)
 
     _measure: str = PrivateAttr(default=MAIN_MEASURE)
     _path: Path | None = PrivateAttr(default=None)
+    _reports: tuple[Path, ...] = PrivateAttr(default=())
 
     def write(self, folder: Path) -> None:
         """Write `results.json` into `folder`."""
@@ -80,20 +100,19 @@ class Results(Shown, Record):
         found._path = folder
         return found
 
+    def reported_in(self, reports: Sequence[Path]) -> Results:
+        """The same, which tells of reports that were written elsewhere."""
+        found = self.model_copy()
+        found._reports = tuple(reports)
+        return found
+
     def shown_in(self, measure: str) -> Results:
         """The same, whose differences are shown in `measure`.
 
         Raises:
             ConfigError: the systems do not have it.
         """
-        known = list(self.systems[0].measures)
-        if measure not in known:
-            raise ConfigError(
-                expected=f"a measure: {', '.join(known)}",
-                got=repr(measure),
-                consequence="nothing was written",
-                remedy="name one of those",
-            )
+        require_measure(measure, self.systems[0].measures)
         found = self.model_copy()
         found._measure = measure
         return found
@@ -142,23 +161,29 @@ class Results(Shown, Record):
         ]
 
     def lines(self) -> list[str]:
-        """What it comes to, and where the report lies."""
-        return [*self.conclusions, *([] if self._path is None else [str(self._path / PAGE)])]
+        """What it comes to, or else the queries won and lost most; and where reports lie."""
+        places = [*([] if self._path is None else [self._path / PAGE]), *self._reports]
+        return [*(self.conclusions or map(_most_changed, self.changed)), *map(str, places)]
 
     def to_polars(self) -> pl.DataFrame:
-        """A comparison a row: baseline, system, measure, difference, low, high, p_value, p_holm, by_training."""
+        """A comparison a row.
+
+        baseline, system, measure, difference, low, high, p_value, p_holm, by_training, effect, won, tied, lost.
+        """
         import polars as pl
 
         schema: dict[str, Any] = {
             **dict.fromkeys(("baseline", "system", "measure"), pl.String),
             **dict.fromkeys(("difference", "low", "high", "p_value", "p_holm"), pl.Float64),
             "by_training": pl.List(pl.Float64),
+            "effect": pl.Float64,
+            **dict.fromkeys(("won", "tied", "lost"), pl.Int64),
         }
         rows = [
             [
                 *(one.baseline, one.system, one.measure),
                 *(one.difference, *one.interval, one.p_value, one.p_holm),
-                one.by_training,
+                *(one.by_training, one.effect, one.won, one.tied, one.lost),
             ]
             for one in self.comparisons
         ]
@@ -167,6 +192,14 @@ class Results(Shown, Record):
     def to_json(self) -> dict[str, Any]:
         """All of it, as `results.json` has it."""
         return self.model_dump(mode="json")
+
+    def to_markdown(self) -> str:
+        """Its tables in Markdown."""
+        return "\n".join(table.markdown() for table in self.tables())
+
+    def to_latex(self) -> str:
+        """Its tables in LaTeX, for the package booktabs."""
+        return "% \\usepackage{booktabs}\n" + "\n".join(table.latex() for table in self.tables())
 
     def plot(self, measure: str | None = None) -> Figure:
         """The differences to the baseline with their intervals.
@@ -192,12 +225,14 @@ class Evaluation(Shown, Record):
         queries: how many.
         through: tool (`mteb`, `beir`) -> measure -> what that tool says of the same system.
         signature: see `Results`.
+        turns: of conversations, the means by turn; None of other queries.
     """
 
     system: System
     queries: int
     through: dict[str, dict[str, float]] = Field(default_factory=dict)
     signature: dict[str, Any] = Field(default_factory=dict)
+    turns: ByTurn | None = None
 
     def differences(self) -> dict[str, float]:
         """Tool -> how far its means are from ours, which count rounded to 5 digits here as theirs are."""
@@ -220,7 +255,7 @@ class Evaluation(Shown, Record):
         path = folder / FILE_NAME
         try:
             content = json.loads(path.read_text(encoding="utf-8-sig"))
-            found = cls(**{name: content[name] for name in cls.model_fields})
+            found = cls(**{name: content[name] for name in cls.model_fields if name != "turns" or name in content})
         except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
             raise DataError(
                 expected="a folder written by `rankdistill evaluate`",
@@ -270,12 +305,13 @@ class Evaluation(Shown, Record):
         """The means and the costs."""
         told = [self.signature[key] for key in ("data", "split") if key in self.signature]
         title = ", ".join([*told, f"{self.queries} queries"])
-        return [Table(title, *system_table.rows([self.system]))]
+        besides = [] if self.turns is None else [self.turns.table()]
+        return [Table(title, *system_table.rows([self.system])), *besides]
 
     def lines(self) -> list[str]:
         """What is remarked, and how far other tools differ."""
         told = [f"{tool} differs by at most {furthest:.1e}" for tool, furthest in self.differences().items()]
-        return [*self._remarks, *told]
+        return [*([] if self.turns is None else self.turns.lines()), *self._remarks, *told]
 
     def to_polars(self) -> pl.DataFrame:
         """`query_id` and one column a measure; one row for each query of the qrels."""
@@ -310,11 +346,32 @@ class Evaluation(Shown, Record):
 
     @property
     def _content(self) -> dict[str, Any]:
-        return {**self.system.measures, **self.model_dump(mode="json")}
+        absent = {"turns"} if self.turns is None else set()
+        return {**self.system.measures, **self.model_dump(mode="json", exclude=absent)}
 
     _path: Path | None = PrivateAttr(None)
     _remarks: tuple[str, ...] = PrivateAttr(())
 
+
+def _most_changed(changed: Changed) -> str:
+    """The queries that a system wins and loses most, in a line."""
+
+    def told(changes: Sequence[Change]) -> str:
+        return ", ".join(
+            f"{shortened(one.text or one.query_id, CHARACTERS)!r} ({one.difference:+.2f})" for one in changes[:TOLD]
+        )
+
+    parts = [
+        f"{word} most: {told(changes)}" for word, changes in (("wins", changed.won), ("loses", changed.lost)) if changes
+    ]
+    return f"{changed.system} {'; '.join(parts) or f'differs from {changed.baseline} in no query'}"
+
+
+TOLD = 2
+"""Queries that a line names each way."""
+
+CHARACTERS = 60
+"""Of each."""
 
 TOLERANCE = 1.5e-5
 """Means rounded to 5 digits may differ by one in the last, where a value lies halfway."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from rankdistill.evaluation.measures import TITLES
+from rankdistill.evaluation.measures import EVERY_TITLE as TITLES
 from rankdistill.evaluation.systems import Comparison, System
 
 MEGABYTE = 1e6
@@ -32,7 +32,7 @@ def rows(systems: Sequence[System], intervals: bool = False) -> Rows:
             system.name,
             *([str(system.trainings)] if several else []),
             *(_mean(system, measure, intervals) for measure in measures),
-            *(_number(read(system)) for read in costs.values()),
+            *(number(read(system)) for read in costs.values()),
         ]
         for system in systems
     ]
@@ -48,7 +48,8 @@ def _mean(system: System, measure: str, interval: bool) -> str:
     return f"{value} [{low:.3f}, {high:.3f}]"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """As tables show a cost; `-` where it is unknown."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
@@ -58,7 +59,12 @@ def comparison_table(comparisons: Iterable[Comparison], measure: str) -> Rows:
     """A comparison with the baseline a row, in one measure."""
     chosen = [found for found in comparisons if found.measure == measure]
     several = any(found.by_training for found in chosen)
-    header = ["system", "difference", *(["by training"] if several else []), "95% interval", "p", "p (Holm)", "verdict"]
+    counted = any(found.won is not None for found in chosen)
+    header = [
+        *("system", "difference", *(["by training"] if several else []), "95% interval", "p", "p (Holm)"),
+        *(["effect", "won/tied/lost"] if counted else []),
+        "verdict",
+    ]
     compared = [
         [
             found.system,
@@ -67,6 +73,7 @@ def comparison_table(comparisons: Iterable[Comparison], measure: str) -> Rows:
             f"{found.interval[0]:+.3f} .. {found.interval[1]:+.3f}",
             _p_value(found.p_value),
             _p_value(found.p_holm),
+            *([_effect(found), _counts(found)] if counted else []),
             verdict(found),
         ]
         for found in chosen
@@ -79,6 +86,14 @@ def verdict(found: Comparison) -> str:
     if not found.significant():
         return "not shown"
     return "better" if found.difference > 0 else "worse"
+
+
+def _effect(found: Comparison) -> str:
+    return "-" if found.effect is None else f"{found.effect:+.2f}"
+
+
+def _counts(found: Comparison) -> str:
+    return "-" if found.won is None else f"{found.won}/{found.tied}/{found.lost}"
 
 
 def _p_value(value: float) -> str:

@@ -51,6 +51,65 @@ class System(Record):
     teacher_pairs: int | None = None
 
 
+class Hit(Record):
+    """A document of a query, as a run has it.
+
+    Args:
+        doc_id: the document.
+        rank: from 1; None: the run does not have it.
+        label: the judgement; None: there is none.
+        text: how it begins; None: the corpus lacks it.
+    """
+
+    doc_id: str
+    rank: int | None
+    label: int | None
+    text: str | None
+
+
+class Change(Record):
+    """A query that a system won or lost against the baseline.
+
+    Args:
+        query_id: the query.
+        text: of it; None: its evaluation tells none.
+        baseline: the baseline's value.
+        system: the system's.
+        baseline_hits: what the baseline found first, and what it was to find.
+        system_hits: likewise.
+    """
+
+    query_id: str
+    text: str | None
+    baseline: float
+    system: float
+    baseline_hits: list[Hit] = Field(default_factory=list)
+    system_hits: list[Hit] = Field(default_factory=list)
+
+    @property
+    def difference(self) -> float:
+        """The system's value less the baseline's."""
+        return self.system - self.baseline
+
+
+class Changed(Record):
+    """The queries in which a system differs most from the baseline in one measure.
+
+    Args:
+        baseline: the other.
+        system: the one.
+        measure: in which.
+        won: the most won first.
+        lost: the most lost first.
+    """
+
+    baseline: str
+    system: str
+    measure: str
+    won: list[Change]
+    lost: list[Change]
+
+
 class Comparison(Record):
     """`system` minus `baseline` in one measure.
 
@@ -62,6 +121,11 @@ class Comparison(Record):
             shown for these trainings, and `interval` and `by_training` say how far another seed may lie.
         by_training: the difference for each training of the system, in order; empty where both were trained once.
         p_holm: Holm-corrected over the systems compared to this baseline in this measure.
+        effect: mean of the queries' differences over their standard deviation (Cohen's d of paired values, 1988,
+            section 2.3.5); None where they are all the same, or there is one.
+        won: queries in which the system is better; None in comparisons from before it was counted, as the next two.
+        tied: in which it is equal.
+        lost: in which it is worse.
     """
 
     baseline: str
@@ -72,6 +136,10 @@ class Comparison(Record):
     p_value: float
     p_holm: float
     by_training: list[float] = Field(default_factory=list)
+    effect: float | None = None
+    won: int | None = None
+    tied: int | None = None
+    lost: int | None = None
 
     def significant(self, level: float = 0.05) -> bool:
         """Whether the corrected p-value is below `level`."""

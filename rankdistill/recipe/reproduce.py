@@ -35,8 +35,8 @@ PROGRAM = "import sys; sys.argv[0] = 'rankdistill'; from rankdistill.cli.main im
 """The command line as a process of its own, under the name that manifests have."""
 
 MADE_BY = (
-    "data", "queries", "mine", "teach", "score", "embed", "import", "export", "ensemble", "train", "bundle", "index",
-    "evaluate", "rerank", "fuse", "robustness", "sparsity", "ann-recall",
+    "data", "queries", "rewrite", "mine", "teach", "score", "embed", "import", "export", "ensemble", "train", "bundle",
+    "index", "evaluate", "rerank", "fuse", "fidelity", "robustness", "sparsity", "ann-recall",
 )  # fmt: skip
 """Verbs whose command line makes the folder that `--out` names."""
 
@@ -142,7 +142,8 @@ def reproduce(
     before = place_of(run)
     if not is_local(before) or not before.is_dir():
         raise _unknown(before, "an object store" if not is_local(before) else "no such folder")
-    now = before.with_name(before.resolve().name + SUFFIX) if out is None else place_of(out)
+    named = before if before.name not in ("", "..") else before.resolve()
+    now = named.with_name(named.name + SUFFIX) if out is None else place_of(out)
     if now.resolve() == before.resolve() or before.resolve() in now.resolve().parents:
         raise ConfigError(
             expected=f"a folder outside {before}",

@@ -11,7 +11,7 @@ from typing import Any
 from rankdistill import files, manifest, models
 from rankdistill._extras import require
 from rankdistill.errors import ConfigError, RankdistillError
-from rankdistill.notes import note
+from rankdistill.notes import note, once
 from rankdistill.progress import ProgressLike, Reporter, reporter_of
 from rankdistill.recipe.choosing import writing
 from rankdistill.recipe.leaf.schema import STATIC, LeafRecipe
@@ -107,7 +107,7 @@ def tune(
         "seed": seed,
         "prune": prune,
     }
-    with files.exclusive(folder), models.remembering():
+    with files.exclusive(folder), models.remembering(), once():
         search = Search(study, asked, chosen, subject.own(chosen), seed, prune)
         worker = _Worker(subject, search, metric, given.folder, reporter_of(progress), keep)
         worker.work(trials, None if minutes is None else now() + minutes * SECONDS_A_MINUTE)

@@ -88,10 +88,11 @@ def build(
 
 
 def _require_own(work: Path, fingerprint: Mapping[str, Any]) -> None:
-    """Note who makes these rewrites; StaleOutputError where another rewriter began."""
+    """Note who makes these rewrites; StaleOutputError where another rewriter began, and wrote some."""
     path = work / BEGUN
+    some = next(work.rglob("*.parquet"), None) is not None
     written = json.dumps(fingerprint, indent=1, sort_keys=True, ensure_ascii=False, default=dict) + "\n"
-    if path.is_file() and (before := path.read_text(encoding="utf-8")) != written:
+    if some and path.is_file() and (before := path.read_text(encoding="utf-8")) != written:
         old, new = _object(before), _object(written)
         differs = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
         raise StaleOutputError(

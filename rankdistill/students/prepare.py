@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from rankdistill import models
 from rankdistill.errors import ConfigError
 from rankdistill.progress import Progress
-from rankdistill.space import Space
+from rankdistill.space import Space, SparseSpace
 from rankdistill.students import dense, inherit, layer_search, narrow, projection, prune, static
 from rankdistill.students.settings import StudentSettings
 from rankdistill.students.targets import Embeddings, Targets, sample, texts_of
 
 if TYPE_CHECKING:
     import numpy as np
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import SentenceTransformer, SparseEncoder
 
 STATIC = "static"
 SEARCHED_TEXTS = 300
@@ -60,6 +60,41 @@ def prepare(
         model = _encoder(student, settings, space, store, dropout)
     model.similarity_fn_name = space.similarity
     model.model_card_data.local_files_only = True
+    return model
+
+
+def prepare_sparse(
+    student: str, settings: StudentSettings, space: SparseSpace, dropout: float | None = None
+) -> SparseEncoder:
+    """A sparse student over the vocabulary of `space`, as it is: term weights cannot be projected. On the CPU.
+
+    Raises:
+        ConfigError: another vocabulary or similarity, or settings that are for dense students.
+        ModelReferenceError: no SPLADE model.
+    """
+    from rankdistill.inference.splade_head import pool_before_activation
+    from rankdistill.manifest import digest
+    from rankdistill.students import sparse
+
+    given = sorted(name for name in settings.model_fields_set if getattr(settings, name) is not None)
+    if given:
+        raise ConfigError(
+            expected="a sparse student as it is: nothing of it is inherited, narrowed or projected",
+            got=", ".join(given),
+            consequence="nothing was trained",
+            remedy="leave these settings of the preparation out",
+        )
+    model = sparse.load(student, dropout)
+    pool_before_activation(model)
+    own = digest(model.tokenizer.convert_ids_to_tokens(range(sparse.vocabulary_size(model))))
+    if own != space.vocabulary or model.similarity_fn_name != space.similarity:
+        raise ConfigError(
+            expected=f"a student over the teacher's vocabulary, compared by {space.similarity}",
+            got=f"{student!r}: {'another one' if own != space.vocabulary else 'the same'}, compared by "
+            f"{model.similarity_fn_name}",
+            consequence="its weights could never be the teacher's, so nothing was trained",
+            remedy="start from the teacher itself, or from a model of its vocabulary",
+        )
     return model
 
 

@@ -372,7 +372,7 @@ class TrainConfig(RunSettings):
             set() if self.compares_batches else {"in_batch_weight"}
         )
         silent |= {"sinkhorn_weight"} - set(LOSSES[self.loss].parts.values())
-        left_out = {"check", *silent, *self.without_effect}
+        left_out = {"check", *silent, *self.without_effect, *settings.TELLING}
         found = self.model_dump(exclude=left_out) | unit | ({"lengths": "saved"} if keeps else {})
         if self.contrasts and type_ not in SCORE_PAIRS:
             found["negatives_in_batch"] = "unlabelled"

@@ -72,6 +72,7 @@ def train(
     planned: Progress | None = None,
     progress: Progress | None = None,
     reads: Conversation | None = None,
+    tower: InBatchTeacher | None = None,
     command: str = "",
 ) -> Path:
     """Train `student` on the store's scores and write it to `out`, a plain sentence-transformers folder.
@@ -99,6 +100,7 @@ def train(
         planned: called once, with the number of steps there will be.
         progress: called with the number of steps just done.
         reads: how the queries' texts were made of conversations; written beside the student.
+        tower: `config.document_tower` itself, where it is open already and has the documents' vectors.
         command: the command line, for the manifest.
 
     Raises:
@@ -158,7 +160,7 @@ def train(
         start = batch.Start(student, config, partial(_documents, dataset))
         model, sizes = kind.load(start), None
         if behind is not None:
-            tower = behind.open(folder / IN_BATCH_FOLDER)
+            tower = tower or behind.open(folder / IN_BATCH_FOLDER)
             document_tower.require_fitting(kind, model, document_tower.space_of(tower, behind.name))
             kind = document_tower.WithTower(kind, tower)
         query_length.require_effect(config.max_query_length, kind.cuts_queries(model))
@@ -234,7 +236,14 @@ def _try(
     out: Path,
 ) -> Mapping[str, float]:
     """Train a student of a form that is tried; returns its dev measures, as it is stored."""
-    changes = {"steps": steps, "eval_steps": steps, "log_steps": steps, "patience": None, "keep_checkpoints": False}
+    changes: dict[str, Any] = {
+        "steps": steps,
+        "eval_steps": steps,
+        "log_steps": steps,
+        "patience": None,
+        "keep_checkpoints": False,
+    }
+    changes["report_to"] = ()
     settings = config.model_copy(update=changes)
     train(
         dataset,

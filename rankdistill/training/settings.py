@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from rankdistill.errors import ConfigError
+from rankdistill.names import TRACKERS
+
+if TYPE_CHECKING:
+    Tracker = str
+else:
+    Tracker = Literal[*TRACKERS]
 
 Precision = Literal["auto", "float32", "bf16", "fp16"]
 Select = Literal["best", "last", "mean", "ema"]
 Settings = TypeVar("Settings", bound="RunSettings")
+
+TELLING = ("report_to",)
+"""Settings of who is told of a run: they decide nothing of its student."""
 
 LARGEST_SEED = 2**32 - 1
 """Of numpy's own generator, which the trainer seeds too."""
@@ -77,6 +86,13 @@ class RunSettings(BaseModel):
         description="Documents they are searched in: their positives and a sample of the corpus by hash.",
     )
     keep_checkpoints: bool = Field(default=False, description="Keep the checkpoints of a finished run.")
+    report_to: Annotated[
+        tuple[Tracker, ...], BeforeValidator(lambda one: one.split(",") if isinstance(one, str) else one)
+    ] = Field(
+        default=(),
+        description="Experiment trackers that get the curves while it trains, each installed by its user; the log has "
+        "them in any case. They decide nothing.",
+    )
 
     @model_validator(mode="after")
     def _log_divides_eval(self) -> RunSettings:
@@ -103,7 +119,7 @@ class RunSettings(BaseModel):
 
     def decisive(self) -> dict[str, Any]:
         """The settings that decide the student, as JSON values."""
-        return self.model_dump(mode="json", exclude=self.without_effect)
+        return self.model_dump(mode="json", exclude={*self.without_effect, *TELLING})
 
 
 def read(kind: type[Settings], path: Path | None, /, **overrides: object) -> Settings:

@@ -22,6 +22,7 @@ from rankdistill.training.averaging import Average
 from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.precision import resolve_precision
 from rankdistill.training.settings import RunSettings
+from rankdistill.training.tracking import of_run as tracked
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -129,11 +130,13 @@ def build(
     chosen = [*callbacks, *([average] if average is not None else []), LastStep(evaluate=evaluation is not None)]
     if progress is not None:
         chosen.append(StepProgress(progress))
+    tracking = tracked(settings.report_to, folder.parent)
+    chosen += tracking.callbacks
     if evaluation is not None and evaluation.best is not None and settings.patience is not None:
         chosen.append(EarlyStoppingCallback(early_stopping_patience=settings.patience))
     return StudentTrainer(
         model=student,
-        args=_arguments(steps, rates, settings, folder, evaluation),
+        args=_arguments(steps, rates, settings, folder, evaluation, tracking.report_to),
         train_dataset=rows,
         loss=objective,
         evaluator=evaluation.evaluator if evaluation is not None else None,
@@ -203,7 +206,12 @@ def curve(trainer: StudentTrainer) -> list[dict[str, float]]:
 
 
 def _arguments(
-    steps: int, rates: Rates, settings: RunSettings, folder: Path, evaluation: Evaluation | None
+    steps: int,
+    rates: Rates,
+    settings: RunSettings,
+    folder: Path,
+    evaluation: Evaluation | None,
+    trackers: Sequence[str],
 ) -> SentenceTransformerTrainingArguments:
     on_gpu = torch.cuda.is_available()
     precision = resolve_precision(settings.precision)
@@ -237,6 +245,7 @@ def _arguments(
         load_best_model_at_end=chooses,
         metric_for_best_model=metric,
         greater_is_better=True if metric is not None else None,
-        report_to="none",
+        report_to=list(trackers) or "none",
+        run_name=folder.parent.name if trackers else None,
         disable_tqdm=True,
     )

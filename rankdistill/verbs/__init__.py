@@ -5,8 +5,8 @@ that lies there will do everywhere; the artefact's reader is returned; notes go 
 `rankdistill.notes`); a wrong name or type is a `ConfigError`.
 
 The verbs, along the flow:
-    data (several: `pydocs`, `fetch`, `convert`, `check`, `trec_qrels`), queries, rewrite, open, status, artefacts,
-    lineage;
+    data (several: `pydocs`, `fetch`, `convert`, `check`, `trec_qrels`), queries, rewrite;
+    open, status, artefacts, lineage;
     mine, teach, score, plan, embed, import_scores, export, check, ensemble;
     train, inherit, token_table, bundle;
     index, search, serve, push;

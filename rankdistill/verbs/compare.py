@@ -9,7 +9,8 @@ from typing import Any
 
 from rankdistill import manifest
 from rankdistill.errors import DataError, StaleOutputError
-from rankdistill.evaluation import comparing, conclusion, report
+from rankdistill.evaluation import comparing, conclusion
+from rankdistill.evaluation import report as pages
 from rankdistill.evaluation.comparing import Trained
 from rankdistill.evaluation.results import MAIN_MEASURE, PAGE, Results
 from rankdistill.evaluation.verdict import judging
@@ -29,6 +30,8 @@ def compare(
     baseline: System | None = None,
     title: str = "Comparison",
     measure: str = MAIN_MEASURE,
+    report: Place | Sequence[Place] | None = None,
+    examples: int = comparing.EXAMPLES,
     seed: int = 0,
     command: str = "",
 ) -> Results:
@@ -41,6 +44,8 @@ def compare(
         baseline: the one that the others are tested against, in the same form; the first of `systems` unless given.
         title: heading of the report.
         measure: which differences are shown, and what is plotted.
+        report: files to write besides, as their suffix says: `.html` the page, `.md` or `.tex` its tables.
+        examples: queries won and lost that are shown, each way, for each system; 0: none.
         seed: of the permutations and resamples.
         command: the command line, for the signature.
 
@@ -49,10 +54,13 @@ def compare(
 
     Raises:
         DataError: fewer than two systems, a folder holds no whole evaluation, or they are of different data.
-        ConfigError: two systems are given one name, no such measure.
+        ConfigError: two systems are given one name, no such measure, a report of another suffix.
         StaleOutputError: `out` holds something else, as an evaluation.
     """
-    require_range(0, seed=seed)
+    require_range(0, seed=seed, examples=examples)
+    reports = [place_of(one) for one in listed(report)]
+    for one in reports:
+        pages.require_suffix(one)
     given: list[Any] = listed(systems)
     chosen = list(map(system_of, given))
     if not chosen and baseline is None:
@@ -66,7 +74,12 @@ def compare(
     if folder is not None:
         require_no_artefact(folder)
     against = chosen[0] if baseline is None else system_of(baseline)
-    found = comparing.compare(chosen, against, title=title, command=command, seed=seed).shown_in(measure)
+    found = comparing.compare(
+        chosen, against, title=title, command=command, seed=seed, measure=measure, examples=examples
+    ).shown_in(measure)
+    for one in reports:
+        pages.written(found, one, measure)
+    found = found.reported_in(reports)
     return found if folder is None else write(found, folder, measure)
 
 
@@ -79,7 +92,7 @@ def write(results: Results, folder: Path, measure: str = MAIN_MEASURE) -> Result
         measure: what is plotted.
     """
     results.write(folder)
-    report.write_html(results, folder / PAGE, measure)
+    pages.write_html(results, folder / PAGE, measure)
     return results.lying_in(folder)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from os import fspath
+from os import PathLike, fspath
 from typing import Any, Literal
 
 from rankdistill.data import Dataset
@@ -12,14 +12,18 @@ from rankdistill.errors import ConfigError
 from rankdistill.evaluation import evaluating
 from rankdistill.evaluation.costs import costs_of
 from rankdistill.evaluation.fused import FusedRetriever
+from rankdistill.evaluation.indexed import IndexedRetriever
 from rankdistill.evaluation.opening import open_retriever
 from rankdistill.evaluation.rerank import PairScorer, Reranker
 from rankdistill.evaluation.results import Evaluation
 from rankdistill.evaluation.retrieve import Bm25Retriever, Retriever
 from rankdistill.fusion import Fusion
+from rankdistill.indexing import StoredIndex
+from rankdistill.indexing.searching import opened
 from rankdistill.mining.tokenisers import script_note
 from rankdistill.notes import note
 from rankdistill.progress import Progress, ProgressLike, reporter_of
+from rankdistill.sessions import Sessions
 from rankdistill.verbs.arguments import (
     Data,
     Model,
@@ -32,6 +36,7 @@ from rankdistill.verbs.arguments import (
     require_length,
     require_range,
     scorer_of,
+    sessions_of,
 )
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.engine_systems import engine_of, opened_engine, parts_of_engine, require_effect_on_engine
@@ -40,12 +45,13 @@ from rankdistill.verbs.parameters import SearchParameters, parameters_of, search
 from rankdistill.verbs.runs import open_run
 from rankdistill.verbs.server_systems import opened_server, require_effect_on_server, server_of
 from rankdistill.verbs.systems import Parts, System, bm25_of, parts_of
+from rankdistill.verbs.turns import documents_of, questions_of
 from rankdistill.verbs.weighing import fit, require_fusable
 
 
 @verb
 def evaluate(
-    data: Data,
+    data: Data | None,
     system: System | None,
     out: Place,
     *,
@@ -78,6 +84,9 @@ def evaluate(
     mode: str | None = None,
     api_key_env: str | None = None,
     backend: str = "auto",
+    sessions: Sessions | Place | None = None,
+    reads: str | None = None,
+    missing_rewrites: Literal["error", "question", "drop"] = "error",
     lenient: bool = False,
     ignore_identical_ids: bool | None = None,
     progress: ProgressLike = False,
@@ -86,7 +95,7 @@ def evaluate(
     """Evaluate a model, an index, BM25, a run, an engine, a server, or a teacher re-ranking one of these, on a split.
 
     Args:
-        data: the collection.
+        data: the collection. With sessions that of their documents, where their own folder has none; else None.
         system: `bm25[:TOKENIZER]`; a model, a student or a bundle; an index, or several that are fused; a query model
             with a document model or with an index; a run: an evaluation, a TREC or a Parquet file. What lies there
             tells which. None: `query_model` and `index` say it.
@@ -126,6 +135,13 @@ def evaluate(
         mode: of the server's search: `dense`, `sparse`, `multi_vector`, `bm25` or `fused`; the server's own unless
             given.
         api_key_env: of the engine or the server: environment variable with the key, the password or the token.
+        sessions: conversations, whose questions are the queries: then nDCG@3, nDCG@5, MRR and recall at 10 are
+            measured too, and means by depth and by topic; of a sparse system also terms a query and FLOPS.
+        reads: with sessions: what the system reads of a question: a format of conversations
+            (`rankdistill.inference.conversation.FORMATS`, as `last_turn` or `newest_first`), or `rewrite:NAME`. Unless
+            given what the query model was trained to read, or else the last turn.
+        missing_rewrites: with `reads` of a rewrite: a question without one is an `error`, read as the `question`
+            itself, or `drop`ped.
         lenient: leave bad rows out instead of stopping.
         ignore_identical_ids: see `rankdistill.mine`.
         progress: True tells on standard error; or a function that takes the number of texts just done.
@@ -179,16 +195,27 @@ def evaluate(
         require_effect_on_engine(embeddings=embeddings, factory=factory != "exact", fusion=method)
     if parts.run is not None and rerank is None and latency:
         raise _without_effect("latency", "a run, which was answered before")
-    dataset = collection_of(data, [split], lenient, ignore_identical_ids)
+    turns = None
+    if sessions is None:
+        _require_sessions(reads, missing_rewrites)
+        dataset = collection_of(_given(data), [split], lenient, ignore_identical_ids)
+    else:
+        found = sessions_of(sessions, lenient)
+        documents = documents_of(found, data, lenient, ignore_identical_ids)
+        _require_plain(through, fit_on)
+        reader = reading_model(parts, engine=asked, server=served)
+        dataset, turns = questions_of(
+            found, documents, split, reads, reader, limit=max_length, missing=missing_rewrites
+        )
     queries = dataset.queries(split)
     reporter = reporter_of(progress)
     fused, remarks = None, []
     if method is not None:
-        opened = [open_retriever(dataset, **one) for one in of_indexes]
+        retrievers = [open_retriever(dataset, **one) for one in of_indexes]
         if fit_on is not None:
-            fitted = fit(opened, method, dataset, fit_on, split, reporter)
+            fitted = fit(retrievers, method, dataset, fit_on, split, reporter)
             method, remarks = fitted.fusion, [str(fitted)]
-        fused = FusedRetriever(opened, method, name=name)
+        fused = FusedRetriever(retrievers, method, name=name)
     with reporter.stage("evaluate", "texts") as stage, ExitStack() as held:
         first: Retriever
         if served is not None:
@@ -222,10 +249,69 @@ def evaluate(
             through=[tool for tool in evaluating.TOOLS if through in (tool, "all")],
             latency_queries=min(latency, len(queries)),
             costs=costs_of(first, None if parts.words and size_of is None else measured),
+            turns=turns,
+            trained=_trained(first, parts, rerank),
             command=command,
         )
     _note_words(first, dataset, len(queries))
     return evaluation.remarked(*remarks)
+
+
+def reading_model(parts: Parts, **elsewhere: object) -> str | None:
+    """The model whose tokeniser counts the tokens of a conversation; None: BM25, or a system that lies elsewhere."""
+    if parts.words or parts.run is not None or any(elsewhere.values()):
+        return None
+    if parts.query_model is not None:
+        return parts.query_model
+    models = [opened(one).model for one in parts.indexes]
+    return models[0] if models else None
+
+
+def _given(data: Data | None) -> Data:
+    if data is not None:
+        return data
+    raise ConfigError(
+        expected="a collection (--data DIR), or sessions (--sessions SESSIONS)",
+        got="neither",
+        consequence="nothing was evaluated",
+        remedy="give one of them",
+    )
+
+
+def _require_sessions(reads: str | None, missing_rewrites: str) -> None:
+    """Raise ConfigError for settings that sessions alone give a meaning to."""
+    if reads is not None or missing_rewrites != "error":
+        raise ConfigError(
+            expected="sessions (--sessions), beside reads and missing_rewrites",
+            got="none",
+            consequence="nothing was evaluated: they would have no effect",
+            remedy="give the sessions, or leave these out",
+        )
+
+
+def _require_plain(through: str, fit_on: str | None) -> None:
+    """Raise ConfigError for what reads the collection's own queries, which conversations are not."""
+    given = [
+        *(["through, as its tools read the folder's own queries"] if through != "ir-measures" else []),
+        *(["fit_on"] if fit_on is not None else []),
+    ]
+    if given:
+        raise ConfigError(
+            expected="settings that conversations can be evaluated with",
+            got=", ".join(given),
+            consequence="nothing was evaluated",
+            remedy="leave them out",
+        )
+
+
+def _trained(first: Retriever, parts: Parts, rerank: Teacher | PairScorer | None) -> str | None:
+    """The model whose training a report shows: what re-ranks, or else the query model, or an index's own."""
+    if rerank is not None:
+        return reference_of(rerank) if isinstance(rerank, str | PathLike) else None
+    if parts.query_model is not None:
+        return None if parts.words else parts.query_model
+    stored = first.index if isinstance(first, IndexedRetriever) else None
+    return stored.model if isinstance(stored, StoredIndex) else None
 
 
 def _opened(

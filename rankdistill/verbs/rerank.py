@@ -92,6 +92,7 @@ def rerank(
             split,
             place_of(out),
             latency_queries=min(latency, len(dataset.queries(split))),
+            trained=reference if isinstance(model, str | PathLike) else None,
             command=command,
         )
     systems = [measured(first, dataset, split), evaluation.system]

@@ -14,9 +14,11 @@ from rankdistill.indexing import StoredIndex
 from rankdistill.indexing.fused import search_fused
 from rankdistill.indexing.searching import opened
 from rankdistill.notes import note
+from rankdistill.sessions import Turn
 from rankdistill.verbs.arguments import Data, Model, Place, fusion_of, listed, place_of, reference_of
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.parameters import SearchParameters, parameters_of
+from rankdistill.verbs.turns import reader_of, turns_of
 from rankdistill.verbs.weighing import require_fusable
 
 if TYPE_CHECKING:
@@ -147,9 +149,10 @@ def _word(value: Any) -> str:
 @verb
 def search(
     index: Place | Sequence[Place],
-    queries: str | Sequence[str],
+    queries: str | Sequence[str] | None = None,
     k: int = 10,
     *,
+    session: Place | Sequence[str] | Sequence[Turn] | None = None,
     model: Model | None = None,
     backend: str = "auto",
     search_parameters: SearchParameters | None = None,
@@ -162,8 +165,11 @@ def search(
 
     Args:
         index: the folder of an index, or the index; several are fused.
-        queries: a text or several.
+        queries: a text or several; None with a session.
         k: how many documents a query.
+        session: a conversation instead, whose last question is answered: what was said, oldest first (question, answer,
+            question, ...), or the path of a JSON file with that list, with a list of `{role, text}`, or with one
+            session as `rankdistill data convert` writes it. The model must have been trained to read conversations.
         model: a query model or a bundle; the index's own unless given.
         backend: what runs the model.
         search_parameters: such as `efSearch`; `INDEX:NAME` of one of several indexes.
@@ -177,13 +183,14 @@ def search(
         One list a query, best first.
 
     Raises:
-        ConfigError: no query, `k` below 1, an unknown search parameter; several indexes without a fusion; a filter
+        ConfigError: no query, or one beside a session; a session that ends with an answer, or a model that reads none;
+            `k` below 1, an unknown search parameter; several indexes without a fusion; a filter
             on a field that an index does not keep, or with a value of another type.
         DataError: there is no such index.
         SpaceMismatchError: the model embeds into another space than the index's.
     """
     places = listed(index)
-    texts = listed(queries)
+    texts = listed(queries) if session is None else _asked(session, queries, places, model)
     _require(bool(places), "an index", "none")
     _require(bool(texts), "a query", "none")
     fused = fusion_of(fusion, weights)
@@ -213,6 +220,47 @@ def search(
             ]
         )
     return Hits(texts, lists)
+
+
+def _asked(
+    session: Place | Sequence[str] | Sequence[Turn],
+    queries: str | Sequence[str] | None,
+    places: Sequence[Place],
+    model: Model | None,
+) -> list[str]:
+    """The conversation as the query model reads it."""
+    _require(bool(places), "an index", "none")
+    if queries is not None:
+        raise ConfigError(
+            expected="queries or a session",
+            got="both",
+            consequence="nothing was searched",
+            remedy="leave one of them out",
+        )
+    readers = [
+        reader_of(reference_of(model) if model is not None else opened_model(one), None, known=True) for one in places
+    ]
+    if len({(one.conversation, one.most) for one in readers}) > 1:
+        raise ConfigError(
+            expected="indexes whose models read conversations alike",
+            got="several ways",
+            consequence="nothing was searched",
+            remedy="search one index at a time",
+        )
+    return [readers[0].join(turns_of(session))]
+
+
+def opened_model(index: Place) -> str:
+    """The model that an index is searched with; ConfigError for one that is searched by words."""
+    found = opened(index if isinstance(index, StoredIndex) else place_of(index)).model
+    if found is None:
+        raise ConfigError(
+            expected="an index that is searched with a model, for a session",
+            got=f"{place_of(index)}, which is searched by words",
+            consequence="nothing was searched",
+            remedy="search for the question, rewritten to say all",
+        )
+    return found
 
 
 def _require(holds: bool, expected: str, got: str) -> None:

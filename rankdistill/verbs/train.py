@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rankdistill import manifest
 from rankdistill.data import Dataset
@@ -17,6 +17,7 @@ from rankdistill.inference.loading import quietly
 from rankdistill.inference.storage import Storage
 from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
+from rankdistill.sessions import Sessions
 from rankdistill.stores.embeddings.layout import is_store
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.layout import ARTEFACT as SCORES
@@ -27,6 +28,7 @@ from rankdistill.training.alignment.dev_sets import Dev
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.form import Form
 from rankdistill.training.student import Student
+from rankdistill.verbs import training_on_sessions
 from rankdistill.verbs.arguments import (
     Data,
     Model,
@@ -38,10 +40,12 @@ from rankdistill.verbs.arguments import (
     reference_of,
     require_range,
     score_store_of,
+    sessions_of,
     settings_of,
 )
 from rankdistill.verbs.clipping import note_clipping
 from rankdistill.verbs.contract import own_arguments, verb
+from rankdistill.verbs.turns import documents_of
 
 REMEDY = "to heed them, raise the setting max_gradient_norm (a keyword, or a line of the --config file)"
 
@@ -49,7 +53,7 @@ REMEDY = "to heed them, raise the setting max_gradient_norm (a keyword, or a lin
 @verb
 def train(
     data: Data | Sequence[Data] | None,
-    store: ScoreStore | Ensemble | EmbeddingStore | Place,
+    store: ScoreStore | Ensemble | EmbeddingStore | Place | None,
     student: Model,
     out: Place,
     *,
@@ -65,6 +69,16 @@ def train(
     missing: str | None = None,
     weights: Sequence[float] | None = None,
     reference: str | None = None,
+    combine: str | None = None,
+    sessions: Sessions | Place | None = None,
+    rewrites: str | Sequence[str] | None = None,
+    reads: str | None = None,
+    missing_rewrites: Literal["error", "question", "drop"] = "error",
+    ranks: str | None = None,
+    sample: int | None = None,
+    index: Place | None = None,
+    standalone: float | None = None,
+    work: Place | None = None,
     allow_test: bool = False,
     lenient: bool = False,
     ignore_identical_ids: bool | None = None,
@@ -75,13 +89,19 @@ def train(
 ) -> Student:
     """Train a student on a teacher's scores, or align it to a teacher's vectors: what `store` holds decides.
 
+    With `sessions` it becomes a student of conversations: a teacher reads rewrites of the questions, and the student
+    learns its scores of documents (loss `disco`) or its vectors (`leaf`) from the conversations themselves. Its index
+    is the teacher's.
+
     Interrupt it at will: the same call goes on from the last checkpoint, with the same loss curve. A folder that holds
     exactly this student is left as it is.
 
     Args:
         data: with scores, the collection: its splits say which queries are held out, and the dev split is read from
-            it. With vectors, the collection of the dev split, or several; None where there is none.
-        store: a score store or an ensemble of its teachers; or an embedding store; or the path of one.
+            it. With vectors, the collection of the dev split, or several; None where there is none. With sessions,
+            that of their documents, where their own folder has none.
+        store: a score store or an ensemble of its teachers; or an embedding store; or the path of one. None with
+            sessions.
         student: the model to start from: path, hub id or `pypi:DISTRIBUTION`; `static` with vectors.
         out: folder of the student.
         split: with scores: train on its queries, and on those that no split judges; `unjudged`: on the latter alone.
@@ -94,7 +114,8 @@ def train(
             students) and the rest as float16. What is written loads with sentence-transformers alone.
         max_mb: megabytes (10^6 bytes) that its files may take; what is not given of its shape is chosen on dev so that
             it fits. With vectors these four are settings of `preparation` too, and win over those.
-        teacher: with scores: whose; may be left out where the store has one teacher.
+        teacher: with scores: whose; may be left out where the store has one teacher. With sessions the model that reads
+            the rewrites: the one whose index is searched, or any teacher of pairs beside the setting `document_tower`.
         teachers: with scores: train on an ensemble of these.
         calibrate: of the ensemble: `zscore` unless given; see `rankdistill.Ensemble`.
         missing: pairs that only some of the ensemble scored: `error` (unless given), `intersect` or `impute`. Without
@@ -102,6 +123,23 @@ def train(
             beside `teachers`, that setting is said in `config`.
         weights: of the ensemble, one a teacher; equal unless given.
         reference: of the ensemble: the teacher whose unit it is mapped to.
+        combine: of the ensemble: `mean` unless given, or `best`; see `rankdistill.Ensemble`. With sessions, of several
+            rewriters.
+        sessions: conversations with rewrites, as `rankdistill data convert` makes them.
+        rewrites: with sessions: names of rewrites that the teacher reads; several are combined, by the mean of their
+            scores, calibrated with `calibrate`, or of each question the `best`.
+        reads: with sessions: how the student reads a conversation, a name of
+            `rankdistill.inference.conversation.FORMATS`; `newest_first` unless given. It is kept with the student.
+        missing_rewrites: with sessions: a question without a rewrite is an `error`, rewritten as the `question` itself,
+            or `drop`ped.
+        ranks: with sessions: ranks `FIRST:LAST` of the teacher's run, from 1, that are candidates; `11:960` unless
+            given, as DiSCo takes them. Judged positives always are.
+        sample: with sessions: so many of these ranks, drawn a question; all unless given.
+        index: with sessions: the teacher's index, which is searched for candidates instead of encoding all documents.
+        standalone: with sessions and a loss on vectors: share of standalone queries (the rewrites) in what is trained
+            on; .2 unless given.
+        work: with sessions: folder of candidates, scores and vectors, which other students of the same conversations
+            find there; `OUT.work` unless given.
         allow_test: with vectors: let a test split choose the checkpoint.
         lenient: leave bad rows of the data out instead of stopping.
         ignore_identical_ids: whether the document that has the query's own id is left out; as `meta.json` says unless
@@ -121,8 +159,59 @@ def train(
         GateError: the scores are broken, and the setting `check` is `refuse`.
         StaleOutputError: `out` holds another student.
     """
-    opened, place = _opened(store), Out(place_of(out), progress, command)
-    ensemble: dict[str, Any] = {"calibrate": calibrate, "weights": weights, "reference": reference}
+    place = Out(place_of(out), progress, command)
+    if sessions is not None:
+        foreign: dict[str, object] = {"store": store, "reference": reference, "missing": missing, "teachers": teachers}
+        shape: dict[str, object] = {
+            "keep_layers": keep_layers,
+            "vocabulary": vocabulary,
+            "storage": storage,
+            "max_mb": max_mb,
+        }
+        _refuse_beside_sessions(foreign | shape)
+        opened_sessions, names = sessions_of(sessions, lenient), listed(rewrites)
+        found = None if data is None else _collection(data)
+        asked = training_on_sessions.Asked(
+            sessions=opened_sessions,
+            documents=documents_of(opened_sessions, found, lenient, ignore_identical_ids),
+            split=split,
+            dev_split=_one(listed(dev_split)),
+            teacher=reference_of(training_on_sessions.require_given(teacher, names)),
+            rewrites=names,
+            reads=reads,
+            missing=missing_rewrites,
+            ranks=ranks,
+            sample=sample,
+            index=index,
+            standalone=standalone,
+            calibrate=calibrate,
+            combine=combine,
+            weights=weights,
+            work=place_of(work) if work is not None else place.folder.with_name(f"{place.folder.name}.work"),
+        )
+        own = own_arguments(train)
+        training_on_sessions.train(
+            asked, reference_of(student), place.folder, config, settings, own, allow_test, progress, command
+        )
+        trained = place.finished()
+        note_clipping(trained.log, REMEDY)
+        return trained
+    of_sessions: dict[str, object] = {
+        "rewrites": rewrites,
+        "reads": reads,
+        "ranks": ranks,
+        "sample": sample,
+        "index": index,
+    }
+    of_sessions |= {"standalone": standalone, "work": work, "missing_rewrites": missing_rewrites != "error" or None}
+    _refuse_without_sessions(of_sessions)
+    if store is None:
+        raise _no_store()
+    opened = _opened(store)
+    ensemble: dict[str, Any] = {
+        **{"calibrate": calibrate, "weights": weights, "reference": reference},
+        "combine": combine,
+    }
     of_scores = {"split": split, "teacher": teacher, "teachers": teachers, "missing": missing}
     if isinstance(opened, EmbeddingStore):
         _refuse(settings | of_scores | ensemble, AlignConfig, TrainConfig, "vectors")
@@ -277,7 +366,8 @@ def _refuse(
     given: Mapping[str, object], own: type[TrainConfig | AlignConfig], other: type[TrainConfig | AlignConfig], what: str
 ) -> None:
     """Raise ConfigError for arguments and settings that belong to the other kind of training: they had no effect."""
-    foreign = other.model_fields.keys() | {"split", "teacher", "teachers", "calibrate", "weights", "reference"}
+    of_ensembles = {"teachers", "calibrate", "weights", "reference", "combine"}
+    foreign = other.model_fields.keys() | {"split", "teacher"} | of_ensembles
     foreign = (foreign | {"allow_test"}) - own.model_fields.keys()
     if found := [name for name, value in given.items() if value is not None and name in foreign]:
         raise ConfigError(
@@ -286,6 +376,37 @@ def _refuse(
             consequence="nothing was trained: they would have no effect",
             remedy="leave them out, or give the other kind of store",
         )
+
+
+def _refuse_beside_sessions(given: Mapping[str, object]) -> None:
+    """Raise ConfigError for arguments that training on sessions does not read."""
+    if found := [name for name, value in given.items() if value is not None]:
+        raise ConfigError(
+            expected="arguments that belong to training on sessions",
+            got=", ".join(found),
+            consequence="nothing was trained: they would have no effect",
+            remedy="leave them out; several rewriters are named with rewrites, and the student is its teacher's shape",
+        )
+
+
+def _refuse_without_sessions(given: Mapping[str, object]) -> None:
+    """Raise ConfigError for arguments that sessions alone give a meaning to."""
+    if found := [name for name, value in given.items() if value is not None]:
+        raise ConfigError(
+            expected="sessions (--sessions), which these belong to",
+            got=", ".join(found),
+            consequence="nothing was trained: they would have no effect",
+            remedy="give the sessions, or leave these out",
+        )
+
+
+def _no_store() -> ConfigError:
+    return ConfigError(
+        expected="a store of scores or of vectors, or sessions",
+        got="none of them",
+        consequence="nothing was trained",
+        remedy="give what `rankdistill score` or `rankdistill embed` made, or sessions",
+    )
 
 
 def _collection(data: Data | Sequence[Data] | None) -> Data:
@@ -366,7 +487,8 @@ def _scores(
         if texts is store.store:
             return store
         weights = [store.weights[member] for member in store.members]
-        return Ensemble(texts, store.members, store.calibrate, store.missing, weights, store.reference)
+        settings = (store.calibrate, store.missing, weights, store.reference, store.combination)
+        return Ensemble(texts, store.members, *settings)
     texts = score_store_of(store, collection)
     if not teachers:
         return texts

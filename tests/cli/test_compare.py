@@ -60,3 +60,17 @@ def test_a_system_trained_several_times_is_named_with_its_evaluations(
     assert "±" in (out / "report.html").read_text()
     with pytest.raises(ConfigError, match="NAME=FOLDER"):
         run_verb(compare, "both=", "--baseline", first, "--out", tmp_path / "none")
+
+
+def test_reports_are_written_where_they_are_asked_for(evaluated: tuple[Path, Path], tmp_path: Path) -> None:
+    first, second = evaluated
+    page, table = tmp_path / "compare.html", tmp_path / "compare.md"
+    shown = run_verb(compare, first, second, "--report", page, "--report", table)
+    assert "Queries won and lost" in page.read_text()
+    assert table.read_text().startswith("**")
+    assert shown.stdout.splitlines()[-2:] == [str(page), str(table)]
+    assert "wins most: 'what is the" in shown.stdout
+    run_verb(compare, first, second, "--report", tmp_path / "other.html")
+    assert page.read_bytes() == (tmp_path / "other.html").read_bytes(), "where it lies is no part of it"
+    with pytest.raises(ConfigError, match=r"\.html"):
+        run_verb(compare, first, second, "--report", tmp_path / "compare.pdf")

@@ -63,6 +63,7 @@ def test_ids_with_white_space_are_measured_and_the_run_is_parquet(tiny_beir: Pat
     dataset = data.load(tiny_beir)
     found = evaluate(FakeRetriever(dataset), dataset, "dev", tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.name != ".lock") == [
+        "hits.parquet",
         "manifest.json",
         "per_query.parquet",
         "results.json",

@@ -129,6 +129,15 @@ def test_only_a_command_of_ours_that_makes_a_folder_is_run(tmp_path: Path, comma
         rd.reproduce(tmp_path, tmp_path.with_name("elsewhere"))
 
 
+@pytest.mark.parametrize("place", [".", "../here"])
+def test_a_folder_may_be_named_from_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    (tmp_path / "here").mkdir()
+    manifest.Manifest("student").write(tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(DataError, match="made from Python"):
+        rd.reproduce(place)
+
+
 @pytest.mark.parametrize("below", ["", "/below"])
 def test_the_first_run_is_never_written_into(tmp_path: Path, below: str) -> None:
     manifest.Manifest("run", parameters={"recipe": {}}).write(tmp_path)

@@ -12,6 +12,7 @@ import yaml
 import rankdistill as rd
 from rankdistill import manifest
 from rankdistill.errors import ConfigError, StaleOutputError
+from rankdistill.notes import note, once
 from rankdistill.recipe.loading import parse
 from rankdistill.recipe.tuning import space as spaces
 from rankdistill.recipe.tuning.study import Search
@@ -116,6 +117,21 @@ def test_steps_of_the_recipes_own_run_are_taken(recipe: dict[str, Any]) -> None:
     assert not list(Path("RUN/steps").glob("evaluate-dev-*"))
 
 
+def test_a_training_that_is_stopped_on_its_way_leaves_nothing_and_the_search_goes_on(
+    recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from optuna.trial import Trial
+
+    monkeypatch.setattr(Trial, "should_prune", lambda trial: trial.number == 1)
+    tuned = rd.tune(recipe, trials=3, space=SPACE, variant="wanted")
+    assert [trial.state for trial in tuned.trials] == ["done", "stopped", "done"]
+    stopped = tuned.trials[1]
+    assert 0 <= (stopped.value or 0.0) <= 1
+    assert stopped.seconds >= 0
+    assert not {path.name for path in Path("RUN-tuned/steps").iterdir()} & set(stopped.steps)
+    assert "stopped" in str(tuned)
+
+
 def test_trials_that_fail_are_told_and_a_recipe_that_cannot_run_is_an_error(recipe: dict[str, Any]) -> None:
     recipe["train"]["few_negatives"] = "skip"
     found = {"train.negatives": [2, 50]}
@@ -186,6 +202,15 @@ def test_a_recipe_that_looks_at_dev_once_is_looked_at_four_times() -> None:
     assert (watched.eval_steps, watched.log_steps) == (10, 10)
     alone = Subject.of(parse(content, "it"), None, Path("out"), False).recipe.train
     assert (alone.eval_steps, alone.log_steps) == (40, 20)
+
+
+def test_a_search_does_not_repeat_its_notes(caplog: pytest.LogCaptureFixture) -> None:
+    """Every trial reads the same collection."""
+    with once():
+        for words in ("a row", "a row", "another row"):
+            note(words)
+    note("a row")
+    assert [record.getMessage() for record in caplog.records] == ["a row", "another row", "a row"]
 
 
 def checkpoint(student: Path, step: int, values: dict[int, float]) -> None:

@@ -208,6 +208,15 @@ def test_a_server_that_is_not_there_is_told(chats: Path, monkeypatch: pytest.Mon
         )
 
 
+def test_a_rewriter_that_wrote_nothing_gives_way(server: FakeServer, chats: Path) -> None:
+    """An address with a mistake in it is no rewriter that the next one would be mixed with."""
+    server.answer = lambda path, body: Reply("no such page", 404)
+    with pytest.raises(TeacherError):
+        rd.rewrite(chats, settings(server, model="wrong"), chats, name="llm")
+    server.answer = answer
+    assert rd.rewrite(chats, settings(server), chats, name="llm").rewritten == 24
+
+
 def test_replies_without_words_leave_no_rewrite_and_are_told(
     server: FakeServer, chats: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

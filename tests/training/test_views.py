@@ -95,6 +95,21 @@ def test_a_missing_score_is_an_error_that_names_the_pair() -> None:
         views.build(*frames([*ONE_QUERY, ("q", "z", None, None)]), negatives=1)
 
 
+def test_a_positive_without_a_score_is_an_error_or_gets_the_highest_of_its_query() -> None:
+    rows = [("q", "p", 1, None), *ONE_QUERY[1:], ("r", "p", 1, 0.5), ("r", "a", None, 9.0), ("r", "b", None, 1.0)]
+    with pytest.raises(StoreError, match="positives_without_score: maximum"):
+        views.build(*frames(rows), negatives=2)
+    view = views.build(*frames(rows), negatives=2, positives_without_score="maximum")
+    assert positives_of(view) == [("q", "p"), ("r", "p")]
+    assert view.positive_score.tolist() == [5.0, 0.5]
+    assert view.report.positives_at_maximum == 1
+    assert view.report.to_json()["positives_at_maximum"] == 1
+    assert "positives_at_maximum" not in views.build(*frames(ONE_QUERY), negatives=3).report.to_json()
+    lacking = [*rows[:1], ("q", "a", None, None), *rows[2:]]
+    with pytest.raises(StoreError, match="without one"):
+        views.build(*frames(lacking), negatives=2, positives_without_score="maximum")
+
+
 def test_two_scores_of_one_pair_are_refused() -> None:
     scores, candidates = frames(ONE_QUERY)
     with pytest.raises(StoreError, match="one teacher score"):

@@ -60,6 +60,12 @@ FLAGS_ALONE = {
 }
 """Verb -> flag -> why no argument has its name."""
 
+OF_SESSIONS = (
+    *("sessions", "rewrites", "reads", "missing_rewrites", "ranks"),
+    *("sample", "index", "standalone", "work"),
+)
+"""What `train` takes beside sessions alone."""
+
 CONFIGS: dict[str, tuple[type, ...]] = {"teach": (TeachConfig,), "train": (TrainConfig, AlignConfig)}
 """Verb -> the settings that it takes as keywords, and the command in `--config`."""
 
@@ -214,8 +220,8 @@ def test_every_flag_reaches_the_verb(name: str, monkeypatch: pytest.MonkeyPatch)
     for argument, flag in given.items():
         if flag.required or flag.name == "json" or flag.param_type_name == "argument":
             continue
-        if name == "train" and flag.name in ("store", "data", "embeddings"):
-            continue  # one of two ways, below
+        if name == "train" and flag.name in ("store", "data", "embeddings", "sessions"):
+            continue  # one of three ways, below
         besides = _besides(name, flag.name.rstrip("_"))
         before, after = run(*needed, *besides), run(*needed, *besides, *_words(flag, types[flag.name]))
         where = argument if argument in known else "settings"
@@ -223,9 +229,11 @@ def test_every_flag_reaches_the_verb(name: str, monkeypatch: pytest.MonkeyPatch)
         assert where in changed, f"{flag.opts[0]} of {name} does not reach {where}: {changed}"
 
 
-def test_train_takes_a_store_and_data_or_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_takes_a_store_and_data_or_embeddings_or_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
-    monkeypatch.setattr(rankdistill, "train", lambda *values, **named: seen.update(values=values) or _stop())
+    monkeypatch.setattr(
+        rankdistill, "train", lambda *values, **named: seen.update(values=values, named=named) or _stop()
+    )
     for opener in ("score_store_of", "embedding_store_of"):
         monkeypatch.setattr(f"rankdistill.verbs.arguments.{opener}", lambda place, opener=opener: (opener, str(place)))
     for words, data, store in (
@@ -235,10 +243,12 @@ def test_train_takes_a_store_and_data_or_embeddings(monkeypatch: pytest.MonkeyPa
             "[PosixPath('d')]",
             ("embedding_store_of", "e"),
         ),
+        (["--sessions", "s", "--data", "d"], "d", None),
     ):
         with pytest.raises(Called):
             COMMANDS["train"].main(["--student", "m", "--out", "o", *words], prog_name="train", standalone_mode=False)
         assert (str(seen["values"][0]), seen["values"][1]) == (data, store)
+        assert (str(seen["named"]["sessions"]) == "s") == (store is None)
 
 
 def _stop() -> None:
@@ -258,6 +268,8 @@ def _besides(name: str, flag: str) -> list[str]:
     """Flags without which the command refuses this one."""
     if name == "train":
         of_vectors, of_scores = ["--embeddings", "a"], ["--store", "a", "--data", "a"]
+        if flag in OF_SESSIONS:
+            return ["--sessions", "a"]
         return of_vectors if flag in ("dev_data", "allow_test", "cycles") else of_scores
     return []
 
@@ -345,6 +357,8 @@ PARTS: list[tuple[type[BaseModel], str, dict[str, str], dict[str, str]]] = [
             "missing": "train",
             "weights": "likewise",
             "reference": "likewise",
+            "combine": "likewise",
+            **dict.fromkeys(OF_SESSIONS, "a recipe's queries are no conversations"),
             "allow_test": "never",
             "lenient": "data",
             "ignore_identical_ids": "data",

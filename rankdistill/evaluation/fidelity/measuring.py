@@ -15,6 +15,7 @@ from rankdistill.data.identical_ids import without_own
 from rankdistill.errors import DataError
 from rankdistill.evaluation.fidelity import agreement, gap
 from rankdistill.evaluation.fidelity.records import Agreement, Gap, Hit, Worst
+from rankdistill.evaluation.hits import shortened
 from rankdistill.evaluation.measures import Run, best_first
 from rankdistill.evaluation.rerank import PairScorer, SelectiveScorer
 from rankdistill.evaluation.significance import bootstrap_interval, ratio_interval
@@ -24,9 +25,6 @@ from rankdistill.training.inputs import ScoreSource
 
 SHOWN = 5
 """Documents that either ranking shows of a query that is copied badly."""
-
-CHARACTERS = 300
-"""Of a text that is shown."""
 
 Scores = NDArray[np.float64]
 
@@ -295,12 +293,6 @@ def _hits(candidates: Candidates, copied: Copied, query_id: str, labels: Mapping
         )
         for doc_id in chosen
     ]
-
-
-def shortened(text: str, most: int = CHARACTERS) -> str:
-    """How a text begins, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else f"{line[:most].rstrip()} ..."
 
 
 def _lists(candidates: Candidates, copied: Copied) -> tuple[list[str], list[list[str]], list[Scores], list[Scores]]:

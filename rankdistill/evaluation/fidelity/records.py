@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 from rankdistill import files, manifest
 from rankdistill.display import Shown, Table
 from rankdistill.errors import ConfigError, DataError
+from rankdistill.evaluation.fidelity.plots import Step, gap_plot
 from rankdistill.evaluation.per_query import PER_QUERY_FILE, read_per_query
 from rankdistill.evaluation.systems import Record
 
@@ -128,6 +129,17 @@ class Gap(Record):
     def largest(self) -> Part:
         """The part that takes most."""
         return max(self.parts, key=lambda part: part.difference)
+
+    def plot(self) -> Figure:
+        """A bar a ranking, and what each stage takes."""
+        stages: list[tuple[str | None, float]] = [(None, 0.0)]
+        stages += [(STAGES[part.name], taken) for part, taken in zip(self.parts, self.shown(), strict=True)]
+        return gap_plot(
+            [
+                Step(RUNGS[rung.name], rung.ndcg_at_10, stage, taken)
+                for rung, (stage, taken) in zip(self.rungs, stages, strict=True)
+            ]
+        )
 
     def shown(self) -> list[float]:
         """The parts with 4 digits, as differences of the rankings' means with 4 digits: what is printed adds up."""
@@ -279,8 +291,6 @@ class Fidelity(Shown, Record):
 
     def plot(self) -> Figure:
         """The nDCG@10 of each ranking, and what each stage takes."""
-        from rankdistill.evaluation.fidelity.report import gap_plot
-
         if self.gap is None:
             raise ConfigError(
                 expected="queries with a relevant document",
@@ -288,7 +298,7 @@ class Fidelity(Shown, Record):
                 consequence="nothing was drawn",
                 remedy="take a split with judgements",
             )
-        return gap_plot(self.gap)
+        return self.gap.plot()
 
     def with_queries(self, per_query: pl.DataFrame) -> Fidelity:
         """The same, which has the values of each query."""

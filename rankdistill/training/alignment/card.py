@@ -19,10 +19,10 @@ the teacher's space (`space.json`): its queries search documents that the teache
 with hashes, is in `manifest.json`; the loss curve and the dev scores are in `training_log.json`.
 
 ```python
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import {kind}
 
-student = SentenceTransformer("PATH_OF_THIS_FOLDER")
-teacher = SentenceTransformer("{teacher}")
+student = {kind}("PATH_OF_THIS_FOLDER")
+teacher = {kind}("{teacher}")
 queries = student.encode_query(["what is distillation?"])
 documents = teacher.encode_document(["Distillation trains a small model to score as a large one does."])
 print(teacher.similarity(queries, documents))
@@ -30,7 +30,7 @@ print(teacher.similarity(queries, documents))
 """
 
 
-def render(student: str, teacher: str, loss: str, steps: int) -> str:
+def render(student: str, teacher: str, loss: str, steps: int, kind: str = "SentenceTransformer") -> str:
     """The card's text; asks no hub and holds no time.
 
     Args:
@@ -38,5 +38,6 @@ def render(student: str, teacher: str, loss: str, steps: int) -> str:
         teacher: reference of the model whose space it is.
         loss: name of the objective.
         steps: optimiser steps done.
+        kind: class of sentence-transformers that loads it.
     """
-    return _CARD.format(student=student, teacher=teacher, loss=loss, steps=steps)
+    return _CARD.format(student=student, teacher=teacher, loss=loss, steps=steps, kind=kind)

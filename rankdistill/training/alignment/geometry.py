@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 NEIGHBOURS = 10
+WIDEST = 8192
+"""Dimensions up to which they are compared with each other; vectors over a vocabulary have more."""
 
 Vectors = NDArray[np.float32]
 
@@ -32,6 +34,10 @@ def linear_cka(student: Vectors, teacher: Vectors) -> float:
     0 where all vectors of one side are equal. Source: Kornblith et al. 2019, arXiv 1905.00414.
     """
     x, y = (vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64) for vectors in (student, teacher))
+    if x.shape[1] > WIDEST:
+        ours, theirs = x @ x.T, y @ y.T  # |X'Y|^2 = tr(XX' YY'): texts by texts, not terms by terms
+        norm = np.linalg.norm(ours) * np.linalg.norm(theirs)
+        return float((ours * theirs).sum() / norm) if norm else 0.0
     norm = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
     return float(np.linalg.norm(x.T @ y) ** 2 / norm) if norm else 0.0
 

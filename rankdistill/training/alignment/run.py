@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest, models, space
-from rankdistill.inference import trained_dimensions
+from rankdistill.inference import conversation, trained_dimensions
+from rankdistill.inference.conversation import Conversation
 from rankdistill.inference.storage import require_storable, shipped_bytes
+from rankdistill.space import Space, SparseSpace
 from rankdistill.students import prepare
 from rankdistill.teachers.teaching import checkpoints
 from rankdistill.training import artefact, lengths, processes, query_length
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from rankdistill.training.alignment.monitor import Monitor
     from rankdistill.training.alignment.selection import Selection
+    from rankdistill.training.in_batch.teacher import InBatchTeacher
     from rankdistill.training.student_trainer import Rates, StudentTrainer
 
 TARGETS_FOLDER = "teacher_vectors"
@@ -44,6 +48,8 @@ def align(
     allow_test: bool = False,
     planned: Callable[[int], object] | None = None,
     progress: Callable[[int], object] | None = None,
+    reads: Conversation | None = None,
+    tower: InBatchTeacher | None = None,
     command: str = "",
 ) -> Path:
     """Align `student` with the teacher of `embeddings` and write it to `out`, a plain sentence-transformers folder.
@@ -63,6 +69,8 @@ def align(
         allow_test: whether a test split may be among them.
         planned: called once, with the number of steps there will be.
         progress: called with the number of steps just done.
+        reads: how the queries' texts were made of conversations; written beside the student.
+        tower: embeds the documents of dev splits, where the student is for queries alone.
         command: the command line, for the manifest.
 
     Raises:
@@ -80,7 +88,8 @@ def align(
         artefact="student",
         inputs=inputs.hashes(embeddings, student, dev),
         parameters=chosen.decisive(not is_static(student))
-        | {"dev": [one.name for one in dev], "processes": processes.count()},
+        | {"dev": [one.name for one in dev], "processes": processes.count()}
+        | ({} if reads is None else {"conversation": asdict(reads)}),
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,
     )
@@ -96,24 +105,32 @@ def align(
             tried = sizes_folder(folder, wanted)
             choice = sizing.Sizing(student, chosen, embeddings, selected, shown, _steps(chosen, selected), tried)
             chosen, sizes = choice.choose(partial(_try, embeddings, student, dev, allow_test), bool(dev))
-        model = prepare.prepare(student, chosen.preparation, embeddings.space, shown, dropout=chosen.dropout)
+        model: Any
+        if isinstance(embeddings.space, SparseSpace):
+            model = prepare.prepare_sparse(student, chosen.preparation, embeddings.space, chosen.dropout)
+        else:
+            model = prepare.prepare(student, chosen.preparation, embeddings.space, shown, dropout=chosen.dropout)
         named = {f"max_{kind}_length": limit for kind, limit in chosen.limits.items()}
         positions.require(positions.limit_of(model), named, student)
         require_storable(model, chosen.preparation.storage)
         if not is_static(student):
             lengths.keep(model, chosen)
-        log, watch = _train(model, embeddings, selected, dev, chosen, folder, planned, progress)
+        log, watch = _train(model, embeddings, selected, dev, chosen, folder, planned, progress, tower)
         if processes.is_first():
             lengths.settle(model, chosen)
             artefact.save(out, model, chosen.preparation.storage)
             space.write(out, embeddings.space)
             trained_dimensions.write(out, chosen.matryoshka)
+            if reads is not None:
+                conversation.write(out, reads)
             require_within(out, most)
             if sizes is not None:
                 log["sizes"] = sizes
             if sizes is not None or chosen.preparation.storage != "float32":
                 log["stored"] = _stored(out, chosen.preparation.storage, watch)
-            artefact.describe(out, log, card.render(student, embeddings.reference, chosen.loss, log["steps"]))
+            artefact.describe(
+                out, log, card.render(student, embeddings.reference, chosen.loss, log["steps"], type(model).__name__)
+            )
     return out
 
 
@@ -146,6 +163,7 @@ def _train(
     folder: Path,
     planned: Callable[[int], object] | None,
     progress: Callable[[int], object] | None,
+    tower: InBatchTeacher | None,
 ) -> tuple[dict[str, Any], Monitor]:
     """Train `model` in place; returns the log, and what measures the student."""
     from rankdistill.training import student_trainer
@@ -160,11 +178,13 @@ def _train(
         planned(steps)
     mixture = selection.mixture(selected, config)
     rows = AlignmentRows(store.texts(), store.vectors(), mixture, selected.size, steps * _rows_a_step(config))
-    watch = monitor.build(store, selected.held_out, dev, config, folder / TARGETS_FOLDER)
+    watch = monitor.build(store, selected.held_out, dev, config, folder / TARGETS_FOLDER, tower)
+    if tower is not None:
+        tower.let_go()
     before = watch(model)
     runner = student_trainer.build(
         model,
-        Alignment(model, loss_of(config, store.space.normalised), relations),
+        Alignment(model, loss_of(config, _of_unit_length(store.space)), relations),
         rows,
         AlignmentCollator(model, config, relations.teacher if relations is not None else None),
         steps,
@@ -186,6 +206,10 @@ def _train(
         "monitor": _measured(runner, before),
     } | student_trainer.averaged(runner, lambda: watch(model) if watch.measures else {})
     return log, watch
+
+
+def _of_unit_length(found: Space | SparseSpace) -> bool:
+    return found.similarity == "cosine" if isinstance(found, SparseSpace) else found.normalised
 
 
 def _rows_a_step(config: AlignConfig) -> int:

@@ -178,7 +178,7 @@ class Sizing:
     def _briefly(self, shape: Shape) -> AlignConfig:
         steps = self.short_steps
         changes = {"steps": steps, "eval_steps": steps, "log_steps": steps, "cycles": 1, "keep_checkpoints": False}
-        return self._applied(shape).model_copy(update=changes | {"select": "last", "patience": None})
+        return self._applied(shape).model_copy(update=changes | {"select": "last", "patience": None, "report_to": ()})
 
 
 def measured(folder: Path) -> dict[str, Any]:

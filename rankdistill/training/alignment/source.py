@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill.space import Space
 from rankdistill.teachers.base import Role
 
 if TYPE_CHECKING:
@@ -31,8 +30,8 @@ class EmbeddingSource(Protocol):
         """The teacher's model reference."""
 
     @property
-    def space(self) -> Space:
-        """The teacher's."""
+    def space(self) -> Any:
+        """The teacher's: a `Space`, or a `SparseSpace` of a teacher over a vocabulary."""
 
     @property
     def dimension(self) -> int:
@@ -41,8 +40,8 @@ class EmbeddingSource(Protocol):
     def texts(self) -> pa.Table:
         """Columns text_id, kind (`query` or `document`), source, text; row i belongs to `vectors()[i]`."""
 
-    def vectors(self) -> NDArray[np.floating[Any]]:
-        """float32|float16 [n, dimension]; may be memory-mapped."""
+    def vectors(self) -> Any:
+        """float32|float16 [n, dimension], read by row numbers; may be memory-mapped, or made when it is read."""
 
     def find(self, texts: Sequence[str], kind: Role) -> NDArray[np.int64]:
         """Row of each text, by content; -1 where it is absent."""

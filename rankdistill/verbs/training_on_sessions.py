@@ -1,0 +1,415 @@
+"""How `train` makes a student of conversations, from a teacher's scores of their rewrites, or from its vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rankdistill.data import Dataset
+from rankdistill.ensembles.source import Ensemble
+from rankdistill.errors import ConfigError
+from rankdistill.indexing.sources import IndexSource
+from rankdistill.inference.loading import quietly
+from rankdistill.inference.turn_reader import TurnReader, open_reader
+from rankdistill.manifest import digest
+from rankdistill.mining.sources.rewritten import AskedTogether, RewrittenSource
+from rankdistill.names import ALIGNMENTS, LOSSES
+from rankdistill.notes import note
+from rankdistill.progress import reporter_of
+from rankdistill.sessions import Sessions
+from rankdistill.sessions.collection import Missing
+from rankdistill.space import SparseSpace
+from rankdistill.stores.embeddings.identity import alike_hash
+from rankdistill.stores.reader import ScoreStore
+from rankdistill.teachers.registry import TeacherSpec, identity_of, specify
+from rankdistill.teachers.rewritten import RewrittenTeacher
+from rankdistill.training.alignment.config import AlignConfig
+from rankdistill.training.alignment.dev_sets import Dev
+from rankdistill.training.config import TrainConfig
+from rankdistill.verbs import mine as mining
+from rankdistill.verbs import score as scoring
+from rankdistill.verbs.arguments import Place, place_of, require_range, settings_of
+from rankdistill.verbs.turns import rewrites_of, training_split
+
+if TYPE_CHECKING:
+    from rankdistill.mining.source import Source
+    from rankdistill.progress import ProgressLike
+    from rankdistill.teachers.base import PairTeacher
+    from rankdistill.training.in_batch.teacher import InBatchTeacher
+
+FIRST_RANK, LAST_RANK = 11, 960
+"""The ranks of the teacher's run that are candidates, from 1: `[10:][:950]` in the code of DiSCo's authors."""
+
+STANDALONE = 0.2
+"""Share of standalone queries in what is aligned."""
+
+COSINE_TEMPERATURE = 0.05
+"""Of cosines, whose softmax is flat at 1: the inverse of the contrastive term's scale."""
+
+LIKE_DISCO: dict[str, Any] = {"cycles": 1, "epochs": 5.0, "learning_rate": 2e-5, "batch_size": 10, "warmup": 0.01}
+"""Of an alignment that goes on from the teacher's own query encoder, where they are not given: those of `disco`."""
+
+FORMAT = "newest_first"
+WITH_VECTORS = ("embedding", "sparse")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is trained on.
+
+    Args:
+        sessions: the conversations.
+        documents: their collection.
+        split: whose questions are trained on; None: `train`.
+        dev_split: whose questions checkpoints are chosen on.
+        teacher: model reference, or a YAML file.
+        rewrites: names, one or several.
+        reads: name of the format of conversations; None: `FORMAT`.
+        missing: what becomes of questions without a rewrite.
+        ranks: of the teacher's run that are candidates; None: those of DiSCo.
+        sample: so many of these, drawn a question; None: all.
+        index: the teacher's, which is searched for candidates; None: every document is encoded for it.
+        standalone: share of standalone queries; None: `STANDALONE`.
+        calibrate: of several rewriters' scores; None: none.
+        combine: `mean` or `best`; None: `mean`.
+        weights: of the mean.
+        work: where candidates, scores and vectors are kept, for other students too.
+    """
+
+    sessions: Sessions
+    documents: Dataset
+    split: str | None
+    dev_split: str | None
+    teacher: str
+    rewrites: Sequence[str]
+    reads: str | None
+    missing: Missing
+    ranks: str | None
+    sample: int | None
+    index: Place | None
+    standalone: float | None
+    calibrate: str | None
+    combine: str | None
+    weights: Sequence[float] | None
+    work: Path
+
+    @property
+    def share(self) -> float:
+        """Of standalone queries."""
+        return STANDALONE if self.standalone is None else self.standalone
+
+
+def is_alignment(loss: object, config: object) -> bool:
+    """Whether a loss on vectors is asked for; a name that both kinds lack is left to the settings' own check."""
+    if isinstance(config, AlignConfig):
+        return True
+    return isinstance(loss, str) and loss in ALIGNMENTS and loss not in LOSSES
+
+
+def require_given(teacher: str | None, rewrites: Sequence[str]) -> str:
+    """The teacher; ConfigError where it is missing, or no rewrites are named."""
+    if teacher is not None and rewrites:
+        return teacher
+    raise ConfigError(
+        expected="a teacher and the rewrites that it reads, with sessions",
+        got="no teacher" if teacher is None else "no name of rewrites",
+        consequence="nothing was trained",
+        remedy="give the teacher's model (--teacher MODEL) and a name of rewrites (--rewrites human); "
+        "`rankdistill rewrite` makes some",
+    )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Sessions as texts.
+
+    Args:
+        dataset: their documents, each conversation as its query, and what is judged.
+        reader: how the student reads them.
+        rewrites: rewriter -> text of a conversation -> its rewrite; of the split that is trained on.
+        split: that split.
+    """
+
+    dataset: Dataset
+    reader: TurnReader
+    rewrites: Mapping[str, Mapping[str, str]]
+    split: str
+
+    @property
+    def trained(self) -> Mapping[str, Sequence[str]]:
+        """Text of a conversation -> its rewrites; none that says the same as what another split judges."""
+        data, others = self.dataset, [one for one in self.dataset.splits if one != self.split]
+        judged = {query for split in others for query in data.qrels(split)}
+        if self.split in data.splits:
+            judged -= data.qrels(self.split).keys()
+        held_out = {alike_hash(data.query_texts[query]) for query in judged if query in data.query_texts}
+        first = next(iter(self.rewrites.values()))
+        kept = [text for text in first if alike_hash(text) not in held_out]
+        return {text: [one[text] for one in self.rewrites.values()] for text in kept}
+
+
+def prepare(asked: Asked, student: str, limit: int | None) -> Prepared:
+    """The conversations as the student reads them, beside their rewrites.
+
+    Raises:
+        ConfigError: no such rewrites or format.
+        DataError: no such split, or questions without a rewrite.
+    """
+    reader = open_reader(student, asked.reads or FORMAT, limit)
+    split = training_split(asked.sessions, asked.split)
+    rewrites = rewrites_of(asked.sessions, list(asked.rewrites), split, asked.missing)
+    every = asked.sessions.asked()
+    texts = {one.turn_id: reader.join(one.said) for one in every}
+    if cut := sum(reader.is_cut(one.said) for one in every):
+        note(f"{cut:,} of {len(every):,} conversations are longer than the {reader.most} tokens that {student} reads")
+    kept, of_split = next(iter(rewrites.values())).keys(), {one.turn_id for one in asked.sessions.asked(split)}
+    judged = {
+        name: {
+            query: dict(labels)
+            for query, labels in asked.documents.qrels(name).items()
+            if query in kept or query not in of_split
+        }
+        for name in asked.documents.splits
+    }
+    dataset = asked.documents.asking(texts, judged)
+    found: dict[str, dict[str, str]] = {name: {} for name in rewrites}
+    for name, of_turn in rewrites.items():
+        for turn, rewrite in of_turn.items():
+            found[name].setdefault(texts[turn], rewrite)
+    several = {
+        texts[turn] for name, one in rewrites.items() for turn, said in one.items() if said != found[name][texts[turn]]
+    }
+    if several:
+        note(f"{len(several):,} conversations stand there twice, rewritten in two ways: the first rewrite counts")
+    return Prepared(dataset, reader, found, split)
+
+
+class Teacher:
+    """The teacher of rewrites, and what embeds the documents that the student is compared with.
+
+    Args:
+        reference: as it was given.
+        tower: model of the documents, where it is not the teacher.
+        folder: keeps vectors.
+    """
+
+    def __init__(self, reference: str, tower: str, folder: Path) -> None:
+        from rankdistill.training.in_batch.pairs import EncodedPairs
+
+        self.spec: TeacherSpec = specify(reference)
+        self.pairs: PairTeacher
+        self.has_vectors = self.spec.kind in WITH_VECTORS
+        self.reference = reference if self.has_vectors else tower
+        spec = self.spec if self.has_vectors else specify(tower)
+        if spec.kind not in WITH_VECTORS:
+            raise ConfigError(
+                expected="a dense or a sparse model that embeds the documents of the student",
+                got=f"{self.reference}: a model of the kind {spec.kind}",
+                consequence="nothing was trained",
+                remedy="name one as document_tower (--document-tower MODEL), or a teacher that is one",
+            )
+        with quietly():
+            encoded = EncodedPairs(spec, identity_of(self.reference), folder)
+            self.pairs = encoded if self.has_vectors else self.spec.load()
+        self.tower = encoded.encoded
+
+    @property
+    def source(self) -> Source:
+        """The source of candidates that the documents' model is."""
+        from rankdistill.training.in_batch.source import TowerSource
+
+        return TowerSource(self.tower, identity_of(self.reference))
+
+
+def scores_of(asked: Asked, prepared: Prepared, teacher: Teacher, progress: ProgressLike) -> ScoreStore | Ensemble:
+    """The teacher's scores of the candidates, through each rewriter; several are read as one teacher.
+
+    Candidates and scores lie in `asked.work` by what they were made of: another student of the same texts finds them.
+    """
+    ranks = asked.ranks or f"{FIRST_RANK}:{LAST_RANK}"
+    words = [text for one in prepared.rewrites.values() for text in one.values()]
+    source = teacher.source if asked.index is None else IndexSource(str(place_of(asked.index)))
+    together = AskedTogether(source, words)
+    sources = [RewrittenSource(name, one, together) for name, one in prepared.rewrites.items()]
+    key = digest(
+        {
+            "texts": prepared.dataset.fingerprint,
+            "split": prepared.split,
+            "teacher": teacher.pairs.teacher_id,
+            "sources": [dict(one.inputs) for one in sources],
+            "ranks": ranks,
+            "sample": asked.sample,
+        }
+    )[:12]
+    mined = mining.mine(
+        prepared.dataset,
+        asked.work / f"candidates-{key}",
+        sources,
+        split=prepared.split,
+        depth=int(ranks.rpartition(":")[2]) if ranks.rpartition(":")[2].isdecimal() else 1,
+        ranks=ranks,
+        sample=asked.sample,
+        progress=progress,
+    )
+    if asked.index is not None and teacher.has_vectors:  # each document once, whatever the shards of scores
+        wanted = set(mined.to_polars()["doc_id"].unique())
+        contents = prepared.dataset.contents
+        teacher.tower.know([text for doc_id, text in contents.items() if doc_id in wanted], "document")
+    out = asked.work / f"scores-{key}"
+    for name, rewrites in prepared.rewrites.items():
+        rewritten = RewrittenTeacher(teacher.pairs, name, rewrites)
+        scoring.score(prepared.dataset, rewritten, mined, out, name=name, progress=progress)
+    if len(prepared.rewrites) == 1:
+        return ScoreStore(out)
+    return Ensemble(
+        ScoreStore(out),
+        list(prepared.rewrites),
+        asked.calibrate or "none",
+        weights=asked.weights,
+        combine=asked.combine or "mean",
+    )
+
+
+def train(
+    asked: Asked,
+    student: str,
+    out: Path,
+    config: Place | TrainConfig | AlignConfig | None,
+    settings: Mapping[str, Any],
+    besides: Sequence[str],
+    allow_test: bool,
+    progress: ProgressLike,
+    command: str,
+) -> None:
+    """Train a student of conversations into `out`, on scores or on vectors, as the loss says; see the verb `train`.
+
+    Raises:
+        ConfigError: settings that the kind of training does not have.
+        RankdistillError: see `training.run.train` and `training.alignment.run.align`.
+    """
+    require_range(0, 0.95, standalone=asked.standalone)
+    if is_alignment(settings.get("loss"), config):
+        _refuse(asked, ("ranks", "sample", "index", "calibrate", "combine", "weights"), "an alignment")
+        aligning = settings_of(AlignConfig, config, settings, besides)
+        _align(asked, student, out, aligning, allow_test, progress, command)
+        return
+    _refuse(asked, ("standalone",), "training on scores")
+    training = settings_of(TrainConfig, config, {"loss": "disco"} | dict(settings), besides)
+    _distil(asked, student, out, training, progress, command)
+
+
+def _distil(asked: Asked, student: str, out: Path, config: TrainConfig, progress: ProgressLike, command: str) -> None:
+    from rankdistill.training import run
+
+    prepared = prepare(asked, student, config.max_query_length)
+    teacher = Teacher(asked.teacher, config.document_tower or student, asked.work / "vectors")
+    scores = scores_of(asked, prepared, teacher, progress)
+    chosen = _fitted(config, teacher, calibrated=isinstance(scores, Ensemble) and scores.calibrate != "none")
+    with quietly(), reporter_of(progress).stage("training", "steps") as stage:
+        run.train(
+            prepared.dataset,
+            scores,
+            student,
+            out,
+            chosen,
+            split=prepared.split,
+            dev_split=asked.dev_split,
+            planned=stage.expect,
+            progress=stage,
+            reads=prepared.reader.conversation,
+            tower=_tower_of(config, teacher),
+            command=command,
+        )
+
+
+def _tower_of(config: TrainConfig, teacher: Teacher) -> InBatchTeacher | None:
+    """The opened tower that has the documents' vectors, where the run's tower is that one."""
+    given = config.document_tower
+    return teacher.tower if given is None or identity_of(given) == identity_of(teacher.reference) else None
+
+
+def _fitted(config: TrainConfig, teacher: Teacher, calibrated: bool) -> TrainConfig:
+    """The settings with what follows from the teacher, where they are not given.
+
+    The student's scores begin in the teacher's unit, as it starts from the teacher's space: they are compared as they
+    are. A softmax of cosines is flat at temperature 1. The student reads queries alone, so its length is theirs. Beside
+    sparse documents it is sparse, also where a bare masked language model would count as dense.
+    """
+    found: dict[str, Any] = {"document_tower": config.document_tower or teacher.reference}
+    if config.type is None and isinstance(teacher.tower.tower, SparseSpace):
+        found["type"] = "splade"
+    in_unit = teacher.has_vectors and not calibrated
+    if in_unit and "scale" not in config.model_fields_set:
+        found["scale"] = 1.0
+    if in_unit and teacher.pairs.score_kind == "cosine":
+        for name in ("student_temperature", "teacher_temperature"):
+            if name not in config.model_fields_set:
+                found[name] = COSINE_TEMPERATURE
+    if config.max_document_length is None:
+        found["max_document_length"] = config.max_query_length
+    return TrainConfig.model_validate(config.model_dump(exclude_unset=True) | found)
+
+
+def _align(
+    asked: Asked,
+    student: str,
+    out: Path,
+    config: AlignConfig,
+    allow_test: bool,
+    progress: ProgressLike,
+    command: str,
+) -> None:
+    from rankdistill.training.alignment import run
+    from rankdistill.training.alignment.rewritten import RewrittenEmbeddings
+    from rankdistill.training.document_tower import space_of
+
+    prepared = prepare(asked, student, config.max_query_length)
+    teacher = Teacher(asked.teacher, asked.teacher, asked.work / "vectors")
+    if not prepared.trained:
+        raise ConfigError(
+            expected=f"conversations of {prepared.split!r} that no other split judges",
+            got="none",
+            consequence="nothing was trained",
+            remedy="name another split",
+        )
+    with quietly():
+        vectors = RewrittenEmbeddings(
+            teacher.tower,
+            teacher.reference,
+            space_of(teacher.tower, teacher.reference),
+            prepared.trained,
+            asked.share > 0,
+        )
+    given = LIKE_DISCO | config.model_dump(exclude_unset=True)
+    if config.max_document_length is None and config.max_query_length is not None:
+        given["max_document_length"] = config.max_query_length
+    if asked.share > 0 and not config.source_weights:
+        given["source_weights"] = vectors.source_weights(asked.share)
+    dev = [Dev(prepared.dataset, asked.dev_split)] if asked.dev_split else []
+    with quietly(), reporter_of(progress).stage("aligning", "steps") as stage:
+        run.align(
+            vectors,
+            student,
+            out,
+            AlignConfig.model_validate(given),
+            dev=dev,
+            allow_test=allow_test,
+            planned=stage.expect,
+            progress=stage,
+            reads=prepared.reader.conversation,
+            tower=teacher.tower,
+            command=command,
+        )
+
+
+def _refuse(asked: Asked, names: Sequence[str], what: str) -> None:
+    """Raise ConfigError for what that kind of training does not read."""
+    if given := [name for name in names if getattr(asked, name) is not None]:
+        raise ConfigError(
+            expected=f"settings that {what} has",
+            got=", ".join(given),
+            consequence="nothing was trained: they would have no effect",
+            remedy="leave them out, or name another loss (disco is trained on scores, leaf on vectors)",
+        )

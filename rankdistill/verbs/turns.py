@@ -1,0 +1,240 @@
+"""Sessions as verbs take them: opened, with their documents, and the text that a system reads of each question."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rankdistill import bundles
+from rankdistill.bundles import layout
+from rankdistill.data import Dataset
+from rankdistill.data.beir import UNJUDGED
+from rankdistill.errors import ConfigError, DataError
+from rankdistill.evaluation.turns import Turns
+from rankdistill.inference import conversation
+from rankdistill.inference.conversation import FORMATS
+from rankdistill.inference.turn_reader import TurnReader, open_reader
+from rankdistill.manifest import digest
+from rankdistill.models import resolve
+from rankdistill.notes import note
+from rankdistill.sessions import Asked, Session, Sessions, Turn
+from rankdistill.sessions.collection import Missing
+from rankdistill.sessions.schema import SYSTEM, USER
+from rankdistill.verbs.arguments import Data, Place, collection_of, place_of
+
+ROLES = {"user": USER, "system": SYSTEM, "assistant": SYSTEM}
+"""Who speaks, in a file of one conversation; chat interfaces say `assistant`."""
+
+REWRITE = "rewrite:"
+"""Before the name of rewrites, where a rewrite is read in place of the conversation."""
+
+READS = f"{', '.join(FORMATS)} (also FORMAT:K, the last K of the user's turns), or {REWRITE}NAME"
+
+
+def documents_of(sessions: Sessions, data: Data | None, lenient: bool, ignore_identical_ids: bool | None) -> Dataset:
+    """The collection of the documents that are searched: the sessions' own folder, unless `data` names another.
+
+    Its queries are the questions as they were asked; what is judged is what the sessions' folder judges, or, with
+    `data`, what the sessions say.
+
+    Raises:
+        ConfigError: there are no documents.
+    """
+    if data is None and not sessions.has_documents:
+        raise ConfigError(
+            expected="the documents that the conversations ask for",
+            got=f"{os.fspath(sessions)}, which has no corpus.jsonl",
+            consequence="nothing was run",
+            remedy="give their collection as data (--data DIR)",
+        )
+    if data is None:
+        return collection_of(os.fspath(sessions), (), lenient, ignore_identical_ids)
+    documents = collection_of(data, (), lenient, ignore_identical_ids)
+    return documents.asking(sessions.questions(), {split: sessions.qrels(split) for split in sessions.splits})
+
+
+def texts_of(
+    asked: Sequence[Asked],
+    reads: str | None,
+    model: str | None,
+    *,
+    limit: int | None = None,
+    missing: Missing = "error",
+) -> tuple[dict[str, str], str]:
+    """turn_id -> what a system reads of it, and how, in words; see `questions_of`."""
+    if reads is not None and reads.startswith(REWRITE):
+        return _rewritten(asked, reads.removeprefix(REWRITE), missing), reads
+    reader = reader_of(model, reads, limit)
+    if cut := sum(reader.is_cut(one.said) for one in asked):
+        by_turns = reader.conversation.cut == "turns"
+        note(
+            f"{cut:,} of {len(asked):,} conversations are longer than the {reader.most} tokens that {model} reads: "
+            + ("their oldest turns are left out" if by_turns else "what is behind is not read")
+        )
+    return {one.turn_id: reader.join(one.said) for one in asked}, reads or "as the model was trained"
+
+
+def _rewritten(asked: Sequence[Asked], name: str, missing: Missing) -> dict[str, str]:
+    without = [one.turn_id for one in asked if name not in one.turn.rewrites]
+    if len(without) == len(asked):
+        known = sorted({name for one in asked for name in one.turn.rewrites})
+        raise ConfigError(
+            expected=f"rewrites of these questions: {', '.join(known) or 'they have none'}",
+            got=repr(name),
+            consequence="nothing was evaluated",
+            remedy=f"name one of those, or make them: rankdistill rewrite --name {name} --rewriter MODEL",
+        )
+    if without and missing == "error":
+        raise DataError(
+            expected=f"a rewrite {name!r} of each of {len(asked):,} questions",
+            got=f"none of {len(without):,}, as of {', '.join(without[:5])}",
+            consequence="nothing was evaluated",
+            remedy="make them (rankdistill rewrite), or say what becomes of these questions: --missing-rewrites "
+            "question takes their own words, drop leaves them out",
+        )
+    kept = [one for one in asked if missing != "drop" or name in one.turn.rewrites]
+    return {one.turn_id: one.turn.rewrites.get(name, (one.turn.text,))[0] for one in kept}
+
+
+def reader_of(model: str | None, reads: str | None, limit: int | None = None, known: bool = False) -> TurnReader:
+    """What joins turns for a model; see `open_reader`. Without a model nothing is cut.
+
+    Args:
+        model: a model reference, or a bundle.
+        reads: name of a format.
+        limit: tokens of a query at most.
+        known: whether the model must say itself how it reads conversations.
+
+    Raises:
+        ConfigError: it does not, and must.
+    """
+    if model is None:
+        return TurnReader(conversation.named(reads or "last_turn", separator=" "))
+    inside = os.path.join(model, layout.QUERY) if bundles.is_bundle(model) else model
+    if known and conversation.read(resolve(inside).path) is None:
+        raise ConfigError(
+            expected="a model that was trained to read conversations, for a session",
+            got=f"{model}, which has no {conversation.FILE_NAME}",
+            consequence="nothing was searched: it would take the last answer for the question",
+            remedy="train one (rankdistill train --sessions), or search for the question, rewritten to say all",
+        )
+    return open_reader(inside, reads, limit)
+
+
+def turns_of(session: Place | Sequence[str] | Sequence[Turn]) -> list[str]:
+    """Question, answer, question, ..., of a conversation as `rankdistill.search` takes it.
+
+    Raises:
+        ConfigError: it ends with an answer.
+        DataError: the file is no such conversation.
+    """
+    if isinstance(session, str | os.PathLike):
+        return _read_turns(place_of(session))
+    given = list(session)
+    if all(isinstance(one, str) for one in given):
+        return [one for one in given if isinstance(one, str)]
+    turns = tuple(one for one in given if isinstance(one, Turn))
+    return _said(turns, "the session")
+
+
+def _read_turns(path: Path) -> list[str]:
+    shape = "a list of texts, of {role, text}, or one session {turns: [{role, text}, ...]}"
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise _no_session(shape, f"{path}: {error}") from error
+    held = content.get("turns") if isinstance(content, dict) else content
+    found: list[Any] = held if isinstance(held, list) else []
+    if found and all(isinstance(one, str) for one in found):
+        return found
+    if not found or not all(_is_turn(one) for one in found):
+        raise _no_session(shape, f"{path}, which holds something else")
+    return _said(tuple(Turn(ROLES[one["role"]], one["text"]) for one in found), str(path))
+
+
+def _is_turn(value: object) -> bool:
+    return isinstance(value, dict) and value.get("role") in ROLES and isinstance(value.get("text"), str)
+
+
+def _said(turns: tuple[Turn, ...], where: str) -> list[str]:
+    if not turns or turns[-1].role != USER:
+        raise ConfigError(
+            expected="a conversation that ends with the question to be answered",
+            got=f"{where}: " + ("nothing" if not turns else "the last turn is an answer"),
+            consequence="nothing was searched",
+            remedy="give the turns up to the user's question",
+        )
+    return Asked(Session("session", turns), len(turns) - 1).said
+
+
+def _no_session(expected: str, got: str) -> DataError:
+    return DataError(
+        expected=f"a JSON file with a conversation: {expected}",
+        got=got,
+        consequence="nothing was searched",
+        remedy="write the conversation so; the last turn is the question",
+    )
+
+
+def questions_of(
+    sessions: Sessions,
+    documents: Dataset,
+    split: str,
+    reads: str | None,
+    model: str | None,
+    *,
+    limit: int | None = None,
+    missing: Missing = "error",
+) -> tuple[Dataset, Turns]:
+    """The collection whose queries are what a system reads of each question, and what is known of these.
+
+    Its fingerprint does not depend on what is read: systems that read other words of the same questions are compared.
+
+    Args:
+        sessions: the sessions.
+        documents: their collection.
+        split: whose judged questions.
+        reads: `rewrite:NAME`, or a format; None: what lies beside the model, or the last turn alone.
+        model: a model reference, whose tokeniser counts; None: a system that counts none, as BM25.
+        limit: tokens of a query at most; None: the model's own.
+        missing: what becomes of a question without the rewrite.
+
+    Raises:
+        ConfigError: no such rewrites, no such format.
+        DataError: no such split, or questions without the rewrite.
+    """
+    judged = documents.qrels(split)
+    known = [one for one in sessions.asked() if one.turn_id in judged]
+    if absent := len(judged) - len(known):
+        note(f"{absent:,} judged queries of {split!r} stand in no session, and are left out")
+    texts, said = texts_of(known, reads, model, limit=limit, missing=missing)
+    asked = [one for one in known if one.turn_id in texts]
+    if len(asked) < len(known):
+        note(f"{len(known) - len(asked):,} of {len(known):,} questions of {split!r} have no such rewrite: left out")
+    dataset = documents.asking(texts, called=f"sessions {sessions.fingerprint}")
+    return dataset, Turns(
+        reads=said,
+        texts=digest(texts),
+        depths={one.turn_id: one.depth for one in asked},
+        shifts={one.turn_id: one.topic_shift for one in asked if one.topic_shift is not None},
+    )
+
+
+def training_split(sessions: Sessions, split: str | None) -> str:
+    """Whose questions are trained on: `train`, or those of no split where there is none."""
+    if split is not None:
+        return split
+    return "train" if "train" in sessions.splits or sessions.splits else UNJUDGED
+
+
+def rewrites_of(sessions: Sessions, names: list[str], split: str, missing: Missing) -> Mapping[str, Mapping[str, str]]:
+    """Name -> turn_id -> rewrite, of the questions of `split` that have one of every name."""
+    found = {name: sessions.rewrites(name, split, missing) for name in names}
+    every = [turn for turn in next(iter(found.values())) if all(turn in one for one in found.values())]
+    asked = len(sessions.asked(split))
+    if len(every) < asked:
+        note(f"{asked - len(every):,} of {asked:,} questions of {split!r} have no rewrite, and are left out")
+    return {name: {turn: one[turn] for turn in every} for name, one in found.items()}

@@ -1,0 +1,292 @@
+"""Students of conversations from sessions to search: what they learn from, what is kept, measured, and refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ir_measures
+import numpy as np
+import polars as pl
+import pytest
+from ir_measures import RR, R, nDCG
+
+import rankdistill as rd
+from rankdistill import manifest, sessions, space, teachers
+from rankdistill.data import load
+from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
+from rankdistill.inference import conversation
+from rankdistill.stores.reader import ScoreStore
+from tests.conversations import write_tiny_sessions
+
+pytestmark = pytest.mark.usefixtures("torch_alone")
+
+SMALL: dict[str, Any] = {"steps": 4, "batch_size": 4, "eval_steps": 2, "log_steps": 2, "precision": "float32"}
+SCORES: dict[str, Any] = {**SMALL, "negatives": 3, "ranks": "2:12", "learning_rate": 1e-3, "check": "warn"}
+
+Train = Callable[..., Path]
+
+
+@pytest.fixture
+def folder(tiny_beir: Path) -> Path:
+    return write_tiny_sessions(tiny_beir)
+
+
+@pytest.fixture
+def train(folder: Path, tiny_encoder: str, tmp_path: Path) -> Train:
+    def start(name: str = "student", model: str = "", **given: Any) -> Path:
+        usual = SMALL if given.get("loss") == "leaf" else SCORES
+        chosen = {"teacher": model or tiny_encoder, "rewrites": "human", "work": tmp_path / "work"} | usual | given
+        chosen.setdefault("sessions", folder)
+        return rd.train(None, None, model or tiny_encoder, tmp_path / name, **chosen).path
+
+    return start
+
+
+def log(out: Path) -> dict[str, Any]:
+    return json.loads((out / "training_log.json").read_text())
+
+
+def scores_in(work: Path) -> ScoreStore:
+    return ScoreStore(next(work.glob("scores-*")))
+
+
+@pytest.mark.parametrize("kind", ["tiny_encoder", "tiny_splade"])
+def test_the_student_learns_the_teachers_scores_of_the_rewrite_by_reading_the_conversation(
+    train: Train, folder: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    model = request.getfixturevalue(kind)
+    out = train(model=model)
+    assert log(out)["type"] == ("splade" if kind == "tiny_splade" else "dense")
+    store, found = scores_in(tmp_path / "work"), sessions.read(folder)
+    rewrites, data = found.rewrites("human", "train"), load(folder)
+    pairs = store.scores("human").sort("query_id", "doc_id")
+    alone = teachers.load(model).score(
+        [(rewrites[query], data.contents[doc]) for query, doc in pairs.select("query_id", "doc_id").iter_rows()]
+    )
+    np.testing.assert_allclose(pairs["score"], alone, rtol=1e-4, atol=1e-5)
+    format_ = conversation.read(out)
+    assert format_ is not None
+    assert format_.order == "newest_first"
+    assert " [SEP] " in format_.separator
+    asked = {one.turn_id: one for one in found.asked("train")}
+    texts = store.query_texts()
+    assert set(texts) == set(asked)
+    deep = next(one for one in asked.values() if one.depth == 3)
+    assert texts[deep.turn_id] == " [SEP] ".join(reversed(deep.said))
+    assert manifest.expect(out, "student", "train").parameters["conversation"]["order"] == "newest_first"
+    positives = store.candidates().filter(pl.col("label") > 0).select("query_id", "doc_id").unique()
+    gold = {(query, doc) for query, judged in found.qrels("train").items() for doc in judged}
+    assert set(positives.iter_rows()) == gold
+
+
+def test_candidates_are_the_ranks_of_the_teachers_run_that_are_asked_for(
+    train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    train(ranks="3:7")
+    store, data = scores_in(tmp_path / "work"), load(folder)
+    encoder, rewrites = teachers.load(tiny_encoder), sessions.read(folder).rewrites("human", "train")
+    for query, rewrite in rewrites.items():
+        scores = encoder.score([(rewrite, text) for text in data.contents.values()])
+        ranked = [doc for _, doc in sorted(zip(-scores, data.contents, strict=True), key=lambda one: one[0])]
+        found = set(store.candidates().filter(pl.col("query_id") == query)["doc_id"])
+        assert found == set(ranked[2:7]) | data.qrels("train")[query].keys()
+
+
+def test_an_index_of_the_teacher_gives_the_same_candidates(
+    train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    index = rd.index(folder, tiny_encoder, tmp_path / "index")
+    train("a", work=tmp_path / "one")
+    train("b", work=tmp_path / "two", index=index)
+    one, two = (scores_in(tmp_path / name).scores("human").sort("query_id", "doc_id") for name in ("one", "two"))
+    assert one.select("query_id", "doc_id").equals(two.select("query_id", "doc_id"))
+    np.testing.assert_allclose(one["score"], two["score"], atol=1e-5)
+
+
+def test_several_rewriters_are_read_by_mean_calibrated_mean_or_the_best_of_each_turn(
+    train: Train, folder: Path, tmp_path: Path
+) -> None:
+    train("mean", rewrites=["human", "auto"], steps=1)
+    store = scores_in(tmp_path / "work")
+    human, auto = (store.scores(name).sort("query_id", "doc_id") for name in ("human", "auto"))
+    mean = rd.Ensemble(store, ["human", "auto"], "none").scores().sort("query_id", "doc_id")
+    np.testing.assert_allclose(mean["score"], (human["score"] + auto["score"]) / 2, rtol=1e-5)
+    best = rd.Ensemble(store, ["human", "auto"], "none", combine="best").scores().sort("query_id", "doc_id")
+    gold = sessions.read(folder).qrels("train")
+
+    def rank(scores: pl.DataFrame, query: str) -> int:
+        rows = scores.filter(pl.col("query_id") == query)
+        positive = rows.filter(pl.col("doc_id").is_in(list(gold[query])))["score"].max()
+        return rows.filter(pl.col("score") > positive).height
+
+    told = set()
+    for query in gold:
+        wanted = human if rank(human, query) <= rank(auto, query) else auto
+        told.add(wanted is human)
+        np.testing.assert_allclose(
+            best.filter(pl.col("query_id") == query)["score"], wanted.filter(pl.col("query_id") == query)["score"]
+        )
+    assert told == {True, False}
+    out = train("best", rewrites=["human", "auto"], steps=1, combine="best", calibrate="zscore")
+    derived = manifest.expect(out, "student", "train").parameters["derivation"]
+    assert (derived["combine"], derived["calibrate"]) == ("best", "zscore")
+
+
+@pytest.mark.parametrize("kind", ["tiny_encoder", "tiny_splade"])
+def test_the_rival_learns_the_vectors_of_rewrites_and_standalone_queries(
+    train: Train, folder: Path, kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer, SparseEncoder
+
+    model = request.getfixturevalue(kind)
+    sparse = kind == "tiny_splade"
+    given = {"loss": "leaf", "standalone": 0.25, "learning_rate": 1e-3, "warmup": 0.0}
+    out = train(model=model, steps=1, eval_steps=1, log_steps=1, dev_split="dev", **given | {"batch_size": 16})
+    told = log(out)
+    encoder = (SparseEncoder if sparse else SentenceTransformer)(model, device="cpu")
+    assert told["texts"]["documents"] == 0
+    weights = manifest.expect(out, "student", "train").parameters["source_weights"]["standalone"]
+    texts = told["texts"]["texts"]
+    assert texts == 24  # 12 conversations, and their 12 rewrites
+    assert weights == pytest.approx(1 / 3)  # 12 / 3 = 4 of 16
+    assert (space.read_sparse if sparse else space.read)(out) == rd.index(folder, model, tmp_path / "index").space
+    assert len(told["monitor"]) == 2
+    assert all("tiny/dev/asymmetric_ndcg_at_10" in point for point in told["monitor"])
+    loaded = (SparseEncoder if sparse else SentenceTransformer)(str(out), device="cpu")
+    assert loaded.encode_query(["a river"]).shape[-1] == encoder.encode_query(["a river"]).shape[-1]
+
+
+def test_aligned_students_come_nearer_to_the_rewrite(train: Train, folder: Path, tiny_encoder: str) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    out = train(loss="leaf", steps=40, eval_steps=40, log_steps=40, learning_rate=1e-3, standalone=0.0)
+    found, reads = sessions.read(folder), conversation.read(out)
+    assert reads is not None
+    rewrites = list(found.rewrites("human", "train").values())
+    texts = [reads.join(one.said, len, 10**6) for one in found.asked("train")]
+    targets = SentenceTransformer(tiny_encoder, device="cpu").encode_query(rewrites)
+    before, after = (
+        float((SentenceTransformer(one, device="cpu").encode_query(texts) * targets).sum(axis=1).mean())
+        for one in (tiny_encoder, str(out))
+    )
+    assert after > before + 0.02
+
+
+def test_a_session_evaluation_has_the_measures_of_the_field_and_means_by_turn(
+    train: Train, folder: Path, tiny_splade: str, tmp_path: Path
+) -> None:
+    student, index = train(model=tiny_splade, type="splade"), rd.index(folder, tiny_splade, tmp_path / "index")
+    found = rd.evaluate(None, student, tmp_path / "E", sessions=folder, split="test", index=index)
+    qrels = sessions.read(folder).qrels("test")
+    run = list(ir_measures.read_trec_run(str(tmp_path / "E" / "run.trec")))
+    names = {"ndcg_at_3": nDCG @ 3, "ndcg_at_5": nDCG @ 5, "mrr": RR, "recall_at_10": R @ 10, "recall_at_100": R @ 100}
+    expected = ir_measures.calc_aggregate(list(names.values()), qrels, run)
+    for name, measure in names.items():
+        assert found.system.measures[name] == pytest.approx(expected[measure], abs=1e-9)
+    assert found.turns is not None
+    depths = {one.group: one for one in found.turns.groups if one.by == "depth"}
+    assert {name: one.queries for name, one in depths.items()} == {"1": 2, "2": 2, "3": 2}
+    third = [one.turn_id for one in sessions.read(folder).asked("test") if one.depth == 3]
+    alone = ir_measures.calc_aggregate(
+        [nDCG @ 3], {query: qrels[query] for query in third}, [one for one in run if one.query_id in third]
+    )
+    assert depths["3"].measures["ndcg_at_3"] == pytest.approx(alone[nDCG @ 3], abs=1e-9)
+    assert {one.group for one in found.turns.groups if one.by == "topic"} == {"shift"}
+    assert found.turns.query_terms is not None
+    assert found.turns.flops is not None
+    assert 0 < found.turns.flops <= found.turns.query_terms
+    assert "depth 1" in str(found)
+    assert rd.open(tmp_path / "E").turns == found.turns
+    rewrite = rd.evaluate(None, index, tmp_path / "R", sessions=folder, split="test", reads="rewrite:human")
+    compared = rd.compare([found, rewrite])
+    assert {"ndcg_at_3", "ndcg_at_10", "mrr"} <= {one.measure for one in compared.comparisons}
+
+
+def test_what_is_read_of_a_turn_is_named_or_what_the_model_was_trained_on(
+    train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    last = rd.evaluate(None, tiny_encoder, tmp_path / "last", sessions=folder, split="test")
+    questions = rd.evaluate(folder, tiny_encoder, tmp_path / "plain", split="test")
+    assert last.system.measures["ndcg_at_10"] == pytest.approx(questions.system.measures["ndcg_at_10"], abs=1e-9)
+    assert questions.turns is None
+    rewritten = load(folder).asking(sessions.read(folder).rewrites("human"))
+    human = rd.evaluate(None, tiny_encoder, tmp_path / "human", sessions=folder, split="test", reads="rewrite:human")
+    plain = rd.evaluate(rewritten, tiny_encoder, tmp_path / "rewritten", split="test")
+    assert human.system.measures["ndcg_at_10"] == pytest.approx(plain.system.measures["ndcg_at_10"], abs=1e-9)
+    words = rd.evaluate(None, "bm25", tmp_path / "words", sessions=folder, split="test", reads="newest_first")
+    assert words.queries == 6
+    for given, said in (({"reads": "rewrite:nobody"}, "rewrites of"), ({"reads": "sideways"}, "a format of")):
+        with pytest.raises(ConfigError, match=said):
+            rd.evaluate(None, "bm25", tmp_path / "no", sessions=folder, split="test", **given)
+    with pytest.raises(ConfigError, match="sessions"):
+        rd.evaluate(folder, "bm25", tmp_path / "no", reads="last_turn")
+    with pytest.raises(ConfigError, match="a collection"):
+        rd.evaluate(None, "bm25", tmp_path / "no")
+
+
+def test_a_session_is_searched_as_its_model_was_trained_to_read_it(
+    train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    student, index = train(), rd.index(folder, tiny_encoder, tmp_path / "index")
+    said = ["is it old", "the river is old", "is it deep"]
+    text = "is it deep [SEP] the river is old [SEP] is it old"
+    wanted = [(hit.doc_id, hit.score) for hit in rd.search(index, text, model=student)[0]]
+    roles = [
+        {"role": "user", "text": said[0]},
+        {"role": "assistant", "text": said[1]},
+        {"role": "user", "text": said[2]},
+    ]
+    for number, content in enumerate((said, roles, {"session_id": "s", "turns": roles})):
+        file = tmp_path / f"{number}.json"
+        file.write_text(json.dumps(content))
+        assert [(hit.doc_id, hit.score) for hit in rd.search(index, session=file, model=student)[0]] == wanted
+    assert [(hit.doc_id, hit.score) for hit in rd.search(index, session=said, model=student)[0]] == wanted
+    with pytest.raises(ConfigError, match="trained to read conversations"):
+        rd.search(index, session=said)
+    with pytest.raises(ConfigError, match="queries or a session"):
+        rd.search(index, "a", session=said, model=student)
+    (tmp_path / "answer.json").write_text(json.dumps(roles[:2]))
+    with pytest.raises(ConfigError, match="the last turn is an answer"):
+        rd.search(index, session=tmp_path / "answer.json", model=student)
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(DataError, match="something else"):
+        rd.search(index, session=tmp_path / "other.json", model=student)
+
+
+def test_other_arguments_and_sessions_that_cannot_be_trained_on_are_refused(
+    train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    for given, said in (
+        ({"teacher": None}, "no teacher"),
+        ({"rewrites": None}, "no name of rewrites"),
+        ({"rewrites": "nobody"}, "rewrites of"),
+        ({"reads": "sideways"}, "a format of"),
+        ({"keep_layers": [0]}, "keep_layers"),
+        ({"standalone": 0.5}, "standalone"),
+        ({"loss": "leaf", "combine": "best"}, "combine"),
+        ({"loss": "leaf", "negatives": 3}, "negatives"),
+        ({"combine": "worst", "rewrites": ["human", "auto"]}, "a way to combine"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            train("refused", **given)
+    with pytest.raises(ConfigError, match="sessions"):
+        rd.train(folder, tmp_path / "store", tiny_encoder, tmp_path / "no", rewrites="human")
+    with pytest.raises(ConfigError, match="a store of scores"):
+        rd.train(folder, None, tiny_encoder, tmp_path / "no")
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / "sessions.jsonl").write_bytes((folder / "sessions.jsonl").read_bytes())
+    with pytest.raises(ConfigError, match="the documents that the conversations ask for"):
+        train("no", sessions=alone)
+
+
+def test_the_students_queries_are_refused_by_another_models_index(
+    train: Train, folder: Path, tiny_splade: str, six_layers: str, tmp_path: Path
+) -> None:
+    student = train(model=tiny_splade, type="splade", steps=1)
+    trained = rd.index(folder, student, tmp_path / "own")
+    with pytest.raises(SpaceMismatchError):
+        rd.search(trained, "a", model=tiny_splade)
