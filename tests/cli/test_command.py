@@ -34,6 +34,13 @@ def test_help_shows_every_verb_in_panels_along_the_flow(rankdistill: Run) -> Non
     assert [found.start() for found in of_verbs if found] == sorted(found.start() for found in of_verbs if found)
 
 
+def test_the_package_runs_as_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "rankdistill", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, f"rankdistill {metadata.version('rankdistill')}\n")
+
+
 def test_the_version_is_the_installed_one(rankdistill: Run) -> None:
     assert rankdistill("--version") == (0, f"rankdistill {metadata.version('rankdistill')}")
 
