@@ -1,4 +1,4 @@
-"""`rankdistill evaluate`: one system on one split."""
+"""`rankdistill evaluate`: one system on one split, or on tasks of mteb."""
 
 from __future__ import annotations
 
@@ -36,12 +36,14 @@ class Through(StrEnum):
 
 def evaluate(
     *,
-    data: Annotated[Path | None, typer.Option(help="Folder in BEIR layout.")] = None,
+    out: Evaluated,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder in BEIR layout; or --sessions, or --tasks with --data-root.")
+    ] = None,
     sessions: Annotated[
         Path | None,
         typer.Option(help="Conversations whose questions are the queries; --data where their documents lie elsewhere."),
     ] = None,
-    out: Evaluated,
     model: Annotated[
         str | None,
         typer.Option(
@@ -134,9 +136,16 @@ def evaluate(
     backend: Backend = "auto",
     lenient: Lenient = False,
     ignore_identical_ids: IdenticalIds = None,
+    tasks: Annotated[
+        str | None,
+        typer.Option(help="Retrieval tasks of mteb, as SciFact,NFCorpus: writes mteb's result files too."),
+    ] = None,
+    data_root: Annotated[
+        Path | None, typer.Option(help="Of --tasks: folder with a collection of each task's name.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Evaluate a model, a pair of models, an index, BM25, a run, or a teacher re-ranking one, on a split."""
+    """Evaluate a model, a pair of models, an index, BM25, a run, or a teacher re-ranking one."""
     import rankdistill
 
     found = rankdistill.evaluate(
@@ -177,6 +186,8 @@ def evaluate(
         missing_rewrites=missing_rewrites,
         lenient=lenient,
         ignore_identical_ids=ignore_identical_ids,
+        tasks=parsing.names(tasks, "task"),
+        data_root=data_root,
         progress=True,
         command=console.command(),
     )

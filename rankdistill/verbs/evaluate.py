@@ -1,11 +1,11 @@
-"""`evaluate`: one system on one split."""
+"""`evaluate`: one system on one split, or on tasks of mteb."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
 from os import PathLike, fspath
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
@@ -17,6 +17,7 @@ from rankdistill.evaluation.opening import open_retriever
 from rankdistill.evaluation.rerank import PairScorer, Reranker
 from rankdistill.evaluation.results import Evaluation
 from rankdistill.evaluation.retrieve import Bm25Retriever, Retriever
+from rankdistill.evaluation.tasks.results import TaskEvaluations
 from rankdistill.fusion import Fusion
 from rankdistill.indexing import StoredIndex
 from rankdistill.indexing.searching import opened
@@ -24,6 +25,7 @@ from rankdistill.mining.tokenisers import script_note
 from rankdistill.notes import note
 from rankdistill.progress import Progress, ProgressLike, reporter_of
 from rankdistill.sessions import Sessions
+from rankdistill.verbs import of_tasks
 from rankdistill.verbs.arguments import (
     Data,
     Model,
@@ -49,7 +51,7 @@ from rankdistill.verbs.turns import documents_of, questions_of
 from rankdistill.verbs.weighing import fit, require_fusable
 
 
-@verb
+@overload
 def evaluate(
     data: Data | None,
     system: System | None,
@@ -91,11 +93,76 @@ def evaluate(
     ignore_identical_ids: bool | None = None,
     progress: ProgressLike = False,
     command: str = "",
-) -> Evaluation:
+) -> Evaluation: ...
+@overload
+def evaluate(
+    data: None,
+    system: System | None,
+    out: Place,
+    *,
+    tasks: str | Sequence[str],
+    data_root: Place,
+    **settings: Any,
+) -> TaskEvaluations: ...
+@overload
+def evaluate(
+    data: Data | None,
+    system: System | None,
+    out: Place,
+    *,
+    tasks: str | Sequence[str] | None,
+    **settings: Any,
+) -> Evaluation | TaskEvaluations: ...
+@verb  # type: ignore[misc]  # the overloads tell what comes back
+def evaluate(
+    data: Data | None,
+    system: System | None,
+    out: Place,
+    *,
+    query_model: Model | None = None,
+    document_model: Model | None = None,
+    split: str = "test",
+    index: Place | Sequence[Place] | None = None,
+    fusion: str | Fusion | None = None,
+    weights: Sequence[float] | None = None,
+    fit_on: str | None = None,
+    embeddings: Place | None = None,
+    unaligned: bool = False,
+    factory: str = "exact",
+    search_parameters: SearchParameters | None = None,
+    rerank: Teacher | PairScorer | None = None,
+    rerank_depth: int = 100,
+    rerank_kind: str = "auto",
+    rerank_backend: str = "auto",
+    rerank_max_length: int | None = None,
+    max_length: int | None = None,
+    through: Literal["ir-measures", "mteb", "beir", "all"] = "ir-measures",
+    latency: int = 0,
+    name: str | None = None,
+    size_of: Model | None = None,
+    engine: str | None = None,
+    url: str | None = None,
+    collection: str | None = None,
+    exact: bool = False,
+    server: str | None = None,
+    mode: str | None = None,
+    api_key_env: str | None = None,
+    backend: str = "auto",
+    sessions: Sessions | Place | None = None,
+    reads: str | None = None,
+    missing_rewrites: Literal["error", "question", "drop"] = "error",
+    lenient: bool = False,
+    ignore_identical_ids: bool | None = None,
+    tasks: str | Sequence[str] | None = None,
+    data_root: Place | None = None,
+    progress: ProgressLike = False,
+    command: str = "",
+) -> Evaluation | TaskEvaluations:
     """Evaluate a model, an index, BM25, a run, an engine, a server, or a teacher re-ranking one of these, on a split.
 
     Args:
-        data: the collection. With sessions that of their documents, where their own folder has none; else None.
+        data: the collection. With sessions that of their documents, where their own folder has none; else None. With
+            `tasks` None.
         system: `bm25[:TOKENIZER]`; a model, a student or a bundle; an index, or several that are fused; a query model
             with a document model or with an index; a run: an evaluation, a TREC or a Parquet file. What lies there
             tells which. None: `query_model` and `index` say it.
@@ -144,19 +211,44 @@ def evaluate(
             itself, or `drop`ped.
         lenient: leave bad rows out instead of stopping.
         ignore_identical_ids: see `rankdistill.mine`.
+        tasks: names of mteb's retrieval tasks, in place of a collection: each is evaluated on the splits that mteb
+            evaluates (another `split` than `test`: on that one), and mteb's files are written as well. `name` is
+            `ORGANISATION/MODEL` then. With a model or two, or BM25; a task has its own rule on identical ids.
+        data_root: folder with a collection of each task's name; it must be that of the task's revision.
         progress: True tells on standard error; or a function that takes the number of texts just done.
         command: the command line, for the manifest.
 
     Returns:
-        The evaluation, which prints as a table of its means.
+        The evaluation, which prints as a table of its means; with `tasks` a table of all of them.
 
     Raises:
-        ConfigError: it is not clear what the system is, or settings that do not fit it.
+        ConfigError: it is not clear what the system is, or settings that do not fit it; no such task.
         DataError: the collection, the index or the run cannot be used.
         ModelReferenceError: there is no such model.
         SpaceMismatchError: the models and the index are not of one space.
         StaleOutputError: `out` holds another evaluation.
     """
+    if tasks is not None or data_root is not None:
+        besides: dict[str, object] = {
+            "data": data, "index": index, "fusion": fusion, "weights": weights, "fit_on": fit_on,
+            "factory": factory != "exact", "search_parameters": search_parameters, "rerank": rerank,
+            "through": through != "ir-measures", "size_of": size_of, "engine": engine, "server": server, "mode": mode,
+            "sessions": sessions, "reads": reads, "lenient": lenient, "ignore_identical_ids": ignore_identical_ids,
+        }  # fmt: skip
+        return of_tasks.evaluate(
+            of_tasks.asked(tasks, data_root, besides),
+            parts_of(system, query_model, document_model),
+            place_of(out),
+            splits=[] if split == "test" else [split],
+            embeddings=None if embeddings is None else fspath(embeddings),
+            unaligned=unaligned,
+            max_length=max_length,
+            latency=latency,
+            name=name,
+            backend=backend,
+            progress=progress,
+            command=command,
+        )
     require_range(0, latency=latency)
     require_range(1, rerank_depth=rerank_depth)
     require_length(max_length=max_length, rerank_max_length=rerank_max_length)
@@ -164,9 +256,9 @@ def evaluate(
     served = server_of(server, mode, index)
     if served is not None:
         models = {"system": system, "query_model": query_model, "document_model": document_model, "engine": asked}
-        besides = {"embeddings": embeddings, "unaligned": unaligned, "factory": factory != "exact", "fusion": fusion}
+        extra = {"embeddings": embeddings, "unaligned": unaligned, "factory": factory != "exact", "fusion": fusion}
         tuned = {"search_parameters": search_parameters, "max_length": max_length, "backend": backend != "auto"}
-        require_effect_on_server(**models, **besides, **tuned, weights=weights, fit_on=fit_on)
+        require_effect_on_server(**models, **extra, **tuned, weights=weights, fit_on=fit_on)
         parts = Parts()
     elif asked is None:
         parts = parts_of(system, query_model, document_model, index)

@@ -1,0 +1,182 @@
+"""A system on several of mteb's tasks, a folder a task, and the files that mteb's leaderboard is made of.
+
+<out>/<Task>/<split>/     an evaluation like any other: results.json, per_query.parquet, run.trec, manifest.json
+<out>/results/<organisation__model>/<revision>/   <Task>.json, model_meta.json, run_settings.jsonl, as mteb writes them
+<out>/manifest.json       written after each task: the system, and the hash of every file
+
+The run is kept as deep as the task's deepest measure, so that every published number can be computed again from it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rankdistill import files, manifest
+from rankdistill._extras import require
+from rankdistill.data import Dataset
+from rankdistill.errors import StaleOutputError
+from rankdistill.evaluation import evaluating, run_files
+from rankdistill.evaluation.evaluating import Costs
+from rankdistill.evaluation.results import Evaluation
+from rankdistill.evaluation.retrieve import Retriever
+from rankdistill.evaluation.tasks import catalogue, local_data, scoring
+from rankdistill.evaluation.tasks.results import ARTEFACT, LEFT_OUT, RESULTS, TASK, TaskEvaluations
+from rankdistill.making import making, visible_files
+from rankdistill.notes import note
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A system with the documents of one collection.
+
+    Args:
+        retriever: answers.
+        costs: its sizes.
+        meta: mteb's `ModelMeta` of it, once its name and revision are known.
+    """
+
+    retriever: Retriever
+    costs: Costs
+    meta: Callable[[str, str], Any]
+
+
+def evaluate_tasks(
+    open_system: Callable[[Dataset], Opened],
+    name: str,
+    revision: str,
+    tasks: Sequence[str],
+    data_root: Path,
+    out: Path,
+    *,
+    splits: Sequence[str] = (),
+    latency_queries: int = 0,
+    command: str = "",
+) -> TaskEvaluations:
+    """Evaluate a system on each task; what is done is not done again, and other tasks may be added later.
+
+    Args:
+        open_system: `(collection)` -> the system; called for each task that is still to do.
+        name: what mteb files the results under, `ORGANISATION/MODEL`.
+        revision: likewise, 40 hex digits.
+        tasks: names of mteb's retrieval tasks.
+        data_root: folder with a collection a task, of its name.
+        out: folder; one of the same system gets the tasks that it lacks.
+        splits: to evaluate; those of the task unless given.
+        latency_queries: queries of each split that are timed one by one.
+        command: the command line, for the manifests.
+
+    Raises:
+        ConfigError: no such task, or one that is not evaluated here.
+        DataError: no data, or other data than that of the task's revision.
+        StaleOutputError: `out` holds another system's results.
+        MissingDependencyError: mteb is not installed.
+    """
+    known = {one: catalogue.task_of(one) for one in dict.fromkeys(tasks)}
+    folders = {one: catalogue.folder_of(data_root, one) for one in known}
+    wanted = manifest.Manifest(
+        artefact=ARTEFACT,
+        inputs={"revision": revision},
+        parameters={"name": name, "latency_queries": latency_queries},
+        versions=manifest.versions_of("mteb", "ir-measures", "torch", "transformers", "sentence-transformers"),
+        command=command,
+    )
+    manifest.is_current(out, wanted)
+    with files.exclusive(out):
+        files.remove_temporaries(out, keep_living=True)
+        manifest.is_current(out, wanted)
+        for one, task in known.items():
+            chosen = catalogue.splits_of(task, splits)
+            _one(open_system, name, revision, task, chosen, folders[one], out, latency_queries, command)
+            outputs = {path.relative_to(out).as_posix(): files.hash_file(path) for path in _outputs(out)}
+            replace(wanted, outputs=outputs).write(out)
+    return TaskEvaluations.read(out)
+
+
+def _one(
+    open_system: Callable[[Dataset], Opened],
+    name: str,
+    revision: str,
+    task: Any,
+    splits: Sequence[str],
+    data: Path,
+    out: Path,
+    latency_queries: int,
+    command: str,
+) -> None:
+    """One task, unless it is there."""
+    mteb = require("mteb", "results in mteb's layout")
+    title = task.metadata.name
+    dataset = local_data.load_for(task, data, splits)
+    local_data.require_revision(task, dataset, splits)
+    for split in splits:
+        if local_data.published_counts(task, split) is None:
+            note(f"{title}, {split}: mteb publishes no counts of this split, so its data is taken on trust")
+    wanted = manifest.Manifest(
+        artefact=TASK,
+        inputs={"revision": revision, "data": dataset.fingerprint}
+        | {f"qrels:{split}": dataset.qrels_hash(split) for split in splits},
+        parameters={
+            "task": title,
+            "dataset_revision": task.metadata.revision,
+            "latency_queries": latency_queries,
+            LEFT_OUT: {split: _without_relevant(dataset, split) for split in splits},
+        },
+        versions=manifest.versions_of("mteb", "ir-measures"),
+        command=command,
+    )
+    folder = out / title
+    with making(folder, wanted, part=True) as made:
+        if made.current:
+            return
+        opened, started, live = open_system(dataset), time.perf_counter(), True
+        runs = {}
+        for split in splits:
+            live = live and manifest.read(folder / split) is None
+            evaluating.evaluate(
+                opened.retriever,
+                dataset,
+                split,
+                folder / split,
+                depth=scoring.depth_of(task),
+                latency_queries=min(latency_queries, len(dataset.queries(split))),
+                costs=opened.costs,
+                command=command,
+            )
+            runs[split] = run_files.read(run_files.find(folder / split))
+        meta = opened.meta(name, revision)
+        result = scoring.score(task, dataset, splits, runs, meta)
+        result.evaluation_time = round(time.perf_counter() - started, 3) if live else None
+        cache = mteb.ResultCache(out)
+        _require_one_revision(cache.get_task_result_path(title, meta), out)
+        cache.save_to_cache(result, meta, encode_kwargs=dict(scoring.ENCODE_SETTINGS))
+
+
+def _without_relevant(dataset: Dataset, split: str) -> int:
+    return sum(max(judged.values()) <= 0 for judged in dataset.qrels(split).values())
+
+
+def _require_one_revision(path: Path, out: Path) -> None:
+    """Raise StaleOutputError where results of another model or revision lie beside."""
+    beside = [other for other in (out / RESULTS).glob("*/*") if other != path.parent]
+    if beside:
+        raise StaleOutputError(
+            expected=f"results of one model in {out / RESULTS}",
+            got=str(beside[0].relative_to(out)),
+            consequence="nothing was changed",
+            remedy="choose another output",
+        )
+
+
+def _outputs(out: Path) -> list[Path]:
+    return [path for path in visible_files(out) if path != out / manifest.FILE_NAME]
+
+
+def evaluations_in(folder: Path, task: str) -> Mapping[str, Evaluation]:
+    """Split -> the evaluation on it, of a finished task in `folder`."""
+    manifest.expect(folder / task, TASK, "evaluate --tasks")
+    there = sorted(path.parent for path in (folder / task).glob(f"*/{manifest.FILE_NAME}"))
+    return {path.name: Evaluation.read(path) for path in there}

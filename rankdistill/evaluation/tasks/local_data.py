@@ -1,0 +1,112 @@
+"""The data of an mteb task from a local folder: shown to be that of the task's revision, and put into the task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rankdistill.data import Dataset, load
+from rankdistill.errors import DataError
+from rankdistill.evaluation.tasks.catalogue import SUBSET
+from rankdistill.records import Document
+
+
+def load_for(task: Any, folder: Path, splits: Sequence[str]) -> Dataset:
+    """The collection in `folder`, under the task's own rule on documents with the id of a query.
+
+    Raises:
+        DataError: it cannot be read, or lacks a split.
+    """
+    dataset = load(folder, "strict", bool(task.ignore_identical_ids))
+    for split in splits:
+        dataset.queries(split)
+    return dataset
+
+
+def text_of(document: Document) -> str:
+    """What mteb lets a model read of a document."""
+    return f"{document.title} {document.text}".strip()
+
+
+def counts(dataset: Dataset, split: str) -> dict[str, int]:
+    """What mteb publishes of each revision of a task, counted here: documents, queries, judgements and characters."""
+    documents = [text_of(document) for document in dataset.documents()]
+    qrels = {query_id: judged for query_id, judged in dataset.qrels(split).items() if max(judged.values()) > 0}
+    queries = [text for query_id, text in dataset.queries(split).items() if query_id in qrels]
+    return {
+        "documents": len(documents),
+        "characters of documents": sum(map(len, documents)),
+        "different documents": len(set(documents)),
+        "queries": len(queries),
+        "characters of queries": sum(map(len, queries)),
+        "relevant documents": sum(label > 0 for judged in qrels.values() for label in judged.values()),
+    }
+
+
+def published_counts(task: Any, split: str) -> dict[str, int] | None:
+    """The same as mteb's package has it for the task's revision; None where it has none for this split."""
+    statistics = (task.metadata.descriptive_stats or {}).get(split)
+    if statistics is None:
+        return None
+    documents, queries = statistics["documents_text_statistics"], statistics["queries_text_statistics"]
+    return {
+        "documents": statistics["num_documents"],
+        "characters of documents": documents["total_text_length"],
+        "different documents": documents["unique_texts"],
+        "queries": statistics["num_queries"],
+        "characters of queries": queries["total_text_length"],
+        "relevant documents": statistics["relevant_docs_statistics"]["num_relevant_docs"],
+    }
+
+
+def differences(task: Any, dataset: Dataset, splits: Sequence[str]) -> list[str]:
+    """How the collection differs from what mteb publishes of the task's revision, a line each; none if it is that.
+
+    A split that mteb publishes nothing of is not compared.
+    """
+    found = []
+    for split in splits:
+        published = published_counts(task, split)
+        here = counts(dataset, split) if published is not None else {}
+        found += [
+            f"{split}: {here[name]:,} {name} instead of {value:,}"
+            for name, value in (published or {}).items()
+            if here[name] != value
+        ]
+    return found
+
+
+def require_revision(task: Any, dataset: Dataset, splits: Sequence[str]) -> None:
+    """Raise DataError unless the collection is, by its counts, that of the task's revision."""
+    if found := differences(task, dataset, splits):
+        name, revision = task.metadata.name, task.metadata.revision
+        raise DataError(
+            expected=f"the data of {name} at revision {revision}",
+            got=f"{dataset.path}, which has {'; '.join(found)}",
+            consequence="nothing was evaluated: other data would be filed under that revision",
+            remedy=f"fetch it: rankdistill data fetch mteb:{name}; or evaluate this collection by --data",
+        )
+
+
+def fill(task: Any, dataset: Dataset, splits: Sequence[str]) -> Any:
+    """`task` with the collection as its data, and with these splits to evaluate."""
+    from datasets import Dataset as Table
+
+    documents = Table.from_list(
+        [{"id": row.doc_id, "title": row.title, "text": row.text} for row in dataset.documents()]
+    )
+    task.dataset = {SUBSET: {split: _split(dataset, split, documents) for split in splits}}
+    task.data_loaded = True
+    return task.filter_eval_splits(list(splits))
+
+
+def _split(dataset: Dataset, split: str, documents: Any) -> Mapping[str, Any]:
+    from datasets import Dataset as Table
+
+    return {
+        "corpus": documents,
+        "queries": Table.from_list([{"id": key, "text": text} for key, text in dataset.queries(split).items()]),
+        "relevant_docs": dataset.qrels(split),
+        "top_ranked": None,
+    }
