@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from rankdistill.verbs.mine import mine as mine
     from rankdistill.verbs.open import open as open
     from rankdistill.verbs.plan import plan as plan
+    from rankdistill.verbs.publish import publish as publish
     from rankdistill.verbs.push import push as push
     from rankdistill.verbs.queries import queries as queries
     from rankdistill.verbs.rerank import rerank as rerank
@@ -76,6 +77,7 @@ _HOME_OF = {
     "mine": "rankdistill.verbs.mine",
     "open": "rankdistill.verbs.open",
     "plan": "rankdistill.verbs.plan",
+    "publish": "rankdistill.verbs.publish",
     "push": "rankdistill.verbs.push",
     "queries": "rankdistill.verbs.queries",
     "reproduce": "rankdistill.recipe.reproduce",
@@ -116,6 +118,7 @@ __all__ = [
     "mine",
     "open",
     "plan",
+    "publish",
     "push",
     "queries",
     "reproduce",

@@ -10,12 +10,13 @@ The verbs, along the flow:
     mine, teach, score, plan, embed, import_scores, export, check, ensemble;
     train, inherit, token_table, bundle;
     index, search, serve, push;
-    evaluate, rerank, fuse, compare, fidelity, verdict, robustness, sparsity, ann_recall, explain.
+    evaluate, rerank, fuse, compare, fidelity, verdict, robustness, sparsity, ann_recall, explain;
+    publish.
 
 What they share is no verb:
     contract, wording: the promise that names and types are checked, and its errors;
     arguments, parameters: what verbs take, and how it is opened;
-    systems, runs, towers, weighing, engine_systems, server_systems: what is evaluated;
+    systems, runs, towers, weighing, engine_systems, server_systems, of_tasks: what is evaluated;
     conversations: what `convert` makes of conversations;
     lengths, clipping: notes on models;
     differing: what two artefacts that should be the same differ in;

@@ -1,0 +1,1 @@
+"""Publishing a student: what it comes from, whether that may be published, and the files of hub and leaderboard."""

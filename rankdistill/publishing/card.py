@@ -1,0 +1,168 @@
+"""The model card: lineage, recipe, figures with what is shown by them, and limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rankdistill.evaluation.measures import MEASURES
+from rankdistill.evaluation.results import Results
+from rankdistill.evaluation.verdict.records import Finding
+from rankdistill.inference.loading import kind_of
+from rankdistill.models import name_of
+from rankdistill.publishing.evidence import Evidence
+from rankdistill.publishing.lineage import Parent
+
+TEMPLATES = Path(__file__).parent / "templates"
+SETTINGS = (
+    "type",
+    "loss",
+    "steps",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "keep_layers",
+    "split",
+    "dev_split",
+    "seed",
+)
+"""Of a student's manifest, in the card."""
+
+LOADERS = {"sparse": "SparseEncoder", "multi_vector": "MultiVectorEncoder"}
+
+
+def render(evidence: Evidence, model: Path, findings: Mapping[str, Finding], reports: Sequence[Results]) -> str:
+    """The card's text with its header for the hub; no path of this machine, no time.
+
+    Args:
+        evidence: of the student.
+        model: the folder that is published.
+        findings: check -> what it found.
+        reports: comparisons and verdicts that hold the student against others.
+    """
+    from huggingface_hub import ModelCard, ModelCardData
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    kind = kind_of(model)
+    made = evidence.lineage.made
+    text = environment.get_template("card.md.j2").render(
+        name=evidence.name,
+        summary=_summary(evidence),
+        loader=LOADERS.get(kind, "SentenceTransformer"),
+        parents=[_parent_row(one, evidence) for one in evidence.lineage.parents.values()],
+        sources=[
+            {"name": _cell(one.called), "roles": ", ".join(one.roles)} for one in evidence.lineage.sources.values()
+        ],
+        datasets=", ".join(sorted(evidence.meta.training_datasets or ())) or "none that mteb has",
+        recipe=[
+            (name, _cell(made.parameters[name]))
+            for name in SETTINGS
+            if made is not None and made.parameters.get(name) is not None
+        ],
+        command=without_places(made.command) if made is not None else "",
+        figures=_figures(evidence),
+        comparisons=[_comparison(one) for one in reports],
+        mteb=", ".join(sorted({str(one.content.get("mteb_version")) for one in evidence.tasks})),
+        leakage=_sentence(findings["leakage"].sentence),
+        costs=_sentence(findings["costs"].sentence),
+        limits=[*_limits(evidence, findings), *evidence.details.limits],
+    )
+    data = ModelCardData(
+        language=sorted({code.partition("-")[0] for code in evidence.details.languages}),
+        license=evidence.details.license,
+        library_name="sentence-transformers",
+        tags=["sentence-transformers", "feature-extraction", "sentence-similarity", "mteb", "rankdistill"],
+        base_model=[one for one in _hub_names(evidence) if "/" in one] or None,
+        pipeline_tag="feature-extraction" if kind == "sparse" else "sentence-similarity",
+    )
+    return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{re.sub(chr(10) + '{3,}', chr(10) * 2, text)}"))
+
+
+def without_places(command: str) -> str:
+    """The command line with each path by its last part."""
+    return re.sub(r"(?<![\w/.])(?:~|\.{1,2})?/[^\s'\",=]+", lambda found: Path(found[0]).name, command)
+
+
+def _summary(evidence: Evidence) -> str:
+    parts = [one for one in evidence.lineage.parents.values() if "teacher" in one.roles]
+    teachers = " and ".join(name_of(one.called) for one in parts)
+    kind = ", ".join(evidence.meta.model_type)
+    taught = f", distilled from {teachers}" if teachers else ""
+    return f"A {kind} retriever{taught}. Revision `{evidence.meta.revision}`."
+
+
+def _parent_row(parent: Parent, evidence: Evidence) -> dict[str, str]:
+    named = name_of(parent.called)
+    phrase = f"training data of {named},"
+    data = [name for name, why in evidence.disclosure.datasets.items() if any(one.startswith(phrase) for one in why)]
+    if not parent.is_leaf:
+        told = "made from the models and collections below and above"
+    else:
+        told = ", ".join(data) or "none that mteb has"
+    weights = f" (weights {parent.weights[:12]})" if parent.weights and parent.weights[:12] not in named else ""
+    return {"name": _cell(named + weights), "roles": ", ".join(parent.roles), "data": told}
+
+
+def _hub_names(evidence: Evidence) -> list[str]:
+    adapted = evidence.meta.adapted_from
+    return [adapted] if adapted else []
+
+
+def _figures(evidence: Evidence) -> list[list[str]]:
+    rows = []
+    for one in evidence.tasks:
+        for split, evaluation in one.evaluations.items():
+            system = evaluation.system
+            cells = []
+            for name in MEASURES:
+                low, high = system.intervals.get(name, (float("nan"), float("nan")))
+                bounds = f" ({low:.3f} to {high:.3f})" if name == "ndcg_at_10" else ""
+                cells.append(f"{system.measures[name]:.4f}{bounds}")
+            rows.append([one.name, split, f"{evaluation.queries:,}", *cells])
+    return rows
+
+
+def _comparison(report: Results) -> dict[str, Any]:
+    rows = []
+    for one in report.comparisons:
+        if one.measure != "ndcg_at_10":
+            continue
+        mean = next(system.measures["ndcg_at_10"] for system in report.systems if system.name == one.system)
+        low, high = one.interval
+        shown = "< .001" if one.p_holm < 0.001 else f"{one.p_holm:.3f}"
+        verdict = "" if one.significant() else ", no difference is shown"
+        cells = [f"{mean:.4f}", f"{one.difference:+.4f}", f"{low:+.4f} to {high:+.4f}", f"{shown}{verdict}"]
+        rows.append([_cell(one.system), *cells])
+    return {
+        "title": f"{report.data}, {report.split}, {report.queries:,} queries",
+        "baseline": _cell(report.baseline),
+        "rows": rows,
+    }
+
+
+def _limits(evidence: Evidence, findings: Mapping[str, Finding]) -> list[str]:
+    length = evidence.meta.max_tokens
+    lines = [f"Of a text it reads the first {int(length):,} tokens."] if length else []
+    lines.append(
+        f"It was evaluated on {', '.join(one.name for one in evidence.tasks)} alone; other texts may be harder."
+    )
+    if any(evidence.prompts.values()):
+        told = ", ".join(f"{role}s {text!r}" for role, text in evidence.prompts.items() if text)
+        lines.append(f"It expects a prompt before {told}, which `encode_query` and `encode_document` put there.")
+    if "router" in evidence.meta.model_type:
+        lines.append("`encode` takes a text for a document; a query needs `encode_query`.")
+    lines += [_sentence(one.sentence) for one in findings.values() if one.status == "warn"]
+    return lines
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")

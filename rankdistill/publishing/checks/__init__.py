@@ -1,0 +1,1 @@
+"""The checks before a publication, a file each."""

@@ -1,0 +1,56 @@
+"""Whether the results are of the revisions of the data that mteb pins, on all that it evaluates."""
+
+from __future__ import annotations
+
+from rankdistill.evaluation.tasks import local_data
+from rankdistill.evaluation.verdict.records import Finding, Status
+from rankdistill.publishing.evidence import Evidence, TaskFile
+
+
+def check(evidence: Evidence) -> Finding:
+    """Refuse results of another revision, of other data, or of a part of the task; the leaderboard would skip them."""
+    wrong, unseen = [], []
+    for one in evidence.tasks:
+        wrong += [f"{one.name}: {what}" for what in problems(one)]
+        if one.dataset is None:
+            unseen.append(one.name)
+    if wrong:
+        return Finding(
+            check="data",
+            status=Status.REFUSE,
+            reason="which was evaluated on other data",
+            sentence=f"{'; '.join(wrong)}. mteb skips results on another revision: they are left out",
+        )
+    if unseen:
+        return Finding(
+            check="data",
+            status=Status.REFUSE,
+            judged=False,
+            reason="whose test data are not at hand",
+            sentence=f"the data of {', '.join(unseen)} were not found: say where they lie, --data-root DIR",
+        )
+    told = ", ".join(f"{one.name} {one.task.metadata.revision[:12]}" for one in evidence.tasks)
+    return Finding(check="data", status=Status.PASS, sentence=f"the pinned revisions, by their counts too: {told}")
+
+
+def problems(one: TaskFile) -> list[str]:
+    """What is wrong with the data of one task; none where that is the pinned revision."""
+    metadata, content = one.task.metadata, one.content
+    found = []
+    if content.get("task_name") != one.name:
+        found.append(f"the file says it is of {content.get('task_name')}")
+    if content.get("dataset_revision") != metadata.revision:
+        found.append(f"evaluated on revision {content.get('dataset_revision')}, mteb pins {metadata.revision}")
+    if lacking := [split for split in metadata.eval_splits if split not in one.splits]:
+        found.append(f"no scores of the split {', '.join(lacking)}, which mteb evaluates")
+    if one.dataset is not None:
+        there = [split for split in one.splits if split in one.dataset.splits]
+        found += local_data.differences(one.task, one.dataset, there)
+        for split, evaluation in one.evaluations.items():
+            if evaluation.signature.get("data_hash") != one.dataset.fingerprint:
+                found.append(
+                    f"{split} was evaluated on other documents or queries than {one.dataset.path.name} has now"
+                )
+            elif evaluation.signature.get("qrels_hash") != one.dataset.qrels_hash(split):
+                found.append(f"{split} was evaluated on other judgements than {one.dataset.path.name} has now")
+    return found

@@ -1,0 +1,187 @@
+"""What the checks of a publication look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rankdistill import manifest
+from rankdistill.bundles.layout import ROUTER, is_bundle
+from rankdistill.data import Dataset
+from rankdistill.errors import DataError, RankdistillError
+from rankdistill.evaluation.footprint import Footprint
+from rankdistill.evaluation.results import Evaluation
+from rankdistill.evaluation.systems import Latency
+from rankdistill.evaluation.tasks import catalogue
+from rankdistill.evaluation.tasks.results import ARTEFACT, META, RESULTS
+from rankdistill.publishing.disclosure import Disclosure
+from rankdistill.publishing.leakage.scanning import Scan
+from rankdistill.publishing.lineage import Lineage
+from rankdistill.publishing.settings import Details
+
+
+@dataclass(frozen=True)
+class TaskFile:
+    """mteb's file of one task, with what it was computed from.
+
+    Args:
+        name: of the task.
+        path: of the file.
+        content: of the file.
+        task: mteb's own task, without data.
+        evaluations: split -> the evaluation beside it; empty where it is gone.
+        dataset: the task's data; None where it was not found.
+    """
+
+    name: str
+    path: Path
+    content: Mapping[str, Any]
+    task: Any
+    evaluations: Mapping[str, Evaluation]
+    dataset: Dataset | None = None
+
+    @property
+    def splits(self) -> list[str]:
+        """Those that it has scores of."""
+        return list(self.content.get("scores", {}))
+
+    @property
+    def root(self) -> Path:
+        """The folder of `evaluate --tasks`."""
+        return self.path.parents[3]
+
+    @property
+    def blocks(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """(split, its scores), one a subset."""
+        return [(split, block) for split, blocks in self.content.get("scores", {}).items() for block in blocks]
+
+
+@dataclass
+class Evidence:
+    """All that is known of a student and its results before it is published.
+
+    Args:
+        student: its folder, or that of its bundle.
+        name: `ORGANISATION/MODEL`; a working name where nobody gave one.
+        revision: of its content.
+        commit: that it has on the hub; None before it is there.
+        details: what its publisher says.
+        tasks: mteb's files of its results.
+        metas: content of each `model_meta.json` beside these.
+        lineage: what it comes from.
+        disclosure: training data that follow from it.
+        scans: (task, split) -> leaks; absent where there was nothing to scan.
+        prompts: role -> what the model puts before a text.
+        meta: mteb's `ModelMeta`, as it will be published.
+        mock: what mteb's mock run gave: task -> why it failed; None where it was not run.
+        mocked: how many mock tasks it ran.
+        footprint: bytes and parameters.
+        latency: of one text, encoded alone.
+    """
+
+    student: Path
+    name: str
+    revision: str
+    details: Details
+    tasks: Sequence[TaskFile]
+    metas: Mapping[Path, Mapping[str, Any]]
+    lineage: Lineage
+    disclosure: Disclosure
+    scans: Mapping[tuple[str, str], Scan]
+    prompts: Mapping[str, str]
+    meta: Any
+    footprint: Footprint
+    commit: str | None = None
+    mock: Mapping[str, str] | None = None
+    mocked: int = 0
+    latency: Latency | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def model_folder(student: Path) -> Path:
+    """The model that is published: the student, or the router of a bundle.
+
+    Raises:
+        DataError: a bundle without a router.
+    """
+    if not is_bundle(str(student)):
+        return student
+    if not (student / ROUTER / "modules.json").is_file():
+        raise DataError(
+            expected="a bundle with both towers as one model",
+            got=f"{student}, which was made with --no-router",
+            consequence="nothing was published: no library loads it as one model",
+            remedy="make it again with `rankdistill bundle`",
+        )
+    return student / ROUTER
+
+
+def task_files(folders: Sequence[Path], data_root: Path | None) -> tuple[list[TaskFile], dict[Path, Any]]:
+    """Files of mteb in folders of `evaluate --tasks`, and the `model_meta.json` beside them.
+
+    Args:
+        folders: of `evaluate --tasks`.
+        data_root: folder with a collection a task; None: unknown.
+
+    Raises:
+        DataError: no such folder, a file that cannot be read, no result, or two of one task.
+        ConfigError: results of a task that mteb has not, or that is not evaluated here.
+    """
+    found: dict[str, TaskFile] = {}
+    metas: dict[Path, Any] = {}
+    for folder in folders:
+        manifest.expect(folder, ARTEFACT, "evaluate --tasks")
+        for path in sorted((folder / RESULTS).glob("*/*/*.json")):
+            content = _json(path)
+            if path.name == META:
+                metas[path] = content
+                continue
+            if path.stem in found:
+                raise _unusable("one result of each task", f"{path.stem} in {found[path.stem].path} and {path}")
+            task = catalogue.task_of(path.stem)
+            found[path.stem] = TaskFile(
+                path.stem, path, content, task, _evaluations(folder, path.stem), _dataset(task, path.stem, data_root)
+            )
+    if not found:
+        raise _unusable("results of mteb's tasks", "none")
+    return list(found.values()), metas
+
+
+def _dataset(task: Any, name: str, data_root: Path | None) -> Dataset | None:
+    from rankdistill.evaluation.tasks import local_data
+
+    if data_root is None:
+        return None
+    try:
+        return local_data.load_for(task, catalogue.folder_of(data_root, name), [])
+    except RankdistillError:
+        return None
+
+
+def _evaluations(folder: Path, task: str) -> dict[str, Evaluation]:
+    found = {}
+    for path in sorted((folder / task).glob(f"*/{manifest.FILE_NAME}")):
+        found[path.parent.name] = Evaluation.read(path.parent)
+    return found
+
+
+def _json(path: Path) -> Any:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"{type(content).__name__}, no object")
+    except (OSError, ValueError) as error:
+        raise _unusable("a JSON object", f"{path}: {error}") from error
+    return content
+
+
+def _unusable(expected: str, got: str) -> DataError:
+    return DataError(
+        expected=expected,
+        got=got,
+        consequence="nothing was published",
+        remedy="evaluate again: rankdistill evaluate --model STUDENT --tasks NAME,NAME --data-root DIR --out RESULTS",
+    )

@@ -1,0 +1,353 @@
+"""What a student comes from, followed from manifest to manifest by the hashes that they hold.
+
+A manifest names what was read by the hash of its content, not by where it lay. So each input is looked for among some
+places by its hash; what is not found is told, and what is found is what was read, whatever it is called by now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rankdistill import models
+from rankdistill.bundles.layout import ARTEFACT as BUNDLE
+from rankdistill.data import Dataset
+from rankdistill.data.beir import UNJUDGED
+from rankdistill.errors import RankdistillError
+from rankdistill.manifest import Manifest
+from rankdistill.models import name_of
+from rankdistill.publishing.places import Places, manifest_of
+from rankdistill.stores.embeddings.reader import EmbeddingStore
+from rankdistill.stores.reader import ScoreStore
+from rankdistill.training import inputs as trained_on
+
+START, TEACHER, DOCUMENTS, QUERIES = "start of training", "teacher", "document tower", "query tower"
+GENERATOR = "generator of queries"
+
+
+@dataclass
+class Parent:
+    """A model that the student comes from.
+
+    Args:
+        called: what people call it: its reference, a service's model, a table's name.
+        weights: hash of its weights; None for one that is not a model's file.
+        roles: what it was to the student, or to another parent.
+        made: what made it, where that was us; its own parents are then in the lineage too.
+        reference: where it lies; None where it was not found.
+    """
+
+    called: str
+    weights: str | None
+    roles: list[str] = field(default_factory=list)
+    made: Manifest | None = None
+    reference: str | None = None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it is somebody else's, so that its training data must be known from elsewhere."""
+        return self.made is None
+
+
+@dataclass
+class Source:
+    """A collection, or a file of texts, that was trained on.
+
+    Args:
+        called: its name: what it was fetched by, or its folder's.
+        fingerprint: hash of its content.
+        roles: what was taken from it.
+        dataset: itself; None for a file of texts, or where it was not found.
+    """
+
+    called: str
+    fingerprint: str
+    roles: list[str] = field(default_factory=list)
+    dataset: Dataset | None = None
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts that something was trained on.
+
+    Args:
+        where: of which artefact.
+        queries: gives the query-like ones.
+        documents: gives the others.
+    """
+
+    where: str
+    queries: Callable[[], Iterable[str]]
+    documents: Callable[[], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """All that a student comes from.
+
+    Args:
+        made: what made the student; None where nothing tells.
+        parents: models, by the hash of their weights or by name.
+        sources: collections and files of texts, by fingerprint.
+        texts: what was trained on.
+        missing: a sentence for each input that was not found.
+    """
+
+    made: Manifest | None
+    parents: Mapping[str, Parent]
+    sources: Mapping[str, Source]
+    texts: Sequence[Texts]
+    missing: Sequence[str]
+
+    @property
+    def leaves(self) -> list[Parent]:
+        """The models of others."""
+        return [one for one in self.parents.values() if one.is_leaf]
+
+    def to_json(self) -> dict[str, Any]:
+        """Models and collections with their roles, without any place; and what is missing."""
+        return {
+            "models": [
+                {"name": name_of(one.called), "weights": one.weights, "roles": one.roles, "ours": not one.is_leaf}
+                for one in self.parents.values()
+            ],
+            "collections": [
+                {"name": one.called, "fingerprint": one.fingerprint, "roles": one.roles}
+                for one in self.sources.values()
+            ],
+            "missing": list(self.missing),
+        }
+
+
+def trace(student: Path, places: Places) -> Lineage:
+    """What the student (or the bundle) in the folder `student` comes from.
+
+    Args:
+        student: its folder.
+        places: where its inputs are looked for.
+    """
+    return _Tracing(places).of(student)
+
+
+class _Tracing:
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.parents: dict[str, Parent] = {}
+        self.sources: dict[str, Source] = {}
+        self.texts: list[Texts] = []
+        self.missing: list[str] = []
+
+    def of(self, folder: Path) -> Lineage:
+        made = manifest_of(folder)
+        if made is None:
+            self.missing.append(f"{folder.name} has no manifest.json: nothing tells what it was trained on")
+        else:
+            self._inputs(made, folder.name)
+        return Lineage(made, self.parents, self.sources, self.texts, self.missing)
+
+    def _inputs(self, made: Manifest, called: str) -> None:
+        """The inputs of one artefact."""
+        read = dict(made.inputs)
+        if made.artefact == BUNDLE:
+            self._model(read["query_model"], QUERIES, f"the bundle {called}")
+            self._model(read["document_model"], DOCUMENTS, f"the bundle {called}")
+            return
+        for name, role in (("student", START), ("model", START), ("base", f"{START} of a teacher")):
+            if read.get(name, "static") != "static":
+                self._model(read[name], role, called)
+        if "embeddings" in read:
+            self._embeddings(read["embeddings"], called)
+        for name in ("in_batch_teacher", "alignment_teacher"):
+            if name in read:
+                self._teacher(read[name], called)
+        if "scores" in read:
+            self._scores(made, called)
+        if made.artefact == "teacher":
+            self._taught(made, called)
+
+    def _model(self, weights: str, role: str, child: str) -> None:
+        known = self.parents.get(weights)
+        if known is not None:
+            known.roles += [role] if role not in known.roles else []
+            return
+        reference = self.places.models.get(weights)
+        if reference is None:
+            self.missing.append(f"the {role} of {child}, a model with weights {weights[:12]}")
+            self.parents[weights] = Parent(f"a model with weights {weights[:12]}", weights, [role])
+            return
+        folder = models.resolve(reference).path
+        made = manifest_of(folder)
+        made = made if made is not None and made.artefact in ("student", "teacher") else None
+        self.parents[weights] = Parent(reference, weights, [role], made, reference)
+        if made is not None:
+            self._inputs(made, folder.name)
+
+    def _teacher(self, identity: str, child: str) -> None:
+        """A teacher of a batch: a store of vectors, or a model."""
+        if any(store.identity == identity for store in self.places.embedding_stores):
+            self._embeddings(identity, child)
+        elif identity in self.places.models or identity in self.parents:
+            self._model(identity, TEACHER, child)
+        else:
+            self.missing.append(f"the teacher of the whole batch of {child}, with identity {identity[:12]}")
+
+    def _fingerprint(self, found: Mapping[str, Any], child: str) -> None:
+        """The models that a teacher's fingerprint names, those of its members too."""
+        weights = found.get("weights")
+        if isinstance(weights, str):
+            self._model(weights, TEACHER, child)
+            return
+        members = found.get("members")
+        if isinstance(members, Mapping):
+            for member in members.values():
+                self._fingerprint(member, child)
+            return
+        request = found.get("request")
+        called = str(found.get("name") or (request or {}).get("model") or found.get("kind"))
+        known = self.parents.setdefault(called, Parent(called, None))
+        known.roles += [TEACHER] if TEACHER not in known.roles else []
+
+    def _embeddings(self, identity: str, child: str) -> None:
+        store = next((one for one in self.places.embedding_stores if one.identity == identity), None)
+        if store is None:
+            self.missing.append(f"the store of vectors that {child} was aligned with (identity {identity[:12]})")
+            return
+        self._fingerprint(store.fingerprint, child)
+        gathered = store.manifest.parameters.get("gathered", {})
+        for name, fingerprint in store.manifest.inputs.items():
+            kind = name.partition(":")[0]
+            if kind == "dataset":
+                dataset = self.places.collection(fingerprint)
+                if dataset is None or _gave(dataset, gathered):
+                    self._collection(fingerprint, "texts", child)
+            elif kind == "texts":
+                self._source(fingerprint, f"texts {fingerprint[:12]}", "texts")
+        _name_files(self.sources, gathered)
+        self.texts.append(Texts(str(store.path.name), _kind(store, "query"), _kind(store, "document")))
+
+    def _scores(self, made: Manifest, child: str) -> None:
+        """The store of scores that a student was trained on, known by the scores' hash where one teacher gave them."""
+        derived = made.parameters.get("derivation") or {}
+        members = derived.get("members")
+        wanted = list(members) if isinstance(members, Mapping) else [made.parameters["teacher_id"]]
+        holding = [store for store in self.places.score_stores if set(wanted) <= set(store.teacher_ids)]
+        found = next((pair for pair in self._pairs(made, holding, None if members else wanted[0])), None)
+        if found is None:
+            why = (
+                f"{len(holding)} stores have that teacher, but none has the scores it was trained on together with its "
+                "collection"
+                if holding
+                else "no store has it"
+            )
+            self.missing.append(f"the scores of {', '.join(wanted)} that {child} was trained on: {why}")
+            for store in holding[:1]:
+                for one in wanted:
+                    self._fingerprint(store.fingerprint(one), child)
+            if isinstance(members, Mapping):
+                for member in members.values():
+                    self._fingerprint(member, child)
+            return
+        store, dataset, queries = found
+        for one in wanted:
+            self._fingerprint(store.fingerprint(one), child)
+        self._collection(dataset.fingerprint, "queries and documents with scores", child)
+        for fingerprint in _datasets(store.manifest):
+            self._collection(fingerprint, "queries and documents with scores", child)
+        texts = ScoreStore(store.path, dataset)
+        self.texts.append(
+            Texts(
+                store.path.name,
+                lambda: [text for key, text in texts.query_texts().items() if key in queries],
+                lambda: texts.document_texts().values(),
+            )
+        )
+
+    def _pairs(
+        self, made: Manifest, stores: Sequence[ScoreStore], teacher: str | None
+    ) -> Iterator[tuple[ScoreStore, Dataset, frozenset[str]]]:
+        """Stores and collections that give what was trained on, with the queries that were."""
+        split = made.parameters["split"]
+        for store in stores:
+            known = set(_datasets(store.manifest))
+            for dataset in self.places.collections:
+                if split != UNJUDGED and split not in dataset.splits:
+                    continue
+                if teacher is None:  # an ensemble: its members' ids are hashes of all that decides their scores
+                    if dataset.fingerprint in known or not known:
+                        judged = dataset.unjudged if split == UNJUDGED else dataset.queries(split)
+                        yield store, dataset, frozenset(judged)
+                    continue
+                try:
+                    read = trained_on.read(dataset, ScoreStore(store.path, dataset), split, teacher)
+                except RankdistillError:
+                    continue
+                if read.hashes()["scores"] == made.inputs["scores"]:
+                    yield store, dataset, frozenset(read.scores["query_id"].unique())
+
+    def _taught(self, made: Manifest, child: str) -> None:
+        dataset = self._collection(made.inputs["data"], "judged queries and documents", child)
+        split = made.parameters["split"]
+        if dataset is None or split not in dataset.splits:
+            return
+        relevant = {doc_id for judged in dataset.qrels(split).values() for doc_id, label in judged.items() if label > 0}
+        self.texts.append(
+            Texts(
+                f"{dataset.name} {split}",
+                dataset.queries(split).values,
+                lambda: [text for doc_id, text in dataset.contents.items() if doc_id in relevant],
+            )
+        )
+
+    def _collection(self, fingerprint: str, role: str, child: str) -> Dataset | None:
+        dataset = self.places.collection(fingerprint)
+        if dataset is None:
+            self.missing.append(f"a collection of {child} (content {fingerprint[:12]})")
+            self._source(fingerprint, f"a collection with content {fingerprint[:12]}", role)
+            return None
+        self._source(fingerprint, dataset.name, role).dataset = dataset
+        made = manifest_of(dataset.path)
+        for one in (made.parameters.get("generators") or []) if made is not None else []:
+            weights = one.get("weights") if isinstance(one, Mapping) else None
+            if isinstance(weights, str):
+                self._model(weights, GENERATOR, dataset.name)
+        return dataset
+
+    def _source(self, fingerprint: str, called: str, role: str) -> Source:
+        known = self.sources.setdefault(fingerprint, Source(called, fingerprint))
+        known.roles += [role] if role not in known.roles else []
+        return known
+
+
+def _datasets(made: Manifest) -> list[str]:
+    return [value for name, value in made.inputs.items() if name.startswith("dataset:")]
+
+
+def _gave(dataset: Dataset, gathered: Mapping[str, Any]) -> bool:
+    """Whether texts were taken from it; a collection that is judged on alone gave none.
+
+    Where no name fits, as it has another by now, it counts as one that gave some.
+    """
+    names = {part.rpartition(":")[0] or part for part in gathered}
+    ours = {dataset.name, f"{dataset.name}-{dataset.fingerprint[:8]}"}
+    return bool(ours & names) or len(names) > 1
+
+
+def _name_files(sources: Mapping[str, Source], gathered: Mapping[str, Any]) -> None:
+    """Files of texts by their names, where there are as many of them."""
+    names = [part for part in gathered if ":" not in part]
+    files = [one for one in sources.values() if one.called.startswith("texts ") and one.roles == ["texts"]]
+    if len(names) == len(files):
+        for one, name in zip(files, names, strict=True):
+            one.called = name
+
+
+def _kind(store: EmbeddingStore, kind: str) -> Callable[[], Iterable[str]]:
+    def texts() -> Iterator[str]:
+        table = store.texts()
+        for found, text in zip(table["kind"].to_pylist(), table["text"].to_pylist(), strict=True):
+            if found == kind:
+                yield text
+
+    return texts
