@@ -29,6 +29,13 @@ PEERS = ["--venvs", "{venvs}"]
 
 BENCHMARKS = {
     "reproductions": ["reproductions.run", "--data", "{data}"],
+    "mteb results": [
+        "reproductions.mteb_results",
+        "--data",
+        "{data}",
+        "--published",
+        "{data}/../published/mteb_results",
+    ],
     "dl19 pool": ["reproductions.dl19_pool", "--data", "{data}"],
     "encoding speed": ["speed.encode", *ON_MSMARCO],
     "scoring speed": ["speed.score", *ON_MSMARCO],

@@ -29,7 +29,7 @@ from rankdistill.evaluation import run_files
 from rankdistill.inference import conversation
 from rankdistill.mining import candidates
 from rankdistill.recipe import loading
-from tests import guides, s3
+from tests import guides, s3, tiny_task
 from tests.conversations import write_tiny_sessions
 from tests.guides import DOCUMENTS, ROOT, Printed
 
@@ -39,6 +39,7 @@ CHEAP = {
     "train": ["--steps", "2", "--batch-size", "2"],
     "teach": ["--steps", "2", "--batch-size", "2", "--no-bf16", "--allow-worse"],
     "bundle": ["--no-onnx"],
+    "publish": ["--no-mock-run", "--latency", "2"],
     "distill": [
         *("--no-onnx", "--set", "align.steps=4", "--set", "align.eval_steps=4", "--set", "align.batch_size=4"),
         *("--set", "train.steps=4", "--set", "train.eval_steps=4", "--set", "train.batch_size=4"),
@@ -347,6 +348,41 @@ def the_verdict(scene: Scene, section: str) -> None:
         rd.index("DIR", "TEACHER", "INDEX")
 
 
+def tasks_of_mteb(scene: Scene, section: str) -> None:
+    """One task that mteb takes for its own from here on."""
+    scene.put(MODEL="six_layers")
+    if not Path("DATA").exists():
+        tiny_task.make_known(Path("DATA").absolute(), {"GuideTask": tiny_task.QUERIES})
+
+
+def the_evaluating(scene: Scene, section: str) -> None:
+    a_store(scene, section)
+    if section == "Tasks of mteb":
+        tasks_of_mteb(scene, section)
+
+
+def the_publishing(scene: Scene, section: str) -> None:
+    """A student of two steps, with its lineage, and the document's own settings."""
+    scene.collection("DIR")
+    scene.put(TEACHER="tiny_cross_encoder")
+    tasks_of_mteb(scene, section)
+    if not Path("STUDENT").exists():
+        store = rd.score("DIR", "TEACHER", scene.mined("train"), "STORE", command="rankdistill score --teacher TEACHER")
+        command = "rankdistill train --data DIR --store STORE --student MODEL"
+        rd.train("DIR", store, "MODEL", "STUDENT", steps=2, batch_size=2, check="off", command=command)
+        Path("publish.yaml").write_text(guides.blocks(ROOT / "docs" / "publish.md", "yaml")[0])
+
+
+def only_the_mock_run_was_missing(folder: Path, said: dict[str, str]) -> None:
+    for name in ("PUBLISH", "PUBLISHED"):
+        found = rd.open(folder / name)
+        assert [one.check for one in found.findings if not one.passed] == ["mock_run"], found
+        assert (found.results / "GuideTask.json").is_file()
+    assert "minus BM25" in (folder / "PUBLISHED" / "README.md").read_text().replace(
+        "minus rankdistill/bm25", "minus BM25"
+    )
+
+
 def the_students(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     scene.put(MODEL="six_layers")
@@ -467,6 +503,11 @@ ASKS_A_SERVER = "asks a server: tests/client/test_served.py"
 ASKS_AN_ENGINE = "asks an engine: tests/engines, docs/engines.md"
 
 REPORTS = "needs a tracker: tests/training/test_tracking.py"
+
+SENDS = "sends to the hub: tests/publishing/test_publish.py"
+
+ONE_TASK = {"SciFact,NFCorpus": "GuideTask", "SciFact": "GuideTask"}
+"""For tasks of which no data are at hand."""
 
 RAY = "starts Ray: tests/cli/test_score_on_ray.py runs it"
 
@@ -603,7 +644,8 @@ GUIDES = {
     "docs/engines.md": Guide(dense_and_sparse),
     "docs/ensembles.md": Guide(three_teachers),
     "docs/evaluation.md": Guide(
-        a_store,
+        the_evaluating,
+        stands_for=ONE_TASK,
         elsewhere={
             "rankdistill evaluate --server http://127.0.0.1:8080 --data DIR --split test --out OUT": ASKS_A_SERVER,
         },
@@ -622,6 +664,19 @@ GUIDES = {
         the_provenance,
         elsewhere={"rankdistill reproduce OUT --out AGAIN": "starts a process: tests/recipe/test_reproduce.py"},
         after=the_lineage_was_drawn,
+    ),
+    "docs/publish.md": Guide(
+        the_publishing,
+        stands_for=ONE_TASK,
+        elsewhere={
+            "rankdistill publish STUDENT --results RESULTS --config publish.yaml --out PUBLISH --push --submit": SENDS,
+        },
+        ends={
+            "rankdistill publish STUDENT --results RESULTS --config publish.yaml --dry-run --out PUBLISH": 2,
+            "rankdistill publish STUDENT --results RESULTS --config publish.yaml --report VERDICT --out PUBLISHED": 2,
+            "rankdistill verdict RESULTS/SciFact/test --bm25 OF_BM25/SciFact/test --out VERDICT": 2,
+        },
+        after=only_the_mock_run_was_missing,
     ),
     "docs/python.md": Guide(the_python),
     "docs/queries.md": Guide(
