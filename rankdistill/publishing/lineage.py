@@ -216,16 +216,29 @@ class _Tracing:
             return
         self._fingerprint(store.fingerprint, child)
         gathered = store.manifest.parameters.get("gathered", {})
+        for fingerprint in self._gave(_datasets(store.manifest), gathered):
+            self._collection(fingerprint, "texts", child)
         for name, fingerprint in store.manifest.inputs.items():
-            kind = name.partition(":")[0]
-            if kind == "dataset":
-                dataset = self.places.collection(fingerprint)
-                if dataset is None or _gave(dataset, gathered):
-                    self._collection(fingerprint, "texts", child)
-            elif kind == "texts":
+            if name.startswith("texts:"):
                 self._source(fingerprint, f"texts {fingerprint[:12]}", "texts")
         _name_files(self.sources, gathered)
         self.texts.append(Texts(str(store.path.name), _kind(store, "query"), _kind(store, "document")))
+
+    def _gave(self, fingerprints: Sequence[str], gathered: Mapping[str, Any]) -> list[str]:
+        """Those collections that texts were taken from: one that is judged on alone gave none.
+
+        A collection that has another name by now counts as one that gave some, where a name fits none.
+        """
+        left = {part.rpartition(":")[0] for part in gathered if ":" in part}
+        fitting: list[tuple[str, set[str]]] = []
+        others: list[tuple[str, set[str]]] = []
+        for fingerprint in fingerprints:
+            dataset = self.places.collection(fingerprint)
+            named: set[str] = set() if dataset is None else {dataset.name, f"{dataset.name}-{fingerprint[:8]}"}
+            (fitting if named & left else others).append((fingerprint, named))
+        for _, named in fitting:
+            left -= named
+        return [fingerprint for fingerprint, _ in (fitting + others if left else fitting)]
 
     def _scores(self, made: Manifest, child: str) -> None:
         """The store of scores that a student was trained on, known by the scores' hash where one teacher gave them."""
@@ -322,16 +335,6 @@ class _Tracing:
 
 def _datasets(made: Manifest) -> list[str]:
     return [value for name, value in made.inputs.items() if name.startswith("dataset:")]
-
-
-def _gave(dataset: Dataset, gathered: Mapping[str, Any]) -> bool:
-    """Whether texts were taken from it; a collection that is judged on alone gave none.
-
-    Where no name fits, as it has another by now, it counts as one that gave some.
-    """
-    names = {part.rpartition(":")[0] or part for part in gathered}
-    ours = {dataset.name, f"{dataset.name}-{dataset.fingerprint[:8]}"}
-    return bool(ours & names) or len(names) > 1
 
 
 def _name_files(sources: Mapping[str, Source], gathered: Mapping[str, Any]) -> None:

@@ -49,6 +49,14 @@ def test_an_aligned_student_comes_from_vectors_their_teacher_and_the_cut_models_
     assert len(set(texts.queries())) > 12
 
 
+def test_a_collection_that_has_another_name_by_now_counts_too(aligned: Path, tmp_path: Path) -> None:
+    for name in ("vectors", "cut", "six"):
+        shutil.copytree(aligned / name, tmp_path / name)
+    shutil.copytree(aligned / "tiny", tmp_path / "renamed")
+    found = trace(aligned / "student", Places([str(tmp_path)]))
+    assert "renamed" in [one.called for one in found.sources.values()]
+
+
 def test_a_bundle_comes_from_both_towers(aligned: Path) -> None:
     found = trace(aligned / "bundle", Places([str(aligned)]))
     assert found.missing == []
