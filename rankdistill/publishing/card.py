@@ -11,7 +11,6 @@ from rankdistill.evaluation.measures import MEASURES
 from rankdistill.evaluation.results import Results
 from rankdistill.evaluation.verdict.records import Finding
 from rankdistill.inference.loading import kind_of
-from rankdistill.models import name_of
 from rankdistill.publishing.evidence import Evidence
 from rankdistill.publishing.lineage import Parent
 
@@ -90,14 +89,14 @@ def without_places(command: str) -> str:
 
 def _summary(evidence: Evidence) -> str:
     parts = [one for one in evidence.lineage.parents.values() if "teacher" in one.roles]
-    teachers = " and ".join(name_of(one.called) for one in parts)
+    teachers = " and ".join(one.title for one in parts)
     kind = ", ".join(evidence.meta.model_type)
     taught = f", distilled from {teachers}" if teachers else ""
     return f"A {kind} retriever{taught}. Revision `{evidence.meta.revision}`."
 
 
 def _parent_row(parent: Parent, evidence: Evidence) -> dict[str, str]:
-    named = name_of(parent.called)
+    named = parent.title
     phrase = f"training data of {named},"
     data = [name for name, why in evidence.disclosure.datasets.items() if any(one.startswith(phrase) for one in why)]
     if not parent.is_leaf:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from rankdistill._extras import require
-from rankdistill.models import name_of
 from rankdistill.publishing.lineage import GENERATOR, START, Lineage, Parent, Source
 from rankdistill.publishing.settings import Details, KnownModel
 
@@ -64,15 +63,13 @@ def disclose(lineage: Lineage, details: Details) -> Disclosure:
         names = _of_model(known)
         if names is None:
             unknown.append(
-                f"{name_of(parent.called)} ({', '.join(parent.roles)}): mteb does not say what it was trained on"
+                f"{parent.title} ({', '.join(parent.roles)}): mteb does not say what it was trained on"
                 if known is not None and known.mteb
-                else f"{name_of(parent.called)} ({', '.join(parent.roles)}) is no model that mteb knows by this name"
+                else f"{parent.title} ({', '.join(parent.roles)}) is no model that mteb knows by this name"
             )
             continue
         for name in names:
-            found.setdefault(name, []).append(
-                f"training data of {name_of(parent.called)}, {' and '.join(parent.roles)}"
-            )
+            found.setdefault(name, []).append(f"training data of {parent.title}, {' and '.join(parent.roles)}")
         if START in parent.roles and known is not None:
             adapted = known.mteb
     for source in lineage.sources.values():
@@ -126,7 +123,7 @@ def _names(parent: Parent) -> Iterator[str]:
     yield parent.called
     if hub := re.search(r"models--([^/]+)--([^/]+)/snapshots", parent.called):
         yield f"{hub[1]}/{hub[2]}"
-    yield name_of(parent.called)
+    yield parent.title
 
 
 def _of_model(known: KnownModel | None) -> set[str] | None:

@@ -17,7 +17,6 @@ from rankdistill.data import Dataset
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.errors import RankdistillError
 from rankdistill.manifest import Manifest
-from rankdistill.models import name_of
 from rankdistill.publishing.places import Places, manifest_of
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.reader import ScoreStore
@@ -44,6 +43,12 @@ class Parent:
     roles: list[str] = field(default_factory=list)
     made: Manifest | None = None
     reference: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name without the folders above it."""
+        is_path = self.called.startswith(("/", ".", "~")) or Path(self.called).is_dir()
+        return Path(self.called).name if is_path else self.called
 
     @property
     def is_leaf(self) -> bool:
@@ -110,7 +115,7 @@ class Lineage:
         """Models and collections with their roles, without any place; and what is missing."""
         return {
             "models": [
-                {"name": name_of(one.called), "weights": one.weights, "roles": one.roles, "ours": not one.is_leaf}
+                {"name": one.title, "weights": one.weights, "roles": one.roles, "ours": not one.is_leaf}
                 for one in self.parents.values()
             ],
             "collections": [

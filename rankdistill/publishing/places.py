@@ -96,9 +96,11 @@ class Places:
 
     @cached_property
     def models(self) -> dict[str, str]:
-        """Hash of the weights -> a model that has them; one that a user typed rather than a folder found."""
+        """Hash of the weights -> a model that has them: one that we made, else one that a user typed, else a folder."""
         found: dict[str, str] = {}
-        for reference in (*self.references, *(str(folder) for folder in self.folders if _is_model(folder))):
+        ours = [str(folder) for kind in ("student", "teacher") for folder in self._of(kind)]
+        there = [str(folder) for folder in self.folders if _is_model(folder)]
+        for reference in (*ours, *self.references, *there):
             try:
                 found.setdefault(models.resolve(reference).weights_hash, reference)
             except RankdistillError:

@@ -68,8 +68,8 @@ def test_every_teacher_counts_and_each_says_why() -> None:
     )
     assert set(found.datasets) == {"X", "Y", "Z"} | (training_data_of(MINILM) or set())
     assert found.datasets["X"] == [
-        "training data of /elsewhere/a, start of training",
-        "training data of /elsewhere/other, teacher",
+        "training data of a, start of training",
+        "training data of other, teacher",
     ]
     assert found.lacking(["X", "Z", *(training_data_of(MINILM) or ())]).keys() == {"Y"}
 

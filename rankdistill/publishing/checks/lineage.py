@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rankdistill.evaluation.verdict.records import Finding, Status
-from rankdistill.models import name_of
 from rankdistill.publishing.evidence import Evidence
 
 
@@ -19,7 +18,7 @@ def check(evidence: Evidence) -> Finding:
             sentence=f"not found: {'; '.join(lineage.missing)}. Say where they lie: --lineage FOLDER, with stores, "
             "collections, teachers and models in it or below",
         )
-    models = ", ".join(f"{name_of(one.called)} ({' and '.join(one.roles)})" for one in lineage.parents.values())
+    models = ", ".join(f"{one.title} ({' and '.join(one.roles)})" for one in lineage.parents.values())
     sources = ", ".join(one.called for one in lineage.sources.values())
     return Finding(
         check="lineage",

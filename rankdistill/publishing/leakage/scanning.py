@@ -12,7 +12,7 @@ from rankdistill.publishing.leakage.matching import Matcher, shingles, words
 from rankdistill.publishing.lineage import Texts
 from rankdistill.stores.embeddings.identity import alike_hash
 
-NEAR_QUERY, NEAR_DOCUMENT = 0.8, 0.7
+NEAR_QUERY, NEAR_DOCUMENT = 0.75, 0.7
 """Jaccard similarity from which two queries (by their words) or documents (by their runs of 4 words) count as one."""
 
 SHORTEST = 4
