@@ -10,8 +10,7 @@ The verbs, along the flow:
     mine, teach, score, plan, embed, import_scores, export, check, ensemble;
     train, inherit, token_table, bundle;
     index, search, serve, push;
-    evaluate, rerank, fuse, compare, fidelity, verdict, robustness, sparsity, ann_recall, explain;
-    publish.
+    evaluate, rerank, fuse, compare, fidelity, verdict, robustness, sparsity, ann_recall, explain, publish.
 
 What they share is no verb:
     contract, wording: the promise that names and types are checked, and its errors;
