@@ -17,6 +17,7 @@ What they share is no verb:
     arguments, parameters: what verbs take, and how it is opened;
     systems, runs, towers, weighing, engine_systems, server_systems, of_tasks: what is evaluated;
     conversations: what `convert` makes of conversations;
+    turns, training_on_sessions: questions of conversations as queries, evaluated and trained on;
     lengths, clipping: notes on models;
     differing: what two artefacts that should be the same differ in;
     settings, looking: what recipes need to know before they call a verb, and what choosing one needs.
