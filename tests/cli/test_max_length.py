@@ -11,13 +11,14 @@ from rankdistill.cli.main import build_app
 from tests.cli.verb import Run
 
 FOLDERS = {"DATA": "tiny_beir", "ENCODER": "tiny_encoder", "CROSS": "tiny_cross_encoder", "SPARSE": "tiny_splade"}
-"""Placeholder -> fixture, of the words below; MINED and RUN are made by the verbs, OUT is a new folder."""
+"""Placeholder -> fixture, of the words below; MINED, RUN and STORE are made by the verbs, OUT is a new folder."""
 
 WORDS = {
     "ann-recall": "--data DATA --query-model ENCODER --document-model ENCODER --out OUT",
     "embed": "--data DATA --teacher ENCODER --out OUT",
     "evaluate": "--data DATA --model ENCODER --out OUT",
     "explain": "--model SPARSE --text river",
+    "fidelity": "--data DATA --model ENCODER --store STORE --split train",
     "index": "--data DATA --model ENCODER --out OUT",
     "mine": "--data DATA --source dense:ENCODER --out OUT",
     "plan": "--data DATA --teacher CROSS --candidates MINED --out OUT",
@@ -43,7 +44,11 @@ def test_a_length_beyond_the_positions_is_refused(
     (tmp_path / "run.trec").write_text("q18 Q0 d00 1 1.0 x\nq19 Q0 d01 1 1.0 x\n")
     places = {"MINED": mined, "RUN": tmp_path / "run.trec", "OUT": tmp_path / "out"}
     places |= {name: request.getfixturevalue(fixture) for name, fixture in FOLDERS.items()}
+    places["STORE"] = tmp_path / "store"
     words = WORDS[verb]
+    if "STORE" in words:
+        made = {"data": places["DATA"], "teacher": places["CROSS"], "candidates": mined, "out": places["STORE"]}
+        assert rankdistill("score", *(word for name, value in made.items() for word in (f"--{name}", value)))[0] == 0
     for name, place in places.items():
         words = words.replace(name, str(place))
     status, text = rankdistill(verb, *words.split(), "--max-length", 1024)

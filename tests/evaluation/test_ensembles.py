@@ -121,7 +121,17 @@ def test_a_query_without_relevant_documents_is_scored_too(store: ScoreStore) -> 
 def test_the_tables_have_a_row_a_system_and_a_row_a_teacher(store: ScoreStore) -> None:
     quality = assess(Ensemble(store, ["good", "noise"]), QRELS, fit=True)
     header, rows = quality_rows(quality)
-    assert header == ["system", "nDCG@10", "difference", "95% interval", "p", "p (Holm)", "verdict"]
+    assert header == [
+        "system",
+        "nDCG@10",
+        "difference",
+        "95% interval",
+        "p",
+        "p (Holm)",
+        "effect",
+        "won/tied/lost",
+        "verdict",
+    ]
     assert [row[0] for row in rows] == ["ensemble", "good", "noise", "without good", "without noise", FITTED]
     assert {len(row) for row in rows} == {len(header)}
     assert quality.fit is not None

@@ -20,6 +20,7 @@ from rankdistill.indexing.multi_vector.base import texts_at
 from rankdistill.indexing.sharded import ShardedIndex
 from rankdistill.inference.token_vectors import of_texts
 from tests.indexing.sparse.conftest import sparse
+from tests.processor import need_equal_products
 
 DIMENSION = 24
 EXHAUSTIVE = ["Flat", "HNSW16", "IVF8,Flat", "L2norm,IVF8,Flat", "IDMap,HNSW16", "RR24,HNSW16", "HNSW16,Flat,RFlat"]
@@ -198,6 +199,7 @@ def test_a_damaged_table_of_documents_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("k", [1, 25, 3000])
 def test_copies_in_several_shards_come_in_the_order_of_the_documents(k: int) -> None:
+    need_equal_products()
     ids, vectors = corpus()
     shards = []
     for start in range(0, len(ids), 500):

@@ -15,6 +15,7 @@ from rankdistill.inference.export_cache import cache_folder
 from tests.forked import Forked
 from tests.inference.back_ends import FAST
 from tests.inference.test_pair_scorer import PAIRS
+from tests.processor import need_instructions
 
 
 def test_auto_is_exact_and_takes_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +35,8 @@ def test_what_is_not_there_is_refused_with_what_is(name: str, device: str) -> No
 
 @pytest.mark.parametrize("backend", FAST)
 def test_fast_back_ends_are_near_and_say_what_they_are(backend: str, tiny_cross_encoder: str) -> None:
+    if BACKENDS[backend].precision == "int8":
+        need_instructions(backend)
     scorer = PairScorer(tiny_cross_encoder, backend=backend, device="cpu", calibration=PAIRS)
     load_exact = scorer.exact()
     assert load_exact is not None
@@ -58,6 +61,7 @@ def test_int8_scores_do_not_depend_on_the_pairs_beside(backend: str, tiny_cross_
 
 @pytest.mark.parametrize("backend", ["onnx-int8", "openvino-int8"])
 def test_an_encoder_in_int8_stays_in_the_space_of_the_others(backend: str, tiny_encoder: str) -> None:
+    need_instructions(backend)
     texts = [document for _, document in PAIRS[:4]]
     encoder = TextEncoder(tiny_encoder, backend=backend, device="cpu", calibration=PAIRS)
     load_exact = encoder.exact()

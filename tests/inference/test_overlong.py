@@ -14,9 +14,10 @@ import torch
 
 from rankdistill.errors import BackendError
 from rankdistill.inference import PairScorer, TextEncoder
-from rankdistill.inference.backends import is_exact
+from rankdistill.inference.backends import BACKENDS, is_exact
 from tests.inference.back_ends import EXACT, FAST
 from tests.inference.conftest import FAMILIES, POSITIONS
+from tests.processor import need_instructions
 
 ROOM = POSITIONS - 2
 """Words beside the special tokens."""
@@ -54,6 +55,8 @@ def _plain(model: str, texts: list[str]) -> np.ndarray:
 def test_vectors_are_those_of_the_text_cut_at_the_table(
     family: str, backend: str, threads: int, ending: Callable[..., str]
 ) -> None:
+    if BACKENDS[backend].precision == "int8":
+        need_instructions(backend)
     encoder = TextEncoder(
         ending(family), backend, device="cpu", calibration=list(zip(TEXTS, reversed(TEXTS), strict=True))
     )

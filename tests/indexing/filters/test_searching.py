@@ -17,6 +17,7 @@ from rankdistill.indexing.sharded import ShardedIndex
 from tests.indexing.multi_vector.conftest import DIMENSION
 from tests.indexing.sparse.conftest import TERMS
 from tests.indexing.test_registry import SIMILARITY, drawn
+from tests.processor import need_equal_products
 
 LENGTH = {"dense": 32, "sparse": TERMS, "multi_vector": DIMENSION}
 COUNT, K = 600, 10
@@ -87,6 +88,8 @@ def masks() -> dict[str, Allowed]:
 def test_an_index_finds_what_the_allowed_documents_alone_give(
     kind: str, factory: str, search: Mapping[str, float], same: bool, tmp_path: Path
 ) -> None:
+    if same and kind == "dense":
+        need_equal_products()
     documents, queries = drawn(kind, COUNT, 0), drawn(kind, 12, 1)
     documents = copied(kind, documents) if same else documents
     made = settings(kind, factory, search)
@@ -190,6 +193,7 @@ def test_bm25_keeps_the_statistics_of_all_documents() -> None:
 
 @pytest.mark.parametrize("at_once", [1, 7, 2048])
 def test_comparing_in_blocks_gives_what_comparing_at_once_gives(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    need_equal_products()
     monkeypatch.setattr(among, "AT_ONCE", at_once)
     monkeypatch.setattr(among, "QUERIES_AT_ONCE", 5)
     monkeypatch.setattr(among, "SCORES_AT_ONCE", 100)

@@ -137,7 +137,7 @@ def test_every_control_has_a_name(browser: Browser, site: str) -> None:
     browser.run("document.getElementById('filter-box').open = true")
     nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
     named = [
-        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        (node["role"]["value"], node.get("name", {}).get("value", "").strip())
         for node in nodes
         if not node.get("ignored") and "role" in node
     ]
