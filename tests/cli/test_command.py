@@ -28,7 +28,7 @@ def test_help_shows_every_verb_in_panels_along_the_flow(rankdistill: Run) -> Non
     assert status == 0
     places = [shown.index(f"─ {panel} ─") for panel in PANELS]
     assert places == sorted(places)
-    assert [*PANELS] == ["Data", "Candidates and teachers", "Students", "Search", "Judge", "Experiments"]
+    assert [*PANELS] == ["Data", "Candidates and teachers", "Students", "Search", "Judge", "Publish", "Experiments"]
     of_verbs = [re.search(rf"│ {verb} ", shown) for verb in VERBS]
     assert all(of_verbs)
     assert [found.start() for found in of_verbs if found] == sorted(found.start() for found in of_verbs if found)
