@@ -84,9 +84,11 @@ def test_what_it_allows_is_answered_as_it_says() -> None:
 def test_what_it_forbids_is_refused_as_it_says() -> None:
     """With a status that it lists, in the body that it shows."""
     found = _statuses(GenerationMode.NEGATIVE, 4)
+    if any(400 not in statuses for path, statuses in found.items() if path not in OF_AN_INDEX):
+        found = _statuses(GenerationMode.NEGATIVE, 24)  # the few may all be wrong in the header with the key alone
     for path, statuses in found.items():  # 200 where the wrong part is the header with the key, which is sent anyhow
         assert path in OF_AN_INDEX or 400 in statuses, path
-        assert statuses <= {200, 400, 401, 413}, path
+        assert statuses <= {200, 400, 401, 404, 413}, path  # 404: a model that is not there
 
 
 @pytest.mark.slow
