@@ -201,6 +201,33 @@ def remove_folder(folder: Path) -> None:
                 locations.file_system(path).rm_file(locations.key(path))
 
 
+def clear(out: Path, pieces: Iterable[str], kind: str) -> None:
+    """Remove what an earlier run left in the folder `out`, its own files and folders alone.
+
+    Args:
+        out: a local folder whose lock is held.
+        pieces: names of what the artefact is made of.
+        kind: what the artefact is called, as `a bundle`.
+
+    Raises:
+        OutputError: anything else lies there; nothing is removed then.
+    """
+    pieces = [*pieces]
+    foreign = sorted(path.name for path in out.iterdir() if path.name not in {*pieces, LOCK_NAME})
+    if foreign:
+        raise OutputError(
+            expected=f"an empty folder, or one with {kind}, as {out}",
+            got=f"{len(foreign)} other files, as {foreign[0]!r}",
+            consequence="nothing was written",
+            remedy="choose another output",
+        )
+    for name in pieces:
+        if (out / name).is_dir():
+            remove_folder(out / name)
+        else:
+            (out / name).unlink(missing_ok=True)
+
+
 @contextmanager
 def exclusive(folder: Path, wait: float = 0.0) -> Iterator[None]:
     """Hold the only writer's lock on `folder`; the system releases it when the process dies.

@@ -13,7 +13,6 @@ from rankdistill.bundles import card, layout
 from rankdistill.bundles.alignment import require_aligned
 from rankdistill.bundles.opening import open_document_encoder, open_query_encoder
 from rankdistill.bundles.router import write_router
-from rankdistill.errors import OutputError
 from rankdistill.inference import conversation, trained_dimensions
 from rankdistill.inference.loading import load_encoder
 from rankdistill.inference.saving import copy_model, save_model
@@ -92,7 +91,8 @@ def bundle(
     )
     with making(out, wanted) as made:
         if not made.current:
-            _clear(out)
+            files.remove_temporaries(out)
+            files.clear(out, _PIECES, "a bundle")
             _write(out, query, document, contents)
             made.wrote(_written(out))
     return out
@@ -145,24 +145,6 @@ def _export(folder: Path, query: TextEncoder) -> Sequence[OnnxFile]:
 
     model = load_encoder(query.reference, "cpu", query.max_length)
     return onnx_files.export(model, query.reference, folder, query.query_prompt)
-
-
-def _clear(out: Path) -> None:
-    """Remove what a killed run left; raises OutputError if `out` holds anything else."""
-    files.remove_temporaries(out)
-    foreign = sorted(path.name for path in out.iterdir() if path.name not in {*_PIECES, files.LOCK_NAME})
-    if foreign:
-        raise OutputError(
-            expected=f"an empty folder, or one with a bundle, as {out}",
-            got=f"{len(foreign)} other files, as {foreign[0]!r}",
-            consequence="nothing was written",
-            remedy="choose another output",
-        )
-    for name in _PIECES:
-        if (out / name).is_dir():
-            files.remove_folder(out / name)
-        else:
-            (out / name).unlink(missing_ok=True)
 
 
 def _written(out: Path) -> list[Path]:

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rankdistill import files
-from rankdistill.errors import OutputError
 from rankdistill.evaluation.results import Results
 from rankdistill.evaluation.tasks.results import META, RESULTS, SETTINGS
 from rankdistill.evaluation.verdict.records import Finding
@@ -30,7 +29,7 @@ def write(
         OutputError: `out` holds other files.
         DataError: what was written is not what mteb reads.
     """
-    _clear(out)
+    files.clear(out, _PIECES, "a publication")
     kept = [one for one in evidence.tasks if not data.problems(one)]
     name, revision = evidence.meta.name, evidence.meta.revision
     folder = out / RESULTS / name.replace("/", "__") / revision
@@ -67,20 +66,3 @@ def _settings_of(task: str, path: Path) -> list[str]:
         except (ValueError, AttributeError):
             continue  # the check of files has told of it
     return found
-
-
-def _clear(out: Path) -> None:
-    """Remove what an earlier publication left; raises OutputError where anything else lies there."""
-    foreign = sorted(path.name for path in out.iterdir() if path.name not in {*_PIECES, files.LOCK_NAME})
-    if foreign:
-        raise OutputError(
-            expected=f"an empty folder, or one with a publication, as {out}",
-            got=f"{len(foreign)} other files, as {foreign[0]!r}",
-            consequence="nothing was written",
-            remedy="choose another output",
-        )
-    for name in _PIECES:
-        if (out / name).is_dir():
-            files.remove_folder(out / name)
-        else:
-            (out / name).unlink(missing_ok=True)
