@@ -150,8 +150,9 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _of_name(path: Path) -> str:
-    """A title of a file's name: without its end, `_` and `-` as spaces."""
-    return " ".join(re.sub(r"[_-]+", " ", path.stem).split())
+    """A title of a file's name: without its end, `_` and `-` as spaces; none where it has no letter, as a number."""
+    words = " ".join(re.sub(r"[_-]+", " ", path.stem).split())
+    return words if any(sign.isalpha() for sign in words) else ""
 
 
 def _without(title: str, text: str) -> str:

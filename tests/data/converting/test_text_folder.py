@@ -54,6 +54,7 @@ def test_ids_are_paths_and_titles_are_what_the_files_say(tmp_path: Path, convert
             "b/c.markdown": "# A heading\n\nText.\n\n---\n\nMore.",
             "page.HTML": HTML,
             "no-title.htm": "<p>Only <i>this</i>.</p>",
+            "2024-07.txt": "A number is no title.",
             ".hidden.txt": "no",
             ".git/x.txt": "no",
             "b/image.png": b"\x89PNG\0",
@@ -62,6 +63,7 @@ def test_ids_are_paths_and_titles_are_what_the_files_say(tmp_path: Path, convert
     )
     dataset = convert(place)
     assert [tuple(one.values()) for one in corpus(dataset)] == [
+        ("2024-07.txt", "", "A number is no title."),
         ("a.md", "Of rivers", "Intro with stress, code and a link.\n\nHead\n\na b\n1 2"),
         ("b/c.markdown", "A heading", "Text.\n\nMore."),
         ("b/old_river-bank.txt", "old river bank", "A text.\nTwo lines.\n"),
