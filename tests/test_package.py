@@ -82,6 +82,9 @@ def test_the_wheel_holds_every_sub_package_and_its_data(tmp_path: Path) -> None:
     }
     assert wanted <= packed
     assert {"rankdistill/recipe/shipped/quickstart.yaml", "rankdistill/indexing/shipped/hnsw32.yaml"} <= packed
+    (metadata,) = (name for name in packed if name.endswith(".dist-info/METADATA"))
+    told = zipfile.ZipFile(wheel).read(metadata).decode()
+    assert re.findall(r"^Project-URL: (\w+), https://", told, re.MULTILINE) == ["Homepage", "Download"]
     runs_from(Path(wheel), tmp_path)
     assert not {name for name in packed if name.startswith(("tests/", "benchmarks/"))}
 
