@@ -45,7 +45,9 @@ class Artefact:
     manifest: Manifest | None = None
 
 
-def find(folder: Path, looked: Callable[[int], object] = lambda folders: None) -> Iterator[Artefact]:
+def find(
+    folder: Path, looked: Callable[[int], object] = lambda folders: None, depth: int | None = None
+) -> Iterator[Artefact]:
     """The artefacts in `folder` and below, `folder` first and the rest in the order of their paths.
 
     Links to folders are not followed, nor folders whose names begin with a dot looked into; parts of an artefact, as
@@ -54,16 +56,30 @@ def find(folder: Path, looked: Callable[[int], object] = lambda folders: None) -
     Args:
         folder: where to look.
         looked: called with the number of folders just looked into.
+        depth: how far below it is looked; None: all the way.
     """
     for place, below, names in os.walk(folder):
-        below.sort()
         looked(1)
         found = at(Path(place), names)
         if found is not None:
             yield found
-        if found is not None and found.kind not in HOLDING:
-            below.clear()
-        below[:] = [name for name in below if not name.startswith(".") and name not in _PASSED]
+        _go_on(folder, Path(place), below, depth, found is not None and found.kind not in HOLDING)
+
+
+def plain_models(folder: Path, depth: int | None = None) -> Iterator[Path]:
+    """The folders of models in `folder` and below that are no artefacts, such as the towers of a bundle."""
+    for place, below, names in os.walk(folder):
+        is_model = bool({"modules.json", "config.json"} & set(names))
+        if is_model and at(Path(place), names) is None:
+            yield Path(place)
+        _go_on(folder, Path(place), below, depth, is_model)
+
+
+def _go_on(folder: Path, place: Path, below: list[str], depth: int | None, ends: bool) -> None:
+    """Leave of the folders in `place`, which are in `below`, those that a walk through `folder` goes on with."""
+    if ends or (depth is not None and len(place.relative_to(folder).parts) >= depth):
+        below.clear()
+    below[:] = sorted(name for name in below if not name.startswith(".") and name not in _PASSED)
 
 
 def at(folder: Path, names: list[str] | None = None) -> Artefact | None:

@@ -14,7 +14,9 @@ from rankdistill.errors import ModelReferenceError, RankdistillError
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
 from rankdistill.manifest import COLLECTION, RUN
 from rankdistill.provenance.found import Artefact
+from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.tables import CANDIDATES_FILE
+from rankdistill.teachers import names
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -103,10 +105,9 @@ def needs_of(artefact: Artefact) -> list[Need]:
         return []
     inputs = {name: key for name, key in made.inputs.items() if name != _DIGESTS.get(artefact.kind)}
     found: dict[str, Need] = {}
-    teacher_id = made.parameters.get("teacher_id")
-    if artefact.kind == "student" and teacher_id:
+    if teacher_ids := scoring(artefact):
         inputs = {name: key for name, key in inputs.items() if name not in _OF_SCORES}
-        found[scored_by(teacher_id)] = Need("scores", scored_by(teacher_id))
+        found |= {scored_by(one): Need("scores", scored_by(one)) for one in teacher_ids}
     for name, key in inputs.items():
         if _HASH.fullmatch(str(key)):
             found.setdefault(key, Need(_plain(name), key))
@@ -114,6 +115,28 @@ def needs_of(artefact: Artefact) -> list[Need]:
     for name, key in _told(beside):
         found.setdefault(key, Need(name, key))
     return list(found.values())
+
+
+def scoring(artefact: Artefact) -> list[str]:
+    """The teachers whose scores a student was trained on; of an ensemble its members, which stores know."""
+    made = artefact.manifest
+    if made is None or artefact.kind != "student" or not made.parameters.get("teacher_id"):
+        return []
+    members = (made.parameters.get("derivation") or {}).get("members")
+    return list(members) if isinstance(members, Mapping) else [str(made.parameters["teacher_id"])]
+
+
+def references_of(artefact: Artefact) -> list[str]:
+    """The models that an artefact names: packages in its command and parameters, and what a store's teachers are."""
+    made = artefact.manifest
+    if made is None:
+        return []
+    found = list(references_in([dict(made.parameters), made.command]))
+    if made.artefact == "embeddings":
+        found.append(EmbeddingStore(artefact.path).reference)
+    if made.artefact in ("embeddings", "scores"):
+        found += [one[names.MODELS] for one in names.read(artefact.path).values() if one.get(names.MODELS)]
+    return found
 
 
 def references_in(value: Any) -> Iterator[str]:

@@ -1,23 +1,25 @@
-"""What a student comes from, followed from manifest to manifest by the hashes that they hold.
+"""What a student comes from as a publication tells it: models with what they were to it, collections, training texts.
 
-A manifest names what was read by the hash of its content, not by where it lay. So each input is looked for among some
-places by its hash; what is not found is told, and what is found is what was read, whatever it is called by now.
+What stands for the hashes that manifests hold is asked of an atlas, as for every lineage; what is not found is told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rankdistill import models
 from rankdistill.bundles.layout import ARTEFACT as BUNDLE
-from rankdistill.data import Dataset
+from rankdistill.data import Dataset, load
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.errors import RankdistillError
-from rankdistill.manifest import Manifest
-from rankdistill.publishing.places import Places, manifest_of
+from rankdistill.manifest import COLLECTION, Manifest
+from rankdistill.provenance.atlas import MADE, Atlas
+from rankdistill.provenance.found import Artefact, at
+from rankdistill.provenance.keys import scored_by, scoring
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.training import inputs as trained_on
@@ -126,35 +128,36 @@ class Lineage:
         }
 
 
-def trace(student: Path, places: Places) -> Lineage:
+def trace(student: Path, atlas: Atlas) -> Lineage:
     """What the student (or the bundle) in the folder `student` comes from.
 
     Args:
         student: its folder.
-        places: where its inputs are looked for.
+        atlas: what may stand for its inputs.
     """
-    return _Tracing(places).of(student)
+    return _Tracing(atlas).of(student)
 
 
 class _Tracing:
-    def __init__(self, places: Places) -> None:
-        self.places = places
+    def __init__(self, atlas: Atlas) -> None:
+        self.atlas = atlas
         self.parents: dict[str, Parent] = {}
         self.sources: dict[str, Source] = {}
         self.texts: list[Texts] = []
         self.missing: list[str] = []
 
     def of(self, folder: Path) -> Lineage:
-        made = manifest_of(folder)
-        if made is None:
+        found = at(folder)
+        made = found.manifest if found is not None else None
+        if found is None or made is None:
             self.missing.append(f"{folder.name} has no manifest.json: nothing tells what it was trained on")
         else:
-            self._inputs(made, folder.name)
+            self._inputs(found, made)
         return Lineage(made, self.parents, self.sources, self.texts, self.missing)
 
-    def _inputs(self, made: Manifest, called: str) -> None:
+    def _inputs(self, artefact: Artefact, made: Manifest) -> None:
         """The inputs of one artefact."""
-        read = dict(made.inputs)
+        read, called = dict(made.inputs), artefact.path.name
         if made.artefact == BUNDLE:
             self._model(read["query_model"], QUERIES, f"the bundle {called}")
             self._model(read["document_model"], DOCUMENTS, f"the bundle {called}")
@@ -168,7 +171,7 @@ class _Tracing:
             if name in read:
                 self._teacher(read[name], called)
         if "scores" in read:
-            self._scores(made, called)
+            self._scores(artefact, made)
         if made.artefact == "teacher":
             self._taught(made, called)
 
@@ -177,23 +180,23 @@ class _Tracing:
         if known is not None:
             known.roles += [role] if role not in known.roles else []
             return
-        reference = self.places.models.get(weights)
-        if reference is None:
+        ours = next((one for one in self.atlas.standing_for(weights) if one.kind in MADE), None)
+        reference = str(ours.path) if ours is not None else self.atlas.model(weights)
+        if not reference:
             self.missing.append(f"the {role} of {child}, a model with weights {weights[:12]}")
             self.parents[weights] = Parent(f"a model with weights {weights[:12]}", weights, [role])
             return
-        folder = models.resolve(reference).path
-        made = manifest_of(folder)
-        made = made if made is not None and made.artefact in ("student", "teacher") else None
+        made = ours.manifest if ours is not None else None
         self.parents[weights] = Parent(reference, weights, [role], made, reference)
-        if made is not None:
-            self._inputs(made, folder.name)
+        if ours is not None and made is not None:
+            self._inputs(ours, made)
 
     def _teacher(self, identity: str, child: str) -> None:
         """A teacher of a batch: a store of vectors, or a model."""
-        if any(store.identity == identity for store in self.places.embedding_stores):
+        standing = {one.kind for one in self.atlas.standing_for(identity)}
+        if "embeddings" in standing:
             self._embeddings(identity, child)
-        elif identity in self.places.models or identity in self.parents:
+        elif identity in self.parents or standing & set(MADE) or self.atlas.model(identity):
             self._model(identity, TEACHER, child)
         else:
             self.missing.append(f"the teacher of the whole batch of {child}, with identity {identity[:12]}")
@@ -215,10 +218,11 @@ class _Tracing:
         known.roles += [TEACHER] if TEACHER not in known.roles else []
 
     def _embeddings(self, identity: str, child: str) -> None:
-        store = next((one for one in self.places.embedding_stores if one.identity == identity), None)
-        if store is None:
+        standing = [one for one in self.atlas.standing_for(identity) if one.kind == "embeddings"]
+        if not standing:
             self.missing.append(f"the store of vectors that {child} was aligned with (identity {identity[:12]})")
             return
+        store = EmbeddingStore(standing[0].path)
         self._fingerprint(store.fingerprint, child)
         gathered = store.manifest.parameters.get("gathered", {})
         for fingerprint in self._gave(_datasets(store.manifest), gathered):
@@ -238,19 +242,19 @@ class _Tracing:
         fitting: list[tuple[str, set[str]]] = []
         others: list[tuple[str, set[str]]] = []
         for fingerprint in fingerprints:
-            dataset = self.places.collection(fingerprint)
+            dataset = self._dataset(fingerprint)
             named: set[str] = set() if dataset is None else {dataset.name, f"{dataset.name}-{fingerprint[:8]}"}
             (fitting if named & left else others).append((fingerprint, named))
         for _, named in fitting:
             left -= named
         return [fingerprint for fingerprint, _ in (fitting + others if left else fitting)]
 
-    def _scores(self, made: Manifest, child: str) -> None:
+    def _scores(self, student: Artefact, made: Manifest) -> None:
         """The store of scores that a student was trained on, known by the scores' hash where one teacher gave them."""
-        derived = made.parameters.get("derivation") or {}
+        derived, child = made.parameters.get("derivation") or {}, student.path.name
         members = derived.get("members")
-        wanted = list(members) if isinstance(members, Mapping) else [made.parameters["teacher_id"]]
-        holding = [store for store in self.places.score_stores if set(wanted) <= set(store.teacher_ids)]
+        wanted = scoring(student)
+        holding = self._holding(wanted)
         found = next((pair for pair in self._pairs(made, holding, None if members else wanted[0])), None)
         if found is None:
             why = (
@@ -282,6 +286,11 @@ class _Tracing:
             )
         )
 
+    def _holding(self, teacher_ids: Sequence[str]) -> list[ScoreStore]:
+        """The stores that have the scores of all of these."""
+        first, *others = ({one.path: one for one in self.atlas.standing_for(scored_by(each))} for each in teacher_ids)
+        return [ScoreStore(path) for path in first if all(path in other for other in others)]
+
     def _pairs(
         self, made: Manifest, stores: Sequence[ScoreStore], teacher: str | None
     ) -> Iterator[tuple[ScoreStore, Dataset, frozenset[str]]]:
@@ -289,7 +298,7 @@ class _Tracing:
         split = made.parameters["split"]
         for store in stores:
             known = set(_datasets(store.manifest))
-            for dataset in self.places.collections:
+            for dataset in self._collections:
                 if split != UNJUDGED and split not in dataset.splits:
                     continue
                 if teacher is None:  # an ensemble: its members' ids are hashes of all that decides their scores
@@ -318,14 +327,28 @@ class _Tracing:
             )
         )
 
+    @cached_property
+    def _collections(self) -> list[Dataset]:
+        """Every collection that can be read."""
+        found = []
+        for one in self.atlas.artefacts:
+            if one.kind == COLLECTION:
+                with suppress(RankdistillError):
+                    found.append(load(one.path))
+        return found
+
+    def _dataset(self, fingerprint: str) -> Dataset | None:
+        return next((one for one in self._collections if one.fingerprint == fingerprint), None)
+
     def _collection(self, fingerprint: str, role: str, child: str) -> Dataset | None:
-        dataset = self.places.collection(fingerprint)
+        dataset = self._dataset(fingerprint)
         if dataset is None:
             self.missing.append(f"a collection of {child} (content {fingerprint[:12]})")
             self._source(fingerprint, f"a collection with content {fingerprint[:12]}", role)
             return None
         self._source(fingerprint, dataset.name, role).dataset = dataset
-        made = manifest_of(dataset.path)
+        found = at(dataset.path)
+        made = found.manifest if found is not None else None
         for one in (made.parameters.get("generators") or []) if made is not None else []:
             weights = one.get("weights") if isinstance(one, Mapping) else None
             if isinstance(weights, str):

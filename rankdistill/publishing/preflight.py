@@ -18,13 +18,15 @@ from rankdistill.evaluation.tasks.model_meta import content_revision, prompts_of
 from rankdistill.indexing.kinds import of_model
 from rankdistill.making import making, visible_files
 from rankdistill.progress import Progress, ignore
+from rankdistill.provenance.atlas import Atlas, atlas_under
+from rankdistill.provenance.found import at
 from rankdistill.publishing import disclosure, hub, mteb_model, registry, result, writing
 from rankdistill.publishing.evidence import Evidence, TaskFile, model_folder, task_files
 from rankdistill.publishing.leakage.scanning import Scan, scan
 from rankdistill.publishing.lineage import Lineage, trace
-from rankdistill.publishing.places import Places, manifest_of
 from rankdistill.publishing.result import Published
 from rankdistill.publishing.settings import Details
+from rankdistill.teachers import names
 
 SAMPLE = ("what is distillation?", "how deep is the river", "treatment of the common cold", "price of glass")
 """Queries that are timed where no test's are at hand."""
@@ -76,7 +78,7 @@ def prepare(asked: Asked, out: Path, command: str = "", progress: Progress = ign
     data_root = asked.data_root or _root_of(asked.results)
     tasks, metas = task_files(asked.results, data_root)
     name = asked.name or asked.details.name or str(_told(metas).get("name"))
-    lineage = trace(asked.student, Places([str(asked.student), *asked.places, *map(str, asked.results)]))
+    lineage = trace(asked.student, _atlas(asked))
     wanted = manifest.Manifest(
         artefact=result.ARTEFACT,
         inputs={"student": revision, "details": manifest.digest(asked.details.model_dump(mode="json"))}
@@ -200,6 +202,13 @@ def _gathered(
     )
 
 
+def _atlas(asked: Asked) -> Atlas:
+    """What may stand for the inputs of what is published."""
+    words = [str(asked.student), *asked.places, *map(str, asked.results)]
+    roots = [Path(word) for word in words if Path(word).is_dir()]
+    return atlas_under(roots, references=[word for word in words if word.startswith(names.PACKAGE)])
+
+
 def _told(metas: Mapping[Path, Any]) -> Mapping[str, Any]:
     """What the evaluation wrote of the model."""
     found: Mapping[str, Any] = next(iter(metas.values()), {})
@@ -265,7 +274,8 @@ def _root_of(results: Sequence[Path]) -> Path | None:
     import shlex
 
     for folder in results:
-        made = manifest_of(folder)
+        found = at(folder)
+        made = found.manifest if found is not None else None
         words = shlex.split(made.command) if made is not None else []
         for word, after in zip(words, [*words[1:], ""], strict=True):
             flag, _, value = word.partition("=")

@@ -11,8 +11,8 @@ from rankdistill.display import Shown, Table
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.locations import is_local
 from rankdistill.progress import ProgressLike, reporter_of
+from rankdistill.provenance.atlas import Atlas, Source, atlas_of
 from rankdistill.provenance.found import Artefact, find
-from rankdistill.provenance.lineage import Atlas, Source, atlas_of
 from rankdistill.provenance.telling import tell
 from rankdistill.verbs.arguments import Place, listed, place_of
 from rankdistill.verbs.contract import verb

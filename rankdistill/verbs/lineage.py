@@ -12,8 +12,9 @@ from rankdistill.errors import DataError
 from rankdistill.locations import is_local
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.provenance import drawing
+from rankdistill.provenance.atlas import atlas_around
 from rankdistill.provenance.found import Artefact, at
-from rankdistill.provenance.lineage import Node, atlas_around, trace
+from rankdistill.provenance.lineage import Node, trace
 from rankdistill.provenance.telling import tell
 from rankdistill.verbs.arguments import Place, listed, place_of
 from rankdistill.verbs.contract import verb

@@ -9,11 +9,11 @@ import pytest
 
 import rankdistill
 from rankdistill.evaluation.verdict.records import Status
+from rankdistill.provenance.atlas import atlas_under
 from rankdistill.publishing import mteb_model, settings
 from rankdistill.publishing.checks import training_data
 from rankdistill.publishing.evidence import Evidence, TaskFile, model_folder
 from rankdistill.publishing.lineage import DOCUMENTS, QUERIES, START, TEACHER, Lineage, trace
-from rankdistill.publishing.places import Places
 from rankdistill.verbs.inherit import inherit
 from tests.conftest import write_tiny_beir
 
@@ -40,7 +40,7 @@ def aligned(tmp_path_factory: pytest.TempPathFactory, six_layers: str) -> Path:
 
 
 def test_an_aligned_student_comes_from_vectors_their_teacher_and_the_cut_models_own_model(aligned: Path) -> None:
-    found = trace(aligned / "student", Places([str(aligned)]))
+    found = trace(aligned / "student", atlas_under([aligned]))
     assert found.missing == []
     assert roles(found) == {"six": sorted([START, TEACHER]), "cut": [START]}
     assert [one.called for one in found.sources.values()] == ["tiny"], "what is judged alone gave no text"
@@ -53,12 +53,12 @@ def test_a_collection_that_has_another_name_by_now_counts_too(aligned: Path, tmp
     for name in ("vectors", "cut", "six"):
         shutil.copytree(aligned / name, tmp_path / name)
     shutil.copytree(aligned / "tiny", tmp_path / "renamed")
-    found = trace(aligned / "student", Places([str(tmp_path)]))
+    found = trace(aligned / "student", atlas_under([tmp_path]))
     assert "renamed" in [one.called for one in found.sources.values()]
 
 
 def test_a_bundle_comes_from_both_towers(aligned: Path) -> None:
-    found = trace(aligned / "bundle", Places([str(aligned)]))
+    found = trace(aligned / "bundle", atlas_under([aligned]))
     assert found.missing == []
     assert roles(found) == {"student": [QUERIES], "six": sorted([START, TEACHER, DOCUMENTS]), "cut": [START]}
 
@@ -66,11 +66,11 @@ def test_a_bundle_comes_from_both_towers(aligned: Path) -> None:
 def test_places_that_a_command_names_are_looked_into(aligned: Path, tmp_path: Path) -> None:
     alone = tmp_path / "student"
     shutil.copytree(aligned / "student", alone)
-    assert len(trace(alone, Places([str(alone)])).missing) == 2
+    assert len(trace(alone, atlas_under([alone])).missing) == 2
     text = (alone / "manifest.json").read_text()
     named = f"--embeddings {aligned / 'vectors'} --student {aligned / 'cut'} --dev-data={aligned / 'tiny'}"
     (alone / "manifest.json").write_text(text.replace('"command": ""', f'"command": "rankdistill train {named}"'))
-    found = trace(alone, Places([str(alone)]))
+    found = trace(alone, atlas_under([alone]))
     assert found.missing == []
 
 
@@ -82,7 +82,7 @@ def test_a_taught_teacher_and_what_it_was_taught_with_count(tmp_path: Path, tiny
     )
     store = rankdistill.score(data, taught, candidates, tmp_path / "store")
     student = rankdistill.train(data, store, tiny_encoder, tmp_path / "student", steps=1, batch_size=2, check="off")
-    found = trace(Path(student), Places([str(tmp_path), tiny_encoder]))
+    found = trace(Path(student), atlas_under([tmp_path, Path(tiny_encoder)]))
     assert found.missing == []
     assert roles(found) == {"taught": [TEACHER], Path(tiny_encoder).name: sorted([START, f"{START} of a teacher"])}
     assert sorted(one.where for one in found.texts) == ["store", "tiny train"]
