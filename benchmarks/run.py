@@ -94,6 +94,7 @@ BENCHMARKS = {
     "serving faults": ["serving.faults"],
     "conversation": ["conversation", "--data", "{data}", "--work", "{work}/conversation"],
     "when it pays": ["when_it_pays", "--data", "{data}", "--work", "{work}/when_it_pays"],
+    "losses": ["losses", "--data", "{data}", "--work", "{work}/when_it_pays"],
     "student peers": ["student_peers", "--data", "{data}", "--work", "{work}/student_peers", *PEERS],
 }
 """Name -> script and arguments; a new benchmark is one line here."""

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks import provenance, student_sets, when_it_pays
+from benchmarks import provenance, student_cells, student_sets, when_it_pays
+from benchmarks.student_cells import Cell, Cells, settings_of
 from benchmarks.student_sets import Bm25Scores, PreparedSet, Teacher
-from benchmarks.when_it_pays import OBJECTIVES, Cell, Cells, settings_of
+from benchmarks.when_it_pays import OBJECTIVES
 from rankdistill import data
 from rankdistill.mining.bm25 import Bm25
 from rankdistill.verbs.settings import TrainConfig
@@ -31,7 +32,7 @@ def cells(tmp_path: Path, **changed: Any) -> Cells:
     }
     asked |= {"starts": ["cut", "aligned"], "rates": [1e-4, 3e-4], "seeds": (13, 14)}
     prepared = PreparedSet(tmp_path / "none", tmp_path / "work", 9, 3, 2)
-    return Cells(prepared, ("test",), argparse.Namespace(**asked | changed))
+    return Cells(prepared, ("test",), argparse.Namespace(**asked | changed), OBJECTIVES)
 
 
 def test_every_objective_is_trained_by_every_teacher_that_can(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_every_objective_is_trained_by_every_teacher_that_can(tmp_path: Path) ->
 @pytest.mark.parametrize("name", [name for name, one in OBJECTIVES.items() if not one.texts])
 def test_the_settings_of_an_objective_are_those_of_training(name: str) -> None:
     teacher = Teacher("dense", None, "embedding-1", 0.08, "STORE", "VECTORS")
-    found = TrainConfig(**{**when_it_pays.COMMON, **settings_of(OBJECTIVES[name], teacher)})
+    found = TrainConfig(**{**student_cells.COMMON, **settings_of(OBJECTIVES[name], teacher)})
     assert found.in_batch_teacher == ("STORE" if OBJECTIVES[name].in_batch else None)
     assert found.alignment_teacher == ("VECTORS" if "alignment" in name else None)
     if found.loss == "kl_div":
@@ -72,8 +73,10 @@ def test_it_ends_and_makes_no_cell_twice(
     tiny_beir: Path, six_layers: str, tiny_splade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(provenance, "RESULTS", tmp_path)
-    monkeypatch.setattr(when_it_pays, "ALIGNMENT", {**student_sets.ALIGNMENT, "held_out": 4, "max_document_length": 32})
-    for module in (student_sets, when_it_pays):
+    monkeypatch.setattr(
+        student_cells, "ALIGNMENT", {**student_sets.ALIGNMENT, "held_out": 4, "max_document_length": 32}
+    )
+    for module in (student_sets, student_cells):
         monkeypatch.setattr(module, "DENSE", six_layers)
         monkeypatch.setattr(module, "SPARSE", tiny_splade)
     monkeypatch.setattr(student_sets, "DOCUMENT_TOKENS", 32)
@@ -81,8 +84,8 @@ def test_it_ends_and_makes_no_cell_twice(
     monkeypatch.setattr(student_sets, "ALIGNMENT", {**student_sets.ALIGNMENT, **small})
     rows = {"check": "off", "max_document_length": 32}
     monkeypatch.setattr(student_sets, "TAUGHT", {**student_sets.TAUGHT, **rows, "batch_size": 4})
-    monkeypatch.setattr(when_it_pays, "COMMON", {**when_it_pays.COMMON, **rows})
-    monkeypatch.setattr(when_it_pays, "DOCUMENT_TOKENS", 32)
+    monkeypatch.setattr(student_cells, "COMMON", {**student_cells.COMMON, **rows})
+    monkeypatch.setattr(student_cells, "DOCUMENT_TOKENS", 32)
     words = ["--data", tiny_beir.parent, "--sets", tiny_beir.name, "--work", tmp_path / "work", "--steps", 2]
     numbers = {"batch-size": 4, "negatives": 2, "align-steps": 2, "taught-steps": 2, "queries": 9, "choice": 4}
     words += [word for name, value in numbers.items() for word in (f"--{name}", value)]
