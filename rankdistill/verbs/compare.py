@@ -15,7 +15,9 @@ from rankdistill.evaluation.comparing import Trained
 from rankdistill.evaluation.results import MAIN_MEASURE, PAGE, Results
 from rankdistill.evaluation.verdict import judging
 from rankdistill.evaluation.verdict.records import USUAL
-from rankdistill.verbs.arguments import Place, listed, place_of, require_range
+from rankdistill.progress import ProgressLike
+from rankdistill.verbs import side_by_side
+from rankdistill.verbs.arguments import Data, Place, listed, place_of, require_range
 from rankdistill.verbs.contract import verb
 
 System = str | os.PathLike[str] | Trained
@@ -27,12 +29,15 @@ def compare(
     systems: System | Sequence[System],
     out: Place | None = None,
     *,
+    data: Data | None = None,
+    split: str = "test",
     baseline: System | None = None,
     title: str = "Comparison",
     measure: str = MAIN_MEASURE,
     report: Place | Sequence[Place] | None = None,
     examples: int = comparing.EXAMPLES,
     seed: int = 0,
+    progress: ProgressLike = False,
     command: str = "",
 ) -> Results:
     """Test evaluated systems against a baseline: paired randomisation, bootstrap intervals, Holm's correction.
@@ -41,12 +46,17 @@ def compare(
         systems: evaluations, as `evaluate` returns them, or their folders; `NAME=FOLDER,FOLDER,...` or a `Trained` for
             a system that was trained several times, alike but for the seed.
         out: folder for `results.json` and `report.html`; without it nothing is written.
+        data: a collection: then `systems` are evaluated first, side by side, each into a folder of its name in `out`:
+            `NAME=SYSTEM`, where SYSTEM is what `evaluate` takes by itself, as a model, an index, `bm25`, or a YAML
+            file with an embedding service's address and prefixes. What was evaluated before is not evaluated again.
+        split: of `data`.
         baseline: the one that the others are tested against, in the same form; the first of `systems` unless given.
         title: heading of the report.
         measure: which differences are shown, and what is plotted.
         report: files to write besides, as their suffix says: `.html` the page, `.md` or `.tex` its tables.
         examples: queries won and lost that are shown, each way, for each system; 0: none.
         seed: of the permutations and resamples.
+        progress: with `data`: True tells on standard error; or a function that takes the number of texts just done.
         command: the command line, for the signature.
 
     Returns:
@@ -54,7 +64,8 @@ def compare(
 
     Raises:
         DataError: fewer than two systems, a folder holds no whole evaluation, or they are of different data.
-        ConfigError: two systems are given one name, no such measure, a report of another suffix.
+        ConfigError: two systems are given one name, no such measure, a report of another suffix; with `data` no `out`,
+            or what is no NAME=SYSTEM.
         StaleOutputError: `out` holds something else, as an evaluation.
     """
     require_range(0, seed=seed, examples=examples)
@@ -62,6 +73,9 @@ def compare(
     for one in reports:
         pages.require_suffix(one)
     given: list[Any] = listed(systems)
+    if data is not None:
+        folders = side_by_side.evaluated(given, data, split, out, progress, command)
+        given, baseline = list(folders.values()), side_by_side.named(baseline, folders)
     chosen = list(map(system_of, given))
     if not chosen and baseline is None:
         raise DataError(

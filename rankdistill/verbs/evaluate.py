@@ -11,6 +11,7 @@ from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation import evaluating
 from rankdistill.evaluation.costs import costs_of
+from rankdistill.evaluation.endpoint import open_endpoint
 from rankdistill.evaluation.fused import FusedRetriever
 from rankdistill.evaluation.indexed import IndexedRetriever
 from rankdistill.evaluation.opening import open_retriever
@@ -41,6 +42,7 @@ from rankdistill.verbs.arguments import (
     sessions_of,
 )
 from rankdistill.verbs.contract import verb
+from rankdistill.verbs.endpoint_systems import endpoint_of, require_effect_on_endpoint
 from rankdistill.verbs.engine_systems import engine_of, opened_engine, parts_of_engine, require_effect_on_engine
 from rankdistill.verbs.lengths import note_longer
 from rankdistill.verbs.parameters import SearchParameters, parameters_of, search_parameters_of
@@ -84,6 +86,9 @@ def evaluate(
     exact: bool = False,
     server: str | None = None,
     mode: str | None = None,
+    query_prefix: str | None = None,
+    document_prefix: str | None = None,
+    served_model: str | None = None,
     api_key_env: str | None = None,
     backend: str = "auto",
     sessions: Sessions | Place | None = None,
@@ -146,6 +151,9 @@ def evaluate(
     exact: bool = False,
     server: str | None = None,
     mode: str | None = None,
+    query_prefix: str | None = None,
+    document_prefix: str | None = None,
+    served_model: str | None = None,
     api_key_env: str | None = None,
     backend: str = "auto",
     sessions: Sessions | Place | None = None,
@@ -158,14 +166,15 @@ def evaluate(
     progress: ProgressLike = False,
     command: str = "",
 ) -> Evaluation | TaskEvaluations:
-    """Evaluate a model, an index, BM25, a run, an engine, a server, or a teacher re-ranking one of these, on a split.
+    """Evaluate a model, an index, BM25, a run, an engine, a server, a service, or a teacher re-ranking one, on a split.
 
     Args:
         data: the collection. With sessions that of their documents, where their own folder has none; else None. With
             `tasks` None.
         system: `bm25[:TOKENIZER]`; a model, a student or a bundle; an index, or several that are fused; a query model
-            with a document model or with an index; a run: an evaluation, a TREC or a Parquet file. What lies there
-            tells which. None: `query_model` and `index` say it.
+            with a document model or with an index; a run: an evaluation, a TREC or a Parquet file; the address of a
+            service that speaks OpenAI's `/v1/embeddings`, or a YAML file with its settings. What lies there tells
+            which. None: `query_model` and `index` say it.
         out: folder for results.json, per_query.parquet and the run.
         query_model: embeds the queries alone, in place of the index's own model.
         document_model: embeds the documents, beside a query model.
@@ -201,7 +210,10 @@ def evaluate(
             in an exact index made here where it has no index.
         mode: of the server's search: `dense`, `sparse`, `multi_vector`, `bm25` or `fused`; the server's own unless
             given.
-        api_key_env: of the engine or the server: environment variable with the key, the password or the token.
+        query_prefix: where `system` is the address of an embedding service: what is put before each query.
+        document_prefix: likewise before each document.
+        served_model: the service's name of the model; none is sent unless given.
+        api_key_env: of the engine, the server or the service: environment variable with the key, password or token.
         sessions: conversations, whose questions are the queries: then nDCG@3, nDCG@5, MRR and recall at 10 are
             measured too, and means by depth and by topic; of a sparse system also terms a query and FLOPS.
         reads: with sessions: what the system reads of a question: a format of conversations
@@ -228,12 +240,14 @@ def evaluate(
         SpaceMismatchError: the models and the index are not of one space.
         StaleOutputError: `out` holds another evaluation.
     """
+    endpoint = endpoint_of(system, query_prefix, document_prefix, served_model, api_key_env)
     if tasks is not None or data_root is not None:
         besides: dict[str, object] = {
             "data": data, "index": index, "fusion": fusion, "weights": weights, "fit_on": fit_on,
             "factory": factory != "exact", "search_parameters": search_parameters, "rerank": rerank,
             "through": through != "ir-measures", "size_of": size_of, "engine": engine, "server": server, "mode": mode,
             "sessions": sessions, "reads": reads, "lenient": lenient, "ignore_identical_ids": ignore_identical_ids,
+            "an endpoint": endpoint,
         }  # fmt: skip
         return of_tasks.evaluate(
             of_tasks.asked(tasks, data_root, besides),
@@ -260,6 +274,12 @@ def evaluate(
         tuned = {"search_parameters": search_parameters, "max_length": max_length, "backend": backend != "auto"}
         require_effect_on_server(**models, **extra, **tuned, weights=weights, fit_on=fit_on)
         parts = Parts()
+    elif endpoint is not None:
+        models = {"query_model": query_model, "document_model": document_model, "index": index, "engine": asked}
+        extra = {"embeddings": embeddings, "unaligned": unaligned, "fusion": fusion, "mode": mode}
+        tuned = {"search_parameters": search_parameters, "max_length": max_length, "backend": backend != "auto"}
+        require_effect_on_endpoint(**models, **extra, **tuned, weights=weights, fit_on=fit_on)
+        parts = Parts()
     elif asked is None:
         parts = parts_of(system, query_model, document_model, index)
     else:
@@ -276,12 +296,13 @@ def evaluate(
         "max_length": max_length,
         "backend": backend,
     }
-    searched = [] if asked or served else parameters_of(search_parameters, parts.indexes)
+    searched = [] if asked or served or endpoint else parameters_of(search_parameters, parts.indexes)
     of_indexes = [
         settings | {"index": one, "search_parameters": found}
         for one, found in zip(parts.indexes, searched, strict=True)
     ]
-    if asked is None and served is None:
+    elsewhere = served or endpoint
+    if asked is None and elsewhere is None:
         _require_effect(parts, embeddings=embeddings, unaligned=unaligned, factory=factory != "exact")
     elif asked is not None:
         require_effect_on_engine(embeddings=embeddings, factory=factory != "exact", fusion=method)
@@ -295,7 +316,7 @@ def evaluate(
         found = sessions_of(sessions, lenient)
         documents = documents_of(found, data, lenient, ignore_identical_ids)
         _require_plain(through, fit_on)
-        reader = reading_model(parts, engine=asked, server=served)
+        reader = reading_model(parts, engine=asked, server=served or endpoint)
         dataset, turns = questions_of(
             found, documents, split, reads, reader, limit=max_length, missing=missing_rewrites
         )
@@ -312,6 +333,8 @@ def evaluate(
         first: Retriever
         if served is not None:
             first = held.enter_context(opened_server(served, dataset, api_key_env, name, stage))
+        elif endpoint is not None:
+            first = open_endpoint(dataset, endpoint, factory=factory, name=name, progress=stage)
         elif asked is not None:
             first = held.enter_context(
                 opened_engine(

@@ -1,0 +1,197 @@
+"""A live embedding service that speaks OpenAI's `/v1/embeddings`, as a system under evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from threading import Event
+from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from rankdistill.data import Dataset
+from rankdistill.errors import DataError
+from rankdistill.evaluation.indexed import IndexedRetriever, MemoryIndex
+from rankdistill.notes import note
+from rankdistill.progress import Progress
+from rankdistill.space import Space
+from rankdistill.teachers.http.answers import count_in, unreadable
+from rankdistill.teachers.http.client import Client
+from rankdistill.teachers.http.concurrency import run_all
+from rankdistill.teachers.http.pacing import Clock
+from rankdistill.teachers.http.settings import Connection
+from rankdistill.teachers.http.usage import Usage
+
+PATH = "/v1/embeddings"
+
+
+class Settings(Connection):
+    """Settings of an endpoint; those of the connection are those of teachers behind HTTP.
+
+    Args:
+        url: address that is posted to; `/v1/embeddings` is added to one without a path, `/embeddings` to `/v1`.
+        model: the model's name as the service knows it; None sends none, for a service with one model.
+        query_prefix: put before every query.
+        document_prefix: put before every document.
+        similarity: `cosine`: vectors are scaled to unit length here; `dot`: they are taken as they come.
+        dimensions: a shorter length that is asked for; None: the model's own.
+        max_characters: of a text with its prefix; the rest is cut off. None sends all, which some services refuse.
+        max_batch: texts a request.
+        extra: further fields of each request, such as `{truncate_prompt_tokens: 512}`.
+    """
+
+    model: str | None = None
+    query_prefix: str = ""
+    document_prefix: str = ""
+    similarity: Literal["cosine", "dot"] = "cosine"
+    dimensions: int | None = Field(default=None, ge=1)
+    max_characters: int | None = Field(default=None, ge=1)
+    max_batch: int = Field(default=64, ge=1)
+    extra: Mapping[str, Any] = Field(default_factory=dict)
+
+    @field_validator("url")
+    @classmethod
+    def _with_path(cls, url: str) -> str:
+        parts = urlsplit(url)
+        plain = parts.path.rstrip("/")
+        path = PATH if not plain else PATH if plain == "/v1" else parts.path
+        return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        return f"{self.model} at {urlsplit(self.url).netloc}" if self.model else urlsplit(self.url).netloc
+
+
+class EndpointEncoder:
+    """Both sides of a service's model: the same model, with a prefix of its own for queries and for documents.
+
+    Args:
+        settings: where it is, and what is asked.
+        clock: time, replaced in tests.
+
+    Raises:
+        ConfigError: the variable of the key is not set.
+        TeacherError: the service does not answer, refuses, or answers with something else than vectors.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock = Clock()) -> None:  # noqa: B008 - immutable
+        self.settings, self._client = settings, Client(settings, clock)
+        self.dimension = self._vectors(["dimension"], Event()).shape[1]
+
+    @property
+    def space(self) -> Space:
+        """Its dimension and similarity; the service and the prefix of documents stand for the document tower."""
+        settings = self.settings
+        tower = f"{settings.endpoint} {settings.model or ''} {settings.document_prefix!r}"
+        return Space(self.dimension, settings.similarity == "cosine", settings.similarity, document_tower=tower)
+
+    @property
+    def query_spaces(self) -> Sequence[Space]:
+        """The documents' space."""
+        return (self.space,)
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """The service and what is asked of it; what it runs behind that name, nobody can tell."""
+        decisive = self.settings.model_dump(
+            include={"model", "query_prefix", "document_prefix", "similarity", "dimensions", "max_characters", "extra"}
+        )
+        return {"endpoint": {"address": self.settings.endpoint, **decisive}}
+
+    def spent(self) -> str:
+        """Requests, tokens and cost so far, in words."""
+        return self._client.spent()
+
+    def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of queries, float32 `[n, dimension]`."""
+        return self._encode(texts, self.settings.query_prefix, lambda done: None)
+
+    def encode_documents(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+        """Vectors of documents, as of queries; `progress` is called with the texts just done."""
+        return self._encode(texts, self.settings.document_prefix, progress or (lambda done: None))
+
+    def _encode(self, texts: Sequence[str], prefix: str, progress: Progress) -> np.ndarray:
+        """Vectors of texts, zero for those that say nothing, which services refuse."""
+        found = np.zeros((len(texts), self.dimension), np.float32)
+        said = [place for place, text in enumerate(texts) if text.strip()]
+        if len(said) < len(texts):
+            note(f"{len(texts) - len(said):,} texts are empty, which is not asked for: they are found last")
+            progress(len(texts) - len(said))
+        size = self.settings.max_batch
+        batches = [said[start : start + size] for start in range(0, len(said), size)]
+        asked = [[self._cut(prefix + texts[place]) for place in batch] for batch in batches]
+        for number, vectors in run_all(self._vectors, asked, self.settings.concurrency):
+            if vectors.shape[1] != self.dimension:
+                raise DataError(
+                    expected=f"vectors of {self.dimension} dimensions, as the first was",
+                    got=f"{vectors.shape[1]} from {self.settings.endpoint}",
+                    consequence="nothing was evaluated: the service's model was changed meanwhile",
+                    remedy="run it again",
+                )
+            found[batches[number]] = vectors
+            progress(len(batches[number]))
+        return found
+
+    def _cut(self, text: str) -> str:
+        return text[: self.settings.max_characters]
+
+    def _vectors(self, texts: Sequence[str], stop: Event) -> np.ndarray:
+        settings = self.settings
+        body = {"model": settings.model, "input": list(texts), "encoding_format": "float"}
+        answer = self._client.post({**body, "dimensions": settings.dimensions, **settings.extra}, stop)
+        vectors = _read(answer, len(texts))
+        self._client.meter.add(Usage(tokens=count_in(answer, "usage", "total_tokens")))
+        if settings.similarity == "cosine":
+            lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+            vectors = vectors / np.where(lengths > 0, lengths, 1)
+        return vectors
+
+
+def open_endpoint(
+    dataset: Dataset,
+    settings: Settings,
+    *,
+    factory: str = "exact",
+    name: str | None = None,
+    progress: Progress = lambda done: None,
+) -> IndexedRetriever:
+    """The service as a system: its vectors of documents in an index made here, searched with those of queries.
+
+    Args:
+        dataset: the documents.
+        settings: of the service.
+        factory: of the index.
+        name: what tables call it.
+        progress: called with the number of documents just encoded.
+
+    Raises:
+        ConfigError, TeacherError: see `EndpointEncoder`.
+    """
+    encoder = EndpointEncoder(settings)
+    return IndexedRetriever(dataset, encoder, name or settings.title, MemoryIndex(dataset, encoder, factory, progress))
+
+
+def _read(answer: Any, texts: int) -> np.ndarray:
+    """float32 `[texts, dimension]` of an answer in any order; TeacherError where it is none."""
+    rows = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(rows, list) or len(rows) != texts or not all(isinstance(row, dict) for row in rows):
+        raise unreadable(f"`data`, a list of {texts} objects", "something else", _short(answer))
+    places = [row.get("index", place) for place, row in enumerate(rows)]
+    if sorted(places, key=str) != sorted(range(texts), key=str):
+        raise unreadable(f"each `index` from 0 to {texts - 1} once", f"{places[:5]}", _short(answer))
+    try:
+        ordered = dict(zip(places, (row["embedding"] for row in rows), strict=True))
+        found = np.array([ordered[place] for place in range(texts)], np.float32)
+    except (KeyError, TypeError, ValueError) as error:
+        raise unreadable(
+            "an `embedding` of numbers for each text, all of one length", str(error), _short(answer)
+        ) from error
+    if found.ndim != 2 or found.shape[1] == 0 or not np.isfinite(found).all():
+        raise unreadable("an `embedding` of finite numbers for each text", f"shape {found.shape}", _short(answer))
+    return found
+
+
+def _short(answer: Any) -> Any:
+    return answer if not isinstance(answer, dict) else {name: str(value)[:80] for name, value in answer.items()}
