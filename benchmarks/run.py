@@ -36,6 +36,11 @@ BENCHMARKS = {
         "--published",
         "{data}/../published/mteb_results",
     ],
+    "evaluation overhead": [
+        "evaluation_overhead",
+        *("--data", "{data}/scifact", "--work", "{work}/evaluation_overhead"),
+    ],
+    "evaluation memory": ["evaluation_memory", "--work", "{work}/evaluation_memory"],
     "dl19 pool": ["reproductions.dl19_pool", "--data", "{data}"],
     "encoding speed": ["speed.encode", *ON_MSMARCO],
     "scoring speed": ["speed.score", *ON_MSMARCO],

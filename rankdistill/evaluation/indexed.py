@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,9 +14,13 @@ from rankdistill.evaluation.embedded import run_of
 from rankdistill.evaluation.measures import Run
 from rankdistill.evaluation.retrieve import search_others
 from rankdistill.indexing import Searcher, StoredIndex, registry
-from rankdistill.indexing.encoding import copies
+from rankdistill.indexing.encoding import ENCODED_AT_ONCE, copies
+from rankdistill.indexing.exact import ExactIndex
 from rankdistill.indexing.kinds import DENSE, Documents, Kind, Queries, of_space
 from rankdistill.progress import Progress
+
+STREAMED_AT_ONCE = 8 * ENCODED_AT_ONCE
+"""Documents whose vectors are held beside those in an exact index."""
 
 
 class MemoryIndex:
@@ -62,8 +66,35 @@ class MemoryIndex:
         """The index, made now."""
         made = registry.create(self._settings)
         contents = self._dataset.contents
-        made.add(list(contents), self.kind.encode_each(self.encoder, list(contents.values()), self._progress))
+        ids, texts = list(contents), list(contents.values())
+        if not isinstance(made, ExactIndex):
+            made.add(ids, self.kind.encode_each(self.encoder, texts, self._progress))
+            return made
+        made.reserve(len(ids))
+        for start, vectors in self._streamed(texts):
+            made.add(ids[start : start + len(vectors)], vectors)
         return made
+
+    def _streamed(self, texts: Sequence[str]) -> Iterator[tuple[int, Any]]:
+        """(place of the first, vectors) of some texts after others, each distinct text encoded once.
+
+        Of all vectors only those of texts that stand there several times are kept.
+        """
+        seen, again = set[str](), set[str]()
+        for text in texts:
+            (again if text in seen else seen).add(text)
+        del seen
+        kept: dict[str, Any] = {}
+        for start in range(0, len(texts), STREAMED_AT_ONCE):
+            block = texts[start : start + STREAMED_AT_ONCE]
+            new = [text for text in dict.fromkeys(block) if text not in kept]
+            vectors = self.kind.encode(self.encoder, new, self._progress)
+            places = {text: place for place, text in enumerate(new)}
+            kept |= {text: vectors[places[text]].copy() for text in again.intersection(new)}
+            if len(new) < len(block):
+                self._progress(len(block) - len(new))
+                vectors = np.stack([vectors[places[text]] if text in places else kept[text] for text in block])
+            yield start, vectors
 
     @cached_property
     def effects(self) -> dict[str, Any]:

@@ -32,12 +32,25 @@ class ExactIndex:
         self.dimension = dimension
         self.similarity = similarity
         self.ids: list[str] = []
-        self._vectors: Vectors = np.empty((0, dimension), np.float32)
+        self._held: Vectors = np.empty((0, dimension), np.float32)
+
+    @property
+    def _vectors(self) -> Vectors:
+        """Those that were added: the rest of `_held` is room for more."""
+        return self._held[: len(self.ids)]
+
+    def reserve(self, documents: int) -> None:
+        """Make room for so many in all, so that adding them in parts copies nothing that is there."""
+        if documents > len(self._held):
+            larger = np.empty((documents, self.dimension), np.float32)
+            larger[: len(self.ids)] = self._vectors
+            self._held = larger
 
     def add(self, ids: Sequence[str], vectors: Vectors) -> None:
         """See `Index.add`."""
         check_new(ids, vectors, self.dimension, self.ids)
-        self._vectors = np.concatenate([self._vectors, self._prepared(vectors)])
+        self.reserve(len(self.ids) + len(ids))
+        self._held[len(self.ids) : len(self.ids) + len(ids)] = self._prepared(vectors)
         self.ids.extend(ids)
 
     def search(self, vectors: Vectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
@@ -72,7 +85,7 @@ class ExactIndex:
         """Read what `save` wrote; with `mmap`, vectors stay on disk until they are searched."""
         vectors = read_array(folder / VECTORS_FILE, mmap)
         index = cls(vectors.shape[1], similarity)
-        index._vectors = vectors
+        index._held = vectors
         index.ids = read_ids(folder, len(vectors))
         return index
 
