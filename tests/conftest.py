@@ -54,6 +54,17 @@ def torch_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "FASTEST_FIRST", ("torch",))
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports have empty pictures, for tests of whole runs: drawing takes a third of their time.
+
+    tests/evaluation draws each picture; tests/recipe/test_distill.py and test_tune.py draw those of a run.
+    """
+    from rankdistill.evaluation import plots
+
+    monkeypatch.setattr(plots, "svg", lambda drawing, themed=True: '<svg viewBox="0 0 1 1"></svg>')
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data sets named by RANKDISTILL_DATA; skips where there is none."""

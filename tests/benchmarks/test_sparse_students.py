@@ -18,6 +18,7 @@ SMALL = {"batch_size": 2, "negatives": 2, "few_negatives": "repeat", "max_docume
 pytestmark = pytest.mark.usefixtures("torch_alone")
 
 
+@pytest.mark.slow
 def test_it_ends_and_repeats_nothing(
     tiny_beir: Path, tiny_splade: str, tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

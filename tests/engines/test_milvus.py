@@ -12,12 +12,19 @@ from rankdistill.engines.pushing import push
 from rankdistill.errors import ConfigError, RemoteError
 from tests.engines.arrays import ArraySource
 from tests.engines.test_battery import FIELDS, require_equal
+from tests.forked import Forked
 
 
 def test_a_collection_of_both_kinds(url_of: Callable[[str], str]) -> None:
+    """In a process of its own: gRPC's threads are not left behind in that of the tests."""
+    program = "import sys; from tests.engines.test_milvus import both_kinds; both_kinds(sys.argv[1])"
+    with Forked(program, url_of("milvus")) as process:
+        assert process.ended() == 0, process.errors
+
+
+def both_kinds(url: str) -> None:
     """Row 3 of the documents has no terms, nor has query 3; values that are missing are null."""
     source = ArraySource(fields=FIELDS)
-    url = url_of("milvus")
     engine = open_engine(url, "both", engine="milvus")
     push(engine, url, source, exact=True, batch=150)
     for leg in source.legs.values():
