@@ -40,6 +40,7 @@ def test_a_collection_is_made_once_and_its_queries_find_their_documents(tmp_path
 
 
 @pytest.mark.filterwarnings("ignore:The fill_missing parameter:DeprecationWarning")  # mteb calls itself so
+@pytest.mark.filterwarnings("ignore:The `get_sentence_embedding_dimension` method:FutureWarning")  # and by an old name
 def test_both_measure_the_same_and_the_ratio_is_that_of_the_seconds(measured: Any, tmp_path: Path) -> None:
     folder = make_collection(tmp_path / "some", 300)
     model = make_model(tmp_path / "model", 16)
