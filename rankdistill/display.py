@@ -18,6 +18,10 @@ WIDTH = 160
 """Columns of a table that goes into a file, a pipe or a string, where no terminal gives the width."""
 
 
+_HYPHENS = "\n".join(["    ", "    ", " -- ", *["    "] * 5]) + "\n"
+"""A rule under the header, as rich describes the lines of a table."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows under a header.
@@ -34,14 +38,18 @@ class Table:
     rows: Sequence[Sequence[str]]
     texts: int = 1
 
-    def rich(self) -> RichTable:
-        """For a terminal; a cell that does not fit is folded, never cut."""
-        from rich.box import SIMPLE_HEAD
+    def rich(self, unicode: bool = True) -> RichTable:
+        """For a terminal; a cell that does not fit is folded, never cut. Without `unicode` its lines are hyphens."""
+        from rich.box import SIMPLE_HEAD, Box
         from rich.table import Table as RichTable
         from rich.text import Text
 
         table = RichTable(
-            title=Text(self.title), title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+            title=Text(self.title),
+            title_justify="left",
+            box=SIMPLE_HEAD if unicode else Box(_HYPHENS, ascii=True),
+            collapse_padding=True,
+            pad_edge=False,
         )
         table.add_column(Text(self.header[0]), min_width=14, overflow="fold")
         for place, name in enumerate(self.header[1:], start=1):
@@ -50,13 +58,13 @@ class Table:
             table.add_row(*map(Text, row))
         return table
 
-    def text(self) -> str:
+    def text(self, unicode: bool = True) -> str:
         """As lines of `WIDTH` columns at most, wider where words are: cells are folded between words, never cut."""
         from dataclasses import replace
 
         from rich.console import Console
 
-        table = replace(self, title="").rich()
+        table = replace(self, title="").rich(unicode)
         wide = Console(color_system=None, force_jupyter=False, force_terminal=False, width=10_000)
         needed = wide.measure(table)
         width = max(min(needed.maximum, WIDTH), needed.minimum)

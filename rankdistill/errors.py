@@ -38,6 +38,10 @@ class DataError(RankdistillError):
     """A data set, run, qrels or candidate file that cannot be used as it is."""
 
 
+class BrokenFileError(DataError, ValueError):
+    """A file of JSON, of ours or of a model, that is gone, cut off or damaged."""
+
+
 class MissingDependencyError(RankdistillError, ImportError):
     """An optional library is not installed."""
 

@@ -12,7 +12,9 @@ import os
 import platform
 import re
 import shutil
+import stat
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -41,11 +43,14 @@ _DISK_ERRORS = {
 }
 
 
-_FOREIGN_ERRNO = re.compile(r"os error (\d+)")
-"""How libraries written in Rust (safetensors, tokenizers, polars) name the system's error in their message."""
+_FOREIGN_ERRNO = re.compile(r"os error (\d+)|\bOs \{ code: (\d+)")
+"""How libraries written in Rust (safetensors, tokenizers, polars, Seismic) name the system's error in their message."""
 
-_FOREIGN_FULL_DISK = "PytorchStreamWriter failed writing"
-"""What torch says when a checkpoint does not fit on the disk."""
+_FOREIGN_FULL_DISK = re.compile(r"PytorchStreamWriter failed writing|inline_container\.cc.*unexpected pos")
+"""What torch says when a checkpoint does not fit on the disk: at the write, or at the end of the file."""
+
+_TOLD_IN_WORDS = {os.strerror(code): code for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)}
+"""Errors whose words nothing else is called by: FAISS gives no more than these."""
 
 
 @contextmanager
@@ -64,7 +69,7 @@ def output_errors(path: Path) -> Iterator[None]:
         if found not in _DISK_ERRORS:
             raise
         expected, remedy = _DISK_ERRORS[found]
-        named = getattr(error, "filename", None) or path
+        named = getattr(error, "filename2", None) or getattr(error, "filename", None) or path  # of a copy, the second
         raise OutputError(
             expected=expected,
             got=f"{os.strerror(found)}: {named}",
@@ -77,8 +82,10 @@ def _errno_of(error: Exception) -> int:
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
     if named := _FOREIGN_ERRNO.search(str(error)):
-        return int(named.group(1))
-    return errno.ENOSPC if _FOREIGN_FULL_DISK in str(error) else 0
+        return int(named[1] or named[2])
+    if _FOREIGN_FULL_DISK.search(str(error)):
+        return errno.ENOSPC
+    return next((code for words, code in _TOLD_IN_WORDS.items() if words in str(error)), 0)
 
 
 def make_folder(path: Path) -> Path:
@@ -138,11 +145,29 @@ def atomic_path(path: Path) -> Iterator[Path]:
         make_folder(path.parent)
         try:
             yield temporary
+            open_to_readers(temporary)
             _fsync(temporary)
             os.replace(temporary, path)
             _fsync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def open_to_readers(path: Path) -> None:
+    """Give a file, or every one in a folder, the rights that this process gives to new files.
+
+    safetensors writes into a temporary file of its own, which nobody else may read.
+    """
+    with _MASK:
+        mask = os.umask(0o022)
+        os.umask(mask)
+    for one in path.rglob("*") if path.is_dir() else (path,):
+        if one.is_file() and stat.S_IMODE(one.stat().st_mode) == _NOBODY_ELSE:
+            one.chmod(0o666 & ~mask)
+
+
+_NOBODY_ELSE = 0o600
+_MASK = threading.Lock()
 
 
 def write_text(path: Path, text: str) -> None:

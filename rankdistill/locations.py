@@ -37,8 +37,18 @@ LIBRARY_OF = {
 CREDENTIAL_SECONDS = 600
 """How long polars may keep credentials, which may be temporary ones, before it asks again."""
 
-_CLIENTS = {"botocore", "aiobotocore", "aiohttp", "gcsfs", "google", "azure", "adlfs"}
-"""Libraries whose exceptions come from talking to an object store."""
+_CLIENTS = (
+    "botocore",
+    "aiobotocore",
+    "aiohttp",
+    "gcsfs",
+    "google.api_core",
+    "google.auth",
+    "google.cloud",
+    "azure",
+    "adlfs",
+)
+"""Libraries whose exceptions come from talking to an object store; `google.protobuf` is none of them."""
 
 _POLARS_CLIENT = "object-store error"
 """How polars begins the message of an error from its own client."""
@@ -160,6 +170,14 @@ def s3_credentials() -> tuple[dict[str, str], int | None]:
     return {name: value for name, value in named.items() if value}, int(time.time()) + CREDENTIAL_SECONDS
 
 
+def cache_folder() -> Path:
+    """Where this user's exports and other things that can be made again are kept; it need not exist."""
+    if named := os.environ.get("RANKDISTILL_CACHE"):
+        return Path(named).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "rankdistill"
+
+
 @contextmanager
 def remote_errors(place: object = "") -> Iterator[None]:
     """Turn what an object store's client raises inside into `RemoteError` about `place`; other errors pass through."""
@@ -185,7 +203,8 @@ def _is_remote(error: BaseException | None) -> bool:
     """Whether a client library raised this error or the one that it was made from."""
     if error is None or isinstance(error, RemoteError):
         return False
-    from_client = type(error).__module__.partition(".")[0] in _CLIENTS or _POLARS_CLIENT in str(error)
+    module = f"{type(error).__module__}."
+    from_client = any(module.startswith(f"{client}.") for client in _CLIENTS) or _POLARS_CLIENT in str(error)
     return from_client or _is_remote(error.__cause__)
 
 

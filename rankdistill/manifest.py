@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, locations
+from rankdistill import files, locations, plain_json
 from rankdistill.errors import DataError, StaleOutputError
 
 FILE_NAME = "manifest.json"
@@ -21,6 +21,8 @@ FORMAT = 1
 
 COLLECTION, CORPUS = "dataset", "corpus.jsonl"
 """What a collection is called as an artefact, and the file that every one has."""
+
+_MAPPINGS = ("inputs", "parameters", "versions", "outputs")
 
 RUN = "run"
 """What the folder of a recipe's run is called as an artefact."""
@@ -90,9 +92,14 @@ def read(folder: Path) -> Manifest | None:
         return None
     try:
         with locations.remote_errors(path):
-            content = json.loads(path.read_text(encoding="utf-8-sig"))
+            content = plain_json.loads(path.read_text(encoding="utf-8-sig"))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}")
+        if not isinstance(content["artefact"], str):
+            raise ValueError("'artefact' is no text")
+        for name in _MAPPINGS:
+            if not isinstance(content[name], dict):
+                raise ValueError(f"{name!r} is a {type(content[name]).__name__}, not an object")
         return Manifest(**{name: content[name] for name in Manifest.__dataclass_fields__})
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files
+from rankdistill import files, plain_json
 from rankdistill.errors import ModelReferenceError
 
 WEIGHT_SUFFIXES = {".safetensors", ".bin", ".pt", ".json", ".txt", ".model", ".jinja"}
@@ -92,7 +91,7 @@ def dropout_settings(model: ModelReference, rate: float) -> dict[str, float]:
     Dropout is slow on CPU: the random masks are drawn by one thread, and attention with dropout cannot be fused.
     """
     path = model.path / "config.json"
-    config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    config = plain_json.read(path) if path.is_file() else {}
     return {name: rate for name, value in config.items() if "dropout" in name and isinstance(value, int | float)}
 
 

@@ -157,3 +157,8 @@ def listed(names: Iterable[str], default: str | None = None) -> str:
     """The names in a sentence: `a (default), b or c`."""
     shown = [f"{name} (default)" if name == default else name for name in names]
     return f"{', '.join(shown[:-1])} or {shown[-1]}"
+
+
+def names_test(split: str) -> bool:
+    """Whether a split is one to test on, by its name: what was chosen on it cannot be tested on it any more."""
+    return "test" in split.lower()

@@ -29,7 +29,7 @@ from uuid import uuid4
 
 from filelock import FileLock
 
-from rankdistill import locations
+from rankdistill import locations, plain_json
 
 POLL_SECONDS = 0.2
 
@@ -104,7 +104,7 @@ def _remove(lock: Path, token: str) -> None:
 def _read(lock: Path) -> Owner | None:
     """Who holds the lock, or None; of a foreign object, an owner without a name."""
     try:
-        return Owner(**json.loads(lock.read_bytes()))
+        return Owner(**plain_json.loads(lock.read_bytes()))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError):

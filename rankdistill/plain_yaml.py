@@ -72,8 +72,11 @@ _Loader.add_constructor(_FLOAT, _Loader.construct_yaml_float)
 
 
 def load(text: str) -> Any:
-    """The content of a YAML text; raises yaml.YAMLError where it is none, or holds one of the above."""
-    return yaml.load(text, _Loader)
+    """The content of a YAML text; raises yaml.YAMLError where it is none, nests too deeply, or is as above."""
+    try:
+        return yaml.load(text, _Loader)
+    except RecursionError as error:
+        raise yaml.YAMLError("it is nested too deeply") from error
 
 
 def read(path: Path) -> Any:

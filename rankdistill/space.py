@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self, TypeAlias, TypeVar
 
-from rankdistill import files
+from rankdistill import files, plain_json
 from rankdistill.errors import DataError, SpaceMismatchError
 from rankdistill.manifest import digest
 
@@ -142,7 +142,7 @@ def _read(folder: Path, kind: type[Vectors]) -> Vectors | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = plain_json.loads(path.read_text(encoding="utf-8-sig"))
         fingerprint = content.pop("fingerprint")
         found = kind(**content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

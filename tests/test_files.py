@@ -116,3 +116,33 @@ def test_hashes_depend_on_names_and_contents(tmp_path: Path) -> None:
     assert files.hash_files(tmp_path, reversed(both)) == before
     (tmp_path / "a").write_text("c")
     assert files.hash_files(tmp_path, both) != before
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[enforce fail at inline_container.cc:672] . unexpected pos 12736 vs 12628",
+        'Failed to write index: Encode(Io { inner: Os { code: 28, kind: StorageFull, message: "full" }, index: 16 })',
+        "Error: 'ret == (n)' failed: write error in tokens.faiss: 13 != 67 (No space left on device)",
+    ],
+)
+def test_a_full_disk_is_known_however_a_library_says_it(tmp_path: Path, said: str) -> None:
+    with pytest.raises(OutputError, match="No space left"), files.output_errors(tmp_path):
+        raise RuntimeError(said)
+
+
+def test_a_copy_that_does_not_fit_names_what_was_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="target") as caught, files.output_errors(tmp_path):
+        raise OSError(errno.ENOSPC, "full", "source", None, "target")
+    assert "source" not in caught.value.got
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_a_file_can_be_read_by_whom_the_mask_lets(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        with files.atomic_path(tmp_path / "file") as temporary:
+            temporary.touch(0o600)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode

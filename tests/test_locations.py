@@ -129,3 +129,9 @@ def test_a_removed_folder_is_gone_and_its_neighbours_stay(bucket: Path, tmp_path
         files.remove_folder(root / "plan")
         files.remove_folder(root / "absent")
         assert locations.all_files(root) == [root / "plan-c"]
+
+
+def test_a_damaged_file_of_onnx_is_no_failing_object_store() -> None:
+    protobuf = pytest.importorskip("google.protobuf.message")
+    with pytest.raises(protobuf.DecodeError), locations.remote_errors("model.onnx"):
+        raise protobuf.DecodeError("broken")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import files, manifest, models, space
+from rankdistill import files, manifest, models, plain_json, space
 from rankdistill.display import Shown
 from rankdistill.errors import SpaceMismatchError
 from rankdistill.inference import trained_dimensions
@@ -77,12 +76,12 @@ class Bundle(Shown):
             raise _edited(folder / space.FILE_NAME)
         reference = str(folder / DOCUMENT)
         if pointer in outputs:
-            reference = str(json.loads((folder / pointer).read_text(encoding="utf-8"))["reference"])
+            reference = str(plain_json.read(folder / pointer)["reference"])
         return cls(folder, held, reference, outputs, query_weights=made.inputs.get("query_model"))
 
     def onnx_report(self) -> dict[str, Any]:
         """The ONNX files of the query tower with their fidelity (`files`), and why there are none (`reason`)."""
-        found: dict[str, Any] = json.loads((self.folder / ONNX_REPORT).read_text(encoding="utf-8"))
+        found: dict[str, Any] = plain_json.read(self.folder / ONNX_REPORT)
         return found
 
     def lines(self) -> list[str]:

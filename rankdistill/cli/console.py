@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import threading
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,19 +47,31 @@ def command(leave_out: tuple[str, ...] = ()) -> str:
     return shlex.join(words)
 
 
+def write_any_character() -> None:
+    r"""Let what the terminal's encoding lacks be written as `\u2192`, instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def in_unicode() -> bool:
+    """Whether standard output can hold any character."""
+    return (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+
+
 def show(result: Shown, as_json: bool = False) -> None:
     """Print what a verb gave: its tables and lines, or with `--json` one JSON object."""
     if as_json:
         import json
 
-        print(json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(result.to_json(), indent=1, ensure_ascii=not in_unicode(), allow_nan=False))
         return
     for table in result.tables():
         # A terminal folds what is wider; elsewhere nothing is cut.
         if out.is_terminal:
             out.print(table.rich())
         else:
-            print(table.text())
+            print(table.text(in_unicode()))
     for line in result.lines():
         out.print(line, highlight=False, soft_wrap=True, markup=False)
 

@@ -86,11 +86,14 @@ def build_app(only: Collection[str] = VERBS) -> typer.Typer:
 def main() -> None:
     """Run the command line; errors of ours print without a traceback and exit with 1.
 
+    Of any other error the traceback is saved, and a line says where.
+
     Ctrl-C ends it with 130 and SIGTERM with 143; the last line says how to go on.
     """
     from rankdistill import files
-    from rankdistill.cli.console import err, show_log
+    from rankdistill.cli.console import err, show_log, write_any_character
 
+    write_any_character()
     show_log()
     with _terminations():
         try:
@@ -99,6 +102,11 @@ def main() -> None:
         except RankdistillError as error:
             err.print(f"[bold red]{type(error).__name__}[/]")
             err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+            sys.exit(EXIT_ERROR)
+        except Exception as error:
+            from rankdistill.cli import unknown_error
+
+            err.print(unknown_error.told(error), markup=False, highlight=False, soft_wrap=True)
             sys.exit(EXIT_ERROR)
         except (KeyboardInterrupt, SystemExit) as stop:
             if isinstance(stop, SystemExit) and stop.code != EXIT_INTERRUPTED:

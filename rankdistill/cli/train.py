@@ -98,9 +98,7 @@ def train(
     ] = None,
     allow_test: Annotated[
         bool,
-        typer.Option(
-            "--allow-test", help="With --embeddings: let a test split choose the checkpoint.", rich_help_panel=MORE
-        ),
+        typer.Option("--allow-test", help="Let a test split choose the checkpoint.", rich_help_panel=MORE),
     ] = False,
     teacher: Annotated[
         str | None,
@@ -335,7 +333,7 @@ def train(
         _refuse("--embeddings", flags | of_scores | of_sessions | {"no_check": no_check or None, "combine": combine})
         settings |= {"cycles": cycles}
     else:
-        foreign = {"dev_data": dev_data, "allow_test": allow_test or None, "cycles": cycles}
+        foreign = {"dev_data": dev_data, "cycles": cycles}
         _refuse("--store", foreign | of_sessions)
         settings |= of_scores | {"check": "warn" if no_check else None}
     console.show(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
@@ -12,6 +11,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from rankdistill import plain_json
 from rankdistill.client import failures
 from rankdistill.client.calls import Answer, Call
 
@@ -113,7 +113,7 @@ class Vectors:
 def parsed(call: Call, answer: Answer) -> Any:
     """The JSON of an answer; ServerError where it is none."""
     try:
-        return json.loads(answer.content)
+        return plain_json.loads(answer.content)
     except ValueError as error:
         raise failures.unreadable(call, answer, "JSON", str(error)) from error
 

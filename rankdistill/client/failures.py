@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from rankdistill import plain_json
 from rankdistill.client.calls import Answer, Call
 from rankdistill.errors import RankdistillError, SpaceMismatchError
 
@@ -110,7 +110,7 @@ def unreadable(call: Call, answer: Answer, expected: str, got: str = "") -> Serv
 def said(answer: Answer) -> tuple[str, str | None]:
     """The message of an error's body in the form of any of the interfaces, and its code."""
     try:
-        body: Any = json.loads(answer.content)
+        body: Any = plain_json.loads(answer.content)
     except ValueError:
         body = None
     error = body.get("error", body.get("detail", body.get("message"))) if isinstance(body, dict) else None

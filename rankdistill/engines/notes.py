@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rankdistill import plain_json
 from rankdistill.engines.base import Leg, LegName
 from rankdistill.errors import DataError, SpaceMismatchError
 from rankdistill.indexing.kinds import KINDS
@@ -63,7 +64,7 @@ class Note:
             SpaceMismatchError: it was edited: a space does not have its fingerprint.
         """
         try:
-            found: dict[str, Any] = json.loads(text)
+            found: dict[str, Any] = plain_json.loads(text)
             if found.pop("rankdistill") != FORMAT:
                 raise ValueError("of another version of rankdistill")
             told = {name: leg.pop("fingerprint") for name, leg in found["legs"].items()}

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rankdistill import files, manifest
+from rankdistill import files, manifest, plain_json
 from rankdistill.engines.base import Engine, LegName, Shape
 from rankdistill.engines.notes import Note, require_same_spaces
 from rankdistill.engines.registry import shown
 from rankdistill.engines.sources import Source, ids_hash
 from rankdistill.errors import ConfigError, DataError, SpaceMismatchError, StaleOutputError
-from rankdistill.inference.export_cache import cache_folder
+from rankdistill.locations import cache_folder
 from rankdistill.notes import note as tell_note
 from rankdistill.progress import Progress
 
@@ -180,7 +180,7 @@ class _Progress:
     def read(self) -> int:
         """0 where nothing is known, or what is known is of an earlier collection of this name."""
         try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
+            found = plain_json.loads(self._path.read_text(encoding="utf-8"))
             return int(found["written"]) if found["token"] == self._token else 0
         except (OSError, ValueError, KeyError, TypeError):
             return 0

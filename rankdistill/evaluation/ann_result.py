@@ -12,7 +12,7 @@ from rankdistill import files
 from rankdistill.display import Table
 from rankdistill.evaluation.measured import Measured
 from rankdistill.evaluation.measures import TITLES
-from rankdistill.evaluation.plots import BAR, INK, POINT, figure
+from rankdistill.evaluation.plots import BAR, INK, POINT, figure, literal
 from rankdistill.evaluation.system_table import Rows
 
 if TYPE_CHECKING:
@@ -164,10 +164,10 @@ def recall_plot(result: AnnRecall) -> Figure:
     drawing, axes = figure(3.4)
     for curve, colour in zip(result.curves, COLOURS, strict=False):
         values = [point.value for point in curve.points]
-        axes.plot(values, [point.recall for point in curve.points], color=colour, marker="o", label=curve.name)
+        axes.plot(values, [point.recall for point in curve.points], color=colour, marker="o", label=literal(curve.name))
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_xlabel(result.parameter)
+    axes.set_xlabel(literal(result.parameter))
     axes.set_ylabel("recall@10")
     axes.legend(frameon=False, fontsize=9)
     return drawing

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from pathlib import Path
 from typing import NamedTuple
 
-from rankdistill import models
+from rankdistill import models, plain_json
 from rankdistill.bundles.layout import query_model
 from rankdistill.inference.storage import PICKLED, WEIGHTS
 
@@ -45,5 +44,5 @@ def _parameters(path: Path) -> int:
     """Sum over the tensors in the file's header (8 bytes of little-endian length, then JSON)."""
     with path.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
-        header = json.loads(stream.read(length))
+        header = plain_json.loads(stream.read(length))
     return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")

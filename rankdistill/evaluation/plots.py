@@ -41,7 +41,7 @@ def quality_plot(systems: Sequence[System], measure: str) -> str:
         axes.annotate(
             f"{value:.4f}", (high, row), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9, color=INK
         )
-    axes.set_yticks(range(len(systems)), [system.name for system in systems])
+    axes.set_yticks(range(len(systems)), [literal(system.name) for system in systems])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.2 * max(high for _, high in intervals) or 1)
     axes.set_xlabel(TITLES[measure])
@@ -66,7 +66,7 @@ def trade_off_plot(systems: Sequence[System], measure: str, costs: Mapping[str, 
     for place, system in enumerate(sorted(drawn, key=lambda one: costs[one.name])):
         inward = costs[system.name] > middle
         axes.annotate(
-            system.name,
+            literal(system.name),
             (costs[system.name], system.measures[measure]),
             xytext=(-6 if inward else 6, 6 if place % 2 else -12),
             textcoords="offset points",
@@ -122,7 +122,7 @@ def pareto_plot(
         inward = spot[0] > middle
         up = place % 2 == 0
         axes.annotate(
-            "\n".join(filter(None, [system.name, notes.get(system.name, "")])),
+            literal("\n".join(filter(None, [system.name, notes.get(system.name, "")]))),
             spot,
             xytext=(-14 if inward else 14, 8 if up else -8),
             textcoords="offset points",
@@ -175,10 +175,10 @@ def difference_plot(comparisons: Sequence[Comparison], measure: str) -> Figure:
             fontsize=9,
             color=INK,
         )
-    axes.set_yticks(range(len(drawn)), [one.system for one in drawn])
+    axes.set_yticks(range(len(drawn)), [literal(one.system) for one in drawn])
     axes.set_ylim(len(drawn) - 0.5, -0.7)
     axes.margins(x=0.1)
-    axes.set_xlabel(f"{TITLES[measure]} minus that of {drawn[0].baseline}" if drawn else TITLES[measure])
+    axes.set_xlabel(f"{TITLES[measure]} minus that of {literal(drawn[0].baseline)}" if drawn else TITLES[measure])
     return drawing
 
 
@@ -204,7 +204,7 @@ def distribution_plot(
         if interval is None
         else f"mean {mean:.4f}, 95% interval {interval[0]:.3f} to {interval[1]:.3f}"
     )
-    axes.set_title(f"{name}: {of}", loc="left", fontsize=10, color=INK)
+    axes.set_title(f"{literal(name)}: {of}", loc="left", fontsize=10, color=INK)
     axes.set_xlim(0, 1)
     axes.set_xlabel(f"{TITLES[measure]} of a query")
     axes.set_ylabel("queries")
@@ -233,14 +233,14 @@ def curves_plot(trainings: Sequence[Curves]) -> str:
         for place, name in enumerate(measures):
             if points := one.dev.get(name):
                 colour = SERIES[place % len(SERIES)]
-                label = name if one is trainings[0] else None
+                label = literal(name) if one is trainings[0] else None
                 panels[-1].plot(*zip(*points, strict=True), color=colour, marker="o", markersize=3, label=label)
         if one.kept is not None:
             for axes in panels:
                 axes.axvline(one.kept, color=RULE, linestyle=":", linewidth=1)
     panels[0].set_ylabel("loss")
     if len(measures) == 1:
-        panels[-1].set_ylabel(measures[0])
+        panels[-1].set_ylabel(literal(measures[0]))
     elif measures:
         panels[-1].legend(fontsize=8, frameon=False, labelcolor=INK)
     panels[-1].set_xlabel("step")
@@ -266,6 +266,11 @@ def _plain(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(RULE)
     axes.tick_params(colors=INK, labelsize=9)
+
+
+def literal(text: str) -> str:
+    """A name as matplotlib is to write it: what stands between two dollars is no formula."""
+    return text.replace("$", r"\$")
 
 
 def svg(drawing: Figure, themed: bool = True) -> str:

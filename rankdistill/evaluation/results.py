@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from rankdistill import files
+from rankdistill import files, plain_json
 from rankdistill.display import Shown, Table
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation import system_table
@@ -254,7 +254,7 @@ class Evaluation(Shown, Record):
         """
         path = folder / FILE_NAME
         try:
-            content = json.loads(path.read_text(encoding="utf-8-sig"))
+            content = plain_json.loads(path.read_text(encoding="utf-8-sig"))
             found = cls(**{name: content[name] for name in cls.model_fields if name != "turns" or name in content})
         except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
             raise DataError(

@@ -14,7 +14,7 @@ from rankdistill import files
 from rankdistill.display import Table
 from rankdistill.evaluation.measured import Measured
 from rankdistill.evaluation.measures import TITLES
-from rankdistill.evaluation.plots import INK
+from rankdistill.evaluation.plots import INK, literal
 from rankdistill.evaluation.system_table import Rows
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def _panel(axes: Axes, system: SystemGrid, kind: str) -> None:
     axes.set_yticks(range(len(precisions)), precisions)
     axes.tick_params(colors=INK, labelsize=8, length=0)
     axes.spines[:].set_visible(False)
-    axes.set_title(f"{system.name}, {kind}", fontsize=9, color=INK)
+    axes.set_title(f"{literal(system.name)}, {kind}", fontsize=9, color=INK)
 
 
 def _first(system: SystemGrid, cell: Cell) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Record(BaseModel):
     """What is read and written as it is: unknown fields are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Latency(Record):

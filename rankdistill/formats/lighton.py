@@ -6,12 +6,12 @@ The two lists may be strings that hold a list. Which document is the positive is
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rankdistill import plain_json
 from rankdistill.formats import folders
 from rankdistill.formats.content import Export
 from rankdistill.formats.record_files import read_records, write_records
@@ -48,7 +48,7 @@ def _list(record: Any, name: str) -> list[Any]:
     value = get(record, name)
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = plain_json.loads(value)
         except ValueError:
             if _MISREAD.search(_QUOTED.sub("S", value)):
                 raise RowError(f"{name} is {value[:40]!r}, with numbers that are not plain or without commas") from None

@@ -5,6 +5,7 @@ Dot products throughout (`METRIC_INNER_PRODUCT`); a cosine space has its vectors
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from math import inf
@@ -15,7 +16,8 @@ import numpy as np
 
 from rankdistill import files
 from rankdistill._extras import require
-from rankdistill.errors import ConfigError, MissingDependencyError, OutputError
+from rankdistill.errors import ConfigError, MissingDependencyError
+from rankdistill.indexing.arrays import damaged
 from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Allowed, Ids, Scores, Vectors
 from rankdistill.indexing.documents import named, read_ids, write_ids
@@ -76,6 +78,7 @@ class FaissIndex:
         self.ids: list[str] = []
         self._on_gpu = False
         self._faiss = import_faiss()
+        _require_sound(factory)
         try:
             self._index = self._faiss.index_factory(dimension, factory, self._faiss.METRIC_INNER_PRODUCT)
         except RuntimeError as error:
@@ -156,15 +159,7 @@ class FaissIndex:
     def save(self, folder: Path) -> None:
         """See `Index.save`."""
         with files.atomic_path(folder / INDEX_FILE) as temporary:
-            try:
-                self._faiss.write_index(self._index, str(temporary))
-            except RuntimeError as error:
-                raise OutputError(
-                    expected="to write the index",
-                    got=str(error).rpartition(": ")[2],
-                    consequence="the file in flight was not kept; everything finished before it was",
-                    remedy="free some space, or choose another output; then run the command again",
-                ) from error
+            write_native(self._faiss, self._index, temporary)
         write_ids(folder, self.ids)
 
     @classmethod
@@ -181,9 +176,11 @@ class FaissIndex:
 
         Raises:
             ConfigError: `gpu` is asked for and this FAISS sees none.
+            DataError: the file is damaged.
         """
         faiss = import_faiss()
-        stored = faiss.read_index(str(folder / INDEX_FILE), _mapping_flag(faiss, factory) if mmap and not gpu else 0)
+        flag = _mapping_flag(faiss, factory) if mmap and not gpu else 0
+        stored = read_native(faiss, folder / INDEX_FILE, flag)
         index = cls(stored.d, similarity, factory)
         index._index = stored
         index.ids = read_ids(folder, stored.ntotal)
@@ -218,19 +215,53 @@ class FaissIndex:
                 self._index.add_with_ids(vectors, np.arange(len(self.ids), len(self.ids) + len(vectors)))
             else:
                 self._index.add(vectors)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             raise _refused(f"{self.factory} to take vectors", f"{len(vectors)} vectors", error) from error
 
     def _train(self, vectors: Vectors) -> None:
         try:
             self._index.train(vectors)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             wanted = f"enough vectors to train {self.factory}"
             raise _refused(wanted, f"{len(vectors)} vectors", error) from error
 
     def _prepared(self, vectors: Vectors) -> Vectors:
         vectors = np.ascontiguousarray(vectors, np.float32)
         return normalised(vectors) if self.similarity == "cosine" else vectors
+
+
+BUFFER = 2**20
+"""Bytes that FAISS hands over at once."""
+
+
+def write_native(faiss: Any, index: Any, path: Path) -> None:
+    """Write an index of FAISS's own; through Python, as FAISS itself only prints that a last write failed."""
+    with path.open("wb") as stream:
+        faiss.write_index(index, faiss.PyCallbackIOWriter(stream.write, BUFFER))
+
+
+def read_native(faiss: Any, path: Path, flag: int) -> Any:
+    """What `write_native` wrote, mapped as `flag` says; DataError where the file is damaged."""
+    try:
+        return faiss.read_index(str(path), flag)
+    except (RuntimeError, MemoryError) as error:
+        raise damaged(f"an index of FAISS at {path}", str(error).rpartition("Error: ")[2]) from error
+
+
+LEAST_LINKS, MOST_LINKS = 2, 4096
+"""Of a document in a graph. With fewer FAISS ends the process; for more it asks memory beyond any machine's."""
+
+_LINKS = re.compile(r"(?:HNSW|NSG)(\d+)")
+_ZERO = re.compile(r"(?<![\d.])0+(?![\d.])")
+
+
+def _require_sound(factory: str) -> None:
+    """Raise ConfigError for numbers that FAISS takes, and then ends the process or finds nothing."""
+    links = [int(found) for found in _LINKS.findall(factory)]
+    if any(not LEAST_LINKS <= number <= MOST_LINKS for number in links):
+        raise _refused(f"{LEAST_LINKS} to {MOST_LINKS} links a document", factory, RuntimeError(f"{links[0]} links"))
+    if _ZERO.search(factory):
+        raise _refused("a FAISS factory string of numbers above 0", factory, RuntimeError("it has a 0"))
 
 
 def default_search(factory: str) -> Mapping[str, float]:
@@ -345,7 +376,7 @@ def _on_gpu(faiss: Any, index: Any) -> Any:
     return faiss.index_cpu_to_all_gpus(index)
 
 
-def _refused(expected: str, got: str, error: RuntimeError) -> ConfigError:
+def _refused(expected: str, got: str, error: Exception) -> ConfigError:
     return ConfigError(
         expected=expected,
         got=f"{got}: {str(error).rpartition(': ')[2]}",

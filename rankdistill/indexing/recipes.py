@@ -16,7 +16,7 @@ SHIPPED = Path(__file__).parent / "shipped"
 class IndexRecipe(BaseModel):
     """How an index is built, whatever the model and the documents."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     factory: str = Field("exact", description="A back end, or a FAISS factory string such as HNSW32.")
     search_parameters: dict[str, float] = Field(default_factory=dict, description="Such as efSearch or nprobe.")

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from rankdistill import files
+from rankdistill import files, plain_json
 from rankdistill.errors import ConfigError, DataError
 
 FILE_NAME = "conversation.json"
@@ -172,7 +172,7 @@ def read(folder: str | Path) -> Conversation | None:
     if not path.is_file():
         return None
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        content: Any = plain_json.loads(path.read_text(encoding="utf-8-sig"))
         return Conversation(**content)
     except (ValueError, TypeError, ConfigError) as error:
         raise DataError(

@@ -8,7 +8,6 @@ entries, or all of them, at will.
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 
 from rankdistill import files, manifest
 from rankdistill.errors import DataError, OutputError
+from rankdistill.locations import cache_folder
 from rankdistill.manifest import Manifest
 
 logger = logging.getLogger(__name__)
@@ -28,14 +28,6 @@ FORMAT = 1
 
 LOCK_WAIT = 1800.0
 """Seconds to wait for another process that exports the same model."""
-
-
-def cache_folder() -> Path:
-    """Where exported models are kept; it need not exist."""
-    if named := os.environ.get("RANKDISTILL_CACHE"):
-        return Path(named).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "rankdistill"
 
 
 @contextmanager

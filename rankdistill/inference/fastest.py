@@ -20,13 +20,14 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from rankdistill import files, manifest
+from rankdistill import files, manifest, plain_json
 from rankdistill.errors import OutputError, RankdistillError
 from rankdistill.inference.backends import BACKENDS, backend_fingerprint, choose, is_exact
 from rankdistill.inference.backends.registry import is_installed
 from rankdistill.inference.calibration import Pairs, hash_of
-from rankdistill.inference.export_cache import LOCK_WAIT, cache_folder
+from rankdistill.inference.export_cache import LOCK_WAIT
 from rankdistill.inference.fidelity import SamplePair, compare
+from rankdistill.locations import cache_folder
 from rankdistill.notes import tell
 
 FORMAT = 1
@@ -245,7 +246,7 @@ def kept_choices() -> dict[str, Choice]:
     here = f"{_machine('cpu')[:_DIGITS]}-*"
     for path in sorted(folder.glob(f"{here}/{_FILE}"), key=lambda path: path.stat().st_mtime):
         if (choice := _read(path, BACKENDS)) is not None:
-            found[str(json.loads(path.read_text(encoding="utf-8")).get("called"))] = choice
+            found[str(plain_json.read(path).get("called"))] = choice
     return found
 
 
@@ -364,7 +365,7 @@ def _path(names: Sequence[str], sample: Sample, identity: Mapping[str, Any], dev
 def _read(path: Path, names: Iterable[str]) -> Choice | None:
     """A choice that was kept; None where there is none, or it is damaged."""
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        held = plain_json.loads(path.read_text(encoding="utf-8"))
         choice = Choice(held["backend"], tuple(Measured(**one) for one in held["measured"]), kept=True)
     except (OSError, ValueError, KeyError, TypeError):
         return None

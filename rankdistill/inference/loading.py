@@ -5,7 +5,6 @@ None reads more of a text than it has positions for: see `rankdistill.inference.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any, Literal
 
+from rankdistill import plain_json
 from rankdistill.errors import ModelReferenceError
 from rankdistill.inference.padding import give_padding, give_padding_to_pairs
 from rankdistill.models import ModelReference
@@ -354,7 +354,7 @@ def _read_json(path: Path) -> Any:
     if not path.is_file():
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = plain_json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelReferenceError(
             expected=f"JSON in {path}",

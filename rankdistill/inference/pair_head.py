@@ -12,7 +12,7 @@ from jaxtyping import Float
 from sentence_transformers.base.modules.module import Module
 from torch import Tensor, nn
 
-from rankdistill import files
+from rankdistill import files, plain_json
 from rankdistill.inference.loading import PAIR_HEAD
 
 PAIRS_AT_ONCE = 8192
@@ -94,6 +94,6 @@ def read(folder: Path) -> PairHead:
     from safetensors import safe_open
 
     with safe_open(str(folder / PAIR_HEAD), framework="pt") as stored:
-        head = PairHead(**json.loads(stored.metadata()["settings"]))
+        head = PairHead(**plain_json.loads(stored.metadata()["settings"]))
         head.load_state_dict({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
     return head.eval()

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files
+from rankdistill import files, plain_json
 from rankdistill.inference.loading import quietly
 
 NO_LIMIT = 10**9
@@ -32,6 +32,7 @@ def save_model(model: Any, folder: Path) -> None:
     """
     with files.output_errors(folder), quietly():
         model.save_pretrained(str(folder), create_model_card=False)
+        files.open_to_readers(folder)
         for place in _tokenised(folder):
             tell_length(place, _declared(place))
 
@@ -112,7 +113,7 @@ def _limited(length: object) -> int | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    found: dict[str, Any] = plain_json.read(path) if path.is_file() else {}
     return found
 
 

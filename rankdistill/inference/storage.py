@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from rankdistill import files
+from rankdistill import files, plain_json
 from rankdistill.errors import ModelReferenceError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def compress(model: Any, folder: Path, storage: Storage) -> None:
         return
     require_storable(model, storage)
     for path in sorted(folder.rglob(TOKENISER)):
-        _write_json(path, json.loads(path.read_text(encoding="utf-8")))
+        _write_json(path, plain_json.read(path))
     for module, place in places(model, folder):
         path = place / WEIGHTS
         if path.is_file():
@@ -109,7 +109,7 @@ def _rewrite(model: Any, module: Any, path: Path, storage: Storage) -> None:
         if storage == "int8":
             tensors |= _divided(model, tensors)
         _write_tensors(path, {name: _halved(tensor) for name, tensor in tensors.items()})
-        config = json.loads(path.with_name(CONFIG).read_text(encoding="utf-8"))
+        config = plain_json.read(path.with_name(CONFIG))
         config.pop("torch_dtype", None)
         _write_json(path.with_name(CONFIG), config | {"dtype": "float32"})
     elif isinstance(module, Dense):
@@ -223,7 +223,7 @@ def _halved(tensor: Tensor) -> Tensor:
 def places(model: Any, folder: Path) -> list[tuple[Any, Path]]:
     """Each module of `model` and where it was saved."""
     modules = folder / "modules.json"
-    told = json.loads(modules.read_text(encoding="utf-8")) if modules.is_file() else [{"path": ""}]
+    told = plain_json.read(modules) if modules.is_file() else [{"path": ""}]
     return [(module, folder / one["path"]) for module, one in zip(model, told, strict=False)]
 
 

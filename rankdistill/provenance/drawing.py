@@ -121,6 +121,8 @@ def _draw(diagram: Diagram, path: Path) -> None:
     import matplotlib
     from matplotlib.figure import Figure
 
+    from rankdistill.evaluation.plots import literal
+
     columns = diagram.columns()
     rows = max(len(column) for column in columns)
     places = {
@@ -139,7 +141,7 @@ def _draw(diagram: Diagram, path: Path) -> None:
         box = {"boxstyle": "round,pad=0.4", "facecolor": _COLOURS.get(diagram.kinds[name], _PLAIN), "lw": 0.6}
         title = "\n".join(textwrap.wrap(diagram.titles[name], _CHARACTERS, break_on_hyphens=True)[-2:])
         text = f"{title}\n({diagram.kinds[name]})"
-        boxes[name] = axes.text(x, y, text, fontsize=7, ha="center", va="center", bbox=box, zorder=3)
+        boxes[name] = axes.text(x, y, literal(text), fontsize=7, ha="center", va="center", bbox=box, zorder=3)
     for (source, product), name in diagram.arrows.items():
         start, end = places[source], places[product]
         style = {"arrowstyle": "-|>", "color": "#888888", "lw": 0.8}
@@ -147,7 +149,7 @@ def _draw(diagram: Diagram, path: Path) -> None:
         axes.annotate("", xy=end, xytext=start, arrowprops=style | ends, zorder=1)
         middle = [here + (there - here) * 0.35 for here, there in zip(end, start, strict=True)]
         plain = {"boxstyle": "square,pad=0.1", "facecolor": "white", "lw": 0}
-        words = textwrap.shorten(name, 20, placeholder="...")
+        words = literal(textwrap.shorten(name, 20, placeholder="..."))
         axes.text(
             middle[0], middle[1], words, fontsize=6, color="#666666", ha="center", va="center", bbox=plain, zorder=2
         )

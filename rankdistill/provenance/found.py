@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rankdistill import manifest
+from rankdistill import manifest, plain_json
 from rankdistill.errors import DataError
 from rankdistill.manifest import COLLECTION, CORPUS, RUN, Manifest
 from rankdistill.stores.embeddings.layout import Layout as EmbeddingsLayout
@@ -116,7 +115,7 @@ def _is_begun(folder: Path) -> bool:
 def _is_ours(path: Path) -> bool:
     """Whether this manifest is of this package: other programs have files of that name."""
     try:
-        content = json.loads(path.read_bytes())
+        content = plain_json.loads(path.read_bytes())
     except (OSError, ValueError):
         return path.is_file() and b'"artefact"' in path.read_bytes()
     return isinstance(content, dict) and {"artefact", "identity"} <= content.keys()

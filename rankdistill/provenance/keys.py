@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from rankdistill import files, manifest, models
+from rankdistill import files, manifest, models, plain_json
 from rankdistill.errors import ModelReferenceError, RankdistillError
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
 from rankdistill.manifest import COLLECTION, RUN
@@ -174,7 +173,7 @@ def _system(artefact: Artefact) -> Any:
     if artefact.kind != "evaluation":
         return {}
     try:
-        found = json.loads((artefact.path / RESULTS).read_bytes())
+        found = plain_json.loads((artefact.path / RESULTS).read_bytes())
         return found["signature"]["system"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}

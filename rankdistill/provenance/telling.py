@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rankdistill import plain_json
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
 from rankdistill.manifest import RUN
 from rankdistill.provenance.found import DAMAGED, UNFINISHED, Artefact
@@ -37,7 +37,7 @@ def _student(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
     told.append(f"layers {','.join(map(str, layers))}" if layers else "")
     log = artefact.path / LOG_FILE
     if log.is_file():
-        content = json.loads(log.read_bytes())
+        content = plain_json.read(log)
         told.append(f"{content['steps']:,} steps" if isinstance(content.get("steps"), int) else "")
         points = content.get("dev_ndcg_at_10") or []
         value = max((point["value"] for point in points if "value" in point), default=None)
@@ -77,20 +77,20 @@ def _bundle(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
 
 
 def _evaluation(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
-    system = json.loads((artefact.path / RESULTS).read_bytes())["system"]
+    system = plain_json.read(artefact.path / RESULTS)["system"]
     return [system["name"], made["split"], f"nDCG@10 {system['measures'][MEASURE]:.4f}"]
 
 
 def _run(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
     recipe = made["recipe"]
-    results = json.loads((artefact.path / RESULTS).read_bytes())
+    results = plain_json.read(artefact.path / RESULTS)
     best = max(results["systems"], key=lambda one: one["measures"][MEASURE])
     shown = f"{results['split']}: {best['name']} nDCG@10 {best['measures'][MEASURE]:.4f} is the best"
     return [f"recipe {recipe['name']} of kind {recipe.get('kind', 'scores')}", shown]
 
 
 def _tuning(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
-    found = json.loads((artefact.path / "tuning.json").read_bytes())
+    found = plain_json.read(artefact.path / "tuning.json")
     best = "" if found["best"] is None else f"best {found['metric']} {found['best']['value']:.4f} on dev"
     return [f"search of {made['recipe']['name']}", f"{len(found['trials'])} trials", best]
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rankdistill import manifest
+from rankdistill import manifest, plain_json
 from rankdistill.bundles.layout import ROUTER, is_bundle
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError, RankdistillError
@@ -170,7 +169,7 @@ def _evaluations(folder: Path, task: str) -> dict[str, Evaluation]:
 
 def _json(path: Path) -> Any:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = plain_json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
             raise ValueError(f"{type(content).__name__}, no object")
     except (OSError, ValueError) as error:

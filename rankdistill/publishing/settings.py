@@ -19,7 +19,7 @@ class KnownModel(BaseModel):
         training_datasets: what it was trained on, by mteb's names where there are such; an empty list for nothing.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     mteb: str | None = None
     training_datasets: list[str] | None = None
@@ -47,7 +47,7 @@ class Details(BaseModel):
         limits: sentences for the card.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str | None = None
     license: str | None = None

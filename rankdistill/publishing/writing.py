@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rankdistill import files
+from rankdistill import files, plain_json
 from rankdistill.evaluation.results import Results
 from rankdistill.evaluation.tasks.results import META, RESULTS, SETTINGS
 from rankdistill.evaluation.verdict.records import Finding
@@ -61,7 +61,7 @@ def _settings_of(task: str, path: Path) -> list[str]:
     found = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            if line.strip() and json.loads(line).get("task") == task:
+            if line.strip() and plain_json.loads(line).get("task") == task:
                 found.append(line)
         except (ValueError, AttributeError):
             continue  # the check of files has told of it

@@ -13,7 +13,7 @@ from rankdistill.records import Document
 class Settings(BaseModel):
     """Base of each kind's settings: unknown names are errors, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Written(NamedTuple):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from pydantic import BaseModel, Field, field_validator
 
+from rankdistill import plain_json
 from rankdistill.records import Document
 from rankdistill.teachers.local_chat import Messages
 
@@ -84,7 +84,7 @@ def _as_json(text: str) -> list[str] | None:
     if not text.startswith("["):
         return None
     try:
-        found = json.loads(text)
+        found = plain_json.loads(text)
     except ValueError:
         return None
     return [one for one in found if isinstance(one, str)] if isinstance(found, list) else None

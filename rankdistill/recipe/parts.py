@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from rankdistill.names import names_test
 
 REPORT_FILE = "report.html"
 """What a run writes for a person, in its folder."""
@@ -18,7 +21,19 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9 ._-]*"
 class Part(BaseModel):
     """A part of a recipe: an unknown setting is an error, and nothing changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _no_test(split: str) -> str:
+    if names_test(split):
+        raise ValueError(
+            f"{split!r} is a test split by its name: what was chosen on it could not be tested on it any more"
+        )
+    return split
+
+
+DevSplit = Annotated[str, AfterValidator(_no_test)]
+"""The name of a split that choices are made on."""
 
 
 class SourcePart(Part):

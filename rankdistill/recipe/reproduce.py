@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import manifest
+from rankdistill import manifest, plain_json
 from rankdistill.display import Shown, Table
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.locations import is_local
@@ -201,7 +200,7 @@ def _recipe(before: Path, made: Manifest | None) -> Mapping[str, Any] | None:
     if made is not None:
         return made.parameters["recipe"] if made.artefact == RUN else None
     try:
-        found = json.loads((before / RESULTS).read_bytes())["signature"]["recipe"]
+        found = plain_json.loads((before / RESULTS).read_bytes())["signature"]["recipe"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return {name: value for name, value in found.items() if name != "out"}

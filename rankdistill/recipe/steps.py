@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, manifest
+from rankdistill import files, manifest, plain_json
 from rankdistill.progress import Named, Reporter
 
 TIMES_FILE = "times.json"
@@ -92,7 +92,7 @@ class Times:
 
     def read(self) -> dict[str, float]:
         """Folder name -> seconds."""
-        return json.loads(self.path.read_text()) if self.path.is_file() else {}
+        return plain_json.read(self.path) if self.path.is_file() else {}
 
     def add(self, step: Step, seconds: float) -> None:
         """Add `seconds` to the step's."""

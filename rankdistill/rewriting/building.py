@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, manifest
+from rankdistill import files, manifest, plain_json
 from rankdistill.errors import DataError, StaleOutputError, TeacherError
 from rankdistill.making import making
 from rankdistill.notes import note
@@ -107,7 +107,7 @@ def _require_own(work: Path, fingerprint: Mapping[str, Any]) -> None:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = plain_json.loads(text)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

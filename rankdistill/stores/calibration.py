@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from rankdistill import files, locations
+from rankdistill import files, locations, plain_json
 from rankdistill.inference.calibration import SAMPLES, Pairs
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.sampling import draw, texts_of
@@ -33,7 +33,7 @@ def calibration_pairs(
         DataError: the candidates name ids that the data set lacks.
     """
     if locations.is_file(layout.calibration):
-        kept = json.loads(layout.calibration.read_text(encoding="utf-8"))
+        kept = plain_json.read(layout.calibration)
         return [(query, document) for query, document in kept]
     return texts_of(draw(candidates, SAMPLES, PAIRS_A_QUERY), queries, documents)
 

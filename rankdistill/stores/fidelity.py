@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, locations
+from rankdistill import files, locations, plain_json
 from rankdistill.inference.fidelity import LEAST, Fidelity, Measure, compare
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.sampling import draw, texts_of
@@ -88,4 +88,4 @@ def keep_fidelity(layout: Layout, teacher_id: str, record: Record) -> None:
 def read_fidelity(layout: Layout, teacher_id: str) -> Record | None:
     """The figures that the store holds for a teacher, if any."""
     path = layout.fidelity(teacher_id)
-    return json.loads(path.read_text(encoding="utf-8")) if locations.is_file(path) else None
+    return plain_json.read(path) if locations.is_file(path) else None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rankdistill import files, locations, manifest
+from rankdistill import files, locations, manifest, plain_json
 from rankdistill.stores import keying
 from rankdistill.stores.fidelity import read_fidelity
 from rankdistill.stores.layout import ARTEFACT, Layout
@@ -53,7 +52,7 @@ def write_manifest(
         inputs=(dict(earlier.inputs) if earlier else {}) | dict(inputs),
         parameters={
             "unit_size": unit_size,
-            "teachers": {known: json.loads(layout.teacher(known).read_text()) for known in finished},
+            "teachers": {known: plain_json.read(layout.teacher(known)) for known in finished},
         }
         | ({"fidelity": fidelity} if fidelity else {})
         | ({keying.FIELD: "ids"} if keying.keyed_by(layout) == "ids" else {}),

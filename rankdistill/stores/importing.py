@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankdistill import files, locations, manifest, tables
+from rankdistill import files, locations, manifest, plain_json, tables
 from rankdistill.errors import StaleOutputError
 from rankdistill.progress import Progress
 from rankdistill.stores.finishing import write_manifest
@@ -117,7 +117,7 @@ def add_table(root: Path, table: ScoreTable, *, command: str = "", progress: Pro
 
 def _require_same_content(layout: Layout, table: ScoreTable, candidates: Path) -> None:
     for known in layout.teacher_ids():
-        fingerprint = json.loads(layout.teacher(known).read_text())
+        fingerprint = plain_json.read(layout.teacher(known))
         if fingerprint.get("name") != table.name:
             continue
         if known == table.teacher_id and locations.is_file(candidates):

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankdistill import files, locations, tables
+from rankdistill import files, locations, plain_json, tables
 from rankdistill.errors import LockedError
 from rankdistill.stores.keys import unit_digest
 from rankdistill.stores.shares import living_shares, lock_folder
@@ -80,7 +80,7 @@ def read_plan(folder: Path) -> Plan | None:
 def _read(folder: Path) -> tuple[dict[str, Any], Plan | None]:
     """What the plan in `folder` was asked for, and the plan."""
     try:
-        note = json.loads((folder / NOTE_FILE).read_text(encoding="utf-8"))
+        note = plain_json.loads((folder / NOTE_FILE).read_text(encoding="utf-8"))
         counts = {name: note[name] for name in ("wanted", "missing")}
         unit_size, sizes, digests = note["asked"]["unit_size"], tuple(note["sizes"]), tuple(note["digests"])
     except (FileNotFoundError, ValueError, KeyError):

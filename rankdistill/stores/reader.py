@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from rankdistill import locations, manifest, tables
+from rankdistill import locations, manifest, plain_json, tables
 from rankdistill.data import Dataset
 from rankdistill.display import Shown
 from rankdistill.errors import StoreError
@@ -229,4 +228,4 @@ class ScoreStore(Shown):
         return naming.teachers_of(self.layout, self.teacher_ids)
 
     def _read_fingerprint(self, teacher_id: str) -> dict[str, Any]:
-        return json.loads(self.layout.teacher(teacher_id).read_text())
+        return plain_json.read(self.layout.teacher(teacher_id))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankdistill import models
+from rankdistill import models, plain_json
 from rankdistill.errors import ModelReferenceError
 from rankdistill.inference.loading import kind_of, quietly
 from rankdistill.inference.padding import give_padding
@@ -87,7 +86,7 @@ def folder_of_transformer(path: Path) -> str:
     modules = path / "modules.json"
     if not modules.is_file():
         return ""
-    first = json.loads(modules.read_text(encoding="utf-8"))[0]
+    first = plain_json.read(modules)[0]
     if not first["type"].endswith(".Transformer"):
         raise ValueError(f"its first module is {first['type']}, no transformer")
     return str(first["path"])
@@ -95,7 +94,7 @@ def folder_of_transformer(path: Path) -> str:
 
 def _prompts(path: Path) -> dict[str, str]:
     config = path / "config_sentence_transformers.json"
-    found = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    found = plain_json.read(config) if config.is_file() else {}
     return {name: text for name, text in found.get("prompts", {}).items() if text}
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rankdistill import plain_json
 from rankdistill.errors import ModelReferenceError
 from rankdistill.inference.saving import NO_LIMIT, save_tokenizer
 from rankdistill.inference.storage import is_table
@@ -149,7 +150,7 @@ def _retold(tokenizer: Any, cutter: Cutter, kept: Kept) -> Any:
         for source in SOURCES:
             (folder / source).unlink(missing_ok=True)
         _write(folder / TOKENISER, cutter.written(kept))
-        config = json.loads((folder / CONFIGURATION).read_text(encoding="utf-8"))
+        config = plain_json.read(folder / CONFIGURATION)
         if told := config.get("added_tokens_decoder"):
             config["added_tokens_decoder"] = {str(kept.ids[token["content"]]): token for token in told.values()}
         _write(folder / CONFIGURATION, config)

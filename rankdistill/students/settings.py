@@ -21,7 +21,7 @@ Layer = Annotated[int, Field(ge=0)]
 class StaticSettings(BaseModel):
     """Settings of a static student: a table of token vectors, whose mean is the embedding."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     words: int | None = Field(
         default=None,
@@ -83,7 +83,7 @@ class StaticSettings(BaseModel):
 class StudentSettings(BaseModel):
     """Settings of a student that is to live in its teacher's space."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     keep_layers: tuple[Layer, ...] | LayerRule | None = Field(
         default=None,

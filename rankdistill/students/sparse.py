@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill import models
+from rankdistill import models, plain_json
 from rankdistill.errors import ModelReferenceError
 from rankdistill.inference.loading import kind_of, quietly
 from rankdistill.inference.padding import give_padding
@@ -119,7 +118,7 @@ def _with_new_head(path: Path, settings: dict[str, float], seed: int) -> SparseE
     from sentence_transformers.sparse_encoder.modules import SpladePooling
 
     modules = path / "modules.json"
-    inside = json.loads(modules.read_text(encoding="utf-8"))[0]["path"] if modules.is_file() else ""
+    inside = plain_json.read(modules)[0]["path"] if modules.is_file() else ""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         transformer = Transformer(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -12,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from rankdistill import files, locations, manifest, plain_yaml
+from rankdistill import files, locations, manifest, plain_json, plain_yaml
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference.backends import is_calibrated
 from rankdistill.inference.calibration import Pairs
@@ -180,7 +179,7 @@ def _is_embedding_store(ref: str) -> bool:
 
 
 def _store_reference(ref: str) -> str:
-    return str(json.loads((locations.location(ref) / "teacher.json").read_text(encoding="utf-8"))["reference"])
+    return str(plain_json.read(locations.location(ref) / "teacher.json")["reference"])
 
 
 def _store_identity(ref: str) -> str:

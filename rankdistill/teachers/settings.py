@@ -12,7 +12,7 @@ from rankdistill.inference.backends import FAST
 class Settings(BaseModel):
     """Base of each kind's settings: unknown names are errors, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ModelSettings(Settings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from rankdistill import files
+from rankdistill import files, plain_json
 from rankdistill.errors import StaleOutputError
 from rankdistill.teachers.teaching.checkpoints import last
 
@@ -25,7 +25,7 @@ def claim(folder: Path, identity: str) -> None:
         StaleOutputError: they belong to a run with other inputs or settings.
     """
     path = folder / _RUN_FILE
-    known = json.loads(path.read_text(encoding="utf-8"))["identity"] if path.is_file() else identity
+    known = plain_json.read(path)["identity"] if path.is_file() else identity
     if known != identity and last(folder) is not None:
         raise StaleOutputError(
             expected="checkpoints of this very run",

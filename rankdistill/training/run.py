@@ -26,6 +26,7 @@ from rankdistill.training import (
     processes,
     query_length,
     rows,
+    settings,
     sizing,
     types,
     views,
@@ -294,7 +295,7 @@ def _view(found: Inputs, config: TrainConfig, known: KnownPositives) -> views.Vi
 
 
 def _steps(config: TrainConfig, rows: int) -> int:
-    return config.steps or max(1, round(config.epochs * rows / _rows_a_step(config)))
+    return settings.steps_of(config, config.epochs * rows, _rows_a_step(config))
 
 
 def _rows_a_step(config: TrainConfig) -> int:

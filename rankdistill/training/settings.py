@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -26,10 +27,14 @@ LARGEST_SEED = 2**32 - 1
 """Of numpy's own generator, which the trainer seeds too."""
 
 
+MOST_ROWS = 2**32
+"""Rows that all steps of a run take together: their order is drawn before the first."""
+
+
 class RunSettings(BaseModel):
     """What a run needs whatever it learns from; the same settings, data and student give the same student."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     steps: int | None = Field(default=None, ge=1, description="Optimiser steps; None: as many as the passes take.")
     batch_size: int = Field(default=32, ge=1, description="Rows a step on one device.")
@@ -148,3 +153,36 @@ def read(kind: type[Settings], path: Path | None, /, **overrides: object) -> Set
                 else "give each of these settings a value that it takes"
             ),
         ) from error
+
+
+def require_no_test(tests: Sequence[str]) -> None:
+    """Raise ConfigError where a checkpoint is to be chosen on these test splits: it would have seen them."""
+    if tests:
+        raise ConfigError(
+            expected="dev splits",
+            got=f"{', '.join(tests)}, a test split by its name",
+            consequence="nothing was trained: a checkpoint chosen on it could not be tested on it any more",
+            remedy="name a dev split, or allow it with --allow-test",
+        )
+
+
+def steps_of(config: RunSettings, rows: float, rows_a_step: int) -> int:
+    """How many optimiser steps a run takes.
+
+    Args:
+        config: `steps`, where they are given.
+        rows: what its passes take together.
+        rows_a_step: of all processes.
+
+    Raises:
+        ConfigError: they are more than can be drawn.
+    """
+    taken = rows if config.steps is None else config.steps * rows_a_step
+    if not taken <= MOST_ROWS:
+        raise ConfigError(
+            expected=f"passes or steps that take at most {MOST_ROWS:,} rows together",
+            got=f"{taken:.3g} rows",
+            consequence="nothing was trained: their order could not be drawn",
+            remedy="give fewer passes or steps, or a smaller batch",
+        )
+    return config.steps or max(1, round(rows / rows_a_step))

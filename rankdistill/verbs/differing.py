@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from rankdistill import files, manifest
+from rankdistill import files, manifest, plain_json
 from rankdistill.evaluation.per_query import read_per_query
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
 from rankdistill.making import visible_files
@@ -111,7 +110,7 @@ def _relocated(value: Any, before: str, now: str) -> Any:
 
 
 def _evaluations(name: str, before: Path, now: Path, said: list[str], tolerance: float) -> Compared:
-    old, new = (json.loads((folder / RESULTS).read_bytes())["system"]["measures"] for folder in (before, now))
+    old, new = (plain_json.read(folder / RESULTS)["system"]["measures"] for folder in (before, now))
     measures = {measure: (old[measure], new.get(measure, float("nan"))) for measure in old}
     queries, differ = _queries(before, now)
     same = all(abs(one - other) <= tolerance for one, other in measures.values())

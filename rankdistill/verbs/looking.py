@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rankdistill import plain_json
 from rankdistill._extras import require
 from rankdistill.inference.saving import SENTENCE_CONFIG
 from rankdistill.mining.tokenisers import suited
@@ -56,7 +56,7 @@ def look_at(teacher: str) -> Looked:
 
 def _settings(path: Path) -> dict[str, Any]:
     """A model's file of settings; empty where there is none."""
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    return dict(plain_json.read(path)) if path.is_file() else {}
 
 
 def suited_tokenizer(texts: Iterable[str]) -> str:

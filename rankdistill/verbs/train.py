@@ -15,6 +15,7 @@ from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.inference.loading import quietly
 from rankdistill.inference.storage import Storage
+from rankdistill.names import names_test
 from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.sessions import Sessions
@@ -27,6 +28,7 @@ from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.form import Form
+from rankdistill.training.settings import require_no_test
 from rankdistill.training.student import Student
 from rankdistill.verbs import training_on_sessions
 from rankdistill.verbs.arguments import (
@@ -140,7 +142,7 @@ def train(
             on; .2 unless given.
         work: with sessions: folder of candidates, scores and vectors, which other students of the same conversations
             find there; `OUT.work` unless given.
-        allow_test: with vectors: let a test split choose the checkpoint.
+        allow_test: let a test split choose the checkpoint.
         lenient: leave bad rows of the data out instead of stopping.
         ignore_identical_ids: whether the document that has the query's own id is left out; as `meta.json` says unless
             given, see `rankdistill.data.identical_ids`.
@@ -219,7 +221,7 @@ def train(
         aligning = _shaped(aligning, {"vocabulary": vocabulary, "storage": storage, "max_mb": max_mb})
         dev = _dev_sets(listed(data), listed(dev_split), lenient, ignore_identical_ids)
         return _align(opened, reference_of(student), place, aligning, keep_layers, dev, allow_test)
-    _refuse(settings | {"allow_test": allow_test or None}, TrainConfig, AlignConfig, "scores")
+    _refuse(settings, TrainConfig, AlignConfig, "scores")
     if teachers is None and missing not in set(POLICIES) - {"error"}:
         settings["missing"] = missing
     else:
@@ -227,6 +229,8 @@ def train(
     chosen = settings_of(TrainConfig, config, settings, own_arguments(train))
     _require_one_teacher(opened, teacher, teachers, ensemble)
     dataset, watched = _collection(data), _one(listed(dev_split))
+    if watched is not None and names_test(watched) and not allow_test:
+        require_no_test([watched])
     collection = collection_of(dataset, [watched], lenient, ignore_identical_ids)
     scores = _scores(opened, listed(teachers), ensemble, collection)
     form = _form(keep_layers, vocabulary, storage, max_mb)
@@ -368,7 +372,7 @@ def _refuse(
     """Raise ConfigError for arguments and settings that belong to the other kind of training: they had no effect."""
     of_ensembles = {"teachers", "calibrate", "weights", "reference", "combine"}
     foreign = other.model_fields.keys() | {"split", "teacher"} | of_ensembles
-    foreign = (foreign | {"allow_test"}) - own.model_fields.keys()
+    foreign = foreign - own.model_fields.keys()
     if found := [name for name, value in given.items() if value is not None and name in foreign]:
         raise ConfigError(
             expected=f"settings that belong to training on {what}, which the store holds",

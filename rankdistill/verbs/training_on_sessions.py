@@ -15,7 +15,7 @@ from rankdistill.inference.loading import quietly
 from rankdistill.inference.turn_reader import TurnReader, open_reader
 from rankdistill.manifest import digest
 from rankdistill.mining.sources.rewritten import AskedTogether, RewrittenSource
-from rankdistill.names import ALIGNMENTS, LOSSES
+from rankdistill.names import ALIGNMENTS, LOSSES, names_test
 from rankdistill.notes import note
 from rankdistill.progress import reporter_of
 from rankdistill.sessions import Sessions
@@ -28,6 +28,7 @@ from rankdistill.teachers.rewritten import RewrittenTeacher
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev
 from rankdistill.training.config import TrainConfig
+from rankdistill.training.settings import require_no_test
 from rankdistill.verbs import mine as mining
 from rankdistill.verbs import score as scoring
 from rankdistill.verbs.arguments import Place, place_of, require_range, settings_of
@@ -297,6 +298,8 @@ def train(
         return
     _refuse(asked, ("standalone",), "training on scores")
     training = settings_of(TrainConfig, config, {"loss": "disco"} | dict(settings), besides)
+    if asked.dev_split is not None and names_test(asked.dev_split) and not allow_test:
+        require_no_test([asked.dev_split])
     _distil(asked, student, out, training, progress, command)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankdistill import bundles
+from rankdistill import bundles, plain_json
 from rankdistill.bundles import layout
 from rankdistill.data import Dataset
 from rankdistill.data.beir import UNJUDGED
@@ -143,7 +142,7 @@ def turns_of(session: Place | Sequence[str] | Sequence[Turn]) -> list[str]:
 def _read_turns(path: Path) -> list[str]:
     shape = "a list of texts, of {role, text}, or one session {turns: [{role, text}, ...]}"
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        content: Any = plain_json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise _no_session(shape, f"{path}: {error}") from error
     held = content.get("turns") if isinstance(content, dict) else content

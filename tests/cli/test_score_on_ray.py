@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rankdistill import locations
-from rankdistill.inference.export_cache import cache_folder
+from rankdistill.locations import cache_folder
 from tests import s3
 from tests.cli.verb import Run
 

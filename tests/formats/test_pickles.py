@@ -78,6 +78,11 @@ def test_nothing_is_run(run_import: Callable[..., Imported], tmp_path: Path, mak
 @pytest.mark.parametrize(
     ("data", "said"),
     [
+        (b"\x80\x02Nr\xff\xff\xff\x7f.", "more memory"),
+        (b"Np2000000000\n.", "more memory"),
+        (b"\x80\x05\x96\x00\x00\x00\x00\x01\x00\x00\x00.", "cut short"),
+        (b"\x80\x04\x95\x00\x00\x00\x00\x00\x01\x00\x00N.", "cut short"),
+        (b"\xff", "no instruction"),
         (b"", "Ran out of input"),
         (pickle.dumps(SCORES)[:-7], "scores.pkl"),
         (b"no pickle at all", "scores.pkl"),

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from rankdistill import _extras
-from rankdistill.errors import ConfigError, MissingDependencyError
+from rankdistill.errors import ConfigError, DataError, MissingDependencyError
 from rankdistill.indexing import faiss
 from rankdistill.indexing.base import Ids, Vectors
 from rankdistill.indexing.exact import ExactIndex
-from rankdistill.indexing.faiss import FaissIndex, parse_search_parameters
+from rankdistill.indexing.faiss import INDEX_FILE, FaissIndex, parse_search_parameters
 
 
 def recall(found: Ids, truth: Ids) -> float:
@@ -242,3 +242,34 @@ def test_search_parameters_are_parsed_from_the_command_line() -> None:
     for bad in ("efSearch", "efSearch=", "=x", "nprobe=many"):
         with pytest.raises(ConfigError, match="NAME=VALUE"):
             parse_search_parameters([bad])
+
+
+@pytest.mark.parametrize("factory", ["HNSW0", "HNSW1", "HNSW99999999", "IVF4_HNSW0,Flat", "NSG1"])
+def test_numbers_of_links_that_end_the_process_or_fill_any_memory_are_refused(factory: str) -> None:
+    with pytest.raises(ConfigError, match="2 to 4096 links"):
+        FaissIndex(32, "dot", factory)
+
+
+@pytest.mark.parametrize("factory", ["IVF0,Flat", "PCA0,Flat", "IVF4,PQ0"])
+def test_a_number_of_nothing_is_refused(factory: str) -> None:
+    with pytest.raises(ConfigError, match="above 0"):
+        FaissIndex(32, "dot", factory)
+
+
+@pytest.mark.parametrize("factory", ["HNSW8", "IVF4,Flat", "Flat"])
+@pytest.mark.parametrize("left", [0, 0.5, 0.99])
+def test_a_file_that_is_cut_off_is_an_error_that_names_it(
+    vectors: Vectors, ids: list[str], tmp_path: Path, factory: str, left: float
+) -> None:
+    built(factory, vectors, ids).save(tmp_path)
+    file = tmp_path / INDEX_FILE
+    file.write_bytes(file.read_bytes()[: int(left * file.stat().st_size)])
+    with pytest.raises(DataError, match=INDEX_FILE):
+        FaissIndex.load(tmp_path, "dot", factory)
+
+
+def test_what_is_written_are_the_bytes_of_faiss(vectors: Vectors, ids: list[str], tmp_path: Path) -> None:
+    index = built("HNSW8", vectors, ids)
+    index.save(tmp_path)
+    faiss.import_faiss().write_index(index.native, str(tmp_path / "theirs"))
+    assert (tmp_path / INDEX_FILE).read_bytes() == (tmp_path / "theirs").read_bytes()

@@ -11,7 +11,7 @@ import pytest
 from rankdistill.errors import ConfigError, MissingDependencyError
 from rankdistill.inference import PairScorer, TextEncoder
 from rankdistill.inference.backends import BACKENDS, choose, is_exact, registry
-from rankdistill.inference.export_cache import cache_folder
+from rankdistill.locations import cache_folder
 from tests.forked import Forked
 from tests.inference.back_ends import FAST
 from tests.inference.test_pair_scorer import PAIRS

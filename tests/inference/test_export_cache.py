@@ -10,7 +10,8 @@ import pytest
 
 from rankdistill import manifest
 from rankdistill.inference import export_cache
-from rankdistill.inference.export_cache import cache_folder, exported
+from rankdistill.inference.export_cache import exported
+from rankdistill.locations import cache_folder
 
 IDENTITY = {"weights": "w" * 64, "max_length": 32}
 

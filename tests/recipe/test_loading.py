@@ -154,3 +154,16 @@ def test_the_form_of_a_student_reaches_what_makes_it() -> None:
         assert {name: getattr(config.preparation, name) for name in form} == form | {"keep_layers": (0, 2)}
     with pytest.raises(ValidationError, match=r"name data\.dev"):
         Recipe.model_validate({"name": "r", "student": {"max_mb": 20}, "data": {"dev": None}})
+
+
+@pytest.mark.parametrize("content", ["kind: scores\ndata: {dev: Test}", "kind: leaf\ndata:\n  a: {dev: test}"])
+def test_nothing_is_chosen_on_a_test_split(tmp_path: Path, content: str) -> None:
+    (tmp_path / "r.yaml").write_text(f"name: r\n{content}\n")
+    with pytest.raises(ConfigError, match="test split by its name"):
+        loading.load(tmp_path / "r.yaml")
+
+
+def test_a_recipe_that_is_nested_without_end_is_none(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("a: " + "[" * 5_000)
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        loading.load(tmp_path / "r.yaml")

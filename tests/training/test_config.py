@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from rankdistill.errors import ConfigError
+from rankdistill.training import settings
+from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.config import TrainConfig, read
+from rankdistill.training.settings import RunSettings, steps_of
 
 
 def test_every_setting_is_described() -> None:
@@ -67,3 +70,20 @@ def test_the_remedy_names_the_settings_only_where_a_name_is_unknown() -> None:
 def test_reading_settings_loads_no_torch() -> None:
     code = "import sys, rankdistill.training.config; assert not {'torch', 'transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("kind", [TrainConfig, AlignConfig])
+@pytest.mark.parametrize("name", ["epochs", "learning_rate", "weight_decay", "max_gradient_norm"])
+@pytest.mark.parametrize("value", ["inf", float("inf"), float("nan")])
+def test_a_number_without_end_is_refused(kind: type[RunSettings], name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=name):
+        settings.read(kind, None, **{name: value})
+
+
+def test_more_rows_than_can_be_drawn_are_refused() -> None:
+    assert steps_of(TrainConfig(), 100.0, 32) == 3
+    assert steps_of(TrainConfig(), 1.0, 32) == 1
+    assert steps_of(TrainConfig(steps=7), 1e300, 32) == 7
+    for given, rows in (({}, 1e300), ({}, float("inf")), ({"steps": 10**18}, 1.0), ({"steps": 2}, 1.0)):
+        with pytest.raises(ConfigError, match="4,294,967,296 rows"):
+            steps_of(TrainConfig(**given), rows, 10**13)

@@ -270,7 +270,7 @@ def _besides(name: str, flag: str) -> list[str]:
         of_vectors, of_scores = ["--embeddings", "a"], ["--store", "a", "--data", "a"]
         if flag in OF_SESSIONS:
             return ["--sessions", "a"]
-        return of_vectors if flag in ("dev_data", "allow_test", "cycles") else of_scores
+        return of_vectors if flag in ("dev_data", "cycles") else of_scores
     return []
 
 

@@ -186,7 +186,7 @@ def test_progress_counts_the_steps_and_a_second_time_tells_that_nothing_was_done
         (["DATA", "DATA"], {}, "2 collections"),
         ("DATA", {"dev_split": ["dev", "test"]}, "one dev_split"),
         ("DATA", {"cycles": 2}, "cycles"),
-        ("DATA", {"allow_test": True}, "allow_test"),
+        ("DATA", {"dev_split": "test"}, "--allow-test"),
         ("DATA", {"config": AlignConfig()}, "a AlignConfig"),
         ("DATA", {"stps": 2}, "steps is meant"),
         ("DATA", {"keep_layer": [0]}, "keep_layers is meant"),

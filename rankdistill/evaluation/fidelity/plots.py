@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rankdistill.evaluation.plots import BAR, BAR_HEIGHT, INK, POINT, RULE, figure
+from rankdistill.evaluation.plots import BAR, BAR_HEIGHT, INK, POINT, RULE, figure, literal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +42,7 @@ def gap_plot(steps: Sequence[Step]) -> Figure:
                 right += step.taken
             said += f"  {step.stage} {0.0 - step.taken:+.4f}"
         axes.annotate(said, (right, row), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9, color=INK)
-    axes.set_yticks(range(len(steps)), [step.ranking for step in steps])
+    axes.set_yticks(range(len(steps)), [literal(step.ranking) for step in steps])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.55)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import manifest
+from rankdistill import manifest, plain_json
 from rankdistill.display import Shown, Table
 from rankdistill.errors import DataError
 from rankdistill.evaluation.measures import MEASURES, TITLES
@@ -63,9 +62,9 @@ class TaskEvaluations(Shown):
         if len(metas) != 1:
             raise _damaged(folder / RESULTS, f"{len(metas)} files {META}")
         try:
-            meta = json.loads(metas[0].read_text(encoding="utf-8"))
+            meta = plain_json.loads(metas[0].read_text(encoding="utf-8"))
             found = {
-                path.stem: json.loads(path.read_text(encoding="utf-8"))
+                path.stem: plain_json.loads(path.read_text(encoding="utf-8"))
                 for path in sorted(metas[0].parent.glob("*.json"))
                 if path.name != META
             }

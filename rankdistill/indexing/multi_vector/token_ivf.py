@@ -15,7 +15,7 @@ from rankdistill import files
 from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Allowed, Ids, Scores
 from rankdistill.indexing.documents import named, read_ids, write_ids
-from rankdistill.indexing.faiss import import_faiss
+from rankdistill.indexing.faiss import import_faiss, read_native, write_native
 from rankdistill.indexing.multi_vector.base import (
     check_new,
     check_queries,
@@ -143,7 +143,7 @@ class TokenIvfIndex:
     def save(self, folder: Path) -> None:
         """See `Index.save`."""
         with files.output_errors(folder), files.atomic_path(folder / INDEX_FILE) as temporary:
-            self._faiss.write_index(self._built(), str(temporary))
+            write_native(self._faiss, self._built(), temporary)
         write_vectors(folder, self._documents)
         write_ids(folder, self.ids)
 
@@ -156,7 +156,8 @@ class TokenIvfIndex:
         index = cls(documents.dimension, similarity, search_parameters, {})
         index._documents = documents
         index.ids = read_ids(folder, len(documents))
-        index._index = index._faiss.read_index(str(folder / INDEX_FILE), index._faiss.IO_FLAG_MMAP if mmap else 0)
+        flag = index._faiss.IO_FLAG_MMAP if mmap else 0
+        index._index = read_native(index._faiss, folder / INDEX_FILE, flag)
         return index
 
     def _candidates(self, query: TokenVectors, count: int, among: _Among | None) -> NDArray[np.int64]:

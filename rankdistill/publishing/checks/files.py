@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
+from rankdistill import plain_json
 from rankdistill.errors import DataError
 from rankdistill.evaluation.tasks.results import META, SETTINGS
 from rankdistill.evaluation.verdict.records import Finding, Status
@@ -63,7 +63,7 @@ def _settings(one: TaskFile, path: Path) -> list[str]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = plain_json.loads(line)
             version = _version((row.get("version") or {}).get("mteb"))
             named |= {
                 (row["task"], split, subset, version >= OLDEST) for split in row["splits"] for subset in row["subsets"]

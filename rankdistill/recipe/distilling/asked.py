@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from rankdistill import files
+from rankdistill import files, plain_json
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError, StaleOutputError
 from rankdistill.recipe.distilling.layout import Layout
@@ -51,7 +51,7 @@ class Asked:
         if not layout.asked.is_file():
             return None
         try:
-            return cls(**json.loads(layout.asked.read_text(encoding="utf-8")))
+            return cls(**plain_json.loads(layout.asked.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
             raise DataError(
                 expected="what `rankdistill distill` wrote",

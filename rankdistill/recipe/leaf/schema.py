@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from rankdistill.errors import ConfigError
 from rankdistill.recipe.parts import (
     SEEDS,
+    DevSplit,
     Part,
     SourcePart,
     Training,
@@ -41,7 +42,7 @@ class LeafDataPart(SourcePart):
     """A collection: a source of texts, a place to evaluate, or both."""
 
     embed: bool = Field(True, description="Embed its documents and training queries; no labels are used.")
-    dev: str | None = Field(None, description="Split that every choice is made on (early stop); null: none.")
+    dev: DevSplit | None = Field(None, description="Split that every choice is made on (early stop); null: none.")
     test: list[str] = Field(default_factory=list, description="Splits to report on; their queries are never embedded.")
 
 

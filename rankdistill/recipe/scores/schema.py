@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.recipe.parts import (
     SEEDS,
+    DevSplit,
     Part,
     SourcePart,
     Training,
@@ -56,7 +57,7 @@ class DataPart(SourcePart):
         description=f"Split to mine, teach and train on; `{UNJUDGED}`: the queries that no split judges (with "
         "`unlabelled: top` in train).",
     )
-    dev: str | None = Field("dev", description="Split that every choice is made on (early stop); null: none.")
+    dev: DevSplit | None = Field("dev", description="Split that every choice is made on (early stop); null: none.")
     test: list[str] = Field(["test"], min_length=1, description="Splits to report on; never used for a choice.")
     hold_out: HoldOutPart | None = Field(
         None, description="Put judged queries of the training split aside as dev and test; null: the splits are there."

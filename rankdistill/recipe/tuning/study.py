@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rankdistill import files
+from rankdistill import files, plain_json
 from rankdistill.errors import StaleOutputError
 from rankdistill.manifest import digest
 from rankdistill.recipe.tuning.space import Space, decoded, start
@@ -163,7 +163,7 @@ class Search:
         """Write what is asked for; raise StaleOutputError where the folder has a study of something else."""
         path = self.folder / ASKED
         if path.is_file():
-            before = json.loads(path.read_text(encoding="utf-8"))
+            before = plain_json.read(path)
             differs = sorted(
                 name for name in {*before, *self.asked} if digest(before.get(name)) != digest(self.asked.get(name))
             )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rankdistill import plain_json
 from rankdistill.progress import Reporter, Stage
 
 CHECKPOINTS = "checkpoints"
@@ -23,7 +23,7 @@ def dev_values(student: Path) -> dict[int, float]:
     states = sorted((student / CHECKPOINTS).glob(f"checkpoint-*/{STATE}"), key=lambda one: _number(one.parent))
     for state in reversed(states):
         try:
-            history = json.loads(state.read_bytes())["log_history"]
+            history = plain_json.loads(state.read_bytes())["log_history"]
         except (OSError, ValueError, KeyError):  # being written, or removed
             continue
         return {entry["step"]: entry[name] for entry in history for name in entry if _is_main(name)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from rankdistill import files, locations
+from rankdistill import files, locations, plain_json
 from rankdistill.inference.calibration import SAMPLES, Pairs
 from rankdistill.stores.embeddings.gathering import Gathered
 from rankdistill.stores.embeddings.layout import Layout
@@ -17,7 +17,7 @@ def calibration_texts(layout: Layout, gathered: Gathered) -> Pairs:
     pair is a text twice.
     """
     if locations.is_file(layout.calibration):
-        return [(left, right) for left, right in json.loads(layout.calibration.read_text(encoding="utf-8"))]
+        return [(left, right) for left, right in plain_json.read(layout.calibration)]
     return [(text, text) for text in gathered.sample(SAMPLES)["text"].to_pylist()]
 
 

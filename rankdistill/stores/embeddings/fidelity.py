@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rankdistill import files, locations
+from rankdistill import files, locations, plain_json
 from rankdistill.errors import BackendFidelityError
 from rankdistill.stores.embeddings.gathering import Gathered
 from rankdistill.stores.embeddings.layout import Layout
@@ -139,5 +139,5 @@ def read_fidelity(layout: Layout) -> Record | None:
     """The figures that the store holds, if any."""
     if not locations.is_file(layout.fidelity):
         return None
-    found: Record = json.loads(layout.fidelity.read_text(encoding="utf-8"))
+    found: Record = plain_json.read(layout.fidelity)
     return found

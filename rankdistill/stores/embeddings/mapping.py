@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from rankdistill import files, locations
 from rankdistill.errors import OutputError, StoreError
-from rankdistill.inference.export_cache import cache_folder
+from rankdistill.locations import cache_folder
 from rankdistill.stores.embeddings import shards
 from rankdistill.stores.embeddings.layout import TEXTS, Layout, VectorType
 from rankdistill.stores.embeddings.planning import stored_texts

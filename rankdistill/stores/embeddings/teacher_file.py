@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from rankdistill import files, locations, manifest
+from rankdistill import files, locations, manifest, plain_json
 from rankdistill.errors import DataError, StaleOutputError
 from rankdistill.stores.embeddings.layout import Layout, VectorType
 from rankdistill.teachers import names
@@ -32,7 +32,7 @@ def describe_teacher(teacher: EmbeddingTeacher, dtype: VectorType) -> dict[str, 
 def read_teacher(layout: Layout) -> dict[str, Any]:
     """What `teacher.json` of a store says; raises DataError where there is none."""
     try:
-        found: dict[str, Any] = json.loads(layout.teacher.read_text(encoding="utf-8"))
+        found: dict[str, Any] = plain_json.loads(layout.teacher.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError) as error:
         raise DataError(
             expected=f"an embedding store with {layout.teacher.name}",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
+
+from rankdistill import plain_json
 
 STATE_FILE = "trainer_state.json"
 
@@ -37,7 +38,7 @@ def step_of(checkpoint: Path) -> int:
 
 def _read_state(checkpoint: Path) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+        found: dict[str, Any] = plain_json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -56,7 +57,7 @@ class TeachConfig:
     def __post_init__(self) -> None:
         _expect_loss(self.loss)
         for name in ("negatives", "batch_size", "epochs", "learning_rate", "dev_queries", "evaluations"):
-            _expect(getattr(self, name) > 0, f"{name} above 0", getattr(self, name))
+            _expect(0 < getattr(self, name) < inf, f"{name} above 0, and finite", getattr(self, name))
         _expect(self.steps is None or self.steps > 0, "steps above 0", self.steps)
         _expect(0 <= self.seed < 2**32, "a seed from 0 to below 2^32", self.seed)
         _expect(0 <= self.warmup < 1, "warmup from 0 to below 1, a share of the steps", self.warmup)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from rankdistill import plain_json
 from rankdistill.errors import DataError
 
 LOG_FILE = "training_log.json"
@@ -19,7 +19,7 @@ def read(folder: Path) -> dict[str, Any]:
     """
     path = folder / LOG_FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = plain_json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
             raise ValueError(f"a {type(found).__name__}, no mapping")
     except (OSError, ValueError) as error:

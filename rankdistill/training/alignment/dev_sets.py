@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
+from rankdistill.names import names_test
+from rankdistill.training.settings import require_no_test
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,5 @@ def require_usable(dev: Sequence[Dev], allow_test: bool) -> None:
             consequence="nothing was trained: its weight in the choice of a checkpoint would be doubled",
             remedy="name each once",
         )
-    tests = [one.name for one in dev if "test" in one.split.lower()]
-    if tests and not allow_test:
-        raise ConfigError(
-            expected="dev splits",
-            got=f"{', '.join(tests)}, a test split by its name",
-            consequence="nothing was trained: a checkpoint chosen on it could not be tested on it any more",
-            remedy="name a dev split, or allow it with --allow-test",
-        )
+    if not allow_test:
+        require_no_test([one.name for one in dev if names_test(one.split)])

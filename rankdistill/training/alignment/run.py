@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import manifest, models, space
+from rankdistill import manifest, models, plain_json, space
 from rankdistill.inference import conversation, trained_dimensions
 from rankdistill.inference.conversation import Conversation
 from rankdistill.inference.storage import require_storable, shipped_bytes
@@ -17,6 +16,7 @@ from rankdistill.space import Space, SparseSpace
 from rankdistill.students import prepare
 from rankdistill.teachers.teaching import checkpoints
 from rankdistill.training import artefact, lengths, processes, query_length
+from rankdistill.training import settings as run_settings
 from rankdistill.training.alignment import card, inputs, selection, sizing
 from rankdistill.training.alignment import config as settings
 from rankdistill.training.alignment.config import AlignConfig
@@ -150,7 +150,7 @@ def is_static(student: str) -> bool:
     if student == prepare.STATIC:
         return True
     modules = models.resolve(student).path / "modules.json"
-    found = json.loads(modules.read_text(encoding="utf-8")) if modules.is_file() else []
+    found = plain_json.read(modules) if modules.is_file() else []
     return any(module["type"].endswith(".StaticEmbedding") for module in found)
 
 
@@ -217,7 +217,7 @@ def _rows_a_step(config: AlignConfig) -> int:
 
 
 def _steps(config: AlignConfig, selected: Selection) -> int:
-    return config.steps or max(1, round(config.cycles * config.epochs * selected.size / _rows_a_step(config)))
+    return run_settings.steps_of(config, config.cycles * config.epochs * selected.size, _rows_a_step(config))
 
 
 def _try(

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import files, space
+from rankdistill import files, plain_json, space
 from rankdistill.inference import storage as storing
 from rankdistill.inference.saving import save_model
 from rankdistill.notes import tell
@@ -128,7 +128,7 @@ class Sizing:
     def _fitted(self, found: Sequence[Shape]) -> list[dict[str, Any]]:
         """What is known of each shape once it is fitted: what was found before is not made again."""
         path = self.folder / "fitted.json"
-        known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        known: dict[str, Any] = plain_json.read(path) if path.is_file() else {}
         compared = self._compared()
         singles: dict[str, np.ndarray] = {}
         for shape in found:

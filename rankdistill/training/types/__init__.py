@@ -7,10 +7,9 @@ file here and one line there.
 from __future__ import annotations
 
 import importlib
-import json
 from typing import TYPE_CHECKING
 
-from rankdistill import models
+from rankdistill import models, plain_json
 from rankdistill.inference.loading import ModelKind, kind_of
 from rankdistill.names import STUDENTS
 from rankdistill.training.config import TypeName
@@ -43,6 +42,6 @@ def of_model(reference: str) -> TypeName:
     if kind == "sparse":
         if not modules.is_file():
             return "dense"
-        if json.loads(modules.read_text(encoding="utf-8"))[0]["type"].endswith(".Router"):
+        if plain_json.read(modules)[0]["type"].endswith(".Router"):
             return "inference-free"
     return _OF_KIND.get(kind, "dense")
