@@ -15,12 +15,14 @@ import shutil
 import stat
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from rankdistill import locations
 from rankdistill.errors import LockedError, OutputError, RankdistillError
+from rankdistill.notes import tell
 
 TEMPORARY_PREFIX = ".tmp-"
 LOCK_NAME = ".lock"
@@ -269,11 +271,46 @@ def exclusive(folder: Path, wait: float = 0.0) -> Iterator[None]:
     make_folder(folder)
     with ExitStack() as stack:
         with output_errors(folder):
-            try:
-                stack.enter_context(_lock(folder, wait))
-            except TimeoutError as error:
-                raise _locked(folder, wait, str(error)) from error
+            _enter(stack, folder, wait)
         yield
+
+
+SECONDS_BETWEEN_WORDS = 15.0
+"""How often it is told that a process waits for another."""
+
+
+def _enter(stack: ExitStack, folder: Path, wait: float) -> None:
+    """Hold the lock; who waits tells for whom, and for how long already."""
+    started = time.monotonic()
+    asked = 0.0
+    while True:
+        try:
+            stack.enter_context(_lock(folder, asked))
+            return
+        except TimeoutError as error:
+            holder, waited = _holder(folder, error), time.monotonic() - started
+            if waited >= wait:
+                raise _locked(folder, wait, holder) from error
+        so_far = f", {waited:.0f} s so far" if asked else ""
+        tell(f"waiting for {holder}, which writes to {folder}{so_far}, at most {wait:g} s")
+        asked = min(SECONDS_BETWEEN_WORDS, wait - waited)
+
+
+def _holder(folder: Path, error: TimeoutError) -> str:
+    """Who holds the lock, as far as this machine knows."""
+    if not locations.is_local(folder):
+        return str(error)
+    held_file = (folder / LOCK_NAME).stat()
+    wanted = f"{os.major(held_file.st_dev):02x}:{os.minor(held_file.st_dev):02x}:{held_file.st_ino}"
+    try:
+        rows = [row.split() for row in Path("/proc/locks").read_text().splitlines()]
+    except OSError:  # no Linux
+        rows = []
+    for row in rows:
+        if wanted in row and "->" not in row:
+            process = row[row.index(wanted) - 1]
+            return "another thread of this process" if process == str(os.getpid()) else f"process {process}"
+    return "another process, perhaps on another machine"
 
 
 def _lock(folder: Path, wait: float) -> AbstractContextManager[object]:
@@ -290,7 +327,7 @@ def _locked(folder: Path, wait: float, holder: str) -> LockedError:
     waited = f", for more than {wait:g} s" if wait else ""
     return LockedError(
         expected=f"to be the only process writing to {folder}",
-        got=("another process holds its lock" if locations.is_local(folder) else holder) + waited,
+        got=(f"another process holds its lock: {holder}" if locations.is_local(folder) else holder) + waited,
         consequence="nothing was written",
         remedy="wait for it to end, or choose another output" + if_holder_is_dead(folder),
     )

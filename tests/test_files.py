@@ -146,3 +146,32 @@ def test_a_file_can_be_read_by_whom_the_mask_lets(tmp_path: Path, mask: int, mod
     finally:
         os.umask(before)
     assert (tmp_path / "file").stat().st_mode & 0o777 == mode
+
+
+def test_who_waits_says_for_whom_and_how_long(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "rankdistill")
+    with files.exclusive(tmp_path), pytest.raises(LockedError, match="another process holds its lock: another thread"):
+        files.exclusive(tmp_path, wait=0.1).__enter__()
+    assert f"waiting for another thread of this process, which writes to {tmp_path}, at most 0.1 s" in caplog.text
+
+
+def test_the_process_that_holds_a_lock_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    if not Path("/proc/locks").is_file():
+        pytest.skip("this system does not say who holds a lock")
+    code = (
+        "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX)\n"
+        "print('locked', flush=True); input()"
+    )
+    caplog.set_level("INFO", "rankdistill")
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / files.LOCK_NAME)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "locked\n"
+        with pytest.raises(LockedError, match=f"process {holder.pid}, for more than 0.1 s"):
+            files.exclusive(tmp_path, wait=0.1).__enter__()
+        holder.communicate("\n")
+    assert f"waiting for process {holder.pid}" in caplog.text

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rankdistill import files, locations, manifest, plain_json
 from rankdistill.stores import keying
+from rankdistill.stores.answers import forget_answers
 from rankdistill.stores.fidelity import read_fidelity
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.missing import forget_plan
@@ -34,6 +35,7 @@ def finish(layout: Layout, teacher_id: str, plan: Plan, inputs: Mapping[str, str
         ]
         files.remove_temporaries(layout.scores(teacher_id))
         files.remove_temporaries(layout.root, keep_living=finished != layout.teacher_ids())
+        forget_answers(layout.root, teacher_id)
         write_manifest(layout, finished, plan.unit_size, inputs, command)
         forget_plan(layout, teacher_id)
     return len(left)

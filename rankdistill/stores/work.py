@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,11 @@ import pyarrow as pa
 from rankdistill import locations, tables
 from rankdistill.errors import TeacherError
 from rankdistill.progress import Progress
+from rankdistill.stores.answers import Answers, answers_folder
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.lookup import StoredTexts
 from rankdistill.stores.plan import Plan
-from rankdistill.teachers.base import PairTeacher, check_scores
+from rankdistill.teachers.base import AnsweringTeacher, PairTeacher, check_scores
 from rankdistill.teachers.registry import TeacherSpec
 
 
@@ -49,13 +50,15 @@ class ShardWorker:
             progress(self.plan.items([number]))
             return 0
         unit = self.plan.unit(number)
-        scores = self._score(unit, progress)
+        kept = Answers(answers_folder(self.layout.root, teacher_id), self.plan.digests[number])
+        scores = self._score(unit, kept, progress)
         teacher_ids = pa.array([teacher_id] * len(unit), pa.string())
         columns = [unit["query_id"], unit["doc_id"], teacher_ids, pa.array(scores), unit["key"]]
         tables.write_parquet(shard, pa.table(columns, schema=tables.SCORES))
+        kept.forget()
         return len(unit)
 
-    def _score(self, unit: pa.Table, progress: Progress) -> np.ndarray:
+    def _score(self, unit: pa.Table, kept: Answers, progress: Progress) -> np.ndarray:
         """Float32 scores of the unit's rows; pairs with the same two texts are scored once."""
         keys = unit.column("key").to_pylist()
         row_of: dict[bytes, int] = {}
@@ -65,11 +68,35 @@ class ShardWorker:
             if key not in row_of:
                 row_of[key] = len(pairs)
                 pairs.append((self.queries[query_id], self.documents[doc_id]))
-        scores = check_scores(self.teacher.teacher_id, pairs, np.asarray(self.teacher.score(pairs, progress)))
+        if isinstance(self.teacher, AnsweringTeacher):
+            given = self._answered(self.teacher, list(row_of), pairs, kept, progress)
+        else:
+            given = np.asarray(self.teacher.score(pairs, progress))
+        scores = check_scores(self.teacher.teacher_id, pairs, given)
         scores = scores.astype(np.float32, copy=False)
         if len(keys) > len(pairs):
             progress(len(keys) - len(pairs))
         return scores[[row_of[key] for key in keys]]
+
+    def _answered(
+        self,
+        teacher: AnsweringTeacher,
+        keys: Sequence[bytes],
+        pairs: Sequence[tuple[str, str]],
+        kept: Answers,
+        progress: Progress,
+    ) -> np.ndarray:
+        """The scores, of which those that were answered before are not asked for again."""
+        known = kept.known()
+        scores = np.array([known.get(key, np.nan) for key in keys], dtype=np.float32)
+        left = np.flatnonzero(np.isnan(scores))
+        if len(left) < len(pairs):
+            progress(len(pairs) - len(left))
+        for places, found in teacher.answers([pairs[row] for row in left.tolist()], progress):
+            rows = left[list(places)]
+            kept.add((keys[row], float(score)) for row, score in zip(rows, found, strict=True))
+            scores[rows] = found
+        return scores
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -64,6 +64,17 @@ class MeteredTeacher(Protocol):
 
     def spent(self) -> str:
         """What this object was asked for so far and what that costs, in words."""
+        ...
+
+
+@runtime_checkable
+class AnsweringTeacher(Protocol):
+    """A pair teacher that gets its scores in answers, each of which may have cost money: a store keeps each at once."""
+
+    def answers(
+        self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None
+    ) -> Iterator[tuple[Sequence[int], np.ndarray]]:
+        """(places in `pairs`, their scores, float32) of each answer, in the order in which they come."""
         ...
 
 

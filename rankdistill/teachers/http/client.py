@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 import weakref
 from collections.abc import Mapping
+from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
 
+from rankdistill import plain_json
 from rankdistill._extras import require
 from rankdistill.errors import TeacherError
 from rankdistill.teachers.http.pacing import Clock, Pacer, asked_wait, backoff
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     import httpx
 
 _EXCERPT = 300
+LARGEST_ANSWER = 64 * 2**20
+"""Bytes of an answer, unpacked: what is longer is none, and would fill the memory."""
+
 _FIRST_RETRIES = 2
 """A server that is not there when a teacher is loaded is more likely a mistake than a mishap."""
 _MAY_PASS = {408, 425, 429}
@@ -28,6 +35,38 @@ _REMEDIES = {
     422: "look at what the server says: often `max_batch` is too large, or the model does not take such input",
     424: "check that the server runs a reranker",
 }
+
+
+class RefusedError(TeacherError):
+    """The server does not take this request; it may take others."""
+
+
+_OF_THE_REQUEST = {400, 413, 422}
+"""Statuses that may be about what was asked, rather than about who asks, or where."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer that was read whole.
+
+    Args:
+        status: of HTTP.
+        headers: by name, without case.
+        text: the body, with the key taken out of it wherever the server repeats it.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of the text, on one line."""
+        return " ".join(self.text[: 4 * _EXCERPT].split())[:_EXCERPT] or "(empty body)"
+
+
+class _SlowAnswerError(Exception):
+    """An answer began and did not end in time."""
 
 
 class Stopped(Exception):  # noqa: N818 - no error: another request failed, and this one gave way
@@ -88,11 +127,9 @@ class Client:
             TeacherError: as `post`.
         """
         answer = self._send("GET", url, b"", Event(), min(_FIRST_RETRIES, self.connection.retries), absent=404)
-        return None if answer.status_code == 404 else self._parse(answer)
+        return None if answer.status == 404 else self._parse(answer)
 
-    def _send(
-        self, method: str, url: str, content: bytes, stop: Event, retries: int, absent: int = 0
-    ) -> httpx.Response:
+    def _send(self, method: str, url: str, content: bytes, stop: Event, retries: int, absent: int = 0) -> Reply:
         """The first answer with status 2xx (or `absent`)."""
         attempts = retries + 1
         for attempt in range(1, attempts + 1):
@@ -101,23 +138,40 @@ class Client:
                 raise Stopped
             wait = None
             try:
-                answer = self._client.request(
-                    method, url, content=content, headers={"Content-Type": "application/json"}
-                )
-            except self._httpx.TimeoutException as error:
+                answer = self._reply(method, url, content)
+            except (self._httpx.TimeoutException, _SlowAnswerError) as error:
                 problem = f"no answer within {self.connection.timeout:g} s ({type(error).__name__})"
             except self._httpx.RequestError as error:
-                problem = f"{error or type(error).__name__}"
+                problem = self._without_key(f"{error}" or type(error).__name__)
             else:
-                if answer.is_success or answer.status_code == absent:
+                if 200 <= answer.status < 300 or answer.status == absent:
                     return answer
-                problem = f"HTTP {answer.status_code}: {self._excerpt(answer)}"
-                if answer.status_code not in _MAY_PASS and answer.status_code < 500:
-                    self._refused(answer.status_code, problem)
+                problem = f"HTTP {answer.status}: {answer.excerpt}"
+                if answer.status not in _MAY_PASS and answer.status < 500:
+                    self._refused(answer.status, problem)
                 wait = asked_wait(answer.headers.get("Retry-After"), self._clock)
             if attempt < attempts:
                 self._wait(attempt, wait, content, problem, stop)
         self._gave_up(attempts, problem)
+
+    def _reply(self, method: str, url: str, content: bytes) -> Reply:
+        """One answer, read piece by piece: too much of it ends the run, too slow a one the attempt."""
+        headers = {"Content-Type": "application/json"}
+        with self._client.stream(method, url, content=content, headers=headers) as answer:
+            body, deadline = bytearray(), time.monotonic() + self.connection.timeout
+            for piece in answer.iter_bytes():
+                body += piece
+                if len(body) > LARGEST_ANSWER:
+                    raise TeacherError(
+                        expected=f"an answer of at most {LARGEST_ANSWER // 2**20} MiB from {self.connection.endpoint}",
+                        got="a longer one",
+                        consequence="the rest of it was not read, and the run stopped; what was finished is kept",
+                        remedy="check the settings `url` and `api`: something else may answer there",
+                    )
+                if time.monotonic() > deadline:
+                    raise _SlowAnswerError
+            text = bytes(body).decode(answer.encoding or "utf-8", "replace")
+            return Reply(answer.status_code, answer.headers, self._without_key(text))
 
     def _wait(self, attempt: int, asked: float | None, content: bytes, problem: str, stop: Event) -> None:
         """Let time pass before the next attempt; what the server asks for holds every thread."""
@@ -138,7 +192,8 @@ class Client:
     def _refused(self, status: int, problem: str) -> NoReturn:
         variable = self.connection.api_key_variable
         keyed = f"check the key in {variable}" if variable else "name the variable of a key in `api_key_variable`"
-        raise TeacherError(
+        kind = RefusedError if status in _OF_THE_REQUEST else TeacherError
+        raise kind(
             expected=f"an answer from {self.connection.endpoint}",
             got=problem,
             consequence="not tried again: it would fail the same way; finished shards are kept",
@@ -156,20 +211,19 @@ class Client:
             f" {settings.concurrency}) and `requests_per_minute`",
         )
 
-    def _parse(self, answer: httpx.Response) -> Any:
+    def _parse(self, answer: Reply) -> Any:
         try:
-            return answer.json()
+            return plain_json.loads(answer.text)
         except ValueError as error:
             raise TeacherError(
                 expected=f"JSON from {self.connection.endpoint}",
-                got=f"{error}: {self._excerpt(answer)}",
+                got=f"{error}: {answer.excerpt}",
                 consequence="the run stopped; what was finished is kept",
                 remedy="check the settings `url` and `api`: something else may answer there",
             ) from error
 
-    def _excerpt(self, answer: httpx.Response) -> str:
-        """The start of the body, on one line, without the key."""
-        text = " ".join(answer.text[: 4 * _EXCERPT].split())
-        if self._key:
-            text = text.replace(self._key, "***")
-        return text[:_EXCERPT] or "(empty body)"
+    def _without_key(self, text: str) -> str:
+        """The text without the key, also as JSON and addresses write it."""
+        for written in {self._key, json.dumps(self._key)[1:-1], quote(self._key, safe="")} if self._key else ():
+            text = text.replace(written, "***")
+        return text

@@ -42,7 +42,7 @@ class Connection(BaseSettings):
         api_key_variable: NAME of the environment variable with the key; the key itself is never written anywhere.
         concurrency: requests under way at once.
         requests_per_minute: requests begun a minute at most; None for no limit.
-        timeout: seconds to wait for a connection, and between two pieces of an answer.
+        timeout: seconds to wait for a connection, for an answer to begin, and then for the whole of it.
         retries: further attempts after one that may pass (429, 408, 5xx, time-out, broken connection).
         first_wait: seconds before the first retry; each further wait is twice as long.
         longest_wait: seconds between two attempts at most; a server that asks for more stops the run.
@@ -79,7 +79,7 @@ class Connection(BaseSettings):
         """The key; None where the settings name no variable.
 
         Raises:
-            ConfigError: the variable is not set, or empty.
+            ConfigError: the variable is not set, or empty, or holds what is no key.
         """
         if self.api_key_variable is None:
             return None
@@ -90,6 +90,13 @@ class Connection(BaseSettings):
                 got="it is not set, or empty",
                 consequence="nothing was sent",
                 remedy=f"export {self.api_key_variable}=... and run the same command again",
+            )
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ConfigError(
+                expected=f"one line of letters, digits and signs as the key in {self.api_key_variable}",
+                got="white space, a line end or another character that no header can hold",
+                consequence="nothing was sent; the key is not shown",
+                remedy=f"export {self.api_key_variable} again, with the key alone",
             )
         return key
 

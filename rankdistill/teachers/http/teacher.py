@@ -16,7 +16,7 @@ from rankdistill.progress import Progress
 from rankdistill.teachers.base import ScoreKind, check_scores, teacher_id
 from rankdistill.teachers.http.answers import Answer, Api
 from rankdistill.teachers.http.apis import APIS
-from rankdistill.teachers.http.client import Client
+from rankdistill.teachers.http.client import Client, RefusedError
 from rankdistill.teachers.http.concurrency import run_all
 from rankdistill.teachers.http.estimate import estimate
 from rankdistill.teachers.http.pacing import Clock
@@ -28,6 +28,10 @@ __all__ = ["HttpTeacher", "Settings", "load"]
 _RANGES = {"probability": (0.0, 1.0), "cosine": (-1.0, 1.0)}
 _SLACK = 1e-3
 """Rounding on the server may put a score this far outside its range."""
+
+
+MOST_FAILED = 20
+"""Requests of one call that may be refused while others are answered; with more, it is not about these pairs."""
 
 
 @dataclass(frozen=True)
@@ -120,21 +124,96 @@ class HttpTeacher:
         """Scores, float32[n], in the order of `pairs`; `progress` moves with each answer.
 
         Raises:
+            TeacherError: as `answers`.
+        """
+        scores = np.full(len(pairs), np.nan, dtype=np.float32)
+        for rows, found in self.answers(pairs, progress):
+            scores[rows] = found
+        return check_scores(self.teacher_id, pairs, scores)
+
+    def answers(
+        self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None
+    ) -> Iterator[tuple[Sequence[int], np.ndarray]]:
+        """(places in `pairs`, their scores, float32) of each answer, in the order in which they come.
+
+        A request that the server refuses is asked again document by document, and what is refused then does not keep
+        the others from being asked; the error comes when they have been.
+
+        Raises:
             TeacherError: the server refuses, keeps failing, or gives scores that are missing, not finite, or outside
                 the range of their kind.
         """
-        scores = np.full(len(pairs), np.nan, dtype=np.float64)
         requests = list(self._requests(pairs))
-        for number, answer in run_all(self._ask, requests, self.settings.concurrency):
-            if answer.model is not None:
-                self._check_model(answer.model)
-            scores[requests[number].rows] = answer.scores
-            self._client.meter.add(answer.usage)
-            if progress is not None:
-                progress(len(answer.scores))
+        failed: list[tuple[_Request, TeacherError]] = []
+        answered = False
+        for number, found in run_all(self._attempt, requests, self.settings.concurrency):
+            request = requests[number]
+            if isinstance(found, TeacherError):
+                failed.append((request, found))
+                if not answered or len(failed) > MOST_FAILED:
+                    raise found
+                continue
+            answered = True
+            yield from self._taken(pairs, request, found, progress)
+        yield from self._one_by_one(pairs, failed, progress)
+
+    def _one_by_one(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        failed: Sequence[tuple[_Request, TeacherError]],
+        progress: Progress | None,
+    ) -> Iterator[tuple[Sequence[int], np.ndarray]]:
+        """Ask for the documents of requests that failed; raises the first error, with how many pairs have no score."""
+        left = [(request, error) for request, error in failed if len(request.rows) == 1]
+        single = [
+            _Request(request.query, [document], [row])
+            for request, _ in failed
+            if len(request.rows) > 1
+            for document, row in zip(request.documents, request.rows, strict=True)
+        ]
+        for number, found in run_all(self._attempt, single, self.settings.concurrency):
+            if isinstance(found, TeacherError):
+                left.append((single[number], found))
+            else:
+                yield from self._taken(pairs, single[number], found, progress)
+        if left:
+            (first, *_), error = left[0][0].rows, left[0][1]
+            query, document = pairs[first]
+            raise TeacherError(
+                expected=error.expected,
+                got=f"{error.got} ({len(left)} of {len(pairs)} pairs, as query {query[:60]!r} with {document[:60]!r})",
+                consequence="these pairs have no score; the answers to the others are kept",
+                remedy=f"{error.remedy}; or leave these pairs out of the candidates, and run the same command again",
+            )
+
+    def _taken(
+        self, pairs: Sequence[tuple[str, str]], request: _Request, answer: Answer, progress: Progress | None
+    ) -> Iterator[tuple[Sequence[int], np.ndarray]]:
+        if answer.model is not None:
+            self._check_model(answer.model)
+        self._client.meter.add(answer.usage)
+        yield request.rows, self._checked([pairs[row] for row in request.rows], answer)
+        if progress is not None:
+            progress(len(answer.scores))
+
+    def _checked(self, pairs: Sequence[tuple[str, str]], answer: Answer) -> np.ndarray:
         with np.errstate(over="ignore"):
-            narrow = scores.astype(np.float32)
+            narrow = np.asarray(answer.scores, dtype=np.float64).astype(np.float32)
         return self._in_range(check_scores(self.teacher_id, pairs, narrow))
+
+    def _attempt(self, request: _Request, stop: Event) -> Answer | TeacherError:
+        """The answer, or the error about what was asked; errors about the server are raised."""
+        body = dict(self._api.body(request.query, request.documents)) | self._fixed
+        try:
+            content = self._client.post(body, stop)
+        except RefusedError as error:
+            return error
+        try:
+            answer = self._api.read(content, len(request.documents))
+            self._checked([(request.query, document) for document in request.documents], answer)
+        except TeacherError as error:
+            return error
+        return answer
 
     @property
     def _max_batch(self) -> int:
@@ -143,10 +222,6 @@ class HttpTeacher:
     @cached_property
     def _fixed(self) -> dict[str, Any]:
         return dict(self._api.fixed()) | dict(self.settings.extra)
-
-    def _ask(self, request: _Request, stop: Event) -> Answer:
-        body = dict(self._api.body(request.query, request.documents)) | self._fixed
-        return self._api.read(self._client.post(body, stop), len(request.documents))
 
     def _requests(self, pairs: Sequence[tuple[str, str]]) -> Iterator[_Request]:
         """The pairs by query, in the order of first appearance, cut into requests."""

@@ -1,0 +1,144 @@
+"""Answers of services are kept as they come: a killed run asks again for what was in flight alone."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rankdistill.errors import TeacherError
+from rankdistill.stores.answers import Answers, answers_folder
+from rankdistill.stores.writer import ScoreWriter
+from rankdistill.teachers.http.settings import Settings
+from rankdistill.teachers.http.teacher import HttpTeacher
+from tests.forked import Forked
+from tests.stores.conftest import DOCUMENTS, QUERIES
+from tests.teachers.http_server import FakeServer, FakeTime, Reply, rerank_rows, serving
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    def answer(path: str, body: Any) -> Reply:
+        return Reply({"results": rerank_rows(body["query"], body["documents"], "relevance_score")})
+
+    with serving(answer) as fake:
+        yield fake
+
+
+def teacher(url: str, **more: Any) -> HttpTeacher:
+    fields = {"api": "jina", "url": f"{url}/v1/rerank", "model": "m", "score_kind": "logit", "concurrency": 1}
+    return HttpTeacher(Settings.model_validate(fields | {"max_batch": 5} | more), FakeTime().clock())
+
+
+def writer(root: Path, candidates: Path, url: str, unit_size: int = 300, **more: Any) -> ScoreWriter:
+    return ScoreWriter(
+        root,
+        queries=QUERIES,
+        documents=DOCUMENTS,
+        candidates=candidates,
+        teacher=teacher(url, **more),
+        dataset_fingerprint="f" * 64,
+        unit_size=unit_size,
+    )
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def asked(server: FakeServer) -> list[tuple[str, str]]:
+    return [(post.body["query"], document) for post in server.posts for document in post.body["documents"]]
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from tests.stores.test_answers import writer
+writer(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]).run()
+"""
+
+
+def test_a_killed_run_asks_again_for_the_answer_in_flight_alone(
+    server: FakeServer, candidates: Path, tmp_path: Path
+) -> None:
+    writer(tmp_path / "whole", candidates, server.url).run()
+    whole = asked(server)
+    assert len(whole) == len(set(whole)) == 300
+    server.asked.clear()
+    store, never = tmp_path / "store", threading.Event()
+    server.answer, answer = (
+        (lambda path, body: Reply(after=never) if len(server.posts) > 21 else answer(path, body)),
+        (server.answer),
+    )
+    with Forked(PROGRAM, store, candidates, server.url) as process:
+        while len(server.posts) < 22:
+            assert process.runs, process.errors
+            never.wait(0.01)
+        process.send(signal.SIGKILL)
+        assert process.ended() == -signal.SIGKILL
+    server.answer = answer
+    never.set()
+    in_flight = asked(server)[21 * 5 :]
+    assert len(in_flight) <= 5
+    assert writer(store, candidates, server.url).run().scored == 300
+    pairs = asked(server)
+    assert set(pairs) == set(whole)
+    assert len(pairs) == 300 + len(in_flight), "those alone are asked twice"
+    assert contents(store) == contents(tmp_path / "whole"), "and nothing of it stays"
+
+
+def test_one_pair_without_an_answer_costs_that_pair(server: FakeServer, candidates: Path, tmp_path: Path) -> None:
+    writer(tmp_path / "whole", candidates, server.url).run()
+    bad = asked(server)[17]
+    server.asked.clear()
+    answer = server.answer
+
+    def refusing(path: str, body: Any) -> Reply:
+        return Reply("no", 422) if bad[0] == body["query"] and bad[1] in body["documents"] else answer(path, body)
+
+    server.answer = refusing
+    with pytest.raises(TeacherError, match="1 of 300 pairs"):
+        writer(tmp_path / "store", candidates, server.url).run()
+    server.answer = answer
+    server.asked.clear()
+    writer(tmp_path / "store", candidates, server.url, max_batch=4).run()
+    assert asked(server) == [bad]
+
+
+def test_answers_count_under_another_plan_too(server: FakeServer, candidates: Path, tmp_path: Path) -> None:
+    writer(tmp_path / "whole", candidates, server.url, unit_size=77).run()
+    server.asked.clear()
+    store = writer(tmp_path / "store", candidates, server.url)
+    answer = server.answer
+    server.answer = lambda path, body: answer(path, body) if len(server.posts) <= 30 else Reply("stop", 403)
+    with pytest.raises(TeacherError, match="403"):
+        store.run()
+    server.answer = answer
+    kept = len(set(asked(server)[: 30 * 5]))
+    server.asked.clear()
+    writer(tmp_path / "store", candidates, server.url, unit_size=77).run()
+    assert len(asked(server)) == 300 - kept
+    assert contents(tmp_path / "store") == contents(tmp_path / "whole")
+
+
+def test_a_line_that_a_kill_cut_off_counts_as_none(tmp_path: Path) -> None:
+    folder = answers_folder(tmp_path, "t")
+    one, other = bytes(range(16)), bytes(16)
+    Answers(folder, "unit").add([(one, 0.1), (other, -3.0)])
+    file = folder / "unit.txt"
+    file.write_bytes(file.read_bytes()[:-3])
+    assert Answers(folder, "unit").known() == {one: 0.1}
+    Answers(folder, "unit").add([(other, 7.5)])
+    assert Answers(folder, "unit").known() == {one: 0.1, other: 7.5}
+    Answers(folder, "unit").forget()
+    assert Answers(folder, "unit").known() == {}
