@@ -60,9 +60,13 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
     tests/evaluation draws each picture; tests/recipe/test_distill.py and test_tune.py draw those of a run.
     """
-    from rankdistill.evaluation import plots
+    from rankdistill.evaluation import ann_report, gate_report, plots, robustness_report
+    from rankdistill.evaluation.fidelity import report
 
-    monkeypatch.setattr(plots, "svg", lambda drawing, themed=True: '<svg viewBox="0 0 1 1"></svg>')
+    for module in (plots, ann_report, gate_report, robustness_report, report):  # all that have the names of their own
+        monkeypatch.setattr(module, "svg", lambda drawing, themed=True: '<svg viewBox="0 0 1 1"></svg>')
+    for module in (plots, ann_report, robustness_report):
+        monkeypatch.setattr(module, "png", lambda drawing, path: path.write_bytes(b"no picture"))
 
 
 @pytest.fixture(scope="session")

@@ -785,7 +785,7 @@ SLOW = {
 """Those that train a recipe several times, or make much; the fast part below reads their commands all the same."""
 
 
-@pytest.mark.usefixtures("torch_alone")
+@pytest.mark.usefixtures("torch_alone", "undrawn")
 @pytest.mark.parametrize("name", [pytest.param(one, marks=pytest.mark.slow) if one in SLOW else one for one in GUIDES])
 def test_what_a_document_prints_runs_in_its_order(
     name: str,

@@ -12,6 +12,8 @@ from rankdistill import space
 from rankdistill.inference import TextEncoder
 from tests.cli.verb import Run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def student(tiny_encoder: str, tmp_path: Path) -> Path:
