@@ -36,10 +36,20 @@ DevSplit = Annotated[str, AfterValidator(_no_test)]
 """The name of a split that choices are made on."""
 
 
+def _here(source: str) -> str:
+    if "://" in source:
+        raise ValueError(f"{source!r} is no folder on this machine: copy it here first")
+    return source
+
+
+LocalSource = Annotated[str, AfterValidator(_here)]
+"""Where a collection comes from."""
+
+
 class SourcePart(Part):
     """Where a collection comes from."""
 
-    source: str = Field(
+    source: LocalSource = Field(
         "pydocs",
         description="`pydocs` (built from installed packages), a folder in BEIR layout, or a name that "
         "`rankdistill data fetch` takes, such as mteb:SciFact.",

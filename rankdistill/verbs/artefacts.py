@@ -15,7 +15,7 @@ from rankdistill.provenance.atlas import Atlas, Source, atlas_of
 from rankdistill.provenance.found import Artefact, find
 from rankdistill.provenance.telling import tell
 from rankdistill.verbs.arguments import Place, listed, place_of
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 
 if TYPE_CHECKING:
     import polars as pl
@@ -96,7 +96,7 @@ class Artefacts(Shown):
         return {"folder": str(self.folder), "artefacts": self.to_polars().to_dicts()}
 
 
-@verb
+@verb_with_stores("folder")
 def artefacts(
     folder: Place = ".", *, kinds: str | Sequence[str] | None = None, progress: ProgressLike = False
 ) -> Artefacts:

@@ -13,10 +13,10 @@ from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.training import config
 from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of, score_store_of
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 
 
-@verb
+@verb_with_stores("store", "report", "json")
 def check(
     store: Place | ScoreStore,
     *,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import inspect
 import os
+import re
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import cache, partial, wraps
@@ -26,6 +27,22 @@ _PLAIN = (str, bytes, int, float, bool, type(None), object)
 
 
 def verb(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """`function`, none of whose places may lie in an object store; see `verb_with_stores`."""
+    return verb_with_stores()(function)
+
+
+def verb_with_stores(
+    *remote: str,
+) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """Makes a function a verb.
+
+    Args:
+        remote: its arguments that may lie in an object store; any other place there is refused before anything runs.
+    """
+    return partial(_checked, remote=remote)
+
+
+def _checked(function: Callable[Arguments, Result], remote: tuple[str, ...]) -> Callable[Arguments, Result]:
     """`function`, whose arguments are checked against its annotations when it is called.
 
     Names and types only: what values may be is the function's own business. Nothing is converted, but numbers of NumPy
@@ -40,7 +57,7 @@ def verb(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     @wraps(function)
     def checked(*given: Arguments.args, **named: Arguments.kwargs) -> Result:
         given, named = tuple(map(_plain, given)), {name: _plain(one) for name, one in named.items()}  # type: ignore[assignment]
-        _check(function, given, named)
+        _check(function, given, named, remote)
         with files.output_errors(Path()), _long_names():
             return function(*given, **named)
 
@@ -53,7 +70,9 @@ def own_arguments(function: Callable[..., Any]) -> list[str]:
     return [name for name, parameter in parameters.items() if parameter.kind is not parameter.VAR_KEYWORD]
 
 
-def _check(function: Callable[..., Any], given: tuple[Any, ...], named: dict[str, Any]) -> None:
+def _check(
+    function: Callable[..., Any], given: tuple[Any, ...], named: dict[str, Any], remote: tuple[str, ...]
+) -> None:
     signature, name = inspect.signature(function), function.__name__
     names = own_arguments(function)
     try:
@@ -71,6 +90,8 @@ def _check(function: Callable[..., Any], given: tuple[Any, ...], named: dict[str
     for one, value in bound.arguments.items():
         if one in adapters:
             _require(function, one, value, adapters[one])
+            if one not in remote and one in _places(function):
+                _require_local(function, one, value)
 
 
 def _require(function: Callable[..., Any], argument: str, value: object, adapter: TypeAdapter[Any]) -> None:
@@ -84,6 +105,35 @@ def _require(function: Callable[..., Any], argument: str, value: object, adapter
             consequence="nothing was run",
             remedy=f"help(rankdistill.{function.__name__}) tells what each argument is",
         ) from error
+
+
+def _require_local(function: Callable[..., Any], argument: str, value: object) -> None:
+    """Raise ConfigError for a URL where a path of this machine is needed: it would be read or written beside us."""
+    members = value if isinstance(value, list | tuple) else value.values() if isinstance(value, Mapping) else [value]
+    for one in members:
+        if isinstance(one, str) and (found := _URL.match(one)) and found[1] != "file":
+            raise ConfigError(
+                expected=f"a path on this machine as {argument} of {function.__name__}()",
+                got=_shortened(one),
+                consequence="nothing was run: only stores of scores and of vectors lie in object stores",
+                remedy="give a folder or a file here, and copy it to or from there",
+            )
+
+
+_URL = re.compile(r"([a-z][a-z0-9+.-]+)://")
+_URL_AS_PATH = re.compile(r"([a-z][a-z0-9+.-]+):/(?!/)")
+"""What `pathlib` makes of one."""
+
+
+@cache
+def _places(function: Callable[..., Any]) -> frozenset[str]:
+    """The arguments that take a path."""
+    hints = get_type_hints(function, include_extras=True)
+    return frozenset(name for name, hint in hints.items() if name != "return" and _takes_paths(hint))
+
+
+def _takes_paths(hint: Any) -> bool:
+    return get_origin(hint) is os.PathLike or hint is os.PathLike or any(map(_takes_paths, get_args(hint)))
 
 
 def _require_sane(value: object) -> None:
@@ -111,7 +161,12 @@ def _why(error: ValueError) -> str:
 
 
 def _plain(value: object) -> object:
-    """A number of NumPy, also in a list or tuple, as Python's, and a range as a list; anything else as it is."""
+    """A number of NumPy, also in a list or tuple, as Python's, and a range as a list; anything else as it is.
+
+    A path that was a URL before it was made a path, as the command line makes one of each, is that URL again.
+    """
+    if isinstance(value, Path) and (found := _URL_AS_PATH.match(str(value))):
+        return f"{found[1]}://{str(value)[found.end() :]}"
     if isinstance(value, range):
         return list(value)
     if isinstance(value, list | tuple) and type(value) in (list, tuple):

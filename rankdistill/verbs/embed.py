@@ -35,7 +35,7 @@ from rankdistill.verbs.arguments import (
     require_range,
     teacher_of,
 )
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 from rankdistill.verbs.lengths import note_longer
 from rankdistill.verbs.plan import SAMPLE, Plan, measured_rate
 
@@ -95,7 +95,7 @@ def embed(
     shard: str,
     **settings: Any,
 ) -> EmbeddingStore | StoreRun: ...
-@verb  # type: ignore[misc]  # the overloads name only what decides the result; a test compares the first with it
+@verb_with_stores("out")  # type: ignore[misc]  # the overloads name only what decides the result; a test compares the first with it
 def embed(
     data: Data | Sequence[Data] | None,
     teacher: Teacher,

@@ -17,7 +17,7 @@ from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.names import beside
 from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of, score_store_of
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 
 if TYPE_CHECKING:
     import polars as pl
@@ -149,7 +149,7 @@ class Ensembled(Shown):
         ]
 
 
-@verb
+@verb_with_stores("store", "out")
 def ensemble(
     store: ScoreStore | Place,
     teachers: str | Sequence[str],

@@ -14,7 +14,7 @@ from rankdistill.formats.exporting import ExportReport
 from rankdistill.notes import note
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of, score_store_of
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,7 +56,7 @@ class Exported(Shown):
         return {"path": str(self.path), "format": self.format, **self.report.to_json()}
 
 
-@verb
+@verb_with_stores("store")
 def export(
     store: Place | ScoreStore,
     out: Place,

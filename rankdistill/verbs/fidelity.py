@@ -38,7 +38,7 @@ from rankdistill.verbs.arguments import (
     score_store_of,
     scorer_of,
 )
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 from rankdistill.verbs.lengths import note_longer
 from rankdistill.verbs.runs import open_run
 
@@ -56,7 +56,7 @@ class Settings:
     name: str | None
 
 
-@verb
+@verb_with_stores("store")
 def fidelity(
     data: Data,
     model: Teacher | PairScorer,

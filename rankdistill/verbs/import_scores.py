@@ -16,7 +16,7 @@ from rankdistill.notes import note, note_reports
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.teachers.base import ScoreKind
 from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 
 if TYPE_CHECKING:
     import polars as pl
@@ -64,7 +64,7 @@ class Imported(Shown):
         return asdict(self) | {"path": str(self.path)}
 
 
-@verb
+@verb_with_stores("out")
 def import_scores(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out: Place,

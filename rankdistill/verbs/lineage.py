@@ -17,7 +17,7 @@ from rankdistill.provenance.found import Artefact, at
 from rankdistill.provenance.lineage import Node, trace
 from rankdistill.provenance.telling import tell
 from rankdistill.verbs.arguments import Place, listed, place_of
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,7 +73,7 @@ class Lineage(Shown):
         return _json(self.root)
 
 
-@verb
+@verb_with_stores("artefact")
 def lineage(
     artefact: Place,
     *,

@@ -15,7 +15,7 @@ from rankdistill.evaluation.results import FILE_NAME as RESULTS
 from rankdistill.sessions.reading import is_sessions
 from rankdistill.stores.embeddings.layout import is_store
 from rankdistill.verbs.arguments import Place, collection_of, place_of, sessions_of
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 
 READERS: Mapping[str, str] = {
     "ann-recall": "rankdistill.evaluation.measuring:read_ann_recall",
@@ -52,7 +52,7 @@ COMPARISON = "rankdistill.evaluation.results:Results.read"
 """Reads what `compare` writes, which has no manifest."""
 
 
-@verb
+@verb_with_stores("path")
 def open(path: Place, *, lenient: bool = False, ignore_identical_ids: bool | None = None) -> Any:
     """Whatever lies at `path`: a collection, candidates, a store, an index, a model of ours, an evaluation, ...
 

@@ -12,7 +12,7 @@ from rankdistill.stores.embeddings.writer import EmbeddingWriter
 from rankdistill.stores.writer import UNIT_SIZE, ScoreWriter
 from rankdistill.teachers.base import PairTeacher
 from rankdistill.verbs.arguments import Data, Place, Teacher, require_range
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 from rankdistill.verbs.score import open_writer
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Plan(Shown):
         }
 
 
-@verb
+@verb_with_stores("out", "candidates")
 def plan(
     data: Data,
     teacher: Teacher | PairTeacher,

@@ -35,7 +35,7 @@ from rankdistill.verbs.arguments import (
     require_range,
     teacher_of,
 )
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 from rankdistill.verbs.lengths import note_longer
 
 
@@ -69,7 +69,7 @@ def score(
     shard: str,
     **settings: Any,
 ) -> ScoreStore | StoreRun: ...
-@verb  # type: ignore[misc]  # the overloads name only what decides the result; a test compares the first with it
+@verb_with_stores("out", "candidates")  # type: ignore[misc]  # the overloads name only what decides the result; a test compares the first with it
 def score(
     data: Data,
     teacher: Teacher | PairTeacher,

@@ -17,7 +17,7 @@ from rankdistill.stores.embeddings import status as of_embeddings
 from rankdistill.stores.layout import ARTEFACT as SCORES
 from rankdistill.stores.layout import Layout
 from rankdistill.verbs.arguments import Place, place_of
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,7 +83,7 @@ class Status(Shown):
         }
 
 
-@verb
+@verb_with_stores("path")
 def status(path: Place) -> Status:
     """What the folder of a store or of any other artefact holds, and what made it.
 

@@ -9,10 +9,10 @@ from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.stores.embeddings import EmbeddingStore
 from rankdistill.students.settings import StudentSettings
 from rankdistill.verbs.arguments import Place, embedding_store_of, place_of
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 
 
-@verb
+@verb_with_stores("store")
 def token_table(
     store: EmbeddingStore | Place,
     out: Place,

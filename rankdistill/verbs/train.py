@@ -46,13 +46,13 @@ from rankdistill.verbs.arguments import (
     settings_of,
 )
 from rankdistill.verbs.clipping import note_clipping
-from rankdistill.verbs.contract import own_arguments, verb
+from rankdistill.verbs.contract import own_arguments, verb_with_stores
 from rankdistill.verbs.turns import documents_of
 
 REMEDY = "to heed them, raise the setting max_gradient_norm (a keyword, or a line of the --config file)"
 
 
-@verb
+@verb_with_stores("store")
 def train(
     data: Data | Sequence[Data] | None,
     store: ScoreStore | Ensemble | EmbeddingStore | Place | None,

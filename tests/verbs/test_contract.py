@@ -6,7 +6,7 @@ import inspect
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_overloads
+from typing import Any, Literal, Protocol, get_overloads, get_type_hints
 
 import numpy as np
 import pytest
@@ -204,3 +204,63 @@ def test_a_range_is_a_list() -> None:
 def test_a_class_is_no_reporter(tiny_beir: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="progress=True, False, or a function"):
         rankdistill.mine(tiny_beir, tmp_path / "out", progress=Lines)  # type: ignore[arg-type]
+
+
+def places_of(function: Any) -> list[str]:
+    """The arguments of a verb whose annotation takes a path."""
+    hints = get_type_hints(function)
+    return [name for name, hint in hints.items() if name != "return" and "PathLike" in str(hint)]
+
+
+VERBS = [name for name in rankdistill.__all__ if hasattr(getattr(rankdistill, name), "__wrapped__")]
+STORES = {
+    "plan": {"out", "candidates"},
+    "score": {"out", "candidates"},
+    "embed": {"out"},
+    "import_scores": {"out"},
+    "status": {"path"},
+    "check": {"store", "report", "json"},
+    "export": {"store"},
+    "train": {"store"},
+    "fidelity": {"store"},
+    "open": {"path"},
+    "artefacts": {"folder"},
+    "lineage": {"artefact"},
+}
+"""What may lie in an object store; tests/cli/test_object_store.py runs it there."""
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://bucket/x", Path("s3://bucket/x"), "gs://b/x", Path("hdfs://x/y"), "https://a.b/c"]
+)
+@pytest.mark.parametrize("name", VERBS)
+def test_a_place_in_an_object_store_is_refused_at_once_wherever_none_will_do(
+    name: str, url: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    function = getattr(rankdistill, name)
+    parameters = inspect.signature(function).parameters
+    required = {
+        one: "a" for one, what in parameters.items() if what.default is what.empty and what.kind != what.VAR_KEYWORD
+    }
+    required |= {"runs": ["a", "b"]} if name == "fuse" else {}
+    for argument in set(places_of(function)) - STORES.get(name, set()):
+        said = []
+        for value in (url, [url]):  # some take one, some several
+            with pytest.raises(ConfigError) as caught:
+                function(**required | {argument: value})
+            said.append(str(caught.value))
+        assert any(f"a path on this machine as {argument}" in one for one in said), said
+    assert not list(tmp_path.iterdir())
+
+
+def test_there_are_verbs_with_places() -> None:
+    assert len(VERBS) > 25
+    assert sum(len(places_of(getattr(rankdistill, name))) for name in VERBS) > 60
+    assert all(STORES[name] <= set(places_of(getattr(rankdistill, name))) for name in STORES if name in VERBS)
+
+
+def test_a_file_url_and_a_colon_in_a_path_are_local() -> None:
+    assert work("file:///a/b", "bm25")[0] == "file:///a/b"
+    assert work(Path("a:/b"), "bm25")[0] == Path("a:/b"), "no protocol has one letter"
+    assert work(Path("/a/s3:/b"), "bm25")[0] == Path("/a/s3:/b")
