@@ -63,6 +63,7 @@ BENCHMARKS = {
     "engine client types": ["serving.client_types"],
     "search load": ["serving.search_load", "--data", "{data}/scifact"],
     "store memory": ["store.memory"],
+    "memory": ["memory", "--work", "{work}/memory"],
     "embedding store": ["store.embeddings"],
     "gate": ["store.check"],
     "ensemble": ["store.ensemble"],
