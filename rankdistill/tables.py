@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -45,6 +45,9 @@ CANDIDATES_FILE = "candidates.parquet"
 READ_BYTES = 1 << 20
 """How much of a remote file is asked for at once; larger parts are asked for as they are."""
 
+ROW_GROUP = 1 << 16
+"""Rows that are written together."""
+
 REQUESTS = 16
 """Requests to an object store at the same time."""
 
@@ -52,7 +55,37 @@ REQUESTS = 16
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Write `table` to `path` atomically as zstd Parquet."""
     with files.atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=65536)
+        pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
+
+
+@contextmanager
+def parquet_in_parts(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """A function that takes a table's next rows; on success `path` has the bytes that `write_parquet` gives them all.
+
+    Memory holds a row group.
+    """
+    with files.atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        waiting, rows, written = [schema.empty_table()], 0, False
+
+        def take(part: pa.Table) -> None:
+            nonlocal waiting, rows, written
+            waiting.append(part.cast(schema))
+            rows += len(part)
+            while rows >= ROW_GROUP:
+                held = pa.concat_tables(waiting)
+                writer.write_table(held.slice(0, ROW_GROUP).combine_chunks(), row_group_size=ROW_GROUP)
+                waiting, rows, written = [held.slice(ROW_GROUP)], rows - ROW_GROUP, True
+
+        yield take
+        if rows or not written:
+            writer.write_table(pa.concat_tables(waiting).combine_chunks(), row_group_size=ROW_GROUP)
+
+
+def write_parquet_parts(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
+    """Write the rows of `parts`; see `parquet_in_parts`."""
+    with parquet_in_parts(path, schema) as take:
+        for part in parts:
+            take(part)
 
 
 _ABSENT = (FileNotFoundError, IsADirectoryError)

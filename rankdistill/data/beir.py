@@ -7,7 +7,7 @@ log, are mined, scored and trained on.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,8 @@ from rankdistill import manifest
 from rankdistill.data import identical_ids, lines, meta
 from rankdistill.data.bad_rows import BadRows, Mode
 from rankdistill.data.beir_rows import parse_document, parse_qrels, parse_query, parse_rows
+from rankdistill.data.packed import Numbers
+from rankdistill.data.text_store import Texts
 from rankdistill.display import Shown, Table
 from rankdistill.errors import DataError
 from rankdistill.records import Document
@@ -96,21 +98,22 @@ class Dataset(Shown):
         return {query_id: text for query_id, text in self.query_texts.items() if query_id not in judged}
 
     @property
-    def doc_ids(self) -> list[str]:
+    def doc_ids(self) -> Sequence[str]:
         """All document ids, in file order."""
-        return list(self.document_lines)
+        return self.document_lines.strings if isinstance(self.document_lines, Numbers) else list(self.document_lines)
 
     def documents(self) -> Iterator[Document]:
         """The documents in file order, streamed from disk."""
-        usable = set(self.document_lines.values())
-        for number, line in lines.numbered(self.corpus_path):
-            if number in usable:
-                yield parse_document(line)
+        for _, line in lines.chosen(self.corpus_path, self.document_lines.values()):
+            yield parse_document(line)
 
     @cached_property
     def contents(self) -> Mapping[str, str]:
-        """doc_id -> title and text joined by a space, in file order; read once and kept in memory."""
-        return {document.doc_id: document.contents for document in self.documents()}
+        """doc_id -> title and text joined by a space, in file order; read once and kept as `text_store` says."""
+        texts = (document.contents for document in self.documents())
+        if isinstance(self.document_lines, Numbers):
+            return Texts(self.document_lines, texts)
+        return Texts.of_pairs(zip(self.document_lines, texts, strict=True))
 
     def queries(self, split: str | None = None) -> dict[str, str]:
         """query_id -> text, in file order: those judged in `split`, or all.
@@ -366,7 +369,9 @@ def load(path: str | Path, mode: Mode = "strict", ignore_identical_ids: bool | N
     corpus_path, qrels_paths = _required(folder, CORPUS), _qrels_paths(folder)
     queries_path = _required(folder, QUERIES) if qrels_paths else lines.find(folder, QUERIES)
     bad, content = BadRows(mode), hashlib.sha256()
-    document_lines = {row.doc_id: number for number, row in parse_rows(corpus_path, parse_document, bad, content)}
+    document_lines = Numbers()
+    for _ in parse_rows(corpus_path, parse_document, bad, content, document_lines):
+        pass
     content.update(b"\0")
     query_texts = {}
     if queries_path is not None:

@@ -11,6 +11,7 @@ from rankdistill.data import lines, values
 from rankdistill.data.bad_rows import BadRows
 from rankdistill.data.columns import refuse_quotes, split
 from rankdistill.data.json_lines import parse_object
+from rankdistill.data.packed import Numbers
 from rankdistill.data.values import RowError, identifier
 from rankdistill.records import Document, Qrel, Query
 
@@ -58,10 +59,13 @@ def _text(fields: Mapping[str, Any]) -> str:
 
 
 def parse_rows(
-    path: Path, parse: Callable[[bytes], Row], bad: BadRows, digest: "hashlib._Hash"
+    path: Path, parse: Callable[[bytes], Row], bad: BadRows, digest: "hashlib._Hash", known: Numbers | None = None
 ) -> Iterator[tuple[int, Row]]:
-    """The usable rows of a JSON-lines file as (line, row): the first of each id. Updates `digest` with all bytes."""
-    first_line: dict[str, int] = {}
+    """The usable rows of a JSON-lines file as (line, row): the first of each id. Updates `digest` with all bytes.
+
+    `known`, empty, gets the line of each id.
+    """
+    first_line = Numbers() if known is None else known
     for number, line in lines.numbered(path, digest):
         if not line.strip():
             continue

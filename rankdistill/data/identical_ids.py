@@ -17,12 +17,14 @@ What decides, the first that says something:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rankdistill.records import Document
 
 if TYPE_CHECKING:
     import polars as pl
+
+    Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 # The retrieval tasks of mteb 2.26 that have `ignore_identical_ids`; those fetched from now on say so themselves.
 # fmt: off
@@ -71,7 +73,7 @@ def of_same_text(queries: Mapping[str, str], documents: Iterable[Document]) -> f
     )
 
 
-def without_own(pairs: pl.DataFrame, own: Iterable[str]) -> pl.DataFrame:
+def without_own(pairs: Frame, own: Iterable[str]) -> Frame:
     """`pairs` (with the columns query_id and doc_id) without those of a query of `own` and the document of its id."""
     import polars as pl
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -64,6 +64,16 @@ def numbered(path: Path, digest: hashlib._Hash | None = None) -> Iterator[tuple[
             consequence="nothing was used: the rest of the file is unknown",
             remedy="give the right path, or fetch the file again",
         ) from error
+
+
+def chosen(path: Path, numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+    """Those lines of `path` whose numbers are in `numbers`, which rise; see `numbered`."""
+    wanted = iter(numbers)
+    following = next(wanted, None)
+    for number, line in numbered(path):
+        if number == following:
+            yield number, line
+            following = next(wanted, None)
 
 
 def _first(path: Path, line: bytes) -> bytes:

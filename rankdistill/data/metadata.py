@@ -49,10 +49,7 @@ def read(dataset: Dataset) -> Iterator[Metadata]:
     Raises:
         RowError: see `metadata_of`; with the line.
     """
-    usable = set(dataset.document_lines.values())
-    for number, line in lines.numbered(dataset.corpus_path):
-        if number not in usable:
-            continue
+    for number, line in lines.chosen(dataset.corpus_path, dataset.document_lines.values()):
         row = parse_object(line)
         place = f"{dataset.corpus_path}:{number}"
         doc_id = identifier(row.get("_id"))

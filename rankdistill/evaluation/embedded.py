@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ class Embedded:
         DataError: another number of vectors than of ids, or a vector that is not finite.
     """
 
-    ids: list[str]
+    ids: Sequence[str]
     vectors: Vectors
 
     def __post_init__(self) -> None:
@@ -83,7 +83,7 @@ class Pairing:
         return self.queries.dimension
 
 
-def run_of(query_ids: list[str], found: Ids, scores: Scores, own: Set[str] = frozenset()) -> Run:
+def run_of(query_ids: Sequence[str], found: Ids, scores: Scores, own: Set[str] = frozenset()) -> Run:
     """The run of a search: `found` and `scores` are `[queries, k]`.
 
     For the queries of `own` the document of their own id is left out.
@@ -117,6 +117,6 @@ class Judged:
         """How many documents must be searched for so that `wanted` are left of each query."""
         return wanted if self.own.isdisjoint(self.qrels) else wanted + 1
 
-    def ndcg_at_10(self, query_ids: list[str], found: Ids, scores: Scores) -> float:
+    def ndcg_at_10(self, query_ids: Sequence[str], found: Ids, scores: Scores) -> float:
         """Mean nDCG@10 of a search of `depth(10)` documents; arguments as of `run_of`."""
         return ndcg_at_10(run_of(query_ids, found, scores, self.own), self.qrels)

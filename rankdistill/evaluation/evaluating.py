@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -119,7 +120,7 @@ def evaluate(
             signature=_signature(retriever, dataset, wanted),
             turns=None if turns is None else by_turn(turns, evaluated.per_query, retriever, queries),
         )
-        run_files.write(out, run, [*queries, *dataset.doc_ids])
+        run_files.write(out, run, chain(queries, dataset.doc_ids))
         curves.write(out, curves.of_model(trained))
         hits.write(out, run, queries, qrels, dataset)
         tables.write_parquet(out / PER_QUERY_FILE, evaluated.per_query.to_arrow())

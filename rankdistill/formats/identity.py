@@ -66,7 +66,8 @@ class _Texts:
 
     def __init__(self, kind: str, fixed: Mapping[str, str] | None) -> None:
         self.kind, self.fixed = kind, fixed is not None
-        self.texts: dict[str, str] = dict(fixed or {})
+        self.own: dict[str, str] = {}
+        self.texts: Mapping[str, str] = self.own if fixed is None else fixed
         self.ids: dict[str, str] | None = None
 
     def identify(self, text: str, identifier: str | None) -> str:
@@ -90,6 +91,6 @@ class _Texts:
         return self.ids[text]
 
     def _remember(self, text: str, identifier: str) -> str:
-        if self.texts.setdefault(identifier, text) != text:
+        if self.own.setdefault(identifier, text) != text:
             raise RowError(f"{self.kind} {identifier!r} has two texts")
         return identifier

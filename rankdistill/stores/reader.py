@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -190,13 +191,16 @@ class ScoreStore(Shown):
         """False for a store of ids only, as `rankdistill import` makes it without a collection."""
         return self.manifest.parameters.get(keying.FIELD) != "ids"
 
-    def query_texts(self) -> dict[str, str]:
+    def query_texts(self) -> Mapping[str, str]:
         """Query id -> text; StoreError if the store holds ids only and there is no collection."""
         return read_texts(self.layout.queries) if self.has_texts else self._require_collection().queries(None)
 
-    def document_texts(self) -> dict[str, str]:
-        """Document id -> text (title and text, as a teacher reads it); StoreError as for queries."""
-        return read_texts(self.layout.documents) if self.has_texts else dict(self._require_collection().contents)
+    def document_texts(self) -> Mapping[str, str]:
+        """Document id -> text (title and text, as a teacher reads it); StoreError as for queries.
+
+        Read only; each call reads the file anew, and keeps it as `rankdistill.data.text_store` says.
+        """
+        return read_texts(self.layout.documents) if self.has_texts else self._require_collection().contents
 
     def _require_collection(self) -> Dataset:
         if self.collection is None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
 
 from rankdistill import locations, tables
+from rankdistill.data.text_store import Texts
 from rankdistill.errors import DataError, StaleOutputError
 
+_READ_AT_ONCE = 8192
 
-def read_texts(path: Path) -> dict[str, str]:
-    """Id -> text of a texts file."""
+
+def read_texts(path: Path) -> Texts:
+    """Id -> text of a texts file, in its order."""
     with tables.open_parquet(path) as file:
-        table = file.read()
-    return dict(zip(table.column(0).to_pylist(), table.column(1).to_pylist(), strict=True))
+        return Texts.of_pairs(
+            pair
+            for batch in file.iter_batches(batch_size=_READ_AT_ONCE)
+            for pair in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True)
+        )
 
 
 def add_texts(path: Path, id_name: str, wanted: set[str], source: Mapping[str, str]) -> None:
@@ -27,8 +34,8 @@ def add_texts(path: Path, id_name: str, wanted: set[str], source: Mapping[str, s
     """
     require_known(id_name, wanted, source)
     there = locations.is_file(path)
-    held = read_texts(path) if there else {}
-    changed = sorted(identifier for identifier in wanted & held.keys() if held[identifier] != source[identifier])
+    held: Mapping[str, str] = read_texts(path) if there else {}
+    changed = sorted(one for one, text in held.items() if one in wanted and text != source[one])
     if changed:
         raise StaleOutputError(
             expected=f"each {id_name} to have the text that the store holds",
@@ -36,18 +43,23 @@ def add_texts(path: Path, id_name: str, wanted: set[str], source: Mapping[str, s
             consequence="nothing was changed: the stored scores belong to the old texts",
             remedy="choose another output for the changed data set",
         )
-    new = wanted - held.keys()
+    new = [identifier for identifier in wanted if identifier not in held]
     if not new and there:
         return
-    merged = sorted((held | {identifier: source[identifier] for identifier in new}).items())
-    ids, texts = zip(*merged, strict=True) if merged else ((), ())
     schema = pa.schema([pa.field(id_name, pa.string(), nullable=False), pa.field("text", pa.string(), nullable=False)])
-    tables.write_parquet(path, pa.table([pa.array(ids, pa.string()), pa.array(texts, pa.string())], schema=schema))
+    ids = iter(sorted(chain(held, new)))
+
+    def parts() -> Iterator[pa.Table]:
+        while some := list(islice(ids, _READ_AT_ONCE)):
+            texts = [held[one] if one in held else source[one] for one in some]
+            yield pa.table([pa.array(some, pa.string()), pa.array(texts, pa.string())], schema=schema)
+
+    tables.write_parquet_parts(path, schema, parts())
 
 
 def require_known(id_name: str, wanted: set[str], source: Mapping[str, str]) -> None:
     """Raise DataError unless `source` has every id of `wanted`."""
-    unknown = sorted(wanted - source.keys())
+    unknown = sorted(identifier for identifier in wanted if identifier not in source)
     if unknown:
         raise DataError(
             expected=f"every {id_name} of the candidates to be in the data set",

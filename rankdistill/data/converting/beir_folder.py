@@ -41,10 +41,7 @@ class BeirFolder:
 
     def documents(self, bad: BadRows) -> Iterator[Found]:
         """The documents in the order of the file, with what their lines hold besides."""
-        usable = set(self.dataset.document_lines.values())
-        for number, line in lines.numbered(self.dataset.corpus_path):
-            if number not in usable:
-                continue
+        for number, line in lines.chosen(self.dataset.corpus_path, self.dataset.document_lines.values()):
             try:
                 kept = metadata.metadata_of(parse_object(line))
             except RowError as error:
