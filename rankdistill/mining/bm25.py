@@ -10,17 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill import files
+from rankdistill.data.spill import release
 from rankdistill.errors import DataError
 from rankdistill.mining import tokenisers
+from rankdistill.mining.postings import Postings
 from rankdistill.mining.top_k import top_indices
 from rankdistill.progress import Progress
 
 VOCABULARY_FILE = "vocab.index.json"
 """Among the files of bm25s; absent where no document has a word."""
 
+_RELEASED_AFTER = 256
+"""Queries, after which what was read of postings on disk is given back."""
+
 
 class Bm25:
-    """A BM25 index in memory: bm25s (method `lucene`), one thread; English stems and stop words unless told otherwise.
+    """A BM25 index: bm25s (method `lucene`), one thread; English stems and stop words unless told otherwise.
 
     `score(q, d) = sum over query tokens t of ln(1 + (N - n_t + .5) / (n_t + .5)) * f / (f + k1 (1 - b + b |d| / avg))`,
     with `f` the count of t in d, `n_t` the documents with t, `|d|` the tokens of d (Lucene's variant as in Kamphuis et
@@ -39,16 +44,23 @@ class Bm25:
     def __init__(
         self, contents: Mapping[str, str], k1: float = 0.9, b: float = 0.4, tokenizer: str = tokenisers.DEFAULT
     ) -> None:
-        self._doc_ids = list(contents)
-        self._tokenise = tokenisers.named(tokenizer)
-        tokens = self._tokenise(list(contents.values()))
-        self._is_empty = not any(tokens)
-        self._index = bm25s.BM25(method="lucene", k1=k1, b=b)
-        if not self._is_empty:
-            # A vocabulary in alphabetical order, since bm25s's own follows the hashes of the words.
-            vocabulary = {word: row for row, word in enumerate(sorted({word for words in tokens for word in words}))}
-            rows = [[vocabulary[word] for word in words] for words in tokens]
-            self._index.index((rows, vocabulary), show_progress=False)
+        postings = Postings(tokenizer)
+        postings.add(contents.values())
+        self._set(postings.index(k1, b), list(contents), tokenizer)
+
+    @classmethod
+    def of_postings(
+        cls, postings: Postings, doc_ids: Sequence[str], k1: float, b: float, tokenizer: str = tokenisers.DEFAULT
+    ) -> Bm25:
+        """The index of texts that were counted already, one a document of `doc_ids`."""
+        if len(postings) != len(doc_ids):
+            raise ValueError(f"{len(doc_ids)} ids of {len(postings)} texts")
+        made = cls.__new__(cls)
+        made._set(postings.index(k1, b), doc_ids, tokenizer)
+        return made
+
+    def _set(self, index: bm25s.BM25 | None, doc_ids: Sequence[str], tokenizer: str) -> None:
+        self._index, self._doc_ids, self._tokenise = index, doc_ids, tokenisers.named(tokenizer)
 
     def retrieve(
         self,
@@ -76,41 +88,45 @@ class Bm25:
             ids.append([self._doc_ids[position] for position in best])
             scores.append(found[best])
             progress(1)
+            if len(ids) % _RELEASED_AFTER == 0 and self._index is not None:
+                for name in ("data", "indices"):
+                    release(self._index.scores[name])
         return ids, scores
 
     def save(self, folder: Path) -> None:
         """Write the index, without the ids, into `folder`, which exists."""
-        if not self._is_empty:
+        if self._index is not None:
             with files.output_errors(folder):
                 self._index.save(folder, vocab_name=VOCABULARY_FILE, show_progress=False)
 
     @classmethod
     def load(cls, folder: Path, doc_ids: Sequence[str], tokenizer: str = tokenisers.DEFAULT) -> Bm25:
-        """Read what `save` wrote of documents with these ids, taken apart by this tokeniser.
+        """Read what `save` wrote of documents with these ids, taken apart by this tokeniser; postings stay on disk.
 
         Raises:
             DataError: a file is absent or damaged, or of another number of documents.
         """
-        index = cls({}, tokenizer=tokenizer)
-        index._doc_ids = list(doc_ids)
-        index._is_empty = not (folder / VOCABULARY_FILE).is_file()
-        if index._is_empty:
-            return index
+        made = cls.__new__(cls)
+        if not (folder / VOCABULARY_FILE).is_file():
+            made._set(None, list(doc_ids), tokenizer)
+            return made
         try:
-            index._index = bm25s.BM25.load(folder, vocab_name=VOCABULARY_FILE, show_progress=False)
-            found = int(index._index.scores["num_docs"])
+            index = bm25s.BM25.load(folder, vocab_name=VOCABULARY_FILE, show_progress=False, mmap=True)
+            found = int(index.scores["num_docs"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _unreadable(folder, str(error)) from error
-        if found != len(index._doc_ids):
-            raise _unreadable(folder, f"{found} documents, {len(index._doc_ids)} ids")
-        return index
+        if found != len(doc_ids):
+            raise _unreadable(folder, f"{found} documents, {len(doc_ids)} ids")
+        made._set(index, list(doc_ids), tokenizer)
+        return made
 
     def _scores(self, tokens: list[str]) -> NDArray[np.float32]:
         """Score of every document, float32[documents]."""
-        known = [] if self._is_empty else self._index.get_tokens_ids(tokens)
-        if not known:
+        known = [] if self._index is None else self._index.get_tokens_ids(tokens)
+        if self._index is None or not known:
             return np.zeros(len(self._doc_ids), dtype=np.float32)
-        return self._index.get_scores_from_ids(known)
+        found: NDArray[np.float32] = self._index.get_scores_from_ids(known)
+        return found
 
 
 def _unreadable(folder: Path, got: str) -> DataError:

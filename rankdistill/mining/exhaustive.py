@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -71,8 +72,9 @@ def search(
     progress(len(queries))
     best_scores = np.full((len(queries), depth), NOT_FOUND, dtype=np.float32)
     best_documents = np.full((len(queries), depth), _NONE, dtype=np.int64)
+    texts = iter(contents.values())
     for start in range(0, len(doc_ids), scorer.documents_at_once):
-        chunk = [contents[doc_id] for doc_id in doc_ids[start : start + scorer.documents_at_once]]
+        chunk = list(islice(texts, scorer.documents_at_once))
         documents = scorer.encode_documents(chunk, progress)
         positions = np.arange(start, start + len(chunk))
         for first in range(0, len(queries), scorer.queries_at_once):

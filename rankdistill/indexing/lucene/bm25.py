@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,8 @@ class LuceneBm25Index:
         arguments = [*_ARGUMENTS, "-optimize"] + ([] if language == ENGLISH else ["-language", language])
         self._lucene = LuceneFolder("io.anserini.index.IndexCollection", arguments, self._searcher)
 
-    def add(self, ids: Sequence[str], texts: Sequence[str]) -> None:
-        """See `Index.add`."""
+    def add(self, ids: Sequence[str], texts: Iterable[str]) -> None:
+        """See `Index.add`; texts are read once."""
         check_ids(ids, self.ids)
         self._lucene.write({"id": name, "contents": text} for name, text in zip(ids, texts, strict=True))
         self.ids.extend(ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,12 @@ from rankdistill.indexing.documents import read_ids, write_ids
 from rankdistill.indexing.vectors import check_ids, check_k
 from rankdistill.mining import tokenisers
 from rankdistill.mining.bm25 import Bm25
+from rankdistill.mining.postings import Postings
 from rankdistill.mining.sources.bm25 import DEFAULT
 
 
 class Bm25Index:
-    """`rankdistill.mining.bm25.Bm25`; its statistics are those of all documents, which are kept until the first search.
+    """`rankdistill.mining.bm25.Bm25`; its statistics are those of all documents.
 
     A document without a word of the query is not found, so a row of a result may end in `NOTHING`.
 
@@ -30,14 +31,14 @@ class Bm25Index:
     def __init__(self, k1: float = 0.9, b: float = 0.4, tokenizer: str = DEFAULT) -> None:
         self.ids: list[str] = []
         self._k1, self._b, self._tokenizer = k1, b, tokenizer
-        self._texts: list[str] = []
+        self._postings = Postings(tokenizer)
         self._index: Bm25 | None = None
 
-    def add(self, ids: Sequence[str], texts: Sequence[str]) -> None:
-        """See `Index.add`."""
+    def add(self, ids: Sequence[str], texts: Iterable[str]) -> None:
+        """See `Index.add`; texts are read once."""
         check_ids(ids, self.ids)
         self.ids.extend(ids)
-        self._texts.extend(texts)
+        self._postings.add(texts)
         self._index = None
 
     def search(self, texts: Sequence[str], k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
@@ -70,7 +71,7 @@ class Bm25Index:
 
     def _built(self) -> Bm25:
         if self._index is None:
-            self._index = Bm25(dict(zip(self.ids, self._texts, strict=True)), self._k1, self._b, self._tokenizer)
+            self._index = Bm25.of_postings(self._postings, self.ids, self._k1, self._b, self._tokenizer)
         return self._index
 
 
