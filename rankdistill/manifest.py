@@ -69,6 +69,16 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def digest_strings(strings: Iterable[str]) -> str:
+    """What `digest` gives for a list of these strings, which need not be in memory together."""
+    found, before = hashlib.sha256(b"["), ""
+    for string in strings:
+        found.update(f"{before}{json.dumps(string, ensure_ascii=False)}".encode())
+        before = ","
+    found.update(b"]")
+    return found.hexdigest()
+
+
 def versions_of(*libraries: str) -> dict[str, str]:
     """The installed versions of `libraries` (and of rankdistill); those not installed are left out."""
     found = {}

@@ -41,7 +41,11 @@ def index(
         ),
     ] = None,
     shard_size: Annotated[
-        int | None, typer.Option(help="Documents a shard; bounds the memory.", rich_help_panel=MORE)
+        int | None,
+        typer.Option(
+            help="Documents a shard; bounds the memory. Unless given, one shard or as many as are built in 1 GiB each.",
+            rich_help_panel=MORE,
+        ),
     ] = None,
     kind: Annotated[
         Kind,

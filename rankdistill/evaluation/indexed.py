@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,13 +14,13 @@ from rankdistill.evaluation.embedded import run_of
 from rankdistill.evaluation.measures import Run
 from rankdistill.evaluation.retrieve import search_others
 from rankdistill.indexing import Searcher, StoredIndex, registry
-from rankdistill.indexing.encoding import ENCODED_AT_ONCE, copies
-from rankdistill.indexing.exact import ExactIndex
+from rankdistill.indexing.building import in_memory
+from rankdistill.indexing.encoding import ENCODED_AT_ONCE, copies, distinct
 from rankdistill.indexing.kinds import DENSE, Documents, Kind, Queries, of_space
 from rankdistill.progress import Progress
 
 STREAMED_AT_ONCE = 8 * ENCODED_AT_ONCE
-"""Documents whose vectors are held beside those in an exact index."""
+"""Texts whose vectors are held beside the index."""
 
 
 class MemoryIndex:
@@ -42,7 +42,7 @@ class MemoryIndex:
     ) -> None:
         self.encoder, self.factory = encoder, factory
         self._dataset, self._progress = dataset, progress
-        registry.require_usable(self._settings, lambda: len(set(dataset.contents.values())))
+        registry.require_usable(self._settings, lambda: distinct(document.contents for document in dataset.documents()))
 
     @property
     def space(self) -> Any:
@@ -59,47 +59,20 @@ class MemoryIndex:
         """Bytes of the raw vectors; None where that is not known before they are made."""
         if self.kind is not DENSE:
             return None
-        return int(len(self._dataset.doc_ids) * self.space.dimension * np.dtype(np.float32).itemsize)
+        return int(len(self._dataset.document_lines) * self.space.dimension * np.dtype(np.float32).itemsize)
 
     @cached_property
     def searcher(self) -> Searcher[Any]:
         """The index, made now."""
-        made = registry.create(self._settings)
-        contents = self._dataset.contents
-        ids, texts = list(contents), list(contents.values())
-        if not isinstance(made, ExactIndex):
-            made.add(ids, self.kind.encode_each(self.encoder, texts, self._progress))
-            return made
-        made.reserve(len(ids))
-        for start, vectors in self._streamed(texts):
-            made.add(ids[start : start + len(vectors)], vectors)
-        return made
-
-    def _streamed(self, texts: Sequence[str]) -> Iterator[tuple[int, Any]]:
-        """(place of the first, vectors) of some texts after others, each distinct text encoded once.
-
-        Of all vectors only those of texts that stand there several times are kept.
-        """
-        seen, again = set[str](), set[str]()
-        for text in texts:
-            (again if text in seen else seen).add(text)
-        del seen
-        kept: dict[str, Any] = {}
-        for start in range(0, len(texts), STREAMED_AT_ONCE):
-            block = texts[start : start + STREAMED_AT_ONCE]
-            new = [text for text in dict.fromkeys(block) if text not in kept]
-            vectors = self.kind.encode(self.encoder, new, self._progress)
-            places = {text: place for place, text in enumerate(new)}
-            kept |= {text: vectors[places[text]].copy() for text in again.intersection(new)}
-            if len(new) < len(block):
-                self._progress(len(block) - len(new))
-                vectors = np.stack([vectors[places[text]] if text in places else kept[text] for text in block])
-            yield start, vectors
+        ids, texts = list(self._dataset.doc_ids), (document.contents for document in self._dataset.documents())
+        return in_memory(self._settings, self.encoder, ids, texts, self._progress, STREAMED_AT_ONCE)
 
     @cached_property
     def effects(self) -> dict[str, Any]:
         """What decides its results beside factory and encoder, for their identity."""
-        made = registry.build_effects(self._settings, lambda: copies(self._dataset.contents.values()))
+        made = registry.build_effects(
+            self._settings, lambda: copies(document.contents for document in self._dataset.documents())
+        )
         return made | registry.search_effects(self._settings)
 
     @property
@@ -166,11 +139,12 @@ class IndexedRetriever:
 
 
 def _require_documents(index: StoredIndex, dataset: Dataset) -> None:
-    indexed, wanted = set(index.ids), set(dataset.doc_ids)
-    if indexed != wanted:
+    wanted = dataset.document_lines
+    shared = sum(doc_id in wanted for doc_id in index.ids)
+    if not shared == len(index.ids) == len(wanted):
         raise DataError(
             expected=f"an index of the {len(wanted)} documents of {dataset.path}",
-            got=f"{index.folder} with {len(indexed)} documents, {len(indexed & wanted)} of them in the data",
+            got=f"{index.folder} with {len(index.ids)} documents, {shared} of them in the data",
             consequence="nothing was evaluated: documents would be missing or foreign",
             remedy="build the index from this data, or give the data that it was built from",
         )

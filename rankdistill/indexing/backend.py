@@ -8,7 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from rankdistill.indexing.base import Index
+from rankdistill.indexing.base import Index, Vectors
 from rankdistill.indexing.distinct import Rows
 
 Bounds = Mapping[str, tuple[float, float]]
@@ -46,6 +46,21 @@ class IndexSettings:
 
 
 @dataclass(frozen=True)
+class RowsOnDisk:
+    """How the vectors of an index lie in one file, a row each, so that they can be written as they are encoded.
+
+    Args:
+        name: of the file.
+        prepare: `(vectors, settings)` -> as they are kept; raises DataError for what cannot be compared.
+        of_rows: `(ids, rows, settings)` -> an index of these rows.
+    """
+
+    name: str
+    prepare: Callable[[Vectors, IndexSettings], Vectors]
+    of_rows: Callable[[list[str], Vectors, IndexSettings], Index[Any]]
+
+
+@dataclass(frozen=True)
 class Backend:
     """A back end.
 
@@ -58,6 +73,8 @@ class Backend:
         names: parameter of building whose value is a name -> what raises ConfigError for one that there is not.
         distinct: of an approximate back end, which then gets each distinct vector once: `(settings)` -> how its vectors
             are told apart.
+        rows_file: of one of dense vectors that does not hold them in memory; None: what is added lies there, so that
+            large collections are built in shards.
         bounds: of the parameters whose back end would find nothing, or break off after encoding, outside them.
     """
 
@@ -69,3 +86,4 @@ class Backend:
     bounds: Bounds = field(default_factory=dict)
     names: Names = field(default_factory=dict)
     distinct: Callable[[IndexSettings], Rows] | None = None
+    rows_file: RowsOnDisk | None = None

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from rankdistill import files, manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.executors.base import Executor
 from rankdistill.indexing import registry
-from rankdistill.indexing.documents import write_snippets
+from rankdistill.indexing.arrays import RowsFile
+from rankdistill.indexing.base import Index, Vectors
+from rankdistill.indexing.documents import keeping_snippets, write_ids
 from rankdistill.indexing.elsewhere import Blocks, Elsewhere, EncoderSpec
-from rankdistill.indexing.encoding import copies, distinct_texts
+from rankdistill.indexing.encoding import ENCODED_AT_ONCE, Block, copies, distinct, distinct_texts, write
 from rankdistill.indexing.filters import fields, schema
-from rankdistill.indexing.kinds import DENSE, KINDS, Documents, Encoder, Kind, of_model, of_space
+from rankdistill.indexing.kinds import (
+    DENSE,
+    KINDS,
+    MULTI_VECTOR,
+    SPARSE,
+    TEXT,
+    Documents,
+    Encoder,
+    Kind,
+    of_model,
+    of_space,
+)
 from rankdistill.indexing.stored import with_stored
 from rankdistill.inference.backends import BACKENDS, FAST
 from rankdistill.inference.calibration import documentation_pairs
@@ -27,6 +42,12 @@ from rankdistill.notes import note
 from rankdistill.progress import Progress
 from rankdistill.records import Document
 from rankdistill.space import AnySpace
+
+SHARD_BYTES = 1 << 30
+"""Memory that a shard may take, where nothing else is asked for."""
+
+LINKS_BYTES, SPARSE_TERMS, TOKENS = 320, 256, 300
+"""Of a document: what a graph keeps beside its vector; terms with a weight; token vectors."""
 
 ENCODING = "encoding"
 """Folder, inside that of an unfinished index, of what workers in other processes encode."""
@@ -106,7 +127,8 @@ def build(
             back end compares words.
         out: the index folder.
         factory: a back end of `registry.BACKENDS`, such as `exact`, `seismic` or `bm25`; or a FAISS factory string.
-        shard_size: documents a shard; None makes one shard. Memory holds one shard's texts and vectors.
+        shard_size: documents a shard; None: one shard, or as many as `default_shard_size` says. Memory holds one
+            shard's index; of `exact` and BM25 it does not grow with the shard.
         kind: a name in `kinds.KINDS`; told by the back end and the model unless given.
         search_parameters: kept as the index's defaults: FAISS's `efSearch`, `nprobe`, Seismic's `query_cut`, ...
         build_parameters: of the back end: `k1`, `b` and `tokenizer` of BM25, ...
@@ -134,6 +156,7 @@ def build(
             vectors' length does not suit, or that needs more distinct texts a shard to train on. Nothing is encoded.
     """
     chosen = _kind(model, factory, kind, encoder)
+    resolved = schema.resolve(fields or {}, dataset)
     settings = BuildSettings(
         chosen.name,
         factory,
@@ -142,13 +165,18 @@ def build(
         dict(build_parameters or {}),
         snippet_length,
         threads,
-        schema.resolve(fields or {}, dataset),
+        resolved,
     )
     if encoder is None:
         encoder = chosen.open_documents(model, backend, max_length)
         if backend == FAST and model is not None:
             backend, encoder = _settled(out, chosen, model, max_length, encoder)
     registry.require_known(settings.index(encoder.space))
+    if shard_size is None:
+        most = default_shard_size(settings.index(encoder.space), encoder.space)
+        if most is not None and most < len(dataset.document_lines):
+            settings = replace(settings, shard_size=most)
+            note(f"{len(dataset.document_lines):,} documents are indexed in shards of {most:,}, as memory holds one")
     _require_encodable(chosen, executor)
     identity = encoder.fingerprint
     if embeddings is not None:
@@ -158,7 +186,7 @@ def build(
     wanted = _manifest(dataset, model, encoder.space, identity, settings, max_length, command)
 
     def check() -> None:
-        registry.require_usable(settings.index(encoder.space), lambda: _distinct_texts(dataset, shard_size))
+        registry.require_usable(settings.index(encoder.space), lambda: _distinct_texts(dataset, settings.shard_size))
 
     with making(out, wanted, check=check) as made:
         if made.current:
@@ -178,6 +206,47 @@ def build(
         files.remove_folder(out / ENCODING)
         made.wrote(path for shard in out.glob("shard-*") for path in visible_files(shard))
     return True
+
+
+def in_memory(
+    settings: registry.IndexSettings,
+    encoder: Documents,
+    ids: list[str],
+    texts: Iterable[str],
+    progress: Progress = lambda done: None,
+    at_once: int = ENCODED_AT_ONCE,
+) -> Index[Any]:
+    """An index that is not kept: of `texts`, one an id.
+
+    Vectors of `exact` lie in a file without a name in the system's folder for temporary files, and not in memory.
+
+    Args:
+        settings: of the index.
+        encoder: of the documents.
+        ids: of the documents.
+        texts: of the documents.
+        progress: called with the number of documents just done.
+        at_once: texts whose vectors are held together.
+
+    Raises:
+        DataError: a vector is not finite, or an id stands there twice.
+        OutputError: the folder for temporary files is full.
+    """
+    kind, kept = KINDS[settings.kind], registry.rows_file(settings)
+    if kind is not DENSE:
+        made = registry.create(settings)
+        made.add(ids, kind.encode_each(encoder, list(texts), progress))
+        return made
+    with files.output_errors(Path(tempfile.gettempdir())), tempfile.TemporaryFile(buffering=0) as stream:
+        out = RowsFile(stream, len(ids), settings.dimension)
+        prepare = (lambda vectors: vectors) if kept is None else (lambda vectors: kept.prepare(vectors, settings))
+        write(lambda block: kind.encode(encoder, block.texts, progress), ids, texts, out, prepare, progress, at_once)
+        vectors = out.mapped()
+    if kept is not None:
+        return kept.of_rows(ids, vectors, settings)
+    made = registry.create(settings)
+    made.add(ids, vectors)
+    return made
 
 
 def _settled(out: Path, kind: Kind, model: str, max_length: int | None, encoder: Encoder) -> tuple[str, Encoder]:
@@ -205,21 +274,40 @@ def _kind(model: str | None, factory: str, name: str | None, encoder: Documents 
     return of_model(model, factory) if encoder is None else of_space(encoder.space)
 
 
+def _shards_of(dataset: Dataset, shard_size: int | None) -> Iterator[Iterator[str]]:
+    """The texts of each shard, which must be read before the next one's."""
+    remaining = (row.contents for row in dataset.documents())
+    while (first := next(remaining, None)) is not None:
+        shard = chain([first], islice(remaining, None if shard_size is None else shard_size - 1))
+        yield shard
+        deque(shard, maxlen=0)
+
+
 def _distinct_texts(dataset: Dataset, shard_size: int | None) -> int:
     """How many distinct texts the shard with the fewest has; each has at most one vector."""
-    remaining, fewest = iter(dataset.documents()), None
-    while shard := [row.contents for row in islice(remaining, shard_size)]:
-        found = len(set(shard))
-        fewest = found if fewest is None else min(fewest, found)
-    return fewest or 0
+    return min(map(distinct, _shards_of(dataset, shard_size)), default=0)
 
 
 def _copies(dataset: Dataset, shard_size: int | None) -> int:
     """How many documents have the text of an earlier one of their shard."""
-    remaining, found = (row.contents for row in dataset.documents()), 0
-    while (first := next(remaining, None)) is not None:
-        found += copies(chain([first], islice(remaining, None if shard_size is None else shard_size - 1)))
-    return found
+    return sum(map(copies, _shards_of(dataset, shard_size)))
+
+
+def default_shard_size(settings: registry.IndexSettings, space: AnySpace) -> int | None:
+    """How many documents take `SHARD_BYTES` while their shard is built, by estimate; None: any number of them.
+
+    Vectors count with what the back ends here keep beside them; a document is taken for `SPARSE_TERMS` terms, or for
+    as many token vectors as its model reads tokens, `TOKENS` at most.
+    """
+    if not KINDS[settings.kind].sharded or registry.rows_file(settings) is not None:
+        return None
+    each = 4 * space.dimension + LINKS_BYTES
+    if settings.kind == SPARSE.name:
+        each = 24 * SPARSE_TERMS
+    elif settings.kind == MULTI_VECTOR.name:
+        tokens = min(TOKENS, getattr(space, "max_length", None) or TOKENS)
+        each = 3 * 4 * space.dimension * tokens
+    return max(1, SHARD_BYTES // each)
 
 
 def _require_encodable(kind: Kind, executor: Executor | None) -> None:
@@ -302,23 +390,26 @@ class _Builder:
         """Build every shard that is not there yet; the number of shards."""
         if self.elsewhere is not None:
             missing = (
-                (number, distinct_texts([row.contents for row in documents])[0])
-                for number, documents in self._shards(dataset)
-                if not manifest.is_current(self.out / shard_name(number), self._wanted(documents))
+                (shard.number, distinct_texts([row.contents for row in documents])[0])
+                for shard, documents in self._read(dataset)
+                if not manifest.is_current(self.out / shard_name(shard.number), self._wanted(shard))
             )
             self.elsewhere.encode(missing, self.progress)
-        shards = 0
         # Not strict: where nothing is kept, there is no end of it.
-        for (number, documents), kept in zip(self._shards(dataset), self._fields(dataset), strict=False):
-            self._build_shard(number, documents, kept)
+        shards = 0
+        for (shard, documents), kept in zip(self._read(dataset), self._fields(dataset), strict=False):
+            self._build_shard(shard, documents, kept)
             shards += 1
         return shards
 
-    def _shards(self, dataset: Dataset) -> Iterator[tuple[int, list[Document]]]:
-        remaining, number = iter(dataset.documents()), 0
-        while shard := list(islice(remaining, self.settings.shard_size)):
-            yield number, shard
-            number += 1
+    def _read(self, dataset: Dataset) -> Iterator[tuple[_Shard, Iterator[Document]]]:
+        """Each shard with its documents, of which those that are not read are passed over."""
+        remaining, ids = dataset.documents(), dataset.doc_ids
+        size = self.settings.shard_size or max(1, len(ids))
+        for number, start in enumerate(range(0, len(ids), size)):
+            documents = islice(remaining, size)
+            yield _Shard(number, ids if size >= len(ids) else ids[start : start + size]), documents
+            deque(documents, maxlen=0)
 
     def _fields(self, dataset: Dataset) -> Iterator[Sequence[Mapping[str, Any]]]:
         """Those of each shard's documents."""
@@ -328,33 +419,66 @@ class _Builder:
         while shard := list(islice(remaining, self.settings.shard_size)):
             yield shard
 
-    def _wanted(self, documents: list[Document]) -> manifest.Manifest:
-        """The manifest that the shard with these documents will have."""
-        ids = manifest.digest([document.doc_id for document in documents])
+    def _wanted(self, shard: _Shard) -> manifest.Manifest:
+        """The manifest that the shard will have."""
+        ids = manifest.digest_strings(shard.ids)
         return replace(self.whole, artefact="index shard", inputs={**self.whole.inputs, "documents": ids})
 
-    def _build_shard(self, number: int, documents: list[Document], kept: Sequence[Mapping[str, Any]]) -> None:
-        folder, settings = self.out / shard_name(number), self.settings
-        wanted = self._wanted(documents)
-        with making(folder, wanted, part=True) as made:
+    def _build_shard(self, shard: _Shard, documents: Iterator[Document], kept: Sequence[Mapping[str, Any]]) -> None:
+        folder, settings = self.out / shard_name(shard.number), self.settings
+        with making(folder, self._wanted(shard), part=True) as made:
             if made.current:
-                self.progress(len(documents))
+                self.progress(len(shard.ids))
                 return
-            vocabulary = KINDS[settings.kind].vocabulary(self.encoder)
-            index = registry.create(settings.index(self.encoder.space, vocabulary), threads=settings.threads)
-            index.add([document.doc_id for document in documents], self._vectors(number, documents))
-            index.save(folder)
-            if settings.snippet_length:
-                write_snippets(folder, {row.doc_id: row.contents[: settings.snippet_length] for row in documents})
+            with keeping_snippets(folder, settings.snippet_length) as texts:
+                self._index(shard, texts(documents), folder)
             if settings.fields:
                 fields.write_fields(folder, fields.table_of(settings.fields, kept))
             made.wrote()
 
-    def _vectors(self, number: int, documents: list[Document]) -> Any:
-        """What the index is given."""
-        kind, texts = KINDS[self.settings.kind], [row.contents for row in documents]
-        if self.elsewhere is None:
-            return kind.encode_each(self.encoder, texts, self.progress)
-        distinct, places = distinct_texts(texts)
-        encoded = self.elsewhere.blocks.shard(number, len(distinct))
-        return kind.repeated(encoded, len(distinct), places, self.progress)
+    def _index(self, shard: _Shard, texts: Iterator[str], folder: Path) -> None:
+        """Write the index of the shard's texts into its folder."""
+        settings, kind = self.settings, KINDS[self.settings.kind]
+        wanted = settings.index(self.encoder.space, kind.vocabulary(self.encoder))
+        kept = registry.rows_file(wanted)
+        if kept is not None:
+            with files.atomic_path(folder / kept.name) as temporary, temporary.open("w+b", buffering=0) as stream:
+                self._write(shard, texts, stream, lambda vectors: kept.prepare(vectors, wanted))
+            write_ids(folder, shard.ids)
+            return
+        index = registry.create(wanted, threads=settings.threads)
+        if kind is DENSE:
+            with files.output_errors(folder), tempfile.TemporaryFile(dir=folder, buffering=0) as stream:
+                vectors = self._write(shard, texts, stream, lambda vectors: vectors).mapped()
+            index.add(shard.ids, vectors)
+        elif kind is TEXT:
+            index.add(shard.ids, self._told(texts))
+        else:
+            index.add(shard.ids, kind.encode_each(self.encoder, list(texts), self.progress))
+        index.save(folder)
+
+    def _write(
+        self, shard: _Shard, texts: Iterator[str], stream: BinaryIO, prepare: Callable[[Vectors], Vectors]
+    ) -> RowsFile:
+        """The vectors of the shard, written to `stream`."""
+        out = RowsFile(stream, len(shard.ids), self.encoder.space.dimension)
+        encode = self._encode if self.elsewhere is None else self.elsewhere.blocks.reading(shard.number)
+        write(encode, shard.ids, texts, out, prepare, self.progress)
+        return out
+
+    def _told(self, texts: Iterator[str]) -> Iterator[str]:
+        while some := list(islice(texts, ENCODED_AT_ONCE)):
+            yield from some
+            self.progress(len(some))
+
+    def _encode(self, block: Block) -> Vectors:
+        found: Vectors = self.encoder.encode_documents(block.texts, self.progress)
+        return found
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """A shard by number, and its documents."""
+
+    number: int
+    ids: Sequence[str]

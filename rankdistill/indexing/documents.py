@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rankdistill import tables
+from rankdistill.data.packed import Strings
 from rankdistill.errors import DataError
 from rankdistill.indexing.base import NOTHING, Ids
 from rankdistill.indexing.topk import Positions
+from rankdistill.records import Document
 
 IDS_FILE = "ids.parquet"
 SNIPPETS_FILE = "snippets.parquet"
@@ -20,7 +24,8 @@ SNIPPETS_FILE = "snippets.parquet"
 
 def write_ids(folder: Path, ids: Sequence[str]) -> None:
     """Write `ids` in order."""
-    tables.write_parquet(folder / IDS_FILE, pa.table({"doc_id": pa.array(ids, pa.string())}))
+    column = ids.to_arrow() if isinstance(ids, Strings) else pa.array(ids, pa.string())
+    tables.write_parquet(folder / IDS_FILE, pa.table({"doc_id": column}))
 
 
 def read_ids(folder: Path, expected: int | None) -> list[str]:
@@ -48,10 +53,27 @@ def named(positions: Positions, ids: Sequence[str]) -> Ids:
     return np.array(names, dtype=object).reshape(positions.shape)
 
 
-def write_snippets(folder: Path, snippets: Mapping[str, str]) -> None:
-    """Write the beginning of each document's text."""
-    columns = {"doc_id": list(snippets), "snippet": list(snippets.values())}
-    tables.write_parquet(folder / SNIPPETS_FILE, pa.table(columns))
+_SNIPPETS = pa.schema([pa.field("doc_id", pa.string()), pa.field("snippet", pa.string())])
+_KEPT_AT_ONCE = 4096
+
+
+@contextmanager
+def keeping_snippets(folder: Path, length: int) -> Iterator[Callable[[Iterable[Document]], Iterator[str]]]:
+    """A function documents -> their texts, on whose way the first `length` characters of each go to disk; 0: none."""
+    if not length:
+        yield lambda documents: (row.contents for row in documents)
+        return
+    with tables.parquet_in_parts(folder / SNIPPETS_FILE, _SNIPPETS) as take:
+
+        def texts(documents: Iterable[Document]) -> Iterator[str]:
+            remaining = iter(documents)
+            while some := list(islice(remaining, _KEPT_AT_ONCE)):
+                contents = [row.contents for row in some]
+                columns = [[row.doc_id for row in some], [text[:length] for text in contents]]
+                take(pa.table([pa.array(column, pa.string()) for column in columns], schema=_SNIPPETS))
+                yield from contents
+
+        yield texts
 
 
 def read_snippets(folder: Path, ids: Iterable[str]) -> dict[str, str]:

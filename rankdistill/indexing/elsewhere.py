@@ -6,8 +6,9 @@ index folder while it is being built; a killed run's vectors are taken up by the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -60,11 +61,21 @@ class Blocks:
 
     def names(self, shard: int, texts: int) -> list[str]:
         """The names of the blocks of shard `shard`, which has `texts` documents."""
-        return [f"{shard:05d}-{block:05d}" for block in range(-(-texts // encoding.ENCODED_AT_ONCE))]
+        return [self.name(shard, block) for block in range(-(-texts // encoding.ENCODED_AT_ONCE))]
 
-    def shard(self, number: int, texts: int) -> Vectors:
-        """The vectors of a shard that has been encoded, float32 `[texts, dimension]`."""
-        return np.concatenate([np.load(self.vectors(name)) for name in self.names(number, texts)])
+    def name(self, shard: int, block: int) -> str:
+        """The name of a block."""
+        return f"{shard:05d}-{block:05d}"
+
+    def reading(self, shard: int) -> Callable[[object], Vectors]:
+        """A function that gives the vectors of a shard's next block, which has been encoded, at each call."""
+        numbers = count()
+
+        def following(block: object) -> Vectors:
+            found: Vectors = np.load(self.vectors(self.name(shard, next(numbers))))
+            return found
+
+        return following
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rankdistill.data.spill import release
 from rankdistill.indexing.among import best_among
 from rankdistill.indexing.arrays import read_array, write_array
-from rankdistill.indexing.backend import Backend, IndexSettings
+from rankdistill.indexing.backend import Backend, IndexSettings, RowsOnDisk
 from rankdistill.indexing.base import Allowed, Ids, Scores, Vectors
 from rankdistill.indexing.documents import named, read_ids, write_ids
 from rankdistill.indexing.topk import Positions, top_k
@@ -18,6 +19,9 @@ from rankdistill.indexing.vectors import check_new, check_queries, normalised
 VECTORS_FILE = "vectors.npy"
 SCORES_AT_ONCE = 1 << 24
 """How many scores a block of queries may have in memory (64 MiB of float32)."""
+
+MAPPED_AT_ONCE = 1 << 30
+"""Bytes of vectors that a search may map together; more are searched a fourth of that at a time."""
 
 
 class ExactIndex:
@@ -61,6 +65,8 @@ class ExactIndex:
         if allowed is not None:
             found, scores = best_among(queries, lambda places: self._vectors[places], allowed, width)
             return named(found, self.ids), scores
+        if self._vectors.nbytes > MAPPED_AT_ONCE and width:
+            return self._search_in_parts(queries, width)
         positions = np.empty((len(queries), width), np.int64)
         best = np.empty((len(queries), width), np.float32)
         step = max(1, SCORES_AT_ONCE // max(1, len(self.ids)))
@@ -69,6 +75,24 @@ class ExactIndex:
             scores = queries[block] @ self._vectors.T
             positions[block] = top_k(scores, k)
             best[block] = np.take_along_axis(scores, positions[block], axis=1)
+        return named(positions, self.ids), best
+
+    def _search_in_parts(self, queries: Vectors, width: int) -> tuple[Ids, Scores]:
+        """As `search`, with never more than a part of the vectors in memory."""
+        rows = max(1, MAPPED_AT_ONCE // (4 * self._vectors.nbytes // len(self._vectors)))
+        step = max(1, SCORES_AT_ONCE // rows)
+        positions = np.zeros((len(queries), 0), np.int64)
+        best = np.zeros((len(queries), 0), np.float32)
+        for start in range(0, len(self._vectors), rows):
+            part = self._vectors[start : start + rows]
+            found = [top_of(queries[block : block + step] @ part.T, width) for block in range(0, len(queries), step)]
+            places = np.concatenate([positions, np.concatenate([one[0] for one in found]) + start], axis=1)
+            scores = np.concatenate([best, np.concatenate([one[1] for one in found])], axis=1)
+            kept = top_k(scores, width)  # what was found before stands first, as its documents do
+            positions, best = np.take_along_axis(places, kept, axis=1), np.take_along_axis(scores, kept, axis=1)
+            del part
+            if len(queries) > _FEW:  # a server reads them again at once
+                release(self._vectors)
         return named(positions, self.ids), best
 
     def vectors_at(self, positions: Positions) -> Vectors:
@@ -94,6 +118,26 @@ class ExactIndex:
         return normalised(vectors) if self.similarity == "cosine" else vectors
 
 
+_FEW = 16
+"""Queries that may leave all vectors mapped."""
+
+
+def top_of(scores: Scores, k: int) -> tuple[Positions, Scores]:
+    """Where the best `k` of each row stand, best first, and the scores there."""
+    places = top_k(scores, k)
+    return places, np.take_along_axis(scores, places, axis=1)
+
+
+def _prepare(vectors: Vectors, settings: IndexSettings) -> Vectors:
+    return normalised(vectors) if settings.similarity == "cosine" else vectors
+
+
+def _of_rows(ids: list[str], rows: Vectors, settings: IndexSettings) -> ExactIndex:
+    index = ExactIndex(settings.dimension, settings.similarity)
+    index.ids, index._held = ids, rows
+    return index
+
+
 def _create(settings: IndexSettings, threads: int) -> ExactIndex:
     return ExactIndex(settings.dimension, settings.similarity)
 
@@ -102,4 +146,4 @@ def _load(folder: Path, settings: IndexSettings, mmap: bool, gpu: bool) -> Exact
     return ExactIndex.load(folder, settings.similarity, mmap)
 
 
-BACKEND = Backend(_create, _load)
+BACKEND = Backend(_create, _load, rows_file=RowsOnDisk(VECTORS_FILE, _prepare, _of_rows))

@@ -23,7 +23,9 @@ class IndexRecipe(BaseModel):
     build_parameters: dict[str, float | str] = Field(
         default_factory=dict, description="Of the back end, such as k1 or tokenizer."
     )
-    shard_size: int | None = Field(None, ge=1, description="Documents a shard; null: one shard.")
+    shard_size: int | None = Field(
+        None, ge=1, description="Documents a shard; null: one, or as many as memory asks for."
+    )
 
 
 def read(path: Path) -> IndexRecipe:

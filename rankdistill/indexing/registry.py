@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from rankdistill.errors import ConfigError
 from rankdistill.indexing import faiss
-from rankdistill.indexing.backend import Backend, IndexSettings
+from rankdistill.indexing.backend import Backend, IndexSettings, RowsOnDisk
 from rankdistill.indexing.base import Index
 from rankdistill.indexing.distinct import DistinctIndex, Positional
 from rankdistill.indexing.faiss import FaissIndex
@@ -147,6 +147,11 @@ def build_effects(settings: IndexSettings, copies: Callable[[], int]) -> dict[st
     """
     number = 0 if _backend(settings).distinct is None else copies()
     return {"copies": number} if number else {}
+
+
+def rows_file(settings: IndexSettings) -> RowsOnDisk | None:
+    """How the vectors lie in one file, where the back end keeps them so; see `RowsOnDisk`."""
+    return _backend(settings).rows_file
 
 
 def search_effects(settings: IndexSettings) -> dict[str, Any]:

@@ -19,10 +19,16 @@ def check_new(ids: Sequence[str], vectors: Vectors, dimension: int, known: Itera
     """Raise DataError unless `vectors` are finite, `[len(ids), dimension]`, and `ids` are new, unique and not empty."""
     if vectors.ndim != 2 or vectors.shape != (len(ids), dimension):
         raise refused(f"{len(ids)} ids with vectors of shape [{len(ids)}, {dimension}]", f"shape {list(vectors.shape)}")
+    for start in range(0, len(ids), _DIGESTED_AT_ONCE):
+        check_finite(ids[start : start + _DIGESTED_AT_ONCE], vectors[start : start + _DIGESTED_AT_ONCE])
+    check_ids(ids, known)
+
+
+def check_finite(ids: Sequence[str], vectors: Vectors) -> None:
+    """Raise DataError unless `vectors`, one a document of `ids`, are finite."""
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if bad.size:
         raise refused("finite vectors", f"NaN or infinity in the vector of document {ids[bad[0]]!r}")
-    check_ids(ids, known)
 
 
 def distinct_rows(dimension: int, similarity: str) -> Rows:

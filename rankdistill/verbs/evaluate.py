@@ -459,7 +459,7 @@ def _without_effect(settings: str, system: str) -> ConfigError:
 def _note_words(system: Retriever, dataset: Dataset, queries: int) -> None:
     """Notes where BM25's tokeniser does not suit the collection, or queries have no word that it knows."""
     if isinstance(system, Bm25Retriever):
-        note(script_note(system.tokenizer, dataset.contents.values()))
+        note(script_note(system.tokenizer, (document.contents for document in dataset.documents())))
         if unanswered := len(system.unanswered):
             note(
                 f"no document has a word of {unanswered:,} of {queries:,} queries, as {system.tokenizer!r} takes words"

@@ -66,7 +66,8 @@ def index(
         factory: a back end (`exact`, `seismic`, `lucene`, `bm25`, ...), or a FAISS factory string: `HNSW32`, ...
         recipe: a YAML file, or the name of one of the package, as `hnsw32`, instead of `factory`, `shard_size` and the
             parameters.
-        shard_size: documents a shard, which bounds the memory; one shard unless given.
+        shard_size: documents a shard, which bounds the memory; unless given one shard, or as many as it takes for
+            each to be built in 1 GiB. Of `exact` and `bm25` memory does not grow with the shard.
         search_parameters: kept as the index's defaults: `efSearch`, `nprobe`, ...
         build_parameters: of the back end: `k1`, `b` and `tokenizer` of bm25, ...
         kind: what the model is used as; found from its configuration. A bare masked language model may be `dense`.
@@ -107,7 +108,7 @@ def index(
     chosen = recipes.check(given) if recipe is None else _recipe(recipe, recipes.check(given))
     dataset = collection_of(data, lenient=lenient)
     folder = place_of(out)
-    with reporter_of(progress).stage("index", "docs", len(dataset.doc_ids)) as stage:
+    with reporter_of(progress).stage("index", "docs", len(dataset.document_lines)) as stage:
         build(
             dataset,
             reference,
@@ -128,7 +129,12 @@ def index(
             progress=stage,
         )
     if chosen.factory == "bm25":
-        note(script_note(str(chosen.build_parameters.get("tokenizer", DEFAULT)), dataset.contents.values()))
+        note(
+            script_note(
+                str(chosen.build_parameters.get("tokenizer", DEFAULT)),
+                (document.contents for document in dataset.documents()),
+            )
+        )
     return load(folder)
 
 

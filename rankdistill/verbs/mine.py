@@ -81,7 +81,9 @@ def mine(
     note_split(dataset, chosen)
     folder = place_of(out)
     queries = candidates.sample_queries(dataset.to_mine(chosen), limit_queries)
-    with reporter_of(progress).stage("mine", "texts", len(found) * (len(dataset.doc_ids) + len(queries))) as stage:
+    with reporter_of(progress).stage(
+        "mine", "texts", len(found) * (len(dataset.document_lines) + len(queries))
+    ) as stage:
         candidates.build(
             folder,
             dataset,
@@ -97,7 +99,7 @@ def mine(
         )
     for source in found:
         if isinstance(source, Bm25Source):
-            note(script_note(source.tokenizer, dataset.contents.values()))
+            note(script_note(source.tokenizer, (document.contents for document in dataset.documents())))
     mined = Candidates(folder, asked=len(queries))
     for line in mined.shortcomings():
         note(line)

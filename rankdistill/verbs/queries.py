@@ -126,7 +126,7 @@ def queries(
             if isinstance(one, MeteredGenerator):
                 tell(one.spent())
     if isinstance(source, Bm25Source):
-        note(script_note(source.tokenizer, dataset.contents.values()))
+        note(script_note(source.tokenizer, (document.contents for document in dataset.documents())))
     for line in result.collapsed(COLLAPSED):
         note(line)
     return result
