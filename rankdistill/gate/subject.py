@@ -85,14 +85,14 @@ def of_store(store: ScoreStore, teachers: Sequence[str] = (), dataset: Dataset |
 
 def of_frames(
     title: str,
-    candidates: pl.DataFrame,
-    scores: pl.DataFrame,
+    candidates: pl.DataFrame | pl.LazyFrame,
+    scores: pl.DataFrame | pl.LazyFrame,
     teacher_id: str,
     kinds: Mapping[str, str],
     own_names: Collection[str] = (),
     name: str | None = None,
 ) -> Subject:
-    """One teacher's scores in memory, as training reads them.
+    """One teacher's scores as training reads them.
 
     Args:
         title: what the report calls them.

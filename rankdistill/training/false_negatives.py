@@ -26,6 +26,11 @@ class FalseNegativeFilters:
     max_share: float | None = None
     max_percentile: float | None = None
 
+    @property
+    def of_all_positives(self) -> bool:
+        """Whether what passes depends on the scores of all positives."""
+        return self.max_share is not None or self.max_percentile is not None
+
     def conditions(self, positive_scores: pl.Series) -> Mapping[str, pl.Expr]:
         """Filter -> which rows of (score, positive_score) pass it.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 
@@ -13,7 +13,12 @@ from rankdistill import models
 from rankdistill.data import Dataset
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.data.identical_ids import without_own
+from rankdistill.ensembles import ranges
 from rankdistill.stores.embeddings.identity import alike_hash
+from rankdistill.stores.reader import ScoreStore
+
+PART_ROWS = 250_000
+"""Scores that are joined with their candidates together."""
 
 
 class ScoreSource(Protocol):
@@ -52,52 +57,123 @@ class ScoreSource(Protocol):
         """Document id -> the text that was scored."""
 
 
+class Part(NamedTuple):
+    """What is read of a range of whole queries; ranges come in the order of their queries.
+
+    Args:
+        scores: query_id, doc_id, score.
+        candidates: query_id, doc_id, source, label.
+    """
+
+    scores: pl.DataFrame
+    candidates: pl.DataFrame
+
+
 @dataclass(frozen=True)
 class Inputs:
-    """One teacher's scores and the candidates to train on.
+    """One teacher's scores and the candidates to train on, read range by range wherever they are needed.
 
     Args:
         teacher_id: whose scores.
-        scores: query_id, doc_id, score.
-        candidates: query_id, doc_id, source, label.
+        scan_scores: query_id, doc_id, score.
+        scan_candidates: query_id, doc_id, source, label; a row may stand there twice.
         held_out_queries: queries in the store that were left out, because another split judges them.
         queries_not_in_data: those that are trained on, but stand in no split and no text of the data: whether one of
             its splits should hold them out cannot be told.
+        kept: a table of pairs, which may have more -> without what is left out.
+        spans: the row groups of the scores, where these lie in a store's files; None: both tables are in memory.
     """
 
     teacher_id: str
-    scores: pl.DataFrame
-    candidates: pl.DataFrame
+    scan_scores: pl.LazyFrame
+    scan_candidates: pl.LazyFrame
     held_out_queries: int
     queries_not_in_data: int
+    kept: Callable[[pl.DataFrame], pl.DataFrame]
+    spans: Sequence[ranges.Span] | None = None
+
+    @property
+    def scores(self) -> pl.DataFrame:
+        """All scores, in memory."""
+        return self.scan_scores.collect()
+
+    @property
+    def candidates(self) -> pl.DataFrame:
+        """All candidates, in memory; each row once."""
+        return self.scan_candidates.collect().unique()
+
+    def parts(self, rows: int | None = None) -> Iterator[Part]:
+        """All of them, `rows` scores together or, where that is more, a query's; in memory there is one part.
+
+        Raises:
+            StoreError: a pair has two scores, or a score is not finite; told here only of scores in files.
+        """
+        if self.spans is None:
+            yield Part(self.scores, self.scan_candidates.collect())
+            return
+        cursor, low = ranges.Cursor(self.teacher_id, self.spans), None
+        for below in ranges.cuts([self.spans], rows or PART_ROWS):
+            scores = self.kept(cursor.take(below).with_columns(pl.col("score").cast(pl.Float32)))
+            query = pl.col("query_id")
+            inside = [] if low is None else [query >= low]
+            inside += [] if below is None else [query < below]
+            candidates = self.scan_candidates.filter(*inside) if inside else self.scan_candidates
+            yield Part(scores, candidates.collect().unique())
+            low = below
 
     def hashes(self) -> dict[str, str]:
         """Content hashes, whatever the order of the rows in the store."""
-        return {
-            "scores": _hash_table(self.scores, ["query_id", "doc_id", "score"]),
-            "candidates": _hash_table(self.candidates, ["query_id", "doc_id", "source", "label"]),
-        }
+        scores, candidates = hashlib.sha256(), hashlib.sha256()
+        for part in self.parts():
+            _hash_table(scores, part.scores, ["query_id", "doc_id", "score"])
+            _hash_table(candidates, part.candidates, ["query_id", "doc_id", "source", "label"])
+        return {"scores": scores.hexdigest(), "candidates": candidates.hexdigest()}
 
 
-def read(dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | None) -> Inputs:
+def read(
+    dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | None, texts: Mapping[str, str] | None = None
+) -> Inputs:
     """Read what `split` may train on; a query that only other splits judge is held out: it would leak the test.
 
     Where `split` is `unjudged`, all that any split judges is held out. So is a query that says the same as one of
     those, whatever its id and its case or punctuation. The document that has the query's own id is no negative where
     the data set leaves it out of rankings.
 
+    Args:
+        dataset: whose splits say what is held out.
+        store: what is read.
+        split: that is trained on.
+        teacher_id: whose scores; None: the only teacher's.
+        texts: query id -> text of the store's queries, where they are at hand.
+
     Raises:
         DataError: no such split.
         StoreError: the teacher must be named, or is not in the store.
     """
-    teacher = store.teacher(teacher_id)
-    own = dataset.own_documents
-    candidates, scores = without_own(store.candidates(), own), without_own(store.scores(teacher), own)
-    given = set(candidates["query_id"].unique())
-    held_out = _held_out(dataset, split, given, store.query_texts())
-    kept = ~pl.col("query_id").is_in(pl.Series("query_id", sorted(held_out), dtype=pl.String).implode())
-    foreign = len(given - held_out - dataset.query_texts.keys())
-    return Inputs(teacher, scores.filter(kept), candidates.filter(kept), len(given & held_out), foreign)
+    teacher, own = store.teacher(teacher_id), dataset.own_documents
+    spans: Sequence[ranges.Span] | None = None
+    if isinstance(store, ScoreStore):
+        scores = store.scan(teacher).select("query_id", "doc_id", "score")
+        candidates, spans = store.scan_candidates(), ranges.spans(store.shards(teacher))
+    else:
+        scores, candidates = store.scores(teacher).lazy(), store.candidates().lazy()
+    given = set(candidates.select(pl.col("query_id").unique()).collect(engine="streaming")["query_id"])
+    held_out = _held_out(dataset, split, given, store.query_texts() if texts is None else texts)
+    others = pl.Series("query_id", sorted(held_out & given), dtype=pl.String)
+    kept = ~pl.col("query_id").is_in(others.implode()) if len(others) else pl.lit(True)
+
+    def of_frame(pairs: pl.DataFrame) -> pl.DataFrame:
+        return without_own(pairs, own).filter(kept)
+
+    return Inputs(
+        teacher,
+        without_own(scores, own).filter(kept),
+        without_own(candidates, own).filter(kept),
+        len(given & held_out),
+        len(given - held_out - dataset.query_texts.keys()),
+        of_frame,
+        spans,
+    )
 
 
 def _held_out(dataset: Dataset, split: str, given: set[str], texts: Mapping[str, str]) -> set[str]:
@@ -120,8 +196,6 @@ def hashes(dataset: Dataset, inputs: Inputs, student: str, dev_split: str | None
     return found
 
 
-def _hash_table(table: pl.DataFrame, columns: list[str]) -> str:
-    digest = hashlib.sha256()
+def _hash_table(digest: hashlib._Hash, table: pl.DataFrame, columns: list[str]) -> None:
     for part in table.select(columns).sort(columns).iter_slices(100_000):
         digest.update(part.write_csv(include_header=False).encode())
-    return digest.hexdigest()

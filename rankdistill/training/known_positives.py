@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from rankdistill.data import Dataset
 from rankdistill.data.positives import Positives, gather, hashes
+from rankdistill.data.text_store import Texts
 
 PAIR = ["query_id", "doc_id"]
 
@@ -38,24 +41,105 @@ class KnownPositives:
         """doc_id, document_text of the candidates."""
         return self.candidates.select("doc_id", "document_text").unique("doc_id")
 
-    def hashes(self, in_batch: bool, declared: bool) -> dict[str, str]:
-        """Name -> content hash of what decides the student here; empty where the candidate table says it all.
+    def silent(self, declared: bool) -> pl.DataFrame:
+        """query_id, doc_id of the candidates that are no negatives though their own table does not say so.
 
         Args:
-            in_batch: whether the loss compares queries with the documents of other rows.
-            declared: whether a query without a label gets a positive.
+            declared: whether a query without a label gets a positive; its documents of one text count then.
         """
-        found = {"known_positives": self.positives.content_hash} if in_batch else {}
         unlabelled = pl.col("label").fill_null(0) <= 0
         silent = self.candidates.join(self.pairs, on=PAIR, how="semi").filter(unlabelled)
         if declared:
             of_unlabelled = ~(pl.col("label").fill_null(0) > 0).any().over("query_id")
             twice = pl.struct("query_id", "document_text").is_duplicated()
             silent = pl.concat([silent, self.candidates.filter(of_unlabelled & twice)]).unique(PAIR)
-        if silent.height:
-            table = silent.select(PAIR).sort(PAIR).write_csv(include_header=False)
-            found["no_negatives"] = hashlib.sha256(table.encode()).hexdigest()
-        return found
+        return silent.select(PAIR).sort(PAIR)
+
+    def hashes(self, in_batch: bool, declared: bool) -> dict[str, str]:
+        """As `Knowledge.hashes`, of these candidates."""
+        return _hashes(self.positives, [self.silent(declared)], in_batch)
+
+
+class Knowledge:
+    """What the labels of every split, and the texts, say of the candidates of a run, asked range by range.
+
+    Args:
+        positives: by text.
+        queries: query id -> text.
+        documents: document id -> text.
+    """
+
+    def __init__(self, positives: Positives, queries: Mapping[str, str], documents: Mapping[str, str]) -> None:
+        self.positives = positives
+        self._hashes = {"query_id": _TextHashes(queries), "doc_id": _TextHashes(documents)}
+
+    def of(self, candidates: pl.DataFrame) -> KnownPositives:
+        """What is known of `candidates` (query_id, doc_id, label); ids without a text are left out."""
+        pairs = candidates.group_by(PAIR).agg(pl.col("label").max())
+        for name, column in zip(PAIR, ("query_text", "document_text"), strict=True):
+            pairs = pairs.join(self._hashes[name].of(pairs[name].unique(), column), on=name)
+        return KnownPositives(self.positives, pairs.sort(PAIR))
+
+    def hashes(self, parts: Iterable[pl.DataFrame], in_batch: bool, declared: bool) -> dict[str, str]:
+        """Name -> content hash of what decides the student here; empty where the candidate table says it all.
+
+        Args:
+            parts: of the candidates, by rising queries.
+            in_batch: whether the loss compares queries with the documents of other rows.
+            declared: whether a query without a label gets a positive.
+        """
+        return _hashes(self.positives, (self.of(part).silent(declared) for part in parts), in_batch)
+
+
+def _hashes(positives: Positives, silent: Iterable[pl.DataFrame], in_batch: bool) -> dict[str, str]:
+    found = {"known_positives": positives.content_hash} if in_batch else {}
+    digest, pairs = hashlib.sha256(), 0
+    for part in silent:
+        pairs += part.height
+        digest.update(part.write_csv(include_header=False).encode())
+    return found | ({"no_negatives": digest.hexdigest()} if pairs else {})
+
+
+class _TextHashes:
+    """The hashes of texts by id; those of a `Texts` are made once, 8 bytes each."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._all: NDArray[np.uint64] | None = None
+
+    def of(self, ids: pl.Series, column: str) -> pl.DataFrame:
+        """`ids` and, as `column`, the hashes of their texts, of those that have one."""
+        known = [one for one in ids if one in self._texts]
+        if isinstance(self._texts, Texts):
+            if self._all is None:
+                self._all = hashes(self._texts.values())
+            found = self._all[np.array(self._texts.places(known), np.int64)]
+        else:
+            found = hashes(self._texts[one] for one in known)
+        return pl.DataFrame({ids.name: known, column: found}, schema={ids.name: pl.String, column: pl.UInt64})
+
+
+def gathered(
+    dataset: Dataset,
+    candidates: Iterable[pl.DataFrame],
+    query_texts: Mapping[str, str],
+    document_texts: Mapping[str, str],
+) -> Knowledge:
+    """What the data set and the candidates' own labels know.
+
+    Args:
+        dataset: whose splits are read, all of them.
+        candidates: the candidates in parts: query_id, doc_id, label.
+        query_texts: query id -> text.
+        document_texts: document id -> text.
+    """
+    asked: dict[str, str] = {}
+    labelled: list[pl.DataFrame] = []
+    for part in candidates:
+        asked |= {one: query_texts[one] for one in part["query_id"].unique().sort() if one in query_texts}
+        labelled.append(part.filter(pl.col("label") > 0).select(PAIR).unique())
+    pairs = (row for part in labelled for row in part.iter_rows())
+    return Knowledge(gather(dataset, asked, document_texts, pairs), query_texts, document_texts)
 
 
 def read(
@@ -65,18 +149,4 @@ def read(
 
     Ids without a text are left out: they cannot be trained on.
     """
-    pairs = candidates.group_by(PAIR).agg(pl.col("label").max()).sort(PAIR)
-    queries, documents = (
-        {one: texts[one] for one in pairs[name].unique().sort() if one in texts}
-        for name, texts in zip(PAIR, (query_texts, document_texts), strict=True)
-    )
-    labelled = pairs.filter(pl.col("label") > 0).select(PAIR).iter_rows()
-    positives = gather(dataset, queries, document_texts, labelled)
-    for name, column, texts in zip(PAIR, ("query_text", "document_text"), (queries, documents), strict=True):
-        pairs = pairs.join(
-            pl.DataFrame(
-                {name: list(texts), column: hashes(texts.values())}, schema={name: pl.String, column: pl.UInt64}
-            ),
-            on=name,
-        )
-    return KnownPositives(positives, pairs.sort(PAIR))
+    return gathered(dataset, [candidates], query_texts, document_texts).of(candidates)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from rankdistill.data.text_store import Chosen
 from rankdistill.errors import StoreError
 from rankdistill.inference.prompts import Role
 from rankdistill.training.config import Sampling
@@ -117,8 +118,8 @@ def _shuffled(rows: int, seed: int, number: int) -> NDArray[np.int64]:
     return np.random.default_rng((seed, number, 1)).permutation(rows)
 
 
-def texts_of(kind: str, ids: Sequence[str], texts: Mapping[str, str]) -> list[str]:
-    """The text of each id; StoreError where one has none."""
+def texts_of(kind: str, ids: Sequence[str], texts: Mapping[str, str]) -> Sequence[str]:
+    """The text of each id, read when it is asked for; StoreError where one has none."""
     absent = [one for one in ids if one not in texts]
     if absent:
         raise StoreError(
@@ -127,4 +128,4 @@ def texts_of(kind: str, ids: Sequence[str], texts: Mapping[str, str]) -> list[st
             consequence="nothing was trained",
             remedy="make the score store again with its data set",
         )
-    return [texts[one] for one in ids]
+    return Chosen(texts, ids)

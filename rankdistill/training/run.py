@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rankdistill import manifest, space
 from rankdistill.data import Dataset
@@ -37,10 +37,12 @@ from rankdistill.training.form import Form
 from rankdistill.training.in_batch import reference as in_batch
 from rankdistill.training.in_batch.topics import TopicOrder, topics_of
 from rankdistill.training.inputs import Inputs, ScoreSource
-from rankdistill.training.known_positives import KnownPositives
+from rankdistill.training.known_positives import Knowledge
 from rankdistill.training.views import View
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from rankdistill.progress import Progress
     from rankdistill.space import Space, SparseSpace
     from rankdistill.training.batch import Penalty, Side
@@ -128,8 +130,9 @@ def train(
         in_batch.require_dense(name)
     if beside is not None:
         in_batch.require_vectors(name, kind.in_batch)
-    found = inputs.read(dataset, store, split, teacher_id)
-    known = known_positives.read(dataset, found.candidates, store.query_texts(), store.document_texts())
+    texts = Scored(store.query_texts(), store.document_texts())
+    found = inputs.read(dataset, store, split, teacher_id, texts.queries)
+    known = known_positives.gathered(dataset, _candidates(found), texts.queries, texts.documents)
     choices: dict[str, Any] = {
         "type": name,
         "split": split,
@@ -147,7 +150,7 @@ def train(
         inputs=inputs.hashes(
             dataset, found, student, dev_split, kind.reads_documents(config) or sparsity.needs_idf(penalties)
         )
-        | known.hashes(kind.in_batch and config.contrasts, config.unlabelled == "top")
+        | known.hashes(_candidates(found), kind.in_batch and config.contrasts, config.unlabelled == "top")
         | ({"in_batch_teacher": beside.identity} if beside is not None else {})
         | ({"alignment_teacher": anchor.identity} if anchor is not None else {})
         | ({"document_tower": behind.identity} if behind is not None else {}),
@@ -172,10 +175,10 @@ def train(
             steps = _steps(config, _view(found, config, known).report.rows)
             shorter = partial(_try, dataset, store, student, config, split, dev_split, found.teacher_id)
             form, sizes = sizing.choose(
-                model, form, _texts(dataset, store), steps, sizing.sizes_folder(folder, wanted), shorter
+                model, form, _texts(dataset, texts), steps, sizing.sizes_folder(folder, wanted), shorter
             )
         if form.vocabulary is not None:
-            prune.prune(model, _texts(dataset, store), form.vocabulary)
+            prune.prune(model, _texts(dataset, texts), form.vocabulary)
         if form.keep_layers is not None:
             keep(model, form.keep_layers)
         require_storable(model, form.stored)
@@ -189,7 +192,7 @@ def train(
             model,
             costs,
             dataset,
-            store,
+            texts,
             found,
             known,
             config,
@@ -219,9 +222,20 @@ def train(
     return out
 
 
-def _texts(dataset: Dataset, store: ScoreSource) -> list[str]:
+class Scored(NamedTuple):
+    """The texts of a store: query id -> text, document id -> text."""
+
+    queries: Mapping[str, str]
+    documents: Mapping[str, str]
+
+
+def _candidates(found: Inputs) -> Iterator[pl.DataFrame]:
+    return (part.candidates for part in found.parts())
+
+
+def _texts(dataset: Dataset, texts: Scored) -> list[str]:
     """Texts whose tokens are counted: of documents, and all queries of the store."""
-    return [*prune.sampled(_documents(dataset)), *store.query_texts().values()]
+    return [*prune.sampled(_documents(dataset)), *texts.queries.values()]
 
 
 def _try(
@@ -279,17 +293,15 @@ def _stored(
     return found | {name: measures[measure] for name, measure in told.items()}
 
 
-def _view(found: Inputs, config: TrainConfig, known: KnownPositives) -> views.View:
-    return views.build(
-        found.scores,
-        found.candidates,
+def _view(found: Inputs, config: TrainConfig, known: Knowledge) -> views.View:
+    return views.build_parts(
+        lambda: ((part.scores, part.candidates, known.of(part.candidates)) for part in found.parts()),
         config.negatives,
         unlabelled=config.unlabelled,
         few_negatives=config.few_negatives,
         missing=config.missing,
         filters=config.filters,
         sources=config.negative_sources,
-        known=known,
         positives_without_score=config.positives_without_score,
     )
 
@@ -327,9 +339,9 @@ def _train(
     model: Any,
     costs: Sparsity,
     dataset: Dataset,
-    store: ScoreSource,
+    texts: Scored,
     found: Inputs,
-    known: KnownPositives,
+    known: Knowledge,
     config: TrainConfig,
     beside: Reference | None,
     anchor: Reference | None,
@@ -352,13 +364,13 @@ def _train(
     teacher = beside.open(kept) if beside is not None else None
     drawn = rows.draw(
         view,
-        store.query_texts(),
-        store.document_texts(),
+        texts.queries,
+        texts.documents,
         steps * _rows_a_step(config),
         config.negatives,
         config.sampling,
         config.seed,
-        _by_topic(teacher, view, store.query_texts(), config, kept),
+        _by_topic(teacher, view, texts.queries, config, kept),
     )
     of_batches = teacher if config.scores_batches else None
     target = anchor.open(kept) if anchor is not None else teacher if config.aligns else None

@@ -10,6 +10,9 @@ from rankdistill.training.views import View
 
 MARGIN_BINS = 10
 
+NEGATIVES_AT_ONCE = 1 << 20
+"""Among which rows draw together; a row has all of its own."""
+
 
 def sample(
     view: View, negatives: int, sampling: Sampling, seed: tuple[int, ...]
@@ -29,7 +32,17 @@ def sample(
     Returns:
         documents [rows, 1 + negatives], codes, the positive first; teacher scores of the same shape.
     """
-    generator = np.random.default_rng(seed)
+    generator, of_bins = np.random.default_rng(seed), np.random.default_rng(seed)
+    # The draws of bins come behind one for each negative, whatever is drawn together.
+    of_bins.bit_generator.advance(len(view.negative))  # type: ignore[attr-defined]
+    found = [_sample(part, negatives, sampling, generator, of_bins) for part in view.in_parts(NEGATIVES_AT_ONCE)]
+    documents, scores = zip(*found, strict=True)
+    return np.concatenate(documents), np.concatenate(scores)
+
+
+def _sample(
+    view: View, negatives: int, sampling: Sampling, generator: np.random.Generator, of_bins: np.random.Generator
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     counts = np.diff(view.start)
     row = np.repeat(np.arange(len(counts)), counts)
     noise = generator.random(len(row))
@@ -40,7 +53,7 @@ def sample(
         turn = np.empty(len(row), dtype=np.int64)
         inside = np.lexsort((noise, bins, row))
         turn[inside] = _position_in_group(row[inside] * MARGIN_BINS + bins[inside])
-        bin_order = generator.random((len(counts), MARGIN_BINS))
+        bin_order = of_bins.random((len(counts), MARGIN_BINS))
         order = np.lexsort((bin_order[row, bins], turn, row))
     chosen = order[view.start[:-1, None] + np.arange(negatives) % counts[:, None]]
     documents = np.column_stack([view.positive, view.negative[chosen]])
