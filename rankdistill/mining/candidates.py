@@ -21,7 +21,7 @@ from rankdistill.display import Shown
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.fusion import Fusion
 from rankdistill.making import making
-from rankdistill.mining.choosing import Choice, Ranked, lists_of_queries
+from rankdistill.mining.choosing import Choice, Ranked, lists_of_query
 from rankdistill.mining.source import Hits, Source
 from rankdistill.mining.window import ALL_RANKS, Window
 from rankdistill.progress import Progress
@@ -88,17 +88,27 @@ def mine(
         # One deeper where a document may have to go, so that each list keeps its depth.
         hits = source.retrieve(dataset.contents, list(queries.values()), depth + bool(own), progress)
         found[source.name] = _without_own(list(queries), hits, own, depth)
-    rows: list[Candidate] = []
-    for query_id, lists in zip(queries, lists_of_queries(found, fusion, depth), strict=True):
+    ids, rows, parts = list(queries), list[Candidate](), [tables.CANDIDATES.empty_table()]
+    # Queries in the order of the table, so that rows need no more than their columns once they are many.
+    for place in sorted(range(len(ids)), key=ids.__getitem__):
+        query_id, lists = ids[place], lists_of_query(found, fusion, depth, place)
         labels = {
             doc_id: label
             for doc_id, label in qrels.get(query_id, {}).items()
             if doc_id in dataset.document_lines and not (doc_id == query_id and query_id in own)
         }
         kept = choice.choose(query_id, lists, labels)
+        of_query: list[Candidate] = []
         for name, hits_of_query in lists.items():
-            rows.extend(_candidates(query_id, name, hits_of_query, labels, kept[name]))
-    rows.sort(key=lambda row: (row.query_id, row.source, row.rank is None, row.rank, row.doc_id))
+            of_query.extend(_candidates(query_id, name, hits_of_query, labels, kept[name]))
+        rows += sorted(of_query, key=lambda row: (row.source, row.rank is None, row.rank, row.doc_id))
+        if len(rows) >= tables.ROW_GROUP:
+            parts.append(_table(rows))
+            rows = []
+    return pa.concat_tables([*parts, _table(rows)]).combine_chunks()
+
+
+def _table(rows: Sequence[Candidate]) -> pa.Table:
     columns = zip(*rows, strict=True) if rows else [[] for _ in tables.CANDIDATES]
     return pa.table(dict(zip(tables.CANDIDATES.names, map(list, columns), strict=True)), schema=tables.CANDIDATES)
 

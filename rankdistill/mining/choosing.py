@@ -76,18 +76,14 @@ class Choice:
         return {hits[rank - 1][0] for rank in chosen}
 
 
-def lists_of_queries(found: Mapping[str, Hits], fusion: Fusion | None, depth: int) -> list[dict[str, Ranked]]:
-    """Source -> its list, for each query; with `fusion` one more, called `FUSED`, cut at `depth`."""
-    queries = len(next(iter(found.values()))[0])
-    rows: list[dict[str, Ranked]] = []
-    for place in range(queries):
-        lists: dict[str, Ranked] = {
-            name: list(zip(ids[place], scores[place].tolist(), strict=True)) for name, (ids, scores) in found.items()
-        }
-        if fusion is not None:
-            lists[FUSED] = list(fusion([dict(hits) for hits in lists.values()]).items())[:depth]
-        rows.append(lists)
-    return rows
+def lists_of_query(found: Mapping[str, Hits], fusion: Fusion | None, depth: int, place: int) -> dict[str, Ranked]:
+    """Source -> its list, for the query at `place`; with `fusion` one more, called `FUSED`, cut at `depth`."""
+    lists: dict[str, Ranked] = {
+        name: list(zip(ids[place], scores[place].tolist(), strict=True)) for name, (ids, scores) in found.items()
+    }
+    if fusion is not None:
+        lists[FUSED] = list(fusion([dict(hits) for hits in lists.values()]).items())[:depth]
+    return lists
 
 
 def _parameters(window: Window, depth: int) -> dict[str, Any]:

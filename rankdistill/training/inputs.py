@@ -100,7 +100,7 @@ class Inputs:
     @property
     def candidates(self) -> pl.DataFrame:
         """All candidates, in memory; each row once."""
-        return self.scan_candidates.collect().unique()
+        return self.scan_candidates.collect().unique(maintain_order=True)
 
     def parts(self, rows: int | None = None) -> Iterator[Part]:
         """All of them, `rows` scores together or, where that is more, a query's; in memory there is one part.
