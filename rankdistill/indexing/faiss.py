@@ -16,6 +16,7 @@ import numpy as np
 
 from rankdistill import files
 from rankdistill._extras import require
+from rankdistill.data.spill import Spill
 from rankdistill.errors import ConfigError, MissingDependencyError
 from rankdistill.indexing.arrays import damaged
 from rankdistill.indexing.backend import Backend, IndexSettings
@@ -39,6 +40,9 @@ BOUNDS = {name: (1, inf) for name in ("efSearch", "nprobe", "quantizer_efSearch"
 
 _NAMES = {"k_factor": "k_factor_rf"}
 """Search parameters that `ParameterSpace` calls by another name."""
+
+_PREPARED_AT_ONCE = 1 << 16
+"""Vectors that are normalised together."""
 
 _BUILDING = {"efConstruction", "verbose"}
 """What `ParameterSpace` sets, but no search reads."""
@@ -227,7 +231,15 @@ class FaissIndex:
 
     def _prepared(self, vectors: Vectors) -> Vectors:
         vectors = np.ascontiguousarray(vectors, np.float32)
-        return normalised(vectors) if self.similarity == "cosine" else vectors
+        if self.similarity != "cosine":
+            return vectors
+        if len(vectors) <= _PREPARED_AT_ONCE:
+            return normalised(vectors)
+        held = Spill()  # FAISS makes a copy of its own
+        for start in range(0, len(vectors), _PREPARED_AT_ONCE):
+            held.append_array(normalised(vectors[start : start + _PREPARED_AT_ONCE]))
+        found: Vectors = held.array(np.float32).reshape(vectors.shape)
+        return found
 
 
 BUFFER = 2**20

@@ -102,8 +102,13 @@ class Inputs:
         """All candidates, in memory; each row once."""
         return self.scan_candidates.collect().unique(maintain_order=True)
 
-    def parts(self, rows: int | None = None) -> Iterator[Part]:
-        """All of them, `rows` scores together or, where that is more, a query's; in memory there is one part.
+    @property
+    def sources(self) -> list[str]:
+        """The names of the candidates' sources, sorted."""
+        return sorted(self.scan_candidates.select(pl.col("source").unique()).collect(engine="streaming")["source"])
+
+    def parts(self) -> Iterator[Part]:
+        """All of them, `PART_ROWS` scores together or, where that is more, a query's; in memory there is one part.
 
         Raises:
             StoreError: a pair has two scores, or a score is not finite; told here only of scores in files.
@@ -111,15 +116,30 @@ class Inputs:
         if self.spans is None:
             yield Part(self.scores, self.scan_candidates.collect())
             return
-        cursor, low = ranges.Cursor(self.teacher_id, self.spans), None
-        for below in ranges.cuts([self.spans], rows or PART_ROWS):
-            scores = self.kept(cursor.take(below).with_columns(pl.col("score").cast(pl.Float32)))
-            query = pl.col("query_id")
-            inside = [] if low is None else [query >= low]
-            inside += [] if below is None else [query < below]
-            candidates = self.scan_candidates.filter(*inside) if inside else self.scan_candidates
-            yield Part(scores, candidates.collect().unique())
+        cursor = ranges.Cursor(self.teacher_id, self.spans)
+        for low, below in self._ranges():
+            scores = cursor.take(below).with_columns(pl.col("score").cast(pl.Float32))
+            yield Part(self.kept(scores), self._candidates(low, below))
+
+    def candidate_parts(self) -> Iterator[pl.DataFrame]:
+        """The candidates of `parts`, without reading the scores."""
+        if self.spans is None:
+            yield self.scan_candidates.collect()
+            return
+        for low, below in self._ranges():
+            yield self._candidates(low, below)
+
+    def _ranges(self) -> Iterator[tuple[str | None, str | None]]:
+        low = None
+        for below in ranges.cuts([self.spans or ()], PART_ROWS):
+            yield low, below
             low = below
+
+    def _candidates(self, low: str | None, below: str | None) -> pl.DataFrame:
+        """Those of queries from `low` (inclusive) to `below` (exclusive), each row once."""
+        inside = [] if low is None else [pl.col("query_id") >= low]
+        inside += [] if below is None else [pl.col("query_id") < below]
+        return (self.scan_candidates.filter(*inside) if inside else self.scan_candidates).collect().unique()
 
     def hashes(self) -> dict[str, str]:
         """Content hashes, whatever the order of the rows in the store."""

@@ -41,8 +41,6 @@ from rankdistill.training.known_positives import Knowledge
 from rankdistill.training.views import View
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from rankdistill.progress import Progress
     from rankdistill.space import Space, SparseSpace
     from rankdistill.training.batch import Penalty, Side
@@ -132,7 +130,7 @@ def train(
         in_batch.require_vectors(name, kind.in_batch)
     texts = Scored(store.query_texts(), store.document_texts())
     found = inputs.read(dataset, store, split, teacher_id, texts.queries)
-    known = known_positives.gathered(dataset, _candidates(found), texts.queries, texts.documents)
+    known = known_positives.gathered(dataset, found.candidate_parts(), texts.queries, texts.documents)
     choices: dict[str, Any] = {
         "type": name,
         "split": split,
@@ -150,7 +148,7 @@ def train(
         inputs=inputs.hashes(
             dataset, found, student, dev_split, kind.reads_documents(config) or sparsity.needs_idf(penalties)
         )
-        | known.hashes(_candidates(found), kind.in_batch and config.contrasts, config.unlabelled == "top")
+        | known.hashes(found.candidate_parts(), kind.in_batch and config.contrasts, config.unlabelled == "top")
         | ({"in_batch_teacher": beside.identity} if beside is not None else {})
         | ({"alignment_teacher": anchor.identity} if anchor is not None else {})
         | ({"document_tower": behind.identity} if behind is not None else {}),
@@ -229,10 +227,6 @@ class Scored(NamedTuple):
     documents: Mapping[str, str]
 
 
-def _candidates(found: Inputs) -> Iterator[pl.DataFrame]:
-    return (part.candidates for part in found.parts())
-
-
 def _texts(dataset: Dataset, texts: Scored) -> list[str]:
     """Texts whose tokens are counted: of documents, and all queries of the store."""
     return [*prune.sampled(_documents(dataset)), *texts.queries.values()]
@@ -303,6 +297,7 @@ def _view(found: Inputs, config: TrainConfig, known: Knowledge) -> views.View:
         filters=config.filters,
         sources=config.negative_sources,
         positives_without_score=config.positives_without_score,
+        names=found.sources,
     )
 
 

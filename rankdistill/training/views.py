@@ -172,13 +172,17 @@ def build_parts(
     filters: FalseNegativeFilters = NO_FILTER,
     sources: Sequence[str] | None = None,
     positives_without_score: UnscoredPositives = "error",
+    names: list[str] | None = None,
 ) -> View:
     """As `build`, of tables that are read part by part: the same view, of which memory holds what is not a negative's.
+
+    `names` are the sources in the candidates, sorted, where they are known.
 
     Raises:
         OutputError: the folder for temporary files is full.
     """
-    names = sorted({name for _, candidates, _ in parts() for name in candidates["source"].unique()})
+    if names is None:
+        names = sorted({name for _, candidates, _ in parts() for name in candidates["source"].unique()})
     wanted = _mask(names, sources)
     lacking = _Lacking()
     joined = partial(_joined, names=names, unlabelled=unlabelled, positives_without_score=positives_without_score)

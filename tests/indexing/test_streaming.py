@@ -91,6 +91,17 @@ def test_what_a_shard_may_take_decides_the_default(
     np.testing.assert_allclose(several.search(queries, 3)[1], whole.search(queries, 3)[1], rtol=1e-6)
 
 
+def test_a_graph_of_vectors_that_are_normalised_block_by_block_has_the_same_bytes(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("whole", "blocks"):
+        build(dataset, "fake", tmp_path / name, "HNSW8", encoder=HashEncoder())
+        monkeypatch.setattr("rankdistill.indexing.faiss._PREPARED_AT_ONCE", 9)
+        monkeypatch.setattr("rankdistill.data.spill.IN_MEMORY", 100)
+    one, other = (tmp_path / name / "shard-00000" / "index.faiss" for name in ("whole", "blocks"))
+    assert one.read_bytes() == other.read_bytes()
+
+
 def test_an_exact_search_of_many_vectors_takes_them_part_by_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,6 +166,9 @@ def test_a_store_is_read_range_by_range(
     found, wanted = (inputs.read(tiny_data, store, "train", None) for store in (stored, in_memory))
     monkeypatch.setattr(inputs, "PART_ROWS", 40)
     assert len(list(found.parts())) > 2
+    for part, candidates in zip(found.parts(), found.candidate_parts(), strict=True):
+        assert candidates.sort(candidates.columns).equals(part.candidates.sort(candidates.columns))
+    assert found.sources == wanted.sources == ["bm25", "other"]
     assert found.hashes() == wanted.hashes()
     assert (found.held_out_queries, found.queries_not_in_data) == (wanted.held_out_queries, wanted.queries_not_in_data)
     views_of = []
