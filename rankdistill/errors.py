@@ -94,6 +94,10 @@ class StoreError(RankdistillError):
     """A score store is incomplete, damaged, or lacks what was asked of it."""
 
 
+class DamagedError(DataError, StoreError):
+    """A file of an artefact is gone, or is not what the artefact's manifest has."""
+
+
 class GateError(StoreError):
     """Stored scores that a student would train on wrongly."""
 

@@ -16,16 +16,23 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from rankdistill import locations
 from rankdistill.errors import LockedError, OutputError, RankdistillError
+from rankdistill.locations import TEMPORARY_PREFIX
 from rankdistill.notes import tell
 
-TEMPORARY_PREFIX = ".tmp-"
 LOCK_NAME = ".lock"
+
+DEAD_AFTER = 24 * 3600.0
+"""Seconds without a change after which a temporary's writer is dead, whatever its host and process: none waits so long
+between two writes to a file."""
+
+SAMPLED_BLOCK, SAMPLED_ENDS, SAMPLED_BLOCKS = 1 << 16, 1 << 20, 62
+"""What `sample_file` reads: bytes of a block, bytes at either end, and blocks spread between."""
 
 _DISK_ERRORS = {
     errno.ENOSPC: (
@@ -120,10 +127,14 @@ def temporary_of(path: Path) -> Path:
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, before: Callable[[Path], object] | None = None) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success fsync it and rename it to `path`, on failure remove it.
 
     For a `path` in an object store the temporary lies in this machine's folder for temporary files, and is uploaded.
+
+    Args:
+        path: what is written.
+        before: called with the finished temporary before it becomes `path`; what it raises leaves `path` as it was.
 
     Raises:
         OutputError: the disk is full, or the folder cannot be written to.
@@ -133,6 +144,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with output_errors(path), tempfile.TemporaryDirectory(prefix="rankdistill-") as folder:
             temporary = Path(folder) / path.name
             yield temporary
+            if before is not None:
+                before(temporary)
             locations.file_system(path).put_file(str(temporary), locations.key(path))
         return
     if path.exists() and not (path.is_file() or path.is_dir()):  # renaming onto a device, as /dev/null, replaces it
@@ -149,6 +162,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
             yield temporary
             open_to_readers(temporary)
             _fsync(temporary)
+            if before is not None:
+                before(temporary)
             os.replace(temporary, path)
             _fsync(path.parent)
         finally:
@@ -188,20 +203,41 @@ def remove_temporaries(folder: Path, keep_living: bool = False) -> None:
 
     An object store holds none.
     """
-    if not locations.is_local(folder):
-        return
     with output_errors(folder):
-        for stray in folder.rglob(f"{TEMPORARY_PREFIX}*"):
-            if stray.is_file() and not (keep_living and _may_live(stray)):
+        for stray in temporaries(folder):
+            if stray.is_dir() and not is_dead(stray):
+                continue
+            if keep_living and not is_dead(stray):
+                continue
+            if stray.is_dir():
+                remove_folder(stray)
+            else:
                 stray.unlink(missing_ok=True)
 
 
-def _may_live(temporary: Path) -> bool:
-    """Whether another process may be writing this temporary."""
+def temporaries(folder: Path) -> list[Path]:
+    """The files and folders in `folder` and below that a writer has not finished, or left when it was killed, sorted.
+
+    An object store holds none.
+    """
+    return sorted(folder.rglob(f"{TEMPORARY_PREFIX}*")) if locations.is_local(folder) else []
+
+
+def is_dead(temporary: Path) -> bool:
+    """Whether the writer of this temporary is surely dead, or is this process.
+
+    A process of this host is asked for. One of another host cannot be: it counts as dead once the temporary has not
+    changed for `DEAD_AFTER` seconds, and so does one whose number another process may have by now.
+    """
     host, process, *_ = (*temporary.name.removeprefix(TEMPORARY_PREFIX).split("-", 2), "")
-    if host != _host() or not process.isdecimal():
-        return process.isdecimal()
-    return int(process) != os.getpid() and _is_running(int(process))
+    if not process.isdecimal():
+        return True
+    if host == _host() and (int(process) == os.getpid() or not _is_running(int(process))):
+        return True
+    try:
+        return time.time() - temporary.stat().st_mtime > DEAD_AFTER
+    except FileNotFoundError:
+        return True
 
 
 def _is_running(process: int) -> bool:
@@ -240,7 +276,7 @@ def clear(out: Path, pieces: Iterable[str], kind: str) -> None:
         OutputError: anything else lies there; nothing is removed then.
     """
     pieces = [*pieces]
-    foreign = sorted(path.name for path in out.iterdir() if path.name not in {*pieces, LOCK_NAME})
+    foreign = sorted(path.name for path in locations.listing(out) if path.name not in {*pieces, LOCK_NAME})
     if foreign:
         raise OutputError(
             expected=f"an empty folder, or one with {kind}, as {out}",
@@ -344,6 +380,22 @@ def hash_file(path: Path) -> str:
     """SHA-256 of the file's bytes, as hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sample_file(path: Path) -> str:
+    """SHA-256 of the file's size, its first and last MiB and blocks spread evenly between, as hex; for large files.
+
+    It finds a file that was cut, exchanged or written over, not a bit that flipped between the blocks.
+    """
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    step = max(1, (size - 2 * SAMPLED_ENDS) // SAMPLED_BLOCKS)
+    inner = [(SAMPLED_ENDS + step * number, SAMPLED_BLOCK) for number in range(SAMPLED_BLOCKS)]
+    with path.open("rb") as stream:
+        for start, length in [(0, SAMPLED_ENDS), *inner, (max(0, size - SAMPLED_ENDS), SAMPLED_ENDS)]:
+            stream.seek(start)
+            digest.update(stream.read(length))
+    return digest.hexdigest()
 
 
 def hash_files(root: Path, paths: Iterable[Path]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,6 +21,9 @@ from rankdistill.errors import ConfigError, RemoteError
 
 if TYPE_CHECKING:
     from upath import UPath
+
+TEMPORARY_PREFIX = ".tmp-"
+"""How the names of files begin that are being written, or that a killed writer left; no listing gives them."""
 
 LIBRARY_OF = {
     "s3": "s3fs",
@@ -123,34 +126,54 @@ def is_file(path: Path) -> bool:
             return False
 
 
-def listing(folder: Path, pattern: str) -> list[Path]:
-    """The paths directly in `folder` whose names match the glob `pattern`, sorted; none where there is no folder.
+def is_temporary(path: Path) -> bool:
+    """Whether `path` is what a writer has not finished, or left when it was killed."""
+    return path.name.startswith(TEMPORARY_PREFIX)
+
+
+def listing(folder: Path, pattern: str = "*") -> list[Path]:
+    """The paths in `folder` that match the glob `pattern`, sorted, without temporaries; none where there is no folder.
+
+    Every listing of files and folders comes through here or through `all_files`: a glob takes temporaries for files.
+
+    Args:
+        folder: where to look.
+        pattern: of a name; in a local folder also of a path, as `*/part-*` or `**/*.json`.
 
     Raises:
         RemoteError: the object store does not answer, or refuses.
     """
     if is_local(folder):
-        return sorted(folder.glob(pattern))
+        deep = len(folder.parts)
+        if not folder.is_dir():
+            return []
+        there = folder.iterdir() if pattern == "*" else folder.glob(pattern)  # a glob hides what may not be read
+        return sorted(path for path in there if not _lies_in_temporary(path.parts[deep:]))
     with remote_errors(folder):
         try:
             found = file_system(folder).ls(key(folder), detail=False)
         except FileNotFoundError:
             return []
     names = {one.rstrip("/").rpartition("/")[2] for one in found}
-    return [folder / name for name in sorted(names) if fnmatchcase(name, pattern)]
+    found = [folder / name for name in sorted(names) if fnmatchcase(name, pattern)]
+    return [path for path in found if not is_temporary(path)]
 
 
 def all_files(folder: Path) -> list[Path]:
-    """Every file in `folder` and below, sorted.
+    """Every file in `folder` and below, sorted, without temporaries.
 
     Raises:
         RemoteError: the object store does not answer, or refuses.
     """
     if is_local(folder):
-        return sorted(path for path in folder.rglob("*") if path.is_file())
+        return [path for path in listing(folder, "**/*") if path.is_file()]
     with remote_errors(folder):
         root = key(folder)
         return [folder / found.removeprefix(root).lstrip("/") for found in sorted(file_system(folder).find(root))]
+
+
+def _lies_in_temporary(parts: Sequence[str]) -> bool:
+    return any(part.startswith(TEMPORARY_PREFIX) for part in parts)
 
 
 def s3_credentials() -> tuple[dict[str, str], int | None]:

@@ -1,4 +1,4 @@
-"""Making a folder, or keeping it: what is there already is not made again, and the manifest comes last."""
+"""Making a folder, or keeping it: what is there whole is not made again, and the manifest comes last."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rankdistill import files, manifest
+from rankdistill import files, integrity, locations, manifest
 from rankdistill.manifest import Manifest
-from rankdistill.notes import tell
+from rankdistill.notes import note, tell
 
 
 @dataclass
@@ -34,19 +34,25 @@ class Making:
         """
         if paths is None:
             paths = visible_files(self.folder)
-        outputs = {path.relative_to(self.folder).as_posix(): files.hash_file(path) for path in paths}
+        outputs = {path.relative_to(self.folder).as_posix(): integrity.hash_of(path) for path in paths}
         self.manifest = replace(self.manifest, outputs=outputs)
 
 
 @contextmanager
 def making(
-    out: Path, wanted: Manifest, *, check: Callable[[], object] | None = None, part: bool = False
+    out: Path,
+    wanted: Manifest,
+    *,
+    check: Callable[[], object] | None = None,
+    part: bool = False,
+    again: bool | None = True,
 ) -> Iterator[Making]:
     """Within the block the folder `out` is made, unless it holds exactly `wanted` already; see `Making.current`.
 
     It is held against other writers, and cleared of what killed ones left: temporaries of processes that are dead, as
     another artefact may lie, and be in the making, somewhere below. A block that ends well leaves the manifest; one
-    that raises leaves none. Who waited for another process looks again. That nothing was to do is told.
+    that raises leaves none. Who waited for another process looks again. That nothing was to do is told. What is there
+    but damaged is made again, and that is noted.
 
     Args:
         out: the folder; created where it is made.
@@ -54,15 +60,18 @@ def making(
         check: called before the folder is created and locked, unless it is there already; what it raises leaves nothing
             behind.
         part: of a folder whose lock is held: no lock of its own, and nothing is told.
+        again: whether what is damaged may be made again; a user may have changed a collection on purpose. None: the
+            caller compares the files by itself.
 
     Raises:
+        DamagedError: a file of what is there is missing or damaged, and it is not to be made again.
         StaleOutputError: `out` holds another artefact.
         LockedError: another process writes to it.
         DataError: its manifest cannot be read.
         OutputError: it cannot be written to.
     """
     with ExitStack() as held:
-        current = manifest.is_current(out, wanted)
+        locked, current = False, manifest.is_current(out, wanted)
         if not current:
             if check is not None:
                 check()
@@ -70,7 +79,16 @@ def making(
                 files.make_folder(out)
             else:
                 held.enter_context(files.exclusive(out))
-                current = manifest.is_current(out, wanted)
+                locked, current = True, manifest.is_current(out, wanted)
+        if current and again is not None and (wrong := _first_wrong(out)) is not None:
+            one, state = wrong
+            if not again:
+                raise one.error(state)
+            if not part and not locked:
+                held.enter_context(files.exclusive(out))
+            note(f"{one.path} is {state}: {out} is made again")
+            (out / manifest.FILE_NAME).unlink(missing_ok=True)
+            current = False
         if not part:
             if current:
                 tell(f"{out} is up to date")
@@ -82,6 +100,12 @@ def making(
             made.manifest.write(out)
 
 
+def _first_wrong(out: Path) -> tuple[integrity.Recorded, integrity.State] | None:
+    """The first file that is missing or damaged of the finished artefact in `out`."""
+    made = manifest.read(out)
+    return None if made is None or not locations.is_local(out) else integrity.first_wrong(out, made)
+
+
 def visible_files(folder: Path) -> list[Path]:
     """Every file in `folder` and below whose name does not begin with a dot, in order."""
-    return [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    return [path for path in locations.all_files(folder) if not path.name.startswith(".")]

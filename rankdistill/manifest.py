@@ -1,6 +1,7 @@
 """What made an artefact: inputs with hashes, parameters, versions, command.
 
-A manifest is written last. It holds no time and no host name, so the same inputs give the same bytes.
+A manifest is written last. It holds no time and no host name, so the same inputs give the same bytes. It ends what it
+says with a hash of it; whether the files that it names are still what they were, `rankdistill.integrity` finds out.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ from rankdistill.errors import DataError, StaleOutputError
 
 FILE_NAME = "manifest.json"
 FORMAT = 1
+
+CHECKSUM = "checksum"
+"""The field with the hash of all others; manifests of earlier versions have none."""
+
+LARGE = 512 << 20
+"""Bytes above which a file is known by a sample of its blocks too, which an ordinary opening compares."""
 
 COLLECTION, CORPUS = "dataset", "corpus.jsonl"
 """What a collection is called as an artefact, and the file that every one has."""
@@ -39,6 +46,7 @@ class Manifest:
         versions: library -> version.
         command: the command line that does it again.
         outputs: file name -> SHA-256 of what was written.
+        samples: file name -> `files.sample_file` of each output larger than `LARGE`; filled in by `write`.
     """
 
     artefact: str
@@ -47,6 +55,7 @@ class Manifest:
     versions: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
+    samples: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def identity(self) -> str:
@@ -58,9 +67,22 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write `manifest.json` into `folder`, atomically."""
         content = {"format": FORMAT, "identity": self.identity} | {
-            name: getattr(self, name) for name in self.__dataclass_fields__
+            name: getattr(self, name) for name in self.__dataclass_fields__ if name != "samples"
         }
+        if samples := _samples(folder, self.outputs):
+            content["samples"] = samples
+        content[CHECKSUM] = digest(content)
         files.write_text(folder / FILE_NAME, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def _samples(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Name -> sample of those that are large; none in an object store, whose files are not sampled."""
+    if not locations.is_local(folder):
+        return {}
+    there = {name: folder / name for name in names}
+    return {
+        name: files.sample_file(path) for name, path in there.items() if path.is_file() and path.stat().st_size > LARGE
+    }
 
 
 def digest(value: Any) -> str:
@@ -94,7 +116,7 @@ def read(folder: Path) -> Manifest | None:
     """The manifest in `folder`, or None where there is none (the artefact is unfinished or absent).
 
     Raises:
-        DataError: the file is no manifest of this format.
+        DataError: the file is no manifest of this format, or not as it was written.
         RemoteError: the object store with `folder` does not answer, or refuses.
     """
     path = folder / FILE_NAME
@@ -105,12 +127,18 @@ def read(folder: Path) -> Manifest | None:
             content = plain_json.loads(path.read_text(encoding="utf-8-sig"))
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}")
+        fields = Manifest.__dataclass_fields__
+        if unknown := sorted(content.keys() - {*fields, "format", "identity", CHECKSUM}):
+            raise ValueError(f"the unknown fields {', '.join(map(repr, unknown))}")
+        told = content.pop(CHECKSUM, None)
+        if told is not None and told != digest(content):
+            raise ValueError("it was damaged or changed: its checksum is another one")
         if not isinstance(content["artefact"], str):
             raise ValueError("'artefact' is no text")
         for name in _MAPPINGS:
             if not isinstance(content[name], dict):
                 raise ValueError(f"{name!r} is a {type(content[name]).__name__}, not an object")
-        return Manifest(**{name: content[name] for name in Manifest.__dataclass_fields__})
+        return Manifest(**{name: content[name] for name in fields if name != "samples" or name in content})
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             expected=f"a manifest of format {FORMAT}",

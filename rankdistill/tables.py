@@ -1,17 +1,21 @@
-"""The Parquet schemas of the package and how its tables are written: same rows, same bytes."""
+"""The Parquet schemas of the package, and how its tables are written and read: same rows, same bytes.
+
+Pages are written with their checksums (CRC-32), which pyarrow compares when it reads them. polars does not, so a file
+that it reads is compared as a whole with its artefact's manifest; see `rankdistill.integrity`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankdistill import files, locations
+from rankdistill import files, integrity, locations
 from rankdistill.errors import DataError
 
 if TYPE_CHECKING:
@@ -52,19 +56,33 @@ REQUESTS = 16
 """Requests to an object store at the same time."""
 
 
-def write_parquet(path: Path, table: pa.Table) -> None:
-    """Write `table` to `path` atomically as zstd Parquet."""
-    with files.atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
+WRITTEN: Mapping[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+"""How pyarrow writes the package's Parquet files."""
+
+
+def write_parquet(path: Path, table: pa.Table, part_of: Path | None = None) -> None:
+    """Write `table` to `path` atomically as zstd Parquet.
+
+    Args:
+        path: the file.
+        table: its rows.
+        part_of: the folder of a finished artefact that the file belongs to; see `integrity.replacing`.
+    """
+    opened = files.atomic_path(path) if part_of is None else integrity.replacing(path, part_of)
+    with opened as temporary:
+        pq.write_table(table, temporary, row_group_size=ROW_GROUP, **WRITTEN)
 
 
 @contextmanager
-def parquet_in_parts(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+def parquet_in_parts(
+    path: Path, schema: pa.Schema, part_of: Path | None = None
+) -> Iterator[Callable[[pa.Table], None]]:
     """A function that takes a table's next rows; on success `path` has the bytes that `write_parquet` gives them all.
 
-    Memory holds a row group.
+    Memory holds a row group. `part_of` is that of `write_parquet`.
     """
-    with files.atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    opened = files.atomic_path(path) if part_of is None else integrity.replacing(path, part_of)
+    with opened as temporary, pq.ParquetWriter(temporary, schema, **WRITTEN) as writer:
         waiting, rows, written = [schema.empty_table()], 0, False
 
         def take(part: pa.Table) -> None:
@@ -81,61 +99,106 @@ def parquet_in_parts(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Tab
             writer.write_table(pa.concat_tables(waiting).combine_chunks(), row_group_size=ROW_GROUP)
 
 
-def write_parquet_parts(path: Path, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
+def write_parquet_parts(path: Path, schema: pa.Schema, parts: Iterable[pa.Table], part_of: Path | None = None) -> None:
     """Write the rows of `parts`; see `parquet_in_parts`."""
-    with parquet_in_parts(path, schema) as take:
+    with parquet_in_parts(path, schema, part_of) as take:
         for part in parts:
             take(part)
+
+
+def read_parquet(path: Path, **chosen: Any) -> pa.Table:
+    """The rows of a local Parquet file; arguments besides are those of `pyarrow.parquet.read_table`.
+
+    Raises:
+        DamagedError: the file is not what its artefact's manifest has.
+        OSError, ValueError: it is absent, cut off or no Parquet file, or a page is damaged.
+    """
+    integrity.require(path)
+    return pq.read_table(path.absolute(), page_checksum_verification=True, **chosen)
+
+
+def require_pages(path: Path) -> None:
+    """Read a Parquet file of no artefact's manifest, so that a page which does not have its checksum shows.
+
+    Raises:
+        DataError: one does not, or the file is cut off.
+    """
+    with open_parquet(path, checked=False) as file:
+        for _ in file.iter_batches():
+            pass
 
 
 _ABSENT = (FileNotFoundError, IsADirectoryError)
 
 
 @contextmanager
-def open_parquet(path: Path) -> Iterator[pq.ParquetFile]:
+def open_parquet(path: Path, checked: bool = True) -> Iterator[pq.ParquetFile]:
     """Open the Parquet file `path`, here or in an object store; its parts are read as they are asked for.
 
+    Args:
+        path: the file.
+        checked: compare it with its artefact's manifest first; what is only counted need not be.
+
     Raises:
-        DataError: it is absent, cut off, or no Parquet file.
+        DataError: it is absent, cut off, or no Parquet file; or it is damaged.
         RemoteError: the object store does not answer, or refuses.
     """
+    if checked:
+        integrity.require(path)
     with ExitStack() as stack:
         with locations.remote_errors(path):
             try:
                 remote = not locations.is_local(path)
                 source = stack.enter_context(path.open("rb", READ_BYTES)) if remote else path.absolute()
-                file = stack.enter_context(pq.ParquetFile(source))
+                file = stack.enter_context(pq.ParquetFile(source, page_checksum_verification=True))
             except (pa.ArrowInvalid, OSError) as error:
                 if isinstance(error, OSError) and not (locations.is_local(path) or isinstance(error, _ABSENT)):
                     raise  # an object store that does not answer
-                raise DataError(
-                    expected=f"a whole Parquet file at {path}",
-                    got=str(error),
-                    consequence="nothing was read",
-                    remedy="give the right path, or make the file again",
-                ) from error
-        yield file
+                raise _not_whole(path, error) from error
+        try:
+            yield file
+        except OSError as error:
+            if _BAD_PAGE not in str(error):
+                raise
+            raise _not_whole(path, error) from error
 
 
-def footers(paths: Sequence[Path]) -> list[pq.FileMetaData]:
+_BAD_PAGE = "page integrity"
+"""What pyarrow says of a page that does not have its checksum."""
+
+
+def _not_whole(path: Path, error: Exception) -> DataError:
+    return DataError(
+        expected=f"a whole Parquet file at {path}",
+        got=str(error),
+        consequence="nothing was read",
+        remedy="give the right path, or make the file again",
+    )
+
+
+def footers(paths: Sequence[Path], checked: bool = True) -> list[pq.FileMetaData]:
     """The footer of each of the Parquet files: row counts and schema; those of an object store several at a time.
 
+    Args:
+        paths: the files.
+        checked: compare them with their artefact's manifest first; what is only counted need not be.
+
     Raises:
-        DataError: one is absent, cut off, or no Parquet file.
+        DataError: one is absent, cut off, or no Parquet file; or it is damaged.
     """
     if not paths or locations.is_local(paths[0]):
-        return [_footer(path) for path in paths]
+        return [_footer(path, checked) for path in paths]
     with ThreadPoolExecutor(REQUESTS) as pool:
         return list(pool.map(_footer, paths))
 
 
-def _footer(path: Path) -> pq.FileMetaData:
-    with open_parquet(path) as file:
+def _footer(path: Path, checked: bool = True) -> pq.FileMetaData:
+    with open_parquet(path, checked) as file:
         return file.metadata
 
 
 def scan_parquet(paths: Sequence[Path]) -> pl.LazyFrame:
-    """The rows of Parquet files of one schema as a lazy frame.
+    """The rows of Parquet files of one schema as a lazy frame; raises DamagedError where one is not what it was.
 
     Polars reads object stores with a client of its own, which knows the environment variables; for S3 it is given the
     credentials that the other client finds.
@@ -143,7 +206,7 @@ def scan_parquet(paths: Sequence[Path]) -> pl.LazyFrame:
     import polars as pl
 
     if all(locations.is_local(path) for path in paths):
-        return pl.scan_parquet(list(paths))
+        return pl.scan_parquet([integrity.require(path, whole=True) for path in paths], glob=False)
     urls = [str(path) for path in paths]
     if urls[0].startswith("memory:"):
         return pl.scan_parquet([path.read_bytes() for path in paths])
