@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from rankdistill.verbs.teach import teach as teach
     from rankdistill.verbs.train import train as train
     from rankdistill.verbs.verdict import verdict as verdict
+    from rankdistill.verbs.verify import verify as verify
 
 _HOME_OF = {
     "AsyncClient": "rankdistill.client.async_client",
@@ -92,6 +93,7 @@ _HOME_OF = {
     "train": "rankdistill.verbs.train",
     "tune": "rankdistill.recipe.tune",
     "verdict": "rankdistill.verbs.verdict",
+    "verify": "rankdistill.verbs.verify",
 }
 """Public name -> the module that defines it."""
 
@@ -133,6 +135,7 @@ __all__ = [
     "train",
     "tune",
     "verdict",
+    "verify",
 ]
 
 

@@ -213,6 +213,11 @@ def the_formats(scene: Scene, section: str) -> None:
     Path("triples.tsv.gz").write_bytes(gzip.compress("".join(rows).encode()))
 
 
+def the_integrity(scene: Scene, section: str) -> None:
+    scene.collection("DIR")
+    scene.put(MODEL="tiny_encoder", TEACHER="tiny_cross_encoder")
+
+
 def the_provenance(scene: Scene, section: str) -> None:
     scene.collection("DIR")
     scene.put(MODEL="six_layers", TEACHER="tiny_cross_encoder")
@@ -665,6 +670,7 @@ GUIDES = {
     "docs/mining.md": Guide(the_mining, after=only_new_pairs_are_scored),
     "docs/multi_vector.md": Guide(a_store, after=every_list_was_reordered),
     "docs/object-stores.md": Guide(a_bucket, bucket=True),
+    "docs/integrity.md": Guide(the_integrity),
     "docs/provenance.md": Guide(
         the_provenance,
         elsewhere={"rankdistill reproduce OUT --out AGAIN": "starts a process: tests/recipe/test_reproduce.py"},

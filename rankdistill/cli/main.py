@@ -35,7 +35,7 @@ PANELS = {
     "Search": ("index", "search", "explain", "serve", "push"),
     "Judge": ("evaluate", "rerank", "fuse", "compare", "fidelity", "verdict", "robustness", "sparsity", "ann-recall"),
     "Publish": ("publish",),
-    "Experiments": ("distill", "init", "run", "tune", "reproduce", "status", "list", "lineage", "doctor"),
+    "Experiments": ("distill", "init", "run", "tune", "reproduce", "status", "verify", "list", "lineage", "doctor"),
 }
 """The verbs in the order of the work, as `--help` shows them."""
 

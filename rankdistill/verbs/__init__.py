@@ -6,7 +6,7 @@ that lies there will do everywhere; the artefact's reader is returned; notes go 
 
 The verbs, along the flow:
     data (several: `pydocs`, `fetch`, `convert`, `check`, `trec_qrels`), queries, rewrite;
-    open, status, artefacts, lineage;
+    open, status, artefacts, lineage, verify;
     mine, teach, score, plan, embed, import_scores, export, check, ensemble;
     train, inherit, token_table, bundle;
     index, search, serve, push;
