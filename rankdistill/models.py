@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, plain_json
+from rankdistill import files, integrity, locations, plain_json
 from rankdistill.errors import ModelReferenceError
 
 WEIGHT_SUFFIXES = {".safetensors", ".bin", ".pt", ".json", ".txt", ".model", ".jinja"}
@@ -67,9 +67,8 @@ class ModelReference:
         """The weights, configuration and tokeniser files; reports, cards and checkpoints beside them are none."""
         return [
             path
-            for path in self.path.rglob("*")
-            if path.is_file()
-            and is_weight_file(path)
+            for path in locations.all_files(self.path)
+            if is_weight_file(path)
             and not any(part.startswith(("checkpoint", ".")) for part in path.relative_to(self.path).parts)
         ]
 
@@ -100,11 +99,13 @@ def resolve(reference: str) -> ModelReference:
 
     Raises:
         ModelReferenceError: nothing loadable is there.
+        DamagedError: it is a model of ours, and one of its files is missing or damaged.
     """
     if reference.startswith("pypi:"):
         return ModelReference(reference, _inside_package(reference.removeprefix("pypi:")))
     path = Path(reference).expanduser()
     if path.is_dir():
+        integrity.require_below(path, is_weight_file)
         if not (path / "config.json").is_file() and not (path / "modules.json").is_file():
             raise _unusable(reference, f"the folder {path} has neither config.json nor modules.json")
         return ModelReference(reference, path.resolve())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self, TypeAlias, TypeVar
 
-from rankdistill import files, plain_json
+from rankdistill import files, integrity, plain_json
 from rankdistill.errors import DataError, SpaceMismatchError
 from rankdistill.manifest import digest
 
@@ -139,10 +139,10 @@ def _read(folder: Path, kind: type[Vectors]) -> Vectors | None:
         SpaceMismatchError: it was edited: its fields do not have its fingerprint.
     """
     path = folder / FILE_NAME
-    if not path.is_file():
+    if not integrity.is_there(path):
         return None
     try:
-        content = plain_json.loads(path.read_text(encoding="utf-8-sig"))
+        content = plain_json.loads(integrity.read_text(path, "utf-8-sig"))
         fingerprint = content.pop("fingerprint")
         found = kind(**content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

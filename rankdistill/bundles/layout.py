@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import files, manifest, models, plain_json, space
+from rankdistill import integrity, manifest, models, plain_json, space
 from rankdistill.display import Shown
 from rankdistill.errors import SpaceMismatchError
 from rankdistill.inference import trained_dimensions
@@ -76,12 +76,12 @@ class Bundle(Shown):
             raise _edited(folder / space.FILE_NAME)
         reference = str(folder / DOCUMENT)
         if pointer in outputs:
-            reference = str(plain_json.read(folder / pointer)["reference"])
+            reference = str(plain_json.read(integrity.require(folder / pointer))["reference"])
         return cls(folder, held, reference, outputs, query_weights=made.inputs.get("query_model"))
 
     def onnx_report(self) -> dict[str, Any]:
         """The ONNX files of the query tower with their fidelity (`files`), and why there are none (`reason`)."""
-        found: dict[str, Any] = plain_json.read(self.folder / ONNX_REPORT)
+        found: dict[str, Any] = plain_json.read(integrity.require(self.folder / ONNX_REPORT))
         return found
 
     def lines(self) -> list[str]:
@@ -129,10 +129,11 @@ class Bundle(Shown):
         self._require_tower(DOCUMENT)
 
     def _require_tower(self, folder: str) -> None:
+        made = {name for name in self.outputs if name.startswith(f"{folder}/") and models.is_weight_file(Path(name))}
+        _require_unchanged(self.folder, self.outputs, made)
         tower = models.resolve(str(self.folder / folder))
         there = {f"{folder}/{path.relative_to(tower.path).as_posix()}" for path in tower.files()}
-        made = {name for name in self.outputs if name.startswith(f"{folder}/") and models.is_weight_file(Path(name))}
-        _require_unchanged(self.folder, self.outputs, there | made)
+        _require_unchanged(self.folder, self.outputs, there - made)
 
 
 def is_bundle(reference: str) -> bool:
@@ -154,7 +155,7 @@ def query_model(reference: str) -> str:
 def _require_unchanged(folder: Path, outputs: Mapping[str, str], names: Set[str]) -> None:
     for name in sorted(names):
         path = folder / name
-        if not path.is_file() or files.hash_file(path) != outputs.get(name):
+        if not path.is_file() or not integrity.is_content(path, outputs.get(name)):
             raise _edited(path)
 
 

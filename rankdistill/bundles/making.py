@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import files, manifest, space
+from rankdistill import files, locations, manifest, space
 from rankdistill.bundles import card, layout
 from rankdistill.bundles.alignment import require_aligned
 from rankdistill.bundles.opening import open_document_encoder, open_query_encoder
@@ -149,7 +149,7 @@ def _export(folder: Path, query: TextEncoder) -> Sequence[OnnxFile]:
 
 def _written(out: Path) -> list[Path]:
     """All but the lock: a model that was copied may have files whose names begin with a dot."""
-    return [path for path in out.rglob("*") if path.is_file() and path.name != files.LOCK_NAME]
+    return [path for path in locations.all_files(out) if path.name != files.LOCK_NAME]
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

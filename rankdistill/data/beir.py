@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import manifest
+from rankdistill import integrity, locations, manifest
 from rankdistill.data import identical_ids, lines, meta
 from rankdistill.data.bad_rows import BadRows, Mode
 from rankdistill.data.beir_rows import parse_document, parse_qrels, parse_query, parse_rows
@@ -366,6 +366,7 @@ def load(path: str | Path, mode: Mode = "strict", ignore_identical_ids: bool | N
             or a split has the name of those that have none (`UNJUDGED`).
     """
     folder = Path(path)
+    integrity.require_below(folder)  # of a collection that was made here, a lost file would be a lost split
     corpus_path, qrels_paths = _required(folder, CORPUS), _qrels_paths(folder)
     queries_path = _required(folder, QUERIES) if qrels_paths else lines.find(folder, QUERIES)
     bad, content = BadRows(mode), hashlib.sha256()
@@ -421,7 +422,7 @@ def _required(folder: Path, name: str) -> Path:
 
 def _qrels_paths(folder: Path) -> dict[str, Path]:
     """Split -> its file, sorted by split."""
-    names = {path.name.removesuffix(".gz") for path in (folder / QRELS).glob("*.tsv*")}
+    names = {path.name.removesuffix(".gz") for path in locations.listing(folder / QRELS, "*.tsv*")}
     found = {name.removesuffix(".tsv"): lines.find(folder / QRELS, name) for name in sorted(names)}
     if UNJUDGED in found:
         raise DataError(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
+from rankdistill import integrity
 from rankdistill.errors import DataError
 
 if TYPE_CHECKING:
@@ -47,11 +48,12 @@ def numbered(path: Path, digest: hashlib._Hash | None = None) -> Iterator[tuple[
         digest: updated with all bytes of the file, unpacked.
 
     Raises:
-        DataError: the file is absent or unreadable, its gzip data is damaged or cut short, or it is no text in UTF-8
-            but gzip under another name, UTF-16 or a binary file.
+        DataError: the file is absent, unreadable or not what its artefact's manifest has, its gzip data is damaged or
+            cut short, or it is no text in UTF-8 but gzip under another name, UTF-16 or a binary file.
     """
     number = 0
     try:
+        integrity.require(path, whole=True)
         with _open(path) as stream:
             for number, line in enumerate(stream, start=1):
                 if digest is not None:

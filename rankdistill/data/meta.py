@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rankdistill import integrity
 from rankdistill.data.json_lines import parse_object
 from rankdistill.data.values import RowError
 from rankdistill.errors import DataError
@@ -42,10 +43,10 @@ def read(folder: Path) -> Meta:
         DataError: the file is no JSON object, has a key twice, or a field has a value of another type.
     """
     path = folder / FILE_NAME
-    if not path.is_file():
+    if not integrity.is_there(path):
         return Meta()
     try:
-        content = parse_object(path.read_bytes())
+        content = parse_object(integrity.read_bytes(path))
     except (OSError, RowError) as error:
         raise _unusable("a JSON object", f"{path}: {error}") from error
     rule = content.get("ignore_identical_ids")

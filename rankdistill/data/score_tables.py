@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from rankdistill import integrity, locations
 from rankdistill.data import lines
 from rankdistill.data.bad_rows import BadRows
 from rankdistill.data.columns import split
@@ -32,7 +33,7 @@ def read(path: Path) -> pl.DataFrame:
         DataError: the file cannot be read or is empty, rows are bad, a pair is doubled, or a score is not finite.
     """
     if path.is_dir():
-        return read_parquet(sorted(path.glob("*.parquet")), path)
+        return read_parquet(locations.listing(path, "*.parquet"), path)
     if path.suffix == ".parquet":
         return read_parquet([path], path)
     return _checked(_read_text(path), path)
@@ -47,7 +48,7 @@ def read_parquet(shards: Sequence[Path], named: Path, schema: pl.Schema = SCHEMA
     if not shards:
         raise _unusable(named, "no Parquet file there")
     try:
-        frame = pl.scan_parquet(list(shards))
+        frame = pl.scan_parquet([integrity.require(shard, whole=True) for shard in shards])
         _check_columns(frame.collect_schema(), named)
         rows = frame.select(pl.col(name).cast(kind) for name, kind in schema.items()).collect()
     except (pl.exceptions.PolarsError, OSError) as error:

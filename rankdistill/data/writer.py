@@ -77,7 +77,7 @@ def write_beir(
         OutputError: `out` cannot be written to, or holds BEIR files already (the user's own).
         StaleOutputError: it holds another collection.
     """
-    with making(out, made_by) as made:
+    with making(out, made_by, again=False) as made:
         if not made.current:
             made.wrote(_write(out, collect, compress))
     if locations.is_local(out):

@@ -10,9 +10,8 @@ from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
-import pyarrow.parquet as pq
 
-from rankdistill import manifest
+from rankdistill import locations, manifest, tables
 from rankdistill.data import Dataset
 from rankdistill.engines.base import RESERVED, Batch, Leg, LegName
 from rankdistill.errors import ConfigError, DataError
@@ -130,9 +129,9 @@ class IndexSource:
             for document in islice(self._dataset.documents(), start, None):
                 yield document.contents
             return
-        for shard in sorted(self._first.folder.glob("shard-*")):
+        for shard in locations.listing(self._first.folder, "shard-*"):
             if (shard / SNIPPETS_FILE).is_file():
-                with pq.ParquetFile(shard / SNIPPETS_FILE) as file:
+                with tables.open_parquet(shard / SNIPPETS_FILE) as file:
                     if start >= file.metadata.num_rows:
                         start -= file.metadata.num_rows
                         continue

@@ -12,11 +12,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankdistill import files, locations, manifest, tables
+from rankdistill import files, integrity, locations, manifest, tables
 from rankdistill.ensembles.combining import PAIR, Coverage
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import StaleOutputError
-from rankdistill.notes import tell
+from rankdistill.notes import note, tell
 from rankdistill.progress import Progress
 from rankdistill.stores import keying
 from rankdistill.stores.keys import pair_key, text_hash, unit_digest
@@ -91,6 +91,10 @@ def _finished(layout: Layout, ensemble: Ensemble, inputs: Mapping[str, str]) -> 
     found = manifest.read(layout.root)
     strangers = [known for known in layout.teacher_ids() if known != ensemble.teacher_id]
     if found is not None and found.inputs == inputs and not strangers:
+        if locations.is_local(layout.root) and (wrong := integrity.first_wrong(layout.root, found)) is not None:
+            note(f"{wrong[0].path} is {wrong[1]}: {layout.root} is made again")
+            (layout.root / manifest.FILE_NAME).unlink()
+            return None
         return found.parameters["teachers"][ensemble.teacher_id]["coverage"]
     if found is None and not strangers:
         return None
@@ -146,7 +150,7 @@ def _write_candidates(source: Layout, layout: Layout, teacher_id: str, filtered:
             continue
         with (
             files.atomic_path(kept) as temporary,
-            pq.ParquetWriter(temporary, tables.CANDIDATES, compression="zstd") as writer,
+            pq.ParquetWriter(temporary, tables.CANDIDATES, **tables.WRITTEN) as writer,
         ):
             for chunk in _scored(path, layout.shards(teacher_id)):
                 writer.write_table(chunk)
@@ -182,5 +186,5 @@ def _write_manifest(layout: Layout, inputs: Mapping[str, str], parameters: Mappi
         parameters=parameters,
         versions=manifest.versions_of("polars", "pyarrow"),
         command=command,
-        outputs={path.relative_to(layout.root).as_posix(): files.hash_file(path) for path in written},
+        outputs=integrity.hashes(layout.root, written, None),
     ).write(layout.root)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from rankdistill import files
+from rankdistill import files, integrity
 from rankdistill.errors import DataError
 from rankdistill.evaluation.systems import Record
 from rankdistill.teachers.teaching import training_log
@@ -87,10 +87,10 @@ def write(folder: Path, curves: Curves | None) -> None:
 def read(folder: Path) -> Curves | None:
     """What `write` wrote; None where there are none."""
     path = folder / CURVES_FILE
-    if not path.is_file():
+    if not integrity.is_there(path):
         return None
     try:
-        return Curves.model_validate_json(path.read_bytes())
+        return Curves.model_validate_json(integrity.read_bytes(path))
     except ValidationError as error:
         raise DataError(
             expected=f"{CURVES_FILE} as `rankdistill evaluate` writes it",

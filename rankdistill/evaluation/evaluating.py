@@ -95,7 +95,7 @@ def evaluate(
         "name": retriever.name, "costs": asdict(costs), **dataset.decisive(split),
         **({} if turns is None else {"turns": turns.decisive}),
     })  # fmt: skip
-    with making(out, wanted) as made:
+    with making(out, wanted, again=False) as made:
         if made.current:
             return Evaluation.read(out)
         run = answer(retriever, dataset, queries, depth)
@@ -125,6 +125,7 @@ def evaluate(
         hits.write(out, run, queries, qrels, dataset)
         tables.write_parquet(out / PER_QUERY_FILE, evaluated.per_query.to_arrow())
         evaluation.write(out)
+        made.wrote()
     return evaluation.lying_in(out)
 
 

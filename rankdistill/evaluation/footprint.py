@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-from rankdistill import models, plain_json
+from rankdistill import locations, models, plain_json
 from rankdistill.bundles.layout import query_model
 from rankdistill.inference.storage import PICKLED, WEIGHTS
 
@@ -28,7 +28,7 @@ def footprint(reference: str) -> Footprint:
     root = models.resolve(query_model(reference)).path
     weights = [
         path
-        for path in root.rglob("*")
+        for path in locations.listing(root, "**/*")
         if (path.suffix == ".safetensors" or (path.name == PICKLED and not path.with_name(WEIGHTS).exists()))
         and not any(part.startswith(("checkpoint", ".")) for part in path.relative_to(root).parts)
     ]

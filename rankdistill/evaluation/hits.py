@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from rankdistill import tables
+from rankdistill import integrity, tables
 from rankdistill.data import Dataset
 from rankdistill.evaluation.measures import Qrels, Run, best_first
 
@@ -61,11 +61,11 @@ def write(folder: Path, run: Run, queries: Mapping[str, str], qrels: Qrels, data
 def read(folder: Path, query_ids: Collection[str]) -> pl.DataFrame:
     """What `write` wrote of some queries; no row where an older evaluation has no such file."""
     path = folder / HITS_FILE
-    if not path.is_file():
+    if not integrity.is_there(path):
         return pl.DataFrame(schema=SCHEMA)
     tables.check_schema(path, pl.DataFrame(schema=SCHEMA).to_arrow().schema)
     wanted = pl.Series("query_id", sorted(query_ids), dtype=pl.String).implode()
-    return pl.scan_parquet(path).filter(pl.col("query_id").is_in(wanted)).collect()
+    return tables.scan_parquet([path]).filter(pl.col("query_id").is_in(wanted)).collect()
 
 
 def shortened(text: str, most: int = CHARACTERS) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rankdistill import manifest
+from rankdistill import integrity, manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError
 from rankdistill.evaluation import ann, ann_report, ann_result, robustness, robustness_report, robustness_result
@@ -54,7 +54,7 @@ def measure_robustness(
     """
     robustness.check(settings, towers.dimension)
     wanted = _manifest(ROBUSTNESS, towers, dataset, split, asdict(settings), command)
-    with making(out, wanted) as made:
+    with making(out, wanted, again=False) as made:
         if made.current:
             return read_result(Robustness, out / robustness_result.FILE_NAME).lying_in(out)
         pairings = towers.triangle(dataset, split, progress)
@@ -70,6 +70,7 @@ def measure_robustness(
         )
         result.write(out)
         robustness_report.write_report(result, out)
+        made.wrote()
     return result.lying_in(out)
 
 
@@ -107,7 +108,7 @@ def measure_ann_recall(
     ann.open_index(towers.dimension, towers.similarity, factory, effort)
     parameters = {"factory": factory, "effort": asdict(effort), "repeats": repeats}
     wanted = _manifest(ANN_RECALL, towers, dataset, split, parameters, command)
-    with making(out, wanted) as made:
+    with making(out, wanted, again=False) as made:
         if made.current:
             return read_result(AnnRecall, out / ann_result.FILE_NAME).lying_in(out)
         pairings = towers.searchers(dataset, split, progress)
@@ -133,6 +134,7 @@ def measure_ann_recall(
         )
         result.write(out)
         ann_report.write_report(result, out)
+        made.wrote()
     return result.lying_in(out)
 
 
@@ -179,7 +181,7 @@ def read_result(kind: type[Result], path: Path) -> Result:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(kind).validate_json(path.read_bytes())
+        return TypeAdapter(kind).validate_json(integrity.read_bytes(path))
     except (OSError, ValidationError) as error:
         raise DataError(
             expected="the result that the manifest beside it speaks of",

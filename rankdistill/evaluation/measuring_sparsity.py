@@ -56,7 +56,7 @@ def measure_sparsity(
         versions=manifest.versions_of("ir-measures", "numpy", "scipy", "sentence-transformers", "torch"),
         command=command,
     )
-    with making(out, wanted) as made:
+    with making(out, wanted, again=False) as made:
         if made.current:
             return read_result(Sparsity, out / FILE_NAME).lying_in(out)
         queries, contents = dataset.queries(split), dataset.contents
@@ -76,6 +76,7 @@ def measure_sparsity(
         }
         result = Sparsity(dataset.name, split, len(queries), len(contents), rows, signature)
         result.write(out)
+        made.wrote()
     return result.lying_in(out)
 
 

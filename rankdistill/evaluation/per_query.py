@@ -15,4 +15,4 @@ def read_per_query(folder: Path) -> pl.DataFrame:
     """`query_id` and one column a measure, as `evaluating.evaluate` wrote them."""
     path = folder / PER_QUERY_FILE
     tables.check_schema(path, pl.DataFrame(schema={"query_id": pl.String}).to_arrow().schema)
-    return pl.read_parquet(path)
+    return tables.scan_parquet([path]).collect()

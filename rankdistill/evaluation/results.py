@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from rankdistill import files, plain_json
+from rankdistill import files, integrity, plain_json
 from rankdistill.display import Shown, Table
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation import system_table
@@ -72,8 +72,8 @@ class Results(Shown, Record):
     _reports: tuple[Path, ...] = PrivateAttr(default=())
 
     def write(self, folder: Path) -> None:
-        """Write `results.json` into `folder`."""
-        _write(folder, self.model_dump(mode="json"))
+        """Write `results.json` into `folder`; a comparison has no manifest, so its hash is noted."""
+        _write(folder, self.model_dump(mode="json"), noted=True)
 
     @classmethod
     def read(cls, folder: Path) -> Results:
@@ -84,7 +84,7 @@ class Results(Shown, Record):
         """
         path = folder / FILE_NAME
         try:
-            found = cls.model_validate_json(path.read_bytes().removeprefix(BOM))
+            found = cls.model_validate_json(integrity.read_bytes(path).removeprefix(BOM))
         except (OSError, ValidationError) as error:
             raise DataError(
                 expected="a folder written by `rankdistill compare`",
@@ -254,7 +254,7 @@ class Evaluation(Shown, Record):
         """
         path = folder / FILE_NAME
         try:
-            content = plain_json.loads(path.read_text(encoding="utf-8-sig"))
+            content = plain_json.loads(integrity.read_text(path, "utf-8-sig"))
             found = cls(**{name: content[name] for name in cls.model_fields if name != "turns" or name in content})
         except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
             raise DataError(
@@ -390,5 +390,7 @@ def require_agreement(evaluation: Evaluation) -> None:
         )
 
 
-def _write(folder: Path, content: Mapping[str, Any]) -> None:
-    files.write_text(folder / FILE_NAME, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+def _write(folder: Path, content: Mapping[str, Any], noted: bool = False) -> None:
+    path = folder / FILE_NAME
+    with integrity.noting(path, folder) if noted else files.atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from rankdistill import locations
 from rankdistill.data import json_lines, lines
 from rankdistill.data.bad_rows import BadRows
 from rankdistill.data.values import RowError
@@ -79,7 +80,7 @@ def find(place: Path, layout: str, bad: BadRows) -> Found:
         DataError: nothing is there, or a file cannot be read.
     """
     found = Found()
-    paths = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
+    paths = [place] if place.is_file() else locations.all_files(place)
     usable = [path for path in paths if path.name.endswith(ENDINGS) and not path.name.startswith(".")]
     beside = [path for path in usable if layout == "mtrag" and _BESIDE.search(path.name) and path != place]
     for path in [one for one in usable if one not in beside]:

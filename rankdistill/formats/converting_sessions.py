@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, manifest
+from rankdistill import files, integrity, manifest
 from rankdistill.data import converting, json_lines, lines
 from rankdistill.data.bad_rows import BadRows, Mode
 from rankdistill.data.beir import QUERIES
@@ -157,6 +157,7 @@ def convert(out: Path, request: Request, compress: bool, reporter: Reporter, com
             parameters[name] = list(value) if isinstance(value, tuple | list) else value
     wanted = manifest.Manifest(ARTEFACT, inputs, parameters, manifest.versions_of(), command)
     if manifest.is_current(out, wanted):
+        integrity.require_below(out)
         tell(f"{out} is up to date")
         return False
 
@@ -175,7 +176,7 @@ def convert(out: Path, request: Request, compress: bool, reporter: Reporter, com
     said: dict[str, Any] = {"from": request.layout, "sessions": len(sessions)}
     said["questions"] = sum(len(one.asked) for one in sessions)
     said |= {"left_out": bad.count, "reports": [one.replace(f"{root}/", "") for one in bad.reports[:MOST_REPORTS]]}
-    with making(out, wanted) as made:
+    with making(out, wanted, again=False) as made:
         if not made.current:
             path = out / (f"{writing.FILE_NAME}.gz" if compress else writing.FILE_NAME)
             writing.write(path, sessions)
@@ -199,7 +200,7 @@ def copy(out: Path, sessions: Sessions, reporter: Reporter, command: str = "") -
         converting.convert(out, request, compress, reporter, command, lambda *_: rows, besides)
     else:
         wanted = manifest.Manifest(ARTEFACT, {"sessions": sessions.fingerprint}, {"from": "copy"}, {}, command)
-        with making(out, wanted) as made:
+        with making(out, wanted, again=False) as made:
             if not made.current:
                 path = out / source.name
                 write_lines(path, rows)

@@ -68,7 +68,7 @@ def merge(
     digest = _Digest()
     with ExitStack() as stack:
         scores = stack.enter_context(pq.ParquetWriter(merged.scores, SCORES, compression="lz4"))
-        candidates = stack.enter_context(pq.ParquetWriter(merged.candidates, tables.CANDIDATES, compression="zstd"))
+        candidates = stack.enter_context(pq.ParquetWriter(merged.candidates, tables.CANDIDATES, **tables.WRITTEN))
         for rows in spool.ranges():
             usable = _with_scores(rows, reject) if with_scores else rows
             usable = usable.with_columns(pl.col("value").cast(pl.Float32))

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import files
+from rankdistill import files, integrity, locations
 from rankdistill.data import json_lines, lines
 from rankdistill.data.columns import split
 from rankdistill.data.values import RowError
@@ -89,7 +89,7 @@ def write_records(path: Path, records: Iterable[Any], schema: pa.Schema | None =
 def tables_in(folder: Path) -> dict[str, list[Path]]:
     """The tables of a folder by what their paths say they are: `queries`, `documents`, and `train` for all others."""
     found: dict[str, list[Path]] = {"train": [], "queries": [], "documents": []}
-    for path in sorted(folder.rglob("*")):
+    for path in locations.listing(folder, "**/*"):
         name = path.relative_to(folder).as_posix().lower()
         if not path.is_file() or path.name == "manifest.json" or not name.endswith(JSON_SUFFIXES + PARQUET_SUFFIXES):
             continue
@@ -115,7 +115,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
     row = 0
     try:
-        with pq.ParquetFile(path.absolute()) as table:
+        with pq.ParquetFile(integrity.require(path).absolute(), page_checksum_verification=True) as table:
             for batch in table.iter_batches(BATCH_ROWS):
                 for record in batch.to_pylist():
                     row += 1
@@ -137,7 +137,7 @@ def _write_parquet(path: Path, records: Iterable[Mapping[str, Any]], schema: pa.
     with files.atomic_path(path) as temporary:
         first = list(islice(rows, BATCH_ROWS))
         kept = schema or pa.Table.from_pylist(first).schema
-        with pq.ParquetWriter(temporary, kept, compression="zstd") as writer:
+        with pq.ParquetWriter(temporary, kept, compression="zstd", write_page_checksum=True) as writer:
             while first:
                 writer.write_table(pa.Table.from_pylist(first, schema=kept))
                 first = list(islice(rows, BATCH_ROWS))

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rankdistill import locations
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.formats.rows import Row
 from rankdistill.formats.source import Source
@@ -49,7 +50,7 @@ def data_files(source: Source) -> list[Path]:
     """
     if not source.path.is_dir():
         return [source.path]
-    names = sorted(path for path in source.path.iterdir() if path.is_file() and path.name != "manifest.json")
+    names = [path for path in locations.listing(source.path) if path.is_file() and path.name != "manifest.json"]
     found = [path for path in names if path.name.removesuffix(".gz").endswith(READABLE)]
     if not found:
         raise DataError(

@@ -10,7 +10,7 @@ from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rankdistill import files, manifest
+from rankdistill import files, locations, manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.executors.base import Executor
@@ -204,7 +204,7 @@ def build(
                 remedy="check corpus.jsonl",
             )
         files.remove_folder(out / ENCODING)
-        made.wrote(path for shard in out.glob("shard-*") for path in visible_files(shard))
+        made.wrote(path for shard in locations.listing(out, "shard-*") for path in visible_files(shard))
     return True
 
 
@@ -256,7 +256,7 @@ def _settled(out: Path, kind: Kind, model: str, max_length: int | None, encoder:
     """
     held = {
         made.inputs.get("model")
-        for folder in (out, *sorted(out.glob("shard-*")))
+        for folder in (out, *locations.listing(out, "shard-*"))
         if (made := manifest.read(folder)) is not None
     }
     if held and manifest.digest(encoder.fingerprint) not in held:

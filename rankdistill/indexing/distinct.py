@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from rankdistill import tables
@@ -141,7 +140,7 @@ class DistinctIndex:
         path = folder / DOCUMENTS_FILE
         if path.is_file():
             tables.check_schema(path, _SCHEMA)
-            table = pq.read_table(path.absolute())
+            table = tables.read_parquet(path)
             made._ids = table.column("doc_id").to_pylist()
             made._row_of = np.asarray(table.column("row").to_numpy(), np.int64)
             distinct = np.unique(made._row_of)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rankdistill import tables
 from rankdistill.data.packed import Strings
@@ -36,7 +35,7 @@ def read_ids(folder: Path, expected: int | None) -> list[str]:
     """
     path = folder / IDS_FILE
     tables.check_schema(path, pa.schema([pa.field("doc_id", pa.string())]))
-    ids: list[str] = pq.read_table(path.absolute()).column("doc_id").to_pylist()
+    ids: list[str] = tables.read_parquet(path).column("doc_id").to_pylist()
     if expected is not None and len(ids) != expected:
         raise DataError(
             expected=f"{expected} document ids, one a vector",
@@ -81,5 +80,5 @@ def read_snippets(folder: Path, ids: Iterable[str]) -> dict[str, str]:
     path, wanted = folder / SNIPPETS_FILE, set(ids)
     if not wanted or not path.is_file():
         return {}
-    found = pq.read_table(path.absolute(), filters=[("doc_id", "in", wanted)])
+    found = tables.read_parquet(path, filters=[("doc_id", "in", wanted)])
     return dict(zip(found.column("doc_id").to_pylist(), found.column("snippet").to_pylist(), strict=True))

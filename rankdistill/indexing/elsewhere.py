@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rankdistill import files, manifest, tables
 from rankdistill.errors import ConfigError
@@ -89,7 +88,7 @@ class BlockWorker:
     def __call__(self, unit: int, progress: Progress) -> int:
         """Encode one block, unless its vectors are there; the number of texts that were encoded."""
         name = self.names[unit]
-        texts = pq.read_table(self.blocks.texts(name).absolute()).column("text").to_pylist()
+        texts = tables.read_parquet(self.blocks.texts(name)).column("text").to_pylist()
         if self.blocks.vectors(name).is_file():
             progress(len(texts))
             return 0

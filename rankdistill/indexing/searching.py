@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rankdistill import manifest
+from rankdistill import integrity, locations, manifest
 from rankdistill.display import Shown
 from rankdistill.errors import ConfigError, DataError, ModelReferenceError
 from rankdistill.indexing import registry
@@ -162,7 +162,7 @@ class StoredIndex(Shown):
         Raises:
             DataError: their files are damaged.
         """
-        return read_fields(sorted(self.folder.glob("shard-*")), self.schema, len(self.ids))
+        return read_fields(locations.listing(self.folder, "shard-*"), self.schema, len(self.ids))
 
     def fields_of(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """Field -> value of each of the documents `ids`, without those that it lacks."""
@@ -260,7 +260,7 @@ class StoredIndex(Shown):
 
     def snippets(self, ids: Sequence[str]) -> dict[str, str]:
         """The beginnings of the documents `ids`, where the index keeps them."""
-        shards = sorted(self.folder.glob("shard-*"))
+        shards = locations.listing(self.folder, "shard-*")
         return {doc_id: text for shard in shards for doc_id, text in read_snippets(shard, ids).items()}
 
 
@@ -286,10 +286,11 @@ def load(
     folder = Path(path)
     made = manifest.expect(folder, "index", "index")
     _require_files(folder, made)
+    integrity.require_below(folder)
     settings = _settings(made, search_parameters or {})
     registry.require_known(settings)
     shards: list[Searcher[Any]] = [
-        registry.load(shard, settings, mmap, gpu) for shard in sorted(folder.glob("shard-*"))
+        registry.load(shard, settings, mmap, gpu) for shard in locations.listing(folder, "shard-*")
     ]
     kept = made.parameters["search_parameters"]
     other = {name: value for name, value in (search_parameters or {}).items() if kept.get(name) != value}

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, manifest
+from rankdistill import files, locations, manifest
 from rankdistill.errors import DataError, OutputError
 from rankdistill.locations import cache_folder
 from rankdistill.manifest import Manifest
@@ -72,7 +72,7 @@ def _make(folder: Path, wanted: Manifest, build: Callable[[Path], None]) -> None
         build(folder)
     outputs = {
         path.name: files.hash_file(path)
-        for path in sorted(folder.iterdir())
+        for path in locations.listing(folder)
         if path.is_file() and path.name != files.LOCK_NAME
     }
     Manifest(wanted.artefact, parameters=wanted.parameters, outputs=outputs).write(folder)

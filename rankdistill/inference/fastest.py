@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from rankdistill import files, manifest, plain_json
+from rankdistill import files, locations, manifest, plain_json
 from rankdistill.errors import OutputError, RankdistillError
 from rankdistill.inference.backends import BACKENDS, backend_fingerprint, choose, is_exact
 from rankdistill.inference.backends.registry import is_installed
@@ -244,7 +244,7 @@ def kept_choices() -> dict[str, Choice]:
     found: dict[str, Choice] = {}
     folder = cache_folder() / "fastest"
     here = f"{_machine('cpu')[:_DIGITS]}-*"
-    for path in sorted(folder.glob(f"{here}/{_FILE}"), key=lambda path: path.stat().st_mtime):
+    for path in sorted(locations.listing(folder, f"{here}/{_FILE}"), key=lambda path: path.stat().st_mtime):
         if (choice := _read(path, BACKENDS)) is not None:
             found[str(plain_json.read(path).get("called"))] = choice
     return found

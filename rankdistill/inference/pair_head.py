@@ -12,7 +12,7 @@ from jaxtyping import Float
 from sentence_transformers.base.modules.module import Module
 from torch import Tensor, nn
 
-from rankdistill import files, plain_json
+from rankdistill import files, integrity, plain_json
 from rankdistill.inference.loading import PAIR_HEAD
 
 PAIRS_AT_ONCE = 8192
@@ -93,7 +93,7 @@ def read(folder: Path) -> PairHead:
     """What `write` wrote."""
     from safetensors import safe_open
 
-    with safe_open(str(folder / PAIR_HEAD), framework="pt") as stored:
+    with safe_open(str(integrity.require(folder / PAIR_HEAD)), framework="pt") as stored:
         head = PairHead(**plain_json.loads(stored.metadata()["settings"]))
         head.load_state_dict({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
     return head.eval()

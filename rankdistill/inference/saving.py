@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, plain_json
+from rankdistill import files, locations, plain_json
 from rankdistill.inference.loading import quietly
 
 NO_LIMIT = 10**9
@@ -100,7 +100,7 @@ _TRUNCATION = {"direction": "Right", "max_length": 0, "strategy": "LongestFirst"
 
 def _tokenised(folder: Path) -> list[Path]:
     """The folders of modules that have a tokeniser of transformers."""
-    return sorted(path.parent for path in folder.rglob(TOKENISER_CONFIG))
+    return [path.parent for path in locations.listing(folder, f"**/{TOKENISER_CONFIG}")]
 
 
 def _declared(folder: Path) -> int | None:

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from rankdistill import files, plain_json
+from rankdistill import files, locations, plain_json
 from rankdistill.errors import ModelReferenceError
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def compress(model: Any, folder: Path, storage: Storage) -> None:
     if storage == "float32":
         return
     require_storable(model, storage)
-    for path in sorted(folder.rglob(TOKENISER)):
-        _write_json(path, plain_json.read(path))
+    for path in locations.listing(folder, f"**/{TOKENISER}"):
+        _write_json(path, plain_json.loads(path.read_text(encoding="utf-8")))
     for module, place in places(model, folder):
         path = place / WEIGHTS
         if path.is_file():
@@ -86,7 +86,7 @@ def shipped_bytes(folder: Path) -> int:
     """Bytes of the files in `folder` that a program needs to use the model: all but those that tell of it."""
     return sum(
         path.stat().st_size
-        for path in folder.rglob("*")
+        for path in locations.listing(folder, "**/*")
         if path.is_file()
         and path.name not in SHIPPED_NOT
         and not any(part.startswith(("checkpoint", ".")) for part in path.relative_to(folder).parts)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rankdistill import files, manifest, plain_json
+from rankdistill import files, integrity, manifest, plain_json
 from rankdistill.errors import DataError
 
 FILE_NAME = "dimensions.json"
@@ -64,7 +64,7 @@ def _of_manifest(folder: Path) -> Sequence[int]:
 
 def _numbers(path: Path, names: Sequence[str]) -> list[int]:
     try:
-        content = plain_json.loads(path.read_text(encoding="utf-8"))
+        content = plain_json.loads(integrity.read_text(path))
         found = [length for name in names for length in content.get(name) or ()]
     except (ValueError, AttributeError, TypeError) as error:
         raise _damaged(path, str(error)) from error

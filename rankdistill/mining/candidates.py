@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from rankdistill import manifest, tables
 from rankdistill.data import Dataset
@@ -275,7 +274,7 @@ def read(folder: str | Path) -> pa.Table:
     path = Path(folder) / tables.CANDIDATES_FILE
     tables.check_schema(path, tables.CANDIDATES)
     try:
-        return pq.read_table(path.absolute(), columns=tables.CANDIDATES.names).cast(tables.CANDIDATES)
+        return tables.read_parquet(path, columns=tables.CANDIDATES.names).cast(tables.CANDIDATES)
     except (pa.ArrowInvalid, ValueError) as error:  # a whole number too large for its column, a null where none may be
         raise DataError(
             expected=f"candidates whose values fit {', '.join(tables.CANDIDATES.names)}",

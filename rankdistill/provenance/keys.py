@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from rankdistill import files, manifest, models, plain_json
-from rankdistill.errors import ModelReferenceError, RankdistillError
+from rankdistill.errors import RankdistillError
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
 from rankdistill.manifest import COLLECTION, RUN
 from rankdistill.provenance.found import Artefact
@@ -92,7 +92,7 @@ def costly_keys(artefact: Artefact) -> set[str]:
     if artefact.manifest is not None and not artefact.manifest.outputs:
         try:
             return {models.resolve(str(artefact.path)).weights_hash}
-        except ModelReferenceError:
+        except RankdistillError:
             return set()
     return set()
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files
+from rankdistill import files, locations
 from rankdistill._extras import require
 from rankdistill.errors import DataError
 
@@ -29,7 +29,7 @@ def write(meta: Any, out: Path) -> list[Path]:
     folder = files.make_folder(out / FOLDER)
     with _kept(folder):
         meta.push_eval_results(cache=mteb.ResultCache(out))
-    found = sorted(folder.glob("*.yaml"))
+    found = locations.listing(folder, "*.yaml")
     if not found:
         raise DataError(
             expected="a file of evaluation results a task",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rankdistill import manifest, plain_json
+from rankdistill import locations, manifest, plain_json
 from rankdistill.bundles.layout import ROUTER, is_bundle
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError, RankdistillError
@@ -133,7 +133,7 @@ def task_files(folders: Sequence[Path], data_root: Path | None) -> tuple[list[Ta
     metas: dict[Path, Any] = {}
     for folder in folders:
         manifest.expect(folder, ARTEFACT, "evaluate --tasks")
-        for path in sorted((folder / RESULTS).glob("*/*/*.json")):
+        for path in locations.listing(folder / RESULTS, "*/*/*.json"):
             content = _json(path)
             if path.name == META:
                 metas[path] = content
@@ -162,7 +162,7 @@ def _dataset(task: Any, name: str, data_root: Path | None) -> Dataset | None:
 
 def _evaluations(folder: Path, task: str) -> dict[str, Evaluation]:
     found = {}
-    for path in sorted((folder / task).glob(f"*/{manifest.FILE_NAME}")):
+    for path in locations.listing(folder / task, f"*/{manifest.FILE_NAME}"):
         found[path.parent.name] = Evaluation.read(path.parent)
     return found
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rankdistill import locations
 from rankdistill._extras import require
 from rankdistill.errors import DataError
 from rankdistill.models import ModelReference
@@ -55,7 +56,7 @@ def push(name: str, model: Path, out: Path) -> str:
                 target = folder / path.relative_to(model)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
-        for overlay in sorted((out / writing.MODEL).rglob("*")) if (out / writing.MODEL).is_dir() else []:
+        for overlay in locations.listing(out / writing.MODEL, "**/*"):
             if overlay.is_file():
                 shutil.copyfile(overlay, folder / overlay.relative_to(out / writing.MODEL))
         shutil.copyfile(out / writing.CARD, folder / writing.CARD)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rankdistill import plain_json
+from rankdistill import locations, plain_json
 from rankdistill._extras import require
 from rankdistill.bundles.layout import is_bundle
 from rankdistill.errors import ConfigError, DataError
@@ -132,8 +132,8 @@ def overlays(student: Path, model: Path) -> dict[str, str]:
     if not is_bundle(str(student)):
         return {}
     found = {}
-    for path in sorted(model.rglob(ROUTER_CONFIG)):
-        content = plain_json.read(path)
+    for path in locations.listing(model, f"**/{ROUTER_CONFIG}"):
+        content = plain_json.loads(path.read_text(encoding="utf-8"))
         content["parameters"]["default_route"] = "document"
         found[path.relative_to(model).as_posix()] = json.dumps(content, indent=4) + "\n"
     return found

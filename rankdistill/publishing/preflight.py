@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, manifest
+from rankdistill import files, locations, manifest
 from rankdistill.bundles.layout import is_bundle
 from rankdistill.errors import DataError
 from rankdistill.evaluation.footprint import Footprint, footprint
@@ -94,7 +94,7 @@ def prepare(asked: Asked, out: Path, command: str = "", progress: Progress = ign
         versions=manifest.versions_of("mteb", "huggingface_hub", "sentence-transformers"),
         command=command,
     )
-    with making(out, wanted) as made:
+    with making(out, wanted, again=None) as made:
         if not made.current:
             evidence = _gathered(asked, model, name, revision, tasks, metas, lineage, progress)
             findings = {check: run(evidence) for check, run in registry.CHECKS.items()}
@@ -296,7 +296,7 @@ def _written(out: Path) -> list[Path]:
     """All files of a publication; the hub's folder of results has a dot before its name."""
     return [
         path
-        for path in sorted(out.rglob("*"))
+        for path in locations.listing(out, "**/*")
         if path.is_file() and path.name not in (files.LOCK_NAME, manifest.FILE_NAME)
     ]
 

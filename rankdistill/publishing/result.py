@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import manifest, plain_json
+from rankdistill import integrity, manifest, plain_json
 from rankdistill.display import Shown, Table
 from rankdistill.errors import DataError
 from rankdistill.evaluation.verdict.records import Finding
@@ -105,7 +105,7 @@ class Published(Shown):
         """
         manifest.expect(folder, ARTEFACT, "publish")
         try:
-            content: Mapping[str, Any] = plain_json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+            content: Mapping[str, Any] = plain_json.loads(integrity.read_text(folder / FILE_NAME))
             findings = [Finding.model_validate(one) for one in content["findings"]]
             return cls(folder, content["name"], content["revision"], findings)
         except (OSError, ValueError, KeyError, TypeError) as error:

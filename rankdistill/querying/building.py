@@ -125,7 +125,7 @@ def build(
         StaleOutputError, OutputError: `out` holds something else.
     """
     made_by = describe(dataset, generators, source, wanted, command)
-    with making(out, made_by, check=lambda: collection.require_own(out)) as made:
+    with making(out, made_by, check=lambda: collection.require_own(out), again=False) as made:
         if made.current:
             return Generated.read(out)
         collection.require_own(out)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, manifest
+from rankdistill import files, locations, manifest
 from rankdistill.data.json_lines import parse_object
 from rankdistill.data.lines import numbered
 from rankdistill.data.values import RowError
@@ -32,7 +32,7 @@ class Cache:
     def __init__(self, folder: Path, fingerprint: Mapping[str, Any], count: int) -> None:
         self._generator, self._count = manifest.digest(fingerprint), count
         self._folder = folder / f"{fingerprint['kind']}-{self._generator[:12]}"
-        self._held = dict(row for path in sorted(self._folder.glob("*.jsonl")) for row in _rows(path))
+        self._held = dict(row for path in locations.listing(self._folder, "*.jsonl") for row in _rows(path))
 
     def key(self, document: Document) -> str:
         """What the queries of `document` are known by: generator, texts, and how many are asked for."""

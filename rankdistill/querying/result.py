@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import plain_json
+from rankdistill import integrity, plain_json
 from rankdistill.display import Shown, Table
 from rankdistill.errors import DataError
 from rankdistill.querying.sieve import GENERATORS_OWN, REASONS, Counts
@@ -59,7 +59,7 @@ class Generated(Shown):
         """
         path = folder / FILE_NAME
         try:
-            found = plain_json.loads(path.read_text(encoding="utf-8"))
+            found = plain_json.loads(integrity.read_text(path))
             return cls(folder, found["documents"], found["covered"], found["splits"], found["kinds"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, manifest, plain_json
+from rankdistill import files, integrity, manifest, plain_json
+from rankdistill.errors import DataError
+from rankdistill.notes import note
 from rankdistill.progress import Named, Reporter
 
 TIMES_FILE = "times.json"
@@ -54,7 +56,7 @@ class Step:
     @property
     def done(self) -> bool:
         """Whether its result is there, whole."""
-        return (self.folder / manifest.FILE_NAME).is_file()
+        return integrity.is_whole(self.folder)
 
     @property
     def begun(self) -> bool:
@@ -111,15 +113,52 @@ def execute(steps: Sequence[Step], reporter: Reporter) -> list[Step]:
     Args:
         steps: in an order in which every step follows those it needs.
         reporter: is told how far each is, under its name.
+
+    A step whose files are damaged or gone is done again; where it then gives other bytes, so are those that need it.
     """
     ran = []
+    changed: set[str] = set()
     for step in steps:
+        if changed & {need.key for need in step.needs}:
+            _forget(step, changed)
         if step.done:
             continue
+        before = _digest(step)
+        if before is not None and _kind(step) not in REPAIRED:
+            note(f"{step.name}: what it made is damaged or not all there, and is made again")
+            files.remove_folder(step.folder)
         times, started = Times(step.root), time.perf_counter()
         try:
             step.work(step.folder, Named(reporter, step.name))
         finally:
             times.add(step, time.perf_counter() - started)
+        if before is not None and before != _digest(step):
+            changed.add(step.key)
         ran.append(step)
     return ran
+
+
+REPAIRED = ("scores", "embeddings")
+"""What is not made again as a whole: their verbs say how what is damaged is."""
+
+
+def _kind(step: Step) -> str:
+    made = manifest.read(step.folder)
+    return "" if made is None else made.artefact
+
+
+def _digest(step: Step) -> str | None:
+    """What a step made, as its manifest has it; None where it has none that can be read."""
+    try:
+        made = manifest.read(step.folder)
+    except DataError:
+        return None
+    return None if made is None else manifest.digest(made.outputs)
+
+
+def _forget(step: Step, changed: set[str]) -> None:
+    """Remove what was made from a step whose result is another one now: it was damaged, and made again otherwise."""
+    if (step.folder / manifest.FILE_NAME).is_file():
+        note(f"{step.name} is made again: what it needs was damaged, and is not the same to the byte any more")
+        files.remove_folder(step.folder)
+        changed.add(step.key)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, manifest, models
+from rankdistill import files, integrity, locations, manifest, models
 from rankdistill._extras import require
 from rankdistill.errors import ConfigError, RankdistillError
 from rankdistill.notes import note, once
@@ -262,7 +262,7 @@ def _take(step: Step, run: Path) -> None:
     there = run / "steps" / step.folder.name
     if step.done or step.begun or there.resolve() == step.folder.resolve():
         return
-    if not (there / manifest.FILE_NAME).is_file():
+    if not integrity.is_whole(there):
         return
     temporary = files.temporary_of(step.folder)
     files.make_folder(step.folder.parent)
@@ -295,7 +295,7 @@ def _write_best(subject: Subject, tuned: Tuned) -> None:
 
 
 def _describe(folder: Path, asked: Mapping[str, Any], command: str) -> None:
-    outputs = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name in (JOURNAL, ASKED, BEST)]
+    outputs = [path for path in locations.listing(folder) if path.is_file() and path.name in (JOURNAL, ASKED, BEST)]
     manifest.Manifest(
         artefact=ARTEFACT,
         inputs={},

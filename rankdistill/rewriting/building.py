@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, manifest, plain_json
+from rankdistill import files, locations, manifest, plain_json
 from rankdistill.errors import DataError, StaleOutputError, TeacherError
 from rankdistill.making import making
 from rankdistill.notes import note
@@ -90,7 +90,7 @@ def build(
 def _require_own(work: Path, fingerprint: Mapping[str, Any]) -> None:
     """Note who makes these rewrites; StaleOutputError where another rewriter began, and wrote some."""
     path = work / BEGUN
-    some = next(work.rglob("*.parquet"), None) is not None
+    some = bool(locations.listing(work, "**/*.parquet"))
     written = json.dumps(fingerprint, indent=1, sort_keys=True, ensure_ascii=False, default=dict) + "\n"
     if some and path.is_file() and (before := path.read_text(encoding="utf-8")) != written:
         old, new = _object(before), _object(written)

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from rankdistill import files, manifest
+from rankdistill import files, locations, manifest
 from rankdistill.errors import DataError
 from rankdistill.sessions.schema import Asked
-from rankdistill.tables import write_parquet
+from rankdistill.tables import read_parquet, write_parquet
 
 SCHEMA = pa.schema([pa.field("key", pa.string(), nullable=False), pa.field("rewrite", pa.string(), nullable=False)])
 """One row a conversation, sorted by key; an empty rewrite is one that the rewriter gave none of."""
@@ -33,7 +32,7 @@ class Cache:
         self._rewriter = manifest.digest(fingerprint)
         self._folder = folder / f"{fingerprint['kind']}-{self._rewriter[:12]}"
         self._held: dict[str, str] = {}
-        for path in sorted(self._folder.glob("*.parquet")):
+        for path in locations.listing(self._folder, "*.parquet"):
             self._held |= _rows(path)
 
     def key(self, asked: Asked) -> str:
@@ -58,7 +57,7 @@ class Cache:
 
 def _rows(path: Path) -> dict[str, str]:
     try:
-        rows = pq.read_table(path, schema=SCHEMA).to_pydict()
+        rows = read_parquet(path, schema=SCHEMA).to_pydict()
     except (OSError, pa.ArrowException) as error:
         raise DataError(
             expected=f"rewrites by content in {path}",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import plain_json
+from rankdistill import integrity, plain_json
 from rankdistill.display import Shown, Table
 from rankdistill.errors import DataError
 from rankdistill.sessions import rewrites
@@ -60,7 +60,7 @@ class Rewritten(Shown):
         """
         file = rewrites.folder_of(path, name) / FILE_NAME
         try:
-            return cls(path, name, **plain_json.loads(file.read_text(encoding="utf-8")))
+            return cls(path, name, **plain_json.loads(integrity.read_text(file)))
         except (OSError, ValueError, TypeError) as error:
             raise DataError(
                 expected=f"the counts of rewrites in {file}",

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rankdistill import files, manifest
+from rankdistill import files, locations, manifest
 from rankdistill.errors import ConfigError, DataError
-from rankdistill.tables import write_parquet
+from rankdistill.tables import read_parquet, write_parquet
 
 FOLDER, FILE_NAME, ARTEFACT = "rewrites", "rewrites.parquet", "rewrites"
 
@@ -41,7 +41,7 @@ def folder_of(sessions: Path, name: str) -> Path:
 
 def finished(sessions: Path) -> list[str]:
     """The names of the finished rewrites beside the sessions, sorted."""
-    folders = sorted((sessions / FOLDER).glob("*")) if sessions.is_dir() else []
+    folders = locations.listing(sessions / FOLDER)
     return [one.name for one in folders if (one / manifest.FILE_NAME).is_file()]
 
 
@@ -58,12 +58,10 @@ def read(sessions: Path, name: str) -> dict[str, str]:
     Raises:
         DataError: they are unfinished, or damaged.
     """
-    import pyarrow.parquet as pq
-
     folder = folder_of(sessions, name)
     manifest.expect(folder, ARTEFACT, "rewrite")
     try:
-        rows = pq.read_table(folder / FILE_NAME, schema=SCHEMA).to_pydict()
+        rows = read_parquet(folder / FILE_NAME, schema=SCHEMA).to_pydict()
     except (OSError, pa.ArrowException) as error:
         raise DataError(
             expected=f"the rewrites that {name} made in {folder / FILE_NAME}",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rankdistill import tables
 from rankdistill.data import columns, json_lines, lines
 from rankdistill.data.bad_rows import BadRows, Mode
 from rankdistill.data.fields import text
@@ -87,10 +88,9 @@ def _taken(record: dict[str, Any], names: tuple[str, ...]) -> Any:
 
 def _parquet(path: Path) -> Iterator[tuple[int, tuple[Any, Any]]]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        table = tables.read_parquet(path)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, str(error)) from error
     chosen = [next((name for name in names if name in table.column_names), None) for names in (IDS, TEXTS)]

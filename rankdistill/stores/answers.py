@@ -46,7 +46,7 @@ class Answers:
     def known(self) -> dict[bytes, float]:
         """Key of a pair -> its score, of every answer that is whole."""
         found: dict[bytes, float] = {}
-        for path in sorted(self._folder.glob("*.txt")):
+        for path in locations.listing(self._folder, "*.txt"):
             for line in path.read_text(encoding="ascii", errors="replace").split("\n")[:-1]:
                 key, _, score = line.partition(" ")
                 try:

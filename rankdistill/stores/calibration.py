@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from rankdistill import files, locations, plain_json
+from rankdistill import files, integrity, plain_json
 from rankdistill.inference.calibration import SAMPLES, Pairs
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.sampling import draw, texts_of
@@ -32,13 +32,13 @@ def calibration_pairs(
     Raises:
         DataError: the candidates name ids that the data set lacks.
     """
-    if locations.is_file(layout.calibration):
-        kept = plain_json.read(layout.calibration)
+    if integrity.is_there(layout.calibration, layout.root):
+        kept = plain_json.read(integrity.require(layout.calibration))
         return [(query, document) for query, document in kept]
     return texts_of(draw(candidates, SAMPLES, PAIRS_A_QUERY), queries, documents)
 
 
 def keep_calibration(layout: Layout, pairs: Pairs) -> None:
     """Put the pairs into a store that has none. Call it while holding the store's lock."""
-    if not locations.is_file(layout.calibration):
+    if not integrity.is_there(layout.calibration, layout.root):
         files.write_text(layout.calibration, json.dumps([list(pair) for pair in pairs], ensure_ascii=False) + "\n")

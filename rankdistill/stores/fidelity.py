@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, locations, plain_json
+from rankdistill import integrity, plain_json
 from rankdistill.inference.fidelity import LEAST, Fidelity, Measure, compare
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.sampling import draw, texts_of
@@ -82,10 +82,12 @@ def of_record(record: Record) -> Fidelity:
 
 def keep_fidelity(layout: Layout, teacher_id: str, record: Record) -> None:
     """Put the figures into the store; idempotent. Call it while holding the store's lock."""
-    files.write_text(layout.fidelity(teacher_id), json.dumps(record, indent=1, sort_keys=True) + "\n")
+    text = json.dumps(record, indent=1, sort_keys=True) + "\n"
+    with integrity.replacing(layout.fidelity(teacher_id), layout.root) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_fidelity(layout: Layout, teacher_id: str) -> Record | None:
     """The figures that the store holds for a teacher, if any."""
     path = layout.fidelity(teacher_id)
-    return plain_json.read(path) if locations.is_file(path) else None
+    return plain_json.read(integrity.require(path)) if integrity.is_there(path, layout.root) else None

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
-from rankdistill import files, locations, manifest, plain_json
+from rankdistill import files, integrity, locations, manifest, plain_json, tables
 from rankdistill.stores import keying
 from rankdistill.stores.answers import forget_answers
 from rankdistill.stores.fidelity import read_fidelity
+from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import ARTEFACT, Layout
-from rankdistill.stores.missing import forget_plan
+from rankdistill.stores.lookup import StoredTexts
+from rankdistill.stores.missing import count_missing, forget_plan
 from rankdistill.stores.plan import Plan, read_plan
 
 
-def finish(layout: Layout, teacher_id: str, plan: Plan, inputs: Mapping[str, str], command: str) -> int:
+def finish(
+    layout: Layout, teacher_id: str, plan: Plan, inputs: Mapping[str, str], command: str, anew: Set[str] = frozenset()
+) -> int:
     """Write the manifest if no unit is left; whoever comes last does it. The number of units left.
 
     Call it while holding the store's lock. The plan goes after the manifest, so no plan means that it was written.
@@ -25,6 +29,7 @@ def finish(layout: Layout, teacher_id: str, plan: Plan, inputs: Mapping[str, str
         plan: what the caller worked on.
         inputs: name -> content hash of what was read, added to those of earlier runs.
         command: the command line.
+        anew: see `write_manifest`.
     """
     if read_plan(layout.plan(teacher_id)) != plan:
         return 0
@@ -36,38 +41,122 @@ def finish(layout: Layout, teacher_id: str, plan: Plan, inputs: Mapping[str, str
         files.remove_temporaries(layout.scores(teacher_id))
         files.remove_temporaries(layout.root, keep_living=finished != layout.teacher_ids())
         forget_answers(layout.root, teacher_id)
-        write_manifest(layout, finished, plan.unit_size, inputs, command)
+        write_manifest(layout, finished, plan.unit_size, inputs, command, anew)
         forget_plan(layout, teacher_id)
     return len(left)
 
 
 def write_manifest(
-    layout: Layout, finished: list[str], unit_size: int, inputs: Mapping[str, str], command: str
+    layout: Layout,
+    finished: list[str],
+    unit_size: int,
+    inputs: Mapping[str, str],
+    command: str,
+    anew: Set[str] = frozenset(),
 ) -> None:
-    """Write the manifest of a store with the teachers in `finished`; call it while holding the store's lock."""
+    """Write the manifest of a store; call it while holding the store's lock.
+
+    Args:
+        layout: the store.
+        finished: the teachers whose scores are all there.
+        unit_size: pairs a shard.
+        inputs: name -> content hash of what was read, added to those of earlier runs.
+        command: the command line.
+        anew: files that may have other bytes than the manifest until now has: they were scored again.
+
+    Raises:
+        DamagedError: any other file is not what the manifest until now has, or was lost.
+    """
     earlier = manifest.read(layout.root)
     checked = {known: read_fidelity(layout, known) for known in finished}
     fidelity = {known: record for known, record in checked.items() if record is not None}
-    written = {path.relative_to(layout.root).as_posix(): files.hash_file(path) for path in _files(layout, finished)}
-    manifest.Manifest(
+    paths = [*_files(layout, finished)]
+    for path in paths:
+        if path.suffix == ".parquet" and (earlier is None or not _named(layout, path, earlier, anew)):
+            tables.require_pages(path)  # of this run or a killed one, perhaps damaged since
+    written = integrity.hashes(layout.root, paths, earlier, anew) | _lost(
+        layout, paths, earlier, {*layout.teacher_ids()} - {*finished}
+    )
+    made = manifest.Manifest(
         artefact=ARTEFACT,
         inputs=(dict(earlier.inputs) if earlier else {}) | dict(inputs),
         parameters={
             "unit_size": unit_size,
-            "teachers": {known: plain_json.read(layout.teacher(known)) for known in finished},
+            "teachers": {known: plain_json.read(integrity.require(layout.teacher(known))) for known in finished},
         }
         | ({"fidelity": fidelity} if fidelity else {})
         | ({keying.FIELD: "ids"} if keying.keyed_by(layout) == "ids" else {}),
         versions=manifest.versions_of("pyarrow", "torch", "transformers", "sentence-transformers"),
         command=command,
         outputs=written,
-    ).write(layout.root)
+    )
+    made.write(layout.root)
+    integrity.settled(layout.root, made)
+
+
+def _named(layout: Layout, path: Path, earlier: manifest.Manifest, anew: Set[str]) -> bool:
+    return path.relative_to(layout.root).as_posix() in earlier.outputs.keys() - anew
+
+
+def _lost(
+    layout: Layout, paths: Sequence[Path], earlier: manifest.Manifest | None, scored_still: Set[str]
+) -> dict[str, str]:
+    """The shards that were lost since the manifest `earlier`, unless others have their scores by now.
+
+    They stay in the manifest, so that the store is not read without them. Any other file that was lost is an error.
+
+    Args:
+        layout: the store.
+        paths: the files of the manifest to be.
+        earlier: the manifest until now.
+        scored_still: teachers that others are scoring with, whose files come into the manifest when that is done.
+    """
+    if earlier is None:
+        return {}
+    there = {path.relative_to(layout.root).as_posix() for path in paths}
+    dropped = [name for name in earlier.outputs if name not in there and _teacher_of(name) in scored_still]
+    integrity.note_dropped(layout.root, earlier, dropped)
+    lost = {name: content for name, content in earlier.outputs.items() if name not in {*there, *dropped}}
+    for name in lost:
+        if not name.startswith("scores/"):
+            raise integrity.Recorded(layout.root, name, earlier).error("missing")
+    covered = {teacher_id for teacher_id in {*map(_teacher_of, lost)} if _has_all(layout, teacher_id)}
+    digests = {digest_of_keys(name) for name in there}
+    return {
+        name: content
+        for name, content in lost.items()
+        if _teacher_of(name) not in covered and digest_of_keys(name) not in digests
+    }
+
+
+def _teacher_of(name: str) -> str:
+    """The teacher that a file of the store belongs to; "" where it belongs to all."""
+    folder, _, rest = name.partition("/")
+    if folder == "scores":
+        return rest.partition("/")[0]
+    return Path(rest).stem if folder in ("teachers", "fidelity") else ""
+
+
+def digest_of_keys(name: str) -> tuple[str, str]:
+    """The teacher of a shard, and the digest of the keys in it."""
+    return _teacher_of(name), Path(name).stem.rpartition("-")[2]
+
+
+def _has_all(layout: Layout, teacher_id: str) -> bool:
+    """Whether a teacher has scored every pair of every candidate table of the store."""
+    if keying.keyed_by(layout) == "ids":
+        hash_of = (text_hasher(str), text_hasher(str))
+    else:
+        queries, documents = StoredTexts(layout.queries), StoredTexts(layout.documents)
+        hash_of = (text_hasher(queries.__getitem__), text_hasher(documents.__getitem__))
+    return not any(count_missing(layout, table, teacher_id, hash_of)[1] for table in layout.candidate_tables())
 
 
 def _files(layout: Layout, finished: list[str]) -> Iterator[Path]:
     """The store's files; of teachers that are being scored still, none."""
     yield from layout.candidate_tables()
-    yield from (path for path in (layout.queries, layout.documents, layout.calibration) if locations.is_file(path))
+    named = (layout.queries, layout.documents, layout.calibration)
+    yield from (path for path in named if integrity.is_there(path, layout.root))
     for teacher_id in finished:
         yield layout.teacher(teacher_id)
         if locations.is_file(layout.fidelity(teacher_id)):

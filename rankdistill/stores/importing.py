@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankdistill import files, locations, manifest, plain_json, tables
+from rankdistill import files, integrity, locations, manifest, plain_json, tables
 from rankdistill.errors import StaleOutputError
 from rankdistill.progress import Progress
 from rankdistill.stores.finishing import write_manifest
@@ -107,7 +107,7 @@ def add_table(root: Path, table: ScoreTable, *, command: str = "", progress: Pro
         for shard in _write_shards(layout, table):
             if progress:
                 progress(shard)
-        with files.atomic_path(kept) as temporary:
+        with integrity.replacing(kept, root) as temporary:
             shutil.copyfile(table.candidates, temporary)
         fingerprint = json.dumps(table.fingerprint, indent=1, sort_keys=True) + "\n"
         files.write_text(layout.teacher(table.teacher_id), fingerprint)
@@ -117,7 +117,7 @@ def add_table(root: Path, table: ScoreTable, *, command: str = "", progress: Pro
 
 def _require_same_content(layout: Layout, table: ScoreTable, candidates: Path) -> None:
     for known in layout.teacher_ids():
-        fingerprint = plain_json.read(layout.teacher(known))
+        fingerprint = plain_json.read(integrity.require(layout.teacher(known)))
         if fingerprint.get("name") != table.name:
             continue
         if known == table.teacher_id and locations.is_file(candidates):
@@ -135,8 +135,8 @@ def _is_complete(layout: Layout, teacher: str) -> bool:
     made = manifest.read(layout.root)
     if made is None or f"teachers/{teacher}.json" not in made.outputs:
         return False
-    listed = [name for name in made.outputs if name.startswith(f"scores/{teacher}/")]
-    return set(listed) <= {path.relative_to(layout.root).as_posix() for path in layout.shards(teacher)}
+    listed = [layout.root / name for name in made.outputs if name.startswith(f"scores/{teacher}/")]
+    return set(listed) <= set(layout.shards(teacher)) and all(map(_is_whole, listed))
 
 
 def _write_shards(layout: Layout, table: ScoreTable) -> Iterator[int]:
@@ -152,11 +152,17 @@ def _write_shards(layout: Layout, table: ScoreTable) -> Iterator[int]:
             pairs = zip(batch["query_id"].to_pylist(), batch["doc_id"].to_pylist(), strict=True)
             keys = [pair_key(query_hash(query_id), document_hash(doc_id), teacher) for query_id, doc_id in pairs]
             path = layout.scores(teacher) / f"part-{number:06d}-{unit_digest(keys)}.parquet"
-            if not locations.is_file(path):
+            if not _is_whole(path):
                 teachers = pa.array([teacher] * len(keys), pa.string())
                 columns = [batch["query_id"], batch["doc_id"], teachers, batch["score"], pa.array(keys, pa.binary(16))]
                 tables.write_parquet(path, pa.table(columns, schema=tables.SCORES))
             yield len(keys)
+
+
+def _is_whole(shard: Path) -> bool:
+    """Whether a shard is there, as the manifest has it where there is one: the table at hand makes it anew else."""
+    known = integrity.recorded(shard)
+    return locations.is_file(shard) if known is None else known.state() == "whole"
 
 
 def _write_manifest(layout: Layout, table: ScoreTable, command: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rankdistill import plain_json
+from rankdistill import integrity, plain_json
 from rankdistill.errors import StoreError
 from rankdistill.stores.layout import Layout
 
@@ -17,7 +17,7 @@ FIELD = "keyed_by"
 def keyed_by(layout: Layout) -> KeyedBy | None:
     """By what the teachers of a store are keyed; None if it has none yet."""
     for teacher_id in layout.teacher_ids():
-        return "ids" if plain_json.read(layout.teacher(teacher_id)).get(FIELD) == "ids" else "texts"
+        return "ids" if plain_json.read(integrity.require(layout.teacher(teacher_id))).get(FIELD) == "ids" else "texts"
     return None
 
 

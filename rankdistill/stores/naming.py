@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from rankdistill import files, plain_json
+from rankdistill import integrity, plain_json
 from rankdistill.errors import ConfigError, StaleOutputError
 from rankdistill.stores.layout import Layout
 from rankdistill.teachers import names
@@ -19,7 +19,7 @@ LONGEST = 100
 def teachers_of(layout: Layout, teacher_ids: Iterable[str] | None = None) -> list[Called]:
     """What the teachers of a score store are called, finished or not; of `teacher_ids` only, where given."""
     chosen = layout.teacher_ids() if teacher_ids is None else teacher_ids
-    return names.called(layout.root, {one: plain_json.read(layout.teacher(one)) for one in chosen})
+    return names.called(layout.root, {one: plain_json.read(integrity.require(layout.teacher(one))) for one in chosen})
 
 
 def require_name(name: str | None) -> None:
@@ -73,6 +73,7 @@ def keep_names(root: Path, teacher_id: str, name: str | None, model: str = "") -
     if after == before:
         return None
     text = json.dumps(kept | {teacher_id: after}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    files.write_text(root / names.FILE_NAME, text)
+    with integrity.noting(root / names.FILE_NAME, root) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     earlier = before.get(names.USERS)
     return earlier if earlier != after.get(names.USERS) else None

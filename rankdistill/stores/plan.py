@@ -124,7 +124,10 @@ def write_units(folder: Path, units: Iterable[pa.Table], schema: pa.Schema) -> t
         schema: their columns; one is `key`.
     """
     sizes, digests = [], []
-    with files.atomic_path(folder / PLAN_FILE) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+    with (
+        files.atomic_path(folder / PLAN_FILE) as temporary,
+        pq.ParquetWriter(temporary, schema, write_page_checksum=True) as writer,
+    ):
         for unit in units:
             writer.write_table(unit, row_group_size=len(unit))
             sizes.append(len(unit))

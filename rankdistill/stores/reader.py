@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from rankdistill import locations, manifest, plain_json, tables
+from rankdistill import integrity, locations, manifest, plain_json, tables
 from rankdistill.data import Dataset
 from rankdistill.display import Shown
 from rankdistill.errors import StoreError
@@ -90,10 +90,10 @@ class ScoreStore(Shown):
         }
 
     def _rows(self, teacher_id: str) -> int:
-        return sum(footer.num_rows for footer in tables.footers(self.layout.shards(teacher_id)))
+        return sum(footer.num_rows for footer in tables.footers(self.layout.shards(teacher_id), checked=False))
 
     def _texts(self, path: Path) -> int:
-        return int(tables.footers([path])[0].num_rows)
+        return int(tables.footers([path], checked=False)[0].num_rows)
 
     @property
     def identity(self) -> str:
@@ -103,7 +103,7 @@ class ScoreStore(Shown):
     @cached_property
     def teacher_ids(self) -> list[str]:
         """The teachers whose scores are here, sorted; without those that are being scored still."""
-        return [known for known in self.layout.teacher_ids() if f"teachers/{known}.json" in self.manifest.outputs]
+        return sorted(Path(name).stem for name in self.manifest.outputs if name.startswith("teachers/"))
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -156,11 +156,12 @@ class ScoreStore(Shown):
         """
         chosen = self.teacher(teacher_id)
         shards = self.layout.shards(chosen)
-        listed = sum(name.startswith(f"scores/{chosen}/") for name in self.manifest.outputs)
-        if len(shards) != listed:
+        listed = [self.layout.root / name for name in self.manifest.outputs if name.startswith(f"scores/{chosen}/")]
+        if set(shards) != set(listed):
+            gone = sorted(path.name for path in {*listed} - {*shards})
             raise StoreError(
-                expected=f"the {listed} shards of {chosen} that the manifest lists",
-                got=f"{len(shards)} in {self.path}",
+                expected=f"the {len(listed)} shards of {chosen} that the manifest lists",
+                got=f"{len(shards)} in {self.path}" + (f"; {gone[0]} is missing" if gone else ""),
                 consequence="nothing was read: scores would be missing silently",
                 remedy="run the same `rankdistill score` again: it makes the missing ones",
             )
@@ -184,7 +185,8 @@ class ScoreStore(Shown):
 
     def scan_candidates(self) -> pl.LazyFrame:
         """Every candidate row, as a lazy frame; unsorted, and a row stands once in each table that has it."""
-        return tables.scan_parquet(self.layout.candidate_tables())
+        names = sorted(name for name in self.manifest.outputs if name.startswith("candidates/"))
+        return tables.scan_parquet([self.layout.root / name for name in names])
 
     @property
     def has_texts(self) -> bool:
@@ -232,4 +234,4 @@ class ScoreStore(Shown):
         return naming.teachers_of(self.layout, self.teacher_ids)
 
     def _read_fingerprint(self, teacher_id: str) -> dict[str, Any]:
-        return plain_json.read(self.layout.teacher(teacher_id))
+        return plain_json.read(integrity.require(self.layout.teacher(teacher_id)))

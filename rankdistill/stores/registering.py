@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from rankdistill import files, locations, manifest, tables
+from rankdistill import files, integrity, locations, manifest, tables
 from rankdistill.errors import StaleOutputError
 from rankdistill.stores.keying import require_keying
 from rankdistill.stores.layout import ARTEFACT, Layout
@@ -41,7 +41,7 @@ def register(
     add_texts(layout.documents, "doc_id", doc_ids, documents)
     kept = layout.candidates / f"{name[:16]}.parquet"
     if not locations.is_file(kept):
-        with files.atomic_path(kept) as temporary:
+        with integrity.replacing(kept, layout.root) as temporary:
             shutil.copyfile(candidates, temporary)
     return kept
 
@@ -66,9 +66,9 @@ def register_teacher(layout: Layout, teacher: PairTeacher) -> None:
     path = layout.teacher(teacher.teacher_id)
     wanted = dict(teacher.fingerprint) | {"score_kind": teacher.score_kind}
     text = json.dumps(wanted, indent=1, sort_keys=True) + "\n"
-    if not locations.is_file(path):
+    if not integrity.is_there(path, layout.root):
         files.write_text(path, text)
-    elif path.read_text(encoding="utf-8") != text:
+    elif integrity.read_text(path) != text:
         raise StaleOutputError(
             expected=f"{path} to hold the fingerprint of the teacher given now: {json.dumps(wanted, sort_keys=True)}",
             got=path.read_text(encoding="utf-8").strip()[:1000],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from rankdistill import tables
+from rankdistill import integrity, tables
 from rankdistill.errors import DataError, StoreError
 
 
@@ -37,7 +37,7 @@ def inspect(paths: Sequence[Path]) -> list[Shard]:
     """The shards at `paths`, in their order.
 
     Raises:
-        StoreError: one is cut off, or its columns are not those of `tables.SCORES`.
+        StoreError: one is damaged, or cut off, or its columns are not those of `tables.SCORES`.
         RemoteError: the object store does not answer, or refuses.
     """
     return [_shard(path, footer) for path, footer in zip(paths, footers(paths), strict=True)]
@@ -46,10 +46,9 @@ def inspect(paths: Sequence[Path]) -> list[Shard]:
 def footers(paths: Sequence[Path]) -> list[pq.FileMetaData]:
     """The footers of the shards at `paths`, in their order; raises as `inspect` does."""
     try:
-        found = tables.footers(paths)
+        found = tables.footers(paths, checked=False)
         for path, footer in zip(paths, found, strict=True):
             tables.check_columns(path, footer.schema.to_arrow_schema(), tables.SCORES, exact=True)
-        return found
     except DataError as error:
         raise StoreError(
             expected=error.expected,
@@ -57,6 +56,9 @@ def footers(paths: Sequence[Path]) -> list[pq.FileMetaData]:
             consequence="no score was read",
             remedy="remove that file and run the same `rankdistill score` or `import` again: it makes it anew",
         ) from error
+    for path in paths:
+        integrity.require(path, whole=True)
+    return found
 
 
 def _shard(path: Path, footer: pq.FileMetaData) -> Shard:

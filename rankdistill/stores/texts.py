@@ -28,8 +28,15 @@ def read_texts(path: Path) -> Texts:
 def add_texts(path: Path, id_name: str, wanted: set[str], source: Mapping[str, str]) -> None:
     """Make `path` hold the texts of `wanted` beside those it holds already, sorted by id.
 
+    Args:
+        path: the file of texts, in the folder of the store, whose lock is held.
+        id_name: what its ids are called.
+        wanted: the ids.
+        source: id -> text.
+
     Raises:
         DataError: `source` lacks an id that the candidates name.
+        DamagedError: the file is damaged, or was lost with more texts in it than are wanted now.
         StaleOutputError: an id that the store holds now has another text; its scores belong to the old one.
     """
     require_known(id_name, wanted, source)
@@ -54,7 +61,7 @@ def add_texts(path: Path, id_name: str, wanted: set[str], source: Mapping[str, s
             texts = [held[one] if one in held else source[one] for one in some]
             yield pa.table([pa.array(some, pa.string()), pa.array(texts, pa.string())], schema=schema)
 
-    tables.write_parquet_parts(path, schema, parts())
+    tables.write_parquet_parts(path, schema, parts(), path.parent)
 
 
 def require_known(id_name: str, wanted: set[str], source: Mapping[str, str]) -> None:

@@ -81,6 +81,8 @@ class ScoreWriter:
         fidelity: what is asked of a teacher that does not compute in float32, before anything is scored.
         name: what its user calls the teacher in this store, in place of an earlier name; None keeps that.
 
+        anew: files of the store that may get other bytes than its manifest has, as they are scored again.
+
     Raises:
         ConfigError: a name that could not be typed again.
     """
@@ -99,6 +101,7 @@ class ScoreWriter:
         lock_wait: float = LOCK_WAIT,
         fidelity: FidelityCheck = FidelityCheck(),  # noqa: B008 - immutable
         name: str | None = None,
+        anew: frozenset[str] = frozenset(),
     ) -> None:
         require_name(name)
         tables.check_schema(candidates, tables.CANDIDATES)
@@ -107,7 +110,7 @@ class ScoreWriter:
         self.candidates, self.dataset_fingerprint, self.unit_size = candidates, dataset_fingerprint, unit_size
         self.candidates_hash = files.hash_file(candidates)
         self.hash_of = (text_hasher(queries.__getitem__), text_hasher(documents.__getitem__))
-        self.lock_wait, self.fidelity, self.name = lock_wait, fidelity, name
+        self.lock_wait, self.fidelity, self.name, self.anew = lock_wait, fidelity, name, anew
 
     @property
     def called(self) -> str:
@@ -203,7 +206,7 @@ class ScoreWriter:
             f"candidates:{self.candidates_hash[:16]}": self.candidates_hash,
         }
         with files.exclusive(self.layout.root, self.lock_wait):
-            left = finish(self.layout, self.teacher.teacher_id, plan, inputs, command)
+            left = finish(self.layout, self.teacher.teacher_id, plan, inputs, command, self.anew)
         return Scored(scored, plan.wanted - plan.missing + mine - scored, left, renamed)
 
     @property

@@ -56,6 +56,7 @@ def inherit(model: str, keep_layers: Sequence[int], out: Path, with_head: bool =
     with making(out, wanted, check=student) as made:
         if not made.current:
             save_model(student(), out)
+            made.wrote()
     return out
 
 

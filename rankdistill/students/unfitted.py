@@ -55,4 +55,5 @@ def unfitted(
     with making(out, wanted) as made:
         if not made.current:
             save_model(prepare(STATIC, plain, space, store, progress=progress), out)
+            made.wrote()
     return out

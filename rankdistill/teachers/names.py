@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rankdistill import locations, plain_json
+from rankdistill import integrity, locations, plain_json
 from rankdistill.errors import DataError, StoreError
 
 FILE_NAME = "names.json"
@@ -82,7 +82,7 @@ def read(root: Path) -> dict[str, dict[str, str]]:
     if not locations.is_file(path):
         return {}
     try:
-        found = plain_json.loads(path.read_text(encoding="utf-8"))
+        found = plain_json.loads(integrity.read_text(path))
         return {teacher: {field: str(name) for field, name in names.items()} for teacher, names in found.items()}
     except (ValueError, AttributeError) as error:
         raise DataError(

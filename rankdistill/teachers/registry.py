@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from rankdistill import files, locations, manifest, plain_json, plain_yaml
+from rankdistill import files, integrity, locations, manifest, plain_json, plain_yaml
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference.backends import is_calibrated
 from rankdistill.inference.calibration import Pairs
@@ -179,7 +179,7 @@ def _is_embedding_store(ref: str) -> bool:
 
 
 def _store_reference(ref: str) -> str:
-    return str(plain_json.read(locations.location(ref) / "teacher.json")["reference"])
+    return str(plain_json.read(integrity.require(locations.location(ref) / "teacher.json"))["reference"])
 
 
 def _store_identity(ref: str) -> str:
@@ -190,7 +190,7 @@ def _content(path: Path) -> str | None:
     """Hash of a file, or of all that a folder holds; None where there is nothing."""
     if path.is_file():
         return files.hash_file(path)
-    found = sorted(one for one in path.rglob("*") if one.is_file() and not one.name.startswith("."))
+    found = [one for one in locations.all_files(path) if not one.name.startswith(".")]
     return manifest.digest({one.relative_to(path).as_posix(): files.hash_file(one) for one in found}) if found else None
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import TrainerCallback
 
-from rankdistill import files
+from rankdistill import files, locations
 from rankdistill.training import processes
 from rankdistill.training.settings import RunSettings
 
@@ -74,7 +74,7 @@ class MeanOfLast(Average):
     @property
     def steps(self) -> list[int]:
         """The steps whose weights are there, ascending."""
-        return sorted(int(path.stem) for path in self._folder.glob("*.safetensors"))
+        return sorted(int(path.stem) for path in locations.listing(self._folder, "*.safetensors"))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Forget what an interrupted run wrote behind the checkpoint that this one goes on from."""

@@ -157,12 +157,13 @@ def fidelity(
         if out is None:
             return _measured(dataset, candidates, scorer, found, settings, title, shown, made, stage)
         folder = place_of(out)
-        with making(folder, made) as making_it:
+        with making(folder, made, again=False) as making_it:
             if making_it.current:
                 return Fidelity.read(folder)
             measured = _measured(dataset, candidates, scorer, found, settings, title, shown, made, stage)
             measured.write(folder)
             report.write_html(measured, folder)
+            making_it.wrote()
     return measured.lying_in(folder)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rankdistill import manifest, plain_json
+from rankdistill import integrity, manifest, plain_json
 from rankdistill.errors import DataError
 from rankdistill.notes import note
 from rankdistill.teachers.teaching.training_log import LOG_FILE
@@ -42,7 +42,7 @@ def _logged(folder: Path) -> int | None:
     """The length of documents in training where none was named: the model's own then."""
     path = folder / LOG_FILE
     try:
-        log = plain_json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        log = plain_json.loads(integrity.read_text(path)) if path.is_file() else {}
         return (log.get("lengths") or {}).get("document")
     except (ValueError, AttributeError):  # a file of that name that is none of ours
         return None
@@ -51,7 +51,7 @@ def _logged(folder: Path) -> int | None:
 def _declared(folder: Path) -> int | None:
     """What the tokeniser's file says; None where it does not, or is damaged: loading the model tells of that."""
     try:
-        config = plain_json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        config = plain_json.loads(integrity.read_text(folder / "tokenizer_config.json"))
     except (OSError, ValueError):
         return None
     limit = config.get("model_max_length") if isinstance(config, dict) else None

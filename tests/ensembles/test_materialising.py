@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +14,7 @@ from rankdistill.errors import StaleOutputError, StoreError
 from rankdistill.stores.keys import pair_key, text_hash
 from rankdistill.stores.reader import ScoreStore
 from tests.ensembles.stores import Pairs, as_dict, write_store
+from tests.recorded import change_manifest, record_again
 
 A: Pairs = {(f"q{query}", f"d{doc}"): query + doc * 0.5 for query in range(4) for doc in range(6)}
 B: Pairs = {pair: -score for pair, score in A.items() if pair[1] != "d5"}
@@ -133,12 +133,10 @@ def test_missing_scores_leave_no_finished_store(store: ScoreStore, tmp_path: Pat
 
 
 def test_a_store_of_ids_gives_a_store_of_ids(store: ScoreStore, tmp_path: Path) -> None:
-    note = store.path / "manifest.json"
-    content = json.loads(note.read_text())
-    content["parameters"]["keyed_by"] = "ids"
-    note.write_text(json.dumps(content))
     for texts in (store.layout.queries, store.layout.documents):
         texts.unlink()
+    record_again(store.path)
+    change_manifest(store.path, parameters={**store.manifest.parameters, "keyed_by": "ids"})
     materialising.write(Ensemble(ScoreStore(store.path), ["a"]), tmp_path / "out")
     made = ScoreStore(tmp_path / "out")
     assert not made.has_texts

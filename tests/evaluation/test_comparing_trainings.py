@@ -22,6 +22,7 @@ from rankdistill.evaluation.significance import (
     trainings_interval,
 )
 from tests.evaluation.fakes import FakeRetriever
+from tests.recorded import record_again
 
 SEEDS = (0, 1, 2)
 
@@ -171,5 +172,6 @@ def test_a_damaged_evaluation_is_refused(trained: Trained, baseline: Path) -> No
     whole.write_parquet(path)
     results = trained.folders[1] / "results.json"
     results.write_text(results.read_text().replace('"map_at_100"', '"map"'))
+    record_again(trained.folders[1])
     with pytest.raises(DataError, match="without map_at_100"):
         compare([trained], baseline)

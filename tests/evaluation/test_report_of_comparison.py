@@ -20,6 +20,7 @@ from rankdistill.evaluation.run_files import find, read
 from rankdistill.evaluation.systems import Latency, System
 from tests.evaluation.fakes import FakeRetriever
 from tests.evaluation.test_report import Page
+from tests.recorded import record_again
 
 LOG: dict[str, Any] = {
     "best_step": 20,
@@ -133,6 +134,7 @@ def test_the_page_shows_them_with_what_was_not_found(evaluated: list[Path], data
 def test_evaluations_from_before_hits_were_kept_are_compared_without(evaluated: list[Path], tmp_path: Path) -> None:
     for folder in evaluated:
         (folder / hits.HITS_FILE).unlink()
+        record_again(folder)
     results = compare(evaluated[1:2], evaluated[0])
     shown = results.changed[0].won[0]
     assert (shown.text, shown.system_hits) == (None, [])
@@ -150,6 +152,7 @@ def test_results_from_before_are_read_and_their_tables_are_as_they_were(evaluate
         for name in ("effect", "won", "tied", "lost"):
             del one[name]
     (tmp_path / "results.json").write_text(json.dumps(content))
+    (tmp_path / ".noted").unlink()
     assert "effect" not in report.comparison_rows(Results.read(tmp_path), "ndcg_at_10")[0]
 
 

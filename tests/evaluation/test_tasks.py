@@ -17,6 +17,7 @@ from rankdistill.evaluation.measures import MEASURES
 from rankdistill.evaluation.results import Evaluation
 from rankdistill.evaluation.tasks import catalogue, local_data, model_meta
 from tests import tiny_task
+from tests.recorded import record_again
 
 TASKS = {"TinyOne": tiny_task.QUERIES, "TinyTwo": {key: tiny_task.QUERIES[key] for key in ("t0", "t3")}}
 
@@ -172,5 +173,6 @@ def test_numbers_that_do_not_agree_are_told(evaluated: Path, tmp_path: Path) -> 
     content = json.loads(path.read_text())
     content["scores"]["test"][0]["recall_at_100"] = 0.5
     path.write_text(json.dumps(content))
+    record_again(copy)
     with pytest.raises(DataError, match=r"recall_at_100 1\.0"):
         rankdistill.open(copy).require_agreement()

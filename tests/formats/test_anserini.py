@@ -12,6 +12,7 @@ from rankdistill import manifest
 from rankdistill.errors import DataError
 from rankdistill.formats import anserini
 from rankdistill.formats.anserini import Vector
+from tests.recorded import record_again
 
 
 def test_lines_are_json_vectors_with_whole_numbers(tmp_path: Path) -> None:
@@ -51,5 +52,6 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
     anserini.write(tmp_path, [Vector("d1", "", {"a": 1.0})])
     path = tmp_path / "vectors" / "docs.jsonl"
     path.write_text(path.read_text() + '{"id": "d2"}\n')
+    record_again(tmp_path)
     with pytest.raises(DataError, match=r"docs\.jsonl:2"):
         list(anserini.read(tmp_path))

@@ -25,6 +25,7 @@ from rankdistill.files import temporary_of
 from rankdistill.indexing import build, exact, faiss, load, registry
 from rankdistill.indexing.base import Vectors
 from tests.indexing.fakes import HashEncoder
+from tests.recorded import record_again
 
 TEXTS = ["what is the deep river", "bread"]
 
@@ -147,6 +148,8 @@ def test_an_index_whose_ids_were_damaged_is_not_loaded(dataset: Dataset, tmp_pat
     build(dataset, "fake", tmp_path / "b", shard_size=20, encoder=HashEncoder())
     damaged = tmp_path / "a" / "shard-00000" / "ids.parquet"
     damaged.write_bytes((tmp_path / "b" / "shard-00000" / "ids.parquet").read_bytes())
+    record_again(damaged.parent)
+    record_again(tmp_path / "a")
     with pytest.raises(DataError, match="wrong names"):
         load(tmp_path / "a")
 

@@ -24,6 +24,7 @@ from rankdistill.mining.sources import Bm25Source, DenseSource
 from rankdistill.mining.window import Window
 from rankdistill.progress import Progress
 from tests import arguana
+from tests.recorded import record_again
 
 
 @dataclass(frozen=True)
@@ -258,6 +259,7 @@ def test_reading_what_is_absent_unfinished_or_damaged_is_an_error(dataset: Datas
     out = tmp_path / "out"
     candidates.build(out, dataset, "train", [Bm25Source()], 5)
     pq.write_table(candidates.read(out).drop(["rank"]), out / "candidates.parquet")
+    record_again(out)
     with pytest.raises(DataError, match="rank is missing"):
         candidates.read(out)
     (out / "candidates.parquet").write_text("no parquet")

@@ -15,6 +15,7 @@ from rankdistill.models import resolve
 from rankdistill.provenance.found import at
 from rankdistill.provenance.keys import cheap_keys, costly_keys
 from rankdistill.provenance.lineage import Node
+from tests.recorded import record_again
 
 
 def names(node: Node) -> dict[str, str]:
@@ -71,9 +72,7 @@ def test_a_student_whose_bytes_changed_is_not_the_one_that_was_evaluated(pipelin
     shutil.copytree(pipeline, tmp_path / "copy")
     weights = tmp_path / "copy" / "STUDENT" / "config.json"
     weights.write_text(weights.read_text() + " ")
-    made = json.loads((tmp_path / "copy" / "STUDENT" / "manifest.json").read_text())
-    made["outputs"]["config.json"] = "0" * 64
-    (tmp_path / "copy" / "STUDENT" / "manifest.json").write_text(json.dumps(made))
+    record_again(tmp_path / "copy" / "STUDENT")
     root = rd.lineage(tmp_path / "copy" / "EVALUATION", within=tmp_path / "copy").root
     assert "STUDENT" not in names(root).values()
 

@@ -16,6 +16,7 @@ from rankdistill.publishing.evidence import Evidence, TaskFile, model_folder
 from rankdistill.publishing.lineage import DOCUMENTS, QUERIES, START, TEACHER, Lineage, trace
 from rankdistill.verbs.inherit import inherit
 from tests.conftest import write_tiny_beir
+from tests.recorded import change_manifest
 
 
 def roles(lineage: Lineage) -> dict[str, list[str]]:
@@ -67,9 +68,8 @@ def test_places_that_a_command_names_are_looked_into(aligned: Path, tmp_path: Pa
     alone = tmp_path / "student"
     shutil.copytree(aligned / "student", alone)
     assert len(trace(alone, atlas_under([alone])).missing) == 2
-    text = (alone / "manifest.json").read_text()
     named = f"--embeddings {aligned / 'vectors'} --student {aligned / 'cut'} --dev-data={aligned / 'tiny'}"
-    (alone / "manifest.json").write_text(text.replace('"command": ""', f'"command": "rankdistill train {named}"'))
+    change_manifest(alone, command=f"rankdistill train {named}")
     found = trace(alone, atlas_under([alone]))
     assert found.missing == []
 

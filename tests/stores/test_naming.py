@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rankdistill.errors import ConfigError, StaleOutputError, StoreError
+from rankdistill.integrity import NOTED
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.stores.shares import Share
 from rankdistill.stores.status import describe
@@ -62,8 +63,8 @@ def test_names_change_nothing_but_their_own_file(write: Write, tmp_path: Path) -
     write(Nameless(), store="plain").run()
     write(Nameless(), "mine", str(tmp_path / "folder"), store="named").run()
     plain, named = contents(tmp_path / "plain"), contents(tmp_path / "named")
-    assert named.keys() - plain.keys() == {FILE_NAME}
-    assert plain == {name: content for name, content in named.items() if name != FILE_NAME}
+    assert named.keys() - plain.keys() == {FILE_NAME, NOTED}  # the names, and the hash of that file
+    assert plain == {name: content for name, content in named.items() if name not in (FILE_NAME, NOTED)}
     assert ScoreStore(tmp_path / "plain").identity == ScoreStore(tmp_path / "named").identity
 
 

@@ -127,6 +127,7 @@ def test_training_holds_out_test_queries_that_were_added_to_the_generated_ones_b
         stream.write(json.dumps({"_id": "generated-copy", "text": test["text"].upper()}) + "\n")
     with (out / "qrels" / "train.tsv").open("a") as stream:
         stream.write("generated-copy\td00\t1\n")
+    (out / "manifest.json").unlink()  # which has the hashes of what was generated
     candidates = rd.mine(out, tmp_path / "candidates", depth=6)
     store = rd.score(out, tiny_encoder, candidates, tmp_path / "store")
     read = inputs.read(load(out), store, "train", None)

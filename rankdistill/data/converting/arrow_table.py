@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rankdistill import locations
 from rankdistill._extras import require
 from rankdistill.data.bad_rows import BadRows
 from rankdistill.data.converting.parquet_table import BATCH, columns_of, values_of
@@ -33,7 +34,7 @@ class ArrowTable:
     @cached_property
     def digest(self) -> str:
         """See `Table`."""
-        return hash_of([path for path in self.folder.rglob("*") if path.is_file()], self.folder)
+        return hash_of(locations.all_files(self.folder), self.folder)
 
     @cached_property
     def splits(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from rankdistill import files
+from rankdistill import files, locations
 from rankdistill.data import lines, metadata
 from rankdistill.data.bad_rows import BadRows
 from rankdistill.data.beir import Dataset
@@ -36,7 +36,7 @@ class BeirFolder:
         """SHA-256 (hex) of all files."""
         folder = self.dataset.path
         found = [self.dataset.corpus_path, lines.find(folder, "queries.jsonl"), folder / "meta.json"]
-        found += [*(folder / "qrels").glob("*.tsv*")]
+        found += locations.listing(folder / "qrels", "*.tsv*")
         return files.hash_files(folder, [path for path in found if path is not None and path.is_file()])
 
     def documents(self, bad: BadRows) -> Iterator[Found]:

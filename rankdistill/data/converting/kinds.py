@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from rankdistill import locations
 from rankdistill.data.converting import decoding, text_folder
 from rankdistill.data.converting.arrow_table import ArrowTable
 from rankdistill.data.converting.csv_table import CsvTable
@@ -110,7 +111,7 @@ def find(place: Path, most: int | None = None) -> str:
 def visible(folder: Path) -> list[Path]:
     """The files directly in a folder that are not hidden, in order; DataError where it cannot be read."""
     try:
-        return [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+        return [path for path in locations.listing(folder) if path.is_file() and not path.name.startswith(".")]
     except OSError as error:
         raise _unknown(f"{folder}: {error.strerror or error}", "change its permissions") from error
 

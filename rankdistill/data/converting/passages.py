@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rankdistill import models
+from rankdistill import locations, models
 from rankdistill.data import sentence_ends
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.records import Document
@@ -80,7 +80,7 @@ class Cutter:
         from tokenizers import Tokenizer
 
         folder = models.resolve(self.model).path
-        found = sorted(folder.rglob(TOKENISER), key=lambda path: (len(path.parts), path))
+        found = sorted(locations.listing(folder, f"**/{TOKENISER}"), key=lambda path: (len(path.parts), path))
         if not found:
             raise ModelReferenceError(
                 expected=f"a model with a {TOKENISER}",

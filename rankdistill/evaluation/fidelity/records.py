@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from rankdistill import files, manifest
+from rankdistill import files, integrity, manifest
 from rankdistill.display import Shown, Table
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.fidelity.plots import Step, gap_plot
@@ -330,7 +330,7 @@ class Fidelity(Shown, Record):
         """
         manifest.expect(folder, ARTEFACT, "fidelity")
         try:
-            found = cls.model_validate_json((folder / FILE_NAME).read_bytes())
+            found = cls.model_validate_json(integrity.read_bytes(folder / FILE_NAME))
         except (OSError, ValidationError) as error:
             raise DataError(
                 expected=f"{FILE_NAME} as `rankdistill fidelity` writes it",

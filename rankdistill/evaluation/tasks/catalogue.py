@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rankdistill import locations
 from rankdistill._extras import require
 from rankdistill.data.beir import CORPUS
 from rankdistill.errors import ConfigError, DataError
@@ -47,7 +48,7 @@ def folder_of(root: Path, name: str) -> Path:
     exact = root / name
     if _is_collection(exact):
         return exact
-    there = sorted(path for path in root.iterdir() if _is_collection(path)) if root.is_dir() else []
+    there = [path for path in locations.listing(root) if _is_collection(path)]
     found = [path for path in there if _plain(path.name) == _plain(name)]
     if len(found) == 1:
         return found[0]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, manifest
+from rankdistill import files, locations, manifest
 from rankdistill._extras import require
 from rankdistill.data import Dataset
 from rankdistill.errors import StaleOutputError
@@ -129,7 +129,7 @@ def _one(
         command=command,
     )
     folder = out / title
-    with making(folder, wanted, part=True) as made:
+    with making(folder, wanted, part=True, again=False) as made:
         if made.current:
             return
         opened, started, live = open_system(dataset), time.perf_counter(), True
@@ -153,6 +153,7 @@ def _one(
         cache = mteb.ResultCache(out)
         _require_one_revision(cache.get_task_result_path(title, meta), out)
         cache.save_to_cache(result, meta, encode_kwargs=dict(scoring.ENCODE_SETTINGS))
+        made.wrote()
 
 
 def _without_relevant(dataset: Dataset, split: str) -> int:
@@ -161,7 +162,7 @@ def _without_relevant(dataset: Dataset, split: str) -> int:
 
 def _require_one_revision(path: Path, out: Path) -> None:
     """Raise StaleOutputError where results of another model or revision lie beside."""
-    beside = [other for other in (out / RESULTS).glob("*/*") if other != path.parent]
+    beside = [other for other in locations.listing(out / RESULTS, "*/*") if other != path.parent]
     if beside:
         raise StaleOutputError(
             expected=f"results of one model in {out / RESULTS}",
@@ -178,5 +179,5 @@ def _outputs(out: Path) -> list[Path]:
 def evaluations_in(folder: Path, task: str) -> Mapping[str, Evaluation]:
     """Split -> the evaluation on it, of a finished task in `folder`."""
     manifest.expect(folder / task, TASK, "evaluate --tasks")
-    there = sorted(path.parent for path in (folder / task).glob(f"*/{manifest.FILE_NAME}"))
+    there = [path.parent for path in locations.listing(folder / task, f"*/{manifest.FILE_NAME}")]
     return {path.name: Evaluation.read(path) for path in there}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill import manifest, plain_json
+from rankdistill import integrity, locations, manifest, plain_json
 from rankdistill.display import Shown, Table
 from rankdistill.errors import DataError
 from rankdistill.evaluation.measures import MEASURES, TITLES
@@ -58,14 +58,14 @@ class TaskEvaluations(Shown):
             DataError: it is no folder of `rankdistill evaluate --tasks`, or a file of it cannot be read.
         """
         manifest.expect(folder, ARTEFACT, "evaluate --tasks")
-        metas = sorted((folder / RESULTS).glob(f"*/*/{META}"))
+        metas = locations.listing(folder / RESULTS, f"*/*/{META}")
         if len(metas) != 1:
             raise _damaged(folder / RESULTS, f"{len(metas)} files {META}")
         try:
-            meta = plain_json.loads(metas[0].read_text(encoding="utf-8"))
+            meta = plain_json.loads(integrity.read_text(metas[0]))
             found = {
-                path.stem: plain_json.loads(path.read_text(encoding="utf-8"))
-                for path in sorted(metas[0].parent.glob("*.json"))
+                path.stem: plain_json.loads(integrity.read_text(path))
+                for path in locations.listing(metas[0].parent, "*.json")
                 if path.name != META
             }
             return cls(folder, metas[0].parent, str(meta["name"]), str(meta["revision"]), found)

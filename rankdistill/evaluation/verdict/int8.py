@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankdistill import plain_json, space
+from rankdistill import integrity, plain_json, space
 from rankdistill.bundles import layout
 from rankdistill.errors import BackendError
 from rankdistill.evaluation.systems import Record
@@ -115,7 +115,7 @@ def _reason(bundle: Path) -> _Reason:
     from rankdistill.bundles.making import NO_GRAPH
 
     report = bundle / layout.ONNX_REPORT
-    content: Mapping[str, Any] = plain_json.read(report) if report.is_file() else {}
+    content: Mapping[str, Any] = plain_json.read(integrity.require(report)) if integrity.is_there(report) else {}
     words = str(content.get("reason", ""))
     return _Reason(f"is not there: {words}" if words else "", words == NO_GRAPH)
 

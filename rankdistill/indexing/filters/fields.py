@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rankdistill import tables
 from rankdistill.errors import DataError
@@ -82,7 +81,7 @@ def read_fields(folders: Sequence[Path], schema: Mapping[str, str], documents: i
     for folder in folders:
         path = folder / FIELDS_FILE
         try:
-            parts.append(pq.read_table(path.absolute(), columns=wanted.names).cast(wanted))
+            parts.append(tables.read_parquet(path, columns=wanted.names).cast(wanted))
         except (OSError, KeyError, pa.ArrowException) as error:
             raise damaged(f"the fields {', '.join(schema)} in {path}", str(error)) from error
     found = Fields(schema, pa.concat_tables(parts).combine_chunks())

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rankdistill import tables
 
@@ -32,7 +31,7 @@ def write_terms(folder: Path, terms: Sequence[str]) -> None:
 def read_terms(folder: Path) -> list[str]:
     """What `write_terms` wrote; raises DataError where the file is absent or another."""
     tables.check_schema(folder / TERMS_FILE, pa.schema([pa.field("term", pa.string())]))
-    terms: list[str] = pq.read_table((folder / TERMS_FILE).absolute()).column("term").to_pylist()
+    terms: list[str] = tables.read_parquet(folder / TERMS_FILE).column("term").to_pylist()
     return terms
 
 

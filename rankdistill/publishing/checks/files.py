@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from rankdistill import plain_json
+from rankdistill import locations, plain_json
 from rankdistill.errors import DataError
 from rankdistill.evaluation.tasks.results import META, SETTINGS
 from rankdistill.evaluation.verdict.records import Finding, Status
@@ -96,7 +96,7 @@ def _version(text: object) -> tuple[int, ...]:
 def require_layout(results: Path, name: str, revision: str) -> Path:
     """The folder of one model in `results`; DataError unless it alone lies there, where it says it belongs."""
     expected = results / name.replace("/", "__").replace(" ", "_") / revision
-    there = sorted(path for path in results.glob("*/*"))
+    there = locations.listing(results, "*/*")
     if there != [expected]:
         raise DataError(
             expected=f"results of one model in {expected}",

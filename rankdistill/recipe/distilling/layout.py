@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from rankdistill import locations
 from rankdistill.errors import ConfigError, OutputError
 from rankdistill.files import LOCK_NAME, TEMPORARY_PREFIX
 from rankdistill.locations import is_local
@@ -69,7 +70,7 @@ class Layout:
         known = {self.data.name, LOCK_NAME}
         foreign = sorted(
             path.name
-            for path in self.root.iterdir()
+            for path in locations.listing(self.root)
             if path.name not in known and not path.name.startswith(TEMPORARY_PREFIX)
         )
         if foreign:

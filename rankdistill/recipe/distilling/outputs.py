@@ -6,8 +6,9 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from rankdistill import files, manifest, models
+from rankdistill import files, integrity, locations, manifest, models
 from rankdistill.errors import StaleOutputError
+from rankdistill.notes import note
 from rankdistill.recipe.distilling.layout import Layout
 from rankdistill.recipe.distilling.stages import Placed
 from rankdistill.recipe.staged.run import StagedRun
@@ -26,7 +27,11 @@ def make_bundle(made: StagedRun, layout: Layout, onnx: bool, placed: Placed, com
     student = made.experiment.scored.student(_training(made)).folder
     placed.begin(f"bundle{', with int8 and float32 ONNX files' if onnx else ''}")
     there = manifest.read(layout.bundle)
-    if there is not None and there.inputs.get("query_model") == models.resolve(str(student)).weights_hash:
+    if (
+        there is not None
+        and there.inputs.get("query_model") == models.resolve(str(student)).weights_hash
+        and integrity.is_whole(layout.bundle)
+    ):
         return  # made by a call from another folder, where the student had another name
     bundle(
         student,
@@ -52,7 +57,12 @@ def copy_index(made: StagedRun, layout: Layout, placed: Placed) -> None:
     if there is not None or layout.index.exists():
         ours = manifest.read(source)
         if there is not None and ours is not None and there.identity == ours.identity:
-            return
+            if integrity.is_whole(layout.index):
+                return
+            note(f"{layout.index} is damaged: it is copied again")
+            files.remove_folder(layout.index)
+            there = None
+    if there is not None or layout.index.exists():
         raise StaleOutputError(
             expected=f"{layout.index} to be absent, or the index of this run",
             got="another index" if there is not None else "something else",
@@ -65,7 +75,7 @@ def copy_index(made: StagedRun, layout: Layout, placed: Placed) -> None:
     with files.output_errors(layout.index), placed.stage("index", "files") as done:
         shutil.copytree(source, temporary, ignore=lambda *_: [files.LOCK_NAME])
         os.replace(temporary, layout.index)
-        done(sum(1 for path in layout.index.rglob("*") if path.is_file()))
+        done(len(locations.all_files(layout.index)))
 
 
 def judge(made: StagedRun, results: Results, layout: Layout, onnx: bool, placed: Placed, command: str) -> Results:
@@ -92,7 +102,7 @@ def judge(made: StagedRun, results: Results, layout: Layout, onnx: bool, placed:
 
 def is_whole(layout: Layout) -> bool:
     """Whether everything lies there."""
-    artefacts = all((one / manifest.FILE_NAME).is_file() for one in (layout.bundle, layout.index))
+    artefacts = all(map(integrity.is_whole, (layout.bundle, layout.index)))
     return artefacts and layout.results.is_file() and layout.report.is_file()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from rankdistill import files, plain_json
+from rankdistill import files, integrity, plain_json
 from rankdistill.recipe.leaf.schema import asymmetric
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def write(folder: Path, found: Sequence[Triangle]) -> None:
 
 def read(folder: Path) -> list[Triangle]:
     """What `write` wrote into `folder`."""
-    rows = plain_json.read(folder / FILE_NAME)["triangles"]
+    rows = plain_json.read(integrity.require(folder / FILE_NAME))["triangles"]
     return [Triangle(**{name: value for name, value in row.items() if name != "retention"}) for row in rows]
 
 

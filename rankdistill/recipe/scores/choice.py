@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from rankdistill import files, plain_json
+from rankdistill import files, integrity, plain_json
 from rankdistill.making import making
 from rankdistill.manifest import Manifest
 from rankdistill.progress import Reporter
@@ -97,7 +97,7 @@ class Choice:
         """The one that was taken; the steps must be done."""
         if self._named is not None:
             return Chosen(self._named, {})
-        found = plain_json.read(self._judged.folder / FILE_NAME)
+        found = plain_json.read(integrity.require(self._judged.folder / FILE_NAME))
         return Chosen(found["chosen"], found[MEASURE], found["queries"], found["split"], found["deviations"])
 
     @property

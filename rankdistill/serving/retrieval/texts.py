@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from rankdistill import locations, tables
 from rankdistill.data import load
 from rankdistill.indexing import StoredIndex
 from rankdistill.indexing.documents import SNIPPETS_FILE
@@ -49,10 +49,10 @@ def kept(index: StoredIndex) -> Texts | None:
     They are whole where none is as long as what was kept at most.
     """
     length = int(index.made.parameters.get("snippet_length", 0))
-    files = [shard / SNIPPETS_FILE for shard in sorted(index.folder.glob("shard-*"))]
+    files = [shard / SNIPPETS_FILE for shard in locations.listing(index.folder, "shard-*")]
     if not length or not all(file.is_file() for file in files):
         return None
-    table = pa.concat_tables([pq.read_table(file.absolute()) for file in files])
+    table = pa.concat_tables([tables.read_parquet(file) for file in files])
     texts = pa.concat_arrays([part.cast(pa.large_string()) for part in table.column("snippet").chunks])
     longest = pc.max(pc.utf8_length(texts)).as_py() or 0
     ids = table.column("doc_id").to_pylist()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rankdistill import files, locations, plain_json
+from rankdistill import integrity, plain_json
 from rankdistill.errors import BackendFidelityError
 from rankdistill.stores.embeddings.gathering import Gathered
 from rankdistill.stores.embeddings.layout import Layout
@@ -132,12 +132,13 @@ def _embed(teacher: EmbeddingTeacher, kinds: Sequence[str], texts: Sequence[str]
 
 def keep_fidelity(layout: Layout, record: Record) -> None:
     """Put the figures into the store; idempotent. Call it while holding the store's lock."""
-    files.write_text(layout.fidelity, json.dumps(record, indent=1, sort_keys=True) + "\n")
+    with integrity.replacing(layout.fidelity, layout.root) as temporary:
+        temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read_fidelity(layout: Layout) -> Record | None:
     """The figures that the store holds, if any."""
-    if not locations.is_file(layout.fidelity):
+    if not integrity.is_there(layout.fidelity, layout.root):
         return None
-    found: Record = plain_json.read(layout.fidelity)
+    found: Record = plain_json.read(integrity.require(layout.fidelity))
     return found

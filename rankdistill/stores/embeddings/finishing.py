@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, locations, manifest
+from rankdistill import files, integrity, manifest, tables
 from rankdistill.stores.embeddings import shards
 from rankdistill.stores.embeddings.fidelity import read_fidelity
 from rankdistill.stores.embeddings.gathering import Gathered
@@ -37,7 +37,7 @@ def finish(layout: Layout, plan: Plan, gathered: Gathered, command: str) -> int:
         files.remove_temporaries(layout.vectors)
         files.remove_temporaries(layout.root, keep_living=True)
         with (
-            files.atomic_path(layout.texts) as temporary,
+            integrity.replacing(layout.texts, layout.root) as temporary,
             layout.planned_texts.open("rb") as source,
             temporary.open("wb") as target,
         ):
@@ -52,7 +52,11 @@ def _write_manifest(layout: Layout, unit_size: int, gathered: Gathered, command:
     before: Mapping[str, Any] = earlier.parameters if earlier else {}
     fidelity = read_fidelity(layout)
     teacher = {name: value for name, value in read_teacher(layout).items() if name != REFERENCE}
-    manifest.Manifest(
+    paths = [*_files(layout)]
+    for path in paths:
+        if path.suffix == ".parquet" and not (earlier and path.relative_to(layout.root).as_posix() in earlier.outputs):
+            tables.require_pages(path)  # of this run or a killed one, perhaps damaged since
+    made = manifest.Manifest(
         artefact=ARTEFACT,
         inputs=(dict(earlier.inputs) if earlier else {}) | dict(gathered.inputs),
         parameters={
@@ -65,8 +69,10 @@ def _write_manifest(layout: Layout, unit_size: int, gathered: Gathered, command:
         | ({"fidelity": fidelity} if fidelity else {}),
         versions=manifest.versions_of("pyarrow", "torch", "transformers", "sentence-transformers"),
         command=command,
-        outputs={path.relative_to(layout.root).as_posix(): files.hash_file(path) for path in _files(layout)},
-    ).write(layout.root)
+        outputs=integrity.hashes(layout.root, paths, earlier),
+    )
+    made.write(layout.root)
+    integrity.settled(layout.root, made)
 
 
 def _counts(layout: Layout) -> dict[str, dict[str, int]]:
@@ -85,5 +91,5 @@ def _counts(layout: Layout) -> dict[str, dict[str, int]]:
 def _files(layout: Layout) -> Iterator[Path]:
     """The store's files that belong to it; copies for reading do not."""
     named = (layout.teacher, layout.texts, layout.held_out, layout.calibration, layout.fidelity)
-    yield from (path for path in named if locations.is_file(path))
+    yield from (path for path in named if integrity.is_there(path, layout.root))
     yield from layout.shards()

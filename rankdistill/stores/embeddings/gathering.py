@@ -121,7 +121,7 @@ def gather(
     gathering = _Gathering(frozenset(alike_hash(text) for text in sources.held_out()))
     digest = blake2b(b"".join(sorted(gathering.held_out)), digest_size=32)
     tallies = {}
-    with pq.ParquetWriter(path, TEXTS, compression="zstd") as writer:
+    with pq.ParquetWriter(path, TEXTS, **tables.WRITTEN) as writer:
         for part in sources.parts():
             tallies[part.name] = gathering.tally = Tally()
             most = document_limit if part.documents and document_limit is not None else limit

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from rankdistill import files, locations
+from rankdistill import files, integrity, locations
 from rankdistill.errors import OutputError, StoreError
 from rankdistill.locations import cache_folder
+from rankdistill.notes import note
 from rankdistill.stores.embeddings import shards
 from rankdistill.stores.embeddings.layout import TEXTS, Layout, VectorType
 from rankdistill.stores.embeddings.planning import stored_texts
@@ -126,7 +127,7 @@ def _made(layout: Layout, name: str, build: Callable[[Path], None]) -> Path:
     path = layout.mapped / name
     cached = cache_folder() / "embeddings" / name
     for known in (path, cached):
-        if locations.is_local(known) and known.is_file():
+        if locations.is_local(known) and _is_whole(known):
             return known
     with ExitStack() as held:
         try:
@@ -136,17 +137,28 @@ def _made(layout: Layout, name: str, build: Callable[[Path], None]) -> Path:
         except OutputError:
             path = cached
             held.enter_context(files.exclusive(path.parent, LOCK_WAIT))
-        if not path.is_file():
+        if not _is_whole(path):
             if path != cached:
                 _remove_old(path)
             files.remove_temporaries(path.parent)
-            with files.atomic_path(path) as temporary:
+            with integrity.noting(path, path.parent) as temporary:
                 build(temporary)
     return path
 
 
+def _is_whole(path: Path) -> bool:
+    """Whether a copy is there, and as it was written; a damaged one is made again."""
+    if not path.is_file():
+        return False
+    known = integrity.recorded(path)
+    if known is None or known.state() == "whole":
+        return True
+    note(f"{path} is damaged: it is made again")
+    return False
+
+
 def _remove_old(path: Path) -> None:
     """Remove the copies that an earlier state of the store left beside `path`."""
-    for other in path.parent.glob(f"*{path.suffix}"):
+    for other in locations.listing(path.parent, f"*{path.suffix}"):
         with files.output_errors(other):
             other.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rankdistill import files, locations, tables
+from rankdistill import files, integrity, tables
 from rankdistill.stores.embeddings import shards
 from rankdistill.stores.embeddings.gathering import WRITTEN_AT_ONCE, Gathered
 from rankdistill.stores.embeddings.identity import alike_hash, vector_key
@@ -49,10 +49,10 @@ def write_planned_texts(layout: Layout, gathered: Gathered) -> None:
     held_out = read_held_out(layout)
     if gathered.held_out - held_out:
         column = pa.array(sorted(gathered.held_out | held_out), pa.binary(16))
-        tables.write_parquet(layout.held_out, pa.table([column], schema=HELD_OUT))
+        tables.write_parquet(layout.held_out, pa.table([column], schema=HELD_OUT), layout.root)
     with (
         files.atomic_path(layout.planned_texts) as temporary,
-        pq.ParquetWriter(temporary, TEXTS, compression="zstd") as writer,
+        pq.ParquetWriter(temporary, TEXTS, **tables.WRITTEN) as writer,
     ):
         for block in regroup(_united(layout, gathered, held_out), WRITTEN_AT_ONCE):
             writer.write_table(block)
@@ -73,7 +73,7 @@ def _united(layout: Layout, gathered: Gathered, held_out: frozenset[bytes]) -> I
 
 def stored_texts(layout: Layout) -> Iterator[pa.Table]:
     """The texts that the store has, some thousands at a time; none if it has not been finished yet."""
-    if locations.is_file(layout.texts):
+    if integrity.is_there(layout.texts, layout.root):
         with tables.open_parquet(layout.texts) as file:
             for batch in file.iter_batches(WRITTEN_AT_ONCE):
                 yield pa.Table.from_batches([batch])
@@ -81,7 +81,7 @@ def stored_texts(layout: Layout) -> Iterator[pa.Table]:
 
 def read_held_out(layout: Layout) -> frozenset[bytes]:
     """The `alike_hash` of every text that must not get into the store."""
-    if not locations.is_file(layout.held_out):
+    if not integrity.is_there(layout.held_out, layout.root):
         return frozenset()
     with tables.open_parquet(layout.held_out) as file:
         return frozenset(file.read().column("hash").to_pylist())

@@ -18,6 +18,7 @@ from rankdistill.space import Space
 from rankdistill.stores.embeddings.identity import text_id
 from rankdistill.stores.embeddings.layout import ARTEFACT, Layout, VectorType
 from rankdistill.stores.embeddings.mapping import ids_of, mapped_texts, mapped_vectors, rows_of
+from rankdistill.stores.embeddings.planning import read_held_out
 from rankdistill.stores.embeddings.status import describe
 from rankdistill.stores.embeddings.teacher_file import REFERENCE, called, read_teacher
 from rankdistill.stores.runs import StoreRun
@@ -91,6 +92,11 @@ class EmbeddingStore(Shown):
     def identity(self) -> str:
         """Content hash of the store: the hash of its files' hashes."""
         return manifest.digest(self.manifest.outputs)
+
+    @property
+    def held_out(self) -> frozenset[bytes]:
+        """Hashes of the test queries that must not get in, whatever is embedded into it later."""
+        return read_held_out(self.layout)
 
     @property
     def teacher_id(self) -> str:

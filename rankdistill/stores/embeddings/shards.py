@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankdistill import files, tables
+from rankdistill import files, integrity, tables
 from rankdistill.errors import DataError, StoreError
 from rankdistill.stores.embeddings.layout import VectorType, vectors_schema
 
@@ -32,7 +32,7 @@ def write_shard(path: Path, unit: pa.Table, vectors: np.ndarray, truncated: np.n
     column = pa.FixedSizeListArray.from_arrays(flat, type=schema.field("vector").type)
     table = pa.table([unit["text_id"], unit["key"], column, pa.array(truncated)], schema=schema)
     with files.atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", use_dictionary=False)
+        pq.write_table(table, temporary, use_dictionary=False, **tables.WRITTEN)
 
 
 def require_whole(shards: Sequence[Path], dimension: int, dtype: VectorType) -> int:
@@ -43,7 +43,7 @@ def require_whole(shards: Sequence[Path], dimension: int, dtype: VectorType) -> 
     """
     wanted = vectors_schema(dimension, dtype)
     try:
-        found = tables.footers(shards)
+        found = tables.footers(shards, checked=False)
         for path, footer in zip(shards, found, strict=True):
             tables.check_columns(path, footer.schema.to_arrow_schema(), wanted, exact=True)
     except DataError as error:
@@ -53,6 +53,8 @@ def require_whole(shards: Sequence[Path], dimension: int, dtype: VectorType) -> 
             consequence="no vector was read",
             remedy="remove that file and run the same `rankdistill embed` again: it makes it anew",
         ) from error
+    for path in shards:
+        integrity.require(path)
     return sum(footer.num_rows for footer in found)
 
 

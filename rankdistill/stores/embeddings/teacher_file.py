@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from rankdistill import files, locations, manifest, plain_json
+from rankdistill import files, integrity, manifest, plain_json
 from rankdistill.errors import DataError, StaleOutputError
 from rankdistill.stores.embeddings.layout import Layout, VectorType
 from rankdistill.teachers import names
@@ -32,7 +32,7 @@ def describe_teacher(teacher: EmbeddingTeacher, dtype: VectorType) -> dict[str, 
 def read_teacher(layout: Layout) -> dict[str, Any]:
     """What `teacher.json` of a store says; raises DataError where there is none."""
     try:
-        found: dict[str, Any] = plain_json.loads(layout.teacher.read_text(encoding="utf-8"))
+        found: dict[str, Any] = plain_json.loads(integrity.read_text(layout.teacher))
     except (FileNotFoundError, ValueError) as error:
         raise DataError(
             expected=f"an embedding store with {layout.teacher.name}",
@@ -56,7 +56,7 @@ def require_teacher(layout: Layout, wanted: Mapping[str, Any]) -> None:
     Raises:
         StaleOutputError: it holds vectors of another teacher or in another number format.
     """
-    if not locations.is_file(layout.teacher):
+    if not integrity.is_there(layout.teacher, layout.root):
         return
     held, new = ({**given, REFERENCE: ""} for given in (read_teacher(layout), wanted))
     if manifest.digest(held) != manifest.digest(new):
@@ -70,7 +70,7 @@ def require_teacher(layout: Layout, wanted: Mapping[str, Any]) -> None:
 
 def keep_teacher(layout: Layout, wanted: Mapping[str, Any]) -> None:
     """Write `teacher.json` into a store that has none. Call it while holding the store's lock."""
-    if not locations.is_file(layout.teacher):
+    if not integrity.is_there(layout.teacher, layout.root):
         files.write_text(layout.teacher, json.dumps(wanted, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rankdistill import plain_json
+from rankdistill import integrity, plain_json
 from rankdistill.errors import DataError
 
 LOG_FILE = "training_log.json"
@@ -20,6 +20,7 @@ def read(folder: Path) -> dict[str, Any]:
     path = folder / LOG_FILE
     try:
         found = plain_json.loads(path.read_text(encoding="utf-8"))
+        integrity.require(path)
         if not isinstance(found, dict):
             raise ValueError(f"a {type(found).__name__}, no mapping")
     except (OSError, ValueError) as error:

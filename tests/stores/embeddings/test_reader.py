@@ -11,6 +11,7 @@ import pytest
 from rankdistill import manifest
 from rankdistill.errors import ConfigError, DataError, StoreError
 from rankdistill.inference import export_cache
+from rankdistill.integrity import NOTED
 from rankdistill.space import Space
 from rankdistill.stores.embeddings import mapping
 from rankdistill.stores.embeddings.gathering import Gathered
@@ -67,7 +68,7 @@ def test_a_users_name_changes_nothing_but_its_own_file(
     named = EmbeddingStore(tmp_path / "store")
     assert (named.name, named.identity) == ("mine", store.identity)
     after = contents(tmp_path / "store")
-    assert after == before | {"names.json": after["names.json"]}
+    assert after == before | {name: after[name] for name in ("names.json", NOTED)}
     again = writer(HashEmbedder(), name="ours")
     assert again.called == f"ours ({store.teacher_id})"
     assert again.run().renamed == "mine"
