@@ -32,17 +32,20 @@ def verb(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
 
 
 def verb_with_stores(
-    *remote: str,
+    *remote: str, services: tuple[str, ...] = ()
 ) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
     """Makes a function a verb.
 
     Args:
         remote: its arguments that may lie in an object store; any other place there is refused before anything runs.
+        services: those that may be the address of a service, of `http` or `https`.
     """
-    return partial(_checked, remote=remote)
+    return partial(_checked, remote=remote, services=services)
 
 
-def _checked(function: Callable[Arguments, Result], remote: tuple[str, ...]) -> Callable[Arguments, Result]:
+def _checked(
+    function: Callable[Arguments, Result], remote: tuple[str, ...], services: tuple[str, ...]
+) -> Callable[Arguments, Result]:
     """`function`, whose arguments are checked against its annotations when it is called.
 
     Names and types only: what values may be is the function's own business. Nothing is converted, but numbers of NumPy
@@ -57,7 +60,7 @@ def _checked(function: Callable[Arguments, Result], remote: tuple[str, ...]) -> 
     @wraps(function)
     def checked(*given: Arguments.args, **named: Arguments.kwargs) -> Result:
         given, named = tuple(map(_plain, given)), {name: _plain(one) for name, one in named.items()}  # type: ignore[assignment]
-        _check(function, given, named, remote)
+        _check(function, given, named, remote, services)
         with files.output_errors(Path()), _long_names():
             return function(*given, **named)
 
@@ -71,7 +74,11 @@ def own_arguments(function: Callable[..., Any]) -> list[str]:
 
 
 def _check(
-    function: Callable[..., Any], given: tuple[Any, ...], named: dict[str, Any], remote: tuple[str, ...]
+    function: Callable[..., Any],
+    given: tuple[Any, ...],
+    named: dict[str, Any],
+    remote: tuple[str, ...],
+    services: tuple[str, ...],
 ) -> None:
     signature, name = inspect.signature(function), function.__name__
     names = own_arguments(function)
@@ -91,7 +98,7 @@ def _check(
         if one in adapters:
             _require(function, one, value, adapters[one])
             if one not in remote and one in _places(function):
-                _require_local(function, one, value)
+                _require_local(function, one, value, SERVICES if one in services else ())
 
 
 def _require(function: Callable[..., Any], argument: str, value: object, adapter: TypeAdapter[Any]) -> None:
@@ -107,11 +114,15 @@ def _require(function: Callable[..., Any], argument: str, value: object, adapter
         ) from error
 
 
-def _require_local(function: Callable[..., Any], argument: str, value: object) -> None:
+SERVICES = ("http", "https")
+"""Schemes of a service's address."""
+
+
+def _require_local(function: Callable[..., Any], argument: str, value: object, schemes: tuple[str, ...] = ()) -> None:
     """Raise ConfigError for a URL where a path of this machine is needed: it would be read or written beside us."""
     members = value if isinstance(value, list | tuple) else value.values() if isinstance(value, Mapping) else [value]
     for one in members:
-        if isinstance(one, str) and (found := _URL.match(one)) and found[1] != "file":
+        if isinstance(one, str) and (found := _URL.match(one)) and found[1] not in ("file", *schemes):
             raise ConfigError(
                 expected=f"a path on this machine as {argument} of {function.__name__}()",
                 got=_shortened(one),

@@ -41,7 +41,7 @@ from rankdistill.verbs.arguments import (
     scorer_of,
     sessions_of,
 )
-from rankdistill.verbs.contract import verb
+from rankdistill.verbs.contract import verb_with_stores
 from rankdistill.verbs.endpoint_systems import endpoint_of, require_effect_on_endpoint
 from rankdistill.verbs.engine_systems import engine_of, opened_engine, parts_of_engine, require_effect_on_engine
 from rankdistill.verbs.lengths import note_longer
@@ -118,7 +118,7 @@ def evaluate(
     tasks: str | Sequence[str] | None,
     **settings: Any,
 ) -> Evaluation | TaskEvaluations: ...
-@verb  # type: ignore[misc]  # the overloads tell what comes back
+@verb_with_stores(services=("system",))  # type: ignore[misc]  # the overloads tell what comes back
 def evaluate(
     data: Data | None,
     system: System | None,

@@ -229,6 +229,9 @@ STORES = {
 }
 """What may lie in an object store; tests/cli/test_object_store.py runs it there."""
 
+SERVICES = {"evaluate": {"system"}}
+"""What may be the address of a service; tests/evaluation/test_endpoint.py asks one."""
+
 
 @pytest.mark.parametrize(
     "url", ["s3://bucket/x", Path("s3://bucket/x"), "gs://b/x", Path("hdfs://x/y"), "https://a.b/c"]
@@ -244,7 +247,8 @@ def test_a_place_in_an_object_store_is_refused_at_once_wherever_none_will_do(
         one: "a" for one, what in parameters.items() if what.default is what.empty and what.kind != what.VAR_KEYWORD
     }
     required |= {"runs": ["a", "b"]} if name == "fuse" else {}
-    for argument in set(places_of(function)) - STORES.get(name, set()):
+    services = SERVICES.get(name, set()) if str(url).startswith("https:") else set()
+    for argument in set(places_of(function)) - STORES.get(name, set()) - services:
         said = []
         for value in (url, [url]):  # some take one, some several
             with pytest.raises(ConfigError) as caught:
