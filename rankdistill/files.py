@@ -7,6 +7,7 @@ uploaded as one object, which appears whole or not at all; folders need not be m
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
 import platform
@@ -212,6 +213,16 @@ def remove_temporaries(folder: Path, keep_living: bool = False) -> None:
             if stray.is_dir():
                 remove_folder(stray)
             else:
+                stray.unlink(missing_ok=True)
+
+
+def remove_temporaries_of(path: Path) -> None:
+    """Remove what killed writers of the file `path` left beside it, as this machine knows them to be dead."""
+    if not locations.is_local(path) or not path.parent.is_dir():
+        return
+    with output_errors(path):
+        for stray in path.parent.glob(f"{TEMPORARY_PREFIX}*-{glob.escape(path.name)}"):
+            if stray.is_file() and is_dead(stray):
                 stray.unlink(missing_ok=True)
 
 

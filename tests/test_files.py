@@ -175,3 +175,16 @@ def test_the_process_that_holds_a_lock_is_named(tmp_path: Path, caplog: pytest.L
             files.exclusive(tmp_path, wait=0.1).__enter__()
         holder.communicate("\n")
     assert f"waiting for process {holder.pid}" in caplog.text
+
+
+def test_what_killed_writers_of_a_file_left_goes_and_the_rest_stays(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    own = files.temporary_of(tmp_path / "rows.jsonl").name
+    gone = own.replace(f"-{os.getpid()}-", f"-{dead.pid}-")
+    twice = f"{gone.removesuffix('rows.jsonl')}{gone}"
+    others = [gone.replace("rows", "other"), "rows.jsonl", f"{files.TEMPORARY_PREFIX}00-1-rows.jsonl"]
+    for name in (gone, twice, *others):
+        (tmp_path / name).touch()
+    files.remove_temporaries_of(tmp_path / "rows.jsonl")
+    assert {path.name for path in tmp_path.iterdir()} == {*others}

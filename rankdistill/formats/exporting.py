@@ -91,6 +91,7 @@ def output(format_name: str, out: Path) -> Path:
 
 
 def _require_new(out: Path) -> None:
+    files.remove_temporaries_of(out)
     if out.exists():
         raise OutputError(
             expected="an output that does not exist",

@@ -37,6 +37,24 @@ def save_model(model: Any, folder: Path) -> None:
             tell_length(place, _declared(place))
 
 
+def save_trained(model: Any, folder: Path) -> None:
+    """`save_model` for a model that was trained: its tokeniser is written as a batch leaves it.
+
+    A tokeniser is written with the padding and truncation that it was last asked for; a run that was interrupted behind
+    its last step, and went on from there, asked for none.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from transformers import PreTrainedTokenizerBase
+
+    tokeniser = getattr(model, "tokenizer", None)
+    if isinstance(tokeniser, PreTrainedTokenizerBase) and tokeniser.pad_token is not None:
+        with quietly():
+            tokeniser(["a"], padding=True, truncation=True)
+    save_model(model, folder)
+
+
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
     """Write a transformers tokeniser alone, as it is; what a model with it is cut to, `save_model` says."""
     tokenizer.save_pretrained(str(folder))

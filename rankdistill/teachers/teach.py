@@ -17,7 +17,7 @@ from rankdistill.data.identical_ids import without_own
 from rankdistill.data.positives import gather
 from rankdistill.inference.loading import kind_of, quietly
 from rankdistill.inference.padding import give_padding_to_pairs
-from rankdistill.inference.saving import save_model
+from rankdistill.inference.saving import save_trained
 from rankdistill.making import making, visible_files
 from rankdistill.manifest import Manifest
 from rankdistill.mining import candidates as mined
@@ -220,5 +220,5 @@ def _log(trainer: TeacherTrainer, positives: int, before: dict[str, float] | Non
 
 
 def _save(trainer: TeacherTrainer, out: Path, log: dict[str, Any]) -> None:
-    save_model(trainer.model, out)
+    save_trained(trainer.model, out)
     files.write_text(out / LOG_FILE, json.dumps(log, indent=1) + "\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import files, manifest
-from rankdistill.inference.saving import save_model
+from rankdistill.inference.saving import save_trained
 from rankdistill.inference.storage import PICKLED, WEIGHTS, Storage, compress
 from rankdistill.making import making, visible_files
 from rankdistill.teachers.teaching.checkpoints import remove_incomplete
@@ -52,7 +52,7 @@ def save(out: Path, model: SentenceTransformer, storage: Storage = "float32") ->
     """Write the model, as sentence-transformers does, without a card; its weights as `storage` says."""
     for name in (WEIGHTS, PICKLED):
         (out / name).unlink(missing_ok=True)  # of a run that was killed here
-    save_model(model, out)
+    save_trained(model, out)
     compress(model, out, storage)
 
 
