@@ -104,6 +104,26 @@ def test_a_resumed_run_gives_the_same_weights_and_log(
     assert (parts / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
 
 
+def test_a_run_that_is_killed_behind_its_last_step_saves_the_same_tokeniser(
+    tiny_beir: Path,
+    tiny_encoder: str,
+    candidates: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dataset = data.load(tiny_beir)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    teach(dataset, "train", candidates["train"], tiny_encoder, whole, CONFIG)
+    with monkeypatch.context() as patched:
+        patched.setattr("rankdistill.teachers.teach._save", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            teach(dataset, "train", candidates["train"], tiny_encoder, parts, CONFIG)
+    teach(dataset, "train", candidates["train"], tiny_encoder, parts, CONFIG)
+    for path in whole.rglob("*"):
+        if path.is_file() and path.name != ".lock":
+            assert path.read_bytes() == (parts / path.relative_to(whole)).read_bytes(), path.name
+
+
 @pytest.mark.parametrize("step", [2, 4, 8])
 def test_a_run_told_to_stop_is_finished_to_the_same_bytes(
     step: int, tiny_beir: Path, tiny_encoder: str, candidates: dict[str, Path], tmp_path: Path
