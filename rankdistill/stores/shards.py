@@ -56,6 +56,10 @@ def footers(paths: Sequence[Path]) -> list[pq.FileMetaData]:
             consequence="no score was read",
             remedy="remove that file and run the same `rankdistill score` or `import` again: it makes it anew",
         ) from error
+    except Exception:  # whatever else pyarrow makes of a damaged footer
+        for path in paths:
+            integrity.require(path, whole=True)
+        raise
     for path in paths:
         integrity.require(path, whole=True)
     return found

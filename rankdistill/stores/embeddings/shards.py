@@ -53,6 +53,10 @@ def require_whole(shards: Sequence[Path], dimension: int, dtype: VectorType) -> 
             consequence="no vector was read",
             remedy="remove that file and run the same `rankdistill embed` again: it makes it anew",
         ) from error
+    except Exception:  # whatever else pyarrow makes of a damaged footer
+        for path in shards:
+            integrity.require(path, whole=True)
+        raise
     for path in shards:
         integrity.require(path)
     return sum(footer.num_rows for footer in found)
