@@ -121,6 +121,7 @@ def kinds(dense: str = DENSE, sparse: str = SPARSE) -> dict[str, Kind]:
         return make
 
     def student(work: Path) -> Path:
+        collection(work)  # whose documents it encodes
         inherit(dense, [0], work / "student")
         return work / "student"
 
