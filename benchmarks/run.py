@@ -69,7 +69,7 @@ BENCHMARKS = {
     "flips": ["flips", "--work", "{work}/flips"],
     "ensemble": ["store.ensemble"],
     "kill": ["store.kill", *ON_MSMARCO],
-    "kill events": ["store.kill_events", "--most", "6"],
+    "kill events": ["store.kill_events", "--work", "{work}/kill_events", "--most", "6"],
     "kill writers": ["store.kill_writers", *ON_MSMARCO],
     "served equals evaluated": ["serving.equality", "--data", "{data}/scifact", "--work", "{work}/serving"],
     "throughput": ["serving.throughput", "--data", "{data}/scifact", "--work", "{work}/serving", *PEERS],

@@ -922,7 +922,7 @@ def test_every_flag_in_the_running_text_is_one(path: Path) -> None:
     anywhere = {flag for verb in COMMANDS for flag in flags_of(verb)} | {"--help", "--help-all", "--version"}
     for span in guides.spans(path):
         words = span.split()
-        if words[0] in ("python", "ray", "pip", "make", "aws"):
+        if words[0] in ("python", "ray", "pip", "make", "aws", "jupyter"):
             continue
         words = words[1:] if words[0] == "rankdistill" else words
         known = flags_of(words[0]) if words and words[0] in COMMANDS else anywhere

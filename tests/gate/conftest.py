@@ -53,7 +53,9 @@ def write_store(
             tables.write_parquet(
                 layout.scores(name) / f"part-{number:06d}-0.parquet", pa.table(columns, schema=nullable)
             )
-    written = {path.relative_to(root).as_posix(): "" for path in sorted(root.rglob("*")) if path.is_file()}
+    written = {
+        path.relative_to(root).as_posix(): files.hash_file(path) for path in sorted(root.rglob("*")) if path.is_file()
+    }
     manifest.Manifest("scores", outputs=written).write(root)
     return ScoreStore(root)
 

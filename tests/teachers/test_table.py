@@ -15,6 +15,7 @@ import pytest
 
 from rankdistill import data as datasets
 from rankdistill.errors import DataError, StoreError, TeacherError
+from rankdistill.files import hash_file
 from rankdistill.manifest import Manifest
 from rankdistill.teachers import PairTeacher, TeacherSpec
 from rankdistill.teachers.base import ScoreKind
@@ -81,7 +82,8 @@ def write_store(folder: Path, rows: Rows, teachers: tuple[str, ...] = ("cross-en
         scores = frame(rows) if teacher == teachers[0] else frame(rows).with_columns(pl.col("score") * 2)
         scores.write_parquet(store / "scores" / teacher / "part-0.parquet")
     fingerprints = {teacher: {"name": f"name of {teacher}"} for teacher in teachers}
-    outputs = {f"scores/{teacher}/part-0.parquet": "0" for teacher in teachers}
+    shards = {teacher: f"scores/{teacher}/part-0.parquet" for teacher in teachers}
+    outputs = {shard: hash_file(store / shard) for shard in shards.values()}
     Manifest("scores", parameters={"teachers": fingerprints}, outputs=outputs).write(store)
     return store
 

@@ -15,13 +15,18 @@ SEVERAL = {"data": {"pydocs", "fetch", "convert", "check", "trec_qrels"}}
 
 
 def _verbs_of(module: ast.Module) -> set[str]:
-    """The functions that are decorated with `@verb`."""
+    """The functions that are decorated as a verb."""
     return {
         one.name
         for one in module.body
-        if isinstance(one, ast.FunctionDef)
-        and any(isinstance(mark, ast.Name) and mark.id == "verb" for mark in one.decorator_list)
+        if isinstance(one, ast.FunctionDef) and any(_is_verb(mark) for mark in one.decorator_list)
     }
+
+
+def _is_verb(mark: ast.expr) -> bool:
+    """`@verb`, or `@verb_with_stores(...)`."""
+    name = mark.func if isinstance(mark, ast.Call) else mark
+    return isinstance(name, ast.Name) and name.id in ("verb", "verb_with_stores")
 
 
 def _listed(start: str, end: str) -> list[str]:
