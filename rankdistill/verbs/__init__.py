@@ -15,7 +15,8 @@ The verbs, along the flow:
 What they share is no verb:
     contract, wording: the promise that names and types are checked, and its errors;
     arguments, parameters: what verbs take, and how it is opened;
-    systems, runs, towers, weighing, engine_systems, server_systems, of_tasks: what is evaluated;
+    systems, runs, towers, weighing, engine_systems, server_systems, endpoint_systems, of_tasks: what is evaluated;
+    side_by_side: systems that `compare` evaluates itself;
     conversations: what `convert` makes of conversations;
     turns, training_on_sessions: questions of conversations as queries, evaluated and trained on;
     lengths, clipping: notes on models;

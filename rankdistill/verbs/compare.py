@@ -19,6 +19,7 @@ from rankdistill.progress import ProgressLike
 from rankdistill.verbs import side_by_side
 from rankdistill.verbs.arguments import Data, Place, listed, place_of, require_range
 from rankdistill.verbs.contract import verb
+from rankdistill.verbs.evaluate import evaluate
 
 System = str | os.PathLike[str] | Trained
 """An evaluation or its folder; `NAME=FOLDER,FOLDER,...` or a `Trained` for a system that was trained several times."""
@@ -74,7 +75,7 @@ def compare(
         pages.require_suffix(one)
     given: list[Any] = listed(systems)
     if data is not None:
-        folders = side_by_side.evaluated(given, data, split, out, progress, command)
+        folders = side_by_side.evaluated(evaluate, given, data, split, out, progress, command)
         given, baseline = list(folders.values()), side_by_side.named(baseline, folders)
     chosen = list(map(system_of, given))
     if not chosen and baseline is None:

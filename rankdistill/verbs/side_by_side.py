@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,24 @@ from typing import Any
 from rankdistill.errors import ConfigError
 from rankdistill.progress import ProgressLike
 from rankdistill.verbs.arguments import Data, Place, collection_of, place_of
-from rankdistill.verbs.evaluate import evaluate
 
 _NAME = re.compile(r"[^\W.][\w.+-]*")
 """What a system may be called: it is the name of a folder too."""
 
 
 def evaluated(
-    systems: Sequence[Any], data: Data, split: str, out: Place | None, progress: ProgressLike, command: str
+    evaluate: Callable[..., object],
+    systems: Sequence[Any],
+    data: Data,
+    split: str,
+    out: Place | None,
+    progress: ProgressLike,
+    command: str,
 ) -> dict[str, Path]:
     """Name -> the folder of its evaluation, in the order given; those that are there already are kept.
 
     Args:
+        evaluate: the verb.
         systems: `NAME=SYSTEM`.
         data: the collection.
         split: of it.
