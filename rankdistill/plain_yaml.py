@@ -11,11 +11,14 @@ import re
 from collections.abc import Collection, Hashable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from rankdistill.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 _BOOLEAN, _FLOAT, _TIME, _MERGE = (f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "timestamp", "merge"))
 
@@ -109,6 +112,12 @@ def read_settings(path: Path, what: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise _no_settings(path, what, type(found).__name__)
     return found
+
+
+def fault_of(error: ValidationError) -> str:
+    """Which setting is wrong and why, as `field.part: message`; `together` where no field alone is."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'together'}: {first['msg']}"
 
 
 def _no_settings(path: Path, what: str, got: str) -> ConfigError:

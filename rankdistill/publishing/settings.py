@@ -75,10 +75,9 @@ def read(path: Path | None) -> Details:
     try:
         return Details.model_validate(content, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
         raise ConfigError(
             expected=f"fields of a publication: {', '.join(Details.model_fields)}",
-            got=f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}",
+            got=f"{path}: {plain_yaml.fault_of(error)}",
             consequence="nothing was published",
             remedy="docs/publish.md lists them",
         ) from error

@@ -56,12 +56,13 @@ def _checked(kind: str, module: ModuleType, settings: Mapping[str, Any]) -> Base
     try:
         checked: BaseModel = module.Settings.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
         raise ConfigError(
             expected=f"settings of {kind}: {', '.join(module.Settings.model_fields) or 'none'}",
-            got=f"{'.'.join(map(str, first['loc'])) or 'together'}: {first['msg']}",
+            got=plain_yaml.fault_of(error),
             consequence="no query was made",
-            remedy=f"write {kind}:MODEL" if first["loc"] == ("model",) else "correct the generator's settings",
+            remedy=f"write {kind}:MODEL"
+            if error.errors()[0]["loc"] == ("model",)
+            else "correct the generator's settings",
         ) from error
     return checked
 

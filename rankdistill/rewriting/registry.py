@@ -47,10 +47,9 @@ def named(given: Given) -> Rewriter:
     try:
         checked = module.Settings.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
         raise ConfigError(
             expected=f"settings of {kind}: {', '.join(module.Settings.model_fields)}",
-            got=f"{'.'.join(map(str, first['loc'])) or 'together'}: {first['msg']}",
+            got=plain_yaml.fault_of(error),
             consequence="nothing was rewritten",
             remedy="correct the rewriter's settings",
         ) from error

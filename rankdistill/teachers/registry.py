@@ -89,10 +89,9 @@ class TeacherSpec:
         try:
             return module.Settings.model_validate(dict(self.settings))
         except ValidationError as error:
-            first = error.errors()[0]
             raise ConfigError(
                 expected=f"settings of a {self.kind} teacher: {', '.join(module.Settings.model_fields)}",
-                got=f"{'.'.join(str(part) for part in first['loc']) or 'together'}: {first['msg']}",
+                got=plain_yaml.fault_of(error),
                 consequence="no teacher was loaded",
                 remedy="correct the teacher's settings",
             ) from error

@@ -73,10 +73,9 @@ def _settings(given: dict[str, Any], where: str) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        first = error.errors()[0]
         raise ConfigError(
             expected=f"settings of an endpoint: {', '.join(Settings.model_fields)}",
-            got=f"in {where}: {'.'.join(map(str, first['loc'])) or 'together'}: {first['msg']}",
+            got=f"in {where}: {plain_yaml.fault_of(error)}",
             consequence="nothing was evaluated",
             remedy="docs/evaluation.md has an example",
         ) from error
