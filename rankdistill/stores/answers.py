@@ -15,6 +15,9 @@ from rankdistill import files, locations, manifest
 
 FOLDER = "answers"
 
+CUT = "?"
+"""Put behind a line that was cut off, so that it is none."""
+
 
 def answers_folder(root: Path, teacher_id: str) -> Path:
     """Where the answers of one teacher to the store in `root` lie."""
@@ -65,9 +68,9 @@ class Answers:
         files.make_folder(self._folder)
         with files.output_errors(self._path), self._path.open("a+b") as stream:
             end = stream.seek(0, os.SEEK_END)
-            if end:  # a line that a kill cut off is ended first, and counts as none
+            if end:  # a line that a kill cut off is spoilt and ended first: the beginning of a number is a number too
                 stream.seek(end - 1)
-                lines = lines if stream.read(1) == b"\n" else f"\n{lines}"
+                lines = lines if stream.read(1) == b"\n" else f"{CUT}\n{lines}"
             stream.write(lines.encode("ascii"))
             stream.flush()
             os.fsync(stream.fileno())

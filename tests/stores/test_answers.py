@@ -142,3 +142,15 @@ def test_a_line_that_a_kill_cut_off_counts_as_none(tmp_path: Path) -> None:
     assert Answers(folder, "unit").known() == {one: 0.1, other: 7.5}
     Answers(folder, "unit").forget()
     assert Answers(folder, "unit").known() == {}
+
+
+def test_the_beginning_of_a_score_is_none_wherever_it_was_cut_off(tmp_path: Path) -> None:
+    answers = Answers(tmp_path, "unit")
+    answers.add([(b"first", 0.1), (b"cut", 13.625)])
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    second = whole.index(b"\n") + 1
+    for end in range(second, len(whole)):
+        file.write_bytes(whole[:end])
+        Answers(tmp_path, "unit").add([(b"next", 2.0)])
+        assert Answers(tmp_path, "unit").known() == {b"first": 0.1, b"next": 2.0}, end
