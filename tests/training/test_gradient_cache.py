@@ -82,16 +82,16 @@ def test_however_many_texts_pass_at_a_time(type_: str, texts: int, built: Built)
 
 def kept_bytes(objective: nn.Module, features: list[dict[str, Any]], labels: Tensor) -> int:
     """Bytes that the forward pass keeps for the backward pass, each storage once."""
-    storages: dict[int, int] = {}
+    storages: dict[int, torch.UntypedStorage] = {}  # held, as the memory of a freed one would be another's address
 
     def pack(one: Tensor) -> Tensor:
-        storages[one.untyped_storage().data_ptr()] = one.untyped_storage().nbytes()
+        storages[one.untyped_storage().data_ptr()] = one.untyped_storage()
         return one
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda one: one):
         objective(features, labels)
     weights = {one.untyped_storage().data_ptr() for one in objective.parameters()}
-    return sum(size for place, size in storages.items() if place not in weights)
+    return sum(storage.nbytes() for place, storage in storages.items() if place not in weights)
 
 
 def test_activations_are_not_kept(built: Built) -> None:
