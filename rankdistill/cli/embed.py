@@ -71,8 +71,13 @@ def embed(
     workers: options.Workers = None,
     shard: options.Shard = "1/1",
     unit_size: Annotated[
-        int, typer.Option(help="Texts a shard: what a kill can cost.", min=1, rich_help_panel=MORE)
-    ] = 8192,
+        int | None,
+        typer.Option(
+            help="Texts a shard: what a kill can cost; by default as many as take about half a minute, at most 8,192.",
+            min=1,
+            rich_help_panel=MORE,
+        ),
+    ] = None,
     lenient: options.Lenient = False,
     lock_wait: options.LockWait = 600.0,
     min_fidelity: Annotated[

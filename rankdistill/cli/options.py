@@ -75,7 +75,14 @@ TeacherName = Annotated[
     ),
 ]
 Kind = Annotated[str, typer.Option(help="Kind of teacher; auto looks into the model.", rich_help_panel=MORE)]
-UnitSize = Annotated[int, typer.Option(help="Pairs a shard: what a kill can cost.", min=1, rich_help_panel=MORE)]
+UnitSize = Annotated[
+    int | None,
+    typer.Option(
+        help="Pairs a shard: what a kill can cost; by default as many as take about half a minute, at most 8,192.",
+        min=1,
+        rich_help_panel=MORE,
+    ),
+]
 
 LockWait = Annotated[
     float,

@@ -22,7 +22,7 @@ def plan(
     kind: options.Kind = "auto",
     backend: options.TeacherBackend = "auto",
     max_length: options.PairLength = None,
-    unit_size: options.UnitSize = 8192,
+    unit_size: options.UnitSize = None,
     lenient: options.Lenient = False,
     json: options.Json = False,
 ) -> None:

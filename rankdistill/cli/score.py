@@ -19,7 +19,7 @@ def score(
     kind: options.Kind = "auto",
     backend: options.TeacherBackend = "auto",
     max_length: options.PairLength = None,
-    unit_size: options.UnitSize = 8192,
+    unit_size: options.UnitSize = None,
     executor: options.Executor = "local",
     workers: options.Workers = None,
     shard: options.Shard = "1/1",

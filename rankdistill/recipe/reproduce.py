@@ -209,6 +209,8 @@ def _recipe(before: Path, made: Manifest | None) -> Mapping[str, Any] | None:
 def _again(before: Path, made: Manifest, now: Path) -> None:
     """Run the command of a manifest, with `now` for the folder that it made."""
     words = [*_arguments(before, made), "--out", str(now)]
+    if words[0] in ("score", "embed") and "--unit-size" not in words:  # it was measured
+        words += ["--unit-size", str(made.parameters["unit_size"])]
     done = subprocess.run([sys.executable, "-c", PROGRAM, *words], stdout=subprocess.DEVNULL, check=False)
     if done.returncode not in (0, 2):  # 2: made, and refused for what was measured
         raise DataError(

@@ -32,6 +32,10 @@ class Layout:
         """Folder of candidate tables."""
         return self.root / "candidates"
 
+    def candidate_table(self, content_hash: str) -> Path:
+        """Where the candidate table of this content lies."""
+        return self.candidates / f"{content_hash[:16]}.parquet"
+
     def candidate_tables(self) -> list[Path]:
         """The candidate tables that were scored, sorted by name."""
         return locations.listing(self.candidates, "*.parquet")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -32,6 +33,7 @@ def make_plan(
     candidates: Path,
     teacher_id: str,
     hash_of: tuple[Callable[[str], bytes], Callable[[str], bytes]],
+    asked_size: int | None,
     unit_size: int,
     whole_queries: bool = False,
 ) -> Plan:
@@ -44,7 +46,8 @@ def make_plan(
         candidates: a candidate table inside the store; its name is its content hash.
         teacher_id: whose scores are wanted.
         hash_of: query id -> text hash, and document id -> text hash.
-        unit_size: pairs a work unit.
+        asked_size: pairs a work unit, as they were asked for; None: as many as take some time.
+        unit_size: pairs a work unit of a new plan.
         whole_queries: never cut a unit inside a query; one with more pairs than `unit_size` is a unit by itself.
 
     Raises:
@@ -52,13 +55,18 @@ def make_plan(
         StaleOutputError: `whole_queries`, and some pairs of a query have a score already, others not.
         LockedError: another process works on a plan for other candidates or units.
     """
-    folder, asked = layout.plan(teacher_id), {"candidates": candidates.name, "unit_size": unit_size}
+    folder, asked = layout.plan(teacher_id), asked_for(candidates, asked_size)
     if (earlier := take_up(folder, asked)) is not None:
         return earlier
     pairs = _MissingPairs(layout, candidates, teacher_id, hash_of, whole_queries)
     cut = _cut_between_queries if whole_queries else regroup
     sizes, digests = write_units(folder, cut(pairs.chunks(), unit_size), PAIRS)
-    return write_note(folder, asked, pairs.wanted, pairs.missing, sizes, digests)
+    return write_note(folder, asked, pairs.wanted, pairs.missing, unit_size, sizes, digests)
+
+
+def asked_for(candidates: Path, asked_size: int | None) -> dict[str, Any]:
+    """What a plan is for; see `make_plan`."""
+    return {"candidates": candidates.name, "unit_size": asked_size}
 
 
 def forget_plan(layout: Layout, teacher_id: str) -> None:

@@ -31,7 +31,7 @@ class Plan:
         path: `plan.parquet`; row group `u` is work unit `u`.
         wanted: unique items (pairs, texts) that were asked for.
         missing: items that were not stored when the plan was made.
-        unit_size: items of a unit that were asked for.
+        unit_size: items of a unit but the last.
         sizes: items of each unit.
         digests: one a unit, from the keys in it; its shard is named by it.
     """
@@ -81,11 +81,17 @@ def _read(folder: Path) -> tuple[dict[str, Any], Plan | None]:
     """What the plan in `folder` was asked for, and the plan."""
     try:
         note = plain_json.loads((folder / NOTE_FILE).read_text(encoding="utf-8"))
-        counts = {name: note[name] for name in ("wanted", "missing")}
-        unit_size, sizes, digests = note["asked"]["unit_size"], tuple(note["sizes"]), tuple(note["digests"])
+        counts = {name: note[name] for name in ("wanted", "missing", "unit_size")}
+        sizes, digests = tuple(note["sizes"]), tuple(note["digests"])
     except (FileNotFoundError, ValueError, KeyError):
         return {}, None
-    return note["asked"], Plan(folder / PLAN_FILE, **counts, unit_size=unit_size, sizes=sizes, digests=digests)
+    return note["asked"], Plan(folder / PLAN_FILE, **counts, sizes=sizes, digests=digests)
+
+
+def is_begun(folder: Path, asked: Mapping[str, Any]) -> bool:
+    """Whether an unfinished plan for this lies in `folder`; see `take_up`."""
+    earlier, plan = _read(folder)
+    return plan is not None and earlier == asked
 
 
 def take_up(folder: Path, asked: Mapping[str, Any]) -> Plan | None:
@@ -95,7 +101,7 @@ def take_up(folder: Path, asked: Mapping[str, Any]) -> Plan | None:
 
     Args:
         folder: of the plan.
-        asked: what the plan is for, with its `unit_size`; JSON values.
+        asked: what the plan is for, with the `unit_size` that was asked for, or None; JSON values.
 
     Raises:
         LockedError: another process works on a plan for something else.
@@ -136,12 +142,18 @@ def write_units(folder: Path, units: Iterable[pa.Table], schema: pa.Schema) -> t
 
 
 def write_note(
-    folder: Path, asked: Mapping[str, Any], wanted: int, missing: int, sizes: list[int], digests: list[str]
+    folder: Path,
+    asked: Mapping[str, Any],
+    wanted: int,
+    missing: int,
+    unit_size: int,
+    sizes: list[int],
+    digests: list[str],
 ) -> Plan:
     """Make the units in `folder` a plan; see `Plan` for the arguments, `take_up` for `asked`."""
-    note = {"asked": asked, "wanted": wanted, "missing": missing, "sizes": sizes, "digests": digests}
-    files.write_text(folder / NOTE_FILE, json.dumps(note))
-    return Plan(folder / PLAN_FILE, wanted, missing, asked["unit_size"], tuple(sizes), tuple(digests))
+    counts = {"wanted": wanted, "missing": missing, "unit_size": unit_size}
+    files.write_text(folder / NOTE_FILE, json.dumps({"asked": asked, **counts, "sizes": sizes, "digests": digests}))
+    return Plan(folder / PLAN_FILE, **counts, sizes=tuple(sizes), digests=tuple(digests))
 
 
 def discard_plan(folder: Path) -> None:

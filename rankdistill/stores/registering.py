@@ -39,7 +39,7 @@ def register(
     query_ids, doc_ids = named_ids(candidates)
     add_texts(layout.queries, "query_id", query_ids, queries)
     add_texts(layout.documents, "doc_id", doc_ids, documents)
-    kept = layout.candidates / f"{name[:16]}.parquet"
+    kept = layout.candidate_table(name)
     if not locations.is_file(kept):
         with integrity.replacing(kept, layout.root) as temporary:
             shutil.copyfile(candidates, temporary)

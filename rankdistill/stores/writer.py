@@ -24,19 +24,17 @@ from rankdistill.stores.fidelity import FidelityCheck, keep_fidelity
 from rankdistill.stores.finishing import finish
 from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import Layout
-from rankdistill.stores.missing import count_missing, make_plan
+from rankdistill.stores.missing import asked_for, count_missing, make_plan
 from rankdistill.stores.naming import keep_names, require_free, require_name
-from rankdistill.stores.plan import Plan
+from rankdistill.stores.plan import Plan, is_begun
 from rankdistill.stores.registering import named_ids, register, register_teacher
 from rankdistill.stores.shares import WHOLE, Share, taken
 from rankdistill.stores.texts import require_known
+from rankdistill.stores.unit_size import MEASURED, UNIT_SIZE, measured_size
 from rankdistill.stores.work import DetachedWork, ShardWorker
 from rankdistill.teachers import names
-from rankdistill.teachers.base import MeteredTeacher, PairTeacher, needs_whole_queries
+from rankdistill.teachers.base import AnsweringTeacher, MeteredTeacher, PairTeacher, encodes_texts, needs_whole_queries
 from rankdistill.teachers.registry import TeacherSpec
-
-UNIT_SIZE = 8192
-"""Pairs a work unit: what a kill at the wrong instant costs."""
 
 LOCK_WAIT = 600.0
 """Seconds to wait for another writer that registers or finishes."""
@@ -74,7 +72,8 @@ class ScoreWriter:
         candidates: a candidate table (Parquet, schema `tables.CANDIDATES`, sorted by query_id).
         teacher: scores the pairs; its `teacher_id` names the folder of its shards.
         dataset_fingerprint: content hash of the data set, for the manifest.
-        unit_size: pairs a shard.
+        unit_size: pairs a shard; None: as many as take about half a minute, at most `UNIT_SIZE`, which it is where a
+            teacher encodes a text once a shard, or keeps each answer as it comes.
         spec: how `teacher` was loaded; executors with workers in other processes need it, and calibration pairs in it
             are kept in the store.
         lock_wait: seconds to wait for another writer that registers or finishes.
@@ -96,7 +95,7 @@ class ScoreWriter:
         candidates: Path,
         teacher: PairTeacher,
         dataset_fingerprint: str,
-        unit_size: int = UNIT_SIZE,
+        unit_size: int | None = None,
         spec: TeacherSpec | None = None,
         lock_wait: float = LOCK_WAIT,
         fidelity: FidelityCheck = FidelityCheck(),  # noqa: B008 - immutable
@@ -224,6 +223,7 @@ class ScoreWriter:
         fidelity = self.fidelity.run(
             layout, self.teacher, self.candidates, self.candidates_hash, self.queries, self.documents
         )
+        unit_size = self.unit_size or self._measured_size()
         with ExitStack() as held:
             with files.exclusive(layout.root, self.lock_wait):
                 files.remove_temporaries(layout.root, keep_living=True)
@@ -237,9 +237,19 @@ class ScoreWriter:
                     keep_calibration(layout, pairs)
                 if fidelity is not None:
                     keep_fidelity(layout, teacher_id, fidelity)
-                plan = make_plan(layout, kept, teacher_id, self.hash_of, self.unit_size, self._whole_queries)
+                plan = make_plan(layout, kept, teacher_id, self.hash_of, self.unit_size, unit_size, self._whole_queries)
                 held.enter_context(taken(layout.plan(teacher_id), share))
             yield plan, renamed
+
+    def _measured_size(self) -> int:
+        """Pairs a work unit of a new plan; nothing is measured where one is taken up."""
+        teacher, layout = self.teacher, self.layout
+        begun = layout.plan(teacher.teacher_id), asked_for(layout.candidate_table(self.candidates_hash), None)
+        if isinstance(teacher, MeteredTeacher | AnsweringTeacher) or encodes_texts(teacher) or is_begun(*begun):
+            return UNIT_SIZE
+        sample = self._sample(MEASURED)
+        pairs = tables.footers([self.candidates], checked=False)[0].num_rows
+        return measured_size(lambda count: teacher.score(sample[:count]), pairs, "pairs")
 
     def _require_free_name(self) -> None:
         """Raise StaleOutputError if the name given now, or a new teacher's own, is another teacher's here."""

@@ -139,6 +139,21 @@ class WholeQueryTeacher(Protocol):
         ...
 
 
+@runtime_checkable
+class TextTeacher(Protocol):
+    """A pair teacher that may encode texts by themselves, each once a call, however many pairs it is in."""
+
+    @property
+    def encodes_texts(self) -> bool:
+        """Whether it does: then few large calls take less than many small ones."""
+        ...
+
+
+def encodes_texts(teacher: PairTeacher) -> bool:
+    """Whether each text of a call is encoded once."""
+    return isinstance(teacher, TextTeacher) and teacher.encodes_texts
+
+
 def needs_whole_queries(teacher: PairTeacher) -> bool:
     """Whether all pairs of a query must be given to `teacher` in one call."""
     return isinstance(teacher, WholeQueryTeacher) and teacher.whole_queries

@@ -28,6 +28,8 @@ class BiEncoderTeacher:
         document_prompt: put before each document, likewise.
     """
 
+    encodes_texts = True
+
     def __init__(
         self, encoder: TextEncoder, query_prompt: str | None = None, document_prompt: str | None = None
     ) -> None:

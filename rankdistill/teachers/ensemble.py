@@ -18,6 +18,7 @@ from rankdistill.teachers.base import (
     MeteredTeacher,
     PairTeacher,
     check_scores,
+    encodes_texts,
     needs_whole_queries,
     teacher_id,
 )
@@ -55,6 +56,11 @@ class EnsembleTeacher:
     def whole_queries(self) -> bool:
         """Whether a score depends on the query's other pairs."""
         return self._deviations is None or any(map(needs_whole_queries, self._members))
+
+    @property
+    def encodes_texts(self) -> bool:
+        """Whether a member encodes each text of a call once."""
+        return any(map(encodes_texts, self._members))
 
     @cached_property
     def fingerprint(self) -> Mapping[str, Any]:

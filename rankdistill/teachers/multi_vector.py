@@ -31,6 +31,8 @@ class MultiVectorTeacher:
         ModelReferenceError: no multi-vector encoder.
     """
 
+    encodes_texts = True
+
     def __init__(self, settings: TorchModelSettings) -> None:
         self._settings = settings
         self._encoder = MultiVectorTextEncoder(settings.model, settings.encoder_backend, settings.max_length)

@@ -10,7 +10,7 @@ import numpy as np
 
 from rankdistill.manifest import digest
 from rankdistill.progress import Progress
-from rankdistill.teachers.base import PairTeacher, Unit, teacher_id
+from rankdistill.teachers.base import PairTeacher, Unit, encodes_texts, teacher_id
 
 
 class RewrittenTeacher:
@@ -29,6 +29,11 @@ class RewrittenTeacher:
     def score_kind(self) -> Unit:
         """The teacher's."""
         return self._teacher.score_kind
+
+    @property
+    def encodes_texts(self) -> bool:
+        """Whether the teacher encodes each text of a call once."""
+        return encodes_texts(self._teacher)
 
     @cached_property
     def fingerprint(self) -> Mapping[str, Any]:

@@ -33,6 +33,8 @@ class SparseTeacher:
         ConfigError: the model declares a similarity other than dot product and cosine.
     """
 
+    encodes_texts = True
+
     def __init__(self, settings: TorchModelSettings) -> None:
         self._settings = settings
         self._encoder = SparseTextEncoder(settings.model, settings.encoder_backend, settings.max_length)

@@ -24,7 +24,8 @@ from rankdistill.stores.embeddings.text_files import parse_text_file
 from rankdistill.stores.embeddings.writer import EmbeddingWriter
 from rankdistill.stores.runs import StoreRun
 from rankdistill.stores.shares import Share, parse_share
-from rankdistill.stores.writer import LOCK_WAIT, UNIT_SIZE, Missing
+from rankdistill.stores.unit_size import UNIT_SIZE, size_for
+from rankdistill.stores.writer import LOCK_WAIT, Missing
 from rankdistill.verbs.arguments import (
     Data,
     Place,
@@ -61,7 +62,7 @@ def embed(
     max_length: int | None = None,
     executor: str = "local",
     workers: int | None = None,
-    unit_size: int = UNIT_SIZE,
+    unit_size: int | None = None,
     lenient: bool = False,
     lock_wait: float = LOCK_WAIT,
     min_fidelity: float = LEAST,
@@ -119,7 +120,7 @@ def embed(
     executor: str = "local",
     workers: int | None = None,
     shard: str = "1/1",
-    unit_size: int = UNIT_SIZE,
+    unit_size: int | None = None,
     lenient: bool = False,
     lock_wait: float = LOCK_WAIT,
     min_fidelity: float = LEAST,
@@ -157,7 +158,8 @@ def embed(
         executor: who embeds: `local`, this process, or `ray`.
         workers: of the executor `ray`; one a GPU or core unless given.
         shard: the share `i/n` of the work units to embed, as one of n writers at the same store.
-        unit_size: texts a shard: what a kill can cost.
+        unit_size: texts a shard: what a kill can cost; None: as many as take about half a minute, by the speed measured
+            here, at most 8,192.
         lenient: leave bad rows of the data out instead of stopping.
         lock_wait: seconds to wait for another writer that starts or finishes.
         min_fidelity: mean cosine with float32 that a back end in less precision must reach over sampled texts before
@@ -238,7 +240,14 @@ def _gathered(
 def _planned(writer: EmbeddingWriter, sample: int, reporter: Reporter) -> Plan:
     missing = writer.plan()
     rate = measured_rate(writer, sample, "texts", reporter) if missing.missing and sample else None
-    return Plan(missing.wanted, missing.missing, writer.unit_size, "texts", rate, vector_bytes=writer.bytes_a_vector)
+    return Plan(
+        missing.wanted,
+        missing.missing,
+        writer.unit_size or (size_for(rate) if rate else UNIT_SIZE),
+        "texts",
+        rate,
+        vector_bytes=writer.bytes_a_vector,
+    )
 
 
 def _run(writer: EmbeddingWriter, runner: Executor, share: Share, reporter: Reporter, command: str) -> StoreRun:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from rankdistill.display import Shown
 from rankdistill.progress import ProgressLike, Reporter, reporter_of
 from rankdistill.stores.embeddings.writer import EmbeddingWriter
-from rankdistill.stores.writer import UNIT_SIZE, ScoreWriter
-from rankdistill.teachers.base import PairTeacher
+from rankdistill.stores.unit_size import UNIT_SIZE, size_for
+from rankdistill.stores.writer import ScoreWriter
+from rankdistill.teachers.base import PairTeacher, encodes_texts
 from rankdistill.verbs.arguments import Data, Place, Teacher, require_range
 from rankdistill.verbs.contract import verb_with_stores
 from rankdistill.verbs.score import open_writer
@@ -119,7 +120,7 @@ def plan(
     kind: str = "auto",
     backend: str = "auto",
     max_length: int | None = None,
-    unit_size: int = UNIT_SIZE,
+    unit_size: int | None = None,
     lenient: bool = False,
     progress: ProgressLike = False,
 ) -> Plan:
@@ -135,7 +136,7 @@ def plan(
         kind: kind of teacher; `auto` looks into the model.
         backend: what runs the model.
         max_length: tokens of a pair; the teacher's own unless given.
-        unit_size: pairs a shard.
+        unit_size: pairs a shard; None: as `score` chooses.
         lenient: leave bad rows of the data out instead of stopping.
         progress: True tells on standard error; or a function that takes the number of pairs just measured.
 
@@ -158,13 +159,15 @@ def plan(
         lenient=lenient,
     )
     missing = writer.plan()
-    counts = Plan(missing.wanted, missing.missing, unit_size, price_per_hour=price_per_hour)
+    counts = Plan(missing.wanted, missing.missing, unit_size or UNIT_SIZE, price_per_hour=price_per_hour)
     if not missing.missing or not sample:
         return counts
     told = writer.estimate(missing, sample)
     if told is not None:
         return replace(counts, estimate=told)
-    return replace(counts, rate=measured_rate(writer, sample, "pairs", reporter_of(progress)))
+    rate = measured_rate(writer, sample, "pairs", reporter_of(progress))
+    by_time = unit_size is None and not encodes_texts(writer.teacher)
+    return replace(counts, rate=rate, unit_size=size_for(rate) if by_time else counts.unit_size)
 
 
 def measured_rate(writer: ScoreWriter | EmbeddingWriter, sample: int, unit: str, reporter: Reporter) -> float:

@@ -21,7 +21,7 @@ from rankdistill.stores.layout import Layout
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.stores.runs import StoreRun
 from rankdistill.stores.shares import Share, parse_share
-from rankdistill.stores.writer import LOCK_WAIT, UNIT_SIZE, Missing, ScoreWriter
+from rankdistill.stores.writer import LOCK_WAIT, Missing, ScoreWriter
 from rankdistill.teachers.base import MeteredTeacher, PairTeacher, teacher_id
 from rankdistill.teachers.registry import specify
 from rankdistill.teachers.settling import settle
@@ -50,7 +50,7 @@ def score(
     kind: str = "auto",
     backend: str = "auto",
     max_length: int | None = None,
-    unit_size: int = UNIT_SIZE,
+    unit_size: int | None = None,
     executor: str = "local",
     workers: int | None = None,
     lock_wait: float = LOCK_WAIT,
@@ -80,7 +80,7 @@ def score(
     kind: str = "auto",
     backend: str = "auto",
     max_length: int | None = None,
-    unit_size: int = UNIT_SIZE,
+    unit_size: int | None = None,
     executor: str = "local",
     workers: int | None = None,
     shard: str = "1/1",
@@ -104,7 +104,8 @@ def score(
         backend: what runs the model; `auto` is mostly the fastest exact one, `fast` the fastest measured here of those
             that rank as float32 does. A store goes on with the one that it was begun with.
         max_length: tokens of a pair; the teacher's own unless given.
-        unit_size: pairs a shard: what a kill can cost.
+        unit_size: pairs a shard: what a kill can cost; None: as many as take about half a minute, by the speed
+            measured here, at most 8,192; that many where a teacher encodes texts by themselves or is paid by answer.
         executor: who scores: `local`, this process, or `ray`.
         workers: of the executor `ray`; one a GPU or core unless given.
         shard: the share `i/n` of the work units to score, as one of n writers at the same store.
@@ -163,7 +164,7 @@ def open_writer(
     kind: str,
     backend: str,
     max_length: int | None,
-    unit_size: int,
+    unit_size: int | None,
     lenient: bool,
     lock_wait: float = 0.0,
     min_fidelity: float = 0.0,

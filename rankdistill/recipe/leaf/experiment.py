@@ -222,6 +222,7 @@ class LeafExperiment:
         return work
 
     def _embed(self, out: Path, reporter: Reporter) -> None:
+        from rankdistill.stores.unit_size import UNIT_SIZE
         from rankdistill.verbs.embed import embed
 
         part, teacher = self.recipe.texts, self.recipe.teacher
@@ -230,6 +231,7 @@ class LeafExperiment:
             teacher.model,
             out,
             texts=part.files,
+            unit_size=UNIT_SIZE,
             **part.model_dump(exclude={"files"}),
             **teacher.model_dump(exclude={"model"}),
             judged=[collection.dataset for collection in self.judged],

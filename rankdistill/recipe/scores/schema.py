@@ -21,6 +21,7 @@ from rankdistill.recipe.parts import (
 )
 from rankdistill.recipe.scores.mining import MinePart
 from rankdistill.recipe.scores.queries import QueriesPart
+from rankdistill.stores.unit_size import UNIT_SIZE
 from rankdistill.verbs.settings import (
     SCORE_PAIRS,
     SPARSE_TYPES,
@@ -170,7 +171,12 @@ class ScorePart(Part):
 
     backend: str = Field("auto", description="What runs the teacher; auto: a fast exact one; fast: the fastest found.")
     max_length: int | None = Field(None, ge=8, description="Tokens of a pair; null: the teacher's own limit.")
-    unit_size: int = Field(8192, ge=1, description="Pairs a shard: what a kill can cost.")
+    unit_size: int | None = Field(
+        UNIT_SIZE,
+        ge=1,
+        description="Pairs a shard: what a kill can cost; null: as many as take about half a minute on this machine, "
+        "so that another may cut the same scores otherwise.",
+    )
     min_fidelity: float = Field(
         0.99,
         ge=0,

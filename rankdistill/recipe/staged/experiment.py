@@ -165,6 +165,7 @@ class StagedExperiment:
         return self.scored.index_with("space", self.recipe.space.model, collection.needs, settings, "dense", held)
 
     def _embed(self, out: Path, reporter: Reporter) -> None:
+        from rankdistill.stores.unit_size import UNIT_SIZE
         from rankdistill.verbs.embed import embed
 
         part, teacher = self.recipe.texts, self.recipe.space
@@ -173,6 +174,7 @@ class StagedExperiment:
             teacher.model,
             out,
             texts=part.files,
+            unit_size=UNIT_SIZE,
             **part.model_dump(exclude={"files"}),
             **teacher.model_dump(exclude={"model", "store"}),
             progress=reporter,

@@ -16,7 +16,7 @@ from rankdistill.stores.embeddings.layout import Layout, VectorType
 from rankdistill.stores.embeddings.teacher_file import read_teacher
 from rankdistill.stores.embeddings.work import require_embedding
 from rankdistill.stores.embeddings.writer import EmbeddingWriter
-from rankdistill.stores.writer import LOCK_WAIT, UNIT_SIZE
+from rankdistill.stores.writer import LOCK_WAIT
 from rankdistill.teachers.base import Role
 from rankdistill.teachers.registry import specify
 from rankdistill.teachers.settling import settle
@@ -32,7 +32,7 @@ class Asked:
         max_length: tokens of a text; None takes the teacher's own.
         prompts: role -> the text that replaces the teacher's own prompt; None leaves it.
         dtype: number format of the stored vectors.
-        unit_size: texts a shard.
+        unit_size: texts a shard; None: as many as take about half a minute.
         lock_wait: seconds to wait for another writer that starts or finishes.
         min_fidelity: mean cosine with float32 that a back end which is not exact must reach; 0: no check.
         name: what its user calls the teacher in the store, in place of an earlier name; None keeps that.
@@ -46,7 +46,7 @@ class Asked:
     max_length: int | None = None
     prompts: Mapping[Role, str | None] = field(default_factory=dict)
     dtype: str = "float32"
-    unit_size: int = UNIT_SIZE
+    unit_size: int | None = None
     lock_wait: float = LOCK_WAIT
     min_fidelity: float = LEAST
     name: str | None = None

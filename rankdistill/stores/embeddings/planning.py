@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,21 +17,33 @@ from rankdistill.stores.embeddings.layout import HELD_OUT, TEXTS, UNITS, Layout
 from rankdistill.stores.plan import Plan, regroup, take_up, write_note, write_units
 
 
-def make_plan(layout: Layout, gathered: Gathered, teacher_id: str, unit_size: int) -> Plan:
+def make_plan(layout: Layout, gathered: Gathered, teacher_id: str, asked_size: int | None, unit_size: int) -> Plan:
     """Take up the unfinished plan for the same texts, or make a new one over what has no vector now.
 
     Beside the plan lie the texts that the store will have. Call it while holding the store's lock.
 
+    Args:
+        layout: the store.
+        gathered: the texts.
+        teacher_id: whose vectors are wanted.
+        asked_size: texts a work unit, as they were asked for; None: as many as take some time.
+        unit_size: texts a work unit of a new plan.
+
     Raises:
         LockedError: another process works on a plan for other texts or units.
     """
-    asked = {"texts": gathered.identity, "unit_size": unit_size}
+    asked = asked_for(gathered, asked_size)
     if (earlier := take_up(layout.plan, asked)) is not None:
         return earlier
     write_planned_texts(layout, gathered)
     missing = _Missing(layout, gathered, teacher_id)
     sizes, digests = write_units(layout.plan, regroup(missing.chunks(), unit_size), UNITS)
-    return write_note(layout.plan, asked, missing.wanted, missing.missing, sizes, digests)
+    return write_note(layout.plan, asked, missing.wanted, missing.missing, unit_size, sizes, digests)
+
+
+def asked_for(gathered: Gathered, asked_size: int | None) -> dict[str, Any]:
+    """What a plan is for; see `make_plan`."""
+    return {"texts": gathered.identity, "unit_size": asked_size}
 
 
 def count_missing(layout: Layout, gathered: Gathered, teacher_id: str) -> tuple[int, int]:

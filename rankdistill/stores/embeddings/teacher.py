@@ -29,6 +29,8 @@ class EmbeddingStoreTeacher:
         store: finished.
     """
 
+    encodes_texts = True
+
     def __init__(self, store: EmbeddingStore) -> None:
         self._store = store
 

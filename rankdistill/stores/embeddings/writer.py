@@ -24,14 +24,15 @@ from rankdistill.stores.embeddings.fidelity import FidelityCheck, keep_fidelity
 from rankdistill.stores.embeddings.finishing import finish
 from rankdistill.stores.embeddings.gathering import Gathered
 from rankdistill.stores.embeddings.layout import ARTEFACT, Layout, VectorType
-from rankdistill.stores.embeddings.planning import count_missing, make_plan
+from rankdistill.stores.embeddings.planning import asked_for, count_missing, make_plan
 from rankdistill.stores.embeddings.teacher_file import called, describe_teacher, keep_teacher, require_teacher
 from rankdistill.stores.embeddings.text_files import KINDS
 from rankdistill.stores.embeddings.work import DetachedWork, ShardWorker
 from rankdistill.stores.naming import keep_names, require_name
-from rankdistill.stores.plan import Plan
+from rankdistill.stores.plan import Plan, is_begun
 from rankdistill.stores.shares import WHOLE, Share, taken
-from rankdistill.stores.writer import LOCK_WAIT, UNIT_SIZE, Missing
+from rankdistill.stores.unit_size import MEASURED, UNIT_SIZE, measured_size
+from rankdistill.stores.writer import LOCK_WAIT, Missing
 from rankdistill.teachers.base import EmbeddingTeacher
 from rankdistill.teachers.names import beside
 from rankdistill.teachers.registry import TeacherSpec
@@ -58,7 +59,7 @@ class EmbeddingWriter:
         gathered: the texts, as `gathering.gather` gives them.
         teacher: embeds them.
         dtype: number format of the stored vectors.
-        unit_size: texts a shard.
+        unit_size: texts a shard; None: as many as take about half a minute, at most `UNIT_SIZE`.
         spec: how `teacher` was loaded; executors with workers in other processes need it, and calibration texts in it
             are kept in the store.
         lock_wait: seconds to wait for another writer that registers or finishes.
@@ -77,7 +78,7 @@ class EmbeddingWriter:
         teacher: EmbeddingTeacher,
         *,
         dtype: VectorType = "float32",
-        unit_size: int = UNIT_SIZE,
+        unit_size: int | None = None,
         spec: TeacherSpec | None = None,
         lock_wait: float = LOCK_WAIT,
         fidelity: FidelityCheck = FidelityCheck(),  # noqa: B008 - immutable
@@ -171,6 +172,7 @@ class EmbeddingWriter:
         layout = self.layout
         self._require_same()
         fidelity = self.fidelity.run(layout, self.teacher, self.gathered)
+        unit_size = self.unit_size or self._measured_size()
         with ExitStack() as held:
             with files.exclusive(layout.root, self.lock_wait):
                 files.remove_temporaries(layout.root, keep_living=True)
@@ -181,9 +183,16 @@ class EmbeddingWriter:
                     keep_calibration(layout, pairs)
                 if fidelity is not None:
                     keep_fidelity(layout, fidelity)
-                plan = make_plan(layout, self.gathered, self.teacher.teacher_id, self.unit_size)
+                plan = make_plan(layout, self.gathered, self.teacher.teacher_id, self.unit_size, unit_size)
                 held.enter_context(taken(layout.plan, share))
             yield plan, renamed
+
+    def _measured_size(self) -> int:
+        """Texts a work unit of a new plan; nothing is measured where one is taken up."""
+        if is_begun(self.layout.plan, asked_for(self.gathered, None)):
+            return UNIT_SIZE
+        texts = self.gathered.sample(MEASURED)["text"].to_pylist()
+        return measured_size(lambda count: self.teacher.embed(texts[:count], KINDS[0]), len(self.gathered), "texts")
 
     def _work(self, plan: Plan, remote: bool) -> MakeWorker:
         if not remote:
