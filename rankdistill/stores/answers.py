@@ -1,17 +1,22 @@
 """What teachers behind services answered so far, kept at once: a killed run asks again for what was in flight alone.
 
-A file a work unit, beside the plan; each line is the key of a pair and its score. It goes when the shard is complete.
-Keys are of content, so the lines count under another plan too. For a store in an object store, which cannot append, the
-files lie in this user's cache.
+A file a work unit, beside the plan; each line is a key and what was answered: of a pair its score, of a prompt the
+model's reply. It goes when the shard is complete. Keys are of content, so the lines count under another plan too. For a
+store in an object store, which cannot append, the files lie in this user's cache.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable
+from collections import UserDict
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from rankdistill import files, locations, manifest
+from rankdistill import files, locations, manifest, plain_json
+
+Value = TypeVar("Value")
 
 FOLDER = "answers"
 
@@ -35,36 +40,38 @@ def forget_answers(root: Path, teacher_id: str) -> None:
             folder.parent.rmdir()
 
 
-class Answers:
+class Answers(Generic[Value]):
     """The answers of one teacher; those of one work unit are added.
 
     Args:
         folder: as `answers_folder` gives it.
         unit: what the unit is called; one process at a time works on it.
+        write: an answer in ASCII, without the end of a line.
+        read: what `write` wrote; ValueError where that is not whole.
     """
 
-    def __init__(self, folder: Path, unit: str) -> None:
-        self._folder, self._path = folder, folder / f"{unit}.txt"
+    def __init__(self, folder: Path, unit: str, write: Callable[[Value], str], read: Callable[[str], Value]) -> None:
+        self._folder, self._path, self._write, self._read = folder, folder / f"{unit}.txt", write, read
 
-    def known(self) -> dict[bytes, float]:
-        """Key of a pair -> its score, of every answer that is whole."""
-        found: dict[bytes, float] = {}
+    def known(self) -> dict[bytes, Value]:
+        """Key -> what was answered, of every answer that is whole."""
+        found: dict[bytes, Value] = {}
         for path in locations.listing(self._folder, "*.txt"):
             for line in path.read_text(encoding="ascii", errors="replace").split("\n")[:-1]:
-                key, _, score = line.partition(" ")
+                key, _, value = line.partition(" ")
                 try:
-                    found[bytes.fromhex(key)] = float.fromhex(score)
+                    found[bytes.fromhex(key)] = self._read(value)
                 except ValueError:  # of a machine that lost its power
                     continue
         return found
 
-    def add(self, scores: Iterable[tuple[bytes, float]]) -> None:
-        """Keep the scores of one answer: all of them, or, after a kill in the midst, the first ones.
+    def add(self, answered: Iterable[tuple[bytes, Value]]) -> None:
+        """Keep what came together: all of it, or, after a kill in the midst, the first ones.
 
         Raises:
             OutputError: the disk is full or read-only.
         """
-        lines = "".join(f"{key.hex()} {score.hex()}\n" for key, score in scores)
+        lines = "".join(f"{key.hex()} {self._write(value)}\n" for key, value in answered)
         files.make_folder(self._folder)
         with files.output_errors(self._path), self._path.open("a+b") as stream:
             end = stream.seek(0, os.SEEK_END)
@@ -78,3 +85,33 @@ class Answers:
     def forget(self) -> None:
         """Remove the unit's file: its shard is complete."""
         self._path.unlink(missing_ok=True)
+
+
+def kept_scores(folder: Path, unit: str) -> Answers[float]:
+    """The scores of pairs; see `Answers`."""
+    return Answers(folder, unit, float.hex, float.fromhex)
+
+
+class Replies(UserDict[bytes, str]):
+    """Key of a prompt -> the model's reply: those that were kept, and each that is set here is kept at once.
+
+    Args:
+        folder: as `answers_folder` gives it.
+        unit: what the unit is called.
+    """
+
+    def __init__(self, folder: Path, unit: str) -> None:
+        super().__init__()
+        self._kept: Answers[str] = Answers(folder, unit, json.dumps, _text)
+        self.data.update(self._kept.known())
+
+    def __setitem__(self, key: bytes, reply: str) -> None:
+        self._kept.add([(key, reply)])
+        super().__setitem__(key, reply)
+
+
+def _text(line: str) -> str:
+    found = plain_json.loads(line)
+    if not isinstance(found, str):
+        raise ValueError("no text")
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +12,11 @@ import pyarrow as pa
 from rankdistill import locations, tables
 from rankdistill.errors import TeacherError
 from rankdistill.progress import Progress
-from rankdistill.stores.answers import Answers, answers_folder
+from rankdistill.stores.answers import Answers, Replies, answers_folder, kept_scores
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.lookup import StoredTexts
 from rankdistill.stores.plan import Plan
-from rankdistill.teachers.base import AnsweringTeacher, PairTeacher, check_scores
+from rankdistill.teachers.base import AnsweringTeacher, PairTeacher, ReplyingTeacher, check_scores
 from rankdistill.teachers.registry import TeacherSpec
 
 
@@ -50,16 +51,22 @@ class ShardWorker:
             progress(self.plan.items([number]))
             return 0
         unit = self.plan.unit(number)
-        kept = Answers(answers_folder(self.layout.root, teacher_id), self.plan.digests[number])
-        scores = self._score(unit, kept, progress)
+        kept_in = answers_folder(self.layout.root, teacher_id), self.plan.digests[number]
+        scores = self._score(unit, kept_in, progress)
         teacher_ids = pa.array([teacher_id] * len(unit), pa.string())
         columns = [unit["query_id"], unit["doc_id"], teacher_ids, pa.array(scores), unit["key"]]
         tables.write_parquet(shard, pa.table(columns, schema=tables.SCORES))
-        kept.forget()
+        kept_scores(*kept_in).forget()
         return len(unit)
 
-    def _score(self, unit: pa.Table, kept: Answers, progress: Progress) -> np.ndarray:
-        """Float32 scores of the unit's rows; pairs with the same two texts are scored once."""
+    def _score(self, unit: pa.Table, kept_in: tuple[Path, str], progress: Progress) -> np.ndarray:
+        """Float32 scores of the unit's rows; pairs with the same two texts are scored once.
+
+        Args:
+            unit: rows of the plan.
+            kept_in: folder and unit of what was answered until now.
+            progress: called with the pairs just done.
+        """
         keys = unit.column("key").to_pylist()
         row_of: dict[bytes, int] = {}
         pairs: list[tuple[str, str]] = []
@@ -69,7 +76,9 @@ class ShardWorker:
                 row_of[key] = len(pairs)
                 pairs.append((self.queries[query_id], self.documents[doc_id]))
         if isinstance(self.teacher, AnsweringTeacher):
-            given = self._answered(self.teacher, list(row_of), pairs, kept, progress)
+            given = self._answered(self.teacher, list(row_of), pairs, kept_scores(*kept_in), progress)
+        elif isinstance(self.teacher, ReplyingTeacher):
+            given = self.teacher.score_replied(pairs, Replies(*kept_in), progress)
         else:
             given = np.asarray(self.teacher.score(pairs, progress))
         scores = check_scores(self.teacher.teacher_id, pairs, given)
@@ -83,7 +92,7 @@ class ShardWorker:
         teacher: AnsweringTeacher,
         keys: Sequence[bytes],
         pairs: Sequence[tuple[str, str]],
-        kept: Answers,
+        kept: Answers[float],
         progress: Progress,
     ) -> np.ndarray:
         """The scores, of which those that were answered before are not asked for again."""

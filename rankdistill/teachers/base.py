@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -75,6 +75,23 @@ class AnsweringTeacher(Protocol):
         self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None
     ) -> Iterator[tuple[Sequence[int], np.ndarray]]:
         """(places in `pairs`, their scores, float32) of each answer, in the order in which they come."""
+        ...
+
+
+@runtime_checkable
+class ReplyingTeacher(Protocol):
+    """A pair teacher that makes its scores of a model's replies, each of which costs: a store keeps each at once."""
+
+    def score_replied(
+        self, pairs: Sequence[tuple[str, str]], replies: MutableMapping[bytes, str], progress: Progress | None = None
+    ) -> np.ndarray:
+        """As `score`, without asking for what is in `replies` already; each other reply is put there as it comes.
+
+        Args:
+            pairs: (query, document).
+            replies: key of a prompt -> what the model replied to it.
+            progress: called with the number of pairs just done.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -36,11 +36,17 @@ class ListTeacher(Protocol):
         """Short name derived from the fingerprint."""
         ...
 
-    def rank(self, lists: Sequence[QueryList], progress: Progress | None = None) -> list[list[int]]:
+    def rank(
+        self,
+        lists: Sequence[QueryList],
+        progress: Progress | None = None,
+        replies: MutableMapping[bytes, str] | None = None,
+    ) -> list[list[int]]:
         """A permutation for each list: places in its `documents`, the best first.
 
         Args:
             lists: any number of queries, each with its documents.
+            replies: see `ReplyingTeacher`; None: none are known, and none are kept.
             progress: called with the number of documents done since the last call; all lists together count for all.
         """
         ...
@@ -91,10 +97,16 @@ class RankedPairs:
 
     def score(self, pairs: Sequence[tuple[str, str]], progress: Progress | None = None) -> np.ndarray:
         """Negative ranks, float32[n]: 0, -1, -2, ... within each query."""
+        return self.score_replied(pairs, {}, progress)
+
+    def score_replied(
+        self, pairs: Sequence[tuple[str, str]], replies: MutableMapping[bytes, str], progress: Progress | None = None
+    ) -> np.ndarray:
+        """As `score`; see `ReplyingTeacher`."""
         queries, query_rows = distinct([query for query, _ in pairs])
         documents_of = [sorted({pairs[row][1] for row in rows}) for rows in _members(query_rows, len(queries))]
         lists = [QueryList(query, documents) for query, documents in zip(queries, documents_of, strict=True)]
-        orders = self.teacher.rank(lists, progress)
+        orders = self.teacher.rank(lists, progress, replies)
         scores_of = [
             dict(zip(documents, permutation_to_scores(order).tolist(), strict=True))
             for documents, order in zip(documents_of, orders, strict=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
 from pydantic import Field, field_validator, model_validator
 
+from rankdistill.manifest import digest
 from rankdistill.progress import Progress
 from rankdistill.teachers.base import PairTeacher, teacher_id
 from rankdistill.teachers.first_stage import bm25_order, teacher_order
@@ -175,8 +176,18 @@ class ListwiseLlm:
         """`llm-listwise-<12 hex digits>`."""
         return teacher_id("llm_listwise", self.fingerprint)
 
-    def rank(self, lists: Sequence[QueryList], progress: Progress | None = None) -> list[list[int]]:
+    def rank(
+        self,
+        lists: Sequence[QueryList],
+        progress: Progress | None = None,
+        replies: MutableMapping[bytes, str] | None = None,
+    ) -> list[list[int]]:
         """A permutation for each list, the best first; malformed answers are repaired and counted in `counts`.
+
+        Args:
+            lists: any number of queries, each with its documents.
+            progress: called with the number of documents done since the last call.
+            replies: those that were kept, which are not asked for again; each that comes is put there.
 
         Raises:
             TeacherError: the model cannot be asked.
@@ -188,7 +199,7 @@ class ListwiseLlm:
         for turn in range(max(map(len, turns), default=0)):
             asked = [number for number in range(len(lists)) if turn < len(turns[number])]
             prompts = [self._prompt(lists[number], orders[number], *turns[number][turn]) for number in asked]
-            for place, reply in self._chat.complete_all(prompts):
+            for place, reply in self._replies(prompts, {} if replies is None else replies):
                 number = asked[place]
                 start, end = turns[number][turn]
                 answer = read_answer(reply, end - start)
@@ -197,6 +208,16 @@ class ListwiseLlm:
                 if progress is not None:
                     progress(_share(len(orders[number]), turn, len(turns[number])))
         return orders
+
+    def _replies(self, prompts: Sequence[Messages], replies: MutableMapping[bytes, str]) -> Iterator[tuple[int, str]]:
+        """(number of the prompt, reply): those that are known, then the others as they come."""
+        keys = [bytes.fromhex(digest([dict(message) for message in prompt])) for prompt in prompts]
+        known = [replies.get(key) for key in keys]
+        yield from ((place, reply) for place, reply in enumerate(known) if reply is not None)
+        asked = [place for place, reply in enumerate(known) if reply is None]
+        for number, reply in self._chat.complete_all([prompts[place] for place in asked]):
+            replies[keys[asked[number]]] = reply
+            yield asked[number], reply
 
     def estimate(self, pairs: int, queries: int, sample: Sequence[tuple[str, str]]) -> Mapping[str, str]:
         """How many prompts such pairs take, and how much text they hold; nothing is asked."""

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from rankdistill.errors import TeacherError
-from rankdistill.stores.answers import Answers, answers_folder
+from rankdistill.stores.answers import Replies, answers_folder, kept_scores
 from rankdistill.stores.writer import ScoreWriter
+from rankdistill.teachers import TeacherSpec
 from rankdistill.teachers.http.settings import Settings
 from rankdistill.teachers.http.teacher import HttpTeacher
 from tests.forked import Forked
@@ -134,23 +135,78 @@ def test_answers_count_under_another_plan_too(server: FakeServer, candidates: Pa
 def test_a_line_that_a_kill_cut_off_counts_as_none(tmp_path: Path) -> None:
     folder = answers_folder(tmp_path, "t")
     one, other = bytes(range(16)), bytes(16)
-    Answers(folder, "unit").add([(one, 0.1), (other, -3.0)])
+    kept_scores(folder, "unit").add([(one, 0.1), (other, -3.0)])
     file = folder / "unit.txt"
     file.write_bytes(file.read_bytes()[:-3])
-    assert Answers(folder, "unit").known() == {one: 0.1}
-    Answers(folder, "unit").add([(other, 7.5)])
-    assert Answers(folder, "unit").known() == {one: 0.1, other: 7.5}
-    Answers(folder, "unit").forget()
-    assert Answers(folder, "unit").known() == {}
+    assert kept_scores(folder, "unit").known() == {one: 0.1}
+    kept_scores(folder, "unit").add([(other, 7.5)])
+    assert kept_scores(folder, "unit").known() == {one: 0.1, other: 7.5}
+    kept_scores(folder, "unit").forget()
+    assert kept_scores(folder, "unit").known() == {}
 
 
 def test_the_beginning_of_a_score_is_none_wherever_it_was_cut_off(tmp_path: Path) -> None:
-    answers = Answers(tmp_path, "unit")
+    answers = kept_scores(tmp_path, "unit")
     answers.add([(b"first", 0.1), (b"cut", 13.625)])
     (file,) = tmp_path.iterdir()
     whole = file.read_bytes()
     second = whole.index(b"\n") + 1
     for end in range(second, len(whole)):
         file.write_bytes(whole[:end])
-        Answers(tmp_path, "unit").add([(b"next", 2.0)])
-        assert Answers(tmp_path, "unit").known() == {b"first": 0.1, b"next": 2.0}, end
+        kept_scores(tmp_path, "unit").add([(b"next", 2.0)])
+        assert kept_scores(tmp_path, "unit").known() == {b"first": 0.1, b"next": 2.0}, end
+
+
+def test_a_stopped_listwise_run_asks_again_for_no_prompt_that_was_answered(
+    server: FakeServer, candidates: Path, tmp_path: Path
+) -> None:
+    """Also where no query was done yet: windows of all queries are asked side by side."""
+
+    def listwise(root: Path) -> ScoreWriter:
+        chat = {"url": f"{server.url}/v1", "model": "m", "concurrency": 1}
+        teacher = TeacherSpec("llm_listwise", {"chat": chat, "window": 4, "step": 2}).load()
+        return ScoreWriter(
+            root,
+            queries=QUERIES,
+            documents=DOCUMENTS,
+            candidates=candidates,
+            teacher=teacher,
+            dataset_fingerprint="f" * 64,
+        )
+
+    def prompts() -> list[str]:
+        return [post.body["messages"][-1]["content"] for post in server.posts]
+
+    def answer(path: str, body: Any) -> Reply:
+        reply = "[2] > [1] \u2192 caf\u00e9\n[3]"
+        return Reply({"choices": [{"message": {"content": reply}}], "usage": {"total_tokens": 1}})
+
+    server.answer = answer
+    listwise(tmp_path / "whole").run()
+    whole = prompts()
+    server.asked.clear()
+    first = len(whole) // 3
+    server.answer = lambda path, body: answer(path, body) if len(server.posts) <= first else Reply("stop", 403)
+    store = tmp_path / "store"
+    with pytest.raises(TeacherError, match="403"):
+        listwise(store).run()
+    answered = prompts()[:first]
+    assert len(set(answered)) == first
+    server.answer = answer
+    server.asked.clear()
+    listwise(store).run()
+    assert not {*prompts()} & {*answered}
+    assert len(prompts()) == len(whole) - first
+    assert contents(store) == contents(tmp_path / "whole"), "and nothing of it stays"
+
+
+def test_replies_are_kept_whatever_is_in_them_and_a_cut_one_is_none(tmp_path: Path) -> None:
+    replies = Replies(tmp_path, "unit")
+    replies[b"one"], replies[b"other"] = "two\nlines, a \u20ac and a \ud83d", "cut"
+    (file,) = tmp_path.iterdir()
+    for lost in range(2, 8):
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-lost])
+        assert dict(Replies(tmp_path, "unit")) == {b"one": "two\nlines, a \u20ac and a \ud83d"}
+        file.write_bytes(whole)
+    assert dict(Replies(tmp_path, "unit")) == dict(replies)
