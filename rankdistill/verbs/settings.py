@@ -16,6 +16,7 @@ from rankdistill.mining.tokenisers import DEFAULT as DEFAULT_TOKENIZER
 from rankdistill.mining.window import parse_windows
 from rankdistill.querying.registry import DEFAULT as DEFAULT_GENERATOR
 from rankdistill.querying.registry import identity_of as generator_identity
+from rankdistill.stores.unit_size import UNIT_SIZE
 from rankdistill.teachers.registry import identity_of as teacher_identity
 from rankdistill.teachers.registry import is_yaml
 from rankdistill.teachers.teaching.config import TeachConfig
@@ -32,6 +33,7 @@ __all__ = [
     "DEFAULT_TOKENIZER",
     "SCORE_PAIRS",
     "SPARSE_TYPES",
+    "UNIT_SIZE",
     "AlignConfig",
     "Bm25Source",
     "Choice",

@@ -222,8 +222,8 @@ class LeafExperiment:
         return work
 
     def _embed(self, out: Path, reporter: Reporter) -> None:
-        from rankdistill.stores.unit_size import UNIT_SIZE
         from rankdistill.verbs.embed import embed
+        from rankdistill.verbs.settings import UNIT_SIZE
 
         part, teacher = self.recipe.texts, self.recipe.teacher
         embed(

@@ -21,10 +21,10 @@ from rankdistill.recipe.parts import (
 )
 from rankdistill.recipe.scores.mining import MinePart
 from rankdistill.recipe.scores.queries import QueriesPart
-from rankdistill.stores.unit_size import UNIT_SIZE
 from rankdistill.verbs.settings import (
     SCORE_PAIRS,
     SPARSE_TYPES,
+    UNIT_SIZE,
     IndexRecipe,
     Storage,
     TeachConfig,

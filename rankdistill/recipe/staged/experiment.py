@@ -165,8 +165,8 @@ class StagedExperiment:
         return self.scored.index_with("space", self.recipe.space.model, collection.needs, settings, "dense", held)
 
     def _embed(self, out: Path, reporter: Reporter) -> None:
-        from rankdistill.stores.unit_size import UNIT_SIZE
         from rankdistill.verbs.embed import embed
+        from rankdistill.verbs.settings import UNIT_SIZE
 
         part, teacher = self.recipe.texts, self.recipe.space
         embed(
