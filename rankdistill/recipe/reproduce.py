@@ -174,14 +174,24 @@ def _run_again(
 ) -> list[Compared]:
     """Every step of a run, beside the one that was done again."""
     command = "" if made is None else made.command
-    chosen = parse({**recipe, "out": str(now)}, str(before), [])
-    run(chosen, progress=progress, command=command)
     first = _steps(before, made, recipe)
+    chosen = parse({**_with_unit_size(recipe, first), "out": str(now)}, str(before), [])
+    run(chosen, progress=progress, command=command)
     found = []
     for step in plan(chosen).steps():
         old = first.get(step.name, before / "steps" / step.folder.name)
         found.append(compare(step.name, old, step.folder, tolerance, (before, now)))
     return found
+
+
+def _with_unit_size(recipe: Mapping[str, Any], steps: Mapping[str, Path]) -> Mapping[str, Any]:
+    """The recipe with the pairs a shard that were measured the first time, so that the same files are made."""
+    scored = next((path for name, path in steps.items() if name == "scores"), None)
+    made = None if scored is None else manifest.read(scored)
+    settings = recipe.get("score") or {}
+    if made is None or settings.get("unit_size") is not None:
+        return recipe
+    return {**recipe, "score": {**settings, "unit_size": made.parameters["unit_size"]}}
 
 
 def _steps(before: Path, made: Manifest | None, recipe: Mapping[str, Any]) -> dict[str, Path]:

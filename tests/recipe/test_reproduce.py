@@ -84,6 +84,19 @@ def test_a_run_is_made_again_and_a_changed_judgement_is_found(recipe: dict[str, 
     assert rd.reproduce("RUN", "OTHER", tolerance=1.0).same
 
 
+def test_shards_are_cut_as_they_were_where_their_size_was_measured(
+    recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del recipe["score"]["unit_size"]
+    monkeypatch.setattr("rankdistill.stores.writer.UNIT_SIZE", 16)
+    rd.run(recipe)
+    (store,) = Path("RUN/steps").glob("scores-*")
+    assert len([*store.glob("scores/*/*.parquet")]) > 2
+    monkeypatch.setattr("rankdistill.stores.writer.UNIT_SIZE", 32)  # another machine
+    again = rd.reproduce("RUN")
+    assert set(states(again).values()) == {"same"}
+
+
 def pl_differs() -> Any:
     import polars as pl
 

@@ -24,7 +24,6 @@ from rankdistill.recipe.scores.queries import QueriesPart
 from rankdistill.verbs.settings import (
     SCORE_PAIRS,
     SPARSE_TYPES,
-    UNIT_SIZE,
     IndexRecipe,
     Storage,
     TeachConfig,
@@ -172,10 +171,7 @@ class ScorePart(Part):
     backend: str = Field("auto", description="What runs the teacher; auto: a fast exact one; fast: the fastest found.")
     max_length: int | None = Field(None, ge=8, description="Tokens of a pair; null: the teacher's own limit.")
     unit_size: int | None = Field(
-        UNIT_SIZE,
-        ge=1,
-        description="Pairs a shard: what a kill can cost; null: as many as take about half a minute on this machine, "
-        "so that another may cut the same scores otherwise.",
+        None, ge=1, description="Pairs a shard: what a kill can cost; null: as many as take about half a minute."
     )
     min_fidelity: float = Field(
         0.99,
@@ -185,8 +181,10 @@ class ScorePart(Part):
     )
 
     def decisive(self) -> dict[str, Any]:
-        """What decides the scores, as JSON values; `min_fidelity` decides whether there are some."""
-        return self.model_dump(exclude={"min_fidelity"})
+        """What decides the scores, as JSON values; `min_fidelity` decides whether there are some, `unit_size` in which
+        files they lie.
+        """
+        return self.model_dump(exclude={"min_fidelity", "unit_size"})
 
     @property
     def backend_of_members(self) -> str:
