@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from rankdistill.data.beir import Dataset
 
 TEXT_BYTES = 8
 """Of a text's hash: two of a million texts share one with probability 3e-8, and a negative would be lost by it."""
+
+
+BLOCK = 100_000
+"""Pairs of ids that are Python objects at a time."""
 
 
 @dataclass(frozen=True)
@@ -92,52 +97,66 @@ def gather(
         own: ids of the queries that are themselves the document of their id; None: as the data set has it. In
             collections numbered from 1 on both sides equal ids mean nothing.
     """
-    text_of = _same_queries(dataset, queries)
-    named: dict[str, set[str]] = {text: set() for text in queries.values()}
+    asked = _asked(dataset, queries)
+    themselves = dataset.own_documents if own is None else own
+    named = chain(_judged(dataset), labelled, ((one, one) for one in themselves))
+    pairs = pl.concat(
+        [_frame(block).join(asked, on="query_id").select("query", "doc_id") for block in _blocks(named)]
+        or [pl.DataFrame(schema={"query": pl.UInt64, "doc_id": pl.String})]
+    ).unique()
+    found = pairs.join(_document_hashes(dataset, documents, pairs["doc_id"].unique()), on="doc_id")
+    texts = asked["query"].unique().to_numpy()  # a document may say what the query says
+    return _of_hashes(
+        np.concatenate([found["query"].to_numpy(), texts]), np.concatenate([found["document"].to_numpy(), texts])
+    )
+
+
+def _asked(dataset: Dataset, queries: Mapping[str, str]) -> pl.DataFrame:
+    """query_id, query: the hashes of the texts of `queries`, and of the data set's other queries that say the same."""
+    given = _hashed("query_id", list(queries), "query", hashes(queries.values()))
+    known = _hashed("query_id", list(dataset.query_texts), "query", hashes(dataset.query_texts.values()))
+    same = known.join(given, on="query_id", how="anti").join(given, on="query", how="semi")
+    return pl.concat([given, same])
+
+
+def _judged(dataset: Dataset) -> Iterator[tuple[str, str]]:
     for split in dataset.splits:
         for query_id, labels in dataset.judgements[split].items():
-            if query_id in text_of:
-                named[text_of[query_id]].update(doc_id for doc_id, label in labels.items() if label > 0)
-    for query_id, doc_id in labelled:
-        if query_id in text_of:
-            named[text_of[query_id]].add(doc_id)
-    themselves = dataset.own_documents if own is None else own
-    for query_id in text_of.keys() & set(themselves):
-        named[text_of[query_id]].add(query_id)
-    hash_of = _document_hashes(dataset, documents, set(chain.from_iterable(named.values())))
-    query_hashes = hashes(named)
-    of_query = [
-        np.array([own, *(hash_of[doc_id] for doc_id in doc_ids if doc_id in hash_of)], dtype=np.uint64)
-        for own, doc_ids in zip(query_hashes.tolist(), named.values(), strict=True)
-    ]
-    return _of_hashes(query_hashes, of_query)
+            yield from ((query_id, doc_id) for doc_id, label in labels.items() if label > 0)
 
 
-def _same_queries(dataset: Dataset, queries: Mapping[str, str]) -> dict[str, str]:
-    """Id -> text of `queries`, and of the data set's queries that say the same."""
-    texts = set(queries.values())
-    return {query_id: text for query_id, text in dataset.query_texts.items() if text in texts} | dict(queries)
+def _blocks(pairs: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """The pairs, some at a time: as Python objects they take ten times as much as in a frame."""
+    rest = iter(pairs)
+    while block := list(islice(rest, BLOCK)):
+        yield block
 
 
-def _document_hashes(dataset: Dataset, documents: Mapping[str, str], wanted: set[str]) -> dict[str, int]:
-    """Document id -> hash of its text, of those of `wanted` that there are; the corpus is read only if it has to be."""
-    here = sorted(wanted & documents.keys())
-    found = dict(zip(here, hashes(documents[doc_id] for doc_id in here).tolist(), strict=True))
-    absent = {doc_id for doc_id in wanted - documents.keys() if doc_id in dataset.document_lines}
+def _frame(block: Sequence[tuple[str, str]]) -> pl.DataFrame:
+    return pl.DataFrame(block, schema={"query_id": pl.String, "doc_id": pl.String}, orient="row")
+
+
+def _hashed(name: str, ids: Sequence[str], column: str, found: NDArray[np.uint64]) -> pl.DataFrame:
+    return pl.DataFrame({name: ids, column: found}, schema={name: pl.String, column: pl.UInt64})
+
+
+def _document_hashes(dataset: Dataset, documents: Mapping[str, str], wanted: pl.Series) -> pl.DataFrame:
+    """doc_id, document: the texts' hashes, of those of `wanted` that there are; the corpus is read only if needed."""
+    here = [doc_id for doc_id in wanted if doc_id in documents]
+    found = [_hashed("doc_id", here, "document", hashes(documents[doc_id] for doc_id in here))]
+    absent = {doc_id for doc_id in wanted if doc_id not in documents and doc_id in dataset.document_lines}
     if absent:
-        for document in dataset.documents():
-            if document.doc_id in absent:
-                found[document.doc_id] = int.from_bytes(_hash(document.contents), "little")
-    return found
+        read = ((one.doc_id, one.contents) for one in dataset.documents() if one.doc_id in absent)
+        ids, texts = zip(*((doc_id, _hash(text)) for doc_id, text in read), strict=True)
+        found.append(_hashed("doc_id", ids, "document", np.frombuffer(b"".join(texts), dtype="<u8").astype(np.uint64)))
+    return pl.concat(found)
 
 
-def _of_hashes(queries: NDArray[np.uint64], of_query: Sequence[NDArray[np.uint64]]) -> Positives:
-    counts = [len(documents) for documents in of_query]
-    flat = np.concatenate(of_query) if of_query else np.empty(0, dtype=np.uint64)
+def _of_hashes(queries: NDArray[np.uint64], documents: NDArray[np.uint64]) -> Positives:
+    """The pairs that the two name, row by row."""
     distinct_queries, row = np.unique(queries, return_inverse=True)
-    distinct, column = np.unique(flat, return_inverse=True)
-    pairs = np.repeat(row.astype(np.int64), counts) * len(distinct) + column
-    return Positives(distinct_queries, distinct, np.unique(pairs))
+    distinct, column = np.unique(documents, return_inverse=True)
+    return Positives(distinct_queries, distinct, np.unique(row.astype(np.int64) * len(distinct) + column))
 
 
 def _places(ordered: NDArray[Any], values: NDArray[Any]) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -119,6 +119,23 @@ class _TextHashes:
         return pl.DataFrame({ids.name: known, column: found}, schema={ids.name: pl.String, column: pl.UInt64})
 
 
+@dataclass(frozen=True)
+class _Chosen(Mapping[str, str]):
+    """Some of the texts, which are not copied."""
+
+    ids: list[str]
+    texts: Mapping[str, str]
+
+    def __getitem__(self, one: str) -> str:
+        return self.texts[one]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
 def gathered(
     dataset: Dataset,
     candidates: Iterable[pl.DataFrame],
@@ -133,11 +150,12 @@ def gathered(
         query_texts: query id -> text.
         document_texts: document id -> text.
     """
-    asked: dict[str, str] = {}
+    ids = [pl.Series("query_id", [], pl.String)]
     labelled: list[pl.DataFrame] = []
     for part in candidates:
-        asked |= {one: query_texts[one] for one in part["query_id"].unique().sort() if one in query_texts}
+        ids.append(part["query_id"].unique())
         labelled.append(part.filter(pl.col("label") > 0).select(PAIR).unique())
+    asked = _Chosen([one for one in pl.concat(ids).unique() if one in query_texts], query_texts)
     pairs = (row for part in labelled for row in part.iter_rows())
     return Knowledge(gather(dataset, asked, document_texts, pairs), query_texts, document_texts)
 
