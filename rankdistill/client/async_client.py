@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rankdistill.client import operations
 from rankdistill.client.answers import Hits, Ranked, Token
 from rankdistill.client.calls import Answer, Call
-from rankdistill.client.connection import URL, answer_of, connect
+from rankdistill.client.connection import URL, Body, connect
 from rankdistill.client.connection import request_of as sending
 from rankdistill.client.failures import UnreachableError
 from rankdistill.client.operations import Operation, Result, Side, request_of
@@ -182,11 +182,18 @@ class AsyncClient:
         except StopIteration as done:
             return done.value
 
+    async def _asked(self, call: Call) -> Answer:
+        body = Body(call.where)
+        async with self._client.stream(**sending(call)) as response:
+            async for part in response.aiter_bytes():
+                body.add(part)
+        return body.of(response)
+
     async def _send(self, call: Call) -> Answer:
         connection, attempts = self._connection, Attempts(call, self._connection.policy)
         while True:
             try:
-                answer = answer_of(await self._client.request(**sending(call)))
+                answer = await self._asked(call)
             except connection.httpx.RequestError as error:
                 wait = attempts.broken(*connection.problem(error))
             else:

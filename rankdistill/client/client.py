@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rankdistill.client import operations
 from rankdistill.client.answers import Hits, Ranked, Token
 from rankdistill.client.calls import Answer, Call
-from rankdistill.client.connection import URL, answer_of, connect
+from rankdistill.client.connection import URL, Body, connect
 from rankdistill.client.connection import request_of as sending
 from rankdistill.client.failures import UnreachableError
 from rankdistill.client.operations import Operation, Result, Side, request_of
@@ -183,11 +183,18 @@ class Client:
         except StopIteration as done:
             return done.value
 
+    def _asked(self, call: Call) -> Answer:
+        body = Body(call.where)
+        with self._client.stream(**sending(call)) as response:
+            for part in response.iter_bytes():
+                body.add(part)
+        return body.of(response)
+
     def _send(self, call: Call) -> Answer:
         connection, attempts = self._connection, Attempts(call, self._connection.policy)
         while True:
             try:
-                answer = answer_of(self._client.request(**sending(call)))
+                answer = self._asked(call)
             except connection.httpx.RequestError as error:
                 wait = attempts.broken(*connection.problem(error))
             else:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from rankdistill._extras import require
 from rankdistill.client.calls import Answer, Call
+from rankdistill.client.failures import ServerError
 from rankdistill.client.operations import Server
 from rankdistill.client.retrying import Policy
 from rankdistill.errors import ConfigError
@@ -18,6 +19,9 @@ from rankdistill.space import AnySpace, MultiVectorSpace, Space, SparseSpace, Te
 from rankdistill.teachers.http.pacing import Clock
 
 URL = "http://127.0.0.1:8080"
+
+LARGEST_ANSWER = 256 * 2**20
+"""Bytes of an answer that are read, uncompressed."""
 
 _KEY = re.compile(r"[!-~]+")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
@@ -93,9 +97,35 @@ def request_of(call: Call) -> dict[str, Any]:
     return {"method": call.method, "url": call.where, "content": call.content or None}
 
 
-def answer_of(response: Any) -> Answer:
-    """What httpx gave."""
-    return Answer(response.status_code, response.headers, response.content)
+class Body:
+    """The body of an answer, as it comes.
+
+    Args:
+        where: the address that was asked.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where, self._parts, self._length = where, list[bytes](), 0
+
+    def add(self, part: bytes) -> None:
+        """Some more of it.
+
+        Raises:
+            ServerError: it is larger than `LARGEST_ANSWER` by now.
+        """
+        self._length += len(part)
+        if self._length > LARGEST_ANSWER:
+            raise ServerError(
+                expected=f"an answer of at most {LARGEST_ANSWER // 2**20} MiB from {self._where}",
+                got="more than that, which was not read to its end",
+                consequence="nothing of it was used",
+                remedy="check the address: something else than rankdistill may answer there; or ask for less at a time",
+            )
+        self._parts.append(part)
+
+    def of(self, response: Any) -> Answer:
+        """The answer whose body this is, of what httpx gave."""
+        return Answer(response.status_code, response.headers, b"".join(self._parts))
 
 
 def _address(url: str) -> Any:

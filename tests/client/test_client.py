@@ -220,6 +220,16 @@ def test_nor_for_anything_else(
         getattr(client, operation)(*values)
 
 
+def test_an_answer_without_an_end_is_not_read_to_it(
+    client: both.Blocking, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rankdistill.client.connection.LARGEST_ANSWER", 2**20)
+    server.answer = lambda path, body: Reply({"data": "x" * 2**21})
+    with pytest.raises(ServerError, match="an answer of at most 1 MiB"):
+        client.search("a query")
+    assert len(server.asked) == 1, "nor asked for again"
+
+
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_another_space_is_an_error(server: FakeServer, kind: str) -> None:
     with both.of(kind, server.url, space=SPACE) as client:
