@@ -228,6 +228,17 @@ def require_range(least: float, most: float | None = None, /, **settings: float 
             )
 
 
+def require_title(name: str | None) -> None:
+    """Raise ConfigError for what tables cannot call a system."""
+    if name is not None and not (name.strip() and name.isprintable()):
+        raise ConfigError(
+            expected="a name of printable characters in one line",
+            got=repr(name),
+            consequence="nothing was run",
+            remedy="give another name, or leave the setting out",
+        )
+
+
 @overload
 def listed(given: str | Sequence[str] | None) -> list[str]: ...
 @overload

@@ -38,6 +38,7 @@ from rankdistill.verbs.arguments import (
     reference_of,
     require_length,
     require_range,
+    require_title,
     scorer_of,
     sessions_of,
 )
@@ -240,6 +241,7 @@ def evaluate(
         SpaceMismatchError: the models and the index are not of one space.
         StaleOutputError: `out` holds another evaluation.
     """
+    require_title(name)
     endpoint = endpoint_of(system, query_prefix, document_prefix, served_model, api_key_env)
     if tasks is not None or data_root is not None:
         besides: dict[str, object] = {

@@ -13,7 +13,7 @@ from rankdistill.evaluation.retrieve import Retriever
 from rankdistill.evaluation.stored_run import StoredRun
 from rankdistill.fusion import Fusion
 from rankdistill.progress import ProgressLike, Reporter, reporter_of
-from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of
+from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of, require_title
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.runs import Beside, measured, open_run
 from rankdistill.verbs.weighing import fit
@@ -80,6 +80,7 @@ def fuse(
         DataError: the collection cannot be used, or a run is not of it.
         StaleOutputError: `out` holds another evaluation.
     """
+    require_title(name)
     dataset = collection_of(data, [split], lenient, ignore_identical_ids)
     fusion = Fusion(method, None if weights is None else tuple(weights), rrf_k)
     parts = _open(runs, dataset, split)

@@ -16,6 +16,7 @@ from rankdistill.verbs.arguments import (
     place_of,
     require_length,
     require_range,
+    require_title,
     scorer_of,
 )
 from rankdistill.verbs.contract import verb
@@ -76,6 +77,7 @@ def rerank(
         ModelReferenceError: there is no such model.
         StaleOutputError: `out` holds another evaluation.
     """
+    require_title(name)
     require_range(1, depth=depth)
     require_length(max_length=max_length)
     require_range(0, latency=latency)

@@ -56,6 +56,21 @@ def test_an_evaluation_shows_what_it_found(first: Evaluation, tmp_path: Path) ->
     assert Evaluation.read(tmp_path / "first") == first
 
 
+@pytest.mark.parametrize("name", ["", " ", "two\nlines", "red \x1b[31m", "null\0"])
+def test_a_name_that_no_table_can_hold_is_refused(
+    first: Evaluation, tiny_beir: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / "out"
+    for call in (
+        lambda: rd.evaluate(tiny_beir, "bm25", out, name=name),
+        lambda: rd.fuse(tiny_beir, [first, first], out, name=name),
+        lambda: rd.rerank(tiny_beir, first, "nowhere", out, name=name),
+    ):
+        with pytest.raises(ConfigError, match="a name of printable characters"):
+            call()
+    assert not out.exists()
+
+
 def test_an_evaluation_draws_its_queries(first: Evaluation, tmp_path: Path) -> None:
     drawn = first.plot()
     (axes,) = drawn.axes
