@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -221,10 +222,8 @@ def curves_plot(trainings: Sequence[Curves]) -> str:
     Args:
         trainings: at least one.
     """
-    from matplotlib.figure import Figure
-
     measures = list(dict.fromkeys(name for one in trainings for name in one.dev))
-    drawn = Figure(figsize=(CURVES_WIDTH, 2.0 + (1.5 if measures else 0.0)), layout="constrained")
+    drawn = canvas(CURVES_WIDTH, 2.0 + (1.5 if measures else 0.0))
     panels = drawn.subplots(1 + bool(measures), 1, sharex=True, squeeze=False)[:, 0]
     for axes in panels:
         _plain(axes)
@@ -251,11 +250,27 @@ CURVES_WIDTH = 4.8
 """Inches."""
 
 
-def figure(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
-    """An empty figure of that many inches, in the reports' colours, and its axes."""
+def canvas(width: float, height: float) -> Figure:
+    """An empty figure of that many inches, which a notebook shows: matplotlib's own it shows once pyplot is loaded."""
+    return _figure_of_notebooks()(figsize=(width, height), layout="constrained")
+
+
+@cache
+def _figure_of_notebooks() -> type[Figure]:
     from matplotlib.figure import Figure
 
-    drawn = Figure(figsize=(width, height), layout="constrained")
+    class NotebookFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            drawn = io.BytesIO()
+            self.savefig(drawn, format="png", dpi=DOTS)
+            return drawn.getvalue()
+
+    return NotebookFigure
+
+
+def figure(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+    """An empty figure of that many inches, in the reports' colours, and its axes."""
+    drawn = canvas(width, height)
     axes = drawn.add_subplot()
     _plain(axes)
     return drawn, axes

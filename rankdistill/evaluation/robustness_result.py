@@ -14,7 +14,7 @@ from rankdistill import files
 from rankdistill.display import Table
 from rankdistill.evaluation.measured import Measured
 from rankdistill.evaluation.measures import TITLES
-from rankdistill.evaluation.plots import INK, literal
+from rankdistill.evaluation.plots import INK, canvas, literal
 from rankdistill.evaluation.system_table import Rows
 
 if TYPE_CHECKING:
@@ -173,12 +173,9 @@ def grid_rows(result: Robustness) -> Rows:
 
 def heat_map(result: Robustness) -> Figure:
     """Retention by precision (rows) and dimensions (columns): a column of panels a system, random choices below."""
-    from matplotlib.figure import Figure
-
     kinds = [kind for kind, read in READ.items() if any(map(read, result.systems[0].cells))]
     precisions = len(_precisions(result.systems[0]))
-    size = (PANEL_WIDTH * len(result.systems), len(kinds) * (MARGIN + ROW_HEIGHT * precisions))
-    drawing = Figure(figsize=size, layout="constrained")
+    drawing = canvas(PANEL_WIDTH * len(result.systems), len(kinds) * (MARGIN + ROW_HEIGHT * precisions))
     panels = drawing.subplots(len(kinds), len(result.systems), squeeze=False)
     for line, kind in enumerate(kinds):
         for column, system in enumerate(result.systems):

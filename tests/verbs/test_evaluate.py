@@ -77,6 +77,7 @@ def test_an_evaluation_draws_its_queries(first: Evaluation, tmp_path: Path) -> N
     assert sum(bar.get_height() for bar in axes.containers[0]) == first.queries
     assert f"mean {first.system.measures['ndcg_at_10']:.4f}" in axes.get_title(loc="left")
     assert axes.get_xlabel() == "nDCG@10 of a query"
+    assert drawn._repr_png_().startswith(b"\x89PNG"), "a notebook shows it without pyplot"
     drawn.savefig(tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 1000
     assert first.plot("recall_at_100").axes[0].get_xlabel() == "R@100 of a query"
