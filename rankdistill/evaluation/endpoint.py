@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from threading import Event
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -13,7 +14,7 @@ from pydantic import Field, field_validator
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError
 from rankdistill.evaluation.indexed import IndexedRetriever, MemoryIndex
-from rankdistill.notes import note
+from rankdistill.notes import note, tell
 from rankdistill.progress import Progress
 from rankdistill.space import Space
 from rankdistill.teachers.http.answers import count_in, unreadable
@@ -59,6 +60,14 @@ class Settings(Connection):
         return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
     @property
+    def identity(self) -> Mapping[str, Any]:
+        """The service and what is asked of it; what it runs behind that name, nobody can tell."""
+        decisive = self.model_dump(
+            include={"model", "query_prefix", "document_prefix", "similarity", "dimensions", "max_characters", "extra"}
+        )
+        return {"endpoint": {"address": self.endpoint, **decisive}}
+
+    @property
     def title(self) -> str:
         """What tables call it."""
         return f"{self.model} at {urlsplit(self.url).netloc}" if self.model else urlsplit(self.url).netloc
@@ -94,11 +103,8 @@ class EndpointEncoder:
 
     @property
     def fingerprint(self) -> Mapping[str, Any]:
-        """The service and what is asked of it; what it runs behind that name, nobody can tell."""
-        decisive = self.settings.model_dump(
-            include={"model", "query_prefix", "document_prefix", "similarity", "dimensions", "max_characters", "extra"}
-        )
-        return {"endpoint": {"address": self.settings.endpoint, **decisive}}
+        """That of its settings."""
+        return self.settings.identity
 
     def spent(self) -> str:
         """Requests, tokens and cost so far, in words."""
@@ -149,9 +155,19 @@ class EndpointEncoder:
         return vectors
 
 
+@contextmanager
+def connected(settings: Settings) -> Iterator[EndpointEncoder]:
+    """The service; in the end it is told what it was asked for. Raises as `EndpointEncoder`."""
+    encoder = EndpointEncoder(settings)
+    try:
+        yield encoder
+    finally:
+        tell(encoder.spent())
+
+
 def open_endpoint(
     dataset: Dataset,
-    settings: Settings,
+    encoder: EndpointEncoder,
     *,
     factory: str = "exact",
     name: str | None = None,
@@ -161,16 +177,16 @@ def open_endpoint(
 
     Args:
         dataset: the documents.
-        settings: of the service.
+        encoder: the service.
         factory: of the index.
         name: what tables call it.
         progress: called with the number of documents just encoded.
 
     Raises:
-        ConfigError, TeacherError: see `EndpointEncoder`.
+        TeacherError: see `EndpointEncoder`.
     """
-    encoder = EndpointEncoder(settings)
-    return IndexedRetriever(dataset, encoder, name or settings.title, MemoryIndex(dataset, encoder, factory, progress))
+    index = MemoryIndex(dataset, encoder, factory, progress)
+    return IndexedRetriever(dataset, encoder, name or encoder.settings.title, index)
 
 
 def _read(answer: Any, texts: int) -> np.ndarray:

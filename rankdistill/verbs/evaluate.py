@@ -11,7 +11,7 @@ from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation import evaluating
 from rankdistill.evaluation.costs import costs_of
-from rankdistill.evaluation.endpoint import open_endpoint
+from rankdistill.evaluation.endpoint import connected, open_endpoint
 from rankdistill.evaluation.fused import FusedRetriever
 from rankdistill.evaluation.indexed import IndexedRetriever
 from rankdistill.evaluation.opening import open_retriever
@@ -249,11 +249,15 @@ def evaluate(
             "factory": factory != "exact", "search_parameters": search_parameters, "rerank": rerank,
             "through": through != "ir-measures", "size_of": size_of, "engine": engine, "server": server, "mode": mode,
             "sessions": sessions, "reads": reads, "lenient": lenient, "ignore_identical_ids": ignore_identical_ids,
-            "an endpoint": endpoint,
         }  # fmt: skip
+        wanted = of_tasks.asked(tasks, data_root, besides)
+        if endpoint is not None:
+            extra = {"embeddings": embeddings, "unaligned": unaligned, "max_length": max_length}
+            models = {"query_model": query_model, "document_model": document_model}
+            require_effect_on_endpoint(**models, **extra, backend=backend != "auto")
         return of_tasks.evaluate(
-            of_tasks.asked(tasks, data_root, besides),
-            parts_of(system, query_model, document_model),
+            wanted,
+            endpoint or parts_of(system, query_model, document_model),
             place_of(out),
             splits=[] if split == "test" else [split],
             embeddings=None if embeddings is None else fspath(embeddings),
@@ -336,7 +340,8 @@ def evaluate(
         if served is not None:
             first = held.enter_context(opened_server(served, dataset, api_key_env, name, stage))
         elif endpoint is not None:
-            first = open_endpoint(dataset, endpoint, factory=factory, name=name, progress=stage)
+            service = held.enter_context(connected(endpoint))
+            first = open_endpoint(dataset, service, factory=factory, name=name, progress=stage)
         elif asked is not None:
             first = held.enter_context(
                 opened_engine(

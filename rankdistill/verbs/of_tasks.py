@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from rankdistill.bundles import is_bundle
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation.costs import costs_of
+from rankdistill.evaluation.endpoint import Settings as Endpoint
+from rankdistill.evaluation.endpoint import connected, open_endpoint
 from rankdistill.evaluation.indexed import IndexedRetriever
 from rankdistill.evaluation.opening import open_retriever
 from rankdistill.evaluation.retrieve import Retriever
@@ -48,7 +51,7 @@ def asked(tasks: str | Sequence[str] | None, data_root: Place | None, besides: M
             expected="tasks of mteb (--tasks NAME,NAME) with the folder of their data (--data-root DIR), and a model",
             got=got,
             consequence="nothing was evaluated",
-            remedy="leave out what tasks do not take: they are answered by a model, a bundle, two models or BM25"
+            remedy="leave out what tasks do not take: a model, a bundle, two models, a service or BM25 answers them"
             if given
             else "give both",
         )
@@ -57,7 +60,7 @@ def asked(tasks: str | Sequence[str] | None, data_root: Place | None, besides: M
 
 def evaluate(
     wanted: Asked,
-    parts: Parts,
+    system: Parts | Endpoint,
     out: Path,
     *,
     splits: Sequence[str],
@@ -73,6 +76,7 @@ def evaluate(
     """See `rankdistill.evaluate`."""
     require_range(0, latency=latency)
     require_length(max_length=max_length)
+    parts = Parts() if isinstance(system, Endpoint) else system
     if parts.indexes or parts.run is not None:
         raise ConfigError(
             expected="a model, a bundle, a query model with a document model, or bm25",
@@ -82,13 +86,20 @@ def evaluate(
         )
     for one in dict.fromkeys((parts.query_model, parts.document_model)):
         note_longer(None if parts.words else one, max_length)
-    revision = _revision(parts, max_length, backend)
-    called = " on ".join(name_of(one) for one in (parts.query_model, parts.document_model) if one is not None)
+    if isinstance(system, Endpoint):
+        revision, called = digest(system.identity)[:40], system.model or system.title
+    else:
+        revision = _revision(parts, max_length, backend)
+        called = " on ".join(name_of(one) for one in (parts.query_model, parts.document_model) if one is not None)
     title = model_meta.default_name(called, revision) if name is None else model_meta.require_name(name)
     settings: dict[str, Any] = {"unaligned": unaligned, "max_length": max_length, "backend": backend}
-    with reporter_of(progress).stage("evaluate", "texts") as stage:
+    with reporter_of(progress).stage("evaluate", "texts") as stage, ExitStack() as held:
+        service = held.enter_context(connected(system)) if isinstance(system, Endpoint) else None
 
         def opened(dataset: Dataset) -> Opened:
+            if service is not None:
+                found = open_endpoint(dataset, service, name=title, progress=stage)
+                return Opened(found, costs_of(found), lambda name, revision: _meta(found, name, revision, None))
             return _opened(parts, dataset, title, stage, settings | {"embeddings": embeddings})
 
         return evaluate_tasks(

@@ -13,8 +13,9 @@ import pytest
 import rankdistill
 from rankdistill.cli.compare import compare
 from rankdistill.cli.evaluate import evaluate
-from rankdistill.errors import ConfigError, TeacherError
+from rankdistill.errors import ConfigError, StaleOutputError, TeacherError
 from rankdistill.evaluation.endpoint import EndpointEncoder, Settings
+from tests import tiny_task
 from tests.cli.verb import run_verb
 from tests.teachers.http_server import FakeServer, Reply, serving
 
@@ -172,7 +173,7 @@ def test_the_key_is_sent_and_stands_nowhere(
         ({"system": "http://127.0.0.1:1", "max_length": 8}, "max_length"),
         ({"system": "http://127.0.0.1:1", "backend": "torch"}, "backend"),
         ({"system": "http://user:word@127.0.0.1:1"}, "user or password"),
-        ({"system": "http://127.0.0.1:1", "tasks": "SciFact", "data_root": "."}, "an endpoint"),
+        ({"system": "http://127.0.0.1:1", "tasks": "SciFact", "data_root": ".", "max_length": 9}, "max_length"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(
@@ -199,3 +200,27 @@ def test_a_file_with_an_unknown_setting_names_it(tiny_beir: Path, tmp_path: Path
 )
 def test_an_address_without_a_path_gets_the_usual_one(given: str, asked_at: str) -> None:
     assert Settings(url=given).url == asked_at
+
+
+def test_tasks_of_mteb_are_asked_of_a_service_as_of_its_model(
+    asked: FakeServer, tiny_encoder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks = {"TinyServed": tiny_task.QUERIES, "TinyToo": {key: tiny_task.QUERIES[key] for key in ("t0", "t3")}}
+    with tiny_task.known_to_mteb(tmp_path / "tasks", tasks) as root:
+        several: dict[str, Any] = {"tasks": list(tasks), "data_root": root, "latency": 0}
+        local = rankdistill.evaluate(None, tiny_encoder, tmp_path / "local", backend="torch", **several)
+        served = rankdistill.evaluate(None, asked.url, tmp_path / "served", served_model="tiny", **several)
+        caplog.clear()
+        again = rankdistill.evaluate(None, asked.url, tmp_path / "served", served_model="tiny", **several)
+        with pytest.raises(StaleOutputError, match="revision"):
+            rankdistill.evaluate(
+                None, asked.url, tmp_path / "served", served_model="tiny", query_prefix="query: ", **several
+            )
+    assert "1 requests" in caplog.text.replace("1 request,", "1 requests,"), "what is done is not asked for again"
+    for name in tasks:
+        one, other = (found.results[name]["scores"]["test"][0] for found in (local, served))
+        assert other["ndcg_at_10"] == pytest.approx(one["ndcg_at_10"], abs=1e-5), name
+        assert again.results[name]["scores"] == served.results[name]["scores"]
+    assert served.name.startswith("rankdistill/")
+    meta = json.loads((served.files / "model_meta.json").read_text())
+    assert meta["revision"] == served.revision != local.revision
