@@ -35,7 +35,8 @@ def require_own(out: Path) -> None:
 def divided(queries: Sequence[Query], split: str, dev: int, test: int) -> dict[str, list[Query]]:
     """Split -> its queries: `dev` and `test` of them, by hash of the first document, and the rest.
 
-    Queries of one first document are in one split; a split may have a few more than asked for.
+    Queries of one first document are in one split; a split may have a few more than asked for. `test` comes first where
+    it is there, then `dev`, then `split`.
     """
     sizes = {DEV: dev, TEST: test}
     order = sorted({_home(query) for query in queries}, key=lambda doc_id: hashlib.sha256(doc_id.encode()).digest())
@@ -52,7 +53,7 @@ def divided(queries: Sequence[Query], split: str, dev: int, test: int) -> dict[s
     found: dict[str, list[Query]] = {}
     for query in queries:
         found.setdefault(split_of.get(_home(query), split), []).append(query)
-    return found
+    return {name: found[name] for name in sorted(found, key=[TEST, DEV, split].index)}
 
 
 def write(

@@ -15,7 +15,7 @@ from rankdistill.stores.embeddings.identity import alike_hash
 MOST_DOCUMENTS = 10
 """A query that was made of more documents says nothing of any."""
 
-REASONS = ("words", "repetitive", "copy", "judged", "common", "near-duplicate", "round trip")
+REASONS = ("words", "repetitive", "copy", "judged", "common", "near-duplicate", "round trip", "other split")
 """Why a query goes, in the order in which that is looked for:
 
 - `words`: fewer or more words than wanted;
@@ -24,7 +24,8 @@ REASONS = ("words", "repetitive", "copy", "judged", "common", "near-duplicate", 
 - `judged`: it says what a query of another split of the collection says;
 - `common`: the same was made of more than `MOST_DOCUMENTS` documents;
 - `near-duplicate`: nearly the same was made before; the same of one document more than once counts here too;
-- `round trip`: a search for it does not find the document.
+- `round trip`: a search for it does not find the document;
+- `other split`: it was made of several documents, as a title that they share, and a split before has one of them.
 """
 
 GENERATORS_OWN = ("repetitive", "common")
@@ -124,6 +125,19 @@ class Sieve:
                 kept.append(Query(query.kind, query.text, came))
         return kept
 
+    def apart(self, divided: Mapping[str, Sequence[Query]]) -> dict[str, list[Query]]:
+        """The splits' queries without those that have a document of which a split before them has a query.
+
+        Args:
+            divided: split -> its queries.
+        """
+        taken: set[str] = set()
+        kept: dict[str, list[Query]] = {}
+        for split, queries in divided.items():
+            kept[split] = self._where(queries, "other split", _of_none(frozenset(taken)))
+            taken.update(doc_id for one in kept[split] for doc_id in one.documents)
+        return kept
+
     def _where(self, queries: Sequence[Query], reason: str, stays: Callable[[Query], bool]) -> list[Query]:
         kept = [one for one in queries if stays(one)]
         for one in queries:
@@ -143,6 +157,11 @@ class Sieve:
 
     def _drop(self, kind: str, reason: str) -> None:
         self.counts.dropped[kind, reason] += 1
+
+
+def _of_none(documents: frozenset[str]) -> Callable[[Query], bool]:
+    """Whether a query was made of none of these."""
+    return lambda one: documents.isdisjoint(one.documents)
 
 
 def repeated_share(lists: Sequence[Sequence[Written]]) -> float:

@@ -254,6 +254,13 @@ class _Job:
         tests = sorted(content["data"]["test"], key=lambda split: -len(dataset.judgements.get(split, ())))
         content["data"] |= {"test": tests}
         recipe = self.located(expect(parse(content, CHOSEN, self.settings["overrides"]), StagedRecipe))
+        if len(recipe.trainings) > 1:
+            raise ConfigError(
+                expected="one training, whose student is judged and comes into the bundle",
+                got=", ".join(recipe.trainings),
+                consequence="nothing was run: a verdict on several would be of none that is shipped",
+                remedy="leave seeds and variants out of --set; `rankdistill run` with the recipe compares several",
+            )
         given = dict.fromkeys((one.partition("=")[0] for one in self.settings["overrides"]), REASON_GIVEN)
         return replace(found, recipe=recipe, reasons=found.reasons | given)
 

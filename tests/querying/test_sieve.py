@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from rankdistill.querying.collection import divided
 from rankdistill.querying.generator import Written
 from rankdistill.querying.sieve import MOST_DOCUMENTS, Sieve, is_repetitive
 
@@ -84,3 +85,22 @@ def test_what_repeats_itself() -> None:
     assert not is_repetitive(["a", "a"])
     assert is_repetitive(["a", "b"] * 3)
     assert not is_repetitive([])
+
+
+def test_no_document_has_queries_in_two_splits() -> None:
+    """A query of several documents is in the split of the first; the others' queries are elsewhere."""
+    titles = {f"d{number:02d}": [f"shared title {number // 2}", f"own words {number}"] for number in range(12)}
+    sieve = Sieve(2, 12, 0.0, [])
+    made = {doc_id: [Written("k", text) for text in texts] for doc_id, texts in titles.items()}
+    queries = sieve.gather(made, CONTENTS)
+    parts = divided(queries, "train", dev=3, test=4)
+    documents = {split: {doc_id for one in own for doc_id in one.documents} for split, own in parts.items()}
+    assert documents["train"] & documents["test"], "what the sieve is for"
+    kept = sieve.apart(parts)
+    assert list(kept) == ["test", "dev", "train"]
+    assert kept["test"] == parts["test"]
+    of = {split: {doc_id for one in own for doc_id in one.documents} for split, own in kept.items()}
+    assert not of["test"] & of["dev"] | of["test"] & of["train"] | of["dev"] & of["train"]
+    lost = [one for split in parts for one in parts[split] if one not in kept[split]]
+    assert sieve.counts.dropped == {("k", "other split"): sum(len(one.documents) for one in lost)}
+    assert sum(map(len, kept.values())) + len(lost) == len(queries)

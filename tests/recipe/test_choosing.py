@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import rankdistill as rd
 from rankdistill import data
 from rankdistill.errors import ConfigError, DataError, OutputError
 from rankdistill.recipe.choosing import choose as choosing
-from rankdistill.recipe.choosing import sizes
+from rankdistill.recipe.choosing import facts, sizes
 from rankdistill.recipe.choosing.choose import choose
 from rankdistill.recipe.choosing.sizes import by_data, by_minutes
 from rankdistill.recipe.choosing.writing import text
@@ -78,9 +79,28 @@ def test_splits_are_those_that_are_judged_and_else_generated(
     assert given.get("queries") == (None if queries is None else {**queries, "teacher": "bm25"})
     of_log = wanted["train"] == "unjudged"
     assert given["train"].get("unlabelled") == ("top" if of_log else None)
-    assert given["texts"].get("query_split") == ("unjudged" if of_log else None)
+    assert given["texts"].get("query_split") == (None if wanted["train"] == "train" else wanted["train"])
     for place in ("data.train", "data.test", "data.dev", *(() if queries is None else ("queries",))):
         assert reasons[place]
+
+
+def test_a_size_needs_queries_to_choose_on(make: Make, tiny_encoder: str) -> None:
+    with pytest.raises(ConfigError, match="reported on") as caught:
+        choose(data.load(make(dev=70)), tiny_encoder, max_mb=5.0)
+    assert "qrels/test.tsv" in caught.value.remedy
+    recipe, _ = choose(data.load(make(test=70)), tiny_encoder, max_mb=5.0)
+    assert recipe.student.max_mb == 5.0
+
+
+@pytest.mark.parametrize("documents", [40, 500, 501, 999, 1499, 1700])
+def test_the_sample_is_spread_over_the_whole_corpus(make: Make, documents: int) -> None:
+    sample = facts.look(data.load(make(documents=documents))).sample
+    assert len(sample) == min(documents, facts.SAMPLED)
+    places = [int(text.split(" is ")[1].split()[0]) for text in sample]
+    steps = [later - earlier for earlier, later in itertools.pairwise(places)]
+    assert places[0] == 0
+    assert places[-1] >= documents - documents / facts.SAMPLED - 1
+    assert max(steps) - min(steps) <= 1
 
 
 @pytest.mark.parametrize("counts", [{}, {"log": 300}, {"train": 1000}, {"test": 70}], ids=str)

@@ -395,6 +395,13 @@ def test_a_size_that_nothing_fits_is_told_before_anything_runs(folder: Path, tin
     assert not (tmp_path / "out" / "recipe.yaml").exists()
 
 
+@pytest.mark.parametrize("several", ["seeds=[13, 14]", "variants={student: {}, other: {}}"])
+def test_several_trainings_are_none_to_ship(folder: Path, tiny_encoder: str, tmp_path: Path, several: str) -> None:
+    with pytest.raises(ConfigError, match="one training, whose student is judged"):
+        distilled(folder, tmp_path / "out", tiny_encoder, overrides=[*QUICK, several])
+    assert not (tmp_path / "out" / "run").exists()
+
+
 def test_an_output_among_the_documents_is_refused(folder: Path, tiny_encoder: str, tmp_path: Path) -> None:
     for out in (folder / "out", folder / "below" / "out"):
         with pytest.raises(ConfigError, match="take what this one makes for documents"):

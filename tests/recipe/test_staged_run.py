@@ -13,6 +13,7 @@ from rankdistill.errors import ConfigError, SpaceMismatchError
 from rankdistill.recipe import loading
 from rankdistill.recipe.run import plan, run
 from rankdistill.recipe.staged.experiment import StagedExperiment
+from rankdistill.recipe.staged.run import StagedRun
 from rankdistill.recipe.staged.schema import StagedRecipe
 from tests.recipe.recorder import Recorder
 
@@ -48,6 +49,25 @@ def content(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> dict[str, Any
 @pytest.fixture
 def recipe(content: dict[str, Any]) -> StagedRecipe:
     return StagedRecipe.model_validate(content)
+
+
+def test_queries_that_are_trained_on_are_aligned_whatever_their_split_is_called(content: dict[str, Any]) -> None:
+    assert StagedRecipe.model_validate(content).embedded.query_split is None
+    content["data"] |= {"train": "gold"}
+    assert StagedRecipe.model_validate(content).embedded.query_split == "gold"
+    content["texts"] |= {"query_split": "log"}
+    assert StagedRecipe.model_validate(content).embedded.query_split == "log"
+
+
+def test_the_model_of_the_space_stands_for_the_teacher_only_where_it_is_that(
+    content: dict[str, Any], tiny_cross_encoder: str, tmp_path: Path
+) -> None:
+    """A verdict would be about another teacher than the one whose scores were learnt."""
+    settings = tmp_path / "teacher.yaml"
+    settings.write_text(f"kind: cross_encoder\nmodel: {tiny_cross_encoder}\n")
+    for model, same in ((content["teacher"]["model"], True), (str(settings), False), (tiny_cross_encoder, False)):
+        content["teacher"] = {"model": model}
+        assert StagedRun(StagedRecipe.model_validate(content))._is_of_space() is same, model
 
 
 def test_a_whole_run_has_both_stages_in_one_report_and_is_not_done_twice(recipe: StagedRecipe) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankdistill.data.beir import UNJUDGED
+from rankdistill.data.beir import TRAIN, UNJUDGED
+from rankdistill.errors import ConfigError
 from rankdistill.recipe.choosing import facts, sizes, splits
 from rankdistill.recipe.choosing.facts import Facts
 from rankdistill.recipe.choosing.sizes import Sizes
@@ -78,10 +79,17 @@ def choice(dataset: Dataset, teacher: str = BASE, minutes: float | None = None, 
     Raises:
         DataError: too few documents to make queries of, where some must be made.
         ModelReferenceError: there is no such teacher.
-        ConfigError: `minutes` or `max_mb` are not above 0.
+        ConfigError: `minutes` or `max_mb` are not above 0; `max_mb`, and nothing to choose a shape on.
     """
     looked, known = look_at(teacher), facts.look(dataset)
     whose = splits.choose(known)
+    if max_mb is not None and whose.data["dev"] is None:
+        raise ConfigError(
+            expected="judged queries to choose a student's shape on, as max_mb (--max-mb) asks",
+            got="only qrels/dev.tsv is judged, and it is reported on",
+            consequence="nothing was chosen",
+            remedy="call the file qrels/test.tsv: queries to choose on are made of documents then; or leave max_mb out",
+        )
     space = teacher if looked.kind == DENSE else BASE
     start = looked if looked.kind == DENSE else look_at(space)
     kept, tokens = _kept_layers(start), _tokens(known, start)
@@ -144,8 +152,8 @@ def _queries(whose: Splits, known: Facts) -> dict[str, Any]:
 
 
 def _texts(whose: Splits, limit: int | None) -> dict[str, Any]:
-    log = {"query_split": UNJUDGED} if whose.data["train"] == UNJUDGED else {}
-    return {"titles": False, "sentences": False, **log, **({} if limit is None else {"limit": limit})}
+    own = {} if whose.data["train"] == TRAIN else {"query_split": whose.data["train"]}
+    return {"titles": False, "sentences": False, **own, **({} if limit is None else {"limit": limit})}
 
 
 def _student(space: str, kept: list[int] | None, max_mb: float | None) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -48,12 +47,13 @@ class Facts:
 
 def look(dataset: Dataset) -> Facts:
     """The facts of a collection; one pass over its documents."""
-    step = max(1, len(dataset.document_lines) // SAMPLED)
-    sample = list(islice(islice(dataset.documents(), 0, None, step), SAMPLED))
+    count = len(dataset.document_lines)
+    places = {place * count // SAMPLED for place in range(SAMPLED)} if count > SAMPLED else range(count)
+    sample = [document for place, document in enumerate(dataset.documents()) if place in places]
     lengths = sorted(len(one.contents.split()) for one in sample)
     return Facts(
         source=str(dataset.path),
-        documents=len(dataset.document_lines),
+        documents=count,
         words=round(median(lengths)),
         longest=lengths[int(0.9 * (len(lengths) - 1))],
         titled=sum(bool(one.title) for one in sample) / len(sample),

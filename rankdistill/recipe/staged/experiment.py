@@ -63,7 +63,7 @@ class StagedExperiment:
         files = [text_file(words) for words in self.recipe.texts.files]
         collection = self.scored.collection
         settings = {
-            "texts": self.recipe.texts.model_dump(exclude={"files"}),
+            "texts": self.recipe.embedded.model_dump(exclude={"files"}),
             "files": [[file.kind, file.fingerprint] for file in files],
             "teacher": self.recipe.space.model_dump(exclude={"model", "store"}) | {"hash": self.teacher_hash},
             "data": collection.identity(),
@@ -168,7 +168,7 @@ class StagedExperiment:
         from rankdistill.verbs.embed import embed
         from rankdistill.verbs.settings import UNIT_SIZE
 
-        part, teacher = self.recipe.texts, self.recipe.space
+        part, teacher = self.recipe.embedded, self.recipe.space
         embed(
             [self.scored.dataset],
             teacher.model,

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from rankdistill import models
+from rankdistill.errors import ModelReferenceError
 from rankdistill.recipe.scores.reporting import folder_of, report
 from rankdistill.recipe.staged.experiment import StagedExperiment
 from rankdistill.recipe.staged.schema import ALIGNED, SPACE, StagedRecipe
 from rankdistill.recipe.staged.systems import StagedSystems
 from rankdistill.recipe.steps import Step, Times, present
+from rankdistill.verbs.settings import is_yaml
 
 if TYPE_CHECKING:
     from rankdistill.verbs.compare import Results
@@ -56,9 +59,19 @@ class StagedRun:
             list(self.recipe.variants),
             [choice.chosen.sentence()] if choice else [],
             self.command,
-            SPACE,
+            SPACE if self._is_of_space() else None,
             [ALIGNED],
         )
+
+    def _is_of_space(self) -> bool:
+        """Whether the teacher of scores is the model whose space the student is aligned to."""
+        reference = self.experiment.scored.teacher_model
+        if not isinstance(reference, str) or is_yaml(reference):
+            return False
+        try:
+            return models.resolve(reference).weights_hash == self.experiment.teacher_hash
+        except ModelReferenceError:  # scores of another kind of teacher
+            return False
 
     def _costs(self) -> dict[str, dict[str, float | int]]:
         """What the teachers of each student cost: embedding, and where it learns from scores teaching and scoring."""

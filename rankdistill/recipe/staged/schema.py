@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from rankdistill.data.beir import TRAIN
 from rankdistill.recipe.leaf.schema import STATIC, LeafTeacherPart, TextsPart
 from rankdistill.recipe.parts import SEEDS, Part, Training, named, require_names, trainings
 from rankdistill.recipe.scores.mining import MinePart
@@ -113,6 +114,13 @@ class StagedRecipe(Part):
                 f"texts.limit: {name} has the {EMBEDDINGS} as a teacher, which needs the vectors of all training "
                 "queries and documents; leave limit out, and titles and sentences too where they are too many"
             )
+
+    @property
+    def embedded(self) -> TextsPart:
+        """`texts`, with the queries that are trained on where it names no split and theirs is not the usual one."""
+        if self.texts.query_split is not None or self.data.train == TRAIN:
+            return self.texts
+        return self.texts.model_copy(update={"query_split": self.data.train})
 
     @property
     def folder(self) -> Path:
