@@ -90,9 +90,12 @@ class Recorded:
         """The error of a file in this state, that was asked for."""
         kind = "artefact" if self.manifest is None else self.manifest.artefact
         again = (self.manifest.command if self.manifest is not None else "") or "the call that made it"
+        shards = {
+            "scores/": f"`rankdistill verify {self.folder} --repair` scores what is damaged again",
+            "vectors/": "remove that file and run the same `rankdistill embed` again: it makes it anew, and notes it if it "
+            f"has other bytes ({again})",
+        }
         remedies = {
-            "scores": f"`rankdistill verify {self.folder} --repair` scores what is damaged again",
-            "embeddings": f"remove that file and run the same `rankdistill embed` again: it makes it anew ({again})",
             manifest.COLLECTION: f"remove the folder and make it again ({again}); if you changed that file on "
             f"purpose, remove {self.folder / FILE_NAME} alone: it is your collection then",
             "evaluation": f"remove the folder and evaluate it again ({again})",
@@ -101,6 +104,8 @@ class Recorded:
             kind = ""
             remedies[""] = "remove that file: it is made again where it is needed, or can be done without"
         default = f"copy it anew, or remove the folder and make it again ({again})"
+        if kind in ("scores", "embeddings"):
+            default = next((said for place, said in shards.items() if self.name.startswith(place)), default)
         what = "a whole Parquet file" if self.name.endswith(".parquet") else "the file"
         return DamagedError(
             expected=f"{what} {self.name} of the {kind or 'artefact'} in {self.folder} as it was written",
@@ -321,6 +326,19 @@ def note_dropped(root: Path, earlier: Manifest, names: Iterable[str]) -> None:
     dropped = {name: {"sha256": earlier.outputs[name]} for name in names}
     if dropped:
         _write_notes(root, {**noted(root), **dropped})
+
+
+def note_made_again(path: Path, root: Path) -> None:
+    """Note a file that took the place of a lost or damaged output of `root`, whose lock is held, with other bytes."""
+    _note(path, root, path)
+
+
+def forget(root: Path, names: Iterable[str]) -> None:
+    """Forget what was noted of files that are not asked for any more."""
+    gone = {*names}
+    left = {name: one for name, one in noted(root).items() if name not in gone}
+    if left != noted(root):
+        _write_notes(root, left)
 
 
 def settled(root: Path, made: Manifest) -> None:

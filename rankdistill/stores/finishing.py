@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from rankdistill import files, integrity, locations, manifest, plain_json, tables
@@ -12,6 +12,7 @@ from rankdistill.stores.fidelity import read_fidelity
 from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.lookup import StoredTexts
+from rankdistill.stores.made_again import tell_others, unit_of, vouch_for_planned
 from rankdistill.stores.missing import count_missing, forget_plan
 from rankdistill.stores.plan import Plan, read_plan
 
@@ -68,6 +69,8 @@ def write_manifest(
         DamagedError: any other file is not what the manifest until now has, or was lost.
     """
     earlier = manifest.read(layout.root)
+    for known in finished:
+        vouch_for_planned(layout.root, layout.plan(known), layout.scores(known), earlier)
     checked = {known: read_fidelity(layout, known) for known in finished}
     fidelity = {known: record for known, record in checked.items() if record is not None}
     paths = [*_files(layout, finished)]
@@ -92,6 +95,8 @@ def write_manifest(
     )
     made.write(layout.root)
     integrity.settled(layout.root, made)
+    integrity.forget(layout.root, _dropped(layout, made, finished))
+    tell_others(layout.root, earlier, written)
 
 
 def _named(layout: Layout, path: Path, earlier: manifest.Manifest, anew: Set[str]) -> bool:
@@ -120,13 +125,21 @@ def _lost(
     for name in lost:
         if not name.startswith("scores/"):
             raise integrity.Recorded(layout.root, name, earlier).error("missing")
+    for name in _dropped(layout, earlier, {*layout.teacher_ids()} - scored_still):
+        if name not in there:  # lost before another teacher's manifest left it out
+            lost[name] = integrity.Recorded(layout.root, name, None).known[0][0]
+    units = {unit_of(name) for name in there}
+    lost = {name: content for name, content in lost.items() if unit_of(name) not in units}
     covered = {teacher_id for teacher_id in {*map(_teacher_of, lost)} if _has_all(layout, teacher_id)}
-    digests = {digest_of_keys(name) for name in there}
-    return {
-        name: content
-        for name, content in lost.items()
-        if _teacher_of(name) not in covered and digest_of_keys(name) not in digests
-    }
+    return {name: content for name, content in lost.items() if _teacher_of(name) not in covered}
+
+
+def _dropped(layout: Layout, made: manifest.Manifest, finished: Iterable[str]) -> list[str]:
+    """The noted shards of finished teachers that the manifest `made` does not name."""
+    noted, known = integrity.noted(layout.root), {*finished}
+    return [
+        name for name in noted if name.startswith("scores/") and _teacher_of(name) in known and name not in made.outputs
+    ]
 
 
 def _teacher_of(name: str) -> str:
@@ -135,11 +148,6 @@ def _teacher_of(name: str) -> str:
     if folder == "scores":
         return rest.partition("/")[0]
     return Path(rest).stem if folder in ("teachers", "fidelity") else ""
-
-
-def digest_of_keys(name: str) -> tuple[str, str]:
-    """The teacher of a shard, and the digest of the keys in it."""
-    return _teacher_of(name), Path(name).stem.rpartition("-")[2]
 
 
 def _has_all(layout: Layout, teacher_id: str) -> bool:

@@ -19,6 +19,7 @@ from rankdistill.stores.finishing import write_manifest
 from rankdistill.stores.keying import FIELD, KeyedBy, require_keying
 from rankdistill.stores.keys import pair_key, text_hasher, unit_digest
 from rankdistill.stores.layout import ARTEFACT, Layout
+from rankdistill.stores.made_again import vouch_for
 from rankdistill.stores.naming import require_free
 from rankdistill.stores.plan import read_plan
 from rankdistill.stores.registering import named_ids
@@ -156,6 +157,7 @@ def _write_shards(layout: Layout, table: ScoreTable) -> Iterator[int]:
                 teachers = pa.array([teacher] * len(keys), pa.string())
                 columns = [batch["query_id"], batch["doc_id"], teachers, batch["score"], pa.array(keys, pa.binary(16))]
                 tables.write_parquet(path, pa.table(columns, schema=tables.SCORES))
+                vouch_for(layout.root, [path], manifest.read(layout.root))
             yield len(keys)
 
 

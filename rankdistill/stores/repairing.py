@@ -14,10 +14,10 @@ from rankdistill.manifest import Manifest
 from rankdistill.progress import Progress
 from rankdistill.stores import keying
 from rankdistill.stores.fidelity import FidelityCheck
-from rankdistill.stores.finishing import digest_of_keys
 from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.lookup import StoredTexts
+from rankdistill.stores.made_again import unit_of
 from rankdistill.stores.missing import count_missing
 from rankdistill.stores.writer import LOCK_WAIT, ScoreWriter
 from rankdistill.teachers.base import PairTeacher
@@ -163,9 +163,9 @@ def _named_as_before(layout: Layout, before: Manifest, names: list[str]) -> bool
     if not locations.is_local(layout.root):
         return dict(after.outputs) == dict(before.outputs)
     outputs = dict(after.outputs)
-    new = {digest_of_keys(name): name for name in outputs if name not in before.outputs}
+    new = {unit_of(name): name for name in outputs if name not in before.outputs}
     for name in names:
-        if name not in outputs and (held := new.get(digest_of_keys(name))) is not None:
+        if name not in outputs and (held := new.get(unit_of(name))) is not None:
             os.replace(layout.root / held, layout.root / name)
             outputs[name] = outputs.pop(held)
     same = outputs == dict(before.outputs)

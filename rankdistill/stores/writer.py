@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rankdistill import files, tables
+from rankdistill import files, manifest, tables
 from rankdistill.errors import ConfigError
 from rankdistill.executors.base import Executor, MakeWorker
 from rankdistill.executors.local import LocalExecutor
@@ -24,6 +24,7 @@ from rankdistill.stores.fidelity import FidelityCheck, keep_fidelity
 from rankdistill.stores.finishing import finish
 from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import Layout
+from rankdistill.stores.made_again import vouch_for_planned
 from rankdistill.stores.missing import asked_for, count_missing, make_plan
 from rankdistill.stores.naming import keep_names, require_free, require_name
 from rankdistill.stores.plan import Plan, is_begun
@@ -227,6 +228,8 @@ class ScoreWriter:
         with ExitStack() as held:
             with files.exclusive(layout.root, self.lock_wait):
                 files.remove_temporaries(layout.root, keep_living=True)
+                earlier = manifest.read(layout.root)
+                vouch_for_planned(layout.root, layout.plan(teacher_id), layout.scores(teacher_id), earlier)
                 self._require_free_name()
                 if self._whole_queries:
                     self.plan()  # what it refuses is refused before anything is written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ from rankdistill import files, integrity, manifest, tables
 from rankdistill.stores.embeddings import shards
 from rankdistill.stores.embeddings.fidelity import read_fidelity
 from rankdistill.stores.embeddings.gathering import Gathered
+from rankdistill.stores.embeddings.identity import vector_key
 from rankdistill.stores.embeddings.layout import ARTEFACT, Layout
 from rankdistill.stores.embeddings.planning import stored_texts
 from rankdistill.stores.embeddings.teacher_file import REFERENCE, read_teacher
 from rankdistill.stores.embeddings.text_files import KINDS
+from rankdistill.stores.made_again import tell_others, unit_of, vouch_for_planned
 from rankdistill.stores.plan import Plan, discard_plan, read_plan
 
 
@@ -49,6 +51,7 @@ def finish(layout: Layout, plan: Plan, gathered: Gathered, command: str) -> int:
 
 def _write_manifest(layout: Layout, unit_size: int, gathered: Gathered, command: str) -> None:
     earlier = manifest.read(layout.root)
+    vouch_for_planned(layout.root, layout.plan, layout.vectors, earlier)
     before: Mapping[str, Any] = earlier.parameters if earlier else {}
     fidelity = read_fidelity(layout)
     teacher = {name: value for name, value in read_teacher(layout).items() if name != REFERENCE}
@@ -56,6 +59,7 @@ def _write_manifest(layout: Layout, unit_size: int, gathered: Gathered, command:
     for path in paths:
         if path.suffix == ".parquet" and not (earlier and path.relative_to(layout.root).as_posix() in earlier.outputs):
             tables.require_pages(path)  # of this run or a killed one, perhaps damaged since
+    outputs = integrity.hashes(layout.root, paths, earlier) | _lost(layout, paths, earlier)
     made = manifest.Manifest(
         artefact=ARTEFACT,
         inputs=(dict(earlier.inputs) if earlier else {}) | dict(gathered.inputs),
@@ -69,10 +73,39 @@ def _write_manifest(layout: Layout, unit_size: int, gathered: Gathered, command:
         | ({"fidelity": fidelity} if fidelity else {}),
         versions=manifest.versions_of("pyarrow", "torch", "transformers", "sentence-transformers"),
         command=command,
-        outputs=integrity.hashes(layout.root, paths, earlier),
+        outputs=outputs,
     )
     made.write(layout.root)
     integrity.settled(layout.root, made)
+    tell_others(layout.root, earlier, outputs)
+
+
+def _lost(layout: Layout, paths: Sequence[Path], earlier: manifest.Manifest | None) -> dict[str, str]:
+    """The shards that were lost since the manifest `earlier`, unless others have their vectors by now.
+
+    They stay in the manifest, so that the store is not read without them. Any other file that was lost is an error.
+
+    Args:
+        layout: the store.
+        paths: the files of the manifest to be.
+        earlier: the manifest until now.
+    """
+    there = {path.relative_to(layout.root).as_posix() for path in paths}
+    lost = {name: content for name, content in (earlier.outputs if earlier else {}).items() if name not in there}
+    for name in lost:
+        if not name.startswith(f"{layout.vectors.name}/"):
+            raise integrity.Recorded(layout.root, name, earlier).error("missing")
+    units = {unit_of(name) for name in there}
+    lost = {name: content for name, content in lost.items() if unit_of(name) not in units}
+    return {} if lost and _has_all(layout) else lost
+
+
+def _has_all(layout: Layout) -> bool:
+    """Whether every text of the store has a vector."""
+    teacher_id = str(read_teacher(layout)["teacher_id"])
+    stored = frozenset(shards.keys(layout.shards()))
+    wanted = (identifier for chunk in stored_texts(layout) for identifier in chunk["text_id"].to_pylist())
+    return all(vector_key(identifier, teacher_id) in stored for identifier in wanted)
 
 
 def _counts(layout: Layout) -> dict[str, dict[str, int]]:

@@ -28,6 +28,7 @@ from rankdistill.stores.embeddings.planning import asked_for, count_missing, mak
 from rankdistill.stores.embeddings.teacher_file import called, describe_teacher, keep_teacher, require_teacher
 from rankdistill.stores.embeddings.text_files import KINDS
 from rankdistill.stores.embeddings.work import DetachedWork, ShardWorker
+from rankdistill.stores.made_again import vouch_for_planned
 from rankdistill.stores.naming import keep_names, require_name
 from rankdistill.stores.plan import Plan, is_begun
 from rankdistill.stores.shares import WHOLE, Share, taken
@@ -177,6 +178,7 @@ class EmbeddingWriter:
             with files.exclusive(layout.root, self.lock_wait):
                 files.remove_temporaries(layout.root, keep_living=True)
                 self._require_same()
+                vouch_for_planned(layout.root, layout.plan, layout.vectors, manifest.read(layout.root))
                 keep_teacher(layout, self.described)
                 renamed = keep_names(layout.root, self.teacher.teacher_id, self.name)
                 if self.spec is not None and (pairs := self.spec.settings.get("calibration")) is not None:
