@@ -92,8 +92,8 @@ class Recorded:
         again = (self.manifest.command if self.manifest is not None else "") or "the call that made it"
         shards = {
             "scores/": f"`rankdistill verify {self.folder} --repair` scores what is damaged again",
-            "vectors/": "remove that file and run the same `rankdistill embed` again: it makes it anew, and notes it if it "
-            f"has other bytes ({again})",
+            "vectors/": "remove that file and run the same `rankdistill embed` again: it makes it anew, and tells "
+            f"whether it has other bytes ({again})",
         }
         remedies = {
             manifest.COLLECTION: f"remove the folder and make it again ({again}); if you changed that file on "

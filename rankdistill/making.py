@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rankdistill import files, integrity, locations, manifest
+from rankdistill.errors import DataError
 from rankdistill.manifest import Manifest
 from rankdistill.notes import note, tell
 
@@ -59,7 +60,8 @@ def making(
         wanted: the manifest that it is to have; the block may name the outputs, see `Making.wrote`.
         check: called before the folder is created and locked, unless it is there already; what it raises leaves nothing
             behind.
-        part: of a folder whose lock is held: no lock of its own, and nothing is told.
+        part: of a folder whose lock is held: no lock of its own, and nothing is told. One whose manifest is damaged is
+            made again too, as what belongs to it is known.
         again: whether what is damaged may be made again; a user may have changed a collection on purpose. None: the
             caller compares the files by itself.
 
@@ -67,10 +69,12 @@ def making(
         DamagedError: a file of what is there is missing or damaged, and it is not to be made again.
         StaleOutputError: `out` holds another artefact.
         LockedError: another process writes to it.
-        DataError: its manifest cannot be read.
+        DataError: its manifest cannot be read, and it is no part that may be made again.
         OutputError: it cannot be written to.
     """
     with ExitStack() as held:
+        if part and again:
+            _drop_unreadable(out)
         locked, current = False, manifest.is_current(out, wanted)
         if not current:
             if check is not None:
@@ -87,7 +91,7 @@ def making(
             if not part and not locked:
                 held.enter_context(files.exclusive(out))
             note(f"{one.path} is {state}: {out} is made again")
-            (out / manifest.FILE_NAME).unlink(missing_ok=True)
+            _drop_manifests(out)
             current = False
         if not part:
             if current:
@@ -98,6 +102,35 @@ def making(
         yield made
         if not current:
             made.manifest.write(out)
+
+
+def is_whole_part(out: Path, wanted: Manifest) -> bool:
+    """Whether `making` has nothing to do for the part `out`; raises StaleOutputError where another one lies there."""
+    _drop_unreadable(out)
+    return manifest.is_current(out, wanted) and _first_wrong(out) is None
+
+
+def _drop_unreadable(part: Path) -> None:
+    """Remove the manifest of a part if it is one of ours and damaged, so that the part counts as not made."""
+    path = part / manifest.FILE_NAME
+    try:
+        manifest.read(part)
+    except DataError:
+        if not integrity.is_ours(path):
+            raise
+        note(f"{path} is damaged: {part} is made again")
+        path.unlink()
+
+
+def _drop_manifests(out: Path) -> None:
+    """Remove the manifest of a damaged artefact, and first those of its parts that are not what they were."""
+    made = manifest.read(out)
+    assert made is not None
+    for name in made.outputs:
+        one = integrity.Recorded(out, name, made)
+        if one.path.name == manifest.FILE_NAME and one.state() == "damaged":
+            one.path.unlink()
+    (out / manifest.FILE_NAME).unlink()
 
 
 def _first_wrong(out: Path) -> tuple[integrity.Recorded, integrity.State] | None:

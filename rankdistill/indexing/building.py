@@ -10,9 +10,9 @@ from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rankdistill import files, locations, manifest
+from rankdistill import files, integrity, locations, manifest
 from rankdistill.data import Dataset
-from rankdistill.errors import ConfigError, DataError
+from rankdistill.errors import ConfigError, DataError, StaleOutputError
 from rankdistill.executors.base import Executor
 from rankdistill.indexing import registry
 from rankdistill.indexing.arrays import RowsFile
@@ -37,7 +37,7 @@ from rankdistill.indexing.stored import with_stored
 from rankdistill.inference.backends import BACKENDS, FAST
 from rankdistill.inference.calibration import documentation_pairs
 from rankdistill.inference.fastest import variants
-from rankdistill.making import making, visible_files
+from rankdistill.making import is_whole_part, making, visible_files
 from rankdistill.notes import note
 from rankdistill.progress import Progress
 from rankdistill.records import Document
@@ -186,6 +186,7 @@ def build(
     wanted = _manifest(dataset, model, encoder.space, identity, settings, max_length, command)
 
     def check() -> None:
+        _require_own_shards(out, wanted, dataset)
         registry.require_usable(settings.index(encoder.space), lambda: _distinct_texts(dataset, settings.shard_size))
 
     with making(out, wanted, check=check) as made:
@@ -204,7 +205,7 @@ def build(
                 remedy="check corpus.jsonl",
             )
         files.remove_folder(out / ENCODING)
-        made.wrote(path for shard in locations.listing(out, "shard-*") for path in visible_files(shard))
+        made.wrote(path for shard in _shard_folders(out) for path in visible_files(shard))
     return True
 
 
@@ -256,8 +257,8 @@ def _settled(out: Path, kind: Kind, model: str, max_length: int | None, encoder:
     """
     held = {
         made.inputs.get("model")
-        for folder in (out, *locations.listing(out, "shard-*"))
-        if (made := manifest.read(folder)) is not None
+        for made in (manifest.read(out), *map(_readable, _shard_folders(out)))
+        if made is not None
     }
     if held and manifest.digest(encoder.fingerprint) not in held:
         for name, fingerprint in variants(encoder.fingerprint, documentation_pairs()):
@@ -336,6 +337,40 @@ def shard_name(number: int) -> str:
     return f"shard-{number:05d}"
 
 
+def _shard_folders(out: Path) -> list[Path]:
+    return locations.listing(out, "shard-*")
+
+
+def _readable(folder: Path) -> manifest.Manifest | None:
+    """The manifest of a shard; None where it is damaged, too."""
+    try:
+        return manifest.read(folder)
+    except DataError:
+        return None
+
+
+def _require_own_shards(out: Path, wanted: manifest.Manifest, dataset: Dataset) -> None:
+    """Raise StaleOutputError where folders lie that would be taken for shards of this index, or cleared for them.
+
+    Args:
+        out: the index folder.
+        wanted: the manifest that the index will have.
+        dataset: the documents.
+    """
+    size = wanted.parameters["shard_size"] or max(1, len(dataset.doc_ids))
+    own = {shard_name(number) for number in range(-(-len(dataset.doc_ids) // size))}
+    begun = locations.is_file(out / files.LOCK_NAME) or manifest.read(out) is not None
+    for folder in _shard_folders(out):
+        foreign = not begun and not integrity.is_ours(folder / manifest.FILE_NAME) and any(locations.listing(folder))
+        if folder.name not in own or foreign:
+            raise StaleOutputError(
+                expected=f"{out} to be empty, or to hold this index with its {len(own):,} shards",
+                got=f"{folder}, which is " + ("not of an index" if foreign else "a shard of another one"),
+                consequence="nothing was changed",
+                remedy="choose another output, or remove that folder",
+            )
+
+
 def _manifest(
     dataset: Dataset,
     model: str | None,
@@ -392,7 +427,7 @@ class _Builder:
             missing = (
                 (shard.number, distinct_texts([row.contents for row in documents])[0])
                 for shard, documents in self._read(dataset)
-                if not manifest.is_current(self.out / shard_name(shard.number), self._wanted(shard))
+                if not is_whole_part(self.out / shard_name(shard.number), self._wanted(shard))
             )
             self.elsewhere.encode(missing, self.progress)
         # Not strict: where nothing is kept, there is no end of it.
@@ -430,6 +465,8 @@ class _Builder:
             if made.current:
                 self.progress(len(shard.ids))
                 return
+            files.remove_folder(folder)  # what a killed or damaged build left is not of this one
+            files.make_folder(folder)
             with keeping_snippets(folder, settings.snippet_length) as texts:
                 self._index(shard, texts(documents), folder)
             if settings.fields:

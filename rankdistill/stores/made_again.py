@@ -74,6 +74,6 @@ def tell_others(root: Path, earlier: Manifest | None, outputs: Mapping[str, str]
     if others:
         more = f" and {len(others) - TOLD:,} more" if len(others) > TOLD else ""
         note(
-            f"{root}: made again with other bytes than before: {', '.join(others[:TOLD])}{more}; numbers differ in their "
-            "last bits from one processor or library to another, and so may files of the same rows"
+            f"{root}: made again with other bytes than before: {', '.join(others[:TOLD])}{more}; numbers differ in "
+            "their last bits from one processor or library to another, and so may files of the same rows"
         )
