@@ -60,8 +60,10 @@ def write(
             tell(f"{out} is up to date")
             return Coverage(**counts)
         files.remove_temporaries(out)
-        for shard in layout.shards(teacher_id):  # of an interrupted run, perhaps over other scores
-            shard.unlink()
+        # Of an interrupted run, perhaps over other scores.
+        texts = [path for path in (layout.queries, layout.documents) if locations.is_file(path)]
+        for path in (*layout.shards(teacher_id), *layout.candidate_tables(), *texts):
+            path.unlink()
         source = ensemble.store.layout
         if ensemble.store.has_texts:
             _copy(source.queries, layout.queries)

@@ -122,8 +122,22 @@ def test_what_an_interrupted_run_left_is_made_anew(store: ScoreStore, tmp_path: 
     folder.mkdir(parents=True)
     (folder / "part-000007-of-another-run.parquet").write_bytes(b"other scores")
     (folder / ".tmp-1-part").write_bytes(b"half a shard")
+    (tmp_path / "cut/candidates").mkdir()
+    (tmp_path / "cut/candidates" / "0123456789abcdef.parquet").write_bytes(b"a table of another store")
     materialising.write(ensemble, tmp_path / "cut")
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+
+
+def test_an_interrupted_run_leaves_no_texts_to_an_ensemble_of_ids(store: ScoreStore, tmp_path: Path) -> None:
+    """A store with texts of other documents would say that it is keyed by them."""
+    (tmp_path / "cut").mkdir()
+    for texts in (store.layout.queries, store.layout.documents):
+        texts.rename(tmp_path / "cut" / texts.name)
+    record_again(store.path)
+    change_manifest(store.path, parameters={**store.manifest.parameters, "keyed_by": "ids"})
+    materialising.write(Ensemble(ScoreStore(store.path), ["a"]), tmp_path / "cut")
+    assert not ScoreStore(tmp_path / "cut").has_texts
+    assert not (tmp_path / "cut" / "queries.parquet").exists()
 
 
 def test_missing_scores_leave_no_finished_store(store: ScoreStore, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import rankdistill
-from rankdistill.errors import ConfigError, DataError, StaleOutputError
+from rankdistill.errors import ConfigError, DamagedError, DataError, StaleOutputError
 from rankdistill.evaluation import evaluating, run_files
 from rankdistill.evaluation.measures import MEASURES
 from rankdistill.evaluation.results import Evaluation
@@ -120,6 +120,24 @@ def test_what_is_done_is_kept_and_a_task_may_be_added(
     assert {path: path.stat().st_mtime_ns for path in before} == before
     with pytest.raises(StaleOutputError, match="revision"):
         rankdistill.evaluate(None, "bm25", out, tasks="TinyOne", data_root=root)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "lost"])
+def test_another_task_does_not_vouch_for_what_is_damaged_of_an_earlier_one(
+    root: Path, tiny_encoder: str, tmp_path: Path, damage: str
+) -> None:
+    out = tmp_path / "out"
+    rankdistill.evaluate(None, tiny_encoder, out, tasks="TinyOne", data_root=root)
+    (path,) = out.glob("results/*/*/TinyOne.json")
+    before = (out / "manifest.json").read_bytes()
+    if damage == "lost":
+        path.unlink()
+    else:
+        path.write_text(path.read_text().replace("0.", "1.", 1))
+    with pytest.raises(DamagedError, match=r"TinyOne\.json"):
+        rankdistill.evaluate(None, tiny_encoder, out, tasks="TinyTwo", data_root=root)
+    assert (out / "manifest.json").read_bytes() == before
+    assert not rankdistill.verify(out).is_whole
 
 
 def test_a_model_that_is_run_otherwise_is_another_revision(root: Path, tiny_encoder: str, tmp_path: Path) -> None:

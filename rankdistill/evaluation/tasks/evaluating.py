@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, locations, manifest
+from rankdistill import files, integrity, locations, manifest
 from rankdistill._extras import require
 from rankdistill.data import Dataset
 from rankdistill.errors import StaleOutputError
@@ -24,7 +24,7 @@ from rankdistill.evaluation.evaluating import Costs
 from rankdistill.evaluation.results import Evaluation
 from rankdistill.evaluation.retrieve import Retriever
 from rankdistill.evaluation.tasks import catalogue, local_data, scoring
-from rankdistill.evaluation.tasks.results import ARTEFACT, LEFT_OUT, RESULTS, TASK, TaskEvaluations
+from rankdistill.evaluation.tasks.results import ARTEFACT, LEFT_OUT, META, RESULTS, SETTINGS, TASK, TaskEvaluations
 from rankdistill.making import making, visible_files
 from rankdistill.notes import note
 
@@ -71,7 +71,7 @@ def evaluate_tasks(
 
     Raises:
         ConfigError: no such task, or one that is not evaluated here.
-        DataError: no data, or other data than that of the task's revision.
+        DataError: no data, or other data than that of the task's revision; or a file of `out` is missing or damaged.
         StaleOutputError: `out` holds another system's results.
         MissingDependencyError: mteb is not installed.
     """
@@ -88,12 +88,25 @@ def evaluate_tasks(
     with files.exclusive(out):
         files.remove_temporaries(out, keep_living=True)
         manifest.is_current(out, wanted)
+        _require_whole(out)
         for one, task in known.items():
             chosen = catalogue.splits_of(task, splits)
             _one(open_system, name, revision, task, chosen, folders[one], out, latency_queries, command)
             outputs = {path.relative_to(out).as_posix(): files.hash_file(path) for path in _outputs(out)}
             replace(wanted, outputs=outputs).write(out)
     return TaskEvaluations.read(out)
+
+
+def _require_whole(out: Path) -> None:
+    """Raise DamagedError if a file of an earlier call is missing or damaged; the next manifest would vouch for it.
+
+    What mteb writes anew with each task may be another one already, after a kill.
+    """
+    made = manifest.read(out)
+    for name in made.outputs if made is not None else ():
+        one = integrity.Recorded(out, name, made)
+        if one.path.name not in (META, SETTINGS) and integrity.is_read(name):
+            one.require()
 
 
 def _one(
