@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from rankdistill import integrity, manifest, tables
-from rankdistill.errors import DamagedError, DataError, StoreError
+from rankdistill.errors import DamagedError, DataError, StaleOutputError, StoreError
 from rankdistill.progress import Progress
 from rankdistill.stores.embeddings import EmbeddingStore
 from rankdistill.stores.embeddings.gathering import Gathered, gather
@@ -239,11 +241,20 @@ def test_an_import_with_another_parquet_library_writes_a_damaged_shard_anew(
     before, (shard,) = ScoreStore(root).scores(), list((root / "scores").rglob("part-*"))
     _flip(shard, 100) if damage == "flipped" else shard.unlink()
     monkeypatch.setattr(tables, "WRITTEN", {**tables.WRITTEN, "compression_level": 9})
-    assert add_table(root, table)
+    again = replace(table, candidates=tmp_path / "again.parquet")
+    tables.write_parquet(again.candidates, pq.read_table(table.candidates))
+    assert again.candidates.read_bytes() != table.candidates.read_bytes()
+    assert add_table(root, again)
     assert verify(str(root)).is_whole
     assert ScoreStore(root).scores().equals(before)
+    assert len(list((root / "candidates").iterdir())) == 1
     assert f"made again with other bytes than before: {shard.relative_to(root)}" in caplog.text
     assert not add_table(root, table)
+    assert not add_table(root, again)
+    rows = pl.read_parquet(table.candidates).with_columns(rank=pl.col("rank") + 1).to_arrow()
+    tables.write_parquet(again.candidates, rows.cast(tables.CANDIDATES))
+    with pytest.raises(StaleOutputError, match="another table of candidates"):
+        add_table(root, again)
 
 
 @pytest.mark.parametrize("name", ["texts.parquet", "vectors"])
