@@ -24,7 +24,7 @@ from rankdistill.space import SparseSpace
 from rankdistill.stores.embeddings.identity import alike_hash
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.registry import TeacherSpec, identity_of, specify
-from rankdistill.teachers.rewritten import RewrittenTeacher
+from rankdistill.teachers.rewritten import rewritten
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev
 from rankdistill.training.config import TrainConfig
@@ -260,8 +260,8 @@ def scores_of(asked: Asked, prepared: Prepared, teacher: Teacher, progress: Prog
         teacher.tower.know([text for doc_id, text in contents.items() if doc_id in wanted], "document")
     out = asked.work / f"scores-{key}"
     for name, rewrites in prepared.rewrites.items():
-        rewritten = RewrittenTeacher(teacher.pairs, name, rewrites)
-        scoring.score(prepared.dataset, rewritten, mined, out, name=name, progress=progress)
+        reading = rewritten(teacher.pairs, name, rewrites)
+        scoring.score(prepared.dataset, reading, mined, out, name=name, progress=progress)
     if len(prepared.rewrites) == 1:
         return ScoreStore(out)
     return Ensemble(
