@@ -7,7 +7,7 @@ those whose folder is not there are left out. They are made by
 
     python -m pip install --target VENVS/model2vec --no-deps "model2vec==0.10.0" "skeletoken<0.7"
     python -m pip install --target VENVS/tokenlearn --no-deps "tokenlearn==0.2.1" "model2vec==0.10.0" "skeletoken<0.7"
-    python -m pip install --target VENVS/pynife --no-deps "pynife==0.1.0" "skeletoken<0.7"
+    python -m pip install --target VENVS/pynife --no-deps "pynife==0.1.0" "skeletoken<0.5"
 
 Two groups. Static students: model2vec's `distill` with its defaults and with the teacher's dimension, tokenlearn,
 pynife, ours. Two layers of the teacher: sentence-transformers' MarginMSELoss, DistillKLDivLoss and EmbedDistillLoss,

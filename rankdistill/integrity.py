@@ -15,7 +15,7 @@ that a kill in between leaves a store that can be read.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -27,8 +27,8 @@ from rankdistill.errors import DamagedError, DataError
 from rankdistill.manifest import FILE_NAME, Manifest
 
 NOTED = ".noted"
-"""File name -> `sha256`, and `sample` of a large one: what replaced an output since the manifest was written, and what
-no manifest names."""
+"""What replaced an output since the manifest was written, and what no manifest names; see `Notes`. A file that is being
+replaced has two: what it is and what it is about to be."""
 
 FOR_PEOPLE = frozenset({".md", ".html"})
 """Suffixes of files that nothing reads but people: cards and reports, which one may edit."""
@@ -40,10 +40,13 @@ State = Literal["whole", "damaged", "missing"]
 
 Stamp = tuple[str, int, int, int]
 
+Notes = Mapping[str, Sequence[Mapping[str, str]]]
+"""File name -> what it may be: `sha256`, and `sample` of a large one."""
+
 _hashes: dict[Stamp, str] = {}
 _samples: dict[Stamp, str] = {}
 _read: dict[str, tuple[Stamp, Manifest | None]] = {}
-_noted: dict[str, tuple[Stamp, Mapping[str, Mapping[str, str]]]] = {}
+_noted: dict[str, tuple[Stamp, Notes]] = {}
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,7 @@ class Recorded:
         found: list[tuple[str, str | None]] = []
         if self.manifest is not None and self.name in self.manifest.outputs:
             found.append((self.manifest.outputs[self.name], self.manifest.samples.get(self.name)))
-        if (one := noted(self.folder).get(self.name)) is not None:
-            found.append((one["sha256"], one.get("sample")))
+        found += [(one["sha256"], one.get("sample")) for one in noted(self.folder).get(self.name, ())]
         return found
 
     def state(self, whole: bool = False) -> State:
@@ -264,10 +266,13 @@ def _note(path: Path, root: Path, temporary: Path) -> None:
     found = {"sha256": files.hash_file(temporary)}
     if temporary.stat().st_size > manifest.LARGE:
         found["sample"] = files.sample_file(temporary)
-    _write_notes(root, {**noted(root), path.relative_to(root).as_posix(): found})
+    notes, name = noted(root), path.relative_to(root).as_posix()
+    now = hash_of(path) if locations.is_file(path) else None
+    still = [one for one in notes.get(name, ()) if one["sha256"] == now != found["sha256"]]
+    _write_notes(root, {**notes, name: [*still, found]})
 
 
-def _write_notes(root: Path, notes: Mapping[str, Mapping[str, str]]) -> None:
+def _write_notes(root: Path, notes: Notes) -> None:
     path = root / NOTED
     if notes:
         files.write_text(path, json.dumps(notes, indent=1, sort_keys=True) + "\n")
@@ -276,8 +281,8 @@ def _write_notes(root: Path, notes: Mapping[str, Mapping[str, str]]) -> None:
             path.unlink()
 
 
-def noted(root: Path) -> Mapping[str, Mapping[str, str]]:
-    """File name -> what was noted of it in the folder `root`; nothing where the notes are damaged."""
+def noted(root: Path) -> Notes:
+    """What was noted of files in the folder `root`; nothing where the notes are damaged."""
     path = root / NOTED
     if not locations.is_local(root):
         return _parsed(path.read_bytes()) if locations.is_file(path) else {}
@@ -291,10 +296,14 @@ def noted(root: Path) -> Mapping[str, Mapping[str, str]]:
     return known[1]
 
 
-def _parsed(content: bytes) -> Mapping[str, Mapping[str, str]]:
+def _parsed(content: bytes) -> Notes:
     try:
-        found = json.loads(content)
-        return {str(name): {key: str(one) for key, one in {"sha256": "", **of}.items()} for name, of in found.items()}
+        found = json.loads(content).items()
+        several = {name: of if isinstance(of, list) else [of] for name, of in found}
+        return {
+            name: [{key: str(one) for key, one in {"sha256": "", **of}.items()} for of in all_]
+            for name, all_ in several.items()
+        }
     except (ValueError, AttributeError, TypeError):
         return {}
 
@@ -323,7 +332,7 @@ def hashes(root: Path, paths: Iterable[Path], earlier: Manifest | None, anew: Se
 
 def note_dropped(root: Path, earlier: Manifest, names: Iterable[str]) -> None:
     """Note the files that `earlier` names and the next manifest of `root` does not, as what is being added to."""
-    dropped = {name: {"sha256": earlier.outputs[name]} for name in names}
+    dropped = {name: [{"sha256": earlier.outputs[name]}] for name in names}
     if dropped:
         _write_notes(root, {**noted(root), **dropped})
 

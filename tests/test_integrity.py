@@ -81,6 +81,49 @@ def test_a_rerun_does_not_launder(store: Path) -> None:
     assert _score(store).run.done == 0
 
 
+def test_a_kill_between_the_note_and_the_file_leaves_what_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The note of what is about to come must not be all that is known of what is there still."""
+    path = tmp_path / "names.json"
+
+    def write(content: str) -> None:
+        with integrity.noting(path, tmp_path) as temporary:
+            temporary.write_text(content)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    usual = os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        killed() if Path(target) == path else usual(source, target)
+
+    write("one")
+    for later in ("two", "three"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", replace)
+            with pytest.raises(KeyboardInterrupt):
+                write(later)
+        assert integrity.read_text(path) == "one"
+    write("four")
+    assert integrity.read_text(path) == "four"
+    assert len(integrity.noted(tmp_path)["names.json"]) <= 2
+    path.write_text("five")
+    with pytest.raises(DamagedError, match=r"names\.json"):
+        integrity.read_text(path)
+
+
+def test_notes_of_before_are_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+    note = {"file": {"sha256": files.hash_file(tmp_path / "file")}}
+    (tmp_path / integrity.NOTED).write_text(json.dumps(note))
+    assert integrity.read_text(tmp_path / "file") == "content"
+    (tmp_path / "file").write_text("another")
+    with pytest.raises(DamagedError):
+        integrity.read_text(tmp_path / "file")
+
+
 @pytest.mark.parametrize("name", ["queries.parquet", "teachers/letters-0.json", "candidates"])
 def test_what_is_lost_of_a_store_is_missed(store: Path, name: str) -> None:
     path = store / name

@@ -41,13 +41,21 @@ def _saved(error: Exception) -> str:
     text = f"rankdistill {version}, Python {platform.python_version()}, {platform.platform()}\n{command()}\n\n{trace}"
     text = text.encode(errors="backslashreplace").decode()
     name = f"{type(error).__name__}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.txt"
-    for folder in (cache_folder() / FOLDER, Path(tempfile.gettempdir()) / f"rankdistill-{FOLDER}"):
+    for folder in (_in_cache, _among_temporaries):
         try:
-            files.write_text(folder / name, text)
-        except (RankdistillError, OSError):
+            files.write_text(path := folder() / name, text)
+        except (RankdistillError, OSError, RuntimeError):  # the last where this user has no home
             continue
-        return str(folder / name)
+        return str(path)
     return f"no file, as none can be written:\n{text}\nSo"
+
+
+def _in_cache() -> Path:
+    return cache_folder() / FOLDER
+
+
+def _among_temporaries() -> Path:
+    return Path(tempfile.gettempdir()) / f"rankdistill-{FOLDER}"
 
 
 def _issues() -> str:

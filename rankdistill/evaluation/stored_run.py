@@ -27,16 +27,19 @@ class StoredRun:
         split: the split that it must answer.
         name: what tables call it; None: what the evaluation says, or the file's name.
 
+    `system` is the fingerprint of what was evaluated; empty of a run file, which does not tell it.
+
     Raises:
         DataError: there is no such run, it answers another split or other data, it has foreign documents, or it was
             made without documents that `dataset` keeps.
     """
 
     def __init__(self, path: Path, dataset: Dataset, split: str, name: str | None = None) -> None:
+        self.system: Mapping[str, Any] = {}
         title = path.name
         if path.is_dir():
             found = Evaluation.read(path)
-            title = found.system.name
+            title, self.system = found.system.name, found.signature.get("system") or {}
             _require_same(path, found, dataset, split)
             path = run_files.find(path)
         self.path, self.name = path, name or title

@@ -48,7 +48,8 @@ class Found:
 
     Args:
         turns: turn_id -> turn, in the order of the files.
-        files: turn_id -> where it stands.
+        files: turn_id -> where it stands first.
+        splits: turn_id -> the splits that the names of all its files say.
         qrels: files of judgements; of MTRAG, where they lie beside the questions.
         paths: everything that was read.
         left: files that hold something else.
@@ -56,6 +57,7 @@ class Found:
 
     turns: dict[str, Turn] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
+    splits: dict[str, set[str]] = field(default_factory=dict)
     qrels: list[Path] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
     left: list[Path] = field(default_factory=list)
@@ -118,7 +120,10 @@ def _take(found: Found, path: Path, layout: str, bad: BadRows, known: bool = Fal
     for report in reports:
         bad.take(report)
     found.paths.append(path)
+    named = split_named(path)
     for turn in turns:
+        if named is not None:
+            found.splits.setdefault(turn.turn_id, set()).add(named)
         before = found.turns.get(turn.turn_id)
         if before is None:
             found.turns[turn.turn_id], found.files[turn.turn_id] = turn, path

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -41,6 +41,9 @@ MOST_REPORTS = 20
 
 _LOOKED_AT = 100
 """Queries of a collection by which it is known whether they are turns of conversations."""
+
+JUDGED, NAMED = "judged turns in", "turns in files named for"
+"""What says the split of a conversation, in errors."""
 
 Note = Callable[[str | None], None]
 
@@ -96,7 +99,8 @@ def of_collection(
 ) -> Callable[[Judged, BadRows, Note], Iterable[str]]:
     """What gives the rows of `sessions.jsonl` for a collection whose queries are turns.
 
-    A session is in the split that judges its turns; where none is judged at all, hashes decide.
+    The sessions of a conversation are in the split that judges turns of one of them; where no conversation is judged at
+    all, hashes decide.
 
     Args:
         folder: in BEIR layout.
@@ -117,8 +121,8 @@ def of_collection(
             for turn_id in labels:
                 splits[turn_id].add(split)
 
-        def split_for(session: Session) -> str | None:
-            return _one_split(session, splits) if judged else _hashed(session, dev, test)
+        def split_for(conversation: Sequence[Session]) -> str | None:
+            return _one_split(conversation, splits, JUDGED) if judged else _hashed(conversation, dev, test)
 
         source = {"from": layout, "collection": folder.resolve().name}
         sessions = gather(turns, gold, split_for, lambda turn: source, bad)
@@ -231,20 +235,20 @@ def _sessions(
             gold.setdefault(turn_id, {}).update(judged)
             if split is not None:
                 splits[turn_id].add(split)
-    hashed = Counter[bool]()
+    hashed: set[str] = set()
 
-    def split_for(session: Session) -> str | None:
-        own = _one_split(session, splits) or split_named(found.files[session.asked[0].turn_id])
-        hashed[own is None] += 1
-        return own or _hashed(session, request.dev, request.test)
+    def split_for(conversation: Sequence[Session]) -> str | None:
+        own = _one_split(conversation, splits, JUDGED) or _one_split(conversation, found.splits, NAMED)
+        hashed.update(one.session_id for one in conversation if own is None)
+        return own or _hashed(conversation, request.dev, request.test)
 
     def source(turn: Turn) -> Mapping[str, Any]:
         return {"from": request.layout, "file": found.files[turn.turn_id].name}
 
     sessions = gather(found.turns.values(), gold, split_for, source, bad)
-    if hashed[True]:
+    if count := sum(one.session_id in hashed for one in sessions):
         note(
-            f"{hashed[True]:,} sessions are in a split by a hash of their first question ({request.test:.0%} test, "
+            f"{count:,} sessions are in a split by a hash of their first question ({request.test:.0%} test, "
             f"{request.dev:.0%} dev): no file says one by its name, and no --qrels SPLIT=FILE judges them"
         )
     if found.left:
@@ -253,19 +257,26 @@ def _sessions(
     return sessions
 
 
-def _one_split(session: Session, splits: Mapping[str, set[str]]) -> str | None:
-    """The split in which a session's turns are judged; RowError where they are in several."""
-    own = sorted({split for one in session.asked if one.turn_id in splits for split in splits[one.turn_id]})
+def _one_split(conversation: Sequence[Session], splits: Mapping[str, Collection[str]], what: str) -> str | None:
+    """The split of a conversation's turns, by all paths through it; RowError where they are in several.
+
+    Args:
+        conversation: its sessions.
+        splits: turn_id -> its splits; of turns that say none, nothing.
+        what: says the splits, in words.
+    """
+    asked = [one.turn_id for session in conversation for one in session.asked]
+    own = sorted({split for turn_id in asked for split in splits.get(turn_id, ())})
     if len(own) > 1:
         raise RowError(
-            f"session {session.session_id!r} has judged turns in {' and '.join(own)}: a session must be in one split, "
-            "since what is learnt from one of its turns tells of the next"
+            f"conversation {conversation[0].session_id!r} has {what} {' and '.join(own)}: it must be in "
+            "one split, since what is learnt from one of its turns tells of the next"
         )
     return own[0] if own else None
 
 
-def _hashed(session: Session, dev: float, test: float) -> str:
-    return split_of(session.turns[0].text, dev, test)
+def _hashed(conversation: Sequence[Session], dev: float, test: float) -> str:
+    return split_of(conversation[0].turns[0].text, dev, test)
 
 
 def _tell(sessions: Sequence[Session], turns: Sequence[Turn], note: Note) -> None:

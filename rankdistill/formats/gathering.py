@@ -45,19 +45,20 @@ def session_of(turn: Flat) -> str:
 def gather(
     turns: Iterable[Flat],
     gold: Mapping[str, Mapping[str, int]],
-    split_of: Callable[[Session], str | None],
+    split_of: Callable[[Sequence[Session]], str | None],
     source_of: Callable[[Flat], Mapping[str, Any]],
     bad: BadRows,
 ) -> list[Session]:
     """The sessions that hold every turn, each with the history that it had; in the order of their first turns.
 
     A conversation whose turns have histories that do not go on from one another, as paths through a tree, becomes
-    several sessions: `31`, `31#2`, ... A question that stands in several counts as a query in the first.
+    several sessions: `31`, `31#2`, ... A question that stands in several counts as a query in the first. As they share
+    turns they are in one split.
 
     Args:
         turns: each with its history.
         gold: turn_id -> doc_id -> label, over what the turns know themselves.
-        split_of: the split of a session; may raise RowError.
+        split_of: the split of all sessions of a conversation; may raise RowError.
         source_of: where a turn comes from.
         bad: takes the sessions that nothing can be made of.
     """
@@ -66,19 +67,36 @@ def gather(
         conversations.setdefault(session_of(turn), []).append(turn)
     found = []
     for name, members in conversations.items():
-        for number, path in enumerate(_paths(members), start=1):
-            own = [one.flat for one in path if one.flat is not None]
-            session = Session(
-                name if number == 1 else f"{name}#{number}",
-                tuple(_turn(one, gold) for one in path),
-                source=dict(source_of(own[0])),
-            )
+        own = list(_sessions(name, members, gold, source_of))
+        try:
+            split = split_of(own)
+        except RowError as error:
+            bad.take(str(error))
+            continue
+        for session in own:
             try:
                 check(session)
-                found.append(replace(session, split=split_of(session)))
             except RowError as error:
                 bad.take(str(error))
+            else:
+                found.append(replace(session, split=split))
     return found
+
+
+def _sessions(
+    name: str,
+    members: Sequence[Flat],
+    gold: Mapping[str, Mapping[str, int]],
+    source_of: Callable[[Flat], Mapping[str, Any]],
+) -> Iterator[Session]:
+    """The sessions of a conversation, whatever they are worth; of no split yet."""
+    for number, path in enumerate(_paths(members), start=1):
+        asked = [one.flat for one in path if one.flat is not None]
+        yield Session(
+            name if number == 1 else f"{name}#{number}",
+            tuple(_turn(one, gold) for one in path),
+            source=dict(source_of(asked[0])),
+        )
 
 
 def _paths(members: Sequence[Flat]) -> Iterator[list[_Said]]:

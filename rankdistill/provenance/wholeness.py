@@ -10,6 +10,7 @@ from typing import Literal
 from rankdistill import files, integrity, locations, manifest, tables
 from rankdistill.errors import DataError
 from rankdistill.integrity import Recorded
+from rankdistill.notes import note
 from rankdistill.provenance.found import DAMAGED, HOLDING, STEPS, UNFINISHED, Artefact
 
 State = Literal["whole", "damaged", "missing", "edited", "unknown", "dead", "living"]
@@ -85,7 +86,11 @@ def look(artefact: Artefact, looked: Callable[[int], object] = lambda files: Non
 
 
 def _state(one: Recorded, looked: Callable[[int], object]) -> FileState:
-    state = one.state(whole=True)
+    try:
+        state = one.state(whole=True)
+    except OSError as error:
+        note(f"{one.path} cannot be read ({error.strerror or error}): it counts as damaged")
+        state = "damaged"
     looked(1)
     if state == "whole" or integrity.is_read(one.name):
         return FileState(one.name, state)
@@ -100,7 +105,7 @@ def _pages(folder: Path, known: set[str], looked: Callable[[int], object]) -> It
             continue
         try:
             tables.require_pages(path)
-        except DataError:
+        except (DataError, OSError):
             yield FileState(name, "damaged")
         else:
             yield FileState(name, "whole")

@@ -27,6 +27,12 @@ from rankdistill.training import inputs as trained_on
 START, TEACHER, DOCUMENTS, QUERIES = "start of training", "teacher", "document tower", "query tower"
 GENERATOR = "generator of queries"
 
+BESIDE = {"in_batch_teacher": TEACHER, "alignment_teacher": TEACHER, "document_tower": DOCUMENTS}
+"""Input of a student that is a model or a store of vectors beside its scores -> what it was to the student."""
+
+WITHIN = ("teacher", "model", "first_stage")
+"""Field of a teacher's fingerprint -> the fingerprint of a model that it asks."""
+
 
 @dataclass
 class Parent:
@@ -167,9 +173,9 @@ class _Tracing:
                 self._model(read[name], role, called)
         if "embeddings" in read:
             self._embeddings(read["embeddings"], called)
-        for name in ("in_batch_teacher", "alignment_teacher"):
+        for name, role in BESIDE.items():
             if name in read:
-                self._teacher(read[name], called)
+                self._teacher(read[name], role, called)
         if "scores" in read:
             self._scores(artefact, made)
         if made.artefact == "teacher":
@@ -191,39 +197,41 @@ class _Tracing:
         if ours is not None and made is not None:
             self._inputs(ours, made)
 
-    def _teacher(self, identity: str, child: str) -> None:
-        """A teacher of a batch: a store of vectors, or a model."""
+    def _teacher(self, identity: str, role: str, child: str) -> None:
+        """A teacher of a batch, or the tower of its documents: a store of vectors, or a model."""
         standing = {one.kind for one in self.atlas.standing_for(identity)}
         if "embeddings" in standing:
-            self._embeddings(identity, child)
+            self._embeddings(identity, child, role)
         elif identity in self.parents or standing & set(MADE) or self.atlas.model(identity):
-            self._model(identity, TEACHER, child)
+            self._model(identity, role, child)
         else:
-            self.missing.append(f"the teacher of the whole batch of {child}, with identity {identity[:12]}")
+            what = "teacher of the whole batch" if role == TEACHER else role
+            self.missing.append(f"the {what} of {child}, with identity {identity[:12]}")
 
-    def _fingerprint(self, found: Mapping[str, Any], child: str) -> None:
-        """The models that a teacher's fingerprint names, those of its members too."""
+    def _fingerprint(self, found: Mapping[str, Any], child: str, role: str = TEACHER) -> None:
+        """The models that a teacher's fingerprint names: its own, those of its members, those that it asks."""
         weights = found.get("weights")
         if isinstance(weights, str):
-            self._model(weights, TEACHER, child)
+            self._model(weights, role, child)
             return
         members = found.get("members")
-        if isinstance(members, Mapping):
-            for member in members.values():
-                self._fingerprint(member, child)
+        below = [*members.values()] if isinstance(members, Mapping) else [found.get(name) for name in WITHIN]
+        if asked := [one for one in below if isinstance(one, Mapping)]:
+            for one in asked:
+                self._fingerprint(one, child, role)
             return
         request = found.get("request")
         called = str(found.get("name") or (request or {}).get("model") or found.get("kind"))
         known = self.parents.setdefault(called, Parent(called, None))
-        known.roles += [TEACHER] if TEACHER not in known.roles else []
+        known.roles += [role] if role not in known.roles else []
 
-    def _embeddings(self, identity: str, child: str) -> None:
+    def _embeddings(self, identity: str, child: str, role: str = TEACHER) -> None:
         standing = [one for one in self.atlas.standing_for(identity) if one.kind == "embeddings"]
         if not standing:
             self.missing.append(f"the store of vectors that {child} was aligned with (identity {identity[:12]})")
             return
         store = EmbeddingStore(standing[0].path)
-        self._fingerprint(store.fingerprint, child)
+        self._fingerprint(store.fingerprint, child, role)
         gathered = store.manifest.parameters.get("gathered", {})
         for fingerprint in self._gave(_datasets(store.manifest), gathered):
             self._collection(fingerprint, "texts", child)

@@ -20,7 +20,7 @@ from rankdistill.making import making, visible_files
 from rankdistill.progress import Progress, ignore
 from rankdistill.provenance.atlas import Atlas, atlas_under
 from rankdistill.provenance.found import at
-from rankdistill.publishing import disclosure, hub, mteb_model, registry, result, writing
+from rankdistill.publishing import disclosure, hub, mteb_model, registry, reports, result, writing
 from rankdistill.publishing.evidence import Evidence, TaskFile, model_folder, task_files
 from rankdistill.publishing.leakage.scanning import Scan, scan
 from rankdistill.publishing.lineage import Lineage, trace
@@ -69,11 +69,12 @@ def prepare(asked: Asked, out: Path, command: str = "", progress: Progress = ign
         progress: told of training texts that were scanned.
 
     Raises:
-        DataError: no student, no results, or `out` was edited.
+        DataError: no student, no results, a report without the student, or `out` was edited.
         StaleOutputError, OutputError: `out` holds something else.
         MissingDependencyError: mteb is not installed.
     """
     model = model_folder(asked.student)
+    reports.require_about(asked.student, asked.reports)
     revision = content_revision(str(asked.student))
     data_root = asked.data_root or _root_of(asked.results)
     tasks, metas = task_files(asked.results, data_root)

@@ -22,6 +22,7 @@ from rankdistill.querying.generator import Generator, Written
 from rankdistill.querying.result import FILE_NAME, Generated
 from rankdistill.querying.sieve import Query, Sieve
 from rankdistill.records import Document
+from rankdistill.sessions.reading import rewrites_of
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ def describe(
     """The manifest of the collection."""
     kept = wanted.kept(dataset)
     inputs = {"dataset": dataset.fingerprint} | {f"qrels.{split}": dataset.qrels_hash(split) for split in kept}
+    if rewrites := _rewrites(dataset, kept):
+        inputs["rewrites"] = manifest.digest(rewrites)
     parameters: dict[str, Any] = {
         "source": dataset.name,
         "generators": [dict(one.fingerprint) for one in generators],
@@ -92,6 +95,11 @@ def describe(
         parameters["found_by"] = {source.name: dict(source.parameters)}
         inputs |= {f"{source.name}.{name}": content for name, content in source.inputs.items()}
     return manifest.Manifest(ARTEFACT, inputs, parameters, manifest.versions_of("bm25s", "PyStemmer"), command)
+
+
+def _rewrites(dataset: Dataset, splits: Sequence[str]) -> list[str]:
+    """Those of the questions that these splits judge, where the collection has conversations."""
+    return rewrites_of(dataset.path, {query_id for split in splits for query_id in dataset.judgements[split]})
 
 
 def build(
@@ -132,6 +140,7 @@ def build(
         files.make_folder(out / collection.WORK)
         kept = wanted.kept(dataset)
         judged = {dataset.query_texts[query_id] for split in kept for query_id in dataset.judgements[split]}
+        judged.update(_rewrites(dataset, kept))
         along = dataset.unjudged if wanted.unjudged else {}
         documents = chosen(dataset, wanted.limit_documents)
         written = _generated(documents, generators, wanted, cache or out / collection.WORK, unit_size, reporter)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -198,11 +197,3 @@ class Sessions(Shown):
             "documents": self.has_documents,
             "bad_rows": list(self.reports),
         }
-
-
-def hash_of_texts(texts: Mapping[str, str]) -> str:
-    """SHA-256 (hex) of turn_id -> text, for manifests of what was made with them."""
-    digest = hashlib.sha256()
-    for turn_id, text in texts.items():
-        digest.update(f"{turn_id}\0{text}\n".encode())
-    return digest.hexdigest()

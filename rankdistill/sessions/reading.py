@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,20 @@ def read(path: str | Path, mode: Mode = "strict") -> Sessions:
         )
     made = {name: rewrites.read(place, name) for name in rewrites.finished(place)}
     return Sessions(place, [_with(session, made) for session in found], digest.hexdigest(), tuple(bad.reports))
+
+
+def rewrites_of(folder: Path, turns: Collection[str]) -> list[str]:
+    """Every rewrite of these questions, whoever wrote it; none where the folder holds no sessions.
+
+    `evaluate` asks a judged question by its rewrites too, so they are held out where the question is.
+
+    Raises:
+        DataError: what lies there are no sessions.
+    """
+    if not turns or not is_sessions(folder):
+        return []
+    asked = [one.turn for one in read(folder, "lenient").asked() if one.turn_id in turns]
+    return [text for turn in asked for several in turn.rewrites.values() for text in several]
 
 
 def parse(record: Mapping[str, Any]) -> Session:

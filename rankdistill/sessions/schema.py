@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,8 +140,3 @@ def check(session: Session) -> None:
         raise RowError(f"session {session.session_id!r} has no turn with a 'turn_id', so no query")
     if twice := [one for one in ids if ids.count(one) > 1]:
         raise RowError(f"session {session.session_id!r}: two turns with the id {twice[0]!r}")
-
-
-def texts(asked: Sequence[Asked]) -> dict[str, str]:
-    """turn_id -> the question as it was asked."""
-    return {one.turn_id: one.turn.text for one in asked}

@@ -1,12 +1,13 @@
 """What teachers behind services answered so far, kept at once: a killed run asks again for what was in flight alone.
 
-A file a work unit, beside the plan; each line is a key and what was answered: of a pair its score, of a prompt the
-model's reply. It goes when the shard is complete. Keys are of content, so the lines count under another plan too. For a
-store in an object store, which cannot append, the files lie in this user's cache.
+A file a work unit, beside the plan; each line is a checksum, a key and what was answered: of a pair its score, of a
+prompt the model's reply. It goes when the shard is complete. Keys are of content, so the lines count under another plan
+too. For a store in an object store, which cannot append, the files lie in this user's cache.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import UserDict
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from rankdistill import files, locations, manifest, plain_json
+from rankdistill import files, locations, manifest
 
 Value = TypeVar("Value")
 
@@ -47,7 +48,7 @@ class Answers(Generic[Value]):
         folder: as `answers_folder` gives it.
         unit: what the unit is called; one process at a time works on it.
         write: an answer in ASCII, without the end of a line.
-        read: what `write` wrote; ValueError where that is not whole.
+        read: what `write` wrote.
     """
 
     def __init__(self, folder: Path, unit: str, write: Callable[[Value], str], read: Callable[[str], Value]) -> None:
@@ -57,12 +58,15 @@ class Answers(Generic[Value]):
         """Key -> what was answered, of every answer that is whole."""
         found: dict[bytes, Value] = {}
         for path in locations.listing(self._folder, "*.txt"):
-            for line in path.read_text(encoding="ascii", errors="replace").split("\n")[:-1]:
-                key, _, value = line.partition(" ")
-                try:
+            try:
+                lines = path.read_text(encoding="ascii", errors="replace").split("\n")[:-1]
+            except FileNotFoundError:  # another writer's shard is complete since
+                continue
+            for line in lines:
+                check, _, answer = line.partition(" ")
+                key, _, value = answer.partition(" ")
+                if check == _check(answer):
                     found[bytes.fromhex(key)] = self._read(value)
-                except ValueError:  # of a machine that lost its power
-                    continue
         return found
 
     def add(self, answered: Iterable[tuple[bytes, Value]]) -> None:
@@ -71,11 +75,12 @@ class Answers(Generic[Value]):
         Raises:
             OutputError: the disk is full or read-only.
         """
-        lines = "".join(f"{key.hex()} {self._write(value)}\n" for key, value in answered)
+        answers = (f"{key.hex()} {self._write(value)}" for key, value in answered)
+        lines = "".join(f"{_check(answer)} {answer}\n" for answer in answers)
         files.make_folder(self._folder)
         with files.output_errors(self._path), self._path.open("a+b") as stream:
             end = stream.seek(0, os.SEEK_END)
-            if end:  # a line that a kill cut off is spoilt and ended first: the beginning of a number is a number too
+            if end:  # a line that a kill cut off is spoilt and ended first
                 stream.seek(end - 1)
                 lines = lines if stream.read(1) == b"\n" else f"{CUT}\n{lines}"
             stream.write(lines.encode("ascii"))
@@ -85,6 +90,11 @@ class Answers(Generic[Value]):
     def forget(self) -> None:
         """Remove the unit's file: its shard is complete."""
         self._path.unlink(missing_ok=True)
+
+
+def _check(answer: str) -> str:
+    """What stands before an answer, so that one that was damaged is none."""
+    return hashlib.blake2b(answer.encode("ascii", "replace"), digest_size=4).hexdigest()
 
 
 def kept_scores(folder: Path, unit: str) -> Answers[float]:
@@ -102,16 +112,9 @@ class Replies(UserDict[bytes, str]):
 
     def __init__(self, folder: Path, unit: str) -> None:
         super().__init__()
-        self._kept: Answers[str] = Answers(folder, unit, json.dumps, _text)
+        self._kept: Answers[str] = Answers(folder, unit, json.dumps, json.loads)
         self.data.update(self._kept.known())
 
     def __setitem__(self, key: bytes, reply: str) -> None:
         self._kept.add([(key, reply)])
         super().__setitem__(key, reply)
-
-
-def _text(line: str) -> str:
-    found = plain_json.loads(line)
-    if not isinstance(found, str):
-        raise ValueError("no text")
-    return found

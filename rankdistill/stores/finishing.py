@@ -14,7 +14,7 @@ from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.lookup import StoredTexts
 from rankdistill.stores.made_again import tell_others, unit_of, vouch_for_planned
 from rankdistill.stores.missing import count_missing, forget_plan
-from rankdistill.stores.plan import Plan, read_plan
+from rankdistill.stores.plan import Plan, is_done, read_plan
 
 
 def finish(
@@ -36,15 +36,18 @@ def finish(
         return 0
     left = plan.left(layout.scores(teacher_id))
     if not left:
-        finished = [
-            known for known in layout.teacher_ids() if known == teacher_id or read_plan(layout.plan(known)) is None
-        ]
+        finished = [known for known in layout.teacher_ids() if known == teacher_id or is_finished(layout, known)]
         files.remove_temporaries(layout.scores(teacher_id))
         files.remove_temporaries(layout.root, keep_living=finished != layout.teacher_ids())
         forget_answers(layout.root, teacher_id)
         write_manifest(layout, finished, plan.unit_size, inputs, command, anew)
         forget_plan(layout, teacher_id)
     return len(left)
+
+
+def is_finished(layout: Layout, teacher_id: str) -> bool:
+    """Whether all that a teacher was asked for so far has a score."""
+    return is_done(layout.plan(teacher_id), layout.scores(teacher_id))
 
 
 def write_manifest(

@@ -15,13 +15,12 @@ import pyarrow.parquet as pq
 from rankdistill import files, integrity, locations, manifest, plain_json, tables
 from rankdistill.errors import StaleOutputError
 from rankdistill.progress import Progress
-from rankdistill.stores.finishing import write_manifest
+from rankdistill.stores.finishing import is_finished, write_manifest
 from rankdistill.stores.keying import FIELD, KeyedBy, require_keying
 from rankdistill.stores.keys import pair_key, text_hasher, unit_digest
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.made_again import vouch_for
 from rankdistill.stores.naming import require_free
-from rankdistill.stores.plan import read_plan
 from rankdistill.stores.registering import named_ids
 from rankdistill.stores.texts import add_texts
 from rankdistill.teachers.base import teacher_id
@@ -184,6 +183,6 @@ def _is_whole(shard: Path) -> bool:
 def _write_manifest(layout: Layout, table: ScoreTable, command: str) -> None:
     earlier = manifest.read(layout.root)
     unit_size = int(earlier.parameters["unit_size"]) if earlier else SHARD_ROWS
-    finished = [known for known in layout.teacher_ids() if read_plan(layout.plan(known)) is None]
+    finished = [known for known in layout.teacher_ids() if is_finished(layout, known)]
     inputs = (dict(earlier.inputs) if earlier else {}) | dict(table.inputs)
     write_manifest(layout, finished, unit_size, inputs, command)

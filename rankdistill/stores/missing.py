@@ -64,6 +64,22 @@ def make_plan(
     return write_note(folder, asked, pairs.wanted, pairs.missing, unit_size, sizes, digests)
 
 
+def first_missing(
+    layout: Layout,
+    candidates: Path,
+    teacher_id: str,
+    hash_of: tuple[Callable[[str], bytes], Callable[[str], bytes]],
+    count: int,
+) -> pa.Table:
+    """Pairs without a stored score: all of them, or those of the first pieces that have more than `count`."""
+    found = [PAIRS.empty_table()]
+    for chunk in _MissingPairs(layout, candidates, teacher_id, hash_of, whole_queries=False).chunks():
+        found.append(chunk)
+        if sum(map(len, found)) > count:
+            break
+    return pa.concat_tables(found)
+
+
 def asked_for(candidates: Path, asked_size: int | None) -> dict[str, Any]:
     """What a plan is for; see `make_plan`."""
     return {"candidates": candidates.name, "unit_size": asked_size}

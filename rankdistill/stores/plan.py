@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,15 @@ import pyarrow.parquet as pq
 
 from rankdistill import files, locations, plain_json, tables
 from rankdistill.errors import LockedError
+from rankdistill.manifest import digest
+from rankdistill.notes import tell
 from rankdistill.stores.keys import unit_digest
 from rankdistill.stores.shares import living_shares, lock_folder
 
 PLAN_FILE, NOTE_FILE = "plan.parquet", "plan.json"
+
+MARK_FILE = "unfinished"
+"""Beside a plan from before it is made until it is done: without a plan it says that none was made to its end."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +85,53 @@ def read_plan(folder: Path) -> Plan | None:
 
 def _read(folder: Path) -> tuple[dict[str, Any], Plan | None]:
     """What the plan in `folder` was asked for, and the plan."""
+    note = _note(folder)
+    if note is None:
+        return {}, None
+    counts = {name: note[name] for name in ("wanted", "missing", "unit_size")}
+    sizes, digests = tuple(note["sizes"]), tuple(note["digests"])
+    return note["asked"], Plan(folder / PLAN_FILE, **counts, sizes=sizes, digests=digests)
+
+
+def _note(folder: Path) -> dict[str, Any] | None:
+    """What `write_note` wrote; None where there is none, or it is damaged."""
     try:
         note = plain_json.loads((folder / NOTE_FILE).read_text(encoding="utf-8"))
-        counts = {name: note[name] for name in ("wanted", "missing", "unit_size")}
-        sizes, digests = tuple(note["sizes"]), tuple(note["digests"])
-    except (FileNotFoundError, ValueError, KeyError):
-        return {}, None
-    return note["asked"], Plan(folder / PLAN_FILE, **counts, sizes=sizes, digests=digests)
+        check = note.pop("check")
+    except (FileNotFoundError, ValueError, KeyError, AttributeError, TypeError):
+        return None
+    return note if check == digest(note) else None
+
+
+def is_done(folder: Path, shards: Path) -> bool:
+    """Whether nothing is left to do of what was planned in `folder`, if anything was.
+
+    Args:
+        folder: of the plan.
+        shards: the folder of its shards.
+    """
+    plan = read_plan(folder)
+    if plan is not None:
+        return not plan.left(shards)
+    return not any(locations.is_file(folder / name) for name in (MARK_FILE, NOTE_FILE))
+
+
+@contextmanager
+def marked(folder: Path) -> Iterator[None]:
+    """What is planned inside counts as unfinished from its beginning; what fails leaves `folder` as it was marked.
+
+    Call it while holding the store's lock.
+    """
+    mark = folder / MARK_FILE
+    before = locations.is_file(mark)
+    if not before:
+        files.write_text(mark, "")
+    try:
+        yield
+    except BaseException:
+        if not before:
+            mark.unlink(missing_ok=True)
+        raise
 
 
 def is_begun(folder: Path, asked: Mapping[str, Any]) -> bool:
@@ -107,7 +153,8 @@ def take_up(folder: Path, asked: Mapping[str, Any]) -> Plan | None:
         LockedError: another process works on a plan for something else.
     """
     earlier, plan = _read(folder)
-    if plan is not None and earlier == asked:
+    damaged = locations.is_file(folder / NOTE_FILE) and (plan is None or not _has_its_units(folder))
+    if plan is not None and earlier == asked and not damaged:
         return plan
     if living := living_shares(folder):
         raise LockedError(
@@ -117,8 +164,21 @@ def take_up(folder: Path, asked: Mapping[str, Any]) -> Plan | None:
             remedy="wait for it to end, or give it the same inputs and unit size"
             + files.if_holder_is_dead(lock_folder(folder, living[0])),
         )
-    discard_plan(folder)
+    if damaged:
+        tell(f"the plan in {folder} is damaged: it is made again, of what has no shard yet")
+    with files.output_errors(folder):
+        for name in (NOTE_FILE, PLAN_FILE):
+            (folder / name).unlink(missing_ok=True)
     return None
+
+
+def _has_its_units(folder: Path) -> bool:
+    note = _note(folder)
+    return note is not None and _hash(folder / PLAN_FILE) == note["units"]
+
+
+def _hash(path: Path) -> str | None:
+    return files.hash_file(path) if locations.is_file(path) else None
 
 
 def write_units(folder: Path, units: Iterable[pa.Table], schema: pa.Schema) -> tuple[list[int], list[str]]:
@@ -152,14 +212,17 @@ def write_note(
 ) -> Plan:
     """Make the units in `folder` a plan; see `Plan` for the arguments, `take_up` for `asked`."""
     counts = {"wanted": wanted, "missing": missing, "unit_size": unit_size}
-    files.write_text(folder / NOTE_FILE, json.dumps({"asked": asked, **counts, "sizes": sizes, "digests": digests}))
+    units = files.hash_file(folder / PLAN_FILE)
+    note = {"asked": dict(asked), **counts, "sizes": sizes, "digests": digests, "units": units}
+    files.write_text(folder / NOTE_FILE, json.dumps(note | {"check": digest(note)}))
     return Plan(folder / PLAN_FILE, **counts, sizes=tuple(sizes), digests=tuple(digests))
 
 
 def discard_plan(folder: Path) -> None:
-    """Remove a plan; its note goes first, so a kill in between leaves no plan rather than half of one."""
+    """Remove a plan that is done; a kill in between leaves one that is done, or none."""
     with files.output_errors(folder):
-        (folder / NOTE_FILE).unlink(missing_ok=True)
+        for name in (MARK_FILE, NOTE_FILE):
+            (folder / name).unlink(missing_ok=True)
         files.remove_folder(folder)
 
 

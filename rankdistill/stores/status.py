@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rankdistill import locations, manifest, tables
 from rankdistill.stores.fidelity import of_record, read_fidelity
+from rankdistill.stores.finishing import is_finished
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.naming import teachers_of
 from rankdistill.stores.plan import read_plan
@@ -26,7 +27,7 @@ def describe(folder: Path, shown: Path | None = None) -> Iterator[str]:
     """
     layout = Layout(folder)
     plans = {teacher_id: read_plan(layout.plan(teacher_id)) for teacher_id in layout.teacher_ids()}
-    finished = manifest.read(folder) is not None and not any(plans.values())
+    finished = manifest.read(folder) is not None and all(is_finished(layout, teacher_id) for teacher_id in plans)
     state = "finished" if finished else "interrupted: the same command takes it up again"
     yield f"{shown or folder}: score store, {state}"
     for path in (layout.queries, layout.documents):

@@ -25,13 +25,13 @@ from rankdistill.stores.finishing import finish
 from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.made_again import vouch_for_planned
-from rankdistill.stores.missing import asked_for, count_missing, make_plan
+from rankdistill.stores.missing import asked_for, count_missing, first_missing, make_plan
 from rankdistill.stores.naming import keep_names, require_free, require_name
-from rankdistill.stores.plan import Plan, is_begun
+from rankdistill.stores.plan import Plan, is_begun, marked
 from rankdistill.stores.registering import named_ids, register, register_teacher
 from rankdistill.stores.shares import WHOLE, Share, taken
 from rankdistill.stores.texts import require_known
-from rankdistill.stores.unit_size import MEASURED, UNIT_SIZE, measured_size
+from rankdistill.stores.unit_size import MEASURED, UNIT_SIZE, UNMEASURED, measured_size
 from rankdistill.stores.work import DetachedWork, ShardWorker
 from rankdistill.teachers import names
 from rankdistill.teachers.base import AnsweringTeacher, MeteredTeacher, PairTeacher, encodes_texts, needs_whole_queries
@@ -158,10 +158,17 @@ class ScoreWriter:
 
     def _sample(self, pairs: int) -> list[tuple[str, str]]:
         """The texts of about `pairs` candidates, spread over the table."""
+        found: list[pa.Table] = []
         with tables.open_parquet(self.candidates) as source:
-            table = source.read(columns=["query_id", "doc_id"])
-        step = max(1, len(table) // pairs)
-        rows = table.take(pa.array(range(0, len(table), step))).slice(0, pairs)
+            step, start = max(1, source.metadata.num_rows // pairs), 0
+            for batch in source.iter_batches(columns=["query_id", "doc_id"]):
+                rows = range(-start % step, len(batch), step)
+                found.append(pa.Table.from_batches([batch]).take(pa.array(rows, pa.int64())))
+                start += len(batch)
+        return self._texts_of(pa.concat_tables(found).slice(0, pairs))
+
+    def _texts_of(self, rows: pa.Table) -> list[tuple[str, str]]:
+        """The texts of the pairs of ids in the first two columns."""
         return [
             (self.queries[query_id], self.documents[doc_id])
             for query_id, doc_id in zip(rows[0].to_pylist(), rows[1].to_pylist(), strict=True)
@@ -195,7 +202,7 @@ class ScoreWriter:
             ConfigError: the executor's workers live in other processes and no `spec` was given.
         """
         executor = executor or LocalExecutor()
-        with self._begun(share) as (plan, renamed):
+        with self._begun(share, executor.remote) as (plan, renamed):
             units = share.of(plan.units)
             mine = plan.items(units)
             if on_plan:
@@ -214,7 +221,7 @@ class ScoreWriter:
         return needs_whole_queries(self.teacher)
 
     @contextmanager
-    def _begun(self, share: Share) -> Iterator[tuple[Plan, str | None]]:
+    def _begun(self, share: Share, remote: bool) -> Iterator[tuple[Plan, str | None]]:
         """The plan, with this writer's share of it taken, and what the teacher was called before if that changed.
 
         The store's lock is held only at the start.
@@ -224,7 +231,7 @@ class ScoreWriter:
         fidelity = self.fidelity.run(
             layout, self.teacher, self.candidates, self.candidates_hash, self.queries, self.documents
         )
-        unit_size = self.unit_size or self._measured_size()
+        unit_size = self.unit_size or self._measured_size(remote)
         with ExitStack() as held:
             with files.exclusive(layout.root, self.lock_wait):
                 files.remove_temporaries(layout.root, keep_living=True)
@@ -234,25 +241,34 @@ class ScoreWriter:
                 if self._whole_queries:
                     self.plan()  # what it refuses is refused before anything is written
                 kept = register(layout, self.candidates, self.candidates_hash, self.queries, self.documents)
-                register_teacher(layout, self.teacher)
-                renamed = keep_names(layout.root, teacher_id, self.name, self._model_name)
-                if self.spec is not None and (pairs := self.spec.settings.get("calibration")) is not None:
-                    keep_calibration(layout, pairs)
-                if fidelity is not None:
-                    keep_fidelity(layout, teacher_id, fidelity)
-                plan = make_plan(layout, kept, teacher_id, self.hash_of, self.unit_size, unit_size, self._whole_queries)
+                with marked(layout.plan(teacher_id)):
+                    register_teacher(layout, self.teacher)
+                    renamed = keep_names(layout.root, teacher_id, self.name, self._model_name)
+                    if self.spec is not None and (pairs := self.spec.settings.get("calibration")) is not None:
+                        keep_calibration(layout, pairs)
+                    if fidelity is not None:
+                        keep_fidelity(layout, teacher_id, fidelity)
+                    plan = make_plan(
+                        layout, kept, teacher_id, self.hash_of, self.unit_size, unit_size, self._whole_queries
+                    )
                 held.enter_context(taken(layout.plan(teacher_id), share))
             yield plan, renamed
 
-    def _measured_size(self) -> int:
-        """Pairs a work unit of a new plan; nothing is measured where one is taken up."""
+    def _measured_size(self, remote: bool) -> int:
+        """Pairs a work unit of a new plan; where one is taken up, or others do the work, nothing is measured."""
         teacher, layout = self.teacher, self.layout
         begun = layout.plan(teacher.teacher_id), asked_for(layout.candidate_table(self.candidates_hash), None)
-        if isinstance(teacher, MeteredTeacher | AnsweringTeacher) or encodes_texts(teacher) or is_begun(*begun):
+        paid = isinstance(teacher, MeteredTeacher | AnsweringTeacher)
+        if remote or paid or encodes_texts(teacher) or is_begun(*begun):
             return UNIT_SIZE
-        sample = self._sample(MEASURED)
-        pairs = tables.footers([self.candidates], checked=False)[0].num_rows
-        return measured_size(lambda count: teacher.score(sample[:count]), pairs, "pairs")
+        try:
+            left = first_missing(layout, self.candidates, teacher.teacher_id, self.hash_of, UNMEASURED)
+        except KeyError:  # ids without a text, which are told of when all of them are known
+            return UNIT_SIZE
+        if len(left) <= UNMEASURED:
+            return UNIT_SIZE
+        sample = self._texts_of(left.take(pa.array(range(0, len(left), max(1, len(left) // MEASURED)), pa.int64())))
+        return measured_size(lambda count: teacher.score(sample[:count]), len(left), "pairs")
 
     def _require_free_name(self) -> None:
         """Raise StaleOutputError if the name given now, or a new teacher's own, is another teacher's here."""

@@ -14,6 +14,7 @@ from rankdistill.data import Dataset
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.data.identical_ids import without_own
 from rankdistill.ensembles import ranges
+from rankdistill.sessions.reading import rewrites_of
 from rankdistill.stores.embeddings.identity import alike_hash
 from rankdistill.stores.reader import ScoreStore
 
@@ -156,8 +157,8 @@ def read(
     """Read what `split` may train on; a query that only other splits judge is held out: it would leak the test.
 
     Where `split` is `unjudged`, all that any split judges is held out. So is a query that says the same as one of
-    those, whatever its id and its case or punctuation. The document that has the query's own id is no negative where
-    the data set leaves it out of rankings.
+    those, or in conversations as a rewrite of one, whatever its id and its case or punctuation. The document that has
+    the query's own id is no negative where the data set leaves it out of rankings.
 
     Args:
         dataset: whose splits say what is held out.
@@ -201,6 +202,7 @@ def _held_out(dataset: Dataset, split: str, given: set[str], texts: Mapping[str,
     others = {query_id for other in dataset.splits if other != split for query_id in dataset.qrels(other)}
     found = others if split == UNJUDGED else others - dataset.qrels(split).keys()
     said = {alike_hash(dataset.query_texts[query_id]) for query_id in found if query_id in dataset.query_texts}
+    said |= set(map(alike_hash, rewrites_of(dataset.path, found)))
     return found | {query_id for query_id in given - found if query_id in texts and alike_hash(texts[query_id]) in said}
 
 

@@ -19,6 +19,7 @@ What they share is no verb:
     side_by_side: systems that `compare` evaluates itself;
     conversations: what `convert` makes of conversations;
     turns, training_on_sessions: questions of conversations as queries, evaluated and trained on;
+    judged_elsewhere: what of them must not be trained on;
     lengths, clipping: notes on models;
     differing: what two artefacts that should be the same differ in;
     settings, looking: what recipes need to know before they call a verb, and what choosing one needs.

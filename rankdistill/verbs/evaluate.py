@@ -252,9 +252,14 @@ def evaluate(
         }  # fmt: skip
         wanted = of_tasks.asked(tasks, data_root, besides)
         if endpoint is not None:
-            extra = {"embeddings": embeddings, "unaligned": unaligned, "max_length": max_length}
-            models = {"query_model": query_model, "document_model": document_model}
-            require_effect_on_endpoint(**models, **extra, backend=backend != "auto")
+            require_effect_on_endpoint(
+                query_model=query_model,
+                document_model=document_model,
+                embeddings=embeddings,
+                unaligned=unaligned,
+                max_length=max_length,
+                backend=backend != "auto",
+            )
         return of_tasks.evaluate(
             wanted,
             endpoint or parts_of(system, query_model, document_model),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from rankdistill import manifest
 from rankdistill.bundles import is_bundle
 from rankdistill.data import Dataset
 from rankdistill.ensembles.source import Ensemble
-from rankdistill.errors import ConfigError
+from rankdistill.errors import ConfigError, DataError
+from rankdistill.evaluation import identity
 from rankdistill.evaluation.evaluating import DEPTH
 from rankdistill.evaluation.fidelity import measuring, report
 from rankdistill.evaluation.fidelity.records import ARTEFACT, Fidelity
@@ -95,6 +97,7 @@ def fidelity(
         split: whose queries; they are to be held out from training.
         teacher: which one of the store: its id, a name, or the start of one; may be left out where there is one.
         run: the student's evaluation on the whole collection, or its run file: the gap gets a fourth part, `search`.
+            An evaluation must be of the student's weights; a note says where it, or the file, does not tell them.
         k: of the top-k overlap.
         scale: from the student's scores to the teacher's unit, for KL and margins; each is fitted unless given.
         temperature: that both softmaxes of KL are divided by.
@@ -114,7 +117,8 @@ def fidelity(
         The figures, which print as two tables; `to_polars()` has them a query, `plot()` draws the gap.
 
     Raises:
-        DataError: the store has no scores of this split's queries, or something cannot be used.
+        DataError: the store has no scores of this split's queries, `run` is another model's, or something cannot be
+            used.
         StoreError: no such teacher, or several to choose from.
         ConfigError: settings that do not fit.
         ModelReferenceError: there is no such model.
@@ -137,6 +141,8 @@ def fidelity(
     note_trained_on(model, split)
     with reporter_of(progress).stage("fidelity", "pairs", len(candidates.pairs)) as stage:
         called, scorer = _student(model, kind, backend, max_length)
+        if found is not None:
+            _require_same_model(found, model, called, scorer)
         made = manifest.Manifest(
             artefact=ARTEFACT,
             inputs={
@@ -245,6 +251,24 @@ def _student(model: Teacher | PairScorer, kind: str, backend: str, max_length: i
             return title, BundlePairs(reference, backend, max_length)
         return title, scorer_of(reference, kind, backend, max_length)[1]
     return scorer_of(model, kind, backend, max_length)
+
+
+def _require_same_model(run: StoredRun, model: Teacher | PairScorer, called: str, scorer: PairScorer) -> None:
+    """Raise DataError where `run` is of other weights than the student's; a note where that cannot be known."""
+    found, mine = identity.readers_of(run.system), identity.readers_of(scorer.fingerprint)
+    reference = reference_of(model) if isinstance(model, str | os.PathLike) else ""
+    names = chain(mine.weights, identity.identities(reference) if is_bundle(reference) else ())
+    known = found.has(names) if mine.weights else None
+    if known is None:
+        silent = f"{run.path} does not say" if mine.weights else f"{called} does not tell its weights, so nothing says"
+        note(f"{silent} which model it is of: whether it is the student's run is not known")
+    if known is False:
+        raise DataError(
+            expected=f"the evaluation of {called}, whose model has {mine.words}",
+            got=f"{run.path.parent}, whose queries were read by {found.words}",
+            consequence="nothing was measured: what another system finds would count as the student's search",
+            remedy="evaluate the student on this --data and --split, and give that folder; or name the run's model",
+        )
 
 
 def note_trained_on(model: object, split: str) -> None:

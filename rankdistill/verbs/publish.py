@@ -50,7 +50,8 @@ def publish(
         lineage: folders, or models, in or below which stores, collections, teachers and models lie; what manifests'
             commands name is looked into anyway. Each is known by its content's hash.
         data_root: folder with the tasks' data; that of the results' command unless given.
-        report: what `compare` or `verdict` wrote of this student and others, for the card.
+        report: what `compare` or `verdict` wrote of this student and others, for the card; one of its systems must have
+            the student's weights.
         latency: queries timed one by one; 0 times none.
         mock_run: whether mteb's mock tasks are run on it; without them nothing is published.
         dry_run: say that nothing is to be sent; it is not without `push` or `submit` either.
@@ -64,8 +65,8 @@ def publish(
 
     Raises:
         ConfigError: a name or settings that cannot be; `dry_run` with `push` or `submit`.
-        DataError: no student, no results, files that were edited; where something is to be sent, a check that refuses,
-            no token, no network.
+        DataError: no student, no results, a report without the student, files that were edited; where something is to
+            be sent, a check that refuses, no token, no network.
         StaleOutputError: `out` holds another publication.
         MissingDependencyError: mteb is not installed.
     """

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill.data import Dataset
+from rankdistill.data.beir import UNJUDGED
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import ConfigError
 from rankdistill.indexing.sources import IndexSource
@@ -24,7 +25,7 @@ from rankdistill.space import SparseSpace
 from rankdistill.stores.embeddings.identity import alike_hash
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.registry import TeacherSpec, identity_of, specify
-from rankdistill.teachers.rewritten import RewrittenTeacher
+from rankdistill.teachers.rewritten import rewritten
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev
 from rankdistill.training.config import TrainConfig
@@ -32,6 +33,7 @@ from rankdistill.training.settings import require_no_test
 from rankdistill.verbs import mine as mining
 from rankdistill.verbs import score as scoring
 from rankdistill.verbs.arguments import Place, place_of, require_range, settings_of
+from rankdistill.verbs.judged_elsewhere import judged_elsewhere
 from rankdistill.verbs.turns import rewrites_of, training_split
 
 if TYPE_CHECKING:
@@ -129,51 +131,68 @@ class Prepared:
     Args:
         dataset: their documents, each conversation as its query, and what is judged.
         reader: how the student reads them.
-        rewrites: rewriter -> text of a conversation -> its rewrite; of the split that is trained on.
+        rewrites: rewriter -> text of a conversation -> its rewrite; of the split that is trained on, without what says
+            the same as something that another split judges.
         split: that split.
+        elsewhere: see `judged_elsewhere`.
     """
 
     dataset: Dataset
     reader: TurnReader
     rewrites: Mapping[str, Mapping[str, str]]
     split: str
+    elsewhere: frozenset[bytes]
 
     @property
     def trained(self) -> Mapping[str, Sequence[str]]:
-        """Text of a conversation -> its rewrites; none that says the same as what another split judges."""
-        data, others = self.dataset, [one for one in self.dataset.splits if one != self.split]
-        judged = {query for split in others for query in data.qrels(split)}
-        if self.split in data.splits:
-            judged -= data.qrels(self.split).keys()
-        held_out = {alike_hash(data.query_texts[query]) for query in judged if query in data.query_texts}
-        first = next(iter(self.rewrites.values()))
-        kept = [text for text in first if alike_hash(text) not in held_out]
-        return {text: [one[text] for one in self.rewrites.values()] for text in kept}
+        """Text of a conversation -> its rewrites."""
+        return {text: [one[text] for one in self.rewrites.values()] for text in next(iter(self.rewrites.values()))}
+
+    def standalone(self) -> list[str]:
+        """The rewrites that the student may read as queries of their own; a note says how many it may not."""
+        conversations = self.trained
+        every = dict.fromkeys(text for one in conversations.values() for text in one if text not in conversations)
+        kept = [text for text in every if alike_hash(text) not in self.elsewhere]
+        if left := len(every) - len(kept):
+            note(
+                f"{left:,} of {len(every):,} rewrites say the same as a question, a conversation or a rewrite that "
+                "another split judges: the student does not read them as standalone queries"
+            )
+        return kept
 
 
 def prepare(asked: Asked, student: str, limit: int | None) -> Prepared:
     """The conversations as the student reads them, beside their rewrites.
 
     Raises:
-        ConfigError: no such rewrites or format.
+        ConfigError: no such rewrites or format; or no conversation is left.
         DataError: no such split, or questions without a rewrite.
     """
     reader = open_reader(student, asked.reads or FORMAT, limit)
     split = training_split(asked.sessions, asked.split)
-    rewrites = rewrites_of(asked.sessions, list(asked.rewrites), split, asked.missing)
+    given = rewrites_of(asked.sessions, list(asked.rewrites), split, asked.missing)
     every = asked.sessions.asked()
     texts = {one.turn_id: reader.join(one.said) for one in every}
     if cut := sum(reader.is_cut(one.said) for one in every):
         note(f"{cut:,} of {len(every):,} conversations are longer than the {reader.most} tokens that {student} reads")
+    elsewhere = judged_elsewhere(asked.sessions, asked.documents, split, reader)
+    rewrites = {
+        name: {turn: said for turn, said in one.items() if alike_hash(texts[turn]) not in elsewhere}
+        for name, one in given.items()
+    }
     kept, of_split = next(iter(rewrites.values())).keys(), {one.turn_id for one in asked.sessions.asked(split)}
+    _tell_held_out(len(next(iter(given.values()))), len(kept), split)
     judged = {
         name: {
             query: dict(labels)
             for query, labels in asked.documents.qrels(name).items()
-            if query in kept or query not in of_split
+            if name != split or query in kept or query not in of_split
         }
         for name in asked.documents.splits
     }
+    if split == UNJUDGED:  # what no split judges would be mined, whosever session it is in
+        known = kept | {query for labels in judged.values() for query in labels}
+        texts = {turn: text for turn, text in texts.items() if turn in known}
     dataset = asked.documents.asking(texts, judged)
     found: dict[str, dict[str, str]] = {name: {} for name in rewrites}
     for name, of_turn in rewrites.items():
@@ -184,7 +203,23 @@ def prepare(asked: Asked, student: str, limit: int | None) -> Prepared:
     }
     if several:
         note(f"{len(several):,} conversations stand there twice, rewritten in two ways: the first rewrite counts")
-    return Prepared(dataset, reader, found, split)
+    return Prepared(dataset, reader, found, split, elsewhere)
+
+
+def _tell_held_out(given: int, kept: int, split: str) -> None:
+    """Note how many conversations with rewrites are left out; ConfigError where none is left."""
+    if not kept:
+        raise ConfigError(
+            expected=f"conversations of {split!r} with rewrites, which no other split judges",
+            got=f"none; {given:,} have rewrites",
+            consequence="nothing was trained",
+            remedy="name another split",
+        )
+    if kept < given:
+        note(
+            f"{given - kept:,} of {given:,} conversations of {split!r} say the same as a question, a conversation or a "
+            "rewrite that another split judges: left out"
+        )
 
 
 class Teacher:
@@ -260,8 +295,8 @@ def scores_of(asked: Asked, prepared: Prepared, teacher: Teacher, progress: Prog
         teacher.tower.know([text for doc_id, text in contents.items() if doc_id in wanted], "document")
     out = asked.work / f"scores-{key}"
     for name, rewrites in prepared.rewrites.items():
-        rewritten = RewrittenTeacher(teacher.pairs, name, rewrites)
-        scoring.score(prepared.dataset, rewritten, mined, out, name=name, progress=progress)
+        reading = rewritten(teacher.pairs, name, rewrites)
+        scoring.score(prepared.dataset, reading, mined, out, name=name, progress=progress)
     if len(prepared.rewrites) == 1:
         return ScoreStore(out)
     return Ensemble(
@@ -370,20 +405,13 @@ def _align(
 
     prepared = prepare(asked, student, config.max_query_length)
     teacher = Teacher(asked.teacher, asked.teacher, asked.work / "vectors")
-    if not prepared.trained:
-        raise ConfigError(
-            expected=f"conversations of {prepared.split!r} that no other split judges",
-            got="none",
-            consequence="nothing was trained",
-            remedy="name another split",
-        )
     with quietly():
         vectors = RewrittenEmbeddings(
             teacher.tower,
             teacher.reference,
             space_of(teacher.tower, teacher.reference),
             prepared.trained,
-            asked.share > 0,
+            prepared.standalone() if asked.share > 0 else (),
         )
     given = LIKE_DISCO | config.model_dump(exclude_unset=True)
     if config.max_document_length is None and config.max_query_length is not None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from rankdistill import manifest
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.comparing import Trained
-from rankdistill.evaluation.results import Results
-from rankdistill.evaluation.verdict import int8, judging
+from rankdistill.evaluation.results import Evaluation, Results
+from rankdistill.evaluation.verdict import int8, judging, subject
 from rankdistill.evaluation.verdict.checks.int8 import finding
 from rankdistill.evaluation.verdict.evidence import BM25, TEACHER, UNTRAINED
 from rankdistill.evaluation.verdict.records import USUAL, Bounds, Verdict
@@ -57,8 +57,10 @@ def verdict(
         untrained: that of the student before training.
         teacher: that of the teacher.
         name: which student of a report that judges several.
-        bundle: the student's bundle, or a model folder with `onnx/model_int8.onnx`: its int8 file is judged.
-        data: collection whose queries the int8 file is judged on; queries of documentation without it.
+        bundle: the student's bundle, or a model folder with `onnx/model_int8.onnx`: its int8 file is judged. Its
+            weights must be those that were evaluated; a note says where the evaluation does not tell them.
+        data: collection whose queries the int8 file is judged on, that of the evaluation; queries of documentation
+            without it.
         split: of these queries.
         index: the documents as the student searches them; encoded anew unless given.
         keep: least share of the teacher's nDCG@10.
@@ -77,8 +79,10 @@ def verdict(
         The systems side by side with `verdicts`; prints as tables, the verdict's sentence last.
 
     Raises:
-        DataError: nothing to hold the student against, evaluations of different data, a report without verdicts.
+        DataError: nothing to hold the student against, evaluations of different data, a report without verdicts; the
+            bundle of another model, or other data, than was evaluated.
         ConfigError: settings that have no effect, or no student of that name.
+        ModelReferenceError: the bundle is neither one nor a model.
         StaleOutputError: `out` holds something else, as an evaluation.
         SpaceMismatchError: the bundle was edited, or does not belong to the index.
     """
@@ -97,13 +101,17 @@ def verdict(
         _require_no_others(report, others, bounds)
         report = report.judged(_chosen(report, name, bundle is not None))
 
-    def measured(stage: Progress) -> int8.Int8:
+    def measured(given: str, stage: Progress) -> int8.Int8:
+        called, signatures = _evaluated(student, report)
+        subject.require_bundle(given, called, signatures)
         collection = None if data is None else collection_of(data, [split], lenient, ignore_identical_ids)
+        if collection is not None:
+            subject.require_data(collection, split, called, signatures)
         place = None if index is None else place_of(index)
-        return int8.measure(Path(reference_of(bundle or "")), collection, split, place, stage)
+        return int8.measure(Path(given), collection, split, place, stage)
 
     with reporter_of(progress).stage("verdict", "documents") as stage:
-        of_file = None if bundle is None else measured(stage)
+        of_file = None if bundle is None else measured(reference_of(bundle), stage)
     if report is None:
         assert not isinstance(student, Results), "a report without verdicts is refused"
         report = _judged(student, others, of_file, bounds, name, title, seed, command)
@@ -132,6 +140,18 @@ def _judged(
     results = compare([*others.values(), student], title=title, seed=seed, command=command)
     evidence = judging.gather(mine, held_against, of_file, seed)
     return results.judged([judging.judge(evidence, bounds)])
+
+
+def _evaluated(student: System | Results, report: Results | None) -> tuple[str, subject.Signatures]:
+    """What the one student is called, and the signatures of its evaluations: of `report`, or where `student` lies."""
+    if report is not None:
+        called = report.verdicts[0].student
+        return called, subject.signatures_in(report.signature.get("systems", {}), called)
+    assert not isinstance(student, Results), "a report without verdicts is refused"
+    given = system_of(student)
+    found = [Evaluation.read(one) for one in (given.folders if isinstance(given, Trained) else (given,))]
+    called = given.name if isinstance(given, Trained) else found[0].system.name
+    return called, [one.signature for one in found]
 
 
 def _with_file(verdict: Verdict, of_file: int8.Int8, bounds: Bounds) -> Verdict:

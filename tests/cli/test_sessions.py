@@ -216,6 +216,65 @@ def test_paths_through_a_tree_are_sessions(tmp_path: Path, caplog: pytest.LogCap
     assert "1 sessions more than conversations" in caplog.text
 
 
+def splits_of(found: object) -> dict[str, str | None]:
+    assert isinstance(found, Sessions)
+    return {one.session_id: one.split for one in found.sessions}
+
+
+@pytest.mark.parametrize("judged", ["132_1-3", "132_2-1"])
+def test_all_paths_of_a_published_tree_are_in_the_split_that_judges_one(judged: str, tmp_path: Path) -> None:
+    path = rows(tmp_path / "topics.json", CAST_2022_TREE, in_lines=False)
+    (tmp_path / "qrels.txt").write_text(f"{judged} 0 MARCO_7 2\n")
+    given: dict[str, Any] = {"from_": "cast", "qrels": f"test={tmp_path / 'qrels.txt'}"}
+    found = rd.convert(path, tmp_path / "out", dev=0.0, test=0.0, **given)  # a hash would say train
+    assert splits_of(found) == {"132": "test", "132#2": "test"}
+
+
+def test_all_paths_of_a_tree_are_in_the_split_of_one_hash(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Also where they begin with other questions, whose hashes say other splits."""
+    turns = [
+        {"number": f"{n}-1", "participant": "User", "utterance": f"question {n}", "parent": None} for n in range(1, 21)
+    ]
+    path = rows(tmp_path / "topics.json", [{"number": 7, "turn": turns}], in_lines=False)
+    splits = splits_of(rd.convert(path, tmp_path / "out", from_="cast", dev=0.3, test=0.3))
+    assert len(splits) == 20
+    assert len(set(splits.values())) == 1
+    assert "20 sessions are in a split by a hash" in caplog.text
+
+
+def test_a_tree_that_is_judged_in_two_splits_is_refused_or_left_out(tmp_path: Path) -> None:
+    path = rows(tmp_path / "topics.json", [*CAST_2022_TREE, *CAST_2019], in_lines=False)
+    for split, turn in (("train", "132_1-3"), ("test", "132_2-1")):
+        (tmp_path / f"{split}.txt").write_text(f"{turn} 0 MARCO_7 2\n")
+    qrels = [f"{split}={tmp_path / split}.txt" for split in ("train", "test")]
+    with pytest.raises(DataError, match="'132' has judged turns in test and train"):
+        rd.convert(path, tmp_path / "out", from_="cast", qrels=qrels)
+    found = rd.convert(path, tmp_path / "out", from_="cast", qrels=qrels, lenient=True)
+    assert list(splits_of(found)) == ["31"]
+
+
+def test_all_paths_of_a_tree_in_a_collection_are_in_the_split_that_judges_one(chats: Path, tmp_path: Path) -> None:
+    said = [{"role": "user", "text": "what is a harbour?"}, {"role": "system", "text": "a place for ships"}]
+    with (chats / "queries.jsonl").open("a") as file:
+        file.write(json.dumps({"_id": "a_3", "text": "who digs it?", "history": said}) + "\n")
+    assert splits_of(rd.convert(chats, tmp_path / "out")) == {"a": "train", "a#2": "train", "b": "test"}
+    path = chats / "qrels" / "test.tsv"
+    path.write_text(path.read_text() + "a_3\td0\t1\n")
+    with pytest.raises(DataError, match="'a' has judged turns in test and train"):
+        rd.convert(chats, tmp_path / "other")
+
+
+def test_a_conversation_in_files_of_two_splits_is_refused(tmp_path: Path) -> None:
+    """It stood in `train`, with the file that comes first, and was lost to `valid`."""
+    for name in ("train.json", "valid.json"):
+        rows(tmp_path / "both" / name, CANARD, in_lines=False)
+    with pytest.raises(DataError, match="turns in files named for dev and train"):
+        rd.convert(tmp_path / "both", tmp_path / "out", from_="canard")
+    rows(tmp_path / "one" / "all.json", CANARD, in_lines=False)
+    rows(tmp_path / "one" / "valid.json", CANARD, in_lines=False)
+    assert set(splits_of(rd.convert(tmp_path / "one", tmp_path / "out", from_="canard")).values()) == {"dev"}
+
+
 def test_lenient_leaves_out_and_tells(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = rows(tmp_path / "train.jsonl", [*QRECC, {"Question": "?"}])
     with pytest.raises(DataError, match=r"train\.jsonl:2: missing 'Conversation_no'"):

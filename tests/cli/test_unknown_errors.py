@@ -60,6 +60,22 @@ def test_where_the_cache_cannot_be_written_to_the_file_lies_elsewhere(
     assert str(file) in shown
 
 
+def test_a_user_without_a_home_is_told_too(rankdistill: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user has no entry in passwd."""
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("rankdistill.cli.unknown_error.cache_folder", homeless)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(cli, "build_app", failing(TypeError("surprise")))
+    status, shown = rankdistill("status", "x")
+    assert status == 1
+    [file] = (tmp_path / "rankdistill-errors").iterdir()
+    assert str(file) in shown
+    assert "Traceback" not in shown
+
+
 @pytest.fixture
 def evaluated(rankdistill: Run, tiny_beir: Path, tmp_path: Path) -> Path:
     """An evaluation with a name beyond Latin."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import rankdistill
 from rankdistill.evaluation.verdict.records import Status
+from rankdistill.models import resolve
 from rankdistill.provenance.atlas import atlas_under
 from rankdistill.publishing import mteb_model, settings
 from rankdistill.publishing.checks import training_data
@@ -16,6 +20,7 @@ from rankdistill.publishing.evidence import Evidence, TaskFile, model_folder
 from rankdistill.publishing.lineage import DOCUMENTS, QUERIES, START, TEACHER, Lineage, trace
 from rankdistill.verbs.inherit import inherit
 from tests.conftest import write_tiny_beir
+from tests.conversations import write_tiny_sessions
 from tests.recorded import change_manifest
 
 
@@ -88,6 +93,96 @@ def test_a_taught_teacher_and_what_it_was_taught_with_count(tmp_path: Path, tiny
     assert sorted(one.where for one in found.texts) == ["store", "tiny train"]
     asked = next(one for one in found.texts if one.where == "store").queries()
     assert set(asked) <= set(rankdistill.open(data).queries("train").values())
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> tuple[Path, Path]:
+    """A collection and candidates, in the folder that lineages look into."""
+    data = write_tiny_beir(tmp_path / "tiny")
+    return data, Path(rankdistill.mine(data, tmp_path / "candidates", depth=10))
+
+
+class Asking:
+    """A teacher whose fingerprint a test gives."""
+
+    score_kind, teacher_id = "logit", "asking-1"
+
+    def __init__(self, fingerprint: dict[str, Any]) -> None:
+        self.fingerprint = fingerprint
+
+    def score(self, pairs: Sequence[tuple[str, str]], progress: object = None) -> np.ndarray:
+        return np.array([document.count(query[-1]) for query, document in pairs], dtype=np.float32)
+
+
+def test_the_tower_whose_space_a_student_learnt_is_a_parent(
+    plain: tuple[Path, Path], tiny_encoder: str, tiny_cross_encoder: str, stranger: str, tmp_path: Path
+) -> None:
+    data, candidates = plain
+    store = rankdistill.score(data, tiny_cross_encoder, candidates, tmp_path / "store")
+    vectors = rankdistill.embed(data, stranger, tmp_path / "vectors")
+    around = [Path(one) for one in (tiny_encoder, tiny_cross_encoder, stranger)]
+    told = {Path(tiny_encoder).name: [START], Path(tiny_cross_encoder).name: [TEACHER]}
+    for name, tower in (("model", stranger), ("vectors", str(tmp_path / "vectors"))):
+        student = rankdistill.train(
+            data, store, tiny_encoder, tmp_path / f"of-{name}", document_tower=tower, loss="disco", steps=1,
+            negatives=3, batch_size=2, check="off",
+        )  # fmt: skip
+        found = trace(Path(student), atlas_under([tmp_path, *around]))
+        assert found.missing == []
+        assert roles(found) == told | {Path(stranger).name: [DOCUMENTS]}
+    assert sorted(one.where for one in found.texts) == ["store", Path(vectors).name]
+
+
+def test_a_tower_that_is_not_found_is_missing(
+    plain: tuple[Path, Path], tiny_encoder: str, stranger: str, tmp_path: Path
+) -> None:
+    data, candidates = plain
+    store = rankdistill.score(data, {"kind": "embedding", "model": tiny_encoder}, candidates, tmp_path / "store")
+    tower = tmp_path / "elsewhere"
+    shutil.copytree(stranger, tower)
+    student = rankdistill.train(
+        data, store, tiny_encoder, tmp_path / "student", document_tower=tower, loss="disco", steps=1, negatives=3,
+        batch_size=2, check="off",
+    )  # fmt: skip
+    shutil.rmtree(tower)
+    (missing,) = trace(Path(student), atlas_under([tmp_path, Path(tiny_encoder)])).missing
+    assert missing.startswith("the document tower of student, with identity ")
+
+
+def test_the_teacher_of_rewrites_is_a_parent_and_who_rewrote_is_none(
+    tiny_encoder: str, stranger: str, tmp_path: Path
+) -> None:
+    folder = write_tiny_sessions(write_tiny_beir(tmp_path / "tiny"))
+    student = rankdistill.train(
+        None, None, stranger, tmp_path / "student", sessions=folder, teacher=tiny_encoder, rewrites=["human", "auto"],
+        work=tmp_path / "work", ranks="2:8", negatives=3, steps=1, batch_size=2, check="off",
+    )  # fmt: skip
+    found = trace(Path(student), atlas_under([tmp_path, Path(tiny_encoder), Path(stranger)]))
+    assert roles(found) == {Path(stranger).name: [START], Path(tiny_encoder).name: sorted([TEACHER, DOCUMENTS])}
+
+
+@pytest.mark.parametrize("asks", ["rewritten", "listwise", "listwise of a service"])
+def test_the_models_that_a_teacher_asks_are_parents(
+    plain: tuple[Path, Path], asks: str, tiny_encoder: str, tiny_cross_encoder: str, tmp_path: Path
+) -> None:
+    data, candidates = plain
+    model, first = ({"weights": resolve(one).weights_hash} for one in (tiny_encoder, tiny_cross_encoder))
+    fingerprint, names = {
+        "rewritten": ({"kind": "rewritten", "name": "human", "teacher": first}, [tiny_cross_encoder]),
+        "listwise": (
+            {"kind": "llm_listwise", "model": model, "first_stage": first},
+            [tiny_encoder, tiny_cross_encoder],
+        ),
+        "listwise of a service": (
+            {"kind": "llm_listwise", "model": {"request": {"model": "org/chat"}}, "first_stage": "bm25"},
+            ["org/chat"],
+        ),
+    }[asks]
+    store = rankdistill.score(data, Asking(fingerprint), candidates, tmp_path / "store")
+    student = rankdistill.train(data, store, tiny_encoder, tmp_path / "student", steps=1, batch_size=2, check="off")
+    found = trace(Path(student), atlas_under([tmp_path, Path(tiny_encoder), Path(tiny_cross_encoder)]))
+    taught = [one for one, each in roles(found).items() if TEACHER in each]
+    assert sorted(taught) == sorted(Path(one).name for one in names)
 
 
 @pytest.mark.slow

@@ -288,6 +288,21 @@ def test_another_store_of_the_same_teacher_is_not_taken_for_it(made: Made, tmp_p
     assert "no store has it" in found.finding("lineage").sentence
 
 
+def test_a_report_of_another_model_is_an_error(made: Made, tmp_path: Path) -> None:
+    data = made.root / "TinyClean"
+    words = rankdistill.evaluate(data, "bm25", tmp_path / "words")
+    other = rankdistill.evaluate(data, made.teachers[0], tmp_path / "other")
+    ours = rankdistill.evaluate(data, made.student, tmp_path / "ours")
+    with pytest.raises(DataError, match=r"a report with student.*among its systems\s+got: .*, of BM25 \(no model\)"):
+        publish(made, tmp_path / "out", report=rankdistill.compare([words, other], tmp_path / "report"))
+    assert not (tmp_path / "out").exists()
+    found = publish(made, tmp_path / "out", report=rankdistill.compare([words, other, ours]))
+    assert "TinyClean, test, 4 queries" in (found.path / "README.md").read_text()
+    from_run = rankdistill.evaluate(data, ours.path / "run.trec", tmp_path / "run")
+    with pytest.raises(DataError, match="of which the report tells no weights"):
+        publish(made, tmp_path / "run_out", report=rankdistill.compare([words, from_run]))
+
+
 def test_a_working_name_is_refused(made: Made, tmp_path: Path) -> None:
     rankdistill.evaluate(None, made.student, tmp_path / "r", tasks="TinyClean", data_root=made.root)
     found = publish(made, tmp_path / "out", results=tmp_path / "r", data_root=made.root)

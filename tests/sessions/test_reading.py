@@ -13,7 +13,6 @@ from rankdistill import manifest, sessions
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.inference import conversation
 from rankdistill.sessions import Session, Turn, rewrites, writing
-from rankdistill.sessions.collection import hash_of_texts
 
 HARBOUR = Session(
     "c1",
@@ -97,7 +96,6 @@ def test_texts_are_the_conversations_in_a_format(folder: Path) -> None:
     short = found.texts(conversation.named("newest_first"), "train", length=lambda text: len(text.split()), most=8)
     assert short["c1_3"] == "who digs it? [SEP] is it deep?"
     assert found.texts(conversation.named("last_turn")) == found.questions()
-    assert hash_of_texts(texts) != hash_of_texts(short)
 
 
 def test_rewrites_by_name_and_what_becomes_of_questions_without_one(folder: Path) -> None:

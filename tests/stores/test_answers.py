@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rankdistill import locations
 from rankdistill.errors import TeacherError
 from rankdistill.stores.answers import Replies, answers_folder, kept_scores
 from rankdistill.stores.writer import ScoreWriter
@@ -210,3 +211,28 @@ def test_replies_are_kept_whatever_is_in_them_and_a_cut_one_is_none(tmp_path: Pa
         assert dict(Replies(tmp_path, "unit")) == {b"one": "two\nlines, a \u20ac and a \ud83d"}
         file.write_bytes(whole)
     assert dict(Replies(tmp_path, "unit")) == dict(replies)
+
+
+def test_a_damaged_answer_is_none(tmp_path: Path) -> None:
+    answers = kept_scores(tmp_path, "unit")
+    answers.add([(bytes(16), 0.1), (bytes(range(16)), 1.0)])
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for place in range(len(lines[0])):
+        for bit in (1, 4, 128):
+            spoilt = bytearray(whole)
+            spoilt[place] ^= bit
+            file.write_bytes(bytes(spoilt))
+            found = kept_scores(tmp_path, "unit").known()
+            assert set(found.items()) <= {(bytes(16), 0.1), (bytes(range(16)), 1.0)}, (place, bit)
+
+
+def test_a_file_that_another_writer_is_done_with_meanwhile_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = kept_scores(tmp_path, "unit")
+    answers.add([(bytes(16), 0.1)])
+    usual = locations.listing
+    monkeypatch.setattr(locations, "listing", lambda *given: [tmp_path / "gone.txt", *usual(*given)])
+    assert answers.known() == {bytes(16): 0.1}

@@ -16,7 +16,7 @@ from rankdistill.stores.unit_size import LEAST_UNIT, UNIT_SIZE, measured_size, s
 from rankdistill.stores.writer import ScoreWriter
 from rankdistill.teachers.base import encodes_texts
 from rankdistill.teachers.ensemble import EnsembleTeacher
-from rankdistill.teachers.rewritten import RewrittenTeacher
+from rankdistill.teachers.rewritten import rewritten
 from tests.stores.conftest import DOCUMENTS, QUERIES
 
 
@@ -139,9 +139,18 @@ def test_what_encodes_each_text_once_a_call_is_not_cut_smaller(
     assert len(shards(tmp_path / "store")) == 1
 
 
+def test_nothing_is_measured_where_nothing_is_missing_or_others_do_the_work(candidates: Path, tmp_path: Path) -> None:
+    scorer(tmp_path / "store", candidates, Lengths()).run()
+    teacher = Lengths()
+    assert scorer(tmp_path / "store", candidates, teacher).run().scored == 0
+    assert teacher.asked == 0
+    assert scorer(tmp_path / "other", candidates, teacher)._measured_size(remote=True) == UNIT_SIZE
+    assert teacher.asked == 0
+
+
 def test_a_teacher_made_of_others_encodes_texts_where_one_of_them_does() -> None:
     both = EnsembleTeacher([(Lengths(), 1.0), (Encoder(), 1.0)])  # type: ignore[list-item]
     assert encodes_texts(both)
     assert not encodes_texts(EnsembleTeacher([(Lengths(), 1.0)]))  # type: ignore[list-item]
-    assert encodes_texts(RewrittenTeacher(Encoder(), "human", {}))  # type: ignore[arg-type]
-    assert not encodes_texts(RewrittenTeacher(Lengths(), "human", {}))  # type: ignore[arg-type]
+    assert encodes_texts(rewritten(Encoder(), "human", {}))  # type: ignore[arg-type]
+    assert not encodes_texts(rewritten(Lengths(), "human", {}))  # type: ignore[arg-type]

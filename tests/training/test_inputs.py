@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from rankdistill.data import Dataset
+from rankdistill import sessions
+from rankdistill.data import Dataset, load
 from rankdistill.training import inputs
+from tests.conversations import write_tiny_sessions
 from tests.training.conftest import MemoryStore
 
 
@@ -28,6 +31,16 @@ def test_a_held_out_query_is_held_out_under_another_id_too(
     found = inputs.read(tiny_data, store, "train", None)
     assert copied not in set(found.scores["query_id"])
     assert found.held_out_queries == inputs.read(tiny_data, tiny_store, "train", None).held_out_queries + 1
+
+
+def test_a_query_that_is_a_held_out_questions_rewrite_is_held_out(tiny_beir: Path, tiny_store: MemoryStore) -> None:
+    dataset = load(write_tiny_sessions(tiny_beir))
+    asked = next(one for one in sessions.read(tiny_beir).asked("test") if one.depth == 2)
+    before = trained(dataset, tiny_store)
+    copied = min(before)
+    for name in ("human", "auto"):
+        texts = {**tiny_store.queries, copied: f"{asked.turn.rewrites[name][0].title()}."}
+        assert trained(dataset, replace(tiny_store, queries=texts)) == before - {copied}
 
 
 def test_where_no_text_stands_twice_nothing_else_is_held_out(tiny_data: Dataset, tiny_store: MemoryStore) -> None:

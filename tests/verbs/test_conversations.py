@@ -175,6 +175,131 @@ def test_aligned_students_come_nearer_to_the_rewrite(train: Train, folder: Path,
     assert after > before + 0.02
 
 
+def rewritten(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """The folder, each session with a change."""
+    path = folder / "sessions.jsonl"
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    for session in found:
+        change(session)
+    path.write_text("".join(json.dumps(session) + "\n" for session in found))
+    return folder
+
+
+@pytest.fixture
+def leaky(folder: Path) -> Path:
+    """Of `train`: rewrites that say the same as a test question and as test rewrites, an opening that does too."""
+    first = next(one for one in sessions.read(folder).sessions if one.split == "test").asked
+    human, auto = first[1].turn.rewrites["human"][0], first[2].turn.rewrites["auto"][0]
+    said = iter([first[0].turn.text.upper(), f" {human}?!", auto])
+
+    def change(session: dict[str, Any]) -> None:
+        asked = [turn for turn in session["turns"] if "turn_id" in turn]
+        if session["session_id"] == "train0":
+            for turn, text in zip(asked, said, strict=True):
+                turn["rewrites"]["human"] = [text]
+        if session["session_id"] == "train3":
+            asked[0]["text"] = human.title()
+
+    return rewritten(folder, change)
+
+
+def asked_in_test(folder: Path) -> set[str]:
+    """All that is said of the test's questions, by letters and spaces alone."""
+    found = [one for one in sessions.read(folder).asked("test") if one.turn.gold]
+    texts = [one.turn.text for one in found] + [" ".join(reversed(one.said)) for one in found]
+    return set(map(letters, texts + [text for one in found for own in one.turn.rewrites.values() for text in own]))
+
+
+def letters(text: str) -> str:
+    kept = "".join(one if one.isalnum() else " " for one in text.replace("[SEP]", " ").lower())
+    return " ".join(kept.split())
+
+
+def test_what_a_test_asks_in_any_words_is_not_read_in_training(
+    train: Train, leaky: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from rankdistill.training.alignment import run
+
+    given, align = list[pl.DataFrame](), run.align
+
+    def spy(vectors: Any, *arguments: Any, **named: Any) -> Path:
+        given.append(pl.DataFrame(vectors.texts()))
+        return align(vectors, *arguments, **named)
+
+    monkeypatch.setattr(run, "align", spy)
+    out = train(loss="leaf", steps=1, standalone=0.25)
+    (texts,) = given
+    assert not {letters(text) for text in texts["text"]} & asked_in_test(leaky)
+    # 12 conversations and their rewrites; without train3's first with its rewrite, and three other rewrites
+    assert texts["source"].to_list() == ["conversations"] * 11 + ["standalone"] * 8
+    assert log(out)["texts"]["texts"] == 19
+    assert "1 of 12 conversations of 'train' say the same as" in caplog.text
+    assert "3 of 11 rewrites say the same as" in caplog.text
+    # The conversations with these rewrites are read as ever: it is the teacher that reads their rewrites.
+    first = next(one for one in sessions.read(leaky).sessions if one.session_id == "train0")
+    assert {" [SEP] ".join(reversed(one.said)) for one in first.asked} <= set(texts["text"])
+
+
+def test_a_conversation_that_is_a_tests_rewrite_is_not_scored(
+    train: Train, leaky: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(steps=1)
+    texts = scores_in(tmp_path / "work").query_texts().values()
+    assert len(texts) == 11
+    assert not {letters(text) for text in texts} & asked_in_test(leaky)
+    assert "1 of 12 conversations of 'train' say the same as" in caplog.text
+
+
+@pytest.mark.parametrize("loss", ["disco", "leaf"])
+def test_where_another_split_judges_all_it_is_refused(train: Train, folder: Path, loss: str) -> None:
+    tested = [one.turn.text for one in sessions.read(folder).asked("test")]
+
+    def change(session: dict[str, Any]) -> None:
+        if session["split"] == "train":
+            first = session["turns"][0]
+            session["turns"] = [first | {"text": tested[len(session["session_id"]) % len(tested)]}]
+
+    with pytest.raises(ConfigError, match="which no other split judges"):
+        train(sessions=rewritten(folder, change), loss=loss)
+
+
+def test_rewrites_that_no_split_judges_alone_are_standalone_queries(train: Train, folder: Path) -> None:
+    tested = sessions.read(folder).asked("test")[0].turn.text
+
+    def change(session: dict[str, Any]) -> None:
+        for turn in session["turns"] if session["split"] == "train" else []:
+            if "turn_id" in turn:
+                turn["rewrites"]["human"] = [tested]
+
+    rewritten(folder, change)
+    with pytest.raises(ConfigError, match="set standalone to 0"):
+        train("refused", loss="leaf")
+    assert log(train(loss="leaf", standalone=0.0, steps=1))["texts"]["texts"] == 12
+
+
+def test_questions_without_a_split_are_trained_on_without_those_of_other_sessions(
+    train: Train, folder: Path, tmp_path: Path
+) -> None:
+    """A question of a test session that is not judged is in no split by the judgements, but in one by its session."""
+    unjudged = sessions.read(folder).asked("test")[0].turn_id
+    for split in ("train", "test"):
+        path = folder / "qrels" / f"{split}.tsv"
+        header, *lines = path.read_text().splitlines()
+        kept = [line for line in lines if split == "test" and not line.startswith(f"{unjudged}\t")]
+        path.write_text("".join(f"{line}\n" for line in [header, *kept]) if kept else "")
+        if not kept:
+            path.unlink()
+
+    def change(session: dict[str, Any]) -> None:
+        if session["split"] == "train":
+            del session["split"]
+
+    rewritten(folder, change)
+    train(split="unjudged", loss="kl_div", unlabelled="top", steps=1)
+    wanted = {one.turn_id for one in sessions.read(folder).asked("unjudged")}
+    assert set(scores_in(tmp_path / "work").query_texts()) == wanted
+
+
 def test_a_session_evaluation_has_the_measures_of_the_field_and_means_by_turn(
     train: Train, folder: Path, tiny_splade: str, tmp_path: Path
 ) -> None:

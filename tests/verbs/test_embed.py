@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 
 import rankdistill as rd
-from rankdistill import data
+from rankdistill import data, sessions
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.stores.embeddings.asking import Asked
 from rankdistill.stores.embeddings.gathering import gather
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.embeddings.sources import Sources
+from rankdistill.stores.embeddings.text_files import parse_text_file
 from rankdistill.stores.runs import StoreRun
 from rankdistill.verbs.plan import Plan
 from tests.cli.verb import run_verb
+from tests.conversations import write_tiny_sessions
 from tests.verbs.files import contents
 
 
@@ -98,6 +100,19 @@ def test_files_alone_and_collections_that_are_judged(
         store = store_of(rd.embed(None, tiny_encoder, tmp_path / "some", texts=[words], judged=tiny_beir))
     assert store.to_polars()["text"].to_list() == ["an unheard-of query"]
     assert "more.txt: 1 (1 held out)" in caplog.text
+
+
+def test_rewrites_of_conversations_that_are_judged_are_held_out(tiny_beir: Path, tmp_path: Path) -> None:
+    """`evaluate --reads rewrite:NAME` asks them."""
+    folder = write_tiny_sessions(tiny_beir)
+    tested = [one.turn.rewrites["human"][0] for one in sessions.read(folder).asked("test")]
+    trained = next(iter(sessions.read(folder).rewrites("human", "train").values()))
+    (tmp_path / "more.txt").write_text("".join(f"{text.upper()}!\n" for text in [*tested, trained, "unheard of"]))
+    words = parse_text_file(f"query={tmp_path / 'more.txt'}")
+    of_ours = gather(Sources([data.load(folder)], [words]), tmp_path / "a.parquet")
+    assert of_ours.tallies["more.txt"] == dict.fromkeys(of_ours.tallies["more.txt"], 0) | {"kept": 2, "held_out": 6}
+    of_others = gather(Sources(files=[words], judged=[data.load(folder)]), tmp_path / "b.parquet")
+    assert (len(of_others), of_others.tallies["more.txt"]["held_out"]) == (1, 7)
 
 
 def test_where_other_shares_are_missing_the_run_is_returned(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> None:

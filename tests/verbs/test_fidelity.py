@@ -17,6 +17,7 @@ import rankdistill as rd
 from rankdistill.errors import ConfigError, DataError, StaleOutputError, StoreError
 from rankdistill.evaluation.fidelity.records import Fidelity
 from rankdistill.evaluation.measures import evaluate_run
+from rankdistill.models import resolve
 from rankdistill.verbs.fidelity import note_trained_on
 from tests.cli.verb import Run
 
@@ -90,6 +91,44 @@ def test_what_the_whole_collection_changes_is_a_fourth_part(scored: Path, tiny_b
     assert "what the student finds in the collection" in str(found)
 
 
+NOT_KNOWN = "which model it is of"
+
+
+@pytest.mark.usefixtures("torch_alone")
+def test_the_run_of_another_model_is_an_error_and_what_is_not_known_a_note(
+    scored: Path, tiny_beir: Path, tiny_encoder: str, stranger: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, theirs, words = (
+        rd.evaluate(tiny_beir, model, tmp_path / name, split="dev")
+        for name, model in (("ours", tiny_encoder), ("theirs", stranger), ("words", "bm25"))
+    )
+    told, other = (resolve(one).weights_hash[:12] for one in (tiny_encoder, stranger))
+    with pytest.raises(DataError, match=rf"model has weights {told}\s+got: .*theirs.* read by weights {other}"):
+        rd.fidelity(tiny_beir, tiny_encoder, scored, run=theirs)
+    with pytest.raises(DataError, match="read by no model"):
+        rd.fidelity(tiny_beir, tiny_encoder, scored, tmp_path / "out", run=words)
+    assert not (tmp_path / "out").exists()
+    rd.fidelity(tiny_beir, tiny_encoder, scored, run=ours)
+    assert NOT_KNOWN not in caplog.text
+    rd.fidelity(tiny_beir, tiny_encoder, scored, run=ours.path / "run.trec")
+    assert f"run.trec does not say {NOT_KNOWN}" in caplog.text
+    rd.fidelity(tiny_beir, Letters(), scored, run=ours)
+    assert "Letters does not tell its weights" in caplog.text
+
+
+@pytest.mark.usefixtures("torch_alone")
+def test_what_scored_the_pairs_is_whose_run_a_reranked_one_is(
+    scored: Path, tiny_beir: Path, tiny_encoder: str, tiny_cross_encoder: str, tmp_path: Path
+) -> None:
+    first = rd.evaluate(tiny_beir, tiny_encoder, tmp_path / "first", split="dev")
+    ranked = rd.rerank(tiny_beir, first, tiny_cross_encoder, tmp_path / "ranked", split="dev")
+    found = rd.fidelity(tiny_beir, tiny_cross_encoder, scored, run=ranked)
+    assert found.gap is not None
+    assert found.gap.parts[-1].name == "search"
+    with pytest.raises(DataError, match="another system"):
+        rd.fidelity(tiny_beir, tiny_encoder, scored, run=ranked)
+
+
 @pytest.mark.usefixtures("torch_alone")
 def test_the_command_says_what_python_says_and_its_folder_opens(
     scored: Path, tiny_beir: Path, tiny_encoder: str, tmp_path: Path, rankdistill: Run
@@ -126,6 +165,11 @@ def test_a_bundle_is_a_student_of_two_towers(
     own = rd.fidelity(tiny_beir, teacher, scored, k=3)
     assert found["overlap"].measure == own["overlap"].measure
     assert found["spearman"].value != own["spearman"].value
+    searched = rd.evaluate(tiny_beir, bundle, tmp_path / "searched", split="dev")
+    assert rd.fidelity(tiny_beir, bundle, scored, run=searched).gap is not None
+    alone = rd.evaluate(tiny_beir, teacher, tmp_path / "alone", split="dev")
+    with pytest.raises(DataError, match="another system"):
+        rd.fidelity(tiny_beir, bundle, scored, run=alone)
 
 
 def test_a_store_without_the_splits_queries_says_how_to_get_them(scored: Path, tiny_beir: Path) -> None:

@@ -12,11 +12,13 @@ import polars as pl
 import pytest
 
 import rankdistill as rd
+from rankdistill import sessions
 from rankdistill.data import load
 from rankdistill.errors import ConfigError, DataError, OutputError, StaleOutputError
 from rankdistill.mining.sources import Bm25Source
 from rankdistill.querying.result import Generated
 from rankdistill.training import inputs
+from tests.conversations import write_tiny_sessions
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
@@ -112,6 +114,16 @@ def test_a_generated_query_that_says_what_a_test_query_says_does_not_get_in(tiny
     lines[-1]["text"] = f"{title.upper()}!"
     (tiny_beir / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     made = rd.queries(tiny_beir, tmp_path / "out", "titles")
+    assert made.kinds["titles"]["dropped"]["judged"] == 1
+    assert title.lower() not in {row["text"].lower() for row in generated(tmp_path / "out")}
+
+
+def test_a_generated_query_that_is_a_test_questions_rewrite_does_not_get_in(tiny_beir: Path, tmp_path: Path) -> None:
+    folder = write_tiny_sessions(tiny_beir)
+    title = json.loads((folder / "corpus.jsonl").read_text().splitlines()[0])["title"]
+    path, turn = folder / "sessions.jsonl", sessions.read(folder).asked("test")[-1].turn
+    path.write_text(path.read_text().replace(turn.rewrites["human"][0], f"{title.upper()}!"))
+    made = rd.queries(folder, tmp_path / "out", "titles")
     assert made.kinds["titles"]["dropped"]["judged"] == 1
     assert title.lower() not in {row["text"].lower() for row in generated(tmp_path / "out")}
 

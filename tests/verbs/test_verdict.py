@@ -18,6 +18,7 @@ from rankdistill.errors import ConfigError, DataError, StaleOutputError
 from rankdistill.evaluation.evaluating import evaluate
 from rankdistill.evaluation.measures import Run as Answers
 from rankdistill.evaluation.results import Results
+from rankdistill.models import resolve
 from tests.beir_folder import beir_folder
 from tests.cli.verb import Run
 
@@ -287,3 +288,101 @@ def test_a_report_that_judges_several_asks_which_one_a_bundle_belongs_to(
     found = rd.verdict(both, name="good", bundle=bundle)
     assert [one.student for one in found.verdicts] == ["good"]
     assert poor.verdicts[0].sentence not in found.conclusions
+
+
+class Of(AtRank):
+    """The good system, whose fingerprint says that a model read the queries."""
+
+    def __init__(self, name: str, dataset: Dataset, model: str) -> None:
+        super().__init__(name, dataset, lambda place: int(place % 7 in (0, 2, 4)))
+        self.fingerprint = {"encoder": {"weights": resolve(model).weights_hash}, "index": {"factory": "exact"}}
+
+
+@pytest.fixture(scope="module")
+def of_models(collection: Path, tmp_path_factory: pytest.TempPathFactory, student: str, stranger: str) -> Path:
+    """A folder with the evaluations of two models."""
+    dataset, root = data.load(collection), tmp_path_factory.mktemp("of_models")
+    for name, model in {"ours": student, "theirs": stranger}.items():
+        evaluate(Of(name, dataset, model), dataset, "test", root / name)
+    return root
+
+
+NOT_KNOWN = "does not say which model it is of"
+
+
+def test_the_int8_file_of_another_model_is_an_error(
+    of_models: Path,
+    collection: Path,
+    against: dict[str, Any],
+    bundle: Path,
+    stranger: str,
+    rankdistill: Run,
+    tmp_path: Path,
+) -> None:
+    flags = [word for role, folder in against.items() for word in (f"--{role}", folder)]
+    status, shown = rankdistill("verdict", of_models / "theirs", *flags, "--bundle", bundle)
+    assert status == 1
+    assert "Traceback" not in shown
+    told = resolve(stranger).weights_hash[:12]
+    with pytest.raises(DataError, match=rf"the bundle of theirs, whose queries were read by weights {told}"):
+        rd.verdict(of_models / "theirs", **against, bundle=bundle)
+    words = rd.evaluate(collection, "bm25", tmp_path / "words")
+    with pytest.raises(DataError, match="queries were read by no model"):
+        rd.verdict(words, **against, bundle=bundle)
+
+
+def test_the_students_own_bundle_is_known_whichever_of_its_models_was_evaluated(
+    of_models: Path,
+    collection: Path,
+    against: dict[str, Any],
+    bundle: Path,
+    student: str,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:
+    """That of a training, too; and the model that lies in the bundle, whose files say another length."""
+    query = str(bundle / "query")
+    assert rd.verdict(of_models / "ours", **against, bundle=bundle).ship
+    assert rd.verdict(of_models / "ours", **against, bundle=query).ship
+    both = f"both={of_models / 'theirs'},{of_models / 'ours'}"
+    assert rd.verdict(both, **against, bundle=bundle).ship
+    dataset = data.load(collection)
+    evaluate(Of("inner", dataset, query), dataset, "test", tmp_path / "inner")
+    assert rd.verdict(tmp_path / "inner", **against, bundle=bundle).ship
+    assert NOT_KNOWN not in caplog.text
+
+
+def test_a_named_student_of_a_report_is_the_one_that_a_bundle_is_held_against(
+    of_models: Path, against: dict[str, Any], bundle: Path
+) -> None:
+    both = rd.compare([against["bm25"], of_models / "ours", of_models / "theirs"])
+    verdicts = [rd.verdict(of_models / name, **against).verdicts[0] for name in ("ours", "theirs")]
+    report = both.judged(verdicts)
+    assert rd.verdict(report, name="ours", bundle=bundle).ship
+    with pytest.raises(DataError, match="the bundle of theirs"):
+        rd.verdict(report, name="theirs", bundle=bundle)
+
+
+def test_other_data_another_split_and_other_judgements_are_errors(
+    of_models: Path, against: dict[str, Any], bundle: Path, collection: Path, tiny_beir: Path, tmp_path: Path
+) -> None:
+    ours = of_models / "ours"
+    with pytest.raises(DataError, match="the data that ours was evaluated on: data "):
+        rd.verdict(ours, **against, bundle=bundle, data=tiny_beir)
+    other = tmp_path / "other"
+    shutil.copytree(collection, other)
+    lines = (other / "qrels" / "test.tsv").read_text().splitlines(keepends=True)
+    (other / "qrels" / "dev.tsv").write_text("".join(lines))
+    with pytest.raises(DataError, match=r"split test \(data, test\)\s+got: .*, dev: split dev"):
+        rd.verdict(ours, **against, bundle=bundle, data=other, split="dev")
+    (other / "qrels" / "test.tsv").write_text("".join(lines[:-9]))
+    with pytest.raises(DataError, match=r"evaluated on: judgements [0-9a-f]{12} \(data, test\)"):
+        rd.verdict(ours, **against, bundle=bundle, data=other)
+
+
+def test_a_run_file_does_not_say_whose_it_is_and_is_judged_with_a_note(
+    of_models: Path, collection: Path, against: dict[str, Any], bundle: Path, tmp_path: Path, caplog: Any
+) -> None:
+    found = rd.evaluate(collection, of_models / "ours" / "run.trec", tmp_path / "evaluation", name="a run")
+    assert rd.verdict(found, **against, bundle=bundle).ship
+    assert f"the evaluation of a run {NOT_KNOWN}" in caplog.text

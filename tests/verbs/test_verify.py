@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 import rankdistill as rd
 from benchmarks import flips
-from rankdistill import integrity, locations
+from rankdistill import files, integrity, locations
 from rankdistill.cli.main import build_app
 from rankdistill.errors import ConfigError, DamagedError, DataError, ModelReferenceError, StoreError, TeacherError
 
@@ -53,6 +54,25 @@ def test_each_file_that_is_not_as_it_was_is_named(store: Path) -> None:
     assert f"{first}: damaged" in said
     assert f"{second}: missing" in said
     assert "--repair" in said
+
+
+def test_a_file_that_the_disk_does_not_give_counts_as_damaged_and_the_others_are_read(
+    store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = _shards(store)[0]
+    usual = files.hash_file
+
+    def hash_file(path: Path) -> str:
+        if path == first:
+            raise OSError(errno.EIO, "Input/output error")
+        return usual(path)
+
+    monkeypatch.setattr(files, "hash_file", hash_file)
+    monkeypatch.setattr(integrity, "_hashes", {})
+    (only,) = rd.verify(store).artefacts
+    assert only.names("damaged") == [first.relative_to(store).as_posix()]
+    assert len(only.names("whole")) == len(only.files) - 1
+    assert "cannot be read (Input/output error)" in caplog.text
 
 
 @pytest.mark.parametrize("damage", ["flipped", "lost", "both"])

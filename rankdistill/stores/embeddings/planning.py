@@ -54,6 +54,16 @@ def count_missing(layout: Layout, gathered: Gathered, teacher_id: str) -> tuple[
     return missing.wanted, missing.missing
 
 
+def first_missing(layout: Layout, gathered: Gathered, teacher_id: str, count: int) -> pa.Table:
+    """Texts without a vector: all of them, or those of the first pieces that have more than `count`."""
+    found = [UNITS.empty_table()]
+    for chunk in _Missing(layout, gathered, teacher_id).chunks():
+        found.append(chunk)
+        if sum(map(len, found)) > count:
+            break
+    return pa.concat_tables(found)
+
+
 def write_planned_texts(layout: Layout, gathered: Gathered) -> None:
     """Write the store's texts with those of `gathered` that it lacks behind them, and what must not get in.
 

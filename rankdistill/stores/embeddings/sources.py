@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from rankdistill.data import Dataset
 from rankdistill.data.beir import TRAIN, UNJUDGED
 from rankdistill.errors import DataError
+from rankdistill.manifest import digest
+from rankdistill.sessions.reading import rewrites_of
 from rankdistill.stores.embeddings.sentences import sentences
 from rankdistill.stores.embeddings.text_files import Row, TextFile
 
@@ -110,14 +112,18 @@ class Sources:
         return {key: text for key, text in dataset.to_mine(mine).items() if key not in others}
 
     def held_out(self) -> Iterator[str]:
-        """The texts of all queries that another split judges."""
-        for dataset in self.datasets:
-            for split in dataset.splits:
-                if split != self._split(dataset):
-                    yield from dataset.queries(split).values()
-        for dataset in self.judged:
-            for split in dataset.splits:
+        """The texts of all queries that another split judges, and of conversations their rewrites."""
+        for dataset, splits in self._judged():
+            for split in splits:
                 yield from dataset.queries(split).values()
+            yield from _rewrites(dataset, splits)
+
+    def _judged(self) -> Iterator[tuple[Dataset, list[str]]]:
+        """The collections, each with its splits whose queries are held out."""
+        for dataset in self.datasets:
+            yield dataset, [split for split in dataset.splits if split != self._split(dataset)]
+        for dataset in self.judged:
+            yield dataset, dataset.splits
 
     def inputs(self) -> dict[str, str]:
         """Name -> content hash of everything read, for a manifest."""
@@ -126,7 +132,14 @@ class Sources:
             found[f"dataset:{dataset.fingerprint[:16]}"] = dataset.fingerprint
             for split in dataset.splits:
                 found[f"qrels:{dataset.fingerprint[:16]}:{split}"] = dataset.qrels_hash(split)
+        for dataset, splits in self._judged():
+            if rewrites := _rewrites(dataset, splits):
+                found[f"rewrites:{dataset.fingerprint[:16]}"] = digest(rewrites)
         return found | {f"texts:{file.fingerprint[:16]}": file.fingerprint for file in self.files}
+
+
+def _rewrites(dataset: Dataset, splits: Sequence[str]) -> list[str]:
+    return rewrites_of(dataset.path, {query for split in splits for query in dataset.qrels(split)})
 
 
 def _distinct(names: list[str], fingerprints: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from rankdistill import files, manifest
 from rankdistill.errors import ConfigError
@@ -24,7 +25,7 @@ from rankdistill.stores.embeddings.fidelity import FidelityCheck, keep_fidelity
 from rankdistill.stores.embeddings.finishing import finish
 from rankdistill.stores.embeddings.gathering import Gathered
 from rankdistill.stores.embeddings.layout import ARTEFACT, Layout, VectorType
-from rankdistill.stores.embeddings.planning import asked_for, count_missing, make_plan
+from rankdistill.stores.embeddings.planning import asked_for, count_missing, first_missing, make_plan
 from rankdistill.stores.embeddings.teacher_file import called, describe_teacher, keep_teacher, require_teacher
 from rankdistill.stores.embeddings.text_files import KINDS
 from rankdistill.stores.embeddings.work import DetachedWork, ShardWorker
@@ -32,7 +33,7 @@ from rankdistill.stores.made_again import vouch_for_planned
 from rankdistill.stores.naming import keep_names, require_name
 from rankdistill.stores.plan import Plan, is_begun
 from rankdistill.stores.shares import WHOLE, Share, taken
-from rankdistill.stores.unit_size import MEASURED, UNIT_SIZE, measured_size
+from rankdistill.stores.unit_size import MEASURED, UNIT_SIZE, UNMEASURED, measured_size
 from rankdistill.stores.writer import LOCK_WAIT, Missing
 from rankdistill.teachers.base import EmbeddingTeacher
 from rankdistill.teachers.names import beside
@@ -150,7 +151,7 @@ class EmbeddingWriter:
             ConfigError: the executor's workers live in other processes and no `spec` was given.
         """
         executor = executor or LocalExecutor()
-        with self._begun(share) as (plan, renamed):
+        with self._begun(share, executor.remote) as (plan, renamed):
             units = share.of(plan.units)
             mine = plan.items(units)
             if on_plan:
@@ -165,7 +166,7 @@ class EmbeddingWriter:
         require_teacher(self.layout, self.described)
 
     @contextmanager
-    def _begun(self, share: Share) -> Iterator[tuple[Plan, str | None]]:
+    def _begun(self, share: Share, remote: bool) -> Iterator[tuple[Plan, str | None]]:
         """The plan, with this writer's share of it taken, and what the teacher was called before if that changed.
 
         The store's lock is held only at the start.
@@ -173,7 +174,7 @@ class EmbeddingWriter:
         layout = self.layout
         self._require_same()
         fidelity = self.fidelity.run(layout, self.teacher, self.gathered)
-        unit_size = self.unit_size or self._measured_size()
+        unit_size = self.unit_size or self._measured_size(remote)
         with ExitStack() as held:
             with files.exclusive(layout.root, self.lock_wait):
                 files.remove_temporaries(layout.root, keep_living=True)
@@ -189,12 +190,15 @@ class EmbeddingWriter:
                 held.enter_context(taken(layout.plan, share))
             yield plan, renamed
 
-    def _measured_size(self) -> int:
-        """Texts a work unit of a new plan; nothing is measured where one is taken up."""
-        if is_begun(self.layout.plan, asked_for(self.gathered, None)):
+    def _measured_size(self, remote: bool) -> int:
+        """Texts a work unit of a new plan; where one is taken up, or others do the work, nothing is measured."""
+        if remote or is_begun(self.layout.plan, asked_for(self.gathered, None)):
             return UNIT_SIZE
-        texts = self.gathered.sample(MEASURED)["text"].to_pylist()
-        return measured_size(lambda count: self.teacher.embed(texts[:count], KINDS[0]), len(self.gathered), "texts")
+        left = first_missing(self.layout, self.gathered, self.teacher.teacher_id, UNMEASURED)
+        if len(left) <= UNMEASURED:
+            return UNIT_SIZE
+        texts = left.take(pa.array(range(0, len(left), max(1, len(left) // MEASURED)), pa.int64()))["text"].to_pylist()
+        return measured_size(lambda count: self.teacher.embed(texts[:count], KINDS[0]), len(left), "texts")
 
     def _work(self, plan: Plan, remote: bool) -> MakeWorker:
         if not remote:

@@ -51,7 +51,7 @@ class RewrittenEmbeddings:
         space: of its vectors.
         conversations: text of a conversation -> its rewrites, one a rewriter. Its vector is the mean of theirs, of unit
             length where the space's vectors are.
-        standalone: whether each rewrite stands among the texts too, as a query of its own.
+        standalone: those of the rewrites that stand among the texts too, as queries of their own.
     """
 
     def __init__(
@@ -60,14 +60,12 @@ class RewrittenEmbeddings:
         reference: str,
         space: Space | SparseSpace,
         conversations: Mapping[str, Sequence[str]],
-        standalone: bool,
+        standalone: Sequence[str] = (),
     ) -> None:
         self._tower, self.reference, self.space = tower, reference, space
-        alone = dict.fromkeys(text for one in conversations.values() for text in one)
         rows = [(CONVERSATIONS, text, tuple(words)) for text, words in conversations.items()]
-        rows += [(STANDALONE, text, (text,)) for text in alone if text not in conversations and standalone]
-        self._rows = rows
-        tower.know(list(alone), "query")
+        self._rows = rows + [(STANDALONE, text, (text,)) for text in dict.fromkeys(standalone)]
+        tower.know(list(dict.fromkeys(text for _, _, words in self._rows for text in words)), "query")
 
     @cached_property
     def identity(self) -> str:
@@ -106,7 +104,7 @@ class RewrittenEmbeddings:
         if not alone:
             raise ConfigError(
                 expected=f"rewrites that differ from their conversations, for a share of {share:g}",
-                got="none: each conversation is its own rewrite",
+                got="none: each is a conversation, or says the same as what another split judges",
                 consequence="nothing was trained",
                 remedy="set standalone to 0",
             )
