@@ -208,7 +208,7 @@ def test_a_plan_that_others_finished_and_replaced_is_left_alone(
     half = tmp_path / "half.parquet"
     pq.write_table(pq.read_table(candidates).slice(0, 150), half)
     late = writer(HashTeacher(), table=half)
-    with late._begun(THIRDS[0]) as plan:
+    with late._begun(THIRDS[0], False) as (plan, _):
         writer(HashTeacher(), table=half).run(share=THIRDS[1])
     writer(HashTeacher(), table=half).run()
     writer(HashTeacher()).run(share=THIRDS[0])
