@@ -23,6 +23,7 @@ def work(said: dict[str, Any]) -> Any:
     read, vectors = texts(said)
     teacher = SentenceTransformer(said["teacher"], device="cpu")
     tokenizer = _with_words(teacher.tokenizer, read, said.get("words") or 56_000)
+    _with_special_tokens(teacher.tokenizer)
     table = initialize_from_model(teacher, tokenizer)
     module = TrainableStaticEmbedding(tokenizer=tokenizer, embedding_weights=table)
     model = SentenceTransformer(modules=[module], device="cpu")
@@ -43,6 +44,13 @@ def work(said: dict[str, Any]) -> Any:
     rows = Dataset.from_dict({"text": read, "label": vectors.tolist()})
     SentenceTransformerTrainer(model=model, args=arguments, train_dataset=rows, loss=CosineLoss(model=model)).train()
     return static_model(module.embedding.weight.detach().numpy(), module.tokenizer)
+
+
+def _with_special_tokens(tokenizer: Any) -> None:
+    """Give the tokeniser the method that `pynife.initialization` calls, which transformers 5 has no longer."""
+    if not hasattr(tokenizer, "build_inputs_with_special_tokens"):
+        first, last = tokenizer.cls_token_id, tokenizer.sep_token_id
+        tokenizer.build_inputs_with_special_tokens = lambda ids: [first, *ids, last]
 
 
 def _with_words(tokenizer: Any, read: list[str], size: int) -> Any:
