@@ -167,8 +167,9 @@ def atomic_path(path: Path, before: Callable[[Path], object] | None = None) -> I
                 before(temporary)
             os.replace(temporary, path)
             _fsync(path.parent)
-        finally:
+        except BaseException:  # the renaming is the last change: a kill after it finds all done
             temporary.unlink(missing_ok=True)
+            raise
 
 
 def open_to_readers(path: Path) -> None:
