@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,8 @@ from rankdistill import manifest
 from rankdistill.stores import missing
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.reader import ScoreStore
-from rankdistill.stores.writer import ScoreWriter
-from tests.stores.conftest import DOCUMENTS, QUERIES
 from tests.stores.test_unit_size import Lengths
+from tests.stores.test_unit_size import scorer as of_size
 
 
 class Other(Lengths):
@@ -36,16 +36,7 @@ class Stopping(Lengths):
         return super().score(pairs, progress)
 
 
-def scorer(root: Path, candidates: Path, teacher: Lengths, size: int = 64) -> ScoreWriter:
-    return ScoreWriter(
-        root,
-        queries=QUERIES,
-        documents=DOCUMENTS,
-        candidates=candidates,
-        teacher=teacher,  # type: ignore[arg-type]
-        dataset_fingerprint="f" * 64,
-        unit_size=size,
-    )
+scorer = partial(of_size, asked_size=64)
 
 
 def finished(root: Path) -> set[str]:
