@@ -36,6 +36,7 @@ BENCHMARKS = {
         "--published",
         "{data}/../published/mteb_results",
     ],
+    "publication": ["publication", "--data", "{data}", "--work", "{work}/publication"],
     "evaluation overhead": [
         "evaluation_overhead",
         *("--data", "{data}/scifact", "--work", "{work}/evaluation_overhead"),

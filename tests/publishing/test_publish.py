@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 import yaml
 
 import rankdistill
+from benchmarks.publication import Edit, copied, edited
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.verdict.records import Status
 from rankdistill.publishing import hub, preflight
@@ -139,31 +139,12 @@ def test_it_is_read_again_and_kept(published: Published, made: Made) -> None:
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def copied(results: Path, into: Path, edit: Callable[[Path, Path], None]) -> Path:
-    """A copy of results with a fault: `edit(folder of mteb's files, root)`."""
-    shutil.copytree(results, into)
-    (folder,) = (into / "results").glob("*/*")
-    edit(folder, into)
-    return into
-
-
-def edited(name: str, change: Callable[[Any], object]) -> Callable[[Path, Path], None]:
-    """Changes the content of one of mteb's files."""
-
-    def edit(folder: Path, root: Path) -> None:
-        content = json.loads((folder / name).read_text())
-        change(content)
-        (folder / name).write_text(json.dumps(content))
-
-    return edit
-
-
 def block(content: Any) -> Any:
     """The scores of the one split."""
     return content["scores"]["test"][0]
 
 
-FAULTS: dict[str, tuple[str, Callable[[Path, Path], None], str]] = {
+FAULTS: dict[str, tuple[str, Edit, str]] = {
     "wrong revision": (
         "identity",
         edited("model_meta.json", lambda meta: meta.update(revision="f" * 40)),
@@ -171,7 +152,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path, Path], None], str]] = {
     ),
     "results of another model": (
         "identity",
-        lambda folder, root: folder.rename(folder.with_name("a" * 40)),  # type: ignore[arg-type,return-value]
+        lambda folder, root: folder.rename(folder.with_name("a" * 40)),
         "another model was evaluated",
     ),
     "edited score": (
@@ -186,7 +167,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path, Path], None], str]] = {
     ),
     "edited run": (
         "scores",
-        lambda folder, root: (root / "TinyClean/test/run.trec").write_text("t0 Q0 p0 1 1 x\n") and None,
+        lambda folder, root: (root / "TinyClean/test/run.trec").write_text("t0 Q0 p0 1 1 x\n"),
         "run.trec is not as the evaluation wrote it",
     ),
     "other data set revision": (
