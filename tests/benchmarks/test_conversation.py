@@ -59,7 +59,7 @@ def test_the_benchmark_ends_and_is_not_made_twice(
         as_published(tmp_path / "data" / name)
     monkeypatch.setattr(provenance, "RESULTS", tmp_path)
     monkeypatch.setattr(conversation, "SETTINGS", {"batch_size": 2})
-    monkeypatch.setattr(conversation, "RATES", (1e-3,))
+    monkeypatch.setattr(conversation, "RATES", "1e-3")
     words = ["--data", tmp_path / "data", "--work", tmp_path / "work", "--sets", "one,two", "--steps", 2]
     words += ["--seeds", "13", "--models", tiny_splade]
     monkeypatch.setattr(sys, "argv", ["conversation", *map(str, words)])
