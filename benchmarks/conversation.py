@@ -126,7 +126,9 @@ def measure(name: str, places: Mapping[str, Place], given: argparse.Namespace) -
     if len(whole) > 1:
         students |= {title: ({**STUDENTS["disco"], **one}, whole) for title, one in SEVERAL.items()}
     students = {title: one for title, one in students.items() if not given.only or title in given.only}
-    rates, alone, elsewhere = {}, {}, {}
+    rates: dict[str, float] = {}
+    alone: dict[str, Any] = {}
+    elsewhere: dict[str, dict[str, Any]] = {}
     for title, (own, rewrites) in students.items():
         rates[title] = chosen(here, title, own, rewrites, given)
         made = [train(here, title, {**own, **given.settings}, rewrites, seed, rates[title]) for seed in given.seeds]
