@@ -12,6 +12,7 @@ Interrupted, the same command goes on. It ends with 1 if a check refuses the cle
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import shutil
 import sys
@@ -27,7 +28,11 @@ from benchmarks.provenance import parse, write_results
 from benchmarks.student_cells import COMMON, settings_of
 from benchmarks.student_sets import DENSE, PreparedSet, emptied
 from benchmarks.when_it_pays import OBJECTIVES
+from rankdistill import files
 from rankdistill.data import Dataset
+
+LEAKY = 40
+"""Training queries of a student with a leak."""
 
 COLLECTION, OBJECTIVE, NAME = "msmarco_mini", "all margins in batch", "rankdistill/two-layers"
 
@@ -35,7 +40,7 @@ KNOWN: Mapping[str, Any] = {
     "license": "apache-2.0",
     "release_date": "2026-11-30",
     "public_training_code": "https://pypi.org/project/rankdistill",
-    "collections": {"train": ["MSMARCO"], COLLECTION: ["MSMARCO"]},
+    "collections": {COLLECTION: ["MSMARCO"], "data": ["MSMARCO"], "leaky": ["MSMARCO"]},
     "limits": ["It was trained on English alone."],
 }
 """What no manifest knows; what mteb knows of all-MiniLM-L6-v2 is its own."""
@@ -76,13 +81,13 @@ class Fault:
         check: that must refuse.
         edit: (task) -> what it does to the results.
         words: (words of the publisher) -> the same with the fault.
-        question: (text of a training query) -> what the task asks in place of its first test query.
+        leak: (text of a test query) -> what the student was trained on beside the rest: another student, of few steps.
     """
 
     check: str
     edit: Callable[[str], Edit] | None = None
     words: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-    question: Callable[[str], str] | None = None
+    leak: Callable[[str], str] | None = None
 
 
 FAULTS: Mapping[str, Fault] = {
@@ -91,8 +96,8 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "undisclosed training set": Fault("training_data", words=lambda said: said | {"collections": {}}),
     "a teacher's set left out": Fault("training_data", words=lambda said: said | {"training_datasets": ["MSMARCO"]}),
-    "leaked test query": Fault("leakage", question=lambda text: f"{text.upper()}?"),
-    "near-duplicate leak": Fault("leakage", question=lambda text: f"{text} exactly"),
+    "leaked test query": Fault("leakage", leak=lambda text: f"{text.upper()}?"),
+    "near-duplicate leak": Fault("leakage", leak=lambda text: f"{text} exactly"),
     "edited score": Fault("scores", edit=lambda task: edited(f"{task}.json", better)),
     "other data set revision": Fault(
         "data", edit=lambda task: edited(f"{task}.json", lambda content: content.update(dataset_revision="b" * 40))
@@ -109,7 +114,6 @@ class Publication:
 
     Args:
         student: the student.
-        dataset: that it was trained on.
         results: of the tasks.
         tasks: their names.
         data: folder of their collections.
@@ -118,7 +122,6 @@ class Publication:
     """
 
     student: Path
-    dataset: Dataset
     results: Path
     tasks: tuple[str, ...]
     data: Path
@@ -128,22 +131,24 @@ class Publication:
     def published(self, called: str, fault: Fault | None = None) -> dict[str, Any]:
         """Status and sentence of each check of a dry run, and whether it is ready."""
         place = self.work / called.replace(" ", "-").replace("'", "")
-        emptied(place)
-        place.mkdir(parents=True)
-        results, words = self.results, dict(KNOWN)
+        student, results, words, lineage = self.student, self.results, dict(KNOWN), self.lineage
+        place.mkdir(parents=True, exist_ok=True)
+        emptied(place / "published")
         if fault and fault.edit:
+            emptied(place / "results")
             results = copied(results, place / "results", fault.edit(self.tasks[-1]))
         if fault and fault.words:
             words = fault.words(words)
-        if fault and fault.question:
-            results = self._asked(fault.question, place)
-        (place / "publish.yaml").write_text(yaml.safe_dump(words))
+        if fault and fault.leak:
+            student = self._leaky(fault.leak, place)
+            results, lineage = evaluated(student, self.data, self.tasks[-1:], place / "results"), (place,)
+        files.write_text(place / "publish.yaml", yaml.safe_dump(words))
         found = rankdistill.publish(
-            self.student,
+            student,
             place / "published",
             results=results,
             config=place / "publish.yaml",
-            lineage=self.lineage,
+            lineage=lineage,
             latency=0 if fault else 20,
             mock_run=fault is None,
             dry_run=True,
@@ -151,18 +156,34 @@ class Publication:
         told = {one.check: {"status": str(one.status), "sentence": one.sentence} for one in found.findings}
         return {"ready": found.ready, "checks": told}
 
-    def _asked(self, question: Callable[[str], str], place: Path) -> Path:
-        """Results on the last task, its first test query with a text that was trained on, or nearly."""
-        (trained, *_) = self.dataset.queries("train").values()
-        collection = self.data / self.tasks[-1].lower()
-        copy = place / "data" / collection.name
-        shutil.copytree(collection, copy)
-        rows = [json.loads(line) for line in (collection / "queries.jsonl").read_text().splitlines()]
-        first = next(iter(rankdistill.open(collection, lenient=True).queries("test")))
-        rows = [row | {"text": question(trained)} if row["_id"] == first else row for row in rows]
-        (copy / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        found = evaluated(self.student, copy.parent, self.tasks[-1:], place / "evaluation")
-        return Path(found)
+    def _leaky(self, leak: Callable[[str], str], place: Path) -> Path:
+        """A student of a few steps, of whose training queries one is, or nearly is, a test query of the last task."""
+        (asked, *_) = rankdistill.open(self.data / self.tasks[-1].lower(), lenient=True).queries("test").values()
+        source = rankdistill.open(self.data / COLLECTION, lenient=True)
+        judged = dict(itertools.islice(source.qrels("train").items(), LEAKY))
+        queries = {query_id: source.queries("train")[query_id] for query_id in judged}
+        queries[next(iter(judged))] = leak(asked)
+        collection = written(place / "leaky", queries, judged, source)
+        candidates = rankdistill.mine(collection, place / "candidates", split="train", depth=5)
+        store = rankdistill.score(collection, {"kind": "embedding", "model": DENSE}, candidates, place / "store")
+        made = rankdistill.train(
+            collection, store, str(self.student), place / "student", steps=2, batch_size=4, negatives=1, check="off"
+        )
+        return Path(made.path)
+
+
+def written(folder: Path, queries: Mapping[str, str], judged: Mapping[str, Mapping[str, int]], source: Dataset) -> Path:
+    """A collection of these queries with what is judged for them and as many other documents, in BEIR layout."""
+    wanted = dict.fromkeys(doc_id for found in judged.values() for doc_id in found)
+    wanted |= dict.fromkeys(itertools.islice(source.contents, len(wanted)))
+    documents = [json.dumps({"_id": doc_id, "title": "", "text": source.contents[doc_id]}) for doc_id in wanted]
+    rows = [json.dumps({"_id": query_id, "text": text}) for query_id, text in queries.items()]
+    labels = [f"{query_id}\t{doc_id}\t{label}" for query_id, row in judged.items() for doc_id, label in row.items()]
+    (folder / "qrels").mkdir(parents=True, exist_ok=True)
+    files.write_text(folder / "corpus.jsonl", "\n".join([*documents, ""]))
+    files.write_text(folder / "queries.jsonl", "\n".join([*rows, ""]))
+    files.write_text(folder / "qrels" / "train.tsv", "\n".join(["query-id\tcorpus-id\tscore", *labels, ""]))
+    return folder
 
 
 def evaluated(student: Path, data: Path, tasks: tuple[str, ...], out: Path) -> Path:
@@ -216,7 +237,7 @@ def main() -> None:
     student, work, tasks = trained(given, prepared), given.work / "publication", tuple(given.tasks.split(","))
     results = evaluated(student, given.data, tasks, work / "results")
     lineage = (prepared.folder, given.data / COLLECTION)
-    one = Publication(student, prepared.dataset, results, tasks, given.data, lineage, work)
+    one = Publication(student, results, tasks, given.data, lineage, work)
     clean = one.published("clean")
     for check, told in clean["checks"].items():
         print(f"{check}: {told['status']}: {told['sentence']}", flush=True)

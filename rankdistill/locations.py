@@ -9,7 +9,6 @@ endpoints come from where each fsspec file system looks for them: for S3 the env
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
@@ -37,9 +36,6 @@ LIBRARY_OF = {
 }
 """Protocols of object stores, where one upload appears whole or not at all, and the library that speaks each."""
 
-CREDENTIAL_SECONDS = 600
-"""How long polars may keep credentials, which may be temporary ones, before it asks again."""
-
 _CLIENTS = (
     "botocore",
     "aiobotocore",
@@ -52,9 +48,6 @@ _CLIENTS = (
     "adlfs",
 )
 """Libraries whose exceptions come from talking to an object store; `google.protobuf` is none of them."""
-
-_POLARS_CLIENT = "object-store error"
-"""How polars begins the message of an error from its own client."""
 
 
 def location(place: str | Path) -> Path:
@@ -176,23 +169,6 @@ def _lies_in_temporary(parts: Sequence[str]) -> bool:
     return any(part.startswith(TEMPORARY_PREFIX) for part in parts)
 
 
-def s3_credentials() -> tuple[dict[str, str], int | None]:
-    """Credentials as s3fs finds them (environment, profile, role), in the form that polars asks for.
-
-    Returns:
-        The credentials by name, and the time (seconds since 1970) when to ask again.
-    """
-    session = require("botocore.session", "s3://").Session()
-    with remote_errors("s3://"):
-        found = session.get_credentials().get_frozen_credentials()
-    named = {
-        "aws_access_key_id": found.access_key,
-        "aws_secret_access_key": found.secret_key,
-        "aws_session_token": found.token,
-    }
-    return {name: value for name, value in named.items() if value}, int(time.time()) + CREDENTIAL_SECONDS
-
-
 def cache_folder() -> Path:
     """Where this user's exports and other things that can be made again are kept; it need not exist."""
     if named := os.environ.get("RANKDISTILL_CACHE"):
@@ -227,8 +203,7 @@ def _is_remote(error: BaseException | None) -> bool:
     if error is None or isinstance(error, RemoteError):
         return False
     module = f"{type(error).__module__}."
-    from_client = any(module.startswith(f"{client}.") for client in _CLIENTS) or _POLARS_CLIENT in str(error)
-    return from_client or _is_remote(error.__cause__)
+    return any(module.startswith(f"{client}.") for client in _CLIENTS) or _is_remote(error.__cause__)
 
 
 def _explained(error: Exception, place: object) -> RemoteError:

@@ -200,19 +200,23 @@ def _footer(path: Path, checked: bool = True) -> pq.FileMetaData:
 def scan_parquet(paths: Sequence[Path]) -> pl.LazyFrame:
     """The rows of Parquet files of one schema as a lazy frame; raises DamagedError where one is not what it was.
 
-    Polars reads object stores with a client of its own, which knows the environment variables; for S3 it is given the
-    credentials that the other client finds.
+    An object store is read with the client that everything else is read with. That of polars asks for an environment
+    variable ten times a second for as long as the process lives, and a training that sets one meanwhile, as transformers
+    does, can die of it with a segmentation fault.
     """
     import polars as pl
 
     if all(locations.is_local(path) for path in paths):
         return pl.scan_parquet([integrity.require(path, whole=True) for path in paths], glob=False)
-    urls = [str(path) for path in paths]
-    if urls[0].startswith("memory:"):
-        return pl.scan_parquet([path.read_bytes() for path in paths])
-    if urls[0].startswith("s3"):
-        return pl.scan_parquet(urls, glob=False, credential_provider=locations.s3_credentials)
-    return pl.scan_parquet(urls, glob=False)
+    from pyarrow import dataset
+
+    options = dataset.ParquetFragmentScanOptions(pre_buffer=True, page_checksum_verification=True)
+    rows = dataset.dataset(
+        [locations.key(path) for path in paths],
+        format=dataset.ParquetFileFormat(default_fragment_scan_options=options),
+        filesystem=locations.file_system(paths[0]),
+    )
+    return pl.scan_pyarrow_dataset(rows)
 
 
 def check_schema(path: Path, wanted: pa.Schema, exact: bool = False) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from rankdistill import files, locations
@@ -178,6 +179,36 @@ def test_reading_gives_what_a_local_store_gives(write: Write, store: Path, tmp_p
     assert remote.query_texts() == local.query_texts()
     assert remote.document_texts() == local.document_texts()
     assert remote.fingerprint("one-0") == local.fingerprint("one-0")
+
+
+def test_polars_asks_no_object_store_itself(write: Write, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its client reads the environment ten times a second for ever, beside trainings that write it."""
+    write(store, HashTeacher()).run()
+    scan = pl.scan_parquet
+    monkeypatch.setattr(pl, "scan_parquet", lambda sources, **given: scan([Path(one) for one in sources], **given))
+    found = ScoreStore(store)
+    first = found.scores("hash-0").sort("query_id", "doc_id")
+    assert first.height == 300
+    assert found.scan("hash-0").select("score").collect().height == 300
+
+
+def test_a_store_that_goes_away_while_it_is_read_is_an_error(
+    write: Write, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import s3fs
+
+    write(store, HashTeacher()).run()
+    found = ScoreStore(store)
+    monkeypatch.setattr(s3fs.S3File, "_fetch_range", lambda *words, **given: (_ for _ in ()).throw(gone()))
+    with pytest.raises(RemoteError, match="the object store to answer"), locations.remote_errors(store):
+        found.scores("hash-0")
+
+
+def gone() -> Exception:
+    """What s3fs's client raises where nothing answers any more."""
+    from botocore.exceptions import EndpointConnectionError
+
+    return EndpointConnectionError(endpoint_url="http://127.0.0.1:9")
 
 
 def test_credentials_may_come_from_a_profile(
