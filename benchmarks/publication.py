@@ -34,7 +34,7 @@ from rankdistill.data import Dataset
 LEAKY = 40
 """Training queries of a student with a leak."""
 
-COLLECTION, OBJECTIVE, NAME = "msmarco_mini", "all margins in batch", "rankdistill/two-layers"
+COLLECTION, OBJECTIVE, NAME = "msmarco_mini", "all margins in batch", "example-org/two-layers"
 
 KNOWN: Mapping[str, Any] = {
     "license": "apache-2.0",
@@ -141,7 +141,8 @@ class Publication:
             words = fault.words(words)
         if fault and fault.leak:
             student = self._leaky(fault.leak, place)
-            results, lineage = evaluated(student, self.data, self.tasks[-1:], place / "results"), (place,)
+            results = evaluated(student, self.data, self.tasks[-1:], place / "results")
+            lineage = (place, *lineage)
         files.write_text(place / "publish.yaml", yaml.safe_dump(words))
         found = rankdistill.publish(
             student,

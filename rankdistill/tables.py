@@ -201,8 +201,8 @@ def scan_parquet(paths: Sequence[Path]) -> pl.LazyFrame:
     """The rows of Parquet files of one schema as a lazy frame; raises DamagedError where one is not what it was.
 
     An object store is read with the client that everything else is read with. That of polars asks for an environment
-    variable ten times a second for as long as the process lives, and a training that sets one meanwhile, as transformers
-    does, can die of it with a segmentation fault.
+    variable ten times a second for as long as the process lives, and a training that sets one meanwhile, as those of
+    transformers do, can die of it with a segmentation fault.
     """
     import polars as pl
 
