@@ -12,6 +12,7 @@ thrown away (imports); the ratio is that of the medians. Without --data a collec
 from __future__ import annotations
 
 import argparse
+import gzip
 import shutil
 import time
 from collections.abc import Callable
@@ -126,10 +127,7 @@ def _task(data: Path, split: str) -> Any:
             for line in (data / "qrels" / f"{split}.tsv").read_text(encoding="utf-8").splitlines()[1:]:
                 query_id, doc_id, label = line.split("\t")
                 relevant.setdefault(query_id, {})[doc_id] = int(label)
-            corpus, queries = (
-                [json.loads(line) for line in (data / name).read_text(encoding="utf-8").splitlines() if line]
-                for name in ("corpus.jsonl", "queries.jsonl")
-            )
+            corpus, queries = (list(map(json.loads, _lines(data / name))) for name in ("corpus.jsonl", "queries.jsonl"))
             documents = [{"id": row["_id"], "title": row.get("title", ""), "text": row["text"]} for row in corpus]
             asked = [{"id": row["_id"], "text": row["text"]} for row in queries if row["_id"] in relevant]
             parts = {"corpus": Dataset.from_list(documents), "queries": Dataset.from_list(asked)}
@@ -137,6 +135,13 @@ def _task(data: Path, split: str) -> Any:
             self.data_loaded = True
 
     return Folder()
+
+
+def _lines(path: Path) -> list[str]:
+    """Of a file as it is, or packed."""
+    packed = path.with_name(f"{path.name}.gz")
+    with path.open(encoding="utf-8") if path.is_file() else gzip.open(packed, "rt", encoding="utf-8") as stream:
+        return [line for line in stream if line.strip()]
 
 
 if __name__ == "__main__":

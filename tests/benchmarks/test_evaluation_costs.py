@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -44,6 +45,10 @@ def test_a_collection_is_made_once_and_its_queries_find_their_documents(tmp_path
 def test_both_measure_the_same_and_the_ratio_is_that_of_the_seconds(measured: Any, tmp_path: Path) -> None:
     folder = make_collection(tmp_path / "some", 300)
     model = make_model(tmp_path / "model", 16)
+    corpus = folder / "corpus.jsonl"
+    with gzip.open(f"{corpus}.gz", "wb") as packed:
+        packed.write(corpus.read_bytes())
+    corpus.unlink()
     found = measured(evaluation_overhead, "--data", folder, "--model", model, "--rounds", 1, "--most", 1000)
     ours, theirs = found["ours"], found["mteb"]
     assert ours["ndcg_at_10"] == pytest.approx(theirs["ndcg_at_10"], abs=1e-4)
