@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Event
@@ -11,12 +12,14 @@ from urllib.parse import urlsplit, urlunsplit
 import numpy as np
 from pydantic import Field, field_validator
 
+from rankdistill import files, locations, manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import DataError
 from rankdistill.evaluation.indexed import IndexedRetriever, MemoryIndex
 from rankdistill.notes import note, tell
 from rankdistill.progress import Progress
 from rankdistill.space import Space
+from rankdistill.stores.answers import FOLDER, kept_vectors
 from rankdistill.teachers.http.answers import count_in, unreadable
 from rankdistill.teachers.http.client import Client
 from rankdistill.teachers.http.concurrency import run_all
@@ -25,6 +28,17 @@ from rankdistill.teachers.http.settings import Connection
 from rankdistill.teachers.http.usage import Usage
 
 PATH = "/v1/embeddings"
+
+PROBE = "dimension"
+"""The text that a service is asked about first."""
+
+SAME = 1e-3
+"""A component may differ by as much from a service's earlier answer: other batches, other processors."""
+
+
+def key(text: str) -> bytes:
+    """What the answer to a text, as it is sent, is known by."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class Settings(Connection):
@@ -87,7 +101,10 @@ class EndpointEncoder:
 
     def __init__(self, settings: Settings, clock: Clock = Clock()) -> None:  # noqa: B008 - immutable
         self.settings, self._client = settings, Client(settings, clock)
-        self.dimension = self._vectors(["dimension"], Event()).shape[1]
+        self._kept = locations.cache_folder() / FOLDER / manifest.digest(settings.identity)[:32]
+        probe = self._vectors([PROBE], Event())[0]
+        self.dimension = len(probe)
+        self._forget_another(probe)
 
     @property
     def space(self) -> Space:
@@ -118,13 +135,42 @@ class EndpointEncoder:
         """Vectors of documents, as of queries; `progress` is called with the texts just done."""
         return self._encode(texts, self.settings.document_prefix, progress or (lambda done: None))
 
+    def _forget_another(self, probe: np.ndarray) -> None:
+        """Forget what is kept where the service says something else of a text by now; else keep what it says."""
+        answers = kept_vectors(self._kept, "probe")
+        before = answers.known().get(key(PROBE))
+        if before is not None and (before.shape != probe.shape or not np.allclose(before, probe, atol=SAME)):
+            tell("the service gives other vectors than before it was stopped: what it gave is not used")
+            self.forget()
+            before = None
+        if before is None:
+            answers.add([(key(PROBE), probe)])
+
+    def forget(self) -> None:
+        """Remove what was kept for the case that a run is stopped: it has ended."""
+        if self._kept.is_dir():
+            files.remove_folder(self._kept)
+
     def _encode(self, texts: Sequence[str], prefix: str, progress: Progress) -> np.ndarray:
-        """Vectors of texts, zero for those that say nothing, which services refuse."""
+        """Vectors of texts, zero for those that say nothing, which services refuse.
+
+        Each answer is kept as it comes, so that a run that is stopped asks again for those in flight alone. A single
+        text's is not: a query that is timed is to be asked for.
+        """
         found = np.zeros((len(texts), self.dimension), np.float32)
         said = [place for place, text in enumerate(texts) if text.strip()]
         if len(said) < len(texts):
             note(f"{len(texts) - len(said):,} texts are empty, which is not asked for: they are found last")
             progress(len(texts) - len(said))
+        keys = {place: key(self._cut(prefix + texts[place])) for place in said}
+        answers = kept_vectors(self._kept / manifest.digest([one.hex() for one in keys.values()])[:32], "vectors")
+        known = answers.known() if len(texts) > 1 else {}
+        if known:
+            tell(f"{len(known):,} texts were answered before the run was stopped: they are not asked for again")
+            progress(sum(keys[place] in known for place in said))
+        for place in said:
+            found[place] = known.get(keys[place], 0)
+        said = [place for place in said if keys[place] not in known]
         size = self.settings.max_batch
         batches = [said[start : start + size] for start in range(0, len(said), size)]
         asked = [[self._cut(prefix + texts[place]) for place in batch] for batch in batches]
@@ -137,6 +183,8 @@ class EndpointEncoder:
                     remedy="run it again",
                 )
             found[batches[number]] = vectors
+            if len(texts) > 1:
+                answers.add((keys[place], vector) for place, vector in zip(batches[number], vectors, strict=True))
             progress(len(batches[number]))
         return found
 
@@ -161,6 +209,7 @@ def connected(settings: Settings) -> Iterator[EndpointEncoder]:
     encoder = EndpointEncoder(settings)
     try:
         yield encoder
+        encoder.forget()
     finally:
         tell(encoder.spent())
 

@@ -15,6 +15,7 @@ from rankdistill.data.writer import write_lines
 from rankdistill.errors import DataError
 from rankdistill.querying.generator import Written
 from rankdistill.records import Document
+from rankdistill.stores.answers import Came
 
 
 class Cache:
@@ -33,6 +34,8 @@ class Cache:
         self._generator, self._count = manifest.digest(fingerprint), count
         self._folder = folder / f"{fingerprint['kind']}-{self._generator[:12]}"
         self._held = dict(row for path in locations.listing(self._folder, "*.jsonl") for row in _rows(path))
+        self._came = Came(folder, self._folder.name)
+        self._came.fold(self._held, lambda left: self._write({key: _written(text) for key, text in left.items()}))
 
     def key(self, document: Document) -> str:
         """What the queries of `document` are known by: generator, texts, and how many are asked for."""
@@ -42,15 +45,25 @@ class Cache:
         """The queries of `document`; None where they were not made yet."""
         return self._held.get(self.key(document))
 
+    def keep(self, document: Document, written: list[Written]) -> None:
+        """Keep the queries of a document at once, as what a service is paid for is; `add` puts them into a file."""
+        self._came.keep(self.key(document), json.dumps(written))
+
     def add(self, made: Sequence[tuple[Document, list[Written]]]) -> None:
         """Keep what was made, as one file."""
-        rows = {self.key(document): written for document, written in made}
-        if not rows:
-            return
+        if made:
+            self._write({self.key(document): written for document, written in made})
+            self._came.forget()
+
+    def _write(self, rows: Mapping[str, list[Written]]) -> None:
         self._held |= rows
         path = self._folder / f"{manifest.digest(sorted(rows))[:32]}.jsonl"
         files.make_folder(path.parent)
         write_lines(path, (json.dumps({"key": key, "queries": rows[key]}, ensure_ascii=False) for key in sorted(rows)))
+
+
+def _written(text: str) -> list[Written]:
+    return [Written(kind, query) for kind, query in json.loads(text)]
 
 
 def _rows(path: Path) -> list[tuple[str, list[Written]]]:

@@ -55,6 +55,8 @@ def generate_all(
             for number, written in generator.generate([unit[place] for place in missing], count) if missing else ():
                 held[missing[number]] = written[:count]
                 came.append(missing[number])
+                if cache is not None and generator.alone:
+                    cache.keep(unit[missing[number]], written[:count])
                 progress(1)
         finally:
             if cache is not None and (generator.alone or len(came) == len(missing)):

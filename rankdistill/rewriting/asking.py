@@ -81,6 +81,8 @@ def _fill(
         for number, rewrite in rewriter.rewrite([asked[place] for place in missing]) if missing else ():
             held[missing[number]] = rewrite
             came.append(missing[number])
+            if cache is not None and rewriter.alone:
+                cache.keep(asked[missing[number]], rewrite)
             progress(len(places[missing[number]]))
     finally:
         if cache is not None and (rewriter.alone or len(came) == len(missing)):

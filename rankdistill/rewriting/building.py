@@ -90,7 +90,7 @@ def build(
 def _require_own(work: Path, fingerprint: Mapping[str, Any]) -> None:
     """Note who makes these rewrites; StaleOutputError where another rewriter began, and wrote some."""
     path = work / BEGUN
-    some = bool(locations.listing(work, "**/*.parquet"))
+    some = any(locations.listing(work, pattern) for pattern in ("**/*.parquet", "**/*.txt"))
     written = json.dumps(fingerprint, indent=1, sort_keys=True, ensure_ascii=False, default=dict) + "\n"
     if some and path.is_file() and (before := path.read_text(encoding="utf-8")) != written:
         old, new = _object(before), _object(written)

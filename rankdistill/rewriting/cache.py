@@ -11,6 +11,7 @@ import pyarrow as pa
 from rankdistill import files, locations, manifest
 from rankdistill.errors import DataError
 from rankdistill.sessions.schema import Asked
+from rankdistill.stores.answers import Came
 from rankdistill.tables import read_parquet, write_parquet
 
 SCHEMA = pa.schema([pa.field("key", pa.string(), nullable=False), pa.field("rewrite", pa.string(), nullable=False)])
@@ -34,6 +35,8 @@ class Cache:
         self._held: dict[str, str] = {}
         for path in locations.listing(self._folder, "*.parquet"):
             self._held |= _rows(path)
+        self._came = Came(folder, self._folder.name)
+        self._came.fold(self._held, self._write)
 
     def key(self, asked: Asked) -> str:
         """What a rewrite is known by: the rewriter, and all that was said up to the question."""
@@ -43,11 +46,17 @@ class Cache:
         """The rewrite of a question; None where it was not made yet."""
         return self._held.get(self.key(asked))
 
+    def keep(self, asked: Asked, rewrite: str) -> None:
+        """Keep a rewrite at once, as what a service is paid for is; `add` puts it into a file with others."""
+        self._came.keep(self.key(asked), rewrite)
+
     def add(self, made: Sequence[tuple[Asked, str]]) -> None:
         """Keep what was made, as one file."""
-        rows = {self.key(asked): rewrite for asked, rewrite in made}
-        if not rows:
-            return
+        if made:
+            self._write({self.key(asked): rewrite for asked, rewrite in made})
+            self._came.forget()
+
+    def _write(self, rows: Mapping[str, str]) -> None:
         self._held |= rows
         keys = sorted(rows)
         files.make_folder(self._folder)

@@ -1,4 +1,4 @@
-"""What teachers behind services answered so far, kept at once: a killed run asks again for what was in flight alone.
+"""What services answered so far, kept at once: a killed run asks again for what was in flight alone.
 
 A file a work unit, beside the plan; each line is a checksum, a key and what was answered: of a pair its score, of a
 prompt the model's reply. It goes when the shard is complete. Keys are of content, so the lines count under another plan
@@ -7,13 +7,17 @@ too. For a store in an object store, which cannot append, the files lie in this 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
+import platform
 from collections import UserDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Generic, TypeVar
+
+import numpy as np
 
 from rankdistill import files, locations, manifest
 
@@ -102,6 +106,16 @@ def kept_scores(folder: Path, unit: str) -> Answers[float]:
     return Answers(folder, unit, float.hex, float.fromhex)
 
 
+def kept_vectors(folder: Path, unit: str) -> Answers[np.ndarray]:
+    """Vectors of texts, float32; see `Answers`."""
+    return Answers(
+        folder,
+        unit,
+        lambda vector: base64.b64encode(np.asarray(vector, "<f4").tobytes()).decode("ascii"),
+        lambda text: np.frombuffer(base64.b64decode(text), "<f4").astype(np.float32),
+    )
+
+
 class Replies(UserDict[bytes, str]):
     """Key of a prompt -> the model's reply: those that were kept, and each that is set here is kept at once.
 
@@ -118,3 +132,38 @@ class Replies(UserDict[bytes, str]):
     def __setitem__(self, key: bytes, reply: str) -> None:
         self._kept.add([(key, reply)])
         super().__setitem__(key, reply)
+
+    def forget(self) -> None:
+        """Remove the unit's file: its replies are kept elsewhere."""
+        self._kept.forget()
+        self.data.clear()
+
+
+class Came:
+    """What a service wrote and no file of a cache has yet, by the cache's keys.
+
+    Args:
+        root: the cache's folder.
+        name: of its folder for one writer.
+    """
+
+    def __init__(self, root: Path, name: str) -> None:
+        self._root, self._name = root, name
+        self._replies = Replies(answers_folder(root, name), f"{platform.node()}-{os.getpid()}")
+
+    def keep(self, key: str, text: str) -> None:
+        """Keep a text at once; `key` is hexadecimal."""
+        self._replies[bytes.fromhex(key)] = text
+
+    def fold(self, held: Collection[str], write: Callable[[dict[str, str]], object]) -> None:
+        """Give `write` what a killed run left that is not `held`, then forget it."""
+        left = {key.hex(): text for key, text in self._replies.items() if key.hex() not in held}
+        if left:
+            write(left)
+        if self._replies:
+            forget_answers(self._root, self._name)
+            self._replies.forget()
+
+    def forget(self) -> None:
+        """Forget what this process kept: a file has it."""
+        self._replies.forget()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ import rankdistill
 from rankdistill.cli.compare import compare
 from rankdistill.cli.evaluate import evaluate
 from rankdistill.errors import ConfigError, StaleOutputError, TeacherError
-from rankdistill.evaluation.endpoint import EndpointEncoder, Settings
+from rankdistill.evaluation.endpoint import PROBE, EndpointEncoder, Settings, key
+from rankdistill.stores.answers import kept_vectors
 from tests import tiny_task
 from tests.cli.verb import run_verb
 from tests.teachers.http_server import FakeServer, Reply, serving
@@ -224,3 +226,51 @@ def test_tasks_of_mteb_are_asked_of_a_service_as_of_its_model(
     assert served.name.startswith("rankdistill/")
     meta = json.loads((served.files / "model_meta.json").read_text())
     assert meta["revision"] == served.revision != local.revision
+
+
+def test_a_killed_run_asks_again_for_what_was_in_flight_alone(
+    asked: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written at the end of a killed run: each answer was kept as it came."""
+    texts = [f"the old river {number}" for number in range(20)]
+    settings = Settings(url=asked.url, max_batch=4, concurrency=1)
+    encoder, post = EndpointEncoder(settings), EndpointEncoder._vectors
+
+    def until_the_third(one: EndpointEncoder, texts: Sequence[str], stop: Event) -> np.ndarray:
+        if len(asked.posts) == 4:
+            raise KeyboardInterrupt
+        return post(one, texts, stop)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EndpointEncoder, "_vectors", until_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            encoder.encode_documents(texts)
+    asked.asked.clear()
+    encoder = EndpointEncoder(settings)
+    found = encoder.encode_documents(texts)
+    assert [one.body["input"] for one in asked.posts[1:]] == [texts[12:16], texts[16:]]
+    encoder.forget()
+    np.testing.assert_allclose(found, EndpointEncoder(settings).encode_documents(texts), atol=1e-6)
+    assert len(asked.posts) == 3 + 1 + 5
+
+
+def test_what_another_model_behind_the_address_said_is_not_used(asked: FakeServer) -> None:
+    settings, texts = Settings(url=asked.url, max_batch=4), ["the old river", "a deep harbour"]
+    first = EndpointEncoder(settings)
+    before = first.encode_documents(texts)
+    answers = kept_vectors(first._kept, "probe")
+    answers.forget()
+    answers.add([(key(PROBE), np.zeros(first.dimension, np.float32))])
+    asked.asked.clear()
+    again = EndpointEncoder(settings)
+    np.testing.assert_allclose(again.encode_documents(texts), before, atol=1e-6)
+    assert len(asked.posts) == 2
+    again.forget()
+
+
+def test_a_query_that_is_timed_is_asked_for_each_time(asked: FakeServer) -> None:
+    encoder = EndpointEncoder(Settings(url=asked.url))
+    for _ in range(3):
+        encoder.encode_queries(["what is a harbour"])
+    assert len(asked.posts) == 4
+    encoder.forget()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,13 @@ import rankdistill as rd
 from rankdistill.data import load
 from rankdistill.errors import ConfigError, TeacherError
 from rankdistill.querying import generating
+from rankdistill.querying.cache import Cache
 from rankdistill.querying.corpus import Corpus
+from rankdistill.querying.generating import generate_all
+from rankdistill.querying.generator import Written
 from rankdistill.querying.openai import OpenAi, Settings
 from rankdistill.querying.registry import named
+from rankdistill.records import Document
 from tests.teachers.conftest import tiny_causal_lm
 from tests.teachers.http_server import FakeServer, FakeTime, Reply, serving
 
@@ -184,3 +188,36 @@ def test_a_local_model_is_asked_like_a_service(tiny_beir: Path, tiny_causal_lm: 
     assert dict(alone.generate(documents, 3)) == found
     with pytest.raises(TeacherError, match="lower the setting `document_words`"):
         dict(named(given | {"max_length": 16}, Corpus(dataset)).generate(documents, 3))
+
+
+class Service:
+    """Asks about each document by itself, and is killed at the fourth."""
+
+    fingerprint: Mapping[str, Any] = {"kind": "openai", "model": "m"}
+    costly, alone = True, True
+
+    def __init__(self, answers: int) -> None:
+        self.answers, self.asked = answers, list[str]()
+
+    def generate(self, documents: Sequence[Document], count: int) -> Iterator[tuple[int, list[Written]]]:
+        for number, document in enumerate(documents):
+            if len(self.asked) == self.answers:
+                raise KeyboardInterrupt
+            self.asked.append(document.doc_id)
+            yield number, [Written("openai", f"what is {document.title}?")]
+
+
+def test_a_kill_costs_no_answer_that_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after SIGKILL nothing is written at the end of the unit."""
+    documents = [Document(f"d{number}", f"title {number}", "text") for number in range(6)]
+    killed = Cache(tmp_path, Service.fingerprint, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(Cache, "add", lambda self, made: None)
+        with pytest.raises(KeyboardInterrupt):
+            generate_all(Service(3), documents, 2, 64, killed, lambda done: None)
+    rest = Service(6)
+    found = generate_all(rest, documents, 2, 64, Cache(tmp_path, Service.fingerprint, 2), lambda done: None)
+    assert rest.asked == ["d3", "d4", "d5"]
+    assert [[one.text for one in written] for written in found] == [[f"what is title {n}?"] for n in range(6)]
+    assert not [*tmp_path.rglob("*.txt")]
+    assert len([*tmp_path.rglob("*.jsonl")]) == 2

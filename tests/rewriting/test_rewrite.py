@@ -18,6 +18,7 @@ from rankdistill.cli.rewrite import rewrite
 from rankdistill.data import load
 from rankdistill.errors import ConfigError, DataError, ModelReferenceError, StaleOutputError, TeacherError
 from rankdistill.rewriting import openai, registry
+from rankdistill.rewriting.cache import Cache
 from rankdistill.sessions import Session, Turn, rewrites, writing
 from tests.cli.verb import run_verb
 from tests.querying.test_seq2seq import tiny_t5
@@ -166,6 +167,24 @@ def test_a_service_that_fails_midway_is_asked_for_the_rest_alone_and_the_bytes_a
     rd.rewrite(chats, settings(server, concurrency=1), chats, name="llm", unit_size=4)
     assert len(server.posts) == 14 - 5
     assert files_of(chats / "rewrites") == files_of(tmp_path / "whole" / "rewrites")
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_kill_costs_no_answer_that_came(
+    server: FakeServer, chats: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    """As after SIGKILL nothing is written at the end of the unit."""
+    given: dict[str, Any] = {"name": "llm", "cache": tmp_path / "cache"} if elsewhere else {"name": "llm"}
+    server.answer = lambda path, body: answer(path, body) if len(server.posts) <= 5 else Reply("broken", 400)
+    with monkeypatch.context() as patch:
+        patch.setattr(Cache, "add", lambda self, made: None)
+        with pytest.raises(TeacherError):
+            rd.rewrite(chats, settings(server, concurrency=1), chats, **given)
+    server.answer = answer
+    server.asked.clear()
+    rd.rewrite(chats, settings(server, concurrency=1), chats, **given)
+    assert len(server.posts) == 14 - 5
+    assert not [*tmp_path.rglob("answers/**/*.txt")]
 
 
 def test_a_cache_is_parquet_by_content_and_serves_other_sessions(
