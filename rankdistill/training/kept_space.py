@@ -70,8 +70,8 @@ class SpaceCheck:
             return "one of student and teacher normalises its vectors, and the other does not"
         if after < LEAST_SHARE * before:
             return (
-                f"its vectors have left the teacher's: mean cosine {before:.3f} of the model that training started from, "
-                f"whole, and {after:.3f} at the end"
+                f"its vectors have left the teacher's: mean cosine {before:.3f} of the model that training started "
+                f"from, whole, and {after:.3f} at the end"
             )
         return None
 
