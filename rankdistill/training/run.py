@@ -106,8 +106,8 @@ def train(
 
     Raises:
         GateError: the scores are broken, and `config.check` is `refuse`; see `rankdistill.gate`.
-        ConfigError: texts longer than the student's positions are asked for; a size without a dev split, or one that
-            nothing fits.
+        ConfigError: texts longer than the student's positions are asked for; a size or patience without a dev split,
+            or a size that nothing fits.
         RankdistillError: inputs that cannot be trained on; see `views.build`, `dense.load`, `manifest.is_current`.
     """
     from rankdistill.inference import positions
@@ -122,6 +122,7 @@ def train(
     penalties = sparsity.penalties(config, sides)
     form = Form(keep_layers, vocabulary, storage, max_mb)
     sizing.require_dev(form, dev_split)
+    settings.require_patience_to_count(config, dev_split is not None)
     split = split or dataset.default_split
     beside, anchor = in_batch.of_config(config), in_batch.of_alignment(config)
     if config.aligns:

@@ -15,6 +15,7 @@ from rankdistill.recipe.parts import (
     SourcePart,
     Training,
     named,
+    require_dev_beside_patience,
     require_names,
     require_seeds,
     trainings,
@@ -278,8 +279,8 @@ class Recipe(Part):
             raise ValueError("variants: name at least one student")
         require_names("variants", [*SYSTEMS, *named(self.variants, self.trainings)])
         require_seeds(self.seeds, {name: "seed" in settings for name, settings in self.variants.items()})
-        for name in self.trainings:
-            self.train_config(name)
+        patience = {name: self.train_config(name).patience for name in self.trainings}
+        require_dev_beside_patience("variants", patience, self.data.dev is not None)
         if self.student.max_mb is not None and self.data.dev is None:
             raise ValueError("student.max_mb: name data.dev, which its shape is chosen on")
         types = {name: self.train_config(name).type for name in self.variants}
