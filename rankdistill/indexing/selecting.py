@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from threading import Lock
 from typing import Any
@@ -111,11 +112,33 @@ def _parameters(faiss: Any, index: Any, selector: Any, stretch: float, width: in
     return None, 0.0
 
 
+class _Kept:
+    """Memory of an index as numpy sees it: every array that is made of it keeps the index alive.
+
+    FAISS's own view holds nothing: once the index is gone, it reads memory that is someone else's.
+    """
+
+    def __init__(self, view: Vectors, owner: Any) -> None:
+        self.__array_interface__ = view.__array_interface__
+        self.owner = owner
+
+
 def _rows(faiss: Any, index: Any) -> Rows:
-    """The vectors of `index`: its own where it keeps them, else what its codes stand for."""
+    """The vectors of `index`: its own where it keeps them, else what its codes stand for; they keep it alive."""
+    found = _rows_within(faiss, index, index)
+    # What is inside an index is owned by the outermost one alone.
+    return Rows(partial(_with, index, found.prepare), partial(_with, index, found.at))
+
+
+def _with(owner: Any, function: Callable[[Any], Vectors], given: Any) -> Vectors:
+    """`function(given)`; who holds this holds `owner`."""
+    return function(given)
+
+
+def _rows_within(faiss: Any, index: Any, owner: Any) -> Rows:
     index = faiss.downcast_index(index)
     if isinstance(index, faiss.IndexPreTransform):
-        inner = _rows(faiss, index.index)
+        inner = _rows_within(faiss, index.index, owner)
         chain = [index.chain.at(place) for place in range(index.chain.size())]
 
         def prepare(queries: Vectors) -> Vectors:
@@ -125,17 +148,17 @@ def _rows(faiss: Any, index: Any) -> Rows:
 
         return Rows(prepare, inner.at)
     if isinstance(index, faiss.IndexIDMap):
-        return _rows(faiss, index.index)  # its ids are the rows' numbers
+        return _rows_within(faiss, index.index, owner)  # its ids are the rows' numbers
     if isinstance(index, faiss.IndexRefine):
-        return _rows(faiss, index.refine_index)
+        return _rows_within(faiss, index.refine_index, owner)
     if isinstance(index, faiss.IndexHNSW):
-        return _rows(faiss, index.storage)
+        return _rows_within(faiss, index.storage, owner)
     if isinstance(index, faiss.IndexIVF):
         with _MAPPING:  # of several threads one makes it
             if index.direct_map.type == faiss.DirectMap.NoMap:
                 index.make_direct_map()  # where each row's code is: eight bytes a row, once
 
-    whole = _own_vectors(faiss, index)
+    whole = _own_vectors(faiss, index, owner)
     if whole is not None:
         return Rows(lambda queries: queries, lambda places: whole[places])
 
@@ -151,12 +174,12 @@ def _rows(faiss: Any, index: Any) -> Rows:
     return Rows(lambda queries: queries, at)
 
 
-def _own_vectors(faiss: Any, index: Any) -> Vectors | None:
+def _own_vectors(faiss: Any, index: Any, owner: Any = None) -> Vectors | None:
     """The vectors of a flat index where they lie; None for others, and where a mapped file has them at odd bytes.
 
-    Of what is not aligned numpy would copy all whenever it takes some.
+    Of what is not aligned numpy would copy all whenever it takes some. They keep `owner` alive, or `index` without one.
     """
     if not isinstance(index, faiss.IndexFlat):
         return None
     found: Vectors = faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d).reshape(index.ntotal, index.d)
-    return found if found.flags.aligned else None
+    return np.asarray(_Kept(found, index if owner is None else owner)) if found.flags.aligned else None

@@ -118,3 +118,15 @@ def require_names(what: str, names: Iterable[str]) -> None:
 def slug(name: str) -> str:
     """The name as a part of a folder name."""
     return name.lower().replace(" ", "-")
+
+
+def require_dev_beside_patience(where: str, settings: Mapping[str, int | None], is_there: bool) -> None:
+    """Raise ValueError where a training ends early by its dev split and there is none.
+
+    Args:
+        where: the part of the recipe whose trainings these are.
+        settings: training -> its patience.
+        is_there: whether the recipe names a dev split.
+    """
+    if stopping := [name for name, patience in settings.items() if patience is not None and not is_there]:
+        raise ValueError(f"{where}: {stopping[0]} has patience, which counts evaluations on dev; name data.dev")

@@ -92,7 +92,8 @@ class TaughtTeacher(Shown):
             got=" ".join(beside.verdict(self.log)),
             consequence=f"students would learn a worse order from it; {self.path} is kept, finished",
             remedy="teach it for longer, on more labels or from another base; or distil from what ranks better, or "
-            "from an ensemble of both (docs/teachers.md); --allow-worse (or allow_worse=True) lets it pass",
+            "from an ensemble of both (docs/teachers.md); --allow-worse (allow_worse=True, in a recipe "
+            "teacher.allow_worse=true) lets it pass",
         )
 
     @property

@@ -77,7 +77,7 @@ def teach(
         Whether anything was trained; False if `out` was up to date.
 
     Raises:
-        DataError: no such split, or candidates without negatives for it.
+        DataError: no such split, candidates without negatives for it, or dev candidates of no query of theirs.
         ConfigError: `config.max_length` is beyond the base's positions.
         StaleOutputError: `out` holds a teacher made from other inputs or settings.
     """
@@ -166,6 +166,7 @@ def _trainer(
     if dev is not None:
         ranked = pl.DataFrame(mined.read(dev.candidates))
         evaluator = reranking.evaluator(dataset, dev.split, ranked, config.dev_queries)
+        reranking.require_comparable(evaluator, dev.split, dev.candidates)
     steps = steps_of(config, len(positives))
     drawn = groups.draw(positives, steps * config.batch_size, config.negatives, config.seed)
     return trainer.build(_new_model(base, config), drawn, steps, config, folder, evaluator, progress)

@@ -31,6 +31,11 @@ class Form:
         """How its weights are written."""
         return self.storage or "float32"
 
+    @property
+    def cuts(self) -> bool:
+        """Whether it leaves out layers or tokens of where the student starts."""
+        return self.keep_layers is not None or self.vocabulary is not None
+
     def decisive(self) -> dict[str, Any]:
         """What decides the student, as JSON values; only what is given, but for the layers."""
         layers = list(self.keep_layers) if self.keep_layers is not None else None

@@ -22,7 +22,7 @@ TEXTS = 300
 """Of each kind, whose vectors are compared before and after."""
 
 LEAST_SHARE = 0.95
-"""Of the mean cosine that the student had before: below, it has left the space."""
+"""Of the mean cosine that the student had before it was cut and trained: below, it has left the space."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class SpaceCheck:
 
     Args:
         space: the teacher's.
-        aligned: whether the student that training starts from lives in it.
+        aligned: whether the model that training starts from lives in it, as it is there: whole.
         texts: some of the run's, by kind.
         targets: the teacher's vectors of these, [n, dim].
     """
@@ -52,7 +52,12 @@ class SpaceCheck:
         return float(np.concatenate(found).mean())
 
     def verdict(self, model: Any, before: float) -> dict[str, Any]:
-        """What the log tells: whether `space.json` would be `true`, why not, and the cosines `before` and after."""
+        """What the log tells: whether `space.json` would be true, why not, and the cosines before and after.
+
+        Args:
+            model: the student at the end.
+            before: the cosine of what it started from, before layers or tokens were cut out of that.
+        """
         after = self.cosine(model)
         reason = self._against(model, before, after)
         told = {"kept": reason is None, "cosine_before": before, "cosine_after": after}
@@ -64,7 +69,10 @@ class SpaceCheck:
         if normalises(model) != self.space.normalised:
             return "one of student and teacher normalises its vectors, and the other does not"
         if after < LEAST_SHARE * before:
-            return f"its vectors have left the teacher's: mean cosine {before:.3f} before, {after:.3f} after"
+            return (
+                f"its vectors have left the teacher's: mean cosine {before:.3f} of the model that training started "
+                f"from, whole, and {after:.3f} at the end"
+            )
         return None
 
 

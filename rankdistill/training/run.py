@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,7 @@ from rankdistill.training.views import View
 if TYPE_CHECKING:
     from rankdistill.progress import Progress
     from rankdistill.space import Space, SparseSpace
-    from rankdistill.training.batch import Penalty, Side
+    from rankdistill.training.batch import Penalty, Side, Start
     from rankdistill.training.in_batch.reference import Reference
     from rankdistill.training.in_batch.teacher import InBatchTeacher
     from rankdistill.training.objectives import Objective
@@ -106,8 +106,8 @@ def train(
 
     Raises:
         GateError: the scores are broken, and `config.check` is `refuse`; see `rankdistill.gate`.
-        ConfigError: texts longer than the student's positions are asked for; a size without a dev split, or one that
-            nothing fits.
+        ConfigError: texts longer than the student's positions are asked for; a size or patience without a dev split,
+            or a size that nothing fits.
         RankdistillError: inputs that cannot be trained on; see `views.build`, `dense.load`, `manifest.is_current`.
     """
     from rankdistill.inference import positions
@@ -122,6 +122,7 @@ def train(
     penalties = sparsity.penalties(config, sides)
     form = Form(keep_layers, vocabulary, storage, max_mb)
     sizing.require_dev(form, dev_split)
+    settings.require_patience_to_count(config, dev_split is not None)
     split = split or dataset.default_split
     beside, anchor = in_batch.of_config(config), in_batch.of_alignment(config)
     if config.aligns:
@@ -175,6 +176,7 @@ def train(
             form, sizes = sizing.choose(
                 model, form, _texts(dataset, texts), steps, sizing.sizes_folder(folder, wanted), shorter
             )
+        whole = partial(_whole, kind, start, config) if form.cuts else None
         if form.vocabulary is not None:
             prune.prune(model, _texts(dataset, texts), form.vocabulary)
         if form.keep_layers is not None:
@@ -188,6 +190,7 @@ def train(
             kind,
             student,
             model,
+            whole,
             costs,
             dataset,
             texts,
@@ -218,6 +221,13 @@ def train(
                 conversation.write(out, reads)
             artefact.describe(out, log, card.render(student, config.loss, log["steps"], kind.usage))
     return out
+
+
+def _whole(kind: StudentType, start: Start, config: TrainConfig) -> Any:
+    """The model that training starts from, before any of it is cut, with the lengths of the run."""
+    model = kind.load(start)
+    lengths.keep(model, config)
+    return model
 
 
 class Scored(NamedTuple):
@@ -332,6 +342,7 @@ def _train(
     kind: StudentType,
     student: str,
     model: Any,
+    whole: Callable[[], Any] | None,
     costs: Sparsity,
     dataset: Dataset,
     texts: Scored,
@@ -345,7 +356,10 @@ def _train(
     planned: Progress | None,
     progress: Progress | None,
 ) -> tuple[dict[str, Any], Space | SparseSpace | None]:
-    """Train `model` in place; returns the log, and the teacher's space where the student is in it."""
+    """Train `model` in place; returns the log, and the teacher's space where the student is in it.
+
+    `whole` loads the model again as it was before it was cut; None where nothing was.
+    """
     from rankdistill.training import kept_space, objectives, student_trainer, trainer
     from rankdistill.training.document_tower import WithTower
     from rankdistill.training.gradient_cache import cached
@@ -377,7 +391,8 @@ def _train(
     if tower is not None:
         tower.know(drawn.texts("document"), "document")
     checked = kept_space.build(target, student, model, drawn.texts) if target is not None else None
-    nearness = checked.cosine(model) if checked is not None else 0.0
+    # What a cut takes away counts as lost: measured after it, half the nearness would pass for all there was.
+    nearness = checked.cosine(model if whole is None else whole()) if checked is not None else 0.0
     evaluation = kind.evaluation(model, dataset, dev_split, config) if dev_split else None
     for one in (teacher, target, tower):
         if one is not None:

@@ -82,7 +82,10 @@ class RunSettings(BaseModel):
         "(1 + step) / (10 + step).",
     )
     patience: int | None = Field(
-        default=None, ge=1, description="Stop after this many evaluations without a better dev nDCG@10; None: never."
+        default=None,
+        ge=1,
+        description="Stop after this many evaluations without a better dev nDCG@10; None: never. Refused without a dev "
+        "split.",
     )
     dev_queries: int = Field(default=500, ge=1, description="Dev queries evaluated while training (the first by hash).")
     dev_documents: int = Field(
@@ -163,6 +166,17 @@ def require_no_test(tests: Sequence[str]) -> None:
             got=f"{', '.join(tests)}, a test split by its name",
             consequence="nothing was trained: a checkpoint chosen on it could not be tested on it any more",
             remedy="name a dev split, or allow it with --allow-test",
+        )
+
+
+def require_patience_to_count(config: RunSettings, is_evaluated: bool) -> None:
+    """Raise ConfigError for `patience` in a run without a dev split, whose measure alone can end it early."""
+    if config.patience is not None and not is_evaluated:
+        raise ConfigError(
+            expected="a dev split (dev_split, --dev-split) beside patience, whose nDCG@10 says when to stop",
+            got=f"patience {config.patience}, and none",
+            consequence="nothing was trained: every step would be done, whatever came of them",
+            remedy="name a dev split, or leave patience out",
         )
 
 

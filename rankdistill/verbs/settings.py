@@ -19,6 +19,7 @@ from rankdistill.querying.registry import identity_of as generator_identity
 from rankdistill.stores.unit_size import UNIT_SIZE
 from rankdistill.teachers.registry import identity_of as teacher_identity
 from rankdistill.teachers.registry import is_yaml
+from rankdistill.teachers.registry import specify as teacher_spec
 from rankdistill.teachers.teaching.config import TeachConfig
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.config import SCORE_PAIRS, SPARSE_TYPES, TrainConfig, TypeName
@@ -49,9 +50,11 @@ __all__ = [
     "is_static",
     "is_yaml",
     "measures",
+    "require_any_pair",
     "require_factory",
     "sources_of",
     "teacher_identity",
+    "teacher_spec",
     "text_file",
     "tokenizer_of",
     "type_of",
@@ -110,6 +113,18 @@ def in_batch_identity(config: TrainConfig) -> dict[str, str]:
 
     found = {"in_batch_teacher": of_config(config), "alignment_teacher": of_alignment(config)}
     return {name: one.identity for name, one in found.items() if one is not None}
+
+
+def require_any_pair(teacher: str, kind: str = "auto") -> None:
+    """Raise ConfigError for a teacher that cannot be `in_batch_teacher`; nothing is loaded.
+
+    Args:
+        teacher: its reference.
+        kind: of it; `auto` looks into the model.
+    """
+    from rankdistill.training.in_batch.reference import require_any_pair
+
+    require_any_pair(teacher, kind)
 
 
 def is_static(model: str) -> bool:

@@ -64,7 +64,8 @@ def teach(
 
     Raises:
         ConfigError: no such setting, a value that it does not take, or a length beyond the base's positions.
-        DataError: the collection cannot be used, has no such split, or the candidates have no negatives for it.
+        DataError: the collection cannot be used, has no such split, or the candidates have no negatives for it; the dev
+            candidates are of no query of the dev split, or no relevant document is among them.
         ModelReferenceError: there is no such base.
         StaleOutputError: `out` holds a teacher made from other inputs or settings.
     """

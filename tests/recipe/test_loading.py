@@ -17,6 +17,7 @@ from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.recipe.staged.schema import StagedRecipe
 
 LEAF = "name: r\nkind: leaf\ndata:\n"
+STAGED = "name: r\nkind: staged\ndata: {dev: null}\n"
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 
 
@@ -92,6 +93,11 @@ def test_overrides_reach_nested_settings(tmp_path: Path) -> None:
         (LEAF + "  ../a: {source: a, test: [test]}\n", [], "no name"),
         (LEAF + "  a: {source: a, test: [test]}\nstudents: {x: {train: {cycels: 2}}}\n", [], "cycels"),
         (LEAF + "  a: {source: a, test: [test]}\n", ["train.loss=margin_mse"], "train.loss"),
+        ("name: r\ndata: {dev: null}\n", ["train.patience=3"], "student has patience.*name data.dev"),
+        ("name: r\ndata: {dev: null}\nvariants: {a: {}, b: {patience: 2}}\n", [], "variants: b has patience"),
+        (LEAF + "  a: {source: a, test: [test]}\n", ["train.patience=3"], "students: student has patience"),
+        (STAGED, ["align.patience=3"], "align: .* has patience"),
+        (STAGED, ["train.patience=3"], "variants: staged has patience"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, content: str, overrides: list[str], said: str) -> None:

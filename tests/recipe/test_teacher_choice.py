@@ -13,10 +13,13 @@ import pytest
 import yaml
 
 import rankdistill as rd
+from rankdistill.errors import ConfigError, WorseTeacherError
 from rankdistill.recipe.run import plan, run
 from rankdistill.recipe.scores import choice
 from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.schema import Recipe
+from rankdistill.recipe.steps import execute, present
+from rankdistill.teachers.teaching import beside
 from rankdistill.training.in_batch import reference
 from tests.recipe.recorder import Recorder
 
@@ -154,6 +157,163 @@ def test_a_teacher_that_knows_no_other_pairs_cannot_be_that_of_the_batch(
         Recipe.model_validate(content | asking)
 
 
+def trained(recipe: Recipe) -> Experiment:
+    """The steps of a recipe up to its first student, done."""
+    made = Experiment(recipe)
+    execute(
+        [made.candidates, *made.teaching, made.scores, *present(made.initial), made.student("distilled")], Recorder()
+    )
+    return made
+
+
+@pytest.mark.parametrize("name", ["sparse", "both"])
+def test_the_teacher_of_the_batch_reads_as_much_as_the_one_that_scored(
+    content: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """One of the candidates, or an ensemble of some: its scores of a batch are those that the store would have."""
+    score = content["score"] | {"max_length": 8}
+    given = content | {"score": score, "variants": {"distilled": {"in_batch_teacher": "teacher"}}}
+    recipe = Recipe.model_validate(given)
+    monkeypatch.setattr(choice.Choice, "_best", lambda self, store, ids: taken(name, store, ids))
+    made = trained(recipe)
+    file = recipe.folder / "in_batch_teacher.yaml"
+    assert yaml.safe_load(file.read_text())["max_length"] == 8
+    queries, documents = list(made.dataset.queries("train").values())[:3], list(made.dataset.contents.values())[:4]
+    assert max(len(text.split()) for text in documents) > 8, "the length cuts"
+    found = reference.refer(str(file)).open(recipe.folder / "kept")
+    found.know(queries, "query")
+    found.know(documents, "document")
+    scored = rd.open(made.scores.folder)
+    if name == "sparse":
+        (teacher,) = scored.teacher_ids
+        assert found.teacher_id == teacher
+        log = json.loads((made.student("distilled").folder / "training_log.json").read_text())
+        assert log["in_batch_teacher"] == teacher
+        assert log["in_batch_unit"] == pytest.approx(1, rel=1e-6)
+    pairs = [(query, document) for query in queries for document in documents]
+    wanted, factors = np.zeros(12), {"dense": 0.5 / 0.5, "sparse": 0.5 / 2.0} if name == "both" else {"sparse": 1.0}
+    for one, factor in factors.items():
+        short = rd.teachers.load(content["teacher"]["candidates"][one], backend="torch", max_length=8)
+        wanted += factor * short.score(pairs)
+    np.testing.assert_allclose(found.scores(queries, documents).ravel(), wanted, rtol=1e-4, atol=1e-5)
+    whole = Experiment(Recipe.model_validate(given | {"score": content["score"]})).student("distilled")
+    assert whole.settings["in_batch_teacher"] != made.student("distilled").settings["in_batch_teacher"]
+
+
+def test_a_single_ready_teacher_of_the_batch_has_the_kind_and_length_of_the_one_that_scored(
+    content: dict[str, Any], tiny_splade: str
+) -> None:
+    """A masked language model looks sparse, and may be asked for as another kind."""
+    teacher = {"model": tiny_splade, "kind": "embedding"}
+    given = content | {"teacher": teacher, "score": content["score"] | {"max_length": 8}}
+    recipe = Recipe.model_validate(given | {"variants": {"distilled": {"in_batch_teacher": "teacher"}}})
+    made = trained(recipe)
+    settings = yaml.safe_load((recipe.folder / "in_batch_teacher.yaml").read_text())
+    assert settings == {"kind": "embedding", "model": tiny_splade, "backend": "torch", "max_length": 8}
+    log = json.loads((made.student("distilled").folder / "training_log.json").read_text())
+    assert [log["in_batch_teacher"]] == list(rd.open(made.scores.folder).teacher_ids)
+    assert log["in_batch_unit"] == pytest.approx(1, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "teacher",
+    [
+        {"model": "CROSS"},
+        {"candidates": {"dense": "DENSE", "pairs": "CROSS"}},
+        {"candidates": {"dense": "DENSE", "pairs": "CROSS"}, "choose": "pairs"},
+        {"candidates": {"dense": "DENSE", "pairs": "CROSS", "both": {"members": ["dense", "pairs"]}}},
+        {"model": "DENSE", "kind": "cross_encoder"},
+        {"model": "FILE"},
+    ],
+)
+def test_a_ready_teacher_that_reads_pairs_is_refused_as_that_of_the_batch_before_the_first_step(
+    content: dict[str, Any], tiny_encoder: str, tiny_cross_encoder: str, tmp_path: Path, teacher: dict[str, Any]
+) -> None:
+    (tmp_path / "file.yaml").write_text(f"kind: cross_encoder\nmodel: {tiny_cross_encoder}\n")
+    names = {"CROSS": tiny_cross_encoder, "DENSE": tiny_encoder, "FILE": str(tmp_path / "file.yaml")}
+    text = json.dumps(content | {"variants": {"distilled": {"in_batch_teacher": "teacher"}}, "teacher": teacher})
+    for name, value in names.items():
+        text = text.replace(f'"{name}"', json.dumps(value))
+    recipe, recorder = Recipe.model_validate(json.loads(text)), Recorder()
+    with pytest.raises(ConfigError, match="a teacher of the kind cross_encoder"):
+        run(recipe, progress=recorder)
+    assert recorder.ran == []
+    plain = json.loads(text) | {"variants": {"distilled": {}}}
+    assert plan(Recipe.model_validate(plain)).steps(), "as a teacher of the stored scores it may be any"
+
+
+def test_a_candidate_that_reads_pairs_and_cannot_be_taken_is_no_fault(
+    content: dict[str, Any], tiny_encoder: str, tiny_cross_encoder: str
+) -> None:
+    candidates = {"dense": tiny_encoder, "pairs": tiny_cross_encoder}
+    recipe = changed(content, candidates=candidates, choose="dense")
+    asking = recipe.model_dump() | {"variants": {"distilled": {"in_batch_teacher": "teacher"}}}
+    assert plan(Recipe.model_validate(asking)).steps()
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_taught_teacher_that_dev_shows_to_be_worse_ends_the_run_before_it_scores_and_is_kept(
+    content: dict[str, Any], tiny_encoder: str, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """Only what was measured is replaced: what a tiny model is worth is chance."""
+    beside_it = {"sources": {"bm25": 0.774}, "base": {"as": "an encoder", "value": 0.5}}
+    asked: list[tuple[Any, ...]] = []
+
+    def measure(*given: Any) -> dict[str, Any]:
+        asked.append(given)
+        return {"split": "dev", "queries": 5, "teacher": 0.219, **beside_it}
+
+    monkeypatch.setattr(beside, "measure", measure)
+    candidates = {"candidates": {"dense": tiny_encoder, "new": "taught"}, "choose": "new"} if named else {}
+    teacher: dict[str, Any] = {"base": tiny_encoder, "teach": TEACH, "dev_depth": 9, "dev_queries": 5} | candidates
+    first, again, after = Recorder(), Recorder(), Recorder()
+    for recorder in (first, again):
+        with pytest.raises(WorseTeacherError, match=r"worse than bm25 \(0\.7740\)[\s\S]*teacher\.allow_worse"):
+            run(Recipe.model_validate(content | {"teacher": teacher}), progress=recorder)
+    assert first.ran == ["candidates", "dev-candidates", "teacher"]
+    assert again.ran == [], "the teacher is kept, and so is what was found of it"
+    _, dataset, split, ranked, limit, _ = asked[0]
+    assert (split, limit) == ("dev", 100)
+    assert set(ranked["query_id"]) < set(dataset.queries("dev"))
+    assert ranked["query_id"].n_unique() == 5
+    made = Experiment(Recipe.model_validate(content | {"teacher": teacher | {"allow_worse": True}}))
+    execute([made.candidates, *made.teaching, made.scores], after)
+    assert after.ran == ["scores"]
+    assert len(asked) == 1
+
+
+def test_a_taught_candidate_that_is_not_taken_may_be_worse(
+    content: dict[str, Any], tiny_encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = {"split": "dev", "queries": 5, "teacher": 0.2, "sources": {"bm25": 0.7}, "base": {"as": "an encoder"}}
+    monkeypatch.setattr(beside, "measure", lambda *given: measured)
+    recipe = changed(
+        content, candidates={"dense": tiny_encoder, "new": "taught"}, choose="best", base=tiny_encoder, teach=TEACH
+    )
+    for name in ("new", "dense"):
+        found = choice.Chosen(name, {"dense": 0.3, "new": 0.2}, 5, "dev", {"dense": 1.0, "new": 1.0})
+        monkeypatch.setattr(choice.Choice, "_best", lambda self, store, ids, found=found: found)
+        made = Experiment(recipe)
+        if name == "new":
+            with pytest.raises(WorseTeacherError):
+                execute(made.steps, Recorder())
+            assert made.choice is not None
+            shutil.rmtree(made.choice.steps[0].folder)
+        else:
+            execute([*made.teaching, made.scores], Recorder())
+            assert made.scores.done
+
+
+def test_without_a_dev_split_a_taught_teacher_is_compared_with_nothing(
+    content: dict[str, Any], tiny_encoder: str
+) -> None:
+    teacher = {"base": tiny_encoder, "teach": TEACH}
+    recipe = Recipe.model_validate(content | {"teacher": teacher, "data": content["data"] | {"dev": None}})
+    assert [step.name for step in Experiment(recipe).teaching] == ["teacher"]
+    ready = Recipe.model_validate(content | {"teacher": {"model": tiny_encoder}})
+    assert Experiment(ready).teaching == [], "nor is a ready one"
+
+
 @pytest.mark.parametrize("name", ["dense", "sparse", "both"])
 def test_whichever_is_taken_scores_and_re_ranks(content: dict[str, Any], name: str) -> None:
     """Named, nothing is judged: no dev split is needed."""
@@ -172,7 +332,7 @@ def test_whichever_is_taken_scores_and_re_ranks(content: dict[str, Any], name: s
 
 def test_a_cross_encoder_is_taught_where_a_candidate_uses_it(content: dict[str, Any], tiny_encoder: str) -> None:
     candidates = {"dense": tiny_encoder, "new": "taught", "sum": {"members": ["dense", "new"], "weights": [2, 1]}}
-    recipe = changed(content, candidates=candidates, base=tiny_encoder, teach=TEACH)
+    recipe = changed(content, candidates=candidates, base=tiny_encoder, teach=TEACH, allow_worse=True)
     recorder = Recorder()
     run(recipe, progress=recorder)
     assert recorder.ran.index("teacher") < recorder.ran.index("teacher-choice")
@@ -236,6 +396,7 @@ def test_an_interrupted_choice_goes_on(content: dict[str, Any]) -> None:
         ({"candidates": {"a": "m", "c": "n", "b": {"members": ["a", "c"], "weights": [1]}}}, "so 2"),
         ({"candidates": {"a": "m", "c": "n", "b": {"members": ["a", "c"], "weights": [1, 0]}}}, "above 0"),
         ({"dev_depth": 0}, "dev_depth"),
+        ({"kind": "sparse"}, "kind of its own is a YAML file"),
     ],
 )
 def test_candidates_that_cannot_be_are_refused(content: dict[str, Any], teacher: dict[str, Any], says: str) -> None:

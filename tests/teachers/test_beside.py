@@ -12,7 +12,7 @@ from sentence_transformers import CrossEncoder
 
 from rankdistill import data
 from rankdistill.data import Dataset
-from rankdistill.errors import ModelReferenceError
+from rankdistill.errors import DataError, ModelReferenceError
 from rankdistill.mining import candidates as mined
 from rankdistill.mining.bm25 import Bm25
 from rankdistill.mining.sources import named
@@ -166,6 +166,35 @@ def test_bm25_is_measured_where_it_is_no_source(
         ordered = sorted(doc_ids, key=lambda doc_id: (place[doc_id], in_order.index(doc_id)))
         values.append(ndcg([labels.get(doc_id, 0) > 0 for doc_id in ordered]))
     assert found["sources"]["bm25"] == pytest.approx(np.mean(values))
+
+
+@pytest.mark.parametrize("fault", ["another split", "no relevant one"])
+def test_dev_candidates_that_nothing_can_be_measured_on_are_refused_before_teaching(
+    dataset: Dataset, tiny_beir: Path, tiny_cross_encoder: str, tmp_path: Path, fault: str
+) -> None:
+    mined.build(tmp_path / "train", dataset, "train", [named("bm25", None, None)], 12)
+    candidates, says = tmp_path / "train", r"train: no query of that split[\s\S]*mine --split dev"
+    if fault == "no relevant one":
+        unjudged = tiny_beir / "qrels" / "dev.tsv"
+        lines = unjudged.read_text().splitlines()
+        unjudged.write_text("\n".join([lines[0], *(line.rsplit("\t", 1)[0] + "\t0" for line in lines[1:])]) + "\n")
+        dataset = data.load(tiny_beir)
+        mined.build(tmp_path / "dev", dataset, "dev", [named("bm25", None, None)], 5)
+        candidates, says = tmp_path / "dev", r"dev: no relevant document for any of 5[\s\S]*mine deeper"
+    config, told = TeachConfig(negatives=3, steps=4, batch_size=4, bf16=False, dev_queries=5), list[int]()
+    with pytest.raises(DataError, match=says):
+        teach(
+            dataset,
+            "train",
+            tmp_path / "train",
+            tiny_cross_encoder,
+            tmp_path / "teacher",
+            config,
+            dev=Dev("dev", candidates),
+            progress=told.append,
+        )
+    assert told == []
+    assert not (tmp_path / "teacher" / "manifest.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,10 @@ from rankdistill import space
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, SpaceMismatchError
 from rankdistill.inference import TextEncoder
+from rankdistill.students.inherit import keep, layers_of
 from rankdistill.training import columns, kept_space, objectives, types
 from rankdistill.training.config import TrainConfig
+from rankdistill.training.form import Form
 from rankdistill.training.in_batch.collator import InBatchCollator
 from rankdistill.training.in_batch.reference import refer
 from rankdistill.training.rows import TrainingRows
@@ -172,6 +174,71 @@ def test_a_student_of_another_type_has_no_vector_to_hold(run: Run, tiny_splade: 
     SparseEncoder(tiny_splade, device="cpu").save_pretrained(str(splade))
     with pytest.raises(ConfigError, match=r"a dense student for alignment_weight[\s\S]*the type splade"):
         run("splade_student", str(splade), alignment_weight=1.0)
+
+
+@pytest.fixture
+def deep(tiny_encoder: str, tmp_path: Path) -> str:
+    """A teacher whose layers matter: without its second one its vectors point elsewhere."""
+    model = SentenceTransformer(tiny_encoder, device="cpu")
+    with torch.no_grad():
+        for parameter in layers_of(model)[1].parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3)))
+    model.save_pretrained(str(tmp_path / "deep"))
+    return str(tmp_path / "deep")
+
+
+def mean_cosine(student: SentenceTransformer, teacher: str, data: Dataset) -> float:
+    texts = [*data.queries("train").values(), *data.contents.values()]
+    ours, theirs = (one.encode(texts) for one in (student, SentenceTransformer(teacher, device="cpu")))
+    return float(((ours * theirs).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)).mean())
+
+
+@pytest.mark.parametrize("start", ["the teacher itself", "aligned with it"])
+def test_a_student_that_is_cut_here_is_measured_against_what_it_was_whole(
+    tiny_data: Dataset, tiny_store: MemoryStore, deep: str, tmp_path: Path, start: str
+) -> None:
+    """Measured after the cut, half of its nearness would count as all that there was to keep."""
+    student = deep
+    if start == "aligned with it":
+        student = str(tmp_path / "aligned")
+        model = SentenceTransformer(deep, device="cpu")
+        model.save_pretrained(student)
+        space.write(Path(student), TextEncoder(deep, backend="torch").space)
+    cut = SentenceTransformer(deep, device="cpu")
+    keep(cut, [0, 2])
+    assert mean_cosine(cut, deep, tiny_data) < 0.9, "the cut takes it out of the space"
+    config = TrainConfig(**SETTINGS | {"in_batch_teacher": deep, "alignment_weight": 1.0})
+    out = train(tiny_data, tiny_store, student, tmp_path / "cut", config, keep_layers=[0, 2])
+    told = log(out)["space"]
+    assert told["cosine_before"] == pytest.approx(1, abs=1e-5)
+    assert told["cosine_after"] < kept_space.LEAST_SHARE
+    assert "of the model that training started from, whole" in told["reason"]
+    assert not (out / "space.json").exists()
+    with pytest.raises(SpaceMismatchError, match=r"space\.json"):
+        rankdistill.bundle(out, deep, tmp_path / "bundle", onnx=False, router=False)
+
+
+def test_a_student_whose_layers_are_chosen_for_its_size_is_measured_so_too(
+    tiny_data: Dataset, tiny_store: MemoryStore, deep: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rankdistill.training import sizing
+
+    chosen = Form(keep_layers=[0, 2])
+    monkeypatch.setattr(sizing, "choose", lambda *given: (chosen, []))  # which is best of those that fit is chance
+    config = TrainConfig(**SETTINGS | {"in_batch_teacher": deep, "alignment_weight": 1.0})
+    out = train(tiny_data, tiny_store, deep, tmp_path / "small", config, max_mb=9.0, dev_split="dev")
+    assert log(out)["space"]["cosine_before"] == pytest.approx(1, abs=1e-5)
+    assert not (out / "space.json").exists()
+
+
+def test_an_aligned_student_that_loses_words_it_does_not_need_stays_in_the_space(
+    tiny_data: Dataset, tiny_store: MemoryStore, aligned: str, tiny_encoder: str, tmp_path: Path
+) -> None:
+    config = TrainConfig(**SETTINGS | {"in_batch_teacher": tiny_encoder, "alignment_weight": 10.0})
+    rows = len(SentenceTransformer(aligned, device="cpu").tokenizer)
+    out = train(tiny_data, tiny_store, aligned, tmp_path / "pruned", config, vocabulary=rows - 1)
+    assert log(out)["space"]["kept"]
+    assert (out / "space.json").is_file()
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 
 from rankdistill import manifest
 from rankdistill.data import Dataset
-from rankdistill.errors import LockedError, StaleOutputError, StoreError
+from rankdistill.errors import ConfigError, LockedError, StaleOutputError, StoreError
 from rankdistill.files import exclusive
 from rankdistill.students import dense
 from rankdistill.training.columns import text_collator
@@ -184,6 +184,14 @@ def test_the_last_step_is_measured_also_between_the_intervals(run: Run, steps: i
 def test_training_stops_when_the_dev_score_stays(run: Run) -> None:
     out = run(steps=40, dev_split="dev", patience=2, learning_rate=1e-9)
     assert log(out)["steps"] == 12
+
+
+def test_patience_without_a_dev_split_is_refused_before_the_first_step(run: Run, tmp_path: Path) -> None:
+    """Nothing would end the run early, and nothing would say so."""
+    told: list[int] = []
+    with pytest.raises(ConfigError, match=r"beside patience[\s\S]*patience 3, and none[\s\S]*leave patience out"):
+        run(steps=40, patience=3, progress=told.append)
+    assert told == []
 
 
 def test_one_of_several_teachers_must_be_named(run: Run, tiny_store: MemoryStore) -> None:

@@ -399,9 +399,9 @@ def test_the_other_parts_of_recipes_are_arguments_too() -> None:
     assert {"latency_queries", "bm25"} == set(LeafEvaluatePart.model_fields)
     assert {"latency", "rerank_depth"} <= set(evaluated)
     judged = {"candidates", "choose", "dev_depth", "dev_queries"}
-    assert set(TeacherPart.model_fields) == {"model", "kind", "base", "teach"} | judged
+    assert set(TeacherPart.model_fields) == {"model", "kind", "base", "teach", "allow_worse"} | judged
     assert {"kind", "teacher"} <= set(arguments("score"))
-    assert {"base", "config"} <= set(arguments("teach"))
+    assert {"base", "config", "allow_worse"} <= set(arguments("teach"))
     assert set(LeafTeacherPart.model_fields) - {"model"} <= set(arguments("embed"))
     form = {"keep_layers", "vocabulary", "storage", "max_mb"}
     assert set(LeafStudentPart.model_fields) == {"model", "train"} | form

@@ -15,6 +15,7 @@ from rankdistill.recipe.parts import (
     SourcePart,
     Training,
     named,
+    require_dev_beside_patience,
     require_names,
     require_seeds,
     trainings,
@@ -151,8 +152,8 @@ class LeafRecipe(Part):
             raise ValueError("data: embed at least one collection, or name texts.files")
         if not any(part.test for part in self.data.values()):
             raise ValueError("data: name at least one test split")
-        for name in self.trainings:
-            self.train_config(name)
+        patience = {name: self.train_config(name).patience for name in self.trainings}
+        require_dev_beside_patience("students", patience, any(part.dev for part in self.data.values()))
         return self
 
     @property

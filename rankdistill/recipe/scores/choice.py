@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from rankdistill import files, integrity, plain_json
 from rankdistill.making import making
 from rankdistill.manifest import Manifest
 from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection
+from rankdistill.recipe.scores import in_batch
 from rankdistill.recipe.scores.schema import BEST, TAUGHT, EnsemblePart, Recipe
 from rankdistill.recipe.steps import Step, Workspace, present
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 ARTEFACT = "teacher choice"
-IN_BATCH_FILE = "in_batch_teacher.yaml"
 FILE_NAME = "choice.json"
 STORE = "scores"
 MEASURE = "ndcg_at_10"
@@ -71,22 +69,24 @@ class Choice:
         workspace: of the run.
         collection: of the data.
         taught: the step that teaches a cross-encoder, where one is a candidate.
+        dev_candidates: the step that mines what the candidates rank, where there is a dev split.
     """
 
     recipe: Recipe
     workspace: Workspace
     collection: Collection
     taught: Step | None
+    dev_candidates: Step | None
 
     @property
     def steps(self) -> list[Step]:
         """Those that judge the candidates; none where the recipe names the one to take."""
-        return [] if self._named is not None else [self._dev_candidates, self._judged]
+        return [] if self._named is not None else [self._judged]
 
     @property
     def needs(self) -> list[Step]:
         """What whoever uses the teacher needs."""
-        return [*present(self.taught), *self.steps[1:]]
+        return [*present(self.taught), *self.steps]
 
     def identity(self) -> dict[str, Any]:
         """What identifies the teacher besides the needed steps."""
@@ -105,16 +105,20 @@ class Choice:
         """The teacher that was taken, as verbs take one."""
         return self._reference(self.chosen.name)
 
+    @property
+    def is_taught(self) -> bool:
+        """Whether the one that was taken is the cross-encoder that is taught here."""
+        return self._candidates[self.chosen.name] == TAUGHT
+
     def in_batch(self) -> str:
         """The teacher that was taken, as `in_batch_teacher` names one; an ensemble in a file in the run's folder."""
         chosen = self.chosen
         part, reference = self._candidates[chosen.name], self._reference(chosen.name)
-        if not isinstance(part, EnsemblePart) or isinstance(reference, str):
-            return str(reference)
-        settings = reference | {"deviations": [chosen.deviations[one] for one in part.members]}
-        file = self.workspace.root / IN_BATCH_FILE
-        files.write_text(file, yaml.safe_dump(settings, sort_keys=False))
-        return str(file)
+        if isinstance(reference, str):
+            return in_batch.reference(reference, self.recipe.teacher, self.recipe.score, self.workspace.root)
+        assert isinstance(part, EnsemblePart)
+        deviations = [chosen.deviations[one] for one in part.members]
+        return in_batch.write(self.workspace.root, reference | {"deviations": deviations})
 
     @property
     def _named(self) -> str | None:
@@ -126,28 +130,6 @@ class Choice:
         return self.recipe.teacher.candidates or {}
 
     @property
-    def _dev_candidates(self) -> Step:
-        """Mines what the candidates rank."""
-        part, split = self.recipe.teacher, self._dev
-        asked = self.recipe.mine.for_judging(part.dev_depth, part.dev_queries)
-
-        def work(out: Path, reporter: Reporter) -> None:
-            from rankdistill.verbs.mine import mine
-
-            settings = asked.model_dump()
-            mine(
-                self.collection.dataset,
-                out,
-                split=split,
-                **settings,
-                progress=reporter,
-                command=self.workspace.command,
-            )
-
-        settings = asked.decisive() | self.collection.split_identity(split)
-        return self.workspace.step("dev-candidates", settings, self.collection.needs, work)
-
-    @property
     def _judged(self) -> Step:
         """Scores the dev candidates with each single teacher, and judges all of them."""
         settings = {
@@ -156,7 +138,7 @@ class Choice:
         }
         settings |= self.collection.split_identity(self._dev)
         return self.workspace.step(
-            "teacher-choice", settings, [self._dev_candidates, *present(self.taught)], self._judge
+            "teacher-choice", settings, [*present(self.dev_candidates), *present(self.taught)], self._judge
         )
 
     @property
@@ -183,6 +165,7 @@ class Choice:
     def _judge(self, out: Path, reporter: Reporter) -> None:
         from rankdistill.verbs.score import score
 
+        assert self.dev_candidates is not None  # the recipe has a dev split: `best` is refused without
         part, dataset = self.recipe.score, self.collection.dataset
         wanted = Manifest(
             artefact=ARTEFACT,
@@ -200,7 +183,7 @@ class Choice:
                 scored: Any = score(
                     dataset,
                     self._reference(name),
-                    self._dev_candidates.folder,
+                    self.dev_candidates.folder,
                     out / STORE,
                     name=name,
                     **part.model_dump(),

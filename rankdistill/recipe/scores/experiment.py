@@ -16,6 +16,7 @@ from rankdistill.data.beir import LEFT_OUT
 from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection, DividedCollection
 from rankdistill.recipe.parts import slug
+from rankdistill.recipe.scores import in_batch
 from rankdistill.recipe.scores.choice import Choice
 from rankdistill.recipe.scores.queries import QueriedCollection
 from rankdistill.recipe.scores.schema import EMBEDDINGS, SAME_TEACHER, Recipe
@@ -70,9 +71,7 @@ class Experiment:
     @cached_property
     def steps(self) -> list[Step]:
         """Every step up to the indexes, each after those it needs."""
-        judging = self.choice.steps if self.choice else []
-        steps = [*self.collection.needs, self.candidates, *present(self.teacher), *judging, self.scores]
-        steps += present(self.initial)
+        steps = [*self.collection.needs, self.candidates, *self.teaching, self.scores, *present(self.initial)]
         steps.append(self.initial_index)
         for training in self.recipe.trainings:
             steps += [self.student(training), self.index(training)]
@@ -107,8 +106,28 @@ class Experiment:
         return self.workspace.step("candidates", settings, self.collection.needs, self._mine)
 
     @cached_property
+    def dev_candidates(self) -> Step | None:
+        """Mines what teachers are judged on; None where none is: a ready one alone, or no dev split."""
+        part, split = self.recipe.teacher, self.recipe.data.dev
+        if split is None or not (part.is_taught or part.is_judged):
+            return None
+        asked = self.recipe.mine.for_judging(part.dev_depth, part.dev_queries)
+
+        def work(out: Path, reporter: Reporter) -> None:
+            from rankdistill.verbs.mine import mine
+
+            settings = asked.model_dump()
+            mine(self.dataset, out, split=split, **settings, progress=reporter, command=self.command)
+
+        settings = asked.decisive() | self.collection.split_identity(split)
+        return self.workspace.step("dev-candidates", settings, self.collection.needs, work)
+
+    @cached_property
     def teacher(self) -> Step | None:
-        """Fine-tunes the teacher; None where the recipe names a ready one, or only such ones to choose from."""
+        """Fine-tunes the teacher; None where the recipe names a ready one, or only such ones to choose from.
+
+        Where there is a dev split it is compared with BM25, the sources and its base; see `_require_worth`.
+        """
         part = self.recipe.teacher
         if not part.is_taught:
             return None
@@ -117,14 +136,21 @@ class Experiment:
             "base": models.resolve(part.base).weights_hash,
         }
         settings |= self.collection.split_identity(self.recipe.data.train) | self._labels_elsewhere
-        return self.workspace.step("teacher", settings, [self.candidates], self._teach)
+        needs = [self.candidates, *present(self.dev_candidates)]
+        return self.workspace.step("teacher", settings, needs, self._teach)
 
     @cached_property
     def choice(self) -> Choice | None:
         """Which of several teachers is taken; None where the recipe has one."""
         if self.recipe.teacher.candidates is None:
             return None
-        return Choice(self.recipe, self.workspace, self.collection, self.teacher)
+        return Choice(self.recipe, self.workspace, self.collection, self.teacher, self.dev_candidates)
+
+    @property
+    def teaching(self) -> list[Step]:
+        """What makes, judges and chooses the teacher, from what it is judged on."""
+        judging = self.choice.steps if self.choice else []
+        return [*present(self.dev_candidates), *present(self.teacher), *judging]
 
     @cached_property
     def scores(self) -> Step:
@@ -190,7 +216,7 @@ class Experiment:
         named = [*first, *(["in_batch_teacher"] if own else [])]
         settings |= in_batch_identity(config.model_copy(update=dict.fromkeys(named)))
         if own:
-            settings["in_batch_teacher"] = "of the stored scores"
+            settings["in_batch_teacher"] = self._of_scores
         settings |= self._labels_elsewhere
         settings["dev"] = self.recipe.data.dev
         if self.recipe.data.dev and self.collection.step is None:
@@ -214,10 +240,24 @@ class Experiment:
 
         return self.workspace.step(f"student-{slug(training)}", settings, needs, work)
 
+    @cached_property
+    def _of_scores(self) -> str | dict[str, Any]:
+        """What identifies `in_batch_teacher: teacher` beside the stored scores.
+
+        Raises:
+            ConfigError: the teacher, or one that may be taken, has no scores of any pair; nothing was done yet.
+        """
+        in_batch.require(self.recipe.teacher)
+        how = in_batch.loaded(self.recipe)
+        return {"of the stored scores": how} if how else "of the stored scores"
+
     @property
     def _any_pair(self) -> str:
         """What `in_batch_teacher: teacher` stands for; where several are named, what chooses one must be done."""
-        return self.choice.in_batch() if self.choice is not None else str(self.recipe.teacher.model)
+        if self.choice is not None:
+            return self.choice.in_batch()
+        part = self.recipe.teacher
+        return in_batch.reference(str(part.model), part, self.recipe.score, self.workspace.root)
 
     def _of_first_stage(self, config: TrainConfig) -> tuple[TrainConfig, list[str]]:
         """The settings with the vectors of the stage before where `embeddings` stands for them; and which these are."""
@@ -328,6 +368,8 @@ class Experiment:
             part.base,
             out,
             split=self.recipe.data.train,
+            dev_split=self.recipe.data.dev or "dev",
+            dev_candidates=self.dev_candidates.folder if self.dev_candidates else None,
             config=part.teach,
             progress=reporter,
             command=self.command,
@@ -336,6 +378,7 @@ class Experiment:
     def _score(self, out: Path, reporter: Reporter) -> None:
         from rankdistill.verbs.score import score
 
+        self._require_worth()
         part = self.recipe.score
         teacher, settings = self.teacher_model, self.teacher_settings()
         if self.before is not None and isinstance(teacher, str) and self.before.holds_vectors_of(teacher, settings):
@@ -351,6 +394,17 @@ class Experiment:
             progress=reporter,
             command=self.command,
         )
+
+    def _require_worth(self) -> None:
+        """Raise WorseTeacherError where the taught teacher is what students would learn from, and dev showed it worse.
+
+        Here and not where it is taught, which is done then: the same recipe says so again, and goes on from here.
+        """
+        if self.teacher is None or not (self.choice is None or self.choice.is_taught):
+            return
+        from rankdistill.verbs.open import open as opened
+
+        opened(self.teacher.folder).require(self.recipe.teacher.allow_worse)
 
     def _inherit(self, out: Path, reporter: Reporter) -> None:
         from rankdistill.verbs.inherit import inherit

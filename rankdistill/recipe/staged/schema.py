@@ -9,7 +9,15 @@ from pydantic import Field, ValidationError, model_validator
 
 from rankdistill.data.beir import TRAIN
 from rankdistill.recipe.leaf.schema import STATIC, LeafTeacherPart, TextsPart
-from rankdistill.recipe.parts import SEEDS, Part, Training, named, require_names, trainings
+from rankdistill.recipe.parts import (
+    SEEDS,
+    Part,
+    Training,
+    named,
+    require_dev_beside_patience,
+    require_names,
+    trainings,
+)
 from rankdistill.recipe.scores.mining import MinePart
 from rankdistill.recipe.scores.queries import QueriesPart
 from rankdistill.recipe.scores.schema import (
@@ -98,8 +106,8 @@ class StagedRecipe(Part):
                 f"baseline: {self.baseline!r} is no system of this run; name a variant, or one of "
                 f"{', '.join([*SYSTEMS, *OWN_SYSTEMS])}"
             )
-        for name in self.alignments:
-            self.align_config(name)
+        patience = {name: self.align_config(name).patience for name in self.alignments}
+        require_dev_beside_patience("align", patience, self.data.dev is not None)
         return self
 
     def _require_trainable(self, name: str, part: VariantPart, config: TrainConfig) -> None:

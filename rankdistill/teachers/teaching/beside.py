@@ -33,7 +33,7 @@ BM25, BM25_DEPTH = "bm25", 1000
 
 NOT_COMPARED = (
     "the teacher was compared with nothing, so it may be worse than BM25 or its base: give the candidates of a dev "
-    "split (`mine --split dev`, then `teach --dev-candidates`)"
+    "split (`mine --split dev`, then `teach --dev-candidates`; a recipe mines those of `data.dev` by itself)"
 )
 """What to know of a teacher that was taught without dev candidates."""
 

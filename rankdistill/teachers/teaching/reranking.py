@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from rankdistill.data import Dataset
 from rankdistill.data.identical_ids import without_own
+from rankdistill.errors import DataError
 
 if TYPE_CHECKING:
     from sentence_transformers.cross_encoder.evaluation import CrossEncoderRerankingEvaluator
@@ -37,4 +39,25 @@ def evaluator(dataset: Dataset, split: str, candidates: pl.DataFrame, limit: int
             samples.append(sample | {"query_id": query_id, "doc_ids": doc_ids})  # these two are not the evaluator's
     return CrossEncoderRerankingEvaluator(
         samples, at_k=10, always_rerank_positives=False, name="dev", batch_size=64, write_csv=False
+    )
+
+
+def require_comparable(test: CrossEncoderRerankingEvaluator, split: str, candidates: Path) -> None:
+    """Raise DataError where `test` has nothing to rank, or nothing that one ranking could put higher than another.
+
+    Args:
+        test: of `evaluator`.
+        split: of the data.
+        candidates: the folder that they lie in.
+    """
+    if any(document in sample["positive"] for sample in test.samples for document in sample["documents"]):
+        return
+    raise DataError(
+        expected=f"candidates of queries of the split {split!r}, some of them relevant",
+        got=f"{candidates}: "
+        + (f"no relevant document for any of {len(test.samples):,}" if test.samples else "no query of that split"),
+        consequence="nothing was trained: the teacher could not be compared with anything",
+        remedy="mine deeper, or from another source"
+        if test.samples
+        else f"mine the candidates of that split (`mine --split {split}`), or name theirs as the dev split",
     )

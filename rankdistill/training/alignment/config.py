@@ -96,7 +96,8 @@ class AlignConfig(RunSettings):
     patience: int | None = Field(
         default=None,
         ge=1,
-        description="Stop after this many evaluations without a better asymmetric dev nDCG@10; None: never.",
+        description="Stop after this many evaluations without a better asymmetric dev nDCG@10; None: never. Refused "
+        "without a dev split.",
     )
     dev_documents: int = Field(
         default=2000,

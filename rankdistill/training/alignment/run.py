@@ -76,7 +76,8 @@ def align(
     Raises:
         StoreError: the store has nothing to train on.
         ConfigError: a student that cannot reach the teacher's dimension or normalisation; texts longer than its
-            positions are asked for; a test split; layers that one of the two does not have.
+            positions are asked for; a test split; patience without a dev split; layers that one of the two does not
+            have.
         LossInputError: a vector became NaN, or the objective cannot be computed on such vectors.
         StaleOutputError: `out` was made from other inputs, another teacher or other settings.
     """
@@ -84,6 +85,7 @@ def align(
 
     require_usable(dev, allow_test)
     chosen = _resolve(config or settings.read(None), student, keep_layers)
+    run_settings.require_patience_to_count(chosen, bool(dev))
     wanted = manifest.Manifest(
         artefact="student",
         inputs=inputs.hashes(embeddings, student, dev),

@@ -59,19 +59,46 @@ def refer(name: str) -> Reference:
 
     Args:
         name: the folder of an embedding store, or a model: path, hub id, `pypi:DISTRIBUTION`, or a YAML file with its
-            kind and settings. One of the kind `ensemble` has `deviations`, and its members may be stores too.
+            kind and settings. One of the kind `ensemble` has `deviations`, and its members may be stores too; its
+            `backend` and `max_length` are those of members that are named without settings.
 
     Raises:
         DataError: a store that is not finished.
-        ConfigError: a teacher that gives no vectors, or a file that is no YAML with a kind.
+        ConfigError: a teacher that gives no vectors, a file that is no YAML with a kind, or an ensemble that wants a
+            store loaded otherwise than it was made.
         ModelReferenceError: there is no such model.
     """
+    return _refer(name)
+
+
+def require_any_pair(name: str, kind: str = "auto") -> None:
+    """Raise what `refer` does for a teacher that cannot score any query with any document.
+
+    Args:
+        name: as `refer` takes it.
+        kind: of the teacher; `auto` looks into the model.
+    """
+    _refer(name, kind)
+
+
+def _refer(name: str, kind: str = "auto", backend: str = "auto", max_length: int | None = None) -> Reference:
+    """The teacher, loaded as `teachers.registry.specify` says; a store has what it was made with."""
     place = locations.location(name)
     if not is_yaml(name) and is_store(place):
+        specify(name, kind, backend, max_length)
         return _of_store(name, place)
     name = locations.home(name)
-    spec = specify(name)
-    return _of_ensemble(name, spec) if spec.kind == ENSEMBLE else _of_model(name, spec, identity_of(name))
+    spec = specify(name, kind, backend, max_length)
+    return _of_ensemble(name, spec) if spec.kind == ENSEMBLE else _of_model(name, spec, _identity(name, spec))
+
+
+def _identity(name: str, spec: TeacherSpec) -> str:
+    """Of a model by its weights, and by how it is loaded where that is not as it is by itself."""
+    if is_yaml(name):
+        return identity_of(name)
+    how = {setting: spec.settings[setting] for setting in ("backend", "max_length")}
+    changed = {setting: value for setting, value in how.items() if value not in ("auto", None)}
+    return digest({"model": identity_of(name), **changed}) if changed else identity_of(name)
 
 
 def require_vectors(type_: str, compares: bool) -> None:
@@ -138,7 +165,9 @@ def _of_ensemble(name: str, spec: TeacherSpec) -> Reference:
             remedy="give what each member's scores are to be divided by, such as their mean deviation within a query",
         )
     members = [
-        refer(one) if isinstance(one, str) else _of_model(f"a member of {name}", specify(one), identity_of(one))
+        _refer(one, backend=settings.backend, max_length=settings.max_length)
+        if isinstance(one, str)
+        else _of_model(f"a member of {name}", specify(one), identity_of(one))
         for one in settings.members
     ]
     weights = settings.weights or (1.0,) * len(members)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -229,3 +231,48 @@ def test_the_vectors_of_a_mapped_file_are_found_wherever_its_bytes_lie(tmp_path:
     assert selecting._own_vectors(faiss, made.native) is not None
     for allowed in masks().values():
         assert (mapped.search(queries, K, allowed)[0] == made.search(queries, K, allowed)[0]).all()
+
+
+@pytest.mark.parametrize("factory", ["Flat", "IDMap,Flat", "HNSW4", "PCA4,Flat", "IVF2,Flat", "SQ8,RFlat", "SQ8"])
+def test_vectors_in_an_index_keep_it_alive(factory: str) -> None:
+    """FAISS gives numpy a pointer: where nobody else holds the index, the numbers are gone with it."""
+    import faiss
+
+    vectors = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
+    index = faiss.index_factory(8, factory)
+    index.train(vectors)
+    if factory.startswith("IDMap"):
+        index.add_with_ids(vectors, np.arange(64))
+    else:
+        index.add(vectors)
+    alive = weakref.ref(index)
+    rows = selecting._rows(faiss, index)
+    wanted, queries = rows.at(slice(0, 64)).copy(), rows.prepare(vectors[:3]).copy()
+    at, prepare = rows.at, rows.prepare
+    del index, rows
+    gc.collect()
+    assert alive() is not None
+    others = [np.full((64, 8), 7, np.float32) for _ in range(50)]  # what freed memory would be given to
+    np.testing.assert_array_equal(at(slice(0, 64)), wanted)
+    np.testing.assert_array_equal(at(np.array([5, 9])), wanted[[5, 9]])
+    np.testing.assert_array_equal(prepare(vectors[:3]), queries)
+    del at, prepare, others
+    gc.collect()
+    assert alive() is None, "and nothing holds it for longer"
+
+
+@pytest.mark.parametrize("factory", ["Flat", "HNSW4"])
+def test_a_slice_of_the_vectors_keeps_the_index_alive_too(factory: str) -> None:
+    import faiss
+
+    vectors = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
+    index = faiss.index_factory(8, factory)
+    index.add(vectors)
+    alive, part = weakref.ref(index), selecting._rows(faiss, index).at(slice(3, 9))
+    del index
+    gc.collect()
+    assert alive() is not None
+    np.testing.assert_array_equal(part, vectors[3:9])
+    del part
+    gc.collect()
+    assert alive() is None

@@ -246,6 +246,12 @@ def test_training_stops_when_the_asymmetric_score_stays(run: Run, tiny_data: Dat
     assert log(out)["steps"] == 12
 
 
+def test_patience_without_a_dev_split_is_refused(run: Run) -> None:
+    """Texts that are held out are measured too, but which measure of theirs should end the run?"""
+    with pytest.raises(ConfigError, match=r"beside patience[\s\S]*patience 3, and none"):
+        run(steps=40, held_out=8, patience=3)
+
+
 def test_dev_queries_and_empty_texts_are_dropped_and_counted(
     run: Run, tiny_data: Dataset, tiny_embeddings: MemoryEmbeddings
 ) -> None:

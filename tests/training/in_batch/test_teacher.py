@@ -194,3 +194,30 @@ def test_an_ensemble_without_deviations_or_of_pairs_is_refused(
     file.write_text(yaml.safe_dump({"kind": "ensemble", "members": members, "deviations": [1, 1]}))
     with pytest.raises(ConfigError, match="a teacher of the kind cross_encoder"):
         refer(str(file))
+
+
+def test_the_length_of_an_ensemble_is_that_of_members_without_settings(
+    tiny_data: Dataset, tiny_encoder: str, tiny_splade: str, tmp_path: Path
+) -> None:
+    """The members are loaded as the ensemble that scores pairs loads them, and their vectors kept apart."""
+    queries, documents = texts_of(tiny_data)
+    files = {length: tmp_path / f"{length}.yaml" for length in (8, 32, None)}
+    settings: dict[str, Any] = {"kind": "ensemble", "members": [tiny_encoder, tiny_splade], "deviations": [0.5, 2.0]}
+    for length, file in files.items():
+        file.write_text(yaml.safe_dump(settings | ({} if length is None else {"max_length": length})))
+    assert len({refer(str(file)).identity for file in files.values()}) == 3
+    own = settings | {"members": [{"kind": "embedding", "model": tiny_encoder, "max_length": 8}, tiny_splade]}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(own | {"max_length": 32}))
+    for file in (*files.values(), tmp_path / "own.yaml"):
+        found = opened(str(file), tmp_path / "kept", queries, documents)
+        pairs = [(query, document) for query in queries[:3] for document in documents[:5]]
+        wanted = teachers.load(str(file)).score(pairs).reshape(3, 5)
+        np.testing.assert_allclose(found.scores(queries[:3], documents[:5]), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_store_in_an_ensemble_is_not_of_another_length(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> None:
+    store = rd.embed(tiny_beir, tiny_encoder, tmp_path / "store")
+    file = tmp_path / "both.yaml"
+    file.write_text(f"kind: ensemble\nmembers: [{store.path}, {tiny_encoder}]\ndeviations: [1, 1]\nmax_length: 8\n")
+    with pytest.raises(ConfigError, match="it has those that it was made with"):
+        refer(str(file))
