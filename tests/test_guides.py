@@ -474,7 +474,7 @@ def students_read_as_they_were_trained(folder: Path, said: dict[str, str]) -> No
     for name in ("STUDENT", "ALIGNED", "OF_BEST", "OF_BOTH", "AGAIN"):
         assert conversation.read(folder / name) is not None, name
     results = json.loads((folder / "OUT" / "results.json").read_text())
-    assert results["turns"]["reads"] == "as the model was trained"
+    assert results["turns"]["reads"] == "newest_first, as the model was trained"
     assert {one["by"] for one in results["turns"]["groups"]} == {"depth", "topic"}
 
 

@@ -226,10 +226,10 @@ def _sessions(
 ) -> list[Session]:
     if found.own:
         first = next(iter(found.own))
-        given, used = next(iter(found.own[first].items()))
+        plain, used = next(iter(found.own[first].items()))
         note(
             f"files of {', '.join(found.own)} use the same ids for other questions: all their ids have the split "
-            f"before them, as {used!r} for {given!r}. Runs, scores and rewrites that were made elsewhere need it too"
+            f"before them, as {used!r} for {plain!r}. Runs, scores and rewrites that were made elsewhere need it too"
         )
     gold: dict[str, dict[str, int]] = {}
     splits = defaultdict[str, set[str]](set)

@@ -11,6 +11,9 @@ from rankdistill.data import Dataset
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import ConfigError
+from rankdistill.indexing import StoredIndex
+from rankdistill.indexing.kinds import of_space
+from rankdistill.indexing.searching import opened
 from rankdistill.indexing.sources import IndexSource
 from rankdistill.inference.loading import quietly
 from rankdistill.inference.turn_reader import TurnReader, open_reader
@@ -34,7 +37,7 @@ from rankdistill.verbs import mine as mining
 from rankdistill.verbs import score as scoring
 from rankdistill.verbs.arguments import Place, place_of, require_range, settings_of
 from rankdistill.verbs.judged_elsewhere import judged_elsewhere
-from rankdistill.verbs.turns import rewrites_of, training_split
+from rankdistill.verbs.turns import note_judged, rewrites_of, training_split
 
 if TYPE_CHECKING:
     from rankdistill.mining.source import Source
@@ -56,6 +59,9 @@ LIKE_DISCO: dict[str, Any] = {"cycles": 1, "epochs": 5.0, "learning_rate": 2e-5,
 
 FORMAT = "newest_first"
 WITH_VECTORS = ("embedding", "sparse")
+
+OF_SEVERAL = ("calibrate", "combine", "weights")
+"""Arguments that say how several rewriters become one teacher."""
 
 
 @dataclass(frozen=True)
@@ -251,6 +257,26 @@ class Teacher:
             self.pairs = encoded if self.has_vectors else self.spec.load()
         self.tower = encoded.encoded
 
+    def require_index(self, index: Place) -> None:
+        """Raise an error unless an index has the documents' vectors of this teacher: candidates are ranks of its run.
+
+        Raises:
+            ConfigError: it is of another kind of vectors, or of words.
+            SpaceMismatchError: it is of another model.
+        """
+        from rankdistill.training.document_tower import space_of
+
+        stored = opened(index if isinstance(index, StoredIndex) else place_of(index))
+        own = space_of(self.tower, self.reference)
+        if of_space(own) is not stored.kind:
+            raise ConfigError(
+                expected=f"an index of the teacher {self.reference}, whose run the candidates are ranks of",
+                got=f"{stored.folder}, an index of the kind {stored.kind.name} by {stored.model or 'words'}",
+                consequence="nothing was trained: candidates would be those of another ranking",
+                remedy="build it: rankdistill index --model TEACHER; or leave it out, and every document is encoded",
+            )
+        stored.kind.require(stored.space, [own], False)
+
     @property
     def source(self) -> Source:
         """The source of candidates that the documents' model is."""
@@ -332,6 +358,8 @@ def train(
         _align(asked, student, out, aligning, allow_test, progress, command)
         return
     _refuse(asked, ("standalone",), "training on scores")
+    if len(set(asked.rewrites)) < 2:
+        _refuse(asked, OF_SEVERAL, "one rewriter", "leave them out, or name several (--rewrites A,B)")
     training = settings_of(TrainConfig, config, {"loss": "disco"} | dict(settings), besides)
     if asked.dev_split is not None and names_test(asked.dev_split) and not allow_test:
         require_no_test([asked.dev_split])
@@ -342,7 +370,12 @@ def _distil(asked: Asked, student: str, out: Path, config: TrainConfig, progress
     from rankdistill.training import run
 
     prepared = prepare(asked, student, config.max_query_length)
+    for split in dict.fromkeys((prepared.split, asked.dev_split)):
+        if split is not None and split in prepared.dataset.splits:
+            note_judged(prepared.dataset, split)
     teacher = Teacher(asked.teacher, config.document_tower or student, asked.work / "vectors")
+    if asked.index is not None and teacher.has_vectors:
+        teacher.require_index(asked.index)
     scores = scores_of(asked, prepared, teacher, progress)
     chosen = _fitted(config, teacher, calibrated=isinstance(scores, Ensemble) and scores.calibrate != "none")
     with quietly(), reporter_of(progress).stage("training", "steps") as stage:
@@ -418,6 +451,8 @@ def _align(
         given["max_document_length"] = config.max_query_length
     if asked.share > 0 and not config.source_weights:
         given["source_weights"] = vectors.source_weights(asked.share)
+    if asked.dev_split is not None and asked.dev_split in prepared.dataset.splits:
+        note_judged(prepared.dataset, asked.dev_split)
     dev = [Dev(prepared.dataset, asked.dev_split)] if asked.dev_split else []
     with quietly(), reporter_of(progress).stage("aligning", "steps") as stage:
         run.align(
@@ -435,12 +470,12 @@ def _align(
         )
 
 
-def _refuse(asked: Asked, names: Sequence[str], what: str) -> None:
+def _refuse(asked: Asked, names: Sequence[str], what: str, remedy: str = "") -> None:
     """Raise ConfigError for what that kind of training does not read."""
     if given := [name for name in names if getattr(asked, name) is not None]:
         raise ConfigError(
             expected=f"settings that {what} has",
             got=", ".join(given),
             consequence="nothing was trained: they would have no effect",
-            remedy="leave them out, or name another loss (disco is trained on scores, leaf on vectors)",
+            remedy=remedy or "leave them out, or name another loss (disco is trained on scores, leaf on vectors)",
         )

@@ -40,7 +40,9 @@ def train(folder: Path, tiny_encoder: str, tmp_path: Path) -> Train:
         usual = SMALL if given.get("loss") == "leaf" else SCORES
         chosen = {"teacher": model or tiny_encoder, "rewrites": "human", "work": tmp_path / "work"} | usual | given
         chosen.setdefault("sessions", folder)
-        return rd.train(None, None, model or tiny_encoder, tmp_path / name, **chosen).path
+        return rd.train(
+            chosen.pop("documents", None), chosen.pop("store", None), model or tiny_encoder, tmp_path / name, **chosen
+        ).path
 
     return start
 
@@ -352,6 +354,111 @@ def test_what_is_read_of_a_turn_is_named_or_what_the_model_was_trained_on(
         rd.evaluate(None, "bm25", tmp_path / "no")
 
 
+def without_judgements(folder: Path) -> Path:
+    """Published sessions beside their documents: no queries, no judgements of the folder's own."""
+    (folder / "queries.jsonl").unlink()
+    for path in (folder / "qrels").iterdir():
+        path.unlink()
+    (folder / "qrels").rmdir()
+    return folder
+
+
+def test_sessions_beside_documents_alone_are_asked_and_judged_as_the_sessions_say(
+    folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    before = rd.evaluate(None, tiny_encoder, tmp_path / "before", sessions=folder, split="test")
+    after = rd.evaluate(None, tiny_encoder, tmp_path / "after", sessions=without_judgements(folder), split="test")
+    assert after.queries == before.queries == 6
+    assert after.system.measures == before.system.measures
+    assert before.turns is not None
+    assert before.turns.reads == "last_turn", "the model was trained to read no conversations"
+
+
+def test_judged_documents_that_the_collection_lacks_are_told_and_all_of_them_refused(
+    train: Train, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They count as relevant and never found: measures fall, and nothing is said."""
+    gold = sessions.read(folder).qrels("test")
+    lost = next(iter(next(iter(gold.values()))))
+    rows = (folder / "corpus.jsonl").read_text().splitlines()
+    (folder / "corpus.jsonl").write_text("".join(f"{row}\n" for row in rows if json.loads(row)["_id"] != lost))
+    rd.evaluate(None, "bm25", tmp_path / "some", sessions=folder, split="test")
+    assert "judgements of 'test' name documents that the corpus lacks" in caplog.text
+    caplog.clear()
+    for session in sessions.read(folder).sessions:
+        if session.split == "train":
+            lost = next(iter(session.asked[0].turn.gold))
+    rows = (folder / "corpus.jsonl").read_text().splitlines()
+    (folder / "corpus.jsonl").write_text("".join(f"{row}\n" for row in rows if json.loads(row)["_id"] != lost))
+    train("told", steps=1, positives_without_score="maximum")
+    assert "judgements of 'train' name documents that the corpus lacks" in caplog.text
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "corpus.jsonl").write_text("".join(f'{{"_id": "x{n}", "text": "a river"}}\n' for n in range(3)))
+    with pytest.raises(DataError, match="judged in 'test'"):
+        rd.evaluate(other, "bm25", tmp_path / "none", sessions=folder, split="test")
+    with pytest.raises(DataError, match="judged in 'train'"):
+        train("none", sessions=rd.sessions.read(folder), documents=other)
+
+
+def test_what_is_read_is_reported_and_an_engine_reads_as_the_student_was_trained(
+    train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    student, index = train(steps=1, reads="newest_first:2"), rd.index(folder, tiny_encoder, tmp_path / "index")
+    given: dict[str, Any] = {"sessions": folder, "split": "test", "backend": "torch"}
+    rd.push(index, to="qdrant", url=str(tmp_path / "q"), collection="c", exact=True)
+    asked = {"engine": "qdrant", "url": str(tmp_path / "q"), "collection": "c"}
+    here = rd.evaluate(None, student, tmp_path / "here", index=index, **given)
+    there = rd.evaluate(None, student, tmp_path / "there", **asked, **given)
+    assert there.system.measures == pytest.approx(here.system.measures)
+    last = rd.evaluate(None, student, tmp_path / "last", index=index, reads="last_turn", **given)
+    assert last.system.measures != here.system.measures
+    of_documents = rd.evaluate(None, None, tmp_path / "own", **asked, **given)
+    words = rd.evaluate(None, "bm25", tmp_path / "words", sessions=folder, split="test")
+    run = rd.evaluate(None, tmp_path / "here" / "run.trec", tmp_path / "run", sessions=folder, split="test")
+    said = [one.turns.reads for one in (here, there, last, of_documents, words, run) if one.turns is not None]
+    trained = "newest_first:2, as the model was trained"
+    assert said == [
+        trained,
+        trained,
+        "last_turn",
+        "last_turn",
+        "last_turn",
+        "nothing: a run, which was answered before",
+    ]
+    with pytest.raises(ConfigError, match="a service, which does not say"):
+        rd.evaluate(None, "http://127.0.0.1:9/v1", tmp_path / "no", sessions=folder, split="test")
+
+
+def test_indexes_of_models_that_read_in_several_ways_need_one_that_is_named(
+    train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    own = rd.index(folder, train(steps=1), tmp_path / "of-student")
+    words = rd.index(folder, None, tmp_path / "words", backend="bm25")
+    given: dict[str, Any] = {"sessions": folder, "split": "test", "fusion": "rrf"}
+    found = rd.evaluate(None, [words, own], tmp_path / "E", **given)
+    assert found.turns is not None
+    assert found.turns.reads == "newest_first, as the model was trained", "the first index has no model"
+    plain = rd.index(folder, tiny_encoder, tmp_path / "plain")
+    with pytest.raises(ConfigError, match="read conversations alike"):
+        rd.evaluate(None, [plain, own], tmp_path / "no", **given)
+
+
+def test_candidates_come_from_the_teachers_own_index(
+    train: Train, folder: Path, tiny_splade: str, tiny_encoder: str, six_layers: str, tmp_path: Path
+) -> None:
+    for number, index in enumerate(
+        (
+            rd.index(folder, None, tmp_path / "words", backend="bm25"),
+            rd.index(folder, tiny_splade, tmp_path / "sparse", kind="sparse"),
+        )
+    ):
+        with pytest.raises(ConfigError, match="an index of the teacher"):
+            train(f"no{number}", index=index)
+    with pytest.raises(SpaceMismatchError):
+        train("other", index=rd.index(folder, six_layers, tmp_path / "other-dense"))
+
+
 def test_a_session_is_searched_as_its_model_was_trained_to_read_it(
     train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
 ) -> None:
@@ -392,6 +499,9 @@ def test_other_arguments_and_sessions_that_cannot_be_trained_on_are_refused(
         ({"keep_layers": [0]}, "keep_layers"),
         ({"standalone": 0.5}, "standalone"),
         ({"loss": "leaf", "combine": "best"}, "combine"),
+        ({"combine": "best"}, "settings that one rewriter has"),
+        ({"calibrate": "zscore"}, "calibrate"),
+        ({"weights": [1.0]}, "weights"),
         ({"loss": "leaf", "negatives": 3}, "negatives"),
         ({"combine": "worst", "rewrites": ["human", "auto"]}, "a way to combine"),
     ):
