@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from rankdistill import plain_yaml
 from rankdistill.data import Dataset
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.ensembles.source import Ensemble
@@ -22,6 +23,7 @@ from rankdistill.mining.sources.rewritten import AskedTogether, RewrittenSource
 from rankdistill.names import ALIGNMENTS, LOSSES, names_test
 from rankdistill.notes import note
 from rankdistill.progress import reporter_of
+from rankdistill.sessions import Asked as Question
 from rankdistill.sessions import Sessions
 from rankdistill.sessions.collection import Missing
 from rankdistill.space import SparseSpace
@@ -117,6 +119,16 @@ def is_alignment(loss: object, config: object) -> bool:
     return isinstance(loss, str) and loss in ALIGNMENTS and loss not in LOSSES
 
 
+def with_disco(config: object, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with the loss `disco`, unless they or `config` (settings, or their file) name one."""
+    if isinstance(config, TrainConfig):
+        named = "loss" in config.model_fields_set
+    else:
+        content = None if config is None else plain_yaml.read(place_of(cast(Place, config)))
+        named = isinstance(content, Mapping) and "loss" in content
+    return dict(settings) if named or settings.get("loss") is not None else dict(settings) | {"loss": "disco"}
+
+
 def require_given(teacher: str | None, rewrites: Sequence[str]) -> str:
     """The teacher; ConfigError where it is missing, or no rewrites are named."""
     if teacher is not None and rewrites:
@@ -179,15 +191,14 @@ def prepare(asked: Asked, student: str, limit: int | None) -> Prepared:
     given = rewrites_of(asked.sessions, list(asked.rewrites), split, asked.missing)
     every = asked.sessions.asked()
     texts = {one.turn_id: reader.join(one.said) for one in every}
-    if cut := sum(reader.is_cut(one.said) for one in every):
-        note(f"{cut:,} of {len(every):,} conversations are longer than the {reader.most} tokens that {student} reads")
+    note_cut(every, reader, student)
     elsewhere = judged_elsewhere(asked.sessions, asked.documents, split, reader)
     rewrites = {
         name: {turn: said for turn, said in one.items() if alike_hash(texts[turn]) not in elsewhere}
         for name, one in given.items()
     }
     kept, of_split = next(iter(rewrites.values())).keys(), {one.turn_id for one in asked.sessions.asked(split)}
-    _tell_held_out(len(next(iter(given.values()))), len(kept), split)
+    tell_held_out(len(next(iter(given.values()))), len(kept), split)
     judged = {
         name: {
             query: dict(labels)
@@ -212,12 +223,18 @@ def prepare(asked: Asked, student: str, limit: int | None) -> Prepared:
     return Prepared(dataset, reader, found, split, elsewhere)
 
 
-def _tell_held_out(given: int, kept: int, split: str) -> None:
-    """Note how many conversations with rewrites are left out; ConfigError where none is left."""
+def note_cut(asked: Sequence[Question], reader: TurnReader, student: str) -> None:
+    """Note how many conversations are longer than the student reads."""
+    if cut := sum(reader.is_cut(one.said) for one in asked):
+        note(f"{cut:,} of {len(asked):,} conversations are longer than the {reader.most} tokens that {student} reads")
+
+
+def tell_held_out(given: int, kept: int, split: str, what: str = "rewrites") -> None:
+    """Note how many conversations with rewrites (or scores) are left out; ConfigError where none is left."""
     if not kept:
         raise ConfigError(
-            expected=f"conversations of {split!r} with rewrites, which no other split judges",
-            got=f"none; {given:,} have rewrites",
+            expected=f"conversations of {split!r} with {what}, which no other split judges",
+            got=f"none; {given:,} have {what}",
             consequence="nothing was trained",
             remedy="name another split",
         )
@@ -360,7 +377,7 @@ def train(
     _refuse(asked, ("standalone",), "training on scores")
     if len(set(asked.rewrites)) < 2:
         _refuse(asked, OF_SEVERAL, "one rewriter", "leave them out, or name several (--rewrites A,B)")
-    training = settings_of(TrainConfig, config, {"loss": "disco"} | dict(settings), besides)
+    training = settings_of(TrainConfig, config, with_disco(config, settings), besides)
     if asked.dev_split is not None and names_test(asked.dev_split) and not allow_test:
         require_no_test([asked.dev_split])
     _distil(asked, student, out, training, progress, command)

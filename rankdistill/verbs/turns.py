@@ -49,9 +49,9 @@ def documents_of(sessions: Sessions, data: Data | None, lenient: bool, ignore_id
             consequence="nothing was run",
             remedy="give their collection as data (--data DIR)",
         )
-    documents = collection_of(os.fspath(sessions) if data is None else data, (), lenient, ignore_identical_ids)
-    if data is None and (documents.splits or documents.unusable_splits):
-        return documents
+    if data is None:
+        return collection_of(os.fspath(sessions), (), lenient, ignore_identical_ids)
+    documents = collection_of(data, (), lenient, ignore_identical_ids)
     return documents.asking(sessions.questions(), {split: sessions.qrels(split) for split in sessions.splits})
 
 

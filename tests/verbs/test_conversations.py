@@ -444,6 +444,78 @@ def test_indexes_of_models_that_read_in_several_ways_need_one_that_is_named(
         rd.evaluate(None, [plain, own], tmp_path / "no", **given)
 
 
+@pytest.fixture
+def scored(train: Train, folder: Path, tmp_path: Path) -> Path:
+    """A file of DiSCo's form with the scores that the student `through` learnt, in a folder without judgements.
+
+    Positives stand in it too, which the file does not say.
+    """
+    without_judgements(folder)
+    train("through", rewrites="human")
+    found: dict[str, dict[str, float]] = {}
+    for query, doc, score in scores_in(tmp_path / "work").scores("human").iter_rows():
+        found.setdefault(query, {})[doc] = score
+    (tmp_path / "disco.json").write_text(json.dumps(found))
+    return tmp_path / "disco.json"
+
+
+LIKE_A_COSINE = {"scale": 1.0, "student_temperature": 0.05, "teacher_temperature": 0.05}
+STORED: dict[str, Any] = {**SCORES, "teacher": None, "rewrites": None, "work": None, "ranks": None, **LIKE_A_COSINE}
+
+
+def test_scores_from_elsewhere_train_the_same_student_of_conversations(
+    train: Train, folder: Path, scored: Path, tiny_encoder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What other programs scored was trained on with the last turn alone, and the student said nothing of that."""
+    store = rd.import_scores(scored, tmp_path / "store", format="disco", teacher_name="theirs", data=folder)
+    given = STORED | {"store": store, "document_tower": tiny_encoder}
+    ours, theirs = tmp_path / "through", train("imported", **given)
+    assert conversation.read(theirs) == conversation.read(ours)
+    told, alone = log(theirs), log(ours)
+    assert told["loss"] == alone["loss"]
+    assert told["view"]["rows"] == alone["view"]["rows"] == 26
+    made = manifest.expect(theirs, "student", "train").parameters
+    assert made["loss"] == "disco"
+    assert made["derivation"].keys() == {"queries"}
+    index = rd.index(folder, tiny_encoder, tmp_path / "index")
+    found = rd.evaluate(None, theirs, tmp_path / "E", sessions=folder, split="test", index=index)
+    assert found.turns is not None
+    assert found.turns.reads == "newest_first, as the model was trained"
+    last = train("last", **given | {"reads": "last_turn"})
+    assert log(last)["loss"] != told["loss"]
+    ids = rd.import_scores(scored, tmp_path / "ids", format="disco", teacher_name="theirs")
+    by_label = train("of-ids", **given | {"store": ids, "unlabelled": "top", "steps": 1})
+    assert manifest.expect(by_label, "student", "train").parameters["derivation"].keys() == {"queries", "texts"}
+
+
+def test_stored_scores_of_what_a_test_asks_or_of_other_questions_are_left_out(
+    train: Train, leaky: Path, tiny_encoder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = {one.turn_id: {f"d{n}": float(n) for n in range(8)} for one in sessions.read(leaky).asked()}
+    docs = list(load(leaky).contents)[:8]
+    content = {query: dict(zip(docs, scores.values(), strict=True)) for query, scores in found.items()}
+    (tmp_path / "all.json").write_text(json.dumps(content))
+    store = rd.import_scores(tmp_path / "all.json", tmp_path / "all", format="disco", teacher_name="t", data=leaky)
+    given = STORED | {"unlabelled": "top", "steps": 1, "document_tower": tiny_encoder}
+    out = train("left", **given | {"store": store})
+    assert log(out)["view"]["rows"] == 11
+    assert "1 of 12 conversations of 'train' say the same as" in caplog.text
+    (tmp_path / "few.json").write_text(json.dumps({"QReCC-Train_1_1": next(iter(content.values()))}))
+    other = rd.import_scores(tmp_path / "few.json", tmp_path / "few", format="disco", teacher_name="t")
+    with pytest.raises(DataError, match="as QReCC-Train_1_1; the questions are called"):
+        train("no", **given | {"store": other})
+    with pytest.raises(ConfigError, match="a store, and rewrites"):
+        train("no", **given | {"store": store, "rewrites": "human"})
+    with pytest.raises(ConfigError, match="a store of vectors"):
+        train("no", **given | {"store": rd.embed(leaky, tiny_encoder, tmp_path / "vectors")})
+
+
+def test_the_loss_of_a_file_of_settings_is_not_replaced(train: Train, tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text("loss: kl_div\n")
+    out = train(config=tmp_path / "settings.yaml", steps=1)
+    assert manifest.expect(out, "student", "train").parameters["loss"] == "kl_div"
+
+
 def test_candidates_come_from_the_teachers_own_index(
     train: Train, folder: Path, tiny_splade: str, tiny_encoder: str, six_layers: str, tmp_path: Path
 ) -> None:
