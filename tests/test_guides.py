@@ -22,6 +22,7 @@ import yaml
 from typer.main import get_command
 
 import rankdistill as rd
+from rankdistill import sessions
 from rankdistill.cli.main import build_app
 from rankdistill.cli.main import main as command
 from rankdistill.data import load

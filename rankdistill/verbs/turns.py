@@ -63,7 +63,7 @@ def texts_of(
     limit: int | None = None,
     missing: Missing = "error",
 ) -> tuple[dict[str, str], str]:
-    """turn_id -> what a system reads of it, and how, in words; see `questions_of`."""
+    """turn_id -> what a system reads of it, and the name of the format or rewrite; see `questions_of`."""
     if reads is not None and reads.startswith(REWRITE):
         return _rewritten(asked, reads.removeprefix(REWRITE), missing), reads
     reader = reader_of(model, reads, limit)
@@ -73,13 +73,7 @@ def texts_of(
             f"{cut:,} of {len(asked):,} conversations are longer than the {reader.most} tokens that {model} reads: "
             + ("their oldest turns are left out" if by_turns else "what is behind is not read")
         )
-    return {one.turn_id: reader.join(one.said) for one in asked}, reads or _read_by(model, reader)
-
-
-def _read_by(model: str | None, reader: TurnReader) -> str:
-    """What is read where nobody says it, in words."""
-    found = conversation.name_of(reader.conversation)
-    return f"{found}, as the model was trained" if model is not None and conversation_of(model) is not None else found
+    return {one.turn_id: reader.join(one.said) for one in asked}, reads or conversation.name_of(reader.conversation)
 
 
 def conversation_of(model: str) -> Conversation | None:
@@ -234,6 +228,7 @@ def questions_of(
         texts=digest(texts),
         depths={one.turn_id: one.depth for one in asked},
         shifts={one.turn_id: one.topic_shift for one in asked if one.topic_shift is not None},
+        trained=reads is None and model is not None and conversation_of(model) is not None,
     )
 
 
