@@ -22,6 +22,7 @@ import yaml
 from typer.main import get_command
 
 import rankdistill as rd
+from rankdistill import sessions
 from rankdistill.cli.main import build_app
 from rankdistill.cli.main import main as command
 from rankdistill.data import load
@@ -468,13 +469,16 @@ def the_conversations(scene: Scene, section: str) -> None:
     if not Path("SESSIONS").exists():
         write_tiny_sessions(Path(shutil.copytree(scene.get("tiny_beir"), "SESSIONS")))
     Path("FILE").write_text(json.dumps(["is it old", "the river is old", "is it deep"]))
+    docs, asked = load(Path("SESSIONS")).doc_ids, sessions.read("SESSIONS").asked("train")
+    scores = {one.turn_id: {doc: float(len(doc) + n) for n, doc in enumerate(docs)} for one in asked}
+    Path("scores.json").write_text(json.dumps(scores))
 
 
 def students_read_as_they_were_trained(folder: Path, said: dict[str, str]) -> None:
-    for name in ("STUDENT", "ALIGNED", "OF_BEST", "OF_BOTH", "AGAIN"):
+    for name in ("STUDENT", "ALIGNED", "OF_BEST", "OF_BOTH", "OF_SCORES", "AGAIN"):
         assert conversation.read(folder / name) is not None, name
     results = json.loads((folder / "OUT" / "results.json").read_text())
-    assert results["turns"]["reads"] == "as the model was trained"
+    assert results["turns"]["reads"] == "newest_first, as the model was trained"
     assert {one["by"] for one in results["turns"]["groups"]} == {"depth", "topic"}
 
 

@@ -62,8 +62,9 @@ def measure(content: Mapping[str, Any], work: Path) -> dict[str, dict[str, float
     }
     found = {}
     for title, (system, reads) in systems.items():
+        out = work / "evaluations" / title
         made = rankdistill.evaluate(
-            None, system, work / title, sessions=sessions, split=split["test"], index=index, reads=reads, name=title
+            None, system, out, sessions=sessions, split=split["test"], index=index, reads=reads, name=title
         )
         found[title] = dict(made.system.measures)
     return found

@@ -103,7 +103,7 @@ def evaluate(
         str | None,
         typer.Option(
             help="With --sessions: what the system reads of a question: a format, as last_turn or newest_first, or "
-            "rewrite:NAME (default: as the model was trained, or the last turn)."
+            "rewrite:NAME (default: as the model was trained, or the last turn; needed where a service encodes)."
         ),
     ] = None,
     missing_rewrites: Annotated[

@@ -31,7 +31,7 @@ def train(
         Path | None,
         typer.Option(
             help="Conversations with rewrites, instead of --store: the student reads the conversation, --teacher the "
-            "rewrite (docs/conversations.md)."
+            "rewrite. Or beside --store, whose scores are learnt then (docs/conversations.md)."
         ),
     ] = None,
     student: Annotated[
@@ -325,7 +325,7 @@ def train(
     of_sessions: dict[str, object] = {"rewrites": rewrites, "reads": reads, "ranks": ranks, "sample": sample}
     of_sessions |= {"index": index, "standalone": standalone, "work": work}
     if sessions is not None:
-        _refuse("--sessions", {"store": store, "embeddings": embeddings, "dev_data": dev_data, "teachers": teachers})
+        _refuse("--sessions", {"embeddings": embeddings, "dev_data": dev_data})
         settings |= of_scores | {"cycles": cycles, "check": "warn" if no_check else None}
     elif embeddings is not None:
         ensemble = {"calibrate": calibrate, "missing": missing, "weights": weights, "reference": reference}
@@ -377,10 +377,10 @@ def train(
 
 
 def _opened(store: str | None, embeddings: str | None, sessions: Path | None) -> Any:
-    """What is trained on; None with sessions."""
+    """What is trained on; None with sessions alone."""
     from rankdistill.verbs.arguments import embedding_store_of, score_store_of
 
-    if sessions is not None:
+    if sessions is not None and store is None:
         return None
     return embedding_store_of(embeddings) if embeddings is not None else score_store_of(_needed(store))
 

@@ -59,7 +59,7 @@ class EngineRetriever:
         self.note = read_note(engine, url)
         _require_documents(self.note, engine, dataset)
         self._dataset, self._engine = dataset, engine
-        self._leg = _leg(self.note, model, engine.collection)
+        self._leg = leg_of(self.note, model, engine.collection)
         self._look = _look(exact or self.note.exact, search_parameters or {})
         kind = KINDS[self._leg.name]
         reference = model or self._leg.model
@@ -95,8 +95,8 @@ class EngineRetriever:
         return run_of(list(queries), *self._engine.search(self._leg, vectors, look))
 
 
-def _leg(note: Note, model: str | None, collection: str) -> Leg:
-    """The vectors that are searched: of the model's kind, or the only ones."""
+def leg_of(note: Note, model: str | None, collection: str) -> Leg:
+    """The vectors that are searched: of the model's kind, or the only ones; ConfigError where there are none such."""
     if model is None:
         if len(note.legs) > 1:
             raise _refused(

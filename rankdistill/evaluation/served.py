@@ -18,6 +18,8 @@ from rankdistill.notes import note
 from rankdistill.progress import Progress
 from rankdistill.space import AnySpace, Space, SparseSpace
 
+FUSED = "fused"
+
 DECISIVE = ("name", "kind", "space", "weights", "backend", "precision", "prompts", "max_length")
 """What `/info` says of a model that decides its vectors."""
 
@@ -30,6 +32,7 @@ def open_served(
     mode: str | None = None,
     name: str | None = None,
     progress: Progress = lambda done: None,
+    turns: Mapping[str, Sequence[str]] | None = None,
 ) -> Retriever:
     """The system that a server is: its searches where it has indexes, else its model with an exact index here.
 
@@ -40,15 +43,18 @@ def open_served(
         mode: of the search; of a server without indexes `dense` or `sparse`.
         name: what tables call it.
         progress: called with the number of documents just encoded.
+        turns: query_id -> the conversation up to it, oldest first, which is sent in place of the query's text.
 
     Raises:
         ServerError: the server does not answer, or refuses.
-        ConfigError: it serves no such index or mode.
+        ConfigError: it serves no such index or mode; or one without a model that reads conversations, for `turns`.
         DataError: its index holds another number of documents than `dataset`.
     """
     told = client.info()
     if told.get("indexes"):
-        return ServedRetriever(dataset, client, told, index, mode, name)
+        return ServedRetriever(dataset, client, told, index, mode, name, turns)
+    if turns is not None:
+        raise _reads_none("a server without an index, whose vectors are of texts")
     if index is not None:
         raise _refused(f"a server with the index {index!r}", "one without any index", "leave the index out")
     encoder = ServedEncoder(client, told, mode)
@@ -66,9 +72,10 @@ class ServedRetriever:
         index: by name; the only one, or all that are fused, unless given.
         mode: of the search.
         name: what tables call it.
+        turns: see `open_served`.
 
     Raises:
-        ConfigError: no such index.
+        ConfigError: no such index, or for `turns` one whose model reads no conversations.
         DataError: it holds another number of documents than `dataset`.
     """
 
@@ -80,8 +87,10 @@ class ServedRetriever:
         index: str | None = None,
         mode: str | None = None,
         name: str | None = None,
+        turns: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self._dataset, self._client, self._told, self._index, self._mode = dataset, client, told, index, mode
+        self._turns = turns
         self._known = set(dataset.doc_ids)
         served = told["indexes"]
         if index is not None and index not in served:
@@ -90,6 +99,8 @@ class ServedRetriever:
         for one, said in self._searched.items():
             if said.get("documents", len(dataset.doc_ids)) != len(dataset.doc_ids):
                 raise _foreign(dataset, f"the index {one!r} of {said['documents']:,} documents")
+            if turns is not None and mode in (None, FUSED, said.get("mode")) and not said.get("conversations"):
+                raise _reads_none(f"{one!r}, which is searched by " + (said.get("model") or "words"))
         searched = index or " + ".join(self._searched)
         self.name = name or " ".join(["served", searched, *([mode] if mode else [])])
 
@@ -104,6 +115,7 @@ class ServedRetriever:
                 "indexes": self._searched,
                 "index": self._index,
                 "mode": self._mode,
+                **({} if self._turns is None else {"turns": True}),
                 **({"fusion": self._told.get("fusion")} if fused else {}),
             }
         }
@@ -117,7 +129,10 @@ class ServedRetriever:
         return search_others(self._search, queries, k, self._dataset.own_documents)
 
     def _search(self, queries: Mapping[str, str], k: int) -> Run:
-        found = self._client.search_batch(list(queries.values()), k, mode=self._mode, index=self._index)
+        asked: list[str | Mapping[str, Any]] = list(queries.values())
+        if self._turns is not None:
+            asked = [{"turns": self._turns[query_id]} for query_id in queries]
+        found = self._client.search_batch(asked, k, mode=self._mode, index=self._index)
         run = {query_id: {hit.id: hit.score for hit in hits} for query_id, hits in zip(queries, found, strict=True)}
         if foreign := {doc_id for hits in run.values() for doc_id in hits} - self._known:
             raise _foreign(self._dataset, f"the document {min(foreign)!r}, which is none of them")
@@ -238,6 +253,14 @@ def _foreign(dataset: Dataset, got: str) -> DataError:
         got=got,
         consequence="nothing was evaluated: documents would be missing or foreign",
         remedy="serve an index of this data, or give the data that it was built from",
+    )
+
+
+def _reads_none(got: str) -> ConfigError:
+    return _refused(
+        "a served index whose model was trained to read conversations, which turns are sent to",
+        got,
+        "say what is sent as text (--reads), as last_turn; or serve a student of conversations as its query model",
     )
 
 

@@ -21,6 +21,8 @@ DEEPEST = 10
 
 DEPTH, TOPIC = "depth", "topic"
 SHIFT, SAME = "shift", "same"
+TRAINED = "as the model was trained"
+
 SHOWN = ("ndcg_at_3", "mrr", "recall_at_100")
 
 
@@ -29,22 +31,29 @@ class Turns:
     """What is known of the questions of a split.
 
     Args:
-        reads: what of a turn the system reads, in words.
+        reads: what of a turn the system reads: a format, a rewrite, or in words.
         texts: hash of what it reads.
         depths: turn_id -> number of the question in its conversation, from 1.
         shifts: turn_id -> whether it is about something else than the question before, where that is known.
+        trained: whether nobody named a format, and the model was trained to read this one.
     """
 
     reads: str
     texts: str
     depths: Mapping[str, int]
     shifts: Mapping[str, bool]
+    trained: bool = False
 
     @property
     def decisive(self) -> dict[str, Any]:
         """What decides the result, for the manifest."""
         known = {"depths": digest(dict(self.depths)), "shifts": digest(dict(self.shifts))}
-        return {"reads": self.reads, "texts": self.texts} | known
+        return {"reads": TRAINED if self.trained else self.reads, "texts": self.texts} | known
+
+    @property
+    def told(self) -> str:
+        """What is read, and whether it is what the model was trained to read."""
+        return f"{self.reads}, {TRAINED}" if self.trained else self.reads
 
 
 class Group(Record):
@@ -110,7 +119,7 @@ def by_turn(turns: Turns, per_query: pl.DataFrame, ranker: object, queries: Mapp
     topics = {turn: SHIFT if shifted else SAME for turn, shifted in turns.shifts.items()}
     groups = [*_groups(DEPTH, depths, order, per_query), *_groups(TOPIC, topics, [SAME, SHIFT], per_query)]
     terms, flops = _sparsity(ranker, list(queries.values()))
-    return ByTurn(reads=turns.reads, groups=groups, query_terms=terms, flops=flops)
+    return ByTurn(reads=turns.told, groups=groups, query_terms=terms, flops=flops)
 
 
 def _depth(depth: int) -> str:

@@ -159,6 +159,8 @@ def convert(out: Path, request: Request, compress: bool, reporter: Reporter, com
     for name in ("dev", "test", "lenient", "qrels_columns"):
         if (value := getattr(request, name)) != getattr(default, name):
             parameters[name] = list(value) if isinstance(value, tuple | list) else value
+    if found.own:
+        parameters["ids"] = "with the split before"
     wanted = manifest.Manifest(ARTEFACT, inputs, parameters, manifest.versions_of(), command)
     if manifest.is_current(out, wanted):
         integrity.require_below(out)
@@ -222,16 +224,24 @@ def copy(out: Path, sessions: Sessions, reporter: Reporter, command: str = "") -
 def _sessions(
     found: Found, qrels: Sequence[tuple[str | None, Path]], request: Request, bad: BadRows, note: Note
 ) -> list[Session]:
-    queries = Queries()
-    for turn in found.turns.values():
-        queries.keep(turn.turn_id, turn.utterance)
+    if found.own:
+        first = next(iter(found.own))
+        plain, used = next(iter(found.own[first].items()))
+        note(
+            f"files of {', '.join(found.own)} use the same ids for other questions: all their ids have the split "
+            f"before them, as {used!r} for {plain!r}. Runs, scores and rewrites that were made elsewhere need it too"
+        )
     gold: dict[str, dict[str, int]] = {}
     splits = defaultdict[str, set[str]](set)
     for split, path in qrels:
         given = () if path in found.qrels else request.qrels_columns
+        ids, queries = found.ids(split if split in found.own else split_named(path)), Queries()
+        for name, used in ids.items():
+            queries.keep(name, found.turns[used].utterance)
         labels, said = QrelsFile(path, split, given).read(queries, bad)
         note(None if path in found.qrels else said)
-        for turn_id, judged in labels.items():
+        for name, judged in labels.items():
+            turn_id = ids[name]
             gold.setdefault(turn_id, {}).update(judged)
             if split is not None:
                 splits[turn_id].add(split)

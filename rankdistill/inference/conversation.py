@@ -148,6 +148,17 @@ def named(name: str, **settings: Any) -> Conversation:
     return replace(FORMATS[known], **({"last": int(last)} if colon else {}) | given)
 
 
+def name_of(conversation: Conversation) -> str:
+    """The name by which `named` gives the format, whatever its separator; what it does, where it has none."""
+    plain = {name: replace(conversation, separator=known.separator) for name, known in FORMATS.items()}
+    if exact := [name for name, one in plain.items() if one == FORMATS[name]]:
+        return exact[0]
+    if of_last := [name for name, one in plain.items() if replace(one, last=None) == FORMATS[name]]:
+        return f"{of_last[0]}:{conversation.last}"
+    found = asdict(conversation)
+    return ", ".join(f"{field} {found[field]}" for field in ("order", "answers", "last", "cut"))
+
+
 def separator_of(tokenizer: Any) -> str:
     """What stands between turns for a tokeniser of transformers: its separating token between spaces, else a line end.
 

@@ -12,7 +12,7 @@ from rankdistill.querying.corpus import Corpus
 from rankdistill.querying.generator import Written
 from rankdistill.querying.prompt import Prompt, messages, read_reply
 from rankdistill.records import Document
-from rankdistill.teachers.local_chat import LocalChat
+from rankdistill.teachers.local_chat import LocalChat, Messages
 
 KIND = "causal"
 
@@ -72,10 +72,29 @@ class Causal:
 
     def generate(self, documents: Sequence[Document], count: int) -> Iterator[tuple[int, list[Written]]]:
         """See `Generator.generate`."""
-        asked = [messages(self._settings, document, count) for document in documents]
+        asked = [self._fitting(document, count) for document in documents]
         order = sorted(range(len(asked)), key=lambda place: -len(asked[place][-1]["content"]))
         for number, reply in self._chat.complete_all([asked[place] for place in order]):
             yield order[number], [Written(KIND, text) for text in read_reply(reply, count)]
+
+    def _fitting(self, document: Document, count: int) -> Messages:
+        """The messages with as many of the document's first words as the model reads.
+
+        A prompt that leaves no room for one word is given as it is: asking with it is an error.
+        """
+        whole = messages(self._settings, document, count)
+        fits, too_many = 0, self._settings.document_words
+        if self._chat.fits(whole):
+            return whole
+        found = whole
+        while too_many - fits > 1:
+            middle = (fits + too_many) // 2
+            shorter = messages(self._settings.model_copy(update={"document_words": middle}), document, count)
+            if self._chat.fits(shorter):
+                fits, found = middle, shorter
+            else:
+                too_many = middle
+        return found
 
 
 def load(settings: Settings, corpus: Corpus) -> Causal:

@@ -11,6 +11,7 @@ from rankdistill.querying.cache import Cache
 from rankdistill.querying.generator import Generator, Written
 from rankdistill.querying.sieve import repeated_share
 from rankdistill.records import Document
+from rankdistill.teachers.http.refusals import Refusals, UnansweredError
 
 LOOK_AFTER, HOPELESS = 100, 0.9
 """After so many documents a costly generator is stopped if this share of its queries repeat themselves."""
@@ -38,10 +39,11 @@ def generate_all(
         progress: called with the number of documents just done.
 
     Raises:
-        TeacherError: see `Generator.generate`; or a costly one repeats itself and nothing else.
+        TeacherError: see `Generator.generate`, of refused documents when all others were asked about; or a costly one
+            repeats itself and nothing else.
     """
     found: list[list[Written]] = []
-    looked = not generator.costly
+    looked, refusals, answered = not generator.costly, Refusals("documents"), 0
     if generator.costly:
         new = sum(cache is None or cache.get(document) is None for document in documents)
         tell(f"{generator.fingerprint['kind']}: {new:,} of {len(documents):,} documents to be asked about")
@@ -51,6 +53,7 @@ def generate_all(
         missing = [place for place, written in enumerate(held) if written is None]
         progress(len(unit) - len(missing))
         came: list[int] = []
+        refused: UnansweredError | None = None
         try:
             for number, written in generator.generate([unit[place] for place in missing], count) if missing else ():
                 held[missing[number]] = written[:count]
@@ -58,13 +61,19 @@ def generate_all(
                 if cache is not None and generator.alone:
                     cache.keep(unit[missing[number]], written[:count])
                 progress(1)
+        except UnansweredError as error:
+            refused = error
         finally:
             if cache is not None and (generator.alone or len(came) == len(missing)):
                 cache.add([(unit[place], held[place] or []) for place in sorted(came)])
+        answered += sum(written is not None for written in held)
+        if refused is not None:
+            refusals.add(refused, [unit[place].doc_id for place in missing], answered)
         found += [written or [] for written in held]
         if not looked and len(found) >= LOOK_AFTER:
             looked = True
             _require_variety(generator, found)
+    refusals.require_none()
     return found
 
 

@@ -22,7 +22,11 @@ LETTERS_A_WORD = 8
 
 _PLACE = re.compile(r"\{(document|count)\}")
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
-_MARK = re.compile(r"^\s*(?:[-*•]+|\(?\d+[.):]|(?:query|question)\s*\d*\s*:)\s*", re.IGNORECASE)
+_MARK = re.compile(
+    r"^\s*(?:[-*]+(?:\s+|$)|•+\s*|\(?\d{1,2}[.):](?!\d)\s*|(?:query|question)\s*\d*\s*:\s*)", re.IGNORECASE
+)
+"""Of a list: no minus of `-40 celsius`, and no digits of `2.4 GHz`, `10:30` or `911: who calls`."""
+
 _AROUND = "\"'`“”„«»*_ \t"
 
 

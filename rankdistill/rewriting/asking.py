@@ -11,6 +11,7 @@ from rankdistill.progress import Progress
 from rankdistill.rewriting.cache import Cache
 from rankdistill.rewriting.rewriter import Rewriter
 from rankdistill.sessions.schema import Asked
+from rankdistill.teachers.http.refusals import Refusals, UnansweredError
 
 LOOK_AFTER, LEAST, HOPELESS = 50, 20, 0.9
 """After so many conversations, or all where there are fewer but `LEAST`, a rewriter is stopped that says the same of
@@ -33,7 +34,8 @@ def rewrite_all(
         progress: called with the number of questions just done.
 
     Raises:
-        TeacherError: see `Rewriter.rewrite`; or it says the same of nearly every conversation.
+        TeacherError: see `Rewriter.rewrite`, of refused questions when all others were asked about; or it says the same
+            of nearly every conversation.
     """
     if not rewriter.costly:
         found = dict(rewriter.rewrite(asked))
@@ -52,13 +54,17 @@ def rewrite_all(
     new = sum(cache is None or cache.get(asked[one[0]]) is None for one in several)
     kind = rewriter.fingerprint["kind"]
     tell(f"{kind}: {new:,} conversations of {len(asked):,} questions to be asked about")
-    looked = False
+    looked, refusals = False, Refusals("questions")
     for start in range(0, len(several), unit_size):
         unit = several[start : start + unit_size]
-        _fill(rewriter, [asked[one[0]] for one in unit], unit, made, cache, progress)
+        try:
+            _fill(rewriter, [asked[one[0]] for one in unit], unit, made, cache, progress)
+        except UnansweredError as error:
+            refusals.add(error, [asked[one[0]].turn_id for one in unit], sum(made[one[0]] != "" for one in several))
         if not looked and (start + len(unit) >= LOOK_AFTER or start + unit_size >= len(several)):
             looked = True
             _require_sense(kind, [made[one[0]] for one in several[: start + len(unit)]])
+    refusals.require_none()
     return made
 
 
@@ -70,7 +76,11 @@ def _fill(
     cache: Cache | None,
     progress: Progress,
 ) -> None:
-    """Rewrite one unit into `made`; what came before an error is kept in `cache`, see `Rewriter.alone`."""
+    """Rewrite one unit into `made`; what came before an error is kept in `cache`, see `Rewriter.alone`.
+
+    Raises:
+        UnansweredError: some were refused, by their numbers in the unit.
+    """
     held = [None if cache is None else cache.get(one) for one in asked]
     missing = [number for number, rewrite in enumerate(held) if rewrite is None]
     came: list[int] = []
@@ -84,12 +94,14 @@ def _fill(
             if cache is not None and rewriter.alone:
                 cache.keep(asked[missing[number]], rewrite)
             progress(len(places[missing[number]]))
+    except UnansweredError as error:
+        raise UnansweredError({missing[number]: found for number, found in error.errors.items()}, len(asked)) from error
     finally:
         if cache is not None and (rewriter.alone or len(came) == len(missing)):
             cache.add([(asked[number], held[number] or "") for number in sorted(came)])
-    for number, rewrite in enumerate(held):
-        for place in places[number]:
-            made[place] = rewrite or ""
+        for number, rewrite in enumerate(held):
+            for place in places[number]:
+                made[place] = rewrite or ""
 
 
 def _require_sense(kind: str, rewrites: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from pydantic import Field
 from rankdistill.querying import generator
 from rankdistill.rewriting.prompt import Prompt, messages, read_rewrite
 from rankdistill.sessions.schema import Asked
-from rankdistill.teachers.local_chat import LocalChat
+from rankdistill.teachers.local_chat import LocalChat, Messages
 
 KIND = "causal"
 
@@ -67,11 +67,33 @@ class Causal:
 
     def rewrite(self, asked: Sequence[Asked]) -> Iterator[tuple[int, str]]:
         """See `Rewriter.rewrite`."""
-        told = [messages(self._settings, one.said) for one in asked]
-        self.shortened += sum(short for _, short in told)
-        order = sorted(range(len(told)), key=lambda place: -len(told[place][0][-1]["content"]))
-        for number, reply in self._chat.complete_all([told[place][0] for place in order]):
+        fitting = [self._fitting(one.said) for one in asked]
+        self.shortened += sum(short for _, short in fitting)
+        told = {place: message for place, (message, _) in enumerate(fitting) if message is not None}
+        yield from ((place, "") for place in range(len(asked)) if place not in told)
+        order = sorted(told, key=lambda place: -len(told[place][-1]["content"]))
+        for number, reply in self._chat.complete_all([told[place] for place in order]):
             yield order[number], read_rewrite(reply)
+
+    def _fitting(self, said: Sequence[str]) -> tuple[Messages | None, bool]:
+        """The messages with as many of the last turns as the model reads, and whether older ones were left out.
+
+        None where the question alone is too long for it, which has no rewrite then. A prompt that leaves no room for
+        any question is given as it is: asking with it is an error.
+        """
+        whole, short = messages(self._settings, said)
+        if self._chat.fits(whole):
+            return whole, short
+        if not self._chat.fits(messages(self._settings, ["?"])[0]):
+            return whole, short
+        fits, too_many = -1, len(said) - 1
+        while too_many - fits > 1:
+            middle = (fits + too_many) // 2
+            if self._chat.fits(messages(self._settings, said, middle)[0]):
+                fits = middle
+            else:
+                too_many = middle
+        return (messages(self._settings, said, fits)[0] if fits >= 0 else None), True
 
 
 def load(settings: Settings) -> Causal:

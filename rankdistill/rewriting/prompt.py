@@ -48,18 +48,19 @@ class Prompt(BaseModel):
         return template
 
 
-def messages(prompt: Prompt, said: Sequence[str]) -> tuple[Messages, bool]:
+def messages(prompt: Prompt, said: Sequence[str], most: int | None = None) -> tuple[Messages, bool]:
     """What a model is asked about the last of `said`, and whether the oldest turns were left out.
 
     Args:
         prompt: how.
         said: question, answer, question, ..., as `Asked.said`; braces in them stay as they are.
+        most: turns before the question that are shown; None: all that `conversation_words` allows.
     """
     before = [f"{SPEAKERS[place % 2]}: {text}" for place, text in enumerate(said[:-1]) if text.strip()]
     kept, words = list[str](), 0
     for line in reversed(before):
         words += _words(line)
-        if words > prompt.conversation_words:
+        if words > prompt.conversation_words or len(kept) == most:
             break
         kept.insert(0, line)
     texts = {"conversation": "\n".join(kept), "question": said[-1]}

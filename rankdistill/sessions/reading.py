@@ -28,7 +28,8 @@ def read(path: str | Path, mode: Mode = "strict") -> Sessions:
     """The sessions at `path`, with the rewrites that lie beside them.
 
     Args:
-        path: a folder with `sessions.jsonl`, as `rankdistill data convert` makes it, or such a file; plain or `.gz`.
+        path: a folder with `sessions.jsonl`, as `rankdistill data convert` makes it, or such a file; plain or `.gz`. A
+            file of that name stands for its folder, with the rewrites and documents that lie there.
         mode: `strict` raises if any session is bad; `lenient` leaves it out.
 
     Raises:
@@ -37,6 +38,8 @@ def read(path: str | Path, mode: Mode = "strict") -> Sessions:
     """
     place = Path(path)
     file = file_of(place)
+    if file == place and lines.find(file.parent, FILE_NAME) == file:  # what lies beside it belongs to it
+        place = file.parent
     bad, digest, found = BadRows(mode), hashlib.sha256(), list[Session]()
     sessions, turns = set[str](), set[str]()
     for number, line in lines.numbered(file, digest):

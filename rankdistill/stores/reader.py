@@ -32,17 +32,21 @@ class ScoreStore(Shown):
     Args:
         path: its folder, or a URL such as `s3://bucket/prefix`.
         collection: gives the texts of a store that holds ids only.
+        queries: query id -> text, in place of what was scored: conversations, of which the teacher read rewrites. Other
+            queries are not trained on.
 
     Raises:
         DataError: the folder is absent, or scoring has not finished (no manifest).
         RemoteError: the object store does not answer, or refuses.
     """
 
-    def __init__(self, path: str | Path, collection: Dataset | None = None) -> None:
+    def __init__(
+        self, path: str | Path, collection: Dataset | None = None, queries: Mapping[str, str] | None = None
+    ) -> None:
         self.path = locations.location(path)
         # Found again wherever the process goes later.
         self.layout = Layout(self.path.absolute() if locations.is_local(self.path) else self.path)
-        self.collection = collection
+        self.collection, self.queries = collection, queries
         self.manifest = manifest.expect(self.path, ARTEFACT, "score")
         self.run: StoreRun | None = None
 
@@ -172,8 +176,9 @@ class ScoreStore(Shown):
         return self.scan(teacher_id).select("query_id", "doc_id", "score").sort("query_id", "doc_id").collect()
 
     def derivation(self, teacher_id: str | None = None) -> dict[str, Any]:
-        """What the scores were made from beside the store: the texts of a store of ids, else nothing."""
-        return {} if self.has_texts or self.collection is None else {"texts": self.collection.fingerprint}
+        """What is beside the store: the texts of a store of ids, and queries in place of its own; else nothing."""
+        found = {} if self.has_texts or self.collection is None else {"texts": self.collection.fingerprint}
+        return found if self.queries is None else found | {"queries": manifest.digest(dict(self.queries))}
 
     def count(self, teacher_id: str | None = None) -> int:
         """How many scores one teacher has here."""
@@ -195,6 +200,8 @@ class ScoreStore(Shown):
 
     def query_texts(self) -> Mapping[str, str]:
         """Query id -> text; StoreError if the store holds ids only and there is no collection."""
+        if self.queries is not None:
+            return self.queries
         return read_texts(self.layout.queries) if self.has_texts else self._require_collection().queries(None)
 
     def document_texts(self) -> Mapping[str, str]:

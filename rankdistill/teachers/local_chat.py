@@ -71,10 +71,16 @@ class LocalChat:
             rows = [self._tokens(messages) for messages in conversations[start : start + self._batch_size]]
             yield from enumerate(self._lm.generate(rows, self._max_new_tokens), start)
 
-    def _tokens(self, messages: Messages) -> list[int]:
+    def fits(self, messages: Messages) -> bool:
+        """Whether the model can read the messages as a whole."""
+        return len(self._ids(messages)) <= self._max_length
+
+    def _ids(self, messages: Messages) -> list[int]:
         ids = self._lm.tokenise([self._text(messages)])[0]
-        if not self._lm.tokenizer.chat_template:
-            ids = [*self._lm.start, *ids]
+        return ids if self._lm.tokenizer.chat_template else [*self._lm.start, *ids]
+
+    def _tokens(self, messages: Messages) -> list[int]:
+        ids = self._ids(messages)
         if len(ids) > self._max_length:
             raise TeacherError(
                 expected=f"a prompt of at most {self._max_length} tokens",

@@ -152,7 +152,12 @@ class Inputs:
 
 
 def read(
-    dataset: Dataset, store: ScoreSource, split: str, teacher_id: str | None, texts: Mapping[str, str] | None = None
+    dataset: Dataset,
+    store: ScoreSource,
+    split: str,
+    teacher_id: str | None,
+    texts: Mapping[str, str] | None = None,
+    with_text: bool = False,
 ) -> Inputs:
     """Read what `split` may train on; a query that only other splits judge is held out: it would leak the test.
 
@@ -166,6 +171,7 @@ def read(
         split: that is trained on.
         teacher_id: whose scores; None: the only teacher's.
         texts: query id -> text of the store's queries, where they are at hand.
+        with_text: leave out queries that `texts` lacks too: of conversations it has those that may be read.
 
     Raises:
         DataError: no such split.
@@ -179,7 +185,8 @@ def read(
     else:
         scores, candidates = store.scores(teacher).lazy(), store.candidates().lazy()
     given = set(candidates.select(pl.col("query_id").unique()).collect(engine="streaming")["query_id"])
-    held_out = _held_out(dataset, split, given, store.query_texts() if texts is None else texts)
+    said = store.query_texts() if texts is None else texts
+    held_out = _held_out(dataset, split, given, said) | (given - said.keys() if with_text else set())
     others = pl.Series("query_id", sorted(held_out & given), dtype=pl.String)
     kept = ~pl.col("query_id").is_in(others.implode()) if len(others) else pl.lit(True)
 

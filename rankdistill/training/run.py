@@ -130,7 +130,7 @@ def train(
     if beside is not None:
         in_batch.require_vectors(name, kind.in_batch)
     texts = Scored(store.query_texts(), store.document_texts())
-    found = inputs.read(dataset, store, split, teacher_id, texts.queries)
+    found = inputs.read(dataset, store, split, teacher_id, texts.queries, with_text=reads is not None)
     known = known_positives.gathered(dataset, found.candidate_parts(), texts.queries, texts.documents)
     choices: dict[str, Any] = {
         "type": name,

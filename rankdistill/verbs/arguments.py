@@ -16,6 +16,7 @@ from rankdistill.locations import home, location
 from rankdistill.notes import note, note_reports
 from rankdistill.sessions import Sessions
 from rankdistill.sessions import read as read_sessions
+from rankdistill.sessions.reading import is_sessions
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.registry import YAML_SUFFIXES
@@ -101,7 +102,8 @@ def collection_of(
     """The collection; bad rows that were left out, and what to know of `splits`, become notes.
 
     Args:
-        data: a folder in BEIR layout, or an opened collection.
+        data: a folder in BEIR layout, or an opened collection. Sessions in a folder without judgements say what is
+            asked and judged.
         splits: those that are used.
         lenient: drop bad rows instead of stopping.
         ignore_identical_ids: see `rankdistill.data.load`.
@@ -121,10 +123,19 @@ def collection_of(
         return data
     dataset = load(place_of(data), "lenient" if lenient else "strict", ignore_identical_ids)
     note_reports(dataset.reports)
+    if is_sessions(dataset.path) and not (dataset.splits or dataset.unusable_splits):
+        dataset = _judged_by_sessions(dataset, lenient)
     for split in dict.fromkeys(splits):
         if split is not None:
             note_split(dataset, split)
     return dataset
+
+
+def _judged_by_sessions(dataset: Dataset, lenient: bool) -> Dataset:
+    """Documents without judgements of their own, with the questions of the sessions beside them, and their gold."""
+    sessions = read_sessions(dataset.path, "lenient" if lenient else "strict")
+    judged = {split: sessions.qrels(split) for split in sessions.splits}
+    return dataset.asking({**dataset.query_texts, **sessions.questions()}, judged)
 
 
 def sessions_of(given: Conversations, lenient: bool = False) -> Sessions:

@@ -10,8 +10,9 @@ from typing import Any
 
 from rankdistill.data import Dataset
 from rankdistill.engines import open_engine
+from rankdistill.engines.pushing import read_note
 from rankdistill.errors import ConfigError
-from rankdistill.evaluation.engine import EngineRetriever
+from rankdistill.evaluation.engine import EngineRetriever, leg_of
 from rankdistill.verbs.arguments import Model, Place, listed, reference_of
 from rankdistill.verbs.systems import Parts, System
 
@@ -79,6 +80,21 @@ def require_effect_on_engine(**settings: Any) -> None:
             consequence="nothing was evaluated: they would have no effect",
             remedy="leave them out",
         )
+
+
+def searching_model(asked: Asked, model: str | None, api_key_env: str | None) -> str | None:
+    """The model that embeds the queries: `model`, else the collection's own, where it says one.
+
+    Raises:
+        RankdistillError: the engine does not answer, has no such collection, or vectors of several models.
+    """
+    if model is not None:
+        return model
+    engine = open_engine(asked.url, asked.collection, engine=asked.engine, api_key_env=api_key_env)
+    try:
+        return leg_of(read_note(engine, asked.url), None, engine.collection).model
+    finally:
+        engine.close()
 
 
 @contextmanager

@@ -21,7 +21,6 @@ from rankdistill.evaluation.retrieve import Bm25Retriever, Retriever
 from rankdistill.evaluation.tasks.results import TaskEvaluations
 from rankdistill.fusion import Fusion
 from rankdistill.indexing import StoredIndex
-from rankdistill.indexing.searching import opened
 from rankdistill.mining.tokenisers import script_note
 from rankdistill.notes import note
 from rankdistill.progress import Progress, ProgressLike, reporter_of
@@ -47,10 +46,11 @@ from rankdistill.verbs.endpoint_systems import endpoint_of, require_effect_on_en
 from rankdistill.verbs.engine_systems import engine_of, opened_engine, parts_of_engine, require_effect_on_engine
 from rankdistill.verbs.lengths import note_longer
 from rankdistill.verbs.parameters import SearchParameters, parameters_of, search_parameters_of
+from rankdistill.verbs.reading_turns import questions_for
 from rankdistill.verbs.runs import open_run
 from rankdistill.verbs.server_systems import opened_server, require_effect_on_server, server_of
 from rankdistill.verbs.systems import Parts, System, bm25_of, parts_of
-from rankdistill.verbs.turns import documents_of, questions_of
+from rankdistill.verbs.turns import documents_of
 from rankdistill.verbs.weighing import fit, require_fusable
 
 
@@ -219,7 +219,8 @@ def evaluate(
             measured too, and means by depth and by topic; of a sparse system also terms a query and FLOPS.
         reads: with sessions: what the system reads of a question: a format of conversations
             (`rankdistill.inference.conversation.FORMATS`, as `last_turn` or `newest_first`), or `rewrite:NAME`. Unless
-            given what the query model was trained to read, or else the last turn.
+            given what the query model was trained to read, or else the last turn; a server is sent the turns, which
+            its own model joins; a service does not say what its model reads, so it must be given.
         missing_rewrites: with `reads` of a rewrite: a question without one is an `error`, read as the `question`
             itself, or `drop`ped.
         lenient: leave bad rows out instead of stopping.
@@ -319,7 +320,7 @@ def evaluate(
         require_effect_on_engine(embeddings=embeddings, factory=factory != "exact", fusion=method)
     if parts.run is not None and rerank is None and latency:
         raise _without_effect("latency", "a run, which was answered before")
-    turns = None
+    turns, sent = None, None
     if sessions is None:
         _require_sessions(reads, missing_rewrites)
         dataset = collection_of(_given(data), [split], lenient, ignore_identical_ids)
@@ -327,9 +328,19 @@ def evaluate(
         found = sessions_of(sessions, lenient)
         documents = documents_of(found, data, lenient, ignore_identical_ids)
         _require_plain(through, fit_on)
-        reader = reading_model(parts, engine=asked, server=served or endpoint)
-        dataset, turns = questions_of(
-            found, documents, split, reads, reader, limit=max_length, missing=missing_rewrites
+        dataset, turns, sent = questions_for(
+            parts,
+            found,
+            documents,
+            split,
+            reads,
+            engine=asked,
+            server=served is not None,
+            service=endpoint is not None,
+            reranked=rerank is not None,
+            api_key_env=api_key_env,
+            limit=max_length,
+            missing=missing_rewrites,
         )
     queries = dataset.queries(split)
     reporter = reporter_of(progress)
@@ -343,7 +354,7 @@ def evaluate(
     with reporter.stage("evaluate", "texts") as stage, ExitStack() as held:
         first: Retriever
         if served is not None:
-            first = held.enter_context(opened_server(served, dataset, api_key_env, name, stage))
+            first = held.enter_context(opened_server(served, dataset, api_key_env, name, stage, sent))
         elif endpoint is not None:
             service = held.enter_context(connected(endpoint))
             first = open_endpoint(dataset, service, factory=factory, name=name, progress=stage)
@@ -382,16 +393,6 @@ def evaluate(
         )
     _note_words(first, dataset, len(queries))
     return evaluation.remarked(*remarks)
-
-
-def reading_model(parts: Parts, **elsewhere: object) -> str | None:
-    """The model whose tokeniser counts the tokens of a conversation; None: BM25, or a system that lies elsewhere."""
-    if parts.words or parts.run is not None or any(elsewhere.values()):
-        return None
-    if parts.query_model is not None:
-        return parts.query_model
-    models = [opened(one).model for one in parts.indexes]
-    return models[0] if models else None
 
 
 def _given(data: Data | None) -> Data:

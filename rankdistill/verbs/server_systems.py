@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import fspath
@@ -65,8 +65,15 @@ def require_effect_on_server(**settings: Any) -> None:
 
 @contextmanager
 def opened_server(
-    asked: Server, dataset: Dataset, api_key_env: str | None, name: str | None, progress: Progress
+    asked: Server,
+    dataset: Dataset,
+    api_key_env: str | None,
+    name: str | None,
+    progress: Progress,
+    turns: Mapping[str, Sequence[str]] | None = None,
 ) -> Iterator[Retriever]:
     """The server as a system, while the block lasts; see `rankdistill.evaluation.served.open_served`."""
     with Client(asked.url, api_key_env=api_key_env) as client:
-        yield open_served(dataset, client, index=asked.index, mode=asked.mode, name=name, progress=progress)
+        yield open_served(
+            dataset, client, index=asked.index, mode=asked.mode, name=name, progress=progress, turns=turns
+        )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from rankdistill.data import Dataset
 from rankdistill.ensembles.combining import POLICIES
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import ConfigError, DataError
+from rankdistill.inference.conversation import Conversation
 from rankdistill.inference.loading import quietly
 from rankdistill.inference.storage import Storage
 from rankdistill.names import names_test
@@ -30,7 +32,7 @@ from rankdistill.training.config import TrainConfig
 from rankdistill.training.form import Form
 from rankdistill.training.settings import require_no_test
 from rankdistill.training.student import Student
-from rankdistill.verbs import training_on_sessions
+from rankdistill.verbs import training_on_sessions, training_on_stored
 from rankdistill.verbs.arguments import (
     Data,
     Model,
@@ -93,7 +95,7 @@ def train(
 
     With `sessions` it becomes a student of conversations: a teacher reads rewrites of the questions, and the student
     learns its scores of documents (loss `disco`) or its vectors (`leaf`) from the conversations themselves. Its index
-    is the teacher's.
+    is the teacher's. With a store of scores besides, such as imported ones, it learns those.
 
     Interrupt it at will: the same call goes on from the last checkpoint, with the same loss curve. A folder that holds
     exactly this student is left as it is.
@@ -102,8 +104,8 @@ def train(
         data: with scores, the collection: its splits say which queries are held out, and the dev split is read from
             it. With vectors, the collection of the dev split, or several; None where there is none. With sessions,
             that of their documents, where their own folder has none.
-        store: a score store or an ensemble of its teachers; or an embedding store; or the path of one. None with
-            sessions.
+        store: a score store or an ensemble of its teachers; or an embedding store; or the path of one. With sessions
+            None, or scores that are there already, whose queries are questions of the sessions.
         student: the model to start from: path, hub id or `pypi:DISTRIBUTION`; `static` with vectors.
         out: folder of the student.
         split: with scores: train on its queries, and on those that no split judges; `unjudged`: on the latter alone.
@@ -162,8 +164,8 @@ def train(
         StaleOutputError: `out` holds another student.
     """
     place = Out(place_of(out), progress, command)
-    if sessions is not None:
-        foreign: dict[str, object] = {"store": store, "reference": reference, "missing": missing, "teachers": teachers}
+    if sessions is not None and store is None:
+        foreign: dict[str, object] = {"reference": reference, "missing": missing, "teachers": teachers}
         shape: dict[str, object] = {
             "keep_layers": keep_layers,
             "vocabulary": vocabulary,
@@ -198,18 +200,19 @@ def train(
         trained = place.finished()
         note_clipping(trained.log, REMEDY)
         return trained
-    of_sessions: dict[str, object] = {
-        "rewrites": rewrites,
-        "reads": reads,
-        "ranks": ranks,
-        "sample": sample,
-        "index": index,
+    of_rewrites: dict[str, object] = {
+        **{"rewrites": rewrites, "ranks": ranks, "sample": sample, "index": index, "standalone": standalone},
+        **{"work": work, "missing_rewrites": missing_rewrites != "error" or None},
     }
-    of_sessions |= {"standalone": standalone, "work": work, "missing_rewrites": missing_rewrites != "error" or None}
-    _refuse_without_sessions(of_sessions)
+    if sessions is None:
+        _refuse_without_sessions(of_rewrites | {"reads": reads})
+    else:
+        _refuse_beside_store(of_rewrites)
     if store is None:
         raise _no_store()
     opened = _opened(store)
+    if sessions is not None:
+        opened = training_on_stored.require_scores(opened)
     ensemble: dict[str, Any] = {
         **{"calibrate": calibrate, "weights": weights, "reference": reference},
         "combine": combine,
@@ -226,15 +229,34 @@ def train(
         settings["missing"] = missing
     else:
         ensemble["missing"] = missing
+    if sessions is not None:
+        settings = training_on_sessions.with_disco(config, settings)
     chosen = settings_of(TrainConfig, config, settings, own_arguments(train))
     _require_one_teacher(opened, teacher, teachers, ensemble)
-    dataset, watched = _collection(data), _one(listed(dev_split))
+    watched = _one(listed(dev_split))
     if watched is not None and names_test(watched) and not allow_test:
         require_no_test([watched])
-    collection = collection_of(dataset, [watched], lenient, ignore_identical_ids)
-    scores = _scores(opened, listed(teachers), ensemble, collection)
     form = _form(keep_layers, vocabulary, storage, max_mb)
-    return _distil(collection, scores, reference_of(student), place, chosen, split, watched, form, teacher)
+    if sessions is None:
+        collection = collection_of(_collection(data), [watched], lenient, ignore_identical_ids)
+        scores = _scores(opened, listed(teachers), ensemble, partial(score_store_of, dataset=collection))
+        return _distil(collection, scores, reference_of(student), place, chosen, split, watched, form, teacher)
+    conversations = sessions_of(sessions, lenient)
+    documents = None if data is None else _collection(data)
+    read = training_on_stored.prepare(
+        conversations,
+        documents_of(conversations, documents, lenient, ignore_identical_ids),
+        opened,
+        reference_of(student),
+        chosen,
+        split=split,
+        dev_split=watched,
+        reads=reads,
+    )
+    scores = _scores(opened, listed(teachers), ensemble, read.store)
+    chosen = training_on_stored.fitted(chosen)
+    given = (read.dataset, scores, reference_of(student), place, chosen, read.split, watched, form, teacher)
+    return _distil(*given, reads=read.reader.conversation)
 
 
 @dataclass(frozen=True)
@@ -261,6 +283,7 @@ def _distil(
     dev_split: str | None,
     form: Form,
     teacher: str | None,
+    reads: Conversation | None = None,
 ) -> Student:
     from rankdistill.training import run
 
@@ -278,6 +301,7 @@ def _distil(
             max_mb=form.max_mb,
             dev_split=dev_split,
             teacher_id=teacher,
+            reads=reads,
             planned=stage.expect,
             progress=stage,
             command=out.command,
@@ -404,6 +428,17 @@ def _refuse_without_sessions(given: Mapping[str, object]) -> None:
         )
 
 
+def _refuse_beside_store(given: Mapping[str, object]) -> None:
+    """Raise ConfigError for what a teacher of rewrites has: scores that are there need none."""
+    if found := [name for name, value in given.items() if value is not None]:
+        raise ConfigError(
+            expected="sessions with a store of scores, or with a teacher and rewrites",
+            got=f"a store, and {', '.join(found)}",
+            consequence="nothing was trained: they would have no effect",
+            remedy="leave them out, or the store",
+        )
+
+
 def _no_store() -> ConfigError:
     return ConfigError(
         expected="a store of scores or of vectors, or sessions",
@@ -483,17 +518,20 @@ def _require_one_teacher(
 
 
 def _scores(
-    store: ScoreStore | Ensemble, teachers: Sequence[str], ensemble: Mapping[str, Any], collection: Dataset
+    store: ScoreStore | Ensemble,
+    teachers: Sequence[str],
+    ensemble: Mapping[str, Any],
+    with_texts: Callable[[ScoreStore], ScoreStore],
 ) -> ScoreStore | Ensemble:
-    """What is trained on; `collection` gives the texts of a store of ids."""
+    """What is trained on; `with_texts` gives a store the texts that it lacks, or other ones for its queries."""
     if isinstance(store, Ensemble):
-        texts = score_store_of(store.store, collection)
+        texts = with_texts(store.store)
         if texts is store.store:
             return store
         weights = [store.weights[member] for member in store.members]
         settings = (store.calibrate, store.missing, weights, store.reference, store.combination)
         return Ensemble(texts, store.members, *settings)
-    texts = score_store_of(store, collection)
+    texts = with_texts(store)
     if not teachers:
         return texts
     return Ensemble(texts, teachers, **{name: value for name, value in ensemble.items() if value is not None})

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from rankdistill import plain_yaml
 from rankdistill.data import Dataset
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import ConfigError
+from rankdistill.indexing import StoredIndex
+from rankdistill.indexing.kinds import of_space
+from rankdistill.indexing.searching import opened
 from rankdistill.indexing.sources import IndexSource
 from rankdistill.inference.loading import quietly
 from rankdistill.inference.turn_reader import TurnReader, open_reader
@@ -19,6 +23,7 @@ from rankdistill.mining.sources.rewritten import AskedTogether, RewrittenSource
 from rankdistill.names import ALIGNMENTS, LOSSES, names_test
 from rankdistill.notes import note
 from rankdistill.progress import reporter_of
+from rankdistill.sessions import Asked as Question
 from rankdistill.sessions import Sessions
 from rankdistill.sessions.collection import Missing
 from rankdistill.space import SparseSpace
@@ -34,7 +39,7 @@ from rankdistill.verbs import mine as mining
 from rankdistill.verbs import score as scoring
 from rankdistill.verbs.arguments import Place, place_of, require_range, settings_of
 from rankdistill.verbs.judged_elsewhere import judged_elsewhere
-from rankdistill.verbs.turns import rewrites_of, training_split
+from rankdistill.verbs.turns import note_judged, rewrites_of, training_split
 
 if TYPE_CHECKING:
     from rankdistill.mining.source import Source
@@ -56,6 +61,9 @@ LIKE_DISCO: dict[str, Any] = {"cycles": 1, "epochs": 5.0, "learning_rate": 2e-5,
 
 FORMAT = "newest_first"
 WITH_VECTORS = ("embedding", "sparse")
+
+OF_SEVERAL = ("calibrate", "combine", "weights")
+"""Arguments that say how several rewriters become one teacher."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,16 @@ def is_alignment(loss: object, config: object) -> bool:
     if isinstance(config, AlignConfig):
         return True
     return isinstance(loss, str) and loss in ALIGNMENTS and loss not in LOSSES
+
+
+def with_disco(config: object, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with the loss `disco`, unless they or `config` (settings, or their file) name one."""
+    if isinstance(config, TrainConfig):
+        named = "loss" in config.model_fields_set
+    else:
+        content = None if config is None else plain_yaml.read(place_of(cast(Place, config)))
+        named = isinstance(content, Mapping) and "loss" in content
+    return dict(settings) if named or settings.get("loss") is not None else dict(settings) | {"loss": "disco"}
 
 
 def require_given(teacher: str | None, rewrites: Sequence[str]) -> str:
@@ -173,15 +191,14 @@ def prepare(asked: Asked, student: str, limit: int | None) -> Prepared:
     given = rewrites_of(asked.sessions, list(asked.rewrites), split, asked.missing)
     every = asked.sessions.asked()
     texts = {one.turn_id: reader.join(one.said) for one in every}
-    if cut := sum(reader.is_cut(one.said) for one in every):
-        note(f"{cut:,} of {len(every):,} conversations are longer than the {reader.most} tokens that {student} reads")
+    note_cut(every, reader, student)
     elsewhere = judged_elsewhere(asked.sessions, asked.documents, split, reader)
     rewrites = {
         name: {turn: said for turn, said in one.items() if alike_hash(texts[turn]) not in elsewhere}
         for name, one in given.items()
     }
     kept, of_split = next(iter(rewrites.values())).keys(), {one.turn_id for one in asked.sessions.asked(split)}
-    _tell_held_out(len(next(iter(given.values()))), len(kept), split)
+    tell_held_out(len(next(iter(given.values()))), len(kept), split)
     judged = {
         name: {
             query: dict(labels)
@@ -206,12 +223,18 @@ def prepare(asked: Asked, student: str, limit: int | None) -> Prepared:
     return Prepared(dataset, reader, found, split, elsewhere)
 
 
-def _tell_held_out(given: int, kept: int, split: str) -> None:
-    """Note how many conversations with rewrites are left out; ConfigError where none is left."""
+def note_cut(asked: Sequence[Question], reader: TurnReader, student: str) -> None:
+    """Note how many conversations are longer than the student reads."""
+    if cut := sum(reader.is_cut(one.said) for one in asked):
+        note(f"{cut:,} of {len(asked):,} conversations are longer than the {reader.most} tokens that {student} reads")
+
+
+def tell_held_out(given: int, kept: int, split: str, what: str = "rewrites") -> None:
+    """Note how many conversations with rewrites (or scores) are left out; ConfigError where none is left."""
     if not kept:
         raise ConfigError(
-            expected=f"conversations of {split!r} with rewrites, which no other split judges",
-            got=f"none; {given:,} have rewrites",
+            expected=f"conversations of {split!r} with {what}, which no other split judges",
+            got=f"none; {given:,} have {what}",
             consequence="nothing was trained",
             remedy="name another split",
         )
@@ -250,6 +273,26 @@ class Teacher:
             encoded = EncodedPairs(spec, identity_of(self.reference), folder)
             self.pairs = encoded if self.has_vectors else self.spec.load()
         self.tower = encoded.encoded
+
+    def require_index(self, index: Place) -> None:
+        """Raise an error unless an index has the documents' vectors of this teacher: candidates are ranks of its run.
+
+        Raises:
+            ConfigError: it is of another kind of vectors, or of words.
+            SpaceMismatchError: it is of another model.
+        """
+        from rankdistill.training.document_tower import space_of
+
+        stored = opened(index if isinstance(index, StoredIndex) else place_of(index))
+        own = space_of(self.tower, self.reference)
+        if of_space(own) is not stored.kind:
+            raise ConfigError(
+                expected=f"an index of the teacher {self.reference}, whose run the candidates are ranks of",
+                got=f"{stored.folder}, an index of the kind {stored.kind.name} by {stored.model or 'words'}",
+                consequence="nothing was trained: candidates would be those of another ranking",
+                remedy="build it: rankdistill index --model TEACHER; or leave it out, and every document is encoded",
+            )
+        stored.kind.require(stored.space, [own], False)
 
     @property
     def source(self) -> Source:
@@ -332,7 +375,9 @@ def train(
         _align(asked, student, out, aligning, allow_test, progress, command)
         return
     _refuse(asked, ("standalone",), "training on scores")
-    training = settings_of(TrainConfig, config, {"loss": "disco"} | dict(settings), besides)
+    if len(set(asked.rewrites)) < 2:
+        _refuse(asked, OF_SEVERAL, "one rewriter", "leave them out, or name several (--rewrites A,B)")
+    training = settings_of(TrainConfig, config, with_disco(config, settings), besides)
     if asked.dev_split is not None and names_test(asked.dev_split) and not allow_test:
         require_no_test([asked.dev_split])
     _distil(asked, student, out, training, progress, command)
@@ -342,7 +387,12 @@ def _distil(asked: Asked, student: str, out: Path, config: TrainConfig, progress
     from rankdistill.training import run
 
     prepared = prepare(asked, student, config.max_query_length)
+    for split in dict.fromkeys((prepared.split, asked.dev_split)):
+        if split is not None and split in prepared.dataset.splits:
+            note_judged(prepared.dataset, split)
     teacher = Teacher(asked.teacher, config.document_tower or student, asked.work / "vectors")
+    if asked.index is not None and teacher.has_vectors:
+        teacher.require_index(asked.index)
     scores = scores_of(asked, prepared, teacher, progress)
     chosen = _fitted(config, teacher, calibrated=isinstance(scores, Ensemble) and scores.calibrate != "none")
     with quietly(), reporter_of(progress).stage("training", "steps") as stage:
@@ -418,6 +468,8 @@ def _align(
         given["max_document_length"] = config.max_query_length
     if asked.share > 0 and not config.source_weights:
         given["source_weights"] = vectors.source_weights(asked.share)
+    if asked.dev_split is not None and asked.dev_split in prepared.dataset.splits:
+        note_judged(prepared.dataset, asked.dev_split)
     dev = [Dev(prepared.dataset, asked.dev_split)] if asked.dev_split else []
     with quietly(), reporter_of(progress).stage("aligning", "steps") as stage:
         run.align(
@@ -435,12 +487,12 @@ def _align(
         )
 
 
-def _refuse(asked: Asked, names: Sequence[str], what: str) -> None:
+def _refuse(asked: Asked, names: Sequence[str], what: str, remedy: str = "") -> None:
     """Raise ConfigError for what that kind of training does not read."""
     if given := [name for name in names if getattr(asked, name) is not None]:
         raise ConfigError(
             expected=f"settings that {what} has",
             got=", ".join(given),
             consequence="nothing was trained: they would have no effect",
-            remedy="leave them out, or name another loss (disco is trained on scores, leaf on vectors)",
+            remedy=remedy or "leave them out, or name another loss (disco is trained on scores, leaf on vectors)",
         )

@@ -14,7 +14,7 @@ from rankdistill.data.beir import UNJUDGED
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.turns import Turns
 from rankdistill.inference import conversation
-from rankdistill.inference.conversation import FORMATS
+from rankdistill.inference.conversation import FORMATS, Conversation
 from rankdistill.inference.turn_reader import TurnReader, open_reader
 from rankdistill.manifest import digest
 from rankdistill.models import resolve
@@ -22,7 +22,7 @@ from rankdistill.notes import note
 from rankdistill.sessions import Asked, Session, Sessions, Turn
 from rankdistill.sessions.collection import Missing
 from rankdistill.sessions.schema import SYSTEM, USER
-from rankdistill.verbs.arguments import Data, Place, collection_of, place_of
+from rankdistill.verbs.arguments import Data, Place, collection_of, note_split, place_of
 
 ROLES = {"user": USER, "system": SYSTEM, "assistant": SYSTEM}
 """Who speaks, in a file of one conversation; chat interfaces say `assistant`."""
@@ -36,8 +36,8 @@ READS = f"{', '.join(FORMATS)} (also FORMAT:K, the last K of the user's turns), 
 def documents_of(sessions: Sessions, data: Data | None, lenient: bool, ignore_identical_ids: bool | None) -> Dataset:
     """The collection of the documents that are searched: the sessions' own folder, unless `data` names another.
 
-    Its queries are the questions as they were asked; what is judged is what the sessions' folder judges, or, with
-    `data`, what the sessions say.
+    Its queries are the questions as they were asked. What is judged is what the sessions' folder judges; with `data`,
+    and where the folder has documents but no judgements of its own, what the sessions say.
 
     Raises:
         ConfigError: there are no documents.
@@ -63,7 +63,7 @@ def texts_of(
     limit: int | None = None,
     missing: Missing = "error",
 ) -> tuple[dict[str, str], str]:
-    """turn_id -> what a system reads of it, and how, in words; see `questions_of`."""
+    """turn_id -> what a system reads of it, and the name of the format or rewrite; see `questions_of`."""
     if reads is not None and reads.startswith(REWRITE):
         return _rewritten(asked, reads.removeprefix(REWRITE), missing), reads
     reader = reader_of(model, reads, limit)
@@ -73,7 +73,16 @@ def texts_of(
             f"{cut:,} of {len(asked):,} conversations are longer than the {reader.most} tokens that {model} reads: "
             + ("their oldest turns are left out" if by_turns else "what is behind is not read")
         )
-    return {one.turn_id: reader.join(one.said) for one in asked}, reads or "as the model was trained"
+    return {one.turn_id: reader.join(one.said) for one in asked}, reads or conversation.name_of(reader.conversation)
+
+
+def conversation_of(model: str) -> Conversation | None:
+    """How a model, or the query model of a bundle, was trained to read conversations; None where it was not."""
+    return conversation.read(resolve(_inside(model)).path)
+
+
+def _inside(model: str) -> str:
+    return os.path.join(model, layout.QUERY) if bundles.is_bundle(model) else model
 
 
 def _rewritten(asked: Sequence[Asked], name: str, missing: Missing) -> dict[str, str]:
@@ -112,15 +121,14 @@ def reader_of(model: str | None, reads: str | None, limit: int | None = None, kn
     """
     if model is None:
         return TurnReader(conversation.named(reads or "last_turn", separator=" "))
-    inside = os.path.join(model, layout.QUERY) if bundles.is_bundle(model) else model
-    if known and conversation.read(resolve(inside).path) is None:
+    if known and conversation_of(model) is None:
         raise ConfigError(
             expected="a model that was trained to read conversations, for a session",
             got=f"{model}, which has no {conversation.FILE_NAME}",
             consequence="nothing was searched: it would take the last answer for the question",
             remedy="train one (rankdistill train --sessions), or search for the question, rewritten to say all",
         )
-    return open_reader(inside, reads, limit)
+    return open_reader(_inside(model), reads, limit)
 
 
 def turns_of(session: Place | Sequence[str] | Sequence[Turn]) -> list[str]:
@@ -203,7 +211,7 @@ def questions_of(
 
     Raises:
         ConfigError: no such rewrites, no such format.
-        DataError: no such split, or questions without the rewrite.
+        DataError: no such split, questions without the rewrite, or no judged document in the collection.
     """
     judged = documents.qrels(split)
     known = [one for one in sessions.asked() if one.turn_id in judged]
@@ -214,12 +222,31 @@ def questions_of(
     if len(asked) < len(known):
         note(f"{len(known) - len(asked):,} of {len(known):,} questions of {split!r} have no such rewrite: left out")
     dataset = documents.asking(texts, called=f"sessions {sessions.fingerprint}")
+    note_judged(dataset, split)
     return dataset, Turns(
         reads=said,
         texts=digest(texts),
         depths={one.turn_id: one.depth for one in asked},
         shifts={one.turn_id: one.topic_shift for one in asked if one.topic_shift is not None},
+        trained=reads is None and model is not None and conversation_of(model) is not None,
     )
+
+
+def note_judged(dataset: Dataset, split: str) -> None:
+    """Notes on what to know of a split's judgements, see `note_split`.
+
+    Raises:
+        DataError: the collection lacks every judged document, so it is of other conversations.
+    """
+    judged = {doc_id for labels in dataset.qrels(split).values() for doc_id in labels} if split != UNJUDGED else set()
+    if judged and all(doc_id not in dataset.document_lines for doc_id in judged):
+        raise DataError(
+            expected=f"the documents that are judged in {split!r} in {os.fspath(dataset)}",
+            got=f"none of {len(judged):,}, as {', '.join(sorted(judged)[:3])}",
+            consequence="nothing was run: nothing that is looked for could be found",
+            remedy="give the collection that the conversations ask for (--data DIR), with the ids of its documents",
+        )
+    note_split(dataset, split)
 
 
 def training_split(sessions: Sessions, split: str | None) -> str:

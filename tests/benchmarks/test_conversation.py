@@ -49,6 +49,24 @@ def test_figures_and_orders_are_held_against_what_was_measured() -> None:
     assert passed(0.42, 0.5) == [False, False]
 
 
+def test_a_reproduction_trains_and_measures_on_sessions_beside_their_documents(
+    tiny_beir: Path, tiny_splade: str, tmp_path: Path
+) -> None:
+    """Published sessions come without queries.jsonl and qrels: what is asked and judged is what the sessions say."""
+    folder = write_tiny_sessions(tiny_beir)
+    shutil.rmtree(folder / "qrels")
+    (folder / "queries.jsonl").unlink()
+    content = disco.load("disco_topiocqa")
+    content |= {"sessions": folder, "model": tiny_splade, "rewrites": ["human"], "index": {"backend": "exact"}}
+    content["split"] = {"train": "train", "test": "test"}
+    small = {"ranks": "2:12", "sample": 5, "negatives": 3, "batch_size": 4, "epochs": 1, "precision": "float32"}
+    content["train"] |= small | {"max_query_length": 32, "check": "warn"}
+    found = disco.measure(content, tmp_path / "work")
+    assert found.keys() == {"history", "teacher", "student"}
+    assert all(0 < found[system][name] <= 1 for system in found for name in ("mrr", "recall_at_100"))
+    assert len(disco.held_against(content, found)) == 6
+
+
 @pytest.mark.slow
 def test_the_benchmark_ends_and_is_not_made_twice(
     tiny_beir: Path, tiny_splade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -275,6 +275,53 @@ def test_a_conversation_in_files_of_two_splits_is_refused(tmp_path: Path) -> Non
     assert set(splits_of(rd.convert(tmp_path / "one", tmp_path / "out", from_="canard")).values()) == {"dev"}
 
 
+@pytest.fixture
+def numbered_anew(tmp_path: Path) -> Path:
+    """TopiOCQA's two files, each of which counts its conversations from 1; that of `train` has a second one."""
+    rows(tmp_path / "T" / "topiocqa_train.json", [*TOPIOCQA, *({**one, "Conversation_no": 8} for one in TOPIOCQA)])
+    other = [{**one, "Question": f"{one['Question']} and {n}"} for n, one in enumerate(TOPIOCQA)]
+    rows(tmp_path / "T" / "topiocqa_dev.json", other)
+    return tmp_path / "T"
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_files_of_splits_that_number_anew_have_the_split_in_all_their_ids(
+    numbered_anew: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, lenient: bool
+) -> None:
+    (tmp_path / "dev.txt").write_text("7_1 0 wiki:1 1\n7_2 0 wiki:2 1\ndev_7_2 0 wiki:9 2\n")
+    (tmp_path / "train.txt").write_text("7_1 0 wiki:3 1\n8_2 0 wiki:4 1\n")
+    qrels = [f"dev={tmp_path / 'dev.txt'}", f"train={tmp_path / 'train.txt'}"]
+    found = rd.convert(numbered_anew, tmp_path / "out", from_="topiocqa", qrels=qrels, lenient=lenient)
+    assert isinstance(found, Sessions)
+    assert splits_of(found) == {"dev_7": "dev", "train_7": "train", "train_8": "train"}
+    assert found.qrels("dev") == {"dev_7_1": {"wiki:1": 1}, "dev_7_2": {"wiki:2": 1, "wiki:9": 2}}
+    assert found.qrels("train") == {"train_7_1": {"wiki:3": 1}, "train_8_2": {"wiki:4": 1}}
+    assert found.asked("dev")[1].said == ["what is a harbour? and 0", "a place for ships", "is it deep? and 1"]
+    assert "as 'dev_7_1' for '7_1'" in caplog.text
+    assert "left out" not in caplog.text
+
+
+def test_judgements_under_another_name_of_the_split_are_found_by_the_name_of_their_file(
+    numbered_anew: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "dev_qrels.txt").write_text("7_2 0 wiki:2 1\n")
+    given = [f"test={tmp_path / 'dev_qrels.txt'}"]
+    found = rd.convert(numbered_anew, tmp_path / "out", from_="topiocqa", qrels=given)
+    assert isinstance(found, Sessions)
+    assert found.qrels("test") == {"dev_7_2": {"wiki:2": 1}}
+    (tmp_path / "some.txt").write_text("7_2 0 wiki:2 1\n")
+    with pytest.raises(DataError, match="unknown query '7_2'"):
+        rd.convert(numbered_anew, tmp_path / "other", from_="topiocqa", qrels=f"test={tmp_path / 'some.txt'}")
+
+
+def test_most_shared_ids_decide_whether_files_number_anew(tmp_path: Path) -> None:
+    """One question in other words, beside one in the same, is a conversation in two splits and no other numbering."""
+    rows(tmp_path / "T" / "train.jsonl", [*QRECC, {**QRECC[0], "Turn_no": 3}])
+    rows(tmp_path / "T" / "test.jsonl", [*QRECC, {**QRECC[0], "Turn_no": 3, "Question": "how deep?"}])
+    with pytest.raises(DataError, match="give one of the files"):
+        rd.convert(tmp_path / "T", tmp_path / "out", from_="qrecc")
+
+
 def test_lenient_leaves_out_and_tells(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = rows(tmp_path / "train.jsonl", [*QRECC, {"Question": "?"}])
     with pytest.raises(DataError, match=r"train\.jsonl:2: missing 'Conversation_no'"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,18 @@ import numpy as np
 import pytest
 
 import rankdistill as rd
+from rankdistill import space
 from rankdistill.cli.evaluate import evaluate as cli_evaluate
 from rankdistill.client.failures import ServerError
 from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
-from rankdistill.inference import TextEncoder
+from rankdistill.inference import TextEncoder, conversation
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
+from rankdistill.serving.models import load_model
 from tests.beir_folder import beir_folder
 from tests.cli.verb import run_verb
 from tests.client import both
-from tests.client.conftest import LIMITS
+from tests.client.conftest import LIMITS, served
+from tests.conversations import write_tiny_sessions
 
 TEXTS = [f"the deep river {number} of stone" for number in range(12)]
 KINDS = pytest.mark.parametrize("kind", ["sync", "async"])
@@ -209,6 +213,32 @@ def test_mteb_evaluates_a_server_as_the_model_itself(
     assert scores["ndcg_at_10"] == pytest.approx(ours.system.measures["ndcg_at_10"], abs=5e-5)
     assert model.mteb_model_meta.name.startswith("rankdistill/dense-")
     assert model.mteb_model_meta.similarity_fn_name.value == "cosine"
+
+
+def test_a_server_is_sent_the_turns_that_its_model_was_trained_to_read(
+    address: str, collection: Path, indexes: dict[str, Path], tiny_encoder: str, tmp_path: Path
+) -> None:
+    """Where it reads none, what is sent must be named: the last turn went out as what the model was trained to read."""
+    folder = write_tiny_sessions(Path(shutil.copytree(collection, tmp_path / "sessions")))
+    student = Path(shutil.copytree(tiny_encoder, tmp_path / "student"))
+    conversation.write(student, conversation.named("newest_first", separator=" [SEP] "))
+    space.write(student, rd.open(indexes["dense"]).space)
+    given: dict[str, Any] = {"sessions": folder, "split": "test"}
+    ours = rd.evaluate(None, str(student), tmp_path / "ours", index=indexes["dense"], backend="torch", **given)
+    model = load_model(str(student), name="dense", backend="torch", threads=1, limits=LIMITS)
+    with served({"dense": model}, {"dense": indexes["dense"]}) as own:
+        sent = rd.evaluate(None, None, tmp_path / "sent", server=own, latency=1, **given)
+        last = rd.evaluate(None, None, tmp_path / "last", server=own, reads="last_turn", **given)
+        with pytest.raises(ConfigError, match="for a re-ranker behind a server"):
+            rd.evaluate(None, None, tmp_path / "no", server=own, rerank=tiny_encoder, **given)
+    assert sent.system.measures == pytest.approx(ours.system.measures, abs=5e-5)
+    assert last.system.measures != pytest.approx(ours.system.measures, abs=5e-5)
+    assert sent.turns is not None
+    assert last.turns is not None
+    assert (sent.turns.reads, last.turns.reads) == ("turns, joined by the served model", "last_turn")
+    for mode in ("dense", "bm25"):
+        with pytest.raises(ConfigError, match="say what is sent as text"):
+            rd.evaluate(None, None, tmp_path / "no", server=address, index=mode, **given)
 
 
 def test_texts_that_say_nothing_are_found_last(

@@ -100,6 +100,26 @@ def test_a_service_that_fails_midway_is_asked_for_the_rest_alone_and_the_bytes_a
     assert files_of(tmp_path / "stopped") == files_of(tmp_path / "whole")
 
 
+def test_a_document_that_a_service_refuses_keeps_no_other_from_being_asked_about(
+    server: FakeServer, tiny_beir: Path, tmp_path: Path
+) -> None:
+    rd.queries(tiny_beir, tmp_path / "whole", settings(server), **LOOSE)
+    refused = [one.doc_id for one in load(tiny_beir).documents() if "violin" in one.text]
+    server.asked.clear()
+    server.answer = lambda path, body: (
+        Reply("filtered", 400) if "violin" in body["messages"][-1]["content"] else answer(path, body)
+    )
+    for posts in (40, len(refused)):
+        with pytest.raises(TeacherError, match=f"{len(refused)} documents: {refused[0]}"):
+            rd.queries(tiny_beir, tmp_path / "out", settings(server), **LOOSE)
+        assert len(server.posts) == posts
+        server.asked.clear()
+    server.answer = answer
+    rd.queries(tiny_beir, tmp_path / "out", settings(server), **LOOSE)
+    assert len(server.posts) == len(refused)
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
+
+
 def test_a_failure_that_passes_is_retried(server: FakeServer, tiny_beir: Path) -> None:
     time = FakeTime()
     given = {name: value for name, value in settings(server, retries=3).items() if name != "kind"}
@@ -186,6 +206,9 @@ def test_a_local_model_is_asked_like_a_service(tiny_beir: Path, tiny_causal_lm: 
     alone = named(given | {"batch_size": 1}, Corpus(dataset))
     assert alone.fingerprint == generator.fingerprint
     assert dict(alone.generate(documents, 3)) == found
+    few = {"document_words": 300, "max_length": 330}
+    shorter = dict(named(given | few, Corpus(dataset)).generate([Document("long", "", "word " * 400)], 3))
+    assert len(shorter) == 1, "it is shown as many words as the model reads"
     with pytest.raises(TeacherError, match="lower the setting `document_words`"):
         dict(named(given | {"max_length": 16}, Corpus(dataset)).generate(documents, 3))
 

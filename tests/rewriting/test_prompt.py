@@ -26,6 +26,10 @@ def test_the_conversation_is_told_with_its_speakers_and_the_question_apart() -> 
 
 
 def test_the_oldest_turns_are_left_out_whole() -> None:
+    for most in range(4):
+        told, short = messages(PLAIN, SAID, most)
+        assert len(told[-1]["content"].partition("|")[0].splitlines()) == most
+        assert short == (most < 3)
     for words, lines in ((4, 1), (9, 1), (10, 2), (14, 2), (15, 3)):
         told, short = asked(PLAIN.model_copy(update={"conversation_words": words}))
         before = told.partition("|")[0].splitlines()
@@ -43,6 +47,9 @@ def test_the_oldest_turns_are_left_out_whole() -> None:
         ("Rewritten question: is a harbour deep?", "is a harbour deep?"),
         ("Standalone query: **is a harbour deep?**", "is a harbour deep?"),
         ("Question: is a harbour deep?", "is a harbour deep?"),
+        ("2.4 GHz wifi range", "2.4 GHz wifi range"),
+        ("1. 10:30 train to the harbour", "10:30 train to the harbour"),
+        ("-40 celsius in a harbour", "-40 celsius in a harbour"),
         ("Writing systems: which are old?", "Writing systems: which are old?"),
         ("Written by whom: the sea or the river?", "Written by whom: the sea or the river?"),
         ("", ""),

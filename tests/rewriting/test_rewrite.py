@@ -187,6 +187,42 @@ def test_a_kill_costs_no_answer_that_came(
     assert not [*tmp_path.rglob("answers/**/*.txt")]
 
 
+def test_what_a_service_refuses_keeps_no_other_question_from_being_asked(
+    server: FakeServer, chats: Path, tmp_path: Path
+) -> None:
+    """A filter refuses the planet, and says nothing of the violin: each run stopped there, and never went on."""
+    shutil.copytree(chats, tmp_path / "whole")
+    rd.rewrite(tmp_path / "whole", settings(server), tmp_path / "whole", name="llm")
+    server.asked.clear()
+
+    def filtered(path: str, body: Any) -> Reply:
+        asked = body["messages"][-1]["content"]
+        if "planet" in asked:
+            return Reply("filtered", 400)
+        return Reply({"choices": [{"message": {"content": None}}]}) if "violin" in asked else answer(path, body)
+
+    server.answer = filtered
+    for posts in (14, 4):  # the second time those alone that have no answer
+        with pytest.raises(TeacherError, match="4 questions: 1_2, 1_3, 3_2, 3_3") as refused:
+            rd.rewrite(chats, settings(server), chats, name="llm", unit_size=4)
+        assert "HTTP 400" in refused.value.got
+        assert len(server.posts) == posts
+        server.asked.clear()
+    server.answer = answer
+    rd.rewrite(chats, settings(server), chats, name="llm", unit_size=4)
+    assert len(server.posts) == 4
+    assert files_of(chats / "rewrites") == files_of(tmp_path / "whole" / "rewrites")
+
+
+def test_a_service_that_refuses_all_is_not_asked_about_all(server: FakeServer, tmp_path: Path) -> None:
+    turns = [(Turn("user", f"a {n}"), Turn("user", "why?", f"{n}_2")) for n in range(60)]
+    writing.write(tmp_path / "S" / "sessions.jsonl", [Session(str(n), one, "train") for n, one in enumerate(turns)])
+    server.answer = lambda path, body: Reply("no such model", 400)
+    with pytest.raises(TeacherError, match="HTTP 400"):
+        rd.rewrite(tmp_path / "S", settings(server, concurrency=1), tmp_path / "S", name="llm")
+    assert len(server.posts) <= 25
+
+
 def test_a_cache_is_parquet_by_content_and_serves_other_sessions(
     server: FakeServer, chats: Path, tmp_path: Path
 ) -> None:
@@ -290,6 +326,33 @@ def test_a_chat_model_on_this_machine(tiny_causal_lm: str, chats: Path) -> None:
     assert made.questions == 6
     with pytest.raises(TeacherError, match="conversation_words"):
         rd.rewrite(chats, given | {"system": "word " * 300}, chats, name="long")
+
+
+def test_a_conversation_that_is_longer_than_a_chat_model_reads_loses_its_oldest_turns(
+    tiny_causal_lm: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It stopped the run, and each run after it."""
+    given = {"kind": "causal", "model": tiny_causal_lm, "max_new_tokens": 8, "max_length": 120, "system": ""}
+    given["template"] = "{conversation}|{question}"
+    said = {
+        "long": ["x" * 300, "is it deep?", "why?"],
+        "short": ["is it deep?", "why?"],
+        "endless": ["what is bread?", "y" * 300],
+    }
+    made = []
+    for name, texts in said.items():
+        turns = [Turn("user", text, f"{name}_{n}" if n == len(texts) else None) for n, text in enumerate(texts, 1)]
+        made.append(Session(name, tuple(turns), "train"))
+    writing.write(tmp_path / "S" / "sessions.jsonl", made)
+    asked = sessions.read(tmp_path / "S").asked()
+    rewriter = registry.named(given | {"batch_size": 1})
+    found = dict(rewriter.rewrite(asked))
+    assert found[0] == found[1] != ""
+    assert found[2] == "", "the question alone is too long"
+    assert rewriter.shortened == 2
+    rd.rewrite(tmp_path / "S", given, tmp_path / "S", name="chat")
+    assert "2 conversations are longer than causal reads" in caplog.text
+    assert "no rewrite of 1 of 3 questions, as of endless_2" in caplog.text
 
 
 def test_models_say_themselves_what_they_are(tiny_t5: str, tiny_causal_lm: str, tiny_encoder: str) -> None:

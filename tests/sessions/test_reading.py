@@ -45,6 +45,22 @@ def test_sessions_come_back(tmp_path: Path, name: str) -> None:
     assert found.fingerprint == hashlib.sha256(plain.encode()).hexdigest()
 
 
+@pytest.mark.parametrize("name", ["sessions.jsonl", "sessions.jsonl.gz"])
+def test_the_file_of_a_folder_stands_for_the_folder(tmp_path: Path, name: str) -> None:
+    """With the rewrites and documents beside it; a file of another name is alone."""
+    folder = tmp_path / "S"
+    for path in (folder / name, folder / "other.jsonl"):
+        writing.write(path, [HARBOUR, BREAD])
+    rewrites.write(rewrites.folder_of(folder, "hand"), {"c1_2": "is a harbour deep?"})
+    manifest.Manifest(rewrites.ARTEFACT).write(rewrites.folder_of(folder, "hand"))
+    (folder / "corpus.jsonl").write_text('{"_id": "d1", "text": "a harbour"}\n')
+    for place in (folder, folder / name):
+        found = sessions.read(place)
+        assert (found.path, found.rewriters["hand"], found.has_documents) == (folder, 1, True)
+    alone = sessions.read(folder / "other.jsonl")
+    assert (alone.path, "hand" in alone.rewriters, alone.has_documents) == (folder / "other.jsonl", False, False)
+
+
 def test_what_a_question_knows() -> None:
     first, second, third = HARBOUR.asked
     assert [one.turn_id for one in HARBOUR.asked] == ["c1_1", "c1_2", "c1_3"]

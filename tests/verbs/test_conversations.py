@@ -40,7 +40,9 @@ def train(folder: Path, tiny_encoder: str, tmp_path: Path) -> Train:
         usual = SMALL if given.get("loss") == "leaf" else SCORES
         chosen = {"teacher": model or tiny_encoder, "rewrites": "human", "work": tmp_path / "work"} | usual | given
         chosen.setdefault("sessions", folder)
-        return rd.train(None, None, model or tiny_encoder, tmp_path / name, **chosen).path
+        return rd.train(
+            chosen.pop("documents", None), chosen.pop("store", None), model or tiny_encoder, tmp_path / name, **chosen
+        ).path
 
     return start
 
@@ -352,6 +354,183 @@ def test_what_is_read_of_a_turn_is_named_or_what_the_model_was_trained_on(
         rd.evaluate(None, "bm25", tmp_path / "no")
 
 
+def without_judgements(folder: Path) -> Path:
+    """Published sessions beside their documents: no queries, no judgements of the folder's own."""
+    (folder / "queries.jsonl").unlink()
+    for path in (folder / "qrels").iterdir():
+        path.unlink()
+    (folder / "qrels").rmdir()
+    return folder
+
+
+def test_sessions_beside_documents_alone_are_asked_and_judged_as_the_sessions_say(
+    folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    before = rd.evaluate(None, tiny_encoder, tmp_path / "before", sessions=folder, split="test")
+    after = rd.evaluate(None, tiny_encoder, tmp_path / "after", sessions=without_judgements(folder), split="test")
+    assert after.queries == before.queries == 6
+    assert after.system.measures == before.system.measures
+    assert before.turns is not None
+    assert before.turns.reads == "last_turn", "the model was trained to read no conversations"
+
+
+def test_judged_documents_that_the_collection_lacks_are_told_and_all_of_them_refused(
+    train: Train, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They count as relevant and never found: measures fall, and nothing is said."""
+    gold = sessions.read(folder).qrels("test")
+    lost = next(iter(next(iter(gold.values()))))
+    rows = (folder / "corpus.jsonl").read_text().splitlines()
+    (folder / "corpus.jsonl").write_text("".join(f"{row}\n" for row in rows if json.loads(row)["_id"] != lost))
+    rd.evaluate(None, "bm25", tmp_path / "some", sessions=folder, split="test")
+    assert "judgements of 'test' name documents that the corpus lacks" in caplog.text
+    caplog.clear()
+    for session in sessions.read(folder).sessions:
+        if session.split == "train":
+            lost = next(iter(session.asked[0].turn.gold))
+    rows = (folder / "corpus.jsonl").read_text().splitlines()
+    (folder / "corpus.jsonl").write_text("".join(f"{row}\n" for row in rows if json.loads(row)["_id"] != lost))
+    train("told", steps=1, positives_without_score="maximum")
+    assert "judgements of 'train' name documents that the corpus lacks" in caplog.text
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "corpus.jsonl").write_text("".join(f'{{"_id": "x{n}", "text": "a river"}}\n' for n in range(3)))
+    with pytest.raises(DataError, match="judged in 'test'"):
+        rd.evaluate(other, "bm25", tmp_path / "none", sessions=folder, split="test")
+    with pytest.raises(DataError, match="judged in 'train'"):
+        train("none", sessions=rd.sessions.read(folder), documents=other)
+
+
+def test_what_is_read_is_reported_and_an_engine_reads_as_the_student_was_trained(
+    train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    student, index = train(steps=1, reads="newest_first:2"), rd.index(folder, tiny_encoder, tmp_path / "index")
+    given: dict[str, Any] = {"sessions": folder, "split": "test", "backend": "torch"}
+    rd.push(index, to="qdrant", url=str(tmp_path / "q"), collection="c", exact=True)
+    asked = {"engine": "qdrant", "url": str(tmp_path / "q"), "collection": "c"}
+    here = rd.evaluate(None, student, tmp_path / "here", index=index, **given)
+    there = rd.evaluate(None, student, tmp_path / "there", **asked, **given)
+    assert there.system.measures == pytest.approx(here.system.measures)
+    last = rd.evaluate(None, student, tmp_path / "last", index=index, reads="last_turn", **given)
+    assert last.system.measures != here.system.measures
+    of_documents = rd.evaluate(None, None, tmp_path / "own", **asked, **given)
+    words = rd.evaluate(None, "bm25", tmp_path / "words", sessions=folder, split="test")
+    run = rd.evaluate(None, tmp_path / "here" / "run.trec", tmp_path / "run", sessions=folder, split="test")
+    said = [one.turns.reads for one in (here, there, last, of_documents, words, run) if one.turns is not None]
+    trained = "newest_first:2, as the model was trained"
+    assert said == [
+        trained,
+        trained,
+        "last_turn",
+        "last_turn",
+        "last_turn",
+        "nothing: a run, which was answered before",
+    ]
+    with pytest.raises(ConfigError, match="a service, which does not say"):
+        rd.evaluate(None, "http://127.0.0.1:9/v1", tmp_path / "no", sessions=folder, split="test")
+
+
+def test_indexes_of_models_that_read_in_several_ways_need_one_that_is_named(
+    train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    own = rd.index(folder, train(steps=1), tmp_path / "of-student")
+    words = rd.index(folder, None, tmp_path / "words", backend="bm25")
+    given: dict[str, Any] = {"sessions": folder, "split": "test", "fusion": "rrf"}
+    found = rd.evaluate(None, [words, own], tmp_path / "E", **given)
+    assert found.turns is not None
+    assert found.turns.reads == "newest_first, as the model was trained", "the first index has no model"
+    plain = rd.index(folder, tiny_encoder, tmp_path / "plain")
+    with pytest.raises(ConfigError, match="read conversations alike"):
+        rd.evaluate(None, [plain, own], tmp_path / "no", **given)
+
+
+@pytest.fixture
+def scored(train: Train, folder: Path, tmp_path: Path) -> Path:
+    """A file of DiSCo's form with the scores that the student `through` learnt, in a folder without judgements.
+
+    Positives stand in it too, which the file does not say.
+    """
+    without_judgements(folder)
+    train("through", rewrites="human")
+    found: dict[str, dict[str, float]] = {}
+    for query, doc, score in scores_in(tmp_path / "work").scores("human").iter_rows():
+        found.setdefault(query, {})[doc] = score
+    (tmp_path / "disco.json").write_text(json.dumps(found))
+    return tmp_path / "disco.json"
+
+
+LIKE_A_COSINE = {"scale": 1.0, "student_temperature": 0.05, "teacher_temperature": 0.05}
+STORED: dict[str, Any] = {**SCORES, "teacher": None, "rewrites": None, "work": None, "ranks": None, **LIKE_A_COSINE}
+
+
+def test_scores_from_elsewhere_train_the_same_student_of_conversations(
+    train: Train, folder: Path, scored: Path, tiny_encoder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What other programs scored was trained on with the last turn alone, and the student said nothing of that."""
+    store = rd.import_scores(scored, tmp_path / "store", format="disco", teacher_name="theirs", data=folder)
+    given = STORED | {"store": store, "document_tower": tiny_encoder}
+    ours, theirs = tmp_path / "through", train("imported", **given)
+    assert conversation.read(theirs) == conversation.read(ours)
+    told, alone = log(theirs), log(ours)
+    assert told["loss"] == alone["loss"]
+    assert told["view"]["rows"] == alone["view"]["rows"] == 26
+    made = manifest.expect(theirs, "student", "train").parameters
+    assert made["loss"] == "disco"
+    assert made["derivation"].keys() == {"queries"}
+    index = rd.index(folder, tiny_encoder, tmp_path / "index")
+    found = rd.evaluate(None, theirs, tmp_path / "E", sessions=folder, split="test", index=index)
+    assert found.turns is not None
+    assert found.turns.reads == "newest_first, as the model was trained"
+    last = train("last", **given | {"reads": "last_turn"})
+    assert log(last)["loss"] != told["loss"]
+    ids = rd.import_scores(scored, tmp_path / "ids", format="disco", teacher_name="theirs")
+    by_label = train("of-ids", **given | {"store": ids, "unlabelled": "top", "steps": 1})
+    assert manifest.expect(by_label, "student", "train").parameters["derivation"].keys() == {"queries", "texts"}
+
+
+def test_stored_scores_of_what_a_test_asks_or_of_other_questions_are_left_out(
+    train: Train, leaky: Path, tiny_encoder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = {one.turn_id: {f"d{n}": float(n) for n in range(8)} for one in sessions.read(leaky).asked()}
+    docs = list(load(leaky).contents)[:8]
+    content = {query: dict(zip(docs, scores.values(), strict=True)) for query, scores in found.items()}
+    (tmp_path / "all.json").write_text(json.dumps(content))
+    store = rd.import_scores(tmp_path / "all.json", tmp_path / "all", format="disco", teacher_name="t", data=leaky)
+    given = STORED | {"unlabelled": "top", "steps": 1, "document_tower": tiny_encoder}
+    out = train("left", **given | {"store": store})
+    assert log(out)["view"]["rows"] == 11
+    assert "1 of 12 conversations of 'train' say the same as" in caplog.text
+    (tmp_path / "few.json").write_text(json.dumps({"QReCC-Train_1_1": next(iter(content.values()))}))
+    other = rd.import_scores(tmp_path / "few.json", tmp_path / "few", format="disco", teacher_name="t")
+    with pytest.raises(DataError, match="as QReCC-Train_1_1; the questions are called"):
+        train("no", **given | {"store": other})
+    with pytest.raises(ConfigError, match="a store, and rewrites"):
+        train("no", **given | {"store": store, "rewrites": "human"})
+    with pytest.raises(ConfigError, match="a store of vectors"):
+        train("no", **given | {"store": rd.embed(leaky, tiny_encoder, tmp_path / "vectors")})
+
+
+def test_the_loss_of_a_file_of_settings_is_not_replaced(train: Train, tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text("loss: kl_div\n")
+    out = train(config=tmp_path / "settings.yaml", steps=1)
+    assert manifest.expect(out, "student", "train").parameters["loss"] == "kl_div"
+
+
+def test_candidates_come_from_the_teachers_own_index(
+    train: Train, folder: Path, tiny_splade: str, tiny_encoder: str, six_layers: str, tmp_path: Path
+) -> None:
+    for number, index in enumerate(
+        (
+            rd.index(folder, None, tmp_path / "words", backend="bm25"),
+            rd.index(folder, tiny_splade, tmp_path / "sparse", kind="sparse"),
+        )
+    ):
+        with pytest.raises(ConfigError, match="an index of the teacher"):
+            train(f"no{number}", index=index)
+    with pytest.raises(SpaceMismatchError):
+        train("other", index=rd.index(folder, six_layers, tmp_path / "other-dense"))
+
+
 def test_a_session_is_searched_as_its_model_was_trained_to_read_it(
     train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
 ) -> None:
@@ -392,6 +571,9 @@ def test_other_arguments_and_sessions_that_cannot_be_trained_on_are_refused(
         ({"keep_layers": [0]}, "keep_layers"),
         ({"standalone": 0.5}, "standalone"),
         ({"loss": "leaf", "combine": "best"}, "combine"),
+        ({"combine": "best"}, "settings that one rewriter has"),
+        ({"calibrate": "zscore"}, "calibrate"),
+        ({"weights": [1.0]}, "weights"),
         ({"loss": "leaf", "negatives": 3}, "negatives"),
         ({"combine": "worst", "rewrites": ["human", "auto"]}, "a way to combine"),
     ):

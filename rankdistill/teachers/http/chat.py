@@ -8,10 +8,12 @@ from typing import Any
 
 from pydantic import Field
 
+from rankdistill.errors import TeacherError
 from rankdistill.teachers.http.answers import count_in, unreadable
-from rankdistill.teachers.http.client import Client
+from rankdistill.teachers.http.client import Client, RefusedError
 from rankdistill.teachers.http.concurrency import run_all
 from rankdistill.teachers.http.pacing import Clock
+from rankdistill.teachers.http.refusals import UnansweredError, too_many
 from rankdistill.teachers.http.settings import Connection
 from rankdistill.teachers.http.usage import Usage
 
@@ -73,10 +75,31 @@ class Chat:
     def complete_all(self, conversations: Sequence[Messages]) -> Iterator[tuple[int, str]]:
         """(number of the conversation, reply), `settings.concurrency` at once, in the order in which replies come.
 
+        A conversation that the server refuses, or gives no text for, keeps no other from being asked about.
+
         Raises:
-            TeacherError: as `complete`, at the first failure.
+            UnansweredError: some have no reply; behind the replies to the others.
+            TeacherError: the server keeps failing, takes no request of ours, or refuses most.
         """
-        return run_all(self._ask, conversations, self.settings.concurrency)
+        refused: dict[int, TeacherError] = {}
+        answered = 0
+        for number, found in run_all(self._attempt, conversations, self.settings.concurrency):
+            if isinstance(found, TeacherError):
+                refused[number] = found
+                if too_many(len(refused), answered):
+                    raise UnansweredError(dict(sorted(refused.items())), len(conversations))
+            else:
+                answered += 1
+                yield number, found
+        if refused:
+            raise UnansweredError(dict(sorted(refused.items())), len(conversations))
+
+    def _attempt(self, messages: Messages, stop: Event) -> str | TeacherError:
+        """The reply, or the error about what was asked; errors about the server are raised."""
+        try:
+            return self._ask(messages, stop)
+        except RefusedError as error:
+            return error
 
     @property
     def _fixed(self) -> dict[str, Any]:
@@ -89,7 +112,17 @@ class Chat:
         try:
             text = answer["choices"][0]["message"]["content"]
         except (KeyError, IndexError, TypeError) as error:
-            raise unreadable("`choices[0].message.content`", f"none ({error!r})", answer) from error
+            raise _no_reply("`choices[0].message.content`", f"none ({error!r})", answer) from error
         if not isinstance(text, str):
-            raise unreadable("a text as `choices[0].message.content`", repr(text), answer)
+            raise _no_reply("a text as `choices[0].message.content`", repr(text), answer)
         return text
+
+
+def _no_reply(expected: str, got: str, answer: Any) -> RefusedError:
+    found = unreadable(expected, got, answer)
+    return RefusedError(
+        expected=found.expected,
+        got=found.got,
+        consequence="there is no reply to these messages",
+        remedy="see what the server logs of them; some refuse what their filters find, or reply nothing",
+    )
