@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rankdistill._extras import require
-from rankdistill.publishing.lineage import GENERATOR, START, Lineage, Parent, Source
+from rankdistill.publishing.lineage import GENERATOR, START, Lineage, Parent, Source, start_of
 from rankdistill.publishing.settings import Details, KnownModel
 
 KNOWN_TO_MTEB = {
@@ -57,7 +57,7 @@ def disclose(lineage: Lineage, details: Details) -> Disclosure:
     unknown: list[str] = []
     adapted = None
     for parent in lineage.leaves:
-        if parent.roles == [GENERATOR]:
+        if set(parent.roles) <= {GENERATOR, start_of(GENERATOR)}:
             continue
         known = _known(parent, details)
         names = _of_model(known)
@@ -70,7 +70,7 @@ def disclose(lineage: Lineage, details: Details) -> Disclosure:
             continue
         for name in names:
             found.setdefault(name, []).append(f"training data of {parent.title}, {' and '.join(parent.roles)}")
-        if START in parent.roles and known is not None:
+        if START in parent.roles and adapted is None and known is not None:
             adapted = known.mteb
     for source in lineage.sources.values():
         tasks = _of_collection(source, details)

@@ -15,12 +15,13 @@ from rankdistill import manifest
 from rankdistill.cli import parsing
 from rankdistill.data import from_mteb
 from rankdistill.errors import ConfigError, DamagedError, DataError, StaleOutputError
-from rankdistill.evaluation import evaluating, run_files
+from rankdistill.evaluation import curves, evaluating, run_files
 from rankdistill.evaluation.measures import MEASURES
 from rankdistill.evaluation.results import Evaluation
 from rankdistill.evaluation.tasks import catalogue, local_data, model_meta, scoring
 from rankdistill.models import resolve
 from tests import tiny_task
+from tests.conftest import write_tiny_beir
 from tests.recorded import record_again
 
 TASKS = {"TinyOne": tiny_task.QUERIES, "TinyTwo": {key: tiny_task.QUERIES[key] for key in ("t0", "t3")}}
@@ -389,3 +390,35 @@ def test_another_index_in_memory_is_another_revision(root: Path, tiny_encoder: s
     exact = rankdistill.evaluate(None, tiny_encoder, tmp_path / "exact", tasks="TinyTwo", data_root=root)
     first, second = (one.results["TinyTwo"]["scores"]["test"][0]["ndcg_at_10"] for one in (found, exact))
     assert first == pytest.approx(second)
+
+
+def test_the_curves_of_a_training_and_its_student_are_reached_from_its_results(
+    root: Path, tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the results of all tasks and of one; in the list they are evaluations, with their measures."""
+    monkeypatch.chdir(tmp_path)
+    data = write_tiny_beir(Path("DATA"))
+    store = rankdistill.score(data, tiny_encoder, rankdistill.mine(data, "CANDIDATES", depth=8), "STORE")
+    settings = {"steps": 4, "batch_size": 2, "log_steps": 2, "check": "off"}
+    student = rankdistill.train(data, store, tiny_encoder, "STUDENT", **settings)
+    found = rankdistill.evaluate(
+        None, student, "RESULTS", tasks=["TinyOne", "TinyTwo"], data_root=root, name="org/tiny",
+        command=f"rankdistill evaluate --model STUDENT --data-root {root} --out .",
+    )  # fmt: skip
+    trained = curves.read(found.evaluation("TinyOne", "test"))
+    assert trained is not None
+    assert [step for step, _ in trained.loss] == [2, 4]
+
+    told = rankdistill.lineage("RESULTS")
+    by_name = {node.name: node for node in told.root.walk()}
+    assert by_name["model"].artefact is not None
+    assert by_name["model"].artefact.path == Path("STUDENT")
+    assert by_name["data of TinyOne"].artefact is not None
+    assert "STORE" in str(told), "what made the student too"
+    assert [node.name for node in told.root.sources if not node.is_known] == []
+
+    (row,) = rankdistill.artefacts(".", kinds="evaluations")
+    assert (row.path, row.kind) == ("RESULTS", "task evaluations")
+    score = found.results["TinyOne"]["scores"]["test"][0]["main_score"]
+    assert row.what.startswith(f"org/tiny, 2 tasks of mteb, TinyOne {score:.4f}, TinyTwo ")
+    assert "STUDENT" in row.sources
