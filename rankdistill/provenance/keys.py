@@ -44,7 +44,7 @@ _DIGESTS = {
 }
 """Kind of artefact -> its input that is a hash of a whole fingerprint or of settings, which no file has."""
 
-_OF_SCORES = {"scores", "candidates", "known_positives"}
+_OF_SCORES = {"scores", "candidates", "known_positives", "no_negatives"}
 """Inputs of a student that are hashes of the rows it read, whatever store they came from."""
 
 

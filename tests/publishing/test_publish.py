@@ -54,7 +54,7 @@ def test_the_lineage_of_a_publication_reaches_student_results_and_data(published
     told = rankdistill.lineage(published.path, within=[made.student.parent, made.root, *made.teachers])
     reached = {node.artefact.path for node in told.root.walk() if node.artefact is not None}
     assert {made.student, made.results, made.root / "TinyClean", made.lineage / "store"} <= reached
-    assert [node.name for node in told.root.sources if node.artefact is None] == []
+    assert [node.name for node in told.root.sources if not node.is_known] == []
     (row,) = [one for one in rankdistill.artefacts(published.path.parent) if one.kind == "publication"]
     assert row.what == "org/tiny-student, ready"
 
