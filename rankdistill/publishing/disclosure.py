@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rankdistill._extras import require
-from rankdistill.publishing.lineage import GENERATOR, START, Lineage, Parent, Source, start_of
+from rankdistill.publishing.lineage import GENERATOR, START, Lineage, Parent, Source
 from rankdistill.publishing.settings import Details, KnownModel
 
 KNOWN_TO_MTEB = {
@@ -47,8 +47,8 @@ class Disclosure:
 def disclose(lineage: Lineage, details: Details) -> Disclosure:
     """The training data that follows from a lineage.
 
-    A model that generated queries is named in the lineage; its own training data are no data that the student or a
-    teacher of its saw, and do not count.
+    A model that generated queries, or that such a one comes from, is named in the lineage; its own training data are
+    no data that the student or a teacher of its saw, and do not count.
 
     Raises:
         MissingDependencyError: mteb is not installed.
@@ -57,7 +57,7 @@ def disclose(lineage: Lineage, details: Details) -> Disclosure:
     unknown: list[str] = []
     adapted = None
     for parent in lineage.leaves:
-        if set(parent.roles) <= {GENERATOR, start_of(GENERATOR)}:
+        if all(GENERATOR in role for role in parent.roles):
             continue
         known = _known(parent, details)
         names = _of_model(known)

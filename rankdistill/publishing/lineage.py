@@ -164,6 +164,7 @@ class _Tracing:
         self.sources: dict[str, Source] = {}
         self.texts: list[Texts] = []
         self.missing: list[str] = []
+        self._below = ""
 
     def of(self, folder: Path) -> Lineage:
         found = at(folder)
@@ -174,8 +175,8 @@ class _Tracing:
             self._inputs(found, made)
         return Lineage(made, self.parents, self.sources, self.texts, self.missing)
 
-    def _inputs(self, artefact: Artefact, made: Manifest, start: str = START) -> None:
-        """The inputs of one artefact; `start` is what the model that it started from is to what is published."""
+    def _inputs(self, artefact: Artefact, made: Manifest) -> None:
+        """The inputs of one artefact."""
         read, called = dict(made.inputs), artefact.path.name
         if made.artefact == BUNDLE:
             self._model(read["query_model"], QUERIES, f"the bundle {called}")
@@ -183,7 +184,7 @@ class _Tracing:
             return
         for name in ("student", "model", "base"):
             if read.get(name, "static") != "static":
-                self._model(read[name], start, called)
+                self._model(read[name], START, called)
         conversations = sessions_lineage.trained_on(read)
         if "embeddings" in read and conversations is None:
             self._embeddings(read["embeddings"], called)
@@ -198,20 +199,27 @@ class _Tracing:
             self._taught(made, called)
 
     def _model(self, weights: str, role: str, child: str) -> None:
-        known = self.parents.get(weights)
+        told, known = self._role(role), self.parents.get(weights)
         if known is not None:
-            known.roles += [role] if role not in known.roles else []
+            known.roles += [told] if told not in known.roles else []
             return
         ours = next((one for one in self.atlas.standing_for(weights) if one.kind in MADE), None)
         reference = str(ours.path) if ours is not None else self.atlas.model(weights)
         if not reference:
             self.missing.append(f"the {role} of {child}, a model with weights {weights[:12]}")
-            self.parents[weights] = Parent(f"a model with weights {weights[:12]}", weights, [role])
+            self.parents[weights] = Parent(f"a model with weights {weights[:12]}", weights, [told])
             return
         made = ours.manifest if ours is not None else None
-        self.parents[weights] = Parent(reference, weights, [role], made, reference)
+        self.parents[weights] = Parent(reference, weights, [told], made, reference)
         if ours is not None and made is not None:
-            self._inputs(ours, made, START if role in OWN else role if role.startswith(START) else start_of(role))
+            before = self._below
+            self._below = before if role in OWN else told
+            self._inputs(ours, made)
+            self._below = before
+
+    def _role(self, role: str) -> str:
+        """What a model is to what is published that is `role` to the one that is looked at."""
+        return of_a(role, self._below) if self._below else role
 
     def _teacher(self, identity: str, role: str, child: str) -> None:
         """A teacher of a batch, or the tower of its documents: a store of vectors, or a model."""
@@ -238,8 +246,8 @@ class _Tracing:
             return
         request = found.get("request")
         called = str(found.get("name") or (request or {}).get("model") or found.get("kind"))
-        known = self.parents.setdefault(called, Parent(called, None))
-        known.roles += [role] if role not in known.roles else []
+        known, told = self.parents.setdefault(called, Parent(called, None)), self._role(role)
+        known.roles += [told] if told not in known.roles else []
 
     def _embeddings(self, identity: str, child: str, role: str = TEACHER) -> None:
         standing = [one for one in self.atlas.standing_for(identity) if one.kind == "embeddings"]
@@ -433,9 +441,9 @@ class _Tracing:
         return known
 
 
-def start_of(role: str) -> str:
-    """What a model is from which another one started that was `role` to what is published."""
-    return f"{START} of a {role}"
+def of_a(role: str, other: str) -> str:
+    """What a model is to what is published that is `role` to one that is `other` to it."""
+    return f"{role} of a {other}"
 
 
 def _datasets(made: Manifest) -> list[str]:

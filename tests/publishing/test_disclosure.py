@@ -7,7 +7,7 @@ import pytest
 from rankdistill.manifest import Manifest
 from rankdistill.publishing import disclosure
 from rankdistill.publishing.disclosure import disclose, training_data_of
-from rankdistill.publishing.lineage import GENERATOR, START, TEACHER, Lineage, Parent, Source, start_of
+from rankdistill.publishing.lineage import GENERATOR, START, TEACHER, Lineage, Parent, Source, of_a
 from rankdistill.publishing.settings import Details, KnownModel
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -76,7 +76,7 @@ def test_every_teacher_counts_and_each_says_why() -> None:
 
 def test_it_is_adapted_from_what_it_started_from_and_not_from_the_start_of_its_teacher() -> None:
     other = "sentence-transformers/all-mpnet-base-v2"
-    start, below = Parent(MINILM, "1" * 64, [START]), Parent(other, "2" * 64, [start_of(TEACHER)])
+    start, below = Parent(MINILM, "1" * 64, [START]), Parent(other, "2" * 64, [of_a(START, TEACHER)])
     for parents in ((start, below), (below, start)):
         found = disclose(lineage(*parents), Details())
         assert found.adapted_from == MINILM
@@ -86,7 +86,8 @@ def test_it_is_adapted_from_what_it_started_from_and_not_from_the_start_of_its_t
 
 
 def test_what_a_generator_started_from_counts_no_more_than_itself() -> None:
-    found = disclose(lineage(Parent("nobody/knows", "3" * 64, [start_of(GENERATOR)])), Details())
+    below = Parent("nobody/knows", "3" * 64, [of_a(START, GENERATOR), of_a(GENERATOR, TEACHER)])
+    found = disclose(lineage(below), Details())
     assert (found.datasets, found.unknown) == ({}, [])
 
 

@@ -20,7 +20,7 @@ from rankdistill.publishing.checks import training_data
 from rankdistill.publishing.disclosure import disclose
 from rankdistill.publishing.evidence import Evidence, TaskFile, model_folder
 from rankdistill.publishing.leakage.scanning import scan
-from rankdistill.publishing.lineage import DOCUMENTS, QUERIES, START, TEACHER, Lineage, start_of, trace
+from rankdistill.publishing.lineage import DOCUMENTS, QUERIES, START, TEACHER, Lineage, of_a, trace
 from rankdistill.verbs.inherit import inherit
 from tests import tiny_task
 from tests.conftest import write_tiny_beir
@@ -114,8 +114,8 @@ def test_the_start_of_a_teacher_that_is_a_student_of_ours_is_not_the_students_ow
     assert roles(found) == {
         Path(tiny_encoder).name: [START],
         "earlier": [TEACHER],
-        Path(stranger).name: [start_of(TEACHER)],
-        Path(tiny_cross_encoder).name: [TEACHER],
+        Path(stranger).name: [of_a(START, TEACHER)],
+        Path(tiny_cross_encoder).name: [of_a(TEACHER, TEACHER)],
     }
     known = {
         tiny_encoder: settings_of("sentence-transformers/all-MiniLM-L6-v2"),
