@@ -509,6 +509,7 @@ def questions_were_rewritten(folder: Path, said: dict[str, str]) -> None:
 ASKS_A_REWRITER = "asks a language model: tests/rewriting"
 SERVES = "serves until a signal ends it: tests/serving/process does"
 ASKS_A_SERVICE = "tests/evaluation/test_endpoint.py runs it, against a service"
+ASKS_THE_HUB = "fetches from the hub: tests/evaluation/test_tasks.py"
 ASKS_A_SERVER = "asks a server: tests/client/test_served.py"
 ASKS_AN_ENGINE = "asks an engine: tests/engines, docs/engines.md"
 
@@ -658,6 +659,7 @@ GUIDES = {
         stands_for=ONE_TASK,
         elsewhere={
             "rankdistill evaluate --server http://127.0.0.1:8080 --data DIR --split test --out OUT": ASKS_A_SERVER,
+            'rankdistill evaluate --model MODEL --tasks "MTEB(eng, v2)" --out RESULTS': ASKS_THE_HUB,
             "rankdistill evaluate --model http://localhost:8000/v1/embeddings --served-model NAME "
             '--query-prefix "query: " --document-prefix "passage: " --data DIR --out SERVICE': ASKS_A_SERVICE,
             "rankdistill compare words=bm25 local=MODEL service=service.yaml --data DIR --split test "

@@ -37,9 +37,7 @@ class Through(StrEnum):
 def evaluate(
     *,
     out: Evaluated,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder in BEIR layout; or --sessions, or --tasks with --data-root.")
-    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder in BEIR layout; or --sessions, or --tasks.")] = None,
     sessions: Annotated[
         Path | None,
         typer.Option(help="Conversations whose questions are the queries; --data where their documents lie elsewhere."),
@@ -147,10 +145,14 @@ def evaluate(
     ignore_identical_ids: IdenticalIds = None,
     tasks: Annotated[
         str | None,
-        typer.Option(help="Retrieval tasks of mteb, as SciFact,NFCorpus: writes mteb's result files too."),
+        typer.Option(
+            help='Retrieval tasks of mteb, as SciFact,NFCorpus, or its benchmarks, as NanoBEIR or "MTEB(eng, v2)": '
+            "writes mteb's result files too."
+        ),
     ] = None,
     data_root: Annotated[
-        Path | None, typer.Option(help="Of --tasks: folder with a collection of each task's name.")
+        Path | None,
+        typer.Option(help="Of --tasks: folder with a collection of each task's name; fetched from the hub without it."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -198,7 +200,7 @@ def evaluate(
         missing_rewrites=missing_rewrites,
         lenient=lenient,
         ignore_identical_ids=ignore_identical_ids,
-        tasks=parsing.names(tasks, "task"),
+        tasks=parsing.tasks(tasks),
         data_root=data_root,
         progress=True,
         command=console.command(),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from rankdistill.errors import ConfigError
 
 Read = TypeVar("Read")
+
+_KEPT = "\0"
+"""Instead of a comma that belongs to a name."""
 
 
 def numbers(text: str | None, what: str) -> list[float] | None:
@@ -50,6 +54,13 @@ def names(text: str | None, what: str) -> list[str] | None:
         return part.strip()
 
     return _parts(text, name, f"{what}s with commas between them, such as A,B,C", f"leave no {what} empty")
+
+
+def tasks(text: str | None) -> list[str] | None:
+    """`SciFact,MTEB(eng, v2)` as names: a comma within parentheses belongs to a name; see `names`."""
+    kept = None if text is None else re.sub(r"\([^()]*\)", lambda found: found[0].replace(",", _KEPT), text)
+    found = names(kept, "task")
+    return None if found is None else [one.replace(_KEPT, ",") for one in found]
 
 
 def json_object(text: str | None, what: str) -> dict[str, Any] | None:

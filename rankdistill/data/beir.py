@@ -53,6 +53,8 @@ class Dataset(Shown):
         ignore_identical_ids: whether rankings leave out the document that has the query's own id; None: the texts
             decide. See `rankdistill.data.identical_ids`.
         unusable_splits: those whose file, read leniently, has no usable row: which queries they judge is not known.
+        origin: fingerprint of the collection whose documents these are, where the queries have other words than there
+            (`asking`); "" of one as it lies there.
     """
 
     path: Path
@@ -65,6 +67,7 @@ class Dataset(Shown):
     reports: list[str] = field(repr=False)
     ignore_identical_ids: bool | None = None
     unusable_splits: tuple[str, ...] = ()
+    origin: str = field(default="", repr=False)
 
     @property
     def name(self) -> str:
@@ -101,6 +104,11 @@ class Dataset(Shown):
     def doc_ids(self) -> Sequence[str]:
         """All document ids, in file order."""
         return self.document_lines.strings if isinstance(self.document_lines, Numbers) else list(self.document_lines)
+
+    @property
+    def on_disk(self) -> str:
+        """The fingerprint of the collection as it lies in its folder, whatever words the queries have here."""
+        return self.origin or self.fingerprint
 
     def documents(self) -> Iterator[Document]:
         """The documents in file order, streamed from disk."""
@@ -266,6 +274,7 @@ class Dataset(Shown):
             query_texts=dict(texts),
             judgements=found,
             fingerprint=manifest.digest({"documents": self.fingerprint, "queries": called or dict(texts)}),
+            origin=self.on_disk,
             qrels_hashes={split: manifest.digest(judged) for split, judged in found.items()},
         )
 

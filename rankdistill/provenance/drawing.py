@@ -24,6 +24,7 @@ _COLOURS = {
     "index": "#ece3f3",
     "bundle": "#fdecc8",
     "evaluation": "#f2f2f2",
+    "task evaluations": "#f2f2f2",
 }
 _PLAIN = "#ffffff"
 _WIDTH, _HEIGHT, _CHARACTERS = 2.6, 0.75, 30

@@ -10,6 +10,8 @@ from pathlib import Path
 from rankdistill import manifest, plain_json
 from rankdistill.errors import DataError
 from rankdistill.manifest import COLLECTION, CORPUS, RUN, Manifest
+from rankdistill.sessions.lineage import SESSIONS
+from rankdistill.sessions.writing import FILE_NAME as SESSIONS_FILE
 from rankdistill.stores.embeddings.layout import Layout as EmbeddingsLayout
 from rankdistill.stores.layout import Layout
 from rankdistill.training import checkpoints
@@ -36,7 +38,7 @@ class Artefact:
     Args:
         path: the folder.
         kind: as the manifest calls it: `scores`, `student`, `index`, ...; or `unfinished`, `damaged`.
-        manifest: what made it; None where it has none: a user's collection, or what is unfinished.
+        manifest: what made it; None where it has none: a user's collection or sessions, or what is unfinished.
     """
 
     path: Path
@@ -98,6 +100,8 @@ def at(folder: Path, names: list[str] | None = None) -> Artefact | None:
             return Artefact(folder, made.artefact, made)
     if listed & {CORPUS, f"{CORPUS}.gz"}:
         return Artefact(folder, COLLECTION)
+    if listed & {SESSIONS_FILE, f"{SESSIONS_FILE}.gz"}:
+        return Artefact(folder, SESSIONS)
     if (folder / STEPS).is_dir() and TIMES in listed:
         return Artefact(folder, RUN)
     return Artefact(folder, UNFINISHED) if _is_begun(folder) else None

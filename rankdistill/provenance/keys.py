@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from rankdistill import files, manifest, models, plain_json
+from rankdistill import files, locations, manifest, models, plain_json
+from rankdistill.data.beir import UNJUDGED
 from rankdistill.errors import RankdistillError
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
+from rankdistill.evaluation.tasks.results import ARTEFACT as TASKS
+from rankdistill.evaluation.tasks.results import TASK
 from rankdistill.manifest import COLLECTION, RUN
 from rankdistill.provenance.found import Artefact
+from rankdistill.sessions.lineage import SESSIONS, on_disk
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.tables import CANDIDATES_FILE
 from rankdistill.teachers import names
@@ -34,12 +38,13 @@ _DIGESTS = {
     "ann-recall": "towers",
     "evaluation": "system",
     "index": "model",
+    "publication": "details",
     "robustness": "towers",
     "sparsity": "model",
 }
-"""Kind of artefact -> its input that is a hash of a whole fingerprint, which stands elsewhere in it field by field."""
+"""Kind of artefact -> its input that is a hash of a whole fingerprint or of settings, which no file has."""
 
-_OF_SCORES = {"scores", "candidates"}
+_OF_SCORES = {"scores", "candidates", "known_positives", "no_negatives"}
 """Inputs of a student that are hashes of the rows it read, whatever store they came from."""
 
 
@@ -86,9 +91,9 @@ def cheap_keys(artefact: Artefact) -> set[str]:
 
 
 def costly_keys(artefact: Artefact) -> set[str]:
-    """Those for which its files must be read: of a collection, and of a model whose manifest names no files."""
-    if artefact.kind == COLLECTION:
-        return _of_collection(artefact)
+    """Those for which its files must be read: of collections, sessions, and models whose manifest names none."""
+    if artefact.kind in (COLLECTION, SESSIONS):
+        return _of_collection(artefact) | _of_sessions(artefact)
     if artefact.manifest is not None and not artefact.manifest.outputs:
         try:
             return {models.resolve(str(artefact.path)).weights_hash}
@@ -102,7 +107,7 @@ def needs_of(artefact: Artefact) -> list[Need]:
     made = artefact.manifest
     if made is None:
         return []
-    inputs = {name: key for name, key in made.inputs.items() if name != _DIGESTS.get(artefact.kind)}
+    inputs = {name: key for name, key in on_disk(made.inputs).items() if name != _DIGESTS.get(artefact.kind)}
     found: dict[str, Need] = {}
     if teacher_ids := scoring(artefact):
         inputs = {name: key for name, key in inputs.items() if name not in _OF_SCORES}
@@ -110,6 +115,8 @@ def needs_of(artefact: Artefact) -> list[Need]:
     for name, key in inputs.items():
         if _HASH.fullmatch(str(key)):
             found.setdefault(key, Need(_plain(name), key))
+    for name, key in _of_tasks(artefact):
+        found.setdefault(key, Need(name, key))
     beside = {} if artefact.kind == RUN else {**made.parameters, "system": _system(artefact)}
     for name, key in _told(beside):
         found.setdefault(key, Need(name, key))
@@ -168,6 +175,19 @@ def _told(value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
             yield from _told(one, above)
 
 
+def _of_tasks(artefact: Artefact) -> Iterator[tuple[str, str]]:
+    """(name, hash) of the data of each task in a folder of evaluations on several."""
+    if artefact.kind != TASKS:
+        return
+    for path in locations.listing(artefact.path, f"*/{manifest.FILE_NAME}"):
+        try:
+            made = manifest.read(path.parent)
+        except RankdistillError:
+            continue
+        if made is not None and made.artefact == TASK:
+            yield f"data of {path.parent.name}", made.inputs.get("data", "")
+
+
 def _system(artefact: Artefact) -> Any:
     """The fingerprint of what was evaluated; empty of anything else."""
     if artefact.kind != "evaluation":
@@ -196,6 +216,22 @@ def _weights_from(outputs: Mapping[str, str], below: str = "") -> str | None:
 def _hashes_below(outputs: Mapping[str, str], below: str) -> set[str]:
     found = _weights_from(outputs, below)
     return set() if found is None else {found}
+
+
+def _of_sessions(artefact: Artefact) -> set[str]:
+    """Those of the conversations in a folder, and of each split's rewrites; none where there are none."""
+    from rankdistill.sessions import read
+    from rankdistill.sessions.reading import is_sessions
+
+    if not is_sessions(artefact.path):
+        return set()
+    try:
+        found = read(artefact.path, "lenient")
+        splits = [*found.splits, *([UNJUDGED] if any(one.split is None for one in found.sessions) else [])]
+        rewrites = {found.rewrites_hash(name, split) for name in found.rewriters for split in splits}
+        return {found.fingerprint, *rewrites}
+    except RankdistillError:
+        return set()
 
 
 def _of_collection(artefact: Artefact) -> set[str]:

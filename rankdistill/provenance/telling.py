@@ -7,11 +7,20 @@ from typing import Any
 
 from rankdistill import plain_json
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
+from rankdistill.evaluation.tasks.results import ARTEFACT as TASKS
+from rankdistill.evaluation.tasks.results import TASK, TaskEvaluations
 from rankdistill.manifest import RUN
 from rankdistill.provenance.found import DAMAGED, UNFINISHED, Artefact
 from rankdistill.teachers.teaching.training_log import LOG_FILE
 
 MEASURE = "ndcg_at_10"
+
+MOST_TASKS = 3
+"""Whose measures are told."""
+
+
+PREFLIGHT = "preflight.json"
+"""What the checks of a publication found, in its folder."""
 
 
 def tell(artefact: Artefact) -> str:
@@ -81,6 +90,28 @@ def _evaluation(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
     return [system["name"], made["split"], f"nDCG@10 {system['measures'][MEASURE]:.4f}"]
 
 
+def _task_evaluations(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
+    found = TaskEvaluations.read(artefact.path)
+    scores = [
+        f"{task} {blocks[0]['main_score']:.4f}"
+        for task, content in found.results.items()
+        for blocks in [next(iter(content["scores"].values()))]
+    ]
+    more = len(scores) - MOST_TASKS
+    count = f"{len(scores)} task{'' if len(scores) == 1 else 's'} of mteb"
+    return [found.name, count, *scores[:MOST_TASKS], f"and {more} more" if more > 0 else ""]
+
+
+def _task_evaluation(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
+    return [str(made["task"]), *sorted(made.get("queries_without_relevant", {}))]
+
+
+def _publication(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
+    findings = plain_json.read(artefact.path / PREFLIGHT)["findings"]
+    refusing = [one["check"] for one in findings if one["status"] == "refuse"]
+    return [str(made["name"]), f"refused by {' and '.join(refusing)}" if refusing else "ready"]
+
+
 def _run(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
     recipe = made["recipe"]
     results = plain_json.read(artefact.path / RESULTS)
@@ -101,9 +132,12 @@ TELLERS: Mapping[str, Callable[[Artefact, Mapping[str, Any]], list[str]]] = {
     "embeddings": _embeddings,
     "evaluation": _evaluation,
     "index": _index,
+    "publication": _publication,
     RUN: _run,
     "scores": _scores,
     "student": _student,
+    TASKS: _task_evaluations,
+    TASK: _task_evaluation,
     "teacher": _teacher,
     "tuning": _tuning,
 }

@@ -47,8 +47,8 @@ class Disclosure:
 def disclose(lineage: Lineage, details: Details) -> Disclosure:
     """The training data that follows from a lineage.
 
-    A model that generated queries is named in the lineage; its own training data are no data that the student or a
-    teacher of its saw, and do not count.
+    A model that generated queries, or that such a one comes from, is named in the lineage; its own training data are
+    no data that the student or a teacher of its saw, and do not count.
 
     Raises:
         MissingDependencyError: mteb is not installed.
@@ -57,7 +57,7 @@ def disclose(lineage: Lineage, details: Details) -> Disclosure:
     unknown: list[str] = []
     adapted = None
     for parent in lineage.leaves:
-        if parent.roles == [GENERATOR]:
+        if all(GENERATOR in role for role in parent.roles):
             continue
         known = _known(parent, details)
         names = _of_model(known)
@@ -70,7 +70,7 @@ def disclose(lineage: Lineage, details: Details) -> Disclosure:
             continue
         for name in names:
             found.setdefault(name, []).append(f"training data of {parent.title}, {' and '.join(parent.roles)}")
-        if START in parent.roles and known is not None:
+        if START in parent.roles and adapted is None and known is not None:
             adapted = known.mteb
     for source in lineage.sources.values():
         tasks = _of_collection(source, details)

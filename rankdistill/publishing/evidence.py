@@ -123,7 +123,7 @@ def task_files(folders: Sequence[Path], data_root: Path | None) -> tuple[list[Ta
 
     Args:
         folders: of `evaluate --tasks`.
-        data_root: folder with a collection a task; None: unknown.
+        data_root: folder with a collection a task; None: what `evaluate --tasks` fetched.
 
     Raises:
         DataError: no such folder, a file that cannot be read, no result, or two of one task.
@@ -152,10 +152,9 @@ def task_files(folders: Sequence[Path], data_root: Path | None) -> tuple[list[Ta
 def _dataset(task: Any, name: str, data_root: Path | None) -> Dataset | None:
     from rankdistill.evaluation.tasks import local_data
 
-    if data_root is None:
-        return None
     try:
-        return local_data.load_for(task, catalogue.folder_of(data_root, name), [])
+        folder = catalogue.cached(task) if data_root is None else catalogue.folder_of(data_root, name)
+        return local_data.load_for(task, folder, [])
     except RankdistillError:
         return None
 

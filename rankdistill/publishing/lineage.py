@@ -20,6 +20,11 @@ from rankdistill.manifest import COLLECTION, Manifest
 from rankdistill.provenance.atlas import MADE, Atlas
 from rankdistill.provenance.found import Artefact, at
 from rankdistill.provenance.keys import scored_by, scoring
+from rankdistill.sessions import Sessions
+from rankdistill.sessions import lineage as sessions_lineage
+from rankdistill.sessions import read as read_sessions
+from rankdistill.sessions.lineage import TEACHER_OF_REWRITES
+from rankdistill.sessions.reading import is_sessions
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.training import inputs as trained_on
@@ -27,7 +32,15 @@ from rankdistill.training import inputs as trained_on
 START, TEACHER, DOCUMENTS, QUERIES = "start of training", "teacher", "document tower", "query tower"
 GENERATOR = "generator of queries"
 
-BESIDE = {"in_batch_teacher": TEACHER, "alignment_teacher": TEACHER, "document_tower": DOCUMENTS}
+OWN = (START, QUERIES)
+"""What the model that is published goes on from; the start of any other parent is none of its own."""
+
+BESIDE = {
+    "in_batch_teacher": TEACHER,
+    "alignment_teacher": TEACHER,
+    TEACHER_OF_REWRITES: TEACHER,
+    "document_tower": DOCUMENTS,
+}
 """Input of a student that is a model or a store of vectors beside its scores -> what it was to the student."""
 
 WITHIN = ("teacher", "model", "first_stage")
@@ -151,6 +164,7 @@ class _Tracing:
         self.sources: dict[str, Source] = {}
         self.texts: list[Texts] = []
         self.missing: list[str] = []
+        self._below = ""
 
     def of(self, folder: Path) -> Lineage:
         found = at(folder)
@@ -168,34 +182,44 @@ class _Tracing:
             self._model(read["query_model"], QUERIES, f"the bundle {called}")
             self._model(read["document_model"], DOCUMENTS, f"the bundle {called}")
             return
-        for name, role in (("student", START), ("model", START), ("base", f"{START} of a teacher")):
+        for name in ("student", "model", "base"):
             if read.get(name, "static") != "static":
-                self._model(read[name], role, called)
-        if "embeddings" in read:
+                self._model(read[name], START, called)
+        conversations = sessions_lineage.trained_on(read)
+        if "embeddings" in read and conversations is None:
             self._embeddings(read["embeddings"], called)
         for name, role in BESIDE.items():
             if name in read:
                 self._teacher(read[name], role, called)
-        if "scores" in read:
+        if conversations is not None:
+            self._conversations(conversations, artefact)
+        elif "scores" in read:
             self._scores(artefact, made)
         if made.artefact == "teacher":
             self._taught(made, called)
 
     def _model(self, weights: str, role: str, child: str) -> None:
-        known = self.parents.get(weights)
+        told, known = self._role(role), self.parents.get(weights)
         if known is not None:
-            known.roles += [role] if role not in known.roles else []
+            known.roles += [told] if told not in known.roles else []
             return
         ours = next((one for one in self.atlas.standing_for(weights) if one.kind in MADE), None)
         reference = str(ours.path) if ours is not None else self.atlas.model(weights)
         if not reference:
             self.missing.append(f"the {role} of {child}, a model with weights {weights[:12]}")
-            self.parents[weights] = Parent(f"a model with weights {weights[:12]}", weights, [role])
+            self.parents[weights] = Parent(f"a model with weights {weights[:12]}", weights, [told])
             return
         made = ours.manifest if ours is not None else None
-        self.parents[weights] = Parent(reference, weights, [role], made, reference)
+        self.parents[weights] = Parent(reference, weights, [told], made, reference)
         if ours is not None and made is not None:
+            before = self._below
+            self._below = before if role in OWN else told
             self._inputs(ours, made)
+            self._below = before
+
+    def _role(self, role: str) -> str:
+        """What a model is to what is published that is `role` to the one that is looked at."""
+        return of_a(role, self._below) if self._below else role
 
     def _teacher(self, identity: str, role: str, child: str) -> None:
         """A teacher of a batch, or the tower of its documents: a store of vectors, or a model."""
@@ -222,8 +246,8 @@ class _Tracing:
             return
         request = found.get("request")
         called = str(found.get("name") or (request or {}).get("model") or found.get("kind"))
-        known = self.parents.setdefault(called, Parent(called, None))
-        known.roles += [role] if role not in known.roles else []
+        known, told = self.parents.setdefault(called, Parent(called, None)), self._role(role)
+        known.roles += [told] if told not in known.roles else []
 
     def _embeddings(self, identity: str, child: str, role: str = TEACHER) -> None:
         standing = [one for one in self.atlas.standing_for(identity) if one.kind == "embeddings"]
@@ -293,6 +317,54 @@ class _Tracing:
                 lambda: texts.document_texts().values(),
             )
         )
+
+    def _conversations(self, trained: sessions_lineage.TrainedOn, student: Artefact) -> None:
+        """The sessions that a student read, their documents and, where it learnt scores, who gave them."""
+        child = student.path.name
+        read = ", ".join(trained.rewrites)
+        dataset = self._collection(trained.documents, "documents of conversations", child)
+        sessions = next((one for one in self._sessions if one.fingerprint == trained.sessions), None)
+        if sessions is None:
+            self.missing.append(f"the conversations of {child} (content {trained.sessions[:12]})")
+            self._source(trained.sessions, f"conversations with content {trained.sessions[:12]}", "conversations")
+        else:
+            called = sessions.path.name if sessions.path.is_dir() else sessions.path.stem
+            self._source(trained.sessions, called, f"conversations and their rewrites ({read})")
+            for name, wanted in trained.rewrites.items():
+                if name not in sessions.rewriters or sessions.rewrites_hash(name, trained.split) != wanted:
+                    self.missing.append(f"the rewrites {name} of {child}: {called} has others by now, or none")
+        stores = self._holding(scoring(student)) if scoring(student) else []
+        if scoring(student) and not stores:
+            self.missing.append(
+                f"the scores of {', '.join(scoring(student))} that {child} was trained on: no store has it"
+            )
+        for one in scoring(student):
+            for store in stores[:1]:
+                self._fingerprint(store.fingerprint(one), child)
+
+        def documents() -> Iterator[str]:
+            if sessions is not None:
+                yield from (text for one in sessions.asked(trained.split) for text in one.said[1::2] if text)
+            wanted = {key for store in stores for key in store.candidates()["doc_id"].unique()}
+            if dataset is not None:
+                yield from (text for key, text in dataset.contents.items() if key in wanted)
+
+        def queries() -> Iterator[str]:
+            for one in sessions.asked(trained.split) if sessions is not None else ():
+                yield from one.said[::2]
+                yield from (text for name in trained.rewrites for text in one.turn.rewrites.get(name, ())[:1])
+
+        self.texts.append(Texts(f"conversations of {child}", queries, documents))
+
+    @cached_property
+    def _sessions(self) -> list[Sessions]:
+        """All that can be read."""
+        found = []
+        for one in self.atlas.artefacts:
+            if is_sessions(one.path):
+                with suppress(RankdistillError):
+                    found.append(read_sessions(one.path, "lenient"))
+        return found
 
     def _holding(self, teacher_ids: Sequence[str]) -> list[ScoreStore]:
         """The stores that have the scores of all of these."""
@@ -367,6 +439,11 @@ class _Tracing:
         known = self.sources.setdefault(fingerprint, Source(called, fingerprint))
         known.roles += [role] if role not in known.roles else []
         return known
+
+
+def of_a(role: str, other: str) -> str:
+    """What a model is to what is published that is `role` to one that is `other` to it."""
+    return f"{role} of a {other}"
 
 
 def _datasets(made: Manifest) -> list[str]:

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, locations, manifest
+from rankdistill import files, locations, manifest, models
 from rankdistill.bundles.layout import is_bundle
 from rankdistill.errors import DataError
 from rankdistill.evaluation.footprint import Footprint, footprint
@@ -83,6 +83,7 @@ def prepare(asked: Asked, out: Path, command: str = "", progress: Progress = ign
     wanted = manifest.Manifest(
         artefact=result.ARTEFACT,
         inputs={"student": revision, "details": manifest.digest(asked.details.model_dump(mode="json"))}
+        | {"model": _hash_of(asked.student)}
         | {f"results:{place}": _digest(folder) for place, folder in enumerate(asked.results)}
         | {f"report:{place}": manifest.digest(one.to_json()) for place, one in enumerate(asked.reports)},
         parameters={
@@ -286,11 +287,16 @@ def _root_of(results: Sequence[Path]) -> Path | None:
     return None
 
 
+def _hash_of(student: Path) -> str:
+    """The hash that stands for a student in lineages: of its weights, or of all of a bundle."""
+    made = manifest.read(student) if is_bundle(str(student)) else None
+    return models.resolve(str(student)).weights_hash if made is None else made.identity
+
+
 def _digest(folder: Path) -> str:
-    """Hash of what lies in a folder of results now, whatever its manifest says."""
-    return manifest.digest(
-        {path.relative_to(folder).as_posix(): files.hash_file(path) for path in visible_files(folder)}
-    )
+    """Hash of what lies in a folder of results now, whatever its manifest says; of what it wrote, it stands for it."""
+    there = (path for path in visible_files(folder) if path != folder / manifest.FILE_NAME)
+    return manifest.digest({path.relative_to(folder).as_posix(): files.hash_file(path) for path in there})
 
 
 def _written(out: Path) -> list[Path]:

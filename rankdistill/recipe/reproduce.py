@@ -20,7 +20,7 @@ from rankdistill.recipe.loading import AnyRecipe, parse
 from rankdistill.recipe.run import plan, run
 from rankdistill.verbs.arguments import Place, place_of, require_range
 from rankdistill.verbs.contract import verb
-from rankdistill.verbs.differing import Compared, compare, versions_changed
+from rankdistill.verbs.differing import TASKS, Compared, compare, compare_parts, versions_changed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,9 +66,13 @@ class Reproduction(Shown):
 
     @property
     def same(self) -> bool:
-        """Whether every measure is the same; of what measures nothing, whether the bytes are."""
+        """Whether every measure is the same, and of what measures nothing the bytes are; never where a part is gone."""
         measured = [part for part in self.parts if part.measures]
-        return bool(self.parts) and all(part.state == "same" for part in (measured or self.parts))
+        return bool(self.parts) and not self._gone and all(part.state == "same" for part in (measured or self.parts))
+
+    @property
+    def _gone(self) -> list[Compared]:
+        return [part for part in self.parts if part.state == "not there"]
 
     def tables(self) -> list[Table]:
         """A part a row: whether it is the same, and the measure in which it differs most."""
@@ -81,11 +85,16 @@ class Reproduction(Shown):
         count = sum(len(part.measures) for part in measured)
         if measured:
             within = "" if not self.tolerance else f" within {self.tolerance:g}"
-            said = [f"{count} measures of {len(measured)} evaluations are equal{within}"] if self.same else [
-                f"{sum(part.state != 'same' for part in measured)} of {len(measured)} evaluations have other measures"
-            ]  # fmt: skip
+            other = sum(part.state != "same" for part in measured)
+            said = [
+                f"{other} of {len(measured)} evaluations have other measures"
+                if other
+                else f"{count} measures of {len(measured)} evaluations are equal{within}"
+            ]
         else:
-            said = ["the bytes are the same" if self.same else "the bytes differ"]
+            said = ["the bytes are the same" if self.same else "the bytes differ"] if not self._gone else []
+        if self._gone:
+            said.append(f"nothing to compare with: {', '.join(part.name for part in self._gone)}")
         exact = sum(part.state == "same" for part in self.parts)
         said.append(f"{exact} of {len(self.parts)} parts are the same")
         return [*said, *(f"version: {line}" for line in self.versions)]
@@ -156,7 +165,7 @@ def reproduce(
         if made is None:
             raise _unknown(before, "neither a manifest nor the results of a recipe")
         _again(before, made, now)
-        parts = [compare(made.artefact, before, now, tolerance)]
+        parts = compare_parts(made.artefact, before, now, tolerance)
     else:
         parts = _run_again(before, made, recipe, now, tolerance, progress)
     again = manifest.read(now)
@@ -255,6 +264,13 @@ def _arguments(before: Path, made: Manifest) -> Sequence[str]:
             remedy=f"reproduce the run that it is a step of: {before.parent.parent}"
             if inside
             else "`rankdistill lineage` shows what it was made from; call the verb again by hand",
+        )
+    if any(word.partition("=")[0] == "--tasks" for word in kept) and made.artefact != TASKS:
+        raise DataError(
+            expected="the folder of all tasks, which their command made",
+            got=f"{before}: a part of it",
+            consequence="nothing was run",
+            remedy="reproduce the folder above; each of its evaluations is compared",
         )
     return kept
 

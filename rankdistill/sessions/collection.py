@@ -13,6 +13,7 @@ from rankdistill.data.beir import CORPUS, UNJUDGED
 from rankdistill.display import Shown, Table
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.inference.conversation import Conversation
+from rankdistill.manifest import digest
 from rankdistill.sessions.schema import Asked, Session
 
 if TYPE_CHECKING:
@@ -136,6 +137,10 @@ class Sessions(Shown):
             )
         kept = [one for one in asked if missing != "drop" or name in one.turn.rewrites]
         return {one.turn_id: one.turn.rewrites.get(name, (one.turn.text,))[0] for one in kept}
+
+    def rewrites_hash(self, name: str, split: str | None = None) -> str:
+        """SHA-256 (hex) of the first rewrites of that name, of the questions that have one; raises as `rewrites`."""
+        return digest(self.rewrites(name, split, "drop"))
 
     def __fspath__(self) -> str:
         return str(self.path)

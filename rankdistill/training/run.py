@@ -74,6 +74,7 @@ def train(
     progress: Progress | None = None,
     reads: Conversation | None = None,
     tower: InBatchTeacher | None = None,
+    sources: Mapping[str, str] | None = None,
     command: str = "",
 ) -> Path:
     """Train `student` on the store's scores and write it to `out`, a plain sentence-transformers folder.
@@ -102,6 +103,7 @@ def train(
         progress: called with the number of steps just done.
         reads: how the queries' texts were made of conversations; written beside the student.
         tower: `config.document_tower` itself, where it is open already and has the documents' vectors.
+        sources: name -> hash of what the queries' texts were made of, for the manifest.
         command: the command line, for the manifest.
 
     Raises:
@@ -152,7 +154,8 @@ def train(
         | known.hashes(found.candidate_parts(), kind.in_batch and config.contrasts, config.unlabelled == "top")
         | ({"in_batch_teacher": beside.identity} if beside is not None else {})
         | ({"alignment_teacher": anchor.identity} if anchor is not None else {})
-        | ({"document_tower": behind.identity} if behind is not None else {}),
+        | ({"document_tower": behind.identity} if behind is not None else {})
+        | dict(sources or {}),
         parameters=config.model_copy(update={"type": name}).decisive() | choices | {"processes": processes.count()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
         command=command,

@@ -26,7 +26,7 @@ GROUPS = {
     "indexes": ("index",),
     "bundles": ("bundle",),
     "runs": ("run",),
-    "evaluations": ("evaluation",),
+    "evaluations": ("evaluation", "task evaluations"),
     "collections": ("dataset",),
 }
 """What several kinds are called together, beside the kinds themselves as manifests call them."""

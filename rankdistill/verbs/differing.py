@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from rankdistill import files, manifest, plain_json
+from rankdistill import files, locations, manifest, plain_json
 from rankdistill.evaluation.per_query import read_per_query
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
+from rankdistill.evaluation.tasks.results import ARTEFACT as TASKS
+from rankdistill.evaluation.tasks.results import TaskEvaluations
 from rankdistill.making import visible_files
 from rankdistill.manifest import Manifest
 
-__all__ = ["Compared", "State", "compare", "versions_changed"]
+__all__ = ["TASKS", "Compared", "State", "compare", "compare_parts", "versions_changed"]
 
 State = Literal["same", "other numbers", "other bytes", "other inputs", "not there"]
 """Of an artefact that was made again: the same bytes or, of an evaluation, numbers; or what differs."""
@@ -85,6 +88,52 @@ def compare(
     if changed and not said:
         state = "other bytes"
     return Compared(name, old.artefact, state, _cut([*said, *changed]))
+
+
+def compare_parts(name: str, before: Path, now: Path, tolerance: float = 0.0) -> list[Compared]:
+    """`compare`; of evaluations on tasks of mteb one for each evaluation that lies in either folder.
+
+    The file of mteb holds how long a task took, so its numbers are compared, and not its bytes.
+    """
+    old, new = (_manifest(folder) for folder in (before, now))
+    if old is None or new is None or {old.artefact, new.artefact} != {TASKS}:
+        return [compare(name, before, now, tolerance)]
+    said = [] if old.identity == new.identity else list(manifest.differences(old, new))
+    first, second = TaskEvaluations.read(before), TaskEvaluations.read(now)
+    found = []
+    for task, split in dict.fromkeys([*_judged(before), *_judged(now)]):
+        part = compare(f"{task}/{split}", first.evaluation(task, split), second.evaluation(task, split), tolerance)
+        if part.state != "not there" and (moved := _furthest(first, second, task, split, tolerance)):
+            part = replace(part, state="other numbers", details=_cut([moved, *part.details]))
+        found.append(replace(part, details=_cut([*said, *part.details])))
+    return found or [Compared(name, TASKS, "other inputs" if said else "same", _cut(said))]
+
+
+def _judged(folder: Path) -> list[tuple[str, str]]:
+    """Task and split of each evaluation in a folder of such."""
+    return [path.parent.parts[-2:] for path in locations.listing(folder, f"*/*/{RESULTS}")]  # type: ignore[misc]
+
+
+def _furthest(before: TaskEvaluations, now: TaskEvaluations, task: str, split: str, tolerance: float) -> str:
+    """The number of mteb's file that moved most, in words; "" where all are within the tolerance."""
+    old, new = (_numbers(one.results.get(task, {}), split) for one in (before, now))
+    distances = {name: _distance(old.get(name), new.get(name)) for name in {*old, *new}}
+    most = max(sorted(distances), key=lambda name: distances[name], default="")
+    if not most or distances[most] <= tolerance:
+        return ""
+    return f"mteb's {most} {old.get(most)} before, {new.get(most)} now"
+
+
+def _numbers(result: Mapping[str, Any], split: str) -> dict[str, float]:
+    blocks = result.get("scores", {}).get(split) or [{}]
+    return {name: float(value) for name, value in blocks[0].items() if isinstance(value, int | float)}
+
+
+def _distance(one: float | None, other: float | None) -> float:
+    """How far two numbers lie apart; two that are no numbers not at all, one alone infinitely."""
+    if one is None or other is None or math.isnan(one) != math.isnan(other):
+        return math.inf
+    return 0.0 if math.isnan(one) else abs(one - other)
 
 
 def versions_changed(before: Manifest, now: Mapping[str, str]) -> list[str]:

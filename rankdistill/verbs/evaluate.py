@@ -107,7 +107,7 @@ def evaluate(
     out: Place,
     *,
     tasks: str | Sequence[str],
-    data_root: Place,
+    data_root: Place | None = None,
     **settings: Any,
 ) -> TaskEvaluations: ...
 @overload
@@ -225,10 +225,12 @@ def evaluate(
             itself, or `drop`ped.
         lenient: leave bad rows out instead of stopping.
         ignore_identical_ids: see `rankdistill.mine`.
-        tasks: names of mteb's retrieval tasks, in place of a collection: each is evaluated on the splits that mteb
-            evaluates (another `split` than `test`: on that one), and mteb's files are written as well. `name` is
-            `ORGANISATION/MODEL` then. With a model or two, or BM25; a task has its own rule on identical ids.
-        data_root: folder with a collection of each task's name; it must be that of the task's revision.
+        tasks: names of mteb's retrieval tasks or of its benchmarks, as `MTEB(eng, v2)`, in place of a collection: each
+            task is evaluated on the splits that mteb evaluates (another `split` than `test`: on that one), and mteb's
+            files are written as well. `name` is `ORGANISATION/MODEL` then. With a model or two, BM25, a service, or a
+            server without an index, and with `rerank`; a task has its own rule on identical ids.
+        data_root: folder with a collection of each task's name; it must be that of the task's revision. Unless given
+            they are fetched from the hub into this user's cache.
         progress: True tells on standard error; or a function that takes the number of texts just done.
         command: the command line, for the manifest.
 
@@ -247,31 +249,36 @@ def evaluate(
     if tasks is not None or data_root is not None:
         besides: dict[str, object] = {
             "data": data, "index": index, "fusion": fusion, "weights": weights, "fit_on": fit_on,
-            "factory": factory != "exact", "search_parameters": search_parameters, "rerank": rerank,
-            "through": through != "ir-measures", "size_of": size_of, "engine": engine, "server": server, "mode": mode,
+            "search_parameters": search_parameters,
+            "through": through != "ir-measures", "size_of": size_of, "engine": engine,
             "sessions": sessions, "reads": reads, "lenient": lenient, "ignore_identical_ids": ignore_identical_ids,
         }  # fmt: skip
         wanted = of_tasks.asked(tasks, data_root, besides)
-        if endpoint is not None:
-            require_effect_on_endpoint(
-                query_model=query_model,
-                document_model=document_model,
-                embeddings=embeddings,
-                unaligned=unaligned,
-                max_length=max_length,
-                backend=backend != "auto",
-            )
+        require_range(1, rerank_depth=rerank_depth)
+        require_length(rerank_max_length=rerank_max_length)
+        besides = {"query_model": query_model, "document_model": document_model, "embeddings": embeddings}
+        besides |= {"unaligned": unaligned, "max_length": max_length, "backend": backend != "auto"}
+        served = server_of(server, mode, None)
+        if served is not None:
+            require_effect_on_server(**besides, system=system)
+        elif endpoint is not None:
+            require_effect_on_endpoint(**besides)
         return of_tasks.evaluate(
             wanted,
-            endpoint or parts_of(system, query_model, document_model),
+            served or endpoint or parts_of(system, query_model, document_model),
             place_of(out),
             splits=[] if split == "test" else [split],
+            reranking=None
+            if rerank is None
+            else of_tasks.Reranking(rerank, rerank_depth, rerank_kind, rerank_backend, rerank_max_length),
+            factory=factory,
             embeddings=None if embeddings is None else fspath(embeddings),
             unaligned=unaligned,
             max_length=max_length,
             latency=latency,
             name=name,
             backend=backend,
+            api_key_env=api_key_env,
             progress=progress,
             command=command,
         )

@@ -26,6 +26,7 @@ from rankdistill.progress import reporter_of
 from rankdistill.sessions import Asked as Question
 from rankdistill.sessions import Sessions
 from rankdistill.sessions.collection import Missing
+from rankdistill.sessions.lineage import DOCUMENTS, SESSIONS, TEACHER_OF_REWRITES, name_of_rewrites
 from rankdistill.space import SparseSpace
 from rankdistill.stores.embeddings.identity import alike_hash
 from rankdistill.stores.reader import ScoreStore
@@ -408,8 +409,21 @@ def _distil(asked: Asked, student: str, out: Path, config: TrainConfig, progress
             progress=stage,
             reads=prepared.reader.conversation,
             tower=_tower_of(config, teacher),
+            sources=sources_of(asked, prepared.split),
             command=command,
         )
+
+
+def sources_of(asked: Asked, split: str) -> dict[str, str]:
+    """Name -> hash of what lies on disk of that which a student of conversations reads, for its lineage."""
+    rewrites = {name_of_rewrites(split, name): asked.sessions.rewrites_hash(name, split) for name in asked.rewrites}
+    return {SESSIONS: asked.sessions.fingerprint, DOCUMENTS: asked.documents.on_disk} | rewrites
+
+
+def _weights(teacher: Teacher) -> str:
+    """The hash that stands for the teacher: of its weights, or of what else it is."""
+    found = teacher.pairs.fingerprint.get("weights")
+    return found if isinstance(found, str) else identity_of(teacher.reference)
 
 
 def _tower_of(config: TrainConfig, teacher: Teacher) -> InBatchTeacher | None:
@@ -483,6 +497,7 @@ def _align(
             progress=stage,
             reads=prepared.reader.conversation,
             tower=teacher.tower,
+            sources=sources_of(asked, prepared.split) | {TEACHER_OF_REWRITES: _weights(teacher)},
             command=command,
         )
 

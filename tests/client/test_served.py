@@ -18,6 +18,9 @@ from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
 from rankdistill.inference import TextEncoder, conversation
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
 from rankdistill.serving.models import load_model
+
+
+from tests import tiny_task
 from tests.beir_folder import beir_folder
 from tests.cli.verb import run_verb
 from tests.client import both
@@ -155,6 +158,25 @@ def test_a_server_without_an_index_gives_its_vectors(
         rd.evaluate(collection, None, tmp_path / "no", server=keyed, index="dense", api_key_env="A_KEY")
     with pytest.raises(ConfigError, match=r"dense \(dense\), sparse \(sparse\)"):
         rd.evaluate(collection, None, tmp_path / "no", server=keyed, mode="multi_vector", api_key_env="A_KEY")
+
+
+def test_tasks_of_mteb_are_asked_of_a_server_as_of_its_model(
+    keyed: str, address: str, tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_KEY", "s3cret")
+    with tiny_task.known_to_mteb(tmp_path / "tasks", {"TinyAsked": tiny_task.QUERIES}) as root:
+        asked: dict[str, Any] = {"tasks": "TinyAsked", "data_root": root}
+        local = rd.evaluate(None, tiny_encoder, tmp_path / "local", backend="torch", **asked)
+        served = rd.evaluate(None, None, tmp_path / "served", server=keyed, api_key_env="A_KEY", **asked)
+        with pytest.raises(ConfigError, match="which hold one collection"):
+            rd.evaluate(None, None, tmp_path / "no", server=address, **asked)
+        with pytest.raises(ConfigError, match="max_length"):
+            rd.evaluate(None, None, tmp_path / "no", server=keyed, max_length=8, **asked)
+        with pytest.raises(ConfigError, match="index besides"):
+            rd.evaluate(None, None, tmp_path / "no", server=address, index="dense", **asked)
+    one, other = (found.results["TinyAsked"]["scores"]["test"][0] for found in (local, served))
+    assert other["ndcg_at_10"] == pytest.approx(one["ndcg_at_10"], abs=1e-5)
+    assert served.revision != local.revision
 
 
 def test_what_would_have_no_effect_is_refused(address: str, collection: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from rankdistill.manifest import Manifest
 from rankdistill.publishing import disclosure
 from rankdistill.publishing.disclosure import disclose, training_data_of
-from rankdistill.publishing.lineage import GENERATOR, START, TEACHER, Lineage, Parent, Source
+from rankdistill.publishing.lineage import GENERATOR, START, TEACHER, Lineage, Parent, Source, of_a
 from rankdistill.publishing.settings import Details, KnownModel
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -72,6 +72,23 @@ def test_every_teacher_counts_and_each_says_why() -> None:
         "training data of other, teacher",
     ]
     assert found.lacking(["X", "Z", *(training_data_of(MINILM) or ())]).keys() == {"Y"}
+
+
+def test_it_is_adapted_from_what_it_started_from_and_not_from_the_start_of_its_teacher() -> None:
+    other = "sentence-transformers/all-mpnet-base-v2"
+    start, below = Parent(MINILM, "1" * 64, [START]), Parent(other, "2" * 64, [of_a(START, TEACHER)])
+    for parents in ((start, below), (below, start)):
+        found = disclose(lineage(*parents), Details())
+        assert found.adapted_from == MINILM
+        assert set(found.datasets) >= (training_data_of(other) or set()), "a teacher's data count all the same"
+    first, second = Parent(MINILM, "1" * 64, [START]), Parent(other, "2" * 64, [START])
+    assert disclose(lineage(first, second), Details()).adapted_from == MINILM
+
+
+def test_what_a_generator_started_from_counts_no_more_than_itself() -> None:
+    below = Parent("nobody/knows", "3" * 64, [of_a(START, GENERATOR), of_a(GENERATOR, TEACHER)])
+    found = disclose(lineage(below), Details())
+    assert (found.datasets, found.unknown) == ({}, [])
 
 
 def test_ours_count_by_their_own_inputs_and_generators_not_at_all() -> None:

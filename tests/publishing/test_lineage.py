@@ -11,14 +11,18 @@ import numpy as np
 import pytest
 
 import rankdistill
+from rankdistill.data import load as read_collection
 from rankdistill.evaluation.verdict.records import Status
 from rankdistill.models import resolve
 from rankdistill.provenance.atlas import atlas_under
 from rankdistill.publishing import mteb_model, settings
 from rankdistill.publishing.checks import training_data
+from rankdistill.publishing.disclosure import disclose
 from rankdistill.publishing.evidence import Evidence, TaskFile, model_folder
-from rankdistill.publishing.lineage import DOCUMENTS, QUERIES, START, TEACHER, Lineage, trace
+from rankdistill.publishing.leakage.scanning import scan
+from rankdistill.publishing.lineage import DOCUMENTS, QUERIES, START, TEACHER, Lineage, of_a, trace
 from rankdistill.verbs.inherit import inherit
+from tests import tiny_task
 from tests.conftest import write_tiny_beir
 from tests.conversations import write_tiny_sessions
 from tests.recorded import change_manifest
@@ -95,6 +99,41 @@ def test_a_taught_teacher_and_what_it_was_taught_with_count(tmp_path: Path, tiny
     assert set(asked) <= set(rankdistill.open(data).queries("train").values())
 
 
+def test_the_start_of_a_teacher_that_is_a_student_of_ours_is_not_the_students_own(
+    plain: tuple[Path, Path], tiny_encoder: str, tiny_cross_encoder: str, stranger: str, tmp_path: Path
+) -> None:
+    data, candidates = plain
+    short: dict[str, Any] = {"steps": 1, "batch_size": 2, "check": "off"}
+    first = rankdistill.score(data, tiny_cross_encoder, candidates, tmp_path / "first")
+    earlier = rankdistill.train(data, first, stranger, tmp_path / "earlier", **short)
+    second = rankdistill.score(data, {"kind": "embedding", "model": str(earlier.path)}, candidates, tmp_path / "second")
+    later = rankdistill.train(data, second, tiny_encoder, tmp_path / "later", **short)
+    around = atlas_under([tmp_path, *map(Path, (tiny_encoder, tiny_cross_encoder, stranger))])
+    found = trace(Path(later), around)
+    assert found.missing == []
+    assert roles(found) == {
+        Path(tiny_encoder).name: [START],
+        "earlier": [TEACHER],
+        Path(stranger).name: [of_a(START, TEACHER)],
+        Path(tiny_cross_encoder).name: [of_a(TEACHER, TEACHER)],
+    }
+    known = {
+        tiny_encoder: settings_of("sentence-transformers/all-MiniLM-L6-v2"),
+        stranger: settings_of("sentence-transformers/all-mpnet-base-v2"),
+        tiny_cross_encoder: settings_of(None),
+    }
+    told = disclose(found, settings.Details(models=known, collections={"tiny": []}))
+    assert told.adapted_from == "sentence-transformers/all-MiniLM-L6-v2"
+    again = rankdistill.train(data, first, earlier.path, tmp_path / "again", **short)
+    own = roles(trace(Path(again), atlas_under([tmp_path, *map(Path, (tiny_cross_encoder, stranger))])))
+    assert own[Path(stranger).name] == [START], "it goes on from a student that started there"
+
+
+def settings_of(name: str | None) -> settings.KnownModel:
+    """What mteb calls a model; None: it has none of it, and it was trained on nothing."""
+    return settings.KnownModel(mteb=name, training_datasets=[] if name is None else None)
+
+
 @pytest.fixture
 def plain(tmp_path: Path) -> tuple[Path, Path]:
     """A collection and candidates, in the folder that lineages look into."""
@@ -149,16 +188,82 @@ def test_a_tower_that_is_not_found_is_missing(
     assert missing.startswith("the document tower of student, with identity ")
 
 
-def test_the_teacher_of_rewrites_is_a_parent_and_who_rewrote_is_none(
-    tiny_encoder: str, stranger: str, tmp_path: Path
-) -> None:
-    folder = write_tiny_sessions(write_tiny_beir(tmp_path / "tiny"))
-    student = rankdistill.train(
-        None, None, stranger, tmp_path / "student", sessions=folder, teacher=tiny_encoder, rewrites=["human", "auto"],
-        work=tmp_path / "work", ranks="2:8", negatives=3, steps=1, batch_size=2, check="off",
+@pytest.fixture(scope="module")
+def conversing(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: str, stranger: str) -> Path:
+    """Sessions, and two students of them: `student` on scores of two rewriters, `aligned` on vectors of one."""
+    folder = tmp_path_factory.mktemp("conversing")
+    sessions = write_tiny_sessions(write_tiny_beir(folder / "tiny"))
+    rankdistill.train(
+        None, None, stranger, folder / "student", sessions=sessions, teacher=tiny_encoder, rewrites=["human", "auto"],
+        work=folder / "work", ranks="2:8", negatives=3, steps=1, batch_size=2, check="off",
     )  # fmt: skip
-    found = trace(Path(student), atlas_under([tmp_path, Path(tiny_encoder), Path(stranger)]))
+    rankdistill.train(
+        None, None, tiny_encoder, folder / "aligned", sessions=sessions, teacher=tiny_encoder, rewrites="human",
+        loss="leaf", work=folder / "work", steps=1, batch_size=2, epochs=None, dev_split="dev",
+    )  # fmt: skip
+    return folder
+
+
+def test_the_teacher_of_rewrites_is_a_parent_and_who_rewrote_is_none(
+    conversing: Path, tiny_encoder: str, stranger: str
+) -> None:
+    found = trace(conversing / "student", atlas_under([conversing, Path(tiny_encoder), Path(stranger)]))
     assert roles(found) == {Path(stranger).name: [START], Path(tiny_encoder).name: sorted([TEACHER, DOCUMENTS])}
+
+
+@pytest.mark.parametrize("name", ["student", "aligned"])
+def test_a_student_of_conversations_comes_from_sessions_and_what_it_read_of_them_is_known(
+    conversing: Path, name: str, tiny_encoder: str, stranger: str
+) -> None:
+    found = trace(conversing / name, atlas_under([conversing, Path(tiny_encoder), Path(stranger)]))
+    assert found.missing == []
+    assert TEACHER in roles(found)[Path(tiny_encoder).name]
+    assert {one.called for one in found.sources.values()} == {"tiny"}
+    assert len(found.sources) == 2, "the sessions, and the collection of their documents"
+    sessions = rankdistill.open(conversing / "tiny")
+    (texts,) = found.texts
+    asked = set(texts.queries())
+    assert asked >= set(sessions.questions("train").values())
+    assert asked >= set(sessions.rewrites("human", "train").values())
+    assert (set(sessions.rewrites("auto", "train").values()) <= asked) == (name == "student")
+    held = set(texts.documents())
+    assert any(text.startswith("the ") and text.endswith(" is old") for text in held), "answers were read too"
+    documents = set(read_collection(conversing / "tiny").contents.values())
+    assert bool(held & documents) == (name == "student"), "an alignment reads no document"
+
+
+def test_a_leaked_rewrite_is_found(conversing: Path, tiny_encoder: str, stranger: str, tmp_path: Path) -> None:
+    sessions = rankdistill.open(conversing / "tiny")
+    leaked = next(iter(sessions.rewrites("human", "train").values()))
+    folder = tiny_task.write_collection(tmp_path / "task", dict(tiny_task.QUERIES) | {"t2": leaked.upper()})
+    found = trace(conversing / "student", atlas_under([conversing, Path(tiny_encoder), Path(stranger)]))
+    leaks = scan(rankdistill.open(folder), "test", found.texts)
+    assert {key: one.kind for key, one in leaks.queries.items()} == {"t2": "exact"}
+
+
+def test_sessions_that_changed_or_are_gone_are_missing(
+    conversing: Path, tiny_encoder: str, stranger: str, tmp_path: Path
+) -> None:
+    for name in ("student", "work", "tiny"):
+        shutil.copytree(conversing / name, tmp_path / name)
+    change_manifest(tmp_path / "student", command="")
+    (tmp_path / "tiny" / "sessions.jsonl").unlink()
+    found = trace(tmp_path / "student", atlas_under([tmp_path, Path(tiny_encoder), Path(stranger)]))
+    (told,) = found.missing
+    assert told.startswith("the conversations of student (content ")
+
+
+def test_the_lineage_of_a_student_of_conversations_names_its_sessions(
+    conversing: Path, tiny_encoder: str, stranger: str
+) -> None:
+    within = [conversing, tiny_encoder, stranger]
+    for name in ("student", "aligned"):
+        told = rankdistill.lineage(conversing / name, within=within)
+        assert [node.name for node in told.root.sources if not node.is_known] == []
+        (named,) = [node for node in told.root.sources if "sessions" in node.name]
+        assert "collection" in named.name, "the folder is both"
+        assert named.artefact is not None
+        assert named.artefact.path == conversing / "tiny"
 
 
 @pytest.mark.parametrize("asks", ["rewritten", "listwise", "listwise of a service"])

@@ -50,6 +50,15 @@ def test_a_student_passes_every_check(published: Published) -> None:
     assert published.finding("leakage").figures["test_queries"] == 4
 
 
+def test_the_lineage_of_a_publication_reaches_student_results_and_data(published: Published, made: Made) -> None:
+    told = rankdistill.lineage(published.path, within=[made.student.parent, made.root, *made.teachers])
+    reached = {node.artefact.path for node in told.root.walk() if node.artefact is not None}
+    assert {made.student, made.results, made.root / "TinyClean", made.lineage / "store"} <= reached
+    assert [node.name for node in told.root.sources if not node.is_known] == []
+    (row,) = [one for one in rankdistill.artefacts(published.path.parent) if one.kind == "publication"]
+    assert row.what == "org/tiny-student, ready"
+
+
 @READ_BY_MTEB
 def test_it_is_what_the_results_repository_asks_for(published: Published) -> None:
     """What its tests ask of a new folder: layout, names, revision, run settings, versions, sizes, loading by mteb."""

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import rankdistill as rd
 from rankdistill import manifest
+from rankdistill.cli.main import build_app
 from rankdistill.errors import ConfigError, DataError
-from rankdistill.verbs.differing import compare
+from rankdistill.verbs.differing import compare, compare_parts
+from tests import tiny_task
 from tests.conftest import write_tiny_beir
 from tests.recipe.recorder import Recorder
+from tests.recorded import record_again
 
 pytestmark = pytest.mark.usefixtures("torch_alone")
 
@@ -191,3 +198,77 @@ def test_bytes_and_inputs_that_differ_are_told_apart(tmp_path: Path) -> None:
     assert (inputs.state, inputs.details) == ("other inputs", ("parameter 'a' was 1, is now 2",))
     gone = compare("it", first, tmp_path / "gone")
     assert (gone.state, gone.details) == ("not there", (str(tmp_path / "gone"),))
+
+
+def test_a_part_that_is_gone_is_not_the_same(recipe: dict[str, Any]) -> None:
+    rd.run(recipe)
+    (folder,) = [path for path in Path("RUN/steps").iterdir() if path.name.startswith("evaluate-test-bm25-")]
+    shutil.rmtree(folder)
+    again = rd.reproduce("RUN")
+    assert states(again)["evaluate-test-bm25"] == "not there"
+    assert {state for name, state in states(again).items() if name != "evaluate-test-bm25"} == {"same"}
+    assert not again.same
+    assert "8 measures of 2 evaluations are equal" in str(again)
+    assert "nothing to compare with: evaluate-test-bm25" in str(again)
+
+
+@pytest.fixture
+def on_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """BM25 on two tasks of mteb, with the command that did it; commands run in this process."""
+    monkeypatch.chdir(tmp_path)
+    tasks = {"TinyA": tiny_task.QUERIES, "TinyB": {"t0": tiny_task.QUERIES["t0"]}}
+    with tiny_task.known_to_mteb(tmp_path / "data", tasks):
+        command = [
+            "evaluate",
+            "--model",
+            "bm25",
+            "--tasks",
+            "TinyA,TinyB",
+            "--data-root",
+            "data",
+            "--name",
+            "org/words",
+        ]
+        monkeypatch.setattr(subprocess, "run", run_here)
+        run_here(["python", "-c", "", *command, "--out", "RESULTS"])
+        yield Path("RESULTS")
+
+
+def run_here(words: list[str], **unused: Any) -> subprocess.CompletedProcess[str]:
+    """What `python -c PROGRAM` does with these words, without another process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["rankdistill", *words[3:]])
+        done = CliRunner().invoke(build_app(["evaluate"]), words[3:])
+    return subprocess.CompletedProcess(words, done.exit_code, done.output)
+
+
+def test_evaluations_on_tasks_are_compared_measure_by_measure(on_tasks: Path) -> None:
+    again = rd.reproduce(on_tasks)
+    assert states(again) == {"TinyA/test": "same", "TinyB/test": "same"}
+    assert again.same
+    assert "8 measures of 2 evaluations are equal" in str(again)
+    assert again.to_polars().height == 8
+
+    (path,) = again.now.glob("results/*/*/TinyA.json")
+    content = json.loads(path.read_text())
+    content["evaluation_time"] = 1e6
+    path.write_text(json.dumps(content))
+    record_again(again.now)
+    assert {one.state for one in compare_parts("RESULTS", on_tasks, again.now)} == {"same"}
+    content["scores"]["test"][0]["precision_at_3"] += 0.25
+    path.write_text(json.dumps(content))
+    record_again(again.now)
+    found = {one.name: one for one in compare_parts("RESULTS", on_tasks, again.now)}
+    assert {name: one.state for name, one in found.items()} == {"TinyA/test": "other numbers", "TinyB/test": "same"}
+    assert found["TinyA/test"].details[0].startswith("mteb's precision_at_3 ")
+    assert {one.state for one in compare_parts("RESULTS", on_tasks, again.now, tolerance=0.3)} == {"same"}
+
+    shutil.rmtree(again.now / "TinyB")
+    found = {one.name: one for one in compare_parts("RESULTS", on_tasks, again.now)}
+    assert found["TinyB/test"].state == "not there"
+
+
+@pytest.mark.parametrize("part", ["TinyA", "TinyA/test"])
+def test_a_part_of_evaluations_on_tasks_is_not_made_again_alone(on_tasks: Path, part: str) -> None:
+    with pytest.raises(DataError, match="a part of it"):
+        rd.reproduce(on_tasks / part)

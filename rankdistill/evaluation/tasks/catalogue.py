@@ -1,19 +1,66 @@
-"""Tasks of mteb by name, and the folder in which the data of one lies."""
+"""Tasks of mteb by name, alone or as benchmarks have them, and the folder in which the data of one lies."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rankdistill import locations
 from rankdistill._extras import require
+from rankdistill.data import sources
 from rankdistill.data.beir import CORPUS
 from rankdistill.errors import ConfigError, DataError
 
 SUBSET = "default"
 """What mteb calls the one subset of a task that has no others."""
+
+FETCHED = "tasks"
+"""The folder, in this user's cache, in which fetched data lie, of each revision of a task in one of its own."""
+
+RETRIEVAL = "Retrieval"
+"""The type of task, as mteb calls it, that is evaluated here."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What names of tasks, aggregates and benchmarks come to.
+
+    Args:
+        tasks: mteb's own, without data, each once, in the order of the names.
+        notes: what a name stands for where that is not one task, and which tasks it leaves out, a line each.
+    """
+
+    tasks: tuple[Any, ...]
+    notes: tuple[str, ...] = ()
+
+
+def tasks_of(names: Sequence[str]) -> Chosen:
+    """The retrieval tasks that names of tasks, of aggregates of several, and of benchmarks of mteb stand for.
+
+    Of a benchmark, those that are evaluated here; the others are told. A task has the splits that the benchmark has.
+
+    Raises:
+        MissingDependencyError: mteb is not installed.
+        ConfigError: no such task or benchmark; a task of its own name that is not evaluated here; a benchmark without
+            one that is; two benchmarks with different splits of one task.
+    """
+    found: dict[str, Any] = {}
+    notes: list[str] = []
+    for name in names:
+        tasks, told = _named(name)
+        notes += told
+        for task in tasks:
+            known = found.setdefault(task.metadata.name, task)
+            if splits_of(known, ()) != splits_of(task, ()):
+                raise _unusable(
+                    f"the same splits of {task.metadata.name} wherever it is named",
+                    f"{', '.join(splits_of(known, ()))} and {', '.join(splits_of(task, ()))}",
+                )
+    return Chosen(tuple(found.values()), tuple(notes))
 
 
 def task_of(name: str) -> Any:
@@ -21,22 +68,125 @@ def task_of(name: str) -> Any:
 
     Raises:
         MissingDependencyError: mteb is not installed.
-        ConfigError: no such task; none of retrieval; one with several subsets, or whose documents are candidates of
-            each query.
+        ConfigError: no such task; none of retrieval; one of several, or with several subsets, or whose documents are
+            candidates of each query.
     """
     mteb = require("mteb", "a task of mteb")
     try:
         task = mteb.get_task(name)
     except KeyError as error:
         raise _unusable("the name of a task of mteb", str(error).strip("'\"")) from error
-    metadata = task.metadata
-    if metadata.type != "Retrieval":
-        raise _unusable("a retrieval task", f"{name} is of type {metadata.type}")
-    if metadata.is_multilingual or list(metadata.hf_subsets) != [SUBSET]:
-        raise _unusable("a task with one subset", f"{name} has {', '.join(metadata.hf_subsets)}")
-    if task.skip_first_result:
-        raise _unusable("a task that ranks all documents", f"{name} leaves out the first")
+    if why := _unlike(task):
+        raise _unusable(*why)
     return task
+
+
+def _named(name: str) -> tuple[list[Any], list[str]]:
+    """The tasks that one name stands for, and what to tell of it."""
+    mteb = require("mteb", "a task of mteb")
+    try:
+        task = mteb.get_task(name)
+    except KeyError as error:
+        try:
+            benchmark = mteb.get_benchmark(name)
+        except KeyError as other:
+            got = dict.fromkeys(str(one).strip("'\"") for one in (error, other))
+            raise _unusable("the name of a task or a benchmark of mteb", "; as a benchmark: ".join(got)) from error
+        return _of_benchmark(name, benchmark)
+    parts = list(_parts(task))
+    for one in parts:
+        if why := _unlike(one):
+            raise _unusable(*why)
+    if not task.is_aggregate:
+        return [task], []
+    told = f"{name} stands for {len(parts)} tasks, which are evaluated one by one; mteb's mean of them is not written"
+    return [_own(one) for one in parts], [told]
+
+
+def _of_benchmark(name: str, benchmark: Any) -> tuple[list[Any], list[str]]:
+    """Those of its tasks that are evaluated here, and a line on the others."""
+    taken, others = [], []
+    types: Counter[str] = Counter()
+    for task in (part for one in benchmark.tasks for part in _parts(one)):
+        if task.metadata.type != RETRIEVAL:
+            types[task.metadata.type] += 1
+        elif not task.metadata.is_public:
+            others.append(f"{task.metadata.name} is not public")
+        elif why := _unlike(task):
+            others.append(why[1])
+        else:
+            taken.append(_own(task))
+    left = [f"{count} of type {kind}" for kind, count in sorted(types.items())] + others
+    if not taken:
+        raise _unusable(f"a benchmark with a task of type {RETRIEVAL}", f"{name}: {'; '.join(left) or 'no tasks'}")
+    notes = [f"{name} stands for {len(taken)} tasks: {', '.join(one.metadata.name for one in taken)}"]
+    return taken, [*notes, *([f"left out of {name}: {'; '.join(left)}"] if left else [])]
+
+
+def _own(task: Any) -> Any:
+    """A task with the splits of one that mteb shares, which is not to get data."""
+    mteb = require("mteb", "a task of mteb")
+    return mteb.get_task(task.metadata.name, eval_splits=list(task.eval_splits))
+
+
+def _parts(task: Any) -> Iterator[Any]:
+    """The task itself, or those that an aggregate is of."""
+    if not task.is_aggregate:
+        yield task
+        return
+    for one in task.metadata.tasks:
+        yield from _parts(one)
+
+
+def _unlike(task: Any) -> tuple[str, str] | None:
+    """What is expected of a task and what it is instead; None of one that is evaluated here."""
+    name, metadata = task.metadata.name, task.metadata
+    if metadata.type != RETRIEVAL:
+        return "a retrieval task", f"{name} is of type {metadata.type}"
+    if task.is_aggregate:
+        return "one task", f"{name} is one of {len(metadata.tasks)} tasks"
+    if metadata.is_multilingual or list(metadata.hf_subsets) != [SUBSET]:
+        subsets = list(metadata.hf_subsets)
+        more = f" and {len(subsets) - 10} more" if len(subsets) > 10 else ""
+        return "a task with one subset", f"{name} has {', '.join(subsets[:10])}{more}"
+    if task.skip_first_result:
+        return "a task that ranks all documents", f"{name} leaves out the first"
+    return None
+
+
+def data_of(task: Any, root: Path | None) -> Path:
+    """The folder with the data of a task: in `root`, or fetched from the hub into this user's cache.
+
+    Raises:
+        DataError: none in `root`, or several; or the hub cannot be reached.
+    """
+    name = task.metadata.name
+    return folder_of(root, name) if root is not None else fetched(task)
+
+
+def fetched(task: Any) -> Path:
+    """Where the data of a task's revision lie in this user's cache, after they were fetched if they do not yet.
+
+    Raises:
+        DataError: the hub cannot be reached.
+    """
+    folder = cached(task)
+    try:
+        sources.fetch(f"mteb:{task.metadata.name}", folder)
+    except DataError as error:
+        raise DataError(
+            expected=f"the data of {task.metadata.name} from the hub, as no folder was given (--data-root DIR)",
+            got=error.got,
+            consequence="nothing was evaluated",
+            remedy="give a folder with a collection of each task's name, --data-root DIR, or let the hub be reached",
+        ) from error
+    return folder
+
+
+def cached(task: Any) -> Path:
+    """Where `fetched` puts them; it need not exist."""
+    name, revision = task.metadata.name, task.metadata.revision
+    return locations.cache_folder() / FETCHED / f"{name}-{revision[:12]}"
 
 
 def folder_of(root: Path, name: str) -> Path:
@@ -62,8 +212,8 @@ def folder_of(root: Path, name: str) -> Path:
 
 
 def splits_of(task: Any, given: Sequence[str]) -> list[str]:
-    """The splits to evaluate: those that mteb's task names, unless others are given."""
-    return list(given) or list(task.metadata.eval_splits)
+    """The splits to evaluate: those that mteb's task names, or its benchmark, unless others are given."""
+    return list(given) or list(task.eval_splits)
 
 
 def _is_collection(folder: Path) -> bool:

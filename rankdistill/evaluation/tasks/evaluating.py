@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rankdistill import files, integrity, locations, manifest
@@ -37,11 +38,13 @@ class Opened:
         retriever: answers.
         costs: its sizes.
         meta: mteb's `ModelMeta` of it, once its name and revision are known.
+        trained: the model whose training a report shows; None: none that is known.
     """
 
     retriever: Retriever
     costs: Costs
     meta: Callable[[str, str], Any]
+    trained: str | None = None
 
 
 def evaluate_tasks(
@@ -49,9 +52,10 @@ def evaluate_tasks(
     name: str,
     revision: str,
     tasks: Sequence[str],
-    data_root: Path,
+    data_root: Path | None,
     out: Path,
     *,
+    models: Mapping[str, str] = MappingProxyType({}),
     splits: Sequence[str] = (),
     latency_queries: int = 0,
     command: str = "",
@@ -62,9 +66,10 @@ def evaluate_tasks(
         open_system: `(collection)` -> the system; called for each task that is still to do.
         name: what mteb files the results under, `ORGANISATION/MODEL`.
         revision: likewise, 40 hex digits.
-        tasks: names of mteb's retrieval tasks.
-        data_root: folder with a collection a task, of its name.
+        tasks: names of mteb's retrieval tasks, of aggregates of them, or of benchmarks.
+        data_root: folder with a collection a task, of its name; None: they are fetched from the hub.
         out: folder; one of the same system gets the tasks that it lacks.
+        models: what a model is to the system -> hash of its weights, for the lineage.
         splits: to evaluate; those of the task unless given.
         latency_queries: queries of each split that are timed one by one.
         command: the command line, for the manifests.
@@ -75,11 +80,15 @@ def evaluate_tasks(
         StaleOutputError: `out` holds another system's results.
         MissingDependencyError: mteb is not installed.
     """
-    known = {one: catalogue.task_of(one) for one in dict.fromkeys(tasks)}
-    folders = {one: catalogue.folder_of(data_root, one) for one in known}
+    chosen = catalogue.tasks_of(tasks)
+    for line in chosen.notes:
+        note(line)
+    if data_root is not None:  # before the first of them is evaluated
+        for one in chosen.tasks:
+            catalogue.folder_of(data_root, one.metadata.name)
     wanted = manifest.Manifest(
         artefact=ARTEFACT,
-        inputs={"revision": revision},
+        inputs={"revision": revision, **models},
         parameters={"name": name, "latency_queries": latency_queries},
         versions=manifest.versions_of("mteb", "ir-measures", "torch", "transformers", "sentence-transformers"),
         command=command,
@@ -89,9 +98,9 @@ def evaluate_tasks(
         files.remove_temporaries(out, keep_living=True)
         manifest.is_current(out, wanted)
         _require_whole(out)
-        for one, task in known.items():
-            chosen = catalogue.splits_of(task, splits)
-            _one(open_system, name, revision, task, chosen, folders[one], out, latency_queries, command)
+        for task in chosen.tasks:
+            data, asked = catalogue.data_of(task, data_root), catalogue.splits_of(task, splits)
+            _one(open_system, name, revision, task, asked, data, out, latency_queries, command)
             outputs = {path.relative_to(out).as_posix(): files.hash_file(path) for path in _outputs(out)}
             replace(wanted, outputs=outputs).write(out)
     return TaskEvaluations.read(out)
@@ -157,6 +166,7 @@ def _one(
                 depth=scoring.depth_of(task),
                 latency_queries=min(latency_queries, len(dataset.queries(split))),
                 costs=opened.costs,
+                trained=opened.trained,
                 command=command,
             )
             runs[split] = run_files.read(run_files.find(folder / split))

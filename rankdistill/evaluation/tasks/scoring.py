@@ -38,7 +38,7 @@ def score(task: Any, dataset: Dataset, splits: Sequence[str], runs: Mapping[str,
     """The `TaskResult` of mteb of `runs`, with every measure that the task has.
 
     Args:
-        task: without data; it gets the collection's.
+        task: without data; it gets the collection's queries and judgements.
         dataset: the task's data.
         splits: to evaluate.
         runs: split -> the run, as deep as `depth_of` says.
@@ -50,7 +50,7 @@ def score(task: Any, dataset: Dataset, splits: Sequence[str], runs: Mapping[str,
     mteb = require("mteb", "the measures of a task of mteb")
     found = mteb.evaluate(
         _Answers(runs, meta),
-        local_data.fill(task, dataset, splits),
+        local_data.fill(task, dataset, splits, documents=False),
         cache=None,
         co2_tracker=False,
         show_progress_bar=False,

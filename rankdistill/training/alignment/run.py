@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -50,6 +50,7 @@ def align(
     progress: Callable[[int], object] | None = None,
     reads: Conversation | None = None,
     tower: InBatchTeacher | None = None,
+    sources: Mapping[str, str] | None = None,
     command: str = "",
 ) -> Path:
     """Align `student` with the teacher of `embeddings` and write it to `out`, a plain sentence-transformers folder.
@@ -71,6 +72,7 @@ def align(
         progress: called with the number of steps just done.
         reads: how the queries' texts were made of conversations; written beside the student.
         tower: embeds the documents of dev splits, where the student is for queries alone.
+        sources: name -> hash of what the texts and vectors were made of, for the manifest.
         command: the command line, for the manifest.
 
     Raises:
@@ -88,7 +90,7 @@ def align(
     run_settings.require_patience_to_count(chosen, bool(dev))
     wanted = manifest.Manifest(
         artefact="student",
-        inputs=inputs.hashes(embeddings, student, dev),
+        inputs=inputs.hashes(embeddings, student, dev) | dict(sources or {}),
         parameters=chosen.decisive(not is_static(student))
         | {"dev": [one.name for one in dev], "processes": processes.count()}
         | ({} if reads is None else {"conversation": asdict(reads)}),
