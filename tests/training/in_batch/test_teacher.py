@@ -194,3 +194,25 @@ def test_an_ensemble_without_deviations_or_of_pairs_is_refused(
     file.write_text(yaml.safe_dump({"kind": "ensemble", "members": members, "deviations": [1, 1]}))
     with pytest.raises(ConfigError, match="a teacher of the kind cross_encoder"):
         refer(str(file))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_was_damaged_since_is_encoded_again(
+    model: str,
+    tiny_data: Dataset,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(encoded, "SHARD", 7)
+    queries, documents = texts_of(tiny_data)
+    name = request.getfixturevalue(model)
+    wanted = opened(name, tmp_path, queries, documents).scores(queries, documents[:9])
+    path = sorted(tmp_path.glob("document-*"))[2]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-90] + bytes([whole[-90] ^ 0x40]) + whole[-89:])
+    again = opened(name, tmp_path, queries, documents).scores(queries, documents[:9])
+    assert f"{path.name} is damaged: it is made again" in caplog.text
+    assert path.read_bytes() == whole
+    np.testing.assert_array_equal(again, wanted)
