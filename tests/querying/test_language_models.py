@@ -123,7 +123,7 @@ def test_a_cache_serves_other_filters_and_only_new_documents_are_asked_about(
     assert len(server.posts) == 80
     for file in cache.rglob("*.jsonl"):
         whole = file.read_bytes()
-        file.write_bytes(whole.replace(b"\"]", b"s\"]", 1))
+        file.write_bytes(whole.replace(b'"]', b's"]', 1))
     with pytest.raises(rd.RankdistillError, match="it was damaged or changed") as caught:
         rd.queries(tiny_beir, tmp_path / "changed", settings(server), cache=cache, **LOOSE | {"longest": 7})
     assert "what it held is generated again" in caught.value.remedy
