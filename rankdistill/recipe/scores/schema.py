@@ -8,9 +8,11 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from rankdistill.data.beir import UNJUDGED
+from rankdistill.locations import home
 from rankdistill.recipe.parts import (
     SEEDS,
     DevSplit,
+    LocalFolder,
     Part,
     SourcePart,
     Training,
@@ -224,7 +226,7 @@ class Recipe(Part):
 
     kind: Literal["scores"] = Field("scores", description="What students learn from.")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run.")
-    out: str | None = Field(None, description="Folder of the run; null: runs/<name>.")
+    out: LocalFolder | None = Field(None, description="Folder of the run, on this machine; null: runs/<name>.")
     data: DataPart = DataPart.model_validate({})
     queries: QueriesPart | None = Field(
         None, description="Make the training queries of the documents; null: the collection's own are mined."
@@ -276,7 +278,7 @@ class Recipe(Part):
     @property
     def folder(self) -> Path:
         """Where the run writes."""
-        return Path(self.out) if self.out else Path("runs") / self.name
+        return Path(home(self.out)) if self.out else Path("runs") / self.name
 
     @property
     def initial_type(self) -> TypeName | None:
