@@ -26,6 +26,7 @@ from rankdistill.recipe.scores.queries import QueriesPart
 from rankdistill.verbs.settings import (
     SCORE_PAIRS,
     SPARSE_TYPES,
+    UNIT_SIZE,
     IndexRecipe,
     Storage,
     TeachConfig,
@@ -173,7 +174,10 @@ class ScorePart(Part):
     backend: str = Field("auto", description="What runs the teacher; auto: a fast exact one; fast: the fastest found.")
     max_length: int | None = Field(None, ge=8, description="Tokens of a pair; null: the teacher's own limit.")
     unit_size: int | None = Field(
-        None, ge=1, description="Pairs a shard: what a kill can cost; null: as many as take about half a minute."
+        None,
+        ge=1,
+        description="Pairs a shard: what a kill can cost; null: as many as take about half a minute, and so it is "
+        f"beyond {UNIT_SIZE} where the teacher does not encode each text once.",
     )
     min_fidelity: float = Field(
         0.99,
