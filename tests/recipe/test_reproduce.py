@@ -101,6 +101,7 @@ def test_a_size_that_was_not_taken_is_not_measured_again(
     recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe["score"]["unit_size"] = 65_536
+    monkeypatch.setattr("rankdistill.stores.writer.encodes_texts", lambda teacher: False)
     monkeypatch.setattr("rankdistill.stores.writer.UNIT_SIZE", 16)
     rd.run(recipe)
     (store,) = Path("RUN/steps").glob("scores-*")
