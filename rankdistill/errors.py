@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from urllib.parse import quote
+
 
 class RankdistillError(Exception):
     """Base of every error this package raises on purpose.
@@ -108,3 +111,15 @@ class LossInputError(RankdistillError, ValueError):
 
 class SpaceMismatchError(RankdistillError):
     """Vectors of two different embedding spaces would have been compared."""
+
+
+def without_secret(secret: str | None, text: str) -> str:
+    """`text` of an error with a key or password hidden, also as JSON, addresses and `repr` write it.
+
+    None hides nothing.
+    """
+    if secret:
+        written = {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), repr(secret)[1:-1]}
+        for one in sorted(written, key=len, reverse=True):
+            text = text.replace(one, "***")
+    return text

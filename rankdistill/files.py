@@ -142,8 +142,8 @@ def atomic_path(path: Path, before: Callable[[Path], object] | None = None) -> I
         RemoteError: the upload failed.
     """
     if not locations.is_local(path):
-        with output_errors(path), tempfile.TemporaryDirectory(prefix="rankdistill-") as folder:
-            temporary = Path(folder) / path.name
+        with output_errors(path), temporary_folder() as folder:
+            temporary = folder / path.name
             yield temporary
             if before is not None:
                 before(temporary)
@@ -218,12 +218,14 @@ def remove_temporaries(folder: Path, keep_living: bool = False) -> None:
 
 
 def remove_temporaries_of(path: Path) -> None:
-    """Remove what killed writers of the file `path` left beside it, as this machine knows them to be dead."""
+    """Remove what killed writers of the file or folder `path` left beside it, as this machine knows them to be dead."""
     if not locations.is_local(path) or not path.parent.is_dir():
         return
     with output_errors(path):
         for stray in path.parent.glob(f"{TEMPORARY_PREFIX}*-{glob.escape(path.name)}"):
-            if stray.is_file() and is_dead(stray):
+            if is_dead(stray) and stray.is_dir():
+                remove_folder(stray)
+            elif is_dead(stray):
                 stray.unlink(missing_ok=True)
 
 
@@ -250,6 +252,48 @@ def is_dead(temporary: Path) -> bool:
         return time.time() - temporary.stat().st_mtime > DEAD_AFTER
     except FileNotFoundError:
         return True
+
+
+_OURS = "rankdistill-"
+_cleared: set[str] = set()
+
+
+def make_temporary_folder() -> Path:
+    """A new folder among this machine's temporary files, whose name has the host and the process.
+
+    Those that killed processes of this user have left are removed, once a process.
+
+    Raises:
+        OutputError: the disk is full, or there is no place for temporary files.
+    """
+    place, named = tempfile.gettempdir(), f"{_OURS}{_host()}-"
+    with output_errors(Path(place)):
+        if place not in _cleared:
+            _cleared.add(place)
+            for stray in Path(place).glob(f"{glob.escape(named)}*-*"):
+                process = stray.name.removeprefix(named).partition("-")[0]
+                if process.isdecimal() and not _is_running(int(process)) and _is_own_folder(stray):
+                    remove_folder(stray)
+        return Path(tempfile.mkdtemp(prefix=f"{named}{os.getpid()}-", dir=place))
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Within the block there is a folder for temporary files; see `make_temporary_folder`."""
+    folder = make_temporary_folder()
+    try:
+        yield folder
+    finally:
+        remove_folder(folder)
+
+
+def _is_own_folder(path: Path) -> bool:
+    """Whether it is a folder, not a link to one, of this user; others may write into a place for temporary files."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
 
 
 def _is_running(process: int) -> bool:

@@ -25,6 +25,7 @@ from typing import Literal
 from rankdistill import files, locations, manifest
 from rankdistill.errors import DamagedError, DataError
 from rankdistill.manifest import FILE_NAME, Manifest
+from rankdistill.notes import note
 
 NOTED = ".noted"
 """What replaced an output since the manifest was written, and what no manifest names; see `Notes`. A file that is being
@@ -197,6 +198,19 @@ def is_there(path: Path, root: Path | None = None) -> bool:
     if known is not None:
         raise known.error("missing")
     return False
+
+
+def is_kept(path: Path) -> bool:
+    """Whether a file that is made again where it is missing is there, as it was written; all of it is read."""
+    known = recorded(path)
+    return path.is_file() and (known is None or known.state(whole=True) == "whole")
+
+
+def making_again(path: Path, root: Path) -> AbstractContextManager[Path]:
+    """As `noting`, for a file that is missing, or damaged, which is told."""
+    if path.is_file():
+        note(f"{path} is damaged: it is made again")
+    return noting(path, root)
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:

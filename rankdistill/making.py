@@ -104,6 +104,22 @@ def making(
             made.manifest.write(out)
 
 
+CHECKPOINTS, GENERATING, REWRITING = "checkpoints", ".generating", ".rewriting"
+"""Folders in an artefact in which its making keeps what is done so far; they go once the manifest is there."""
+
+KEPT = ".kept"
+"""The file in such a folder that is to stay."""
+
+
+def is_cleared(out: Path) -> bool:
+    """Whether the finished artefact in `out` is without the folders that its making worked in.
+
+    A kill between the manifest and the end of their removal leaves them; the same call that made it removes them.
+    """
+    left = (out / name for name in (CHECKPOINTS, GENERATING, REWRITING))
+    return not any(one.is_dir() and not (one / KEPT).is_file() for one in left)
+
+
 def is_whole_part(out: Path, wanted: Manifest) -> bool:
     """Whether `making` has nothing to do for the part `out`; raises StaleOutputError where another one lies there."""
     _drop_unreadable(out)

@@ -188,3 +188,40 @@ def test_what_killed_writers_of_a_file_left_goes_and_the_rest_stays(tmp_path: Pa
         (tmp_path / name).touch()
     files.remove_temporaries_of(tmp_path / "rows.jsonl")
     assert {path.name for path in tmp_path.iterdir()} == {*others}
+
+
+def test_temporary_folders_of_killed_processes_go_with_the_next_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    program = "import os, signal\nfrom rankdistill import files\nwith files.temporary_folder() as folder:\n"
+    program += "    (folder / 'large').write_text('x')\n    print(folder)\n    os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    (killed,) = tmp_path.iterdir()
+    host = killed.name.split("-")[1]
+    living = tmp_path / f"rankdistill-{host}-{os.getppid()}-a"
+    foreign = tmp_path / f"rankdistill-ffffffff-{killed.name.split('-')[2]}-a"
+    for stays in (living, foreign, tmp_path / "rankdistill-1000", tmp_path / "rankdistill-tracebacks"):
+        stays.mkdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    link = tmp_path / f"rankdistill-{host}-{killed.name.split('-')[2]}-link"
+    link.symlink_to(outside)
+    before = {*tmp_path.iterdir()} - {killed}
+    with files.temporary_folder() as folder:
+        assert {*tmp_path.iterdir()} == before | {folder}
+        assert folder.stat().st_mode & 0o077 == 0
+    assert {*tmp_path.iterdir()} == before
+
+
+def test_temporary_folders_are_made_in_one_place() -> None:
+    """Another one would stay where a process is killed."""
+    package = Path(files.__file__).parent
+    makers = ("TemporaryDirectory", "mkdtemp", "NamedTemporaryFile", "mkstemp")
+    using = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        for one in makers
+        if one in path.read_text()
+    }
+    assert using == {"files.py"}

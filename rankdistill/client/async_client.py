@@ -183,7 +183,7 @@ class AsyncClient:
             return done.value
 
     async def _asked(self, call: Call) -> Answer:
-        body = Body(call.where)
+        body = Body(call.where, self._connection.server.secret)
         async with self._client.stream(**sending(call)) as response:
             async for part in response.aiter_bytes():
                 body.add(part)

@@ -37,11 +37,13 @@ class Answer:
         status: HTTP's.
         headers: by name; case does not matter.
         content: the body.
+        secret: the key that it answers to, which no error may show.
     """
 
     status: int
     headers: Mapping[str, str]
     content: bytes
+    secret: str | None = None
 
     @property
     def success(self) -> bool:

@@ -184,7 +184,7 @@ class Client:
             return done.value
 
     def _asked(self, call: Call) -> Answer:
-        body = Body(call.where)
+        body = Body(call.where, self._connection.server.secret)
         with self._client.stream(**sending(call)) as response:
             for part in response.iter_bytes():
                 body.add(part)

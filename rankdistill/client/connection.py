@@ -102,10 +102,11 @@ class Body:
 
     Args:
         where: the address that was asked.
+        secret: the key that was sent.
     """
 
-    def __init__(self, where: str) -> None:
-        self._where, self._parts, self._length = where, list[bytes](), 0
+    def __init__(self, where: str, secret: str | None = None) -> None:
+        self._where, self._secret, self._parts, self._length = where, secret, list[bytes](), 0
 
     def add(self, part: bytes) -> None:
         """Some more of it.
@@ -125,7 +126,7 @@ class Body:
 
     def of(self, response: Any) -> Answer:
         """The answer whose body this is, of what httpx gave."""
-        return Answer(response.status_code, response.headers, b"".join(self._parts))
+        return Answer(response.status_code, response.headers, b"".join(self._parts), self._secret)
 
 
 def _address(url: str) -> Any:

@@ -6,9 +6,10 @@ from typing import Any
 
 from rankdistill import plain_json
 from rankdistill.client.calls import Answer, Call
-from rankdistill.errors import RankdistillError, SpaceMismatchError
+from rankdistill.errors import RankdistillError, SpaceMismatchError, without_secret
 
-_EXCERPT = 500
+_EXCERPT, _LOOKED_AT = 500, 1 << 20
+"""Characters of a body that an error shows, and bytes of it that are looked at for that."""
 
 
 class ServerError(RankdistillError):
@@ -66,7 +67,7 @@ def refused(call: Call, answer: Answer, secret: str | None = None) -> ServerErro
     remedy = _REMEDIES.get(answer.status, "look into the server's log")
     return kind(
         expected=f"an answer from {call.method} {call.where}",
-        got=_without(secret, f"HTTP {answer.status}{redirected}: {message}{_named(found)}"),
+        got=without_secret(secret, f"HTTP {answer.status}{redirected}: {message}{_named(found)}"),
         consequence="not tried again: it would be refused the same way",
         remedy="give the address that it redirects to, if that is the server you mean" if redirected else remedy,
         status=answer.status,
@@ -82,7 +83,7 @@ def gave_up(call: Call, problem: str, attempts: int, answer: Answer | None, secr
     tried = f"{attempts} failed attempts, the last: " if attempts > 1 else ""
     return kind(
         expected=f"an answer from {call.method} {call.where}",
-        got=_without(secret, f"{tried}{problem}{_named(found)}"),
+        got=without_secret(secret, f"{tried}{problem}{_named(found)}"),
         consequence="there is no result",
         remedy="see that the server runs at this address, then ask again; or raise `timeout`"
         if answer is None
@@ -96,10 +97,9 @@ def gave_up(call: Call, problem: str, attempts: int, answer: Answer | None, secr
 def unreadable(call: Call, answer: Answer, expected: str, got: str = "") -> ServerError:
     """The error for a success that does not hold what its interface says."""
     found = request_id(answer)
-    excerpt = " ".join(answer.content[:_EXCERPT].decode("utf-8", "replace").split())
     return ServerError(
         expected=f"{expected} from {call.method} {call.where}",
-        got=f"{got or 'something else'}, in {excerpt!r}{_named(found)}",
+        got=f"{without_secret(answer.secret, got) or 'something else'}, in {_excerpt(answer)!r}{_named(found)}",
         consequence="nothing of this answer was used",
         remedy="check the address: something else than rankdistill, or another version of it, may answer there",
         status=answer.status,
@@ -113,28 +113,31 @@ def said(answer: Answer) -> tuple[str, str | None]:
         body: Any = plain_json.loads(answer.content)
     except ValueError:
         body = None
+    secret = answer.secret
     error = body.get("error", body.get("detail", body.get("message"))) if isinstance(body, dict) else None
     if isinstance(error, dict) and isinstance(error.get("message"), str):
         code = error.get("code") or error.get("type")
-        return error["message"], code if isinstance(code, str) else None
+        return without_secret(secret, error["message"]), without_secret(secret, code) if isinstance(code, str) else None
     if isinstance(error, str):
         code = body.get("error_type")
-        return error, code if isinstance(code, str) else None
-    return " ".join(answer.content[:_EXCERPT].decode("utf-8", "replace").split()) or "(empty body)", None
+        return without_secret(secret, error), without_secret(secret, code) if isinstance(code, str) else None
+    return _excerpt(answer) or "(empty body)", None
 
 
 def request_id(answer: Answer) -> str | None:
     """What the server's log calls the request."""
     found = answer.headers.get("x-request-id")
-    return None if found is None else str(found)
+    return None if found is None else without_secret(answer.secret, str(found))
+
+
+def _excerpt(answer: Answer) -> str:
+    """The beginning of the body, without the key: it is hidden before the rest is cut off, which may cut a key too."""
+    text = answer.content[:_LOOKED_AT].decode("utf-8", "replace")
+    return " ".join(without_secret(answer.secret, text).split())[:_EXCERPT]
 
 
 def _named(found: str | None) -> str:
     return "" if found is None else f" (request {found})"
-
-
-def _without(secret: str | None, text: str) -> str:
-    return text.replace(secret, "***") if secret else text
 
 
 def _again(kind: type[ServerError], state: dict[str, Any]) -> ServerError:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from rankdistill.engines.base import ID, POSITION, TEXT, Batch, Leg, LegName, Look, Shape
 from rankdistill.engines.registry import shown
-from rankdistill.engines.results import answering, ranked
+from rankdistill.engines.results import answering, ranked, without_secrets
 from rankdistill.errors import ConfigError, RemoteError
 from rankdistill.indexing.base import Ids, Scores
 from rankdistill.notes import note as tell_note
@@ -90,6 +90,7 @@ class JsonIndex:
 
     def __init__(self, dialect: Dialect, url: str, collection: str, secret: str | None = None) -> None:
         self.name, self.collection, self._url, self._dialect = dialect.name, collection, url, dialect
+        self._secret = secret
         with self._answering():
             self._client = dialect.connect(url, secret)
 
@@ -184,16 +185,17 @@ class JsonIndex:
 
     def _refused(self, item: Mapping[str, Any]) -> RemoteError:
         reason = item.get("error", {})
+        told = without_secrets(self._url, self._secret, str(reason.get("reason")))[:300]
         return RemoteError(
             expected=f"{self._dialect.title} at {shown(self._url)} to take document {item['_id']!r}",
-            got=f"status {item['status']}: {reason.get('type')}: {str(reason.get('reason'))[:300]}",
+            got=f"status {item['status']}: {reason.get('type')}: {told}",
             consequence="what was written before is kept; the same command goes on from there",
             remedy="see what the engine says; where it has no room or no time, push again later",
         )
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        with answering(self._dialect.title, self._url, self._dialect.errors()):
+        with answering(self._dialect.title, self._url, self._dialect.errors(), self._secret):
             yield
 
 
@@ -244,7 +246,7 @@ def require_web(url: str) -> None:
     if urlsplit(url).scheme not in ("http", "https"):
         raise ConfigError(
             expected="http://HOST:9200 or https://HOST:9200",
-            got=url,
+            got=shown(url),
             consequence="nothing was run",
             remedy="give one of these",
         )

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from rankdistill._extras import require
 from rankdistill.engines.base import ID, POSITION, TEXT, Batch, Leg, LegName, Look, Shape
+from rankdistill.engines.registry import shown
 from rankdistill.engines.results import answering, ranked
 from rankdistill.errors import ConfigError
 from rankdistill.indexing.base import Ids, Scores
@@ -51,7 +52,7 @@ class LanceTable:
 
     def __init__(self, url: str, collection: str, secret: str | None = None) -> None:
         library = require("lancedb", "pushing to LanceDB")
-        self.collection, self._url, self._library = collection, url, library
+        self.collection, self._url, self._secret, self._library = collection, url, secret, library
         self._table: Any = None
         with self._answering():
             self._database = library.connect(url, **({} if secret is None else {"api_key": secret}))
@@ -173,7 +174,7 @@ class LanceTable:
         return self._table
 
     def _answering(self) -> Any:
-        return answering("LanceDB", self._url, (OSError, RuntimeError, ValueError))
+        return answering("LanceDB", self._url, (OSError, RuntimeError, ValueError), self._secret)
 
 
 def open_engine(url: str, collection: str, secret: str | None) -> LanceTable:
@@ -185,7 +186,7 @@ def open_engine(url: str, collection: str, secret: str | None) -> LanceTable:
     if url.startswith(("http://", "https://")):
         raise ConfigError(
             expected="a folder, s3://BUCKET/PREFIX, gs://..., az://..., or db://NAME of LanceDB Cloud",
-            got=url,
+            got=shown(url),
             consequence="nothing was run",
             remedy="LanceDB runs inside this process: name where its files lie",
         )

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from rankdistill._extras import require
 from rankdistill.engines.base import ID, POSITION, TEXT, Batch, Leg, LegName, Look, Shape
+from rankdistill.engines.registry import shown
 from rankdistill.engines.results import answering, ranked
 from rankdistill.errors import ConfigError
 from rankdistill.indexing.base import Ids, Scores
@@ -58,7 +59,7 @@ class MilvusCollection:
 
     def __init__(self, url: str, collection: str, secret: str | None = None) -> None:
         self._library = require("pymilvus", "pushing to Milvus")
-        self.collection, self._url = collection, url
+        self.collection, self._url, self._secret = collection, url, secret
         with self._answering():
             self._client = self._library.MilvusClient(url, token=secret or "", timeout=60)
 
@@ -221,7 +222,7 @@ class MilvusCollection:
         before = logger.disabled
         logger.disabled = True
         try:
-            with answering("Milvus", self._url, (self._library.MilvusException, OSError, ValueError)):
+            with answering("Milvus", self._url, (self._library.MilvusException, OSError, ValueError), self._secret):
                 yield
         finally:
             logger.disabled = before
@@ -249,7 +250,7 @@ def open_engine(url: str, collection: str, secret: str | None) -> MilvusCollecti
     if not url.startswith(("http://", "https://", "tcp://")) and not url.endswith(".db"):
         raise ConfigError(
             expected="http://HOST:19530, https://..., or a file NAME.db for Milvus Lite",
-            got=url,
+            got=shown(url),
             consequence="nothing was run",
             remedy="give one of these",
         )

@@ -16,6 +16,7 @@ import numpy as np
 
 from rankdistill._extras import require
 from rankdistill.engines.base import ID, POSITION, TEXT, Batch, Leg, LegName, Look, Shape
+from rankdistill.engines.registry import shown
 from rankdistill.engines.results import answering, ranked
 from rankdistill.errors import ConfigError
 from rankdistill.indexing.base import Ids, Scores
@@ -63,7 +64,7 @@ class PostgresTable:
     def __init__(self, url: str, collection: str, secret: str | None = None) -> None:
         self._psycopg = require("psycopg", "pushing to PostgreSQL")
         self._types = require("pgvector.psycopg", "pushing to PostgreSQL")
-        self.collection, self._url = collection, url
+        self.collection, self._url, self._secret = collection, url, secret
         self._table = self._psycopg.sql.Identifier(collection)
         with self._answering():
             password = {} if secret is None else {"password": secret}
@@ -276,7 +277,7 @@ class PostgresTable:
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        with answering("PostgreSQL", self._url, self._psycopg.Error):
+        with answering("PostgreSQL", self._url, self._psycopg.Error, self._secret):
             yield
 
 
@@ -301,7 +302,7 @@ def open_engine(url: str, collection: str, secret: str | None) -> PostgresTable:
     if not url.startswith(("postgresql://", "postgres://")):
         raise ConfigError(
             expected="postgresql://USER@HOST:PORT/DATABASE",
-            got=url,
+            got=shown(url),
             consequence="nothing was run",
             remedy="give one; the password through --api-key-env",
         )

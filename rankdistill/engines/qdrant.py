@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from rankdistill._extras import require
 from rankdistill.engines.base import ID, POSITION, Batch, Leg, LegName, Look, Shape
 from rankdistill.engines.qdrant_points import FIELD_TYPES, point_id
+from rankdistill.engines.registry import shown
 from rankdistill.engines.results import answering, ranked
 from rankdistill.errors import ConfigError, RemoteError
 from rankdistill.indexing.base import Ids, Scores
@@ -38,7 +39,7 @@ class QdrantCollection:
 
     def __init__(self, url: str, collection: str, secret: str | None = None, client: Any = None) -> None:
         library = require("qdrant_client", "pushing to Qdrant")
-        self.collection, self._url, self._models = collection, url, library.models
+        self.collection, self._url, self._secret, self._models = collection, url, secret, library.models
         with self._answering():
             self._client = client or library.QdrantClient(
                 url=url, api_key=secret, timeout=TIMEOUT, check_compatibility=False
@@ -170,7 +171,9 @@ class QdrantCollection:
         from httpx import HTTPError
         from qdrant_client.http.exceptions import ApiException
 
-        return answering("Qdrant", self._url, (ApiException, HTTPError, OSError, ValueError, RuntimeError))
+        return answering(
+            "Qdrant", self._url, (ApiException, HTTPError, OSError, ValueError, RuntimeError), self._secret
+        )
 
 
 def open_engine(url: str, collection: str, secret: str | None) -> Any:
@@ -185,7 +188,7 @@ def open_engine(url: str, collection: str, secret: str | None) -> Any:
     if scheme not in ("", "edge", "file"):
         raise ConfigError(
             expected="http://HOST:6333, https://HOST, or a folder for Qdrant Edge: edge:///FOLDER",
-            got=url,
+            got=shown(url),
             consequence="nothing was run",
             remedy="give one of these; the port of gRPC is not used",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from rankdistill.engines.base import Engine
 from rankdistill.errors import ConfigError
@@ -58,18 +58,35 @@ def secret_of(variable: str | None) -> str | None:
     """What the environment variable holds; None where none is named.
 
     Raises:
-        ConfigError: it is not set, or empty.
+        ConfigError: it is not set, or empty, or holds more than one line.
     """
     if variable is None:
         return None
-    if not (found := os.environ.get(variable)):
+    found = os.environ.get(variable, "").strip()  # a file's last line end comes along
+    if not found:
         raise ConfigError(
             expected=f"a key in the environment variable {variable}",
-            got="it is not set" if found is None else "it is empty",
+            got="it is empty" if variable in os.environ else "it is not set",
             consequence="nothing was sent",
             remedy=f"export {variable}=... ; the name of the variable is given, not the key",
         )
+    if not found.isprintable():
+        raise ConfigError(
+            expected=f"one line as the key, the password or the token in {variable}",
+            got="a line end, or another character that cannot be printed",
+            consequence="nothing was sent; it is not shown",
+            remedy=f"export {variable} again, with the key alone",
+        )
     return found
+
+
+def password_of(url: str) -> str | None:
+    """The password in `url`, as it is sent; None where it has none."""
+    try:
+        found = urlsplit(url).password
+    except ValueError:
+        return None
+    return None if found is None else unquote(found)
 
 
 def shown(url: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
-from rankdistill.engines.registry import shown
-from rankdistill.errors import RankdistillError, RemoteError
+from rankdistill.engines.registry import password_of, shown
+from rankdistill.errors import RankdistillError, RemoteError, without_secret
 from rankdistill.indexing.base import NOTHING, Ids, Scores
 
 Found = tuple[str, float, int]
@@ -25,15 +26,26 @@ def ranked(rows: Sequence[Sequence[Found]], k: int) -> tuple[Ids, Scores]:
     return ids, scores
 
 
+def without_secrets(url: str, secret: str | None, text: str) -> str:
+    """`text` without the key or `USER:PASSWORD`, as it is or as a header has it, and without the password of `url`."""
+    encoded = base64.b64encode(secret.encode()).decode() if secret else None
+    password = secret.partition(":")[2] if secret else None
+    for one in (secret, encoded, password, password_of(url)):
+        text = without_secret(one, text)
+    return text
+
+
 @contextmanager
-def answering(engine: str, url: str, errors: type[BaseException] | tuple[type[BaseException], ...]) -> Iterator[None]:
-    """Within the block, `errors` of a client's become RemoteError that names the engine."""
+def answering(
+    engine: str, url: str, errors: type[BaseException] | tuple[type[BaseException], ...], secret: str | None = None
+) -> Iterator[None]:
+    """Within the block, `errors` of a client's become RemoteError that names the engine, and no key or password."""
     try:
         yield
     except RankdistillError:
         raise
     except errors as error:
-        told = str(error).strip().splitlines()
+        told = without_secrets(url, secret, str(error)).strip().splitlines()
         raise RemoteError(
             expected=f"{engine} at {shown(url)} to answer",
             got=f"{type(error).__name__}: {' '.join(told)[:300]}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -108,8 +107,8 @@ def import_scores(request: Request, out: Path, *, command: str = "", progress: P
         StoreError, StaleOutputError, LockedError, OutputError: see `rankdistill.stores.importing.add_table`.
     """
     _check(request)
-    with tempfile.TemporaryDirectory(prefix="rankdistill-") as folder:
-        merged, ids, rejects = _read(request, Path(folder), True, progress, _stored_texts(request, out))
+    with files.temporary_folder() as folder:
+        merged, ids, rejects = _read(request, folder, True, progress, _stored_texts(request, out))
         texts = (ids.queries, ids.documents) if ids.known else None
         description = {"format": request.format_name, "content": merged.content}
         if request.score_kind:
@@ -126,8 +125,8 @@ def import_candidates(request: Request, out: Path, *, command: str = "", progres
     Arguments and errors are those of `import_scores`; rows need no score.
     """
     _check(request)
-    with tempfile.TemporaryDirectory(prefix="rankdistill-") as folder:
-        merged, _, rejects = _read(request, Path(folder), False, progress)
+    with files.temporary_folder() as folder:
+        merged, _, rejects = _read(request, folder, False, progress)
         digest = files.hash_file(merged.candidates)
         parameters = {"format": request.format_name, "source": request.name, "split": request.split}
         wanted = manifest.Manifest(

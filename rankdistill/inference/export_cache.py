@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,9 +53,9 @@ def exported(
                     _make(folder, wanted, build)
         except OutputError as error:
             logger.warning("the exported model is not kept for the next time: %s", error.got)
-            with tempfile.TemporaryDirectory(prefix="rankdistill-") as temporary:
-                build(Path(temporary))
-                yield Path(temporary)
+            with files.temporary_folder() as temporary:
+                build(temporary)
+                yield temporary
             return
     yield folder
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rankdistill import locations
+from rankdistill import files, locations
 from rankdistill._extras import require
 from rankdistill.errors import DataError
 from rankdistill.models import ModelReference
@@ -49,8 +48,7 @@ def push(name: str, model: Path, out: Path) -> str:
     """
     hub = require("huggingface_hub", "the hub")
     token = require_token()
-    with tempfile.TemporaryDirectory(prefix="rankdistill-publish-") as place, _told("the model was not uploaded"):
-        folder = Path(place)
+    with files.temporary_folder() as folder, _told("the model was not uploaded"):
         for path in ModelReference(name, model).files():
             if path.name not in NOT_SENT:
                 target = folder / path.relative_to(model)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, locations, manifest, models
+from rankdistill import files, locations, manifest, models, plain_json
 from rankdistill.bundles.layout import is_bundle
 from rankdistill.errors import DataError
 from rankdistill.evaluation.footprint import Footprint, footprint
 from rankdistill.evaluation.results import Results
 from rankdistill.evaluation.systems import Latency
 from rankdistill.evaluation.tasks.model_meta import content_revision, prompts_of, towers_of
+from rankdistill.evaluation.tasks.results import META, RESULTS
 from rankdistill.indexing.kinds import of_model
 from rankdistill.making import making, visible_files
 from rankdistill.progress import Progress, ignore
@@ -102,6 +105,7 @@ def prepare(asked: Asked, out: Path, command: str = "", progress: Progress = ign
             findings = {check: run(evidence) for check, run in registry.CHECKS.items()}
             writing.write(out, evidence, model, findings, asked.reports)
             made.wrote(_written(out))
+    finish_filing(out)
     require_unchanged(out)
     return Published.read(out)
 
@@ -109,7 +113,8 @@ def prepare(asked: Asked, out: Path, command: str = "", progress: Progress = ign
 def send(published: Published, asked: Asked, push: bool, submit: bool) -> Published:
     """Upload the model, where `push` asks for it, and open the pull request, where `submit` does.
 
-    The results of a pushed model are filed under its commit, which is what mteb loads it by.
+    The results of a pushed model are filed under its commit, which is what mteb loads it by. Killed behind the upload,
+    the same call goes on with that commit.
 
     Raises:
         DataError: a check refuses, no token, no network.
@@ -124,10 +129,13 @@ def send(published: Published, asked: Asked, push: bool, submit: bool) -> Publis
     out, sent = published.path, []
     meta = _meta_in(published)
     if push:
-        commit = hub.push(published.name, model_folder(asked.student), out)
+        filing = _filing(out)
+        commit = hub.push(published.name, model_folder(asked.student), out) if filing is None else filing.commit
         sent.append(f"https://huggingface.co/{published.name} has the model, commit {commit}")
         published, meta = filed_under(published, commit)
         hub.push_figures(meta, out)
+        with files.output_errors(out):
+            (out / writing.FILING).unlink(missing_ok=True)
     if submit:
         sent.append(f"results submitted: {hub.submit(meta, out)}")
     return replace(published, sent=sent)
@@ -139,19 +147,82 @@ def filed_under(published: Published, commit: str) -> tuple[Published, Any]:
     Raises:
         DataError: what lies there cannot be read.
     """
-    out, old = published.path, published.results
-    meta = _meta_in(published).model_copy(update={"revision": commit})
+    out, filing = published.path, Filing(published.name, published.revision, commit)
+    if _filing(out) is None:
+        files.write_text(out / writing.FILING, json.dumps(asdict(filing)) + "\n")
+    finish_filing(out)
+    found = Published.read(out)
+    return found, _meta_in(found)
+
+
+@dataclass(frozen=True)
+class Filing:
+    """What a model that was uploaded is filed by; in `writing.FILING` from the upload until its figures are sent.
+
+    Args:
+        name: of the model.
+        before: the revision that its results were under.
+        commit: of the hub.
+    """
+
+    name: str
+    before: str
+    commit: str
+
+
+def _filing(out: Path) -> Filing | None:
+    """What was noted; None where nothing was uploaded, or all was sent."""
+    try:
+        return Filing(**plain_json.loads((out / writing.FILING).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def finish_filing(out: Path) -> None:
+    """Put the hub's commit where the revision was in a publication that was uploaded; where it is already, it stays.
+
+    Raises:
+        DataError: a file was edited, added or removed.
+    """
+    if (filing := _filing(out)) is None:
+        return
     made = manifest.expect(out, result.ARTEFACT, "publish")
     with files.exclusive(out):
-        target = old.with_name(commit)
-        if target != old:
-            old.rename(target)
-        files.write_text(target / "model_meta.json", mteb_model.json_of(meta))
-        for path in (out / writing.CARD, out / writing.CODE, out / result.FILE_NAME):
-            files.write_text(path, path.read_text(encoding="utf-8").replace(published.revision, commit))
+        files.remove_temporaries(out, keep_living=True)
+        _require_as_written(out, made.outputs, filing)
+        old = out / RESULTS / filing.name.replace("/", "__") / filing.before
+        target = old.with_name(filing.commit)
+        if target != old and old.is_dir():
+            with files.output_errors(out):
+                old.rename(target)
+        for path in (out / writing.CARD, out / writing.CODE, out / result.FILE_NAME, target / META):
+            if filing.before in (text := path.read_text(encoding="utf-8")):
+                files.write_text(path, text.replace(filing.before, filing.commit))
         outputs = {path.relative_to(out).as_posix(): files.hash_file(path) for path in _written(out)}
         replace(made, outputs=outputs).write(out)
-    return Published.read(out), meta
+
+
+def _require_as_written(out: Path, outputs: Mapping[str, str], filing: Filing) -> None:
+    """Raise DataError unless every file is what the manifest has, with the revision or the commit in it."""
+    there = {path.relative_to(out).as_posix(): path.read_bytes() for path in _written(out)}
+    wanted = {name.replace(filing.before, filing.commit): content for name, content in outputs.items()}
+    new, old = filing.commit.encode(), filing.before.encode()
+    for name, content in there.items():
+        known = wanted.pop(name.replace(filing.before, filing.commit), None)
+        forms = (content, content.replace(new, old))
+        if known not in [hashlib.sha256(one).hexdigest() for one in forms]:
+            raise _changed(out, name)
+    if wanted:
+        raise _changed(out, min(wanted))
+
+
+def _changed(out: Path, name: str) -> DataError:
+    return DataError(
+        expected=f"the publication in {out} as its checks saw it",
+        got=f"{name}, which was edited, added or removed",
+        consequence="nothing was sent",
+        remedy="remove the folder and publish again; what is to be said besides stands in --config",
+    )
 
 
 def require_unchanged(out: Path) -> None:
@@ -160,12 +231,7 @@ def require_unchanged(out: Path) -> None:
     there = {path.relative_to(out).as_posix(): files.hash_file(path) for path in _written(out)}
     changed = sorted(name for name in {*there, *made.outputs} if there.get(name) != made.outputs.get(name))
     if changed:
-        raise DataError(
-            expected=f"the publication in {out} as its checks saw it",
-            got=f"{changed[0]}, which was edited, added or removed",
-            consequence="nothing was sent",
-            remedy="remove the folder and publish again; what is to be said besides stands in --config",
-        )
+        raise _changed(out, changed[0])
 
 
 def _gathered(
@@ -304,7 +370,7 @@ def _written(out: Path) -> list[Path]:
     return [
         path
         for path in locations.listing(out, "**/*")
-        if path.is_file() and path.name not in (files.LOCK_NAME, manifest.FILE_NAME)
+        if path.is_file() and path.name not in (files.LOCK_NAME, manifest.FILE_NAME, writing.FILING)
     ]
 
 

@@ -17,7 +17,10 @@ from rankdistill.publishing.checks.files import require_layout
 from rankdistill.publishing.evidence import Evidence
 
 CARD, CODE, LINEAGE, MODEL = "README.md", "model_meta.py", "lineage.json", "model"
-_PIECES = {CARD, CODE, LINEAGE, MODEL, RESULTS, eval_results.FOLDER, result.FILE_NAME}
+FILING = ".filing"
+"""There from the upload of the model until its figures are sent: which commit the results are filed under."""
+
+_PIECES = {CARD, CODE, LINEAGE, MODEL, RESULTS, eval_results.FOLDER, result.FILE_NAME, FILING}
 
 
 def write(

@@ -135,6 +135,7 @@ def build(
     made_by = describe(dataset, generators, source, wanted, command)
     with making(out, made_by, check=lambda: collection.require_own(out), again=False) as made:
         if made.current:
+            files.remove_folder(out / collection.WORK)
             return Generated.read(out)
         collection.require_own(out)
         files.make_folder(out / collection.WORK)

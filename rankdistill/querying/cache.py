@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,9 +18,12 @@ from rankdistill.querying.generator import Written
 from rankdistill.records import Document
 from rankdistill.stores.answers import Came
 
+NAMED_BY_CONTENT = "sha256-"
+"""How the name of a file begins that goes on with the SHA-256 of its bytes; those of earlier versions have none."""
+
 
 class Cache:
-    """What one generator wrote, in files of JSON lines of which none is ever changed.
+    """What one generator wrote, in files of JSON lines of which none is ever changed: each is named by its content.
 
     Args:
         folder: of any number of generators.
@@ -57,9 +61,10 @@ class Cache:
 
     def _write(self, rows: Mapping[str, list[Written]]) -> None:
         self._held |= rows
-        path = self._folder / f"{manifest.digest(sorted(rows))[:32]}.jsonl"
-        files.make_folder(path.parent)
-        write_lines(path, (json.dumps({"key": key, "queries": rows[key]}, ensure_ascii=False) for key in sorted(rows)))
+        lines = [json.dumps({"key": key, "queries": rows[key]}, ensure_ascii=False) for key in sorted(rows)]
+        content = hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+        files.make_folder(self._folder)
+        write_lines(self._folder / f"{NAMED_BY_CONTENT}{content}.jsonl", lines)
 
 
 def _written(text: str) -> list[Written]:
@@ -68,6 +73,8 @@ def _written(text: str) -> list[Written]:
 
 def _rows(path: Path) -> list[tuple[str, list[Written]]]:
     try:
+        if path.name.startswith(NAMED_BY_CONTENT) and files.hash_file(path) not in path.name:
+            raise ValueError("other bytes than its name tells: it was damaged or changed")
         rows = [parse_object(line) for _, line in numbered(path)]
         return [(row["key"], [Written(kind, text) for kind, text in row["queries"]]) for row in rows]
     except (RowError, KeyError, TypeError, ValueError) as error:

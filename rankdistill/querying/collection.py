@@ -15,6 +15,7 @@ from rankdistill.data.beir import CORPUS, QRELS, QUERIES
 from rankdistill.data.meta import FILE_NAME as META
 from rankdistill.data.meta import Meta
 from rankdistill.data.writer import require_free, write_lines, write_qrels
+from rankdistill.making import GENERATING
 from rankdistill.querying.sieve import Query
 
 DEV, TEST = "dev", "test"
@@ -22,7 +23,7 @@ DEV, TEST = "dev", "test"
 PREFIX = "generated-"
 """Of the ids of generated queries."""
 
-WORK = ".generating"
+WORK = GENERATING
 """Below a collection that is being made: what was generated so far. Where it is, files beside it may be replaced."""
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from rankdistill import files
@@ -186,8 +184,8 @@ class _Job:
 
     def planned(self) -> Planned:
         """What would be chosen, with a collection that is thrown away."""
-        with tempfile.TemporaryDirectory(prefix="rankdistill-") as folder:
-            dataset = self.source.collection(Path(folder) / "data", self.reporter, self.command)
+        with files.temporary_folder() as folder:
+            dataset = self.source.collection(folder / "data", self.reporter, self.command)
             found = self.choice(dataset)
         assert found.minutes is not None
         assert found.least is not None

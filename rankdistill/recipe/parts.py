@@ -46,6 +46,16 @@ LocalSource = Annotated[str, AfterValidator(_here)]
 """Where a collection comes from."""
 
 
+def _here_to_be(folder: str) -> str:
+    if "://" in folder:
+        raise ValueError(f"{folder!r} is no folder on this machine: name one, and copy it there when the run has ended")
+    return folder
+
+
+LocalFolder = Annotated[str, AfterValidator(_here_to_be)]
+"""Where a run writes."""
+
+
 class SourcePart(Part):
     """Where a collection comes from."""
 

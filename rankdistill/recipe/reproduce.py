@@ -194,11 +194,11 @@ def _run_again(
 
 
 def _with_unit_size(recipe: Mapping[str, Any], steps: Mapping[str, Path]) -> Mapping[str, Any]:
-    """The recipe with the pairs a shard that were measured the first time, so that the same files are made."""
+    """The recipe with the pairs a shard of the first time, perhaps measured, so that the files are the same."""
     scored = next((path for name, path in steps.items() if name == "scores"), None)
     made = None if scored is None else manifest.read(scored)
     settings = recipe.get("score") or {}
-    if made is None or settings.get("unit_size") is not None:
+    if made is None:
         return recipe
     return {**recipe, "score": {**settings, "unit_size": made.parameters["unit_size"]}}
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from rankdistill import files, integrity, manifest, plain_json
 from rankdistill.errors import DataError
+from rankdistill.making import is_cleared
 from rankdistill.notes import note
 from rankdistill.progress import Named, Reporter
 
@@ -122,6 +123,8 @@ def execute(steps: Sequence[Step], reporter: Reporter) -> list[Step]:
         if changed & {need.key for need in step.needs}:
             _forget(step, changed)
         if step.done:
+            if not is_cleared(step.folder):  # killed behind its manifest: its verb does the rest
+                step.work(step.folder, Named(reporter, step.name))
             continue
         before = _digest(step)
         if before is not None and _kind(step) not in REPAIRED:

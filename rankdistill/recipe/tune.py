@@ -259,6 +259,7 @@ def _measure(step: Step, metric: str) -> float:
 
 def _take(step: Step, run: Path) -> None:
     """Have a step's result from the recipe's own run, where it is whole there: the files themselves, not copies."""
+    files.remove_temporaries_of(step.folder)
     there = run / "steps" / step.folder.name
     if step.done or step.begun or there.resolve() == step.folder.resolve():
         return

@@ -9,7 +9,7 @@ from typing import Any
 
 from rankdistill import files, locations, manifest, plain_json
 from rankdistill.errors import DataError, StaleOutputError, TeacherError
-from rankdistill.making import making
+from rankdistill.making import REWRITING, making
 from rankdistill.notes import note
 from rankdistill.progress import Reporter
 from rankdistill.rewriting.asking import rewrite_all
@@ -19,7 +19,7 @@ from rankdistill.rewriting.rewriter import Rewriter
 from rankdistill.sessions import Sessions, rewrites
 from rankdistill.sessions.schema import Asked
 
-WORK, BEGUN = ".rewriting", "rewriter.json"
+WORK, BEGUN = REWRITING, "rewriter.json"
 """In the folder of the rewrites, until these are done: what was made so far, and who makes it."""
 
 
@@ -73,6 +73,7 @@ def build(
     )
     with making(out, made_by) as made:
         if made.current:
+            files.remove_folder(out / WORK)
             return Rewritten.read(folder, name)
         _require_own(out / WORK, fingerprint)
         kept = Cache(cache or out / WORK, fingerprint) if rewriter.costly else None

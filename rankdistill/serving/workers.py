@@ -11,13 +11,13 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rankdistill import files
 from rankdistill.errors import RankdistillError
 from rankdistill.notes import note, tell
 from rankdistill.serving.control import LINE, Line, raised
@@ -264,8 +264,8 @@ def serve_workers(
     """Serve with `number` processes until SIGTERM or SIGINT; otherwise as `serve_here`."""
 
     async def run() -> None:
-        with tempfile.TemporaryDirectory(prefix="rankdistill-metrics-") as folder:
-            await Supervisor(replace(settings, metrics=folder), listener, number).run(sources, started)
+        with files.temporary_folder() as folder:
+            await Supervisor(replace(settings, metrics=str(folder)), listener, number).run(sources, started)
 
     asyncio.run(run())
 

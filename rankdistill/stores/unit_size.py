@@ -24,6 +24,15 @@ ENOUGH = 1.0
 """At most so many items are measured, and none more once they took so many seconds."""
 
 
+def is_exact(asked: int | None, encodes_texts: bool) -> bool:
+    """Whether a size that was asked for is taken as it is.
+
+    One beyond `UNIT_SIZE` is for teachers that encode each text once a shard, for which few large shards take less;
+    another teacher, put in the place of such a one, would lose hours to a kill: its size is measured.
+    """
+    return asked is not None and (encodes_texts or asked <= UNIT_SIZE)
+
+
 def size_for(rate: float) -> int:
     """Items a work unit at `rate` items a second: a power of two, so that measurements that differ little agree."""
     size = LEAST_UNIT

@@ -31,7 +31,7 @@ from rankdistill.stores.plan import Plan, is_begun, marked
 from rankdistill.stores.registering import named_ids, register, register_teacher
 from rankdistill.stores.shares import WHOLE, Share, taken
 from rankdistill.stores.texts import require_known
-from rankdistill.stores.unit_size import MEASURED, UNIT_SIZE, UNMEASURED, measured_size
+from rankdistill.stores.unit_size import MEASURED, UNIT_SIZE, UNMEASURED, is_exact, measured_size
 from rankdistill.stores.work import DetachedWork, ShardWorker
 from rankdistill.teachers import names
 from rankdistill.teachers.base import AnsweringTeacher, MeteredTeacher, PairTeacher, encodes_texts, needs_whole_queries
@@ -74,7 +74,8 @@ class ScoreWriter:
         teacher: scores the pairs; its `teacher_id` names the folder of its shards.
         dataset_fingerprint: content hash of the data set, for the manifest.
         unit_size: pairs a shard; None: as many as take about half a minute, at most `UNIT_SIZE`, which it is where a
-            teacher encodes a text once a shard, or keeps each answer as it comes.
+            teacher encodes a text once a shard, or keeps each answer as it comes. More than `UNIT_SIZE` are taken of
+            the first alone; of another teacher it is as None.
         spec: how `teacher` was loaded; executors with workers in other processes need it, and calibration pairs in it
             are kept in the store.
         lock_wait: seconds to wait for another writer that registers or finishes.
@@ -231,7 +232,8 @@ class ScoreWriter:
         fidelity = self.fidelity.run(
             layout, self.teacher, self.candidates, self.candidates_hash, self.queries, self.documents
         )
-        unit_size = self.unit_size or self._measured_size(remote)
+        exact = is_exact(self.unit_size, encodes_texts(self.teacher))
+        unit_size = self.unit_size if exact and self.unit_size else self._measured_size(remote)
         with ExitStack() as held:
             with files.exclusive(layout.root, self.lock_wait):
                 files.remove_temporaries(layout.root, keep_living=True)
@@ -257,9 +259,9 @@ class ScoreWriter:
     def _measured_size(self, remote: bool) -> int:
         """Pairs a work unit of a new plan; where one is taken up, or others do the work, nothing is measured."""
         teacher, layout = self.teacher, self.layout
-        begun = layout.plan(teacher.teacher_id), asked_for(layout.candidate_table(self.candidates_hash), None)
+        asked = asked_for(layout.candidate_table(self.candidates_hash), self.unit_size)
         paid = isinstance(teacher, MeteredTeacher | AnsweringTeacher)
-        if remote or paid or encodes_texts(teacher) or is_begun(*begun):
+        if remote or paid or encodes_texts(teacher) or is_begun(layout.plan(teacher.teacher_id), asked):
             return UNIT_SIZE
         try:
             left = first_missing(layout, self.candidates, teacher.teacher_id, self.hash_of, UNMEASURED)

@@ -12,13 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill import plain_json
+from rankdistill import files, plain_json
 from rankdistill.errors import ModelReferenceError
 from rankdistill.inference.saving import NO_LIMIT, save_tokenizer
 from rankdistill.inference.storage import is_table
@@ -144,8 +143,7 @@ def _hash(text: str) -> bytes:
 
 def _retold(tokenizer: Any, cutter: Cutter, kept: Kept) -> Any:
     """The tokeniser that reads its own files with the tokens `kept`."""
-    with TemporaryDirectory() as name:
-        folder = Path(name)
+    with files.temporary_folder() as folder:
         save_tokenizer(tokenizer, folder)
         for source in SOURCES:
             (folder / source).unlink(missing_ok=True)

@@ -12,13 +12,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rankdistill import files
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference import storage as storing
 from rankdistill.inference.saving import save_model
@@ -330,8 +329,7 @@ def _beside(model: Any, halved: bool) -> int:
     """Bytes of what is saved with `model`, its layers halved or not, but for the encoder and `tokenizer.json`."""
     from sentence_transformers.base.modules import Dense, Transformer
 
-    with TemporaryDirectory() as name:
-        folder = Path(name)
+    with files.temporary_folder() as folder:
         save_model(model, folder)
         own = [place for module, place in storing.places(model, folder) if isinstance(module, Transformer)]
         counted = [place / file for place in own for file in (storing.TOKENISER, storing.WEIGHTS)]

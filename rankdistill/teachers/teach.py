@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from rankdistill.data.positives import gather
 from rankdistill.inference.loading import kind_of, quietly
 from rankdistill.inference.padding import give_padding_to_pairs
 from rankdistill.inference.saving import save_trained
-from rankdistill.making import making, visible_files
+from rankdistill.making import CHECKPOINTS, making, visible_files
 from rankdistill.manifest import Manifest
 from rankdistill.mining import candidates as mined
 from rankdistill.models import ModelReference, dropout_settings, resolve
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from rankdistill.teachers.teaching.trainer import TeacherTrainer
 
 ARTEFACT = "teacher"
-CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -87,6 +85,7 @@ def teach(
     wanted = replace(wanted, inputs={**wanted.inputs, **known})
     with making(out, wanted) as made:
         if made.current:
+            files.remove_folder(out / CHECKPOINTS)  # of a run that was killed behind its manifest
             return False
         folder = out / CHECKPOINTS / wanted.identity[:16]
         trainer = _trainer(dataset, positives, reference, config, dev, folder, progress)
@@ -99,7 +98,7 @@ def teach(
             log[beside.LOG_NAME] = measured
         _save(trainer, out, log)
         made.wrote(path for path in visible_files(out) if path.relative_to(out).parts[0] != CHECKPOINTS)
-    shutil.rmtree(out / CHECKPOINTS)
+    files.remove_folder(out / CHECKPOINTS)
     return True
 
 

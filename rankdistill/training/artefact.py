@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,13 +38,12 @@ def claimed(out: Path, wanted: manifest.Manifest, keep_checkpoints: bool) -> Ite
     with making(out, wanted) as made:
         if made.current:
             yield None
-            return
-        checkpoints.claim(folder, wanted.identity)
-        remove_incomplete(folder)
-        yield folder
-        made.wrote(path for path in visible_files(out) if path.relative_to(out).parts[0] != checkpoints.FOLDER)
-    if not keep_checkpoints:
-        shutil.rmtree(folder)
+        else:
+            checkpoints.claim(folder, wanted.identity)
+            remove_incomplete(folder)
+            yield folder
+            made.wrote(path for path in visible_files(out) if path.relative_to(out).parts[0] != checkpoints.FOLDER)
+    checkpoints.settle(folder, wanted.identity, keep_checkpoints)
 
 
 def save(out: Path, model: SentenceTransformer, storage: Storage = "float32") -> None:

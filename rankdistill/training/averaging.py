@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import TrainerCallback
 
-from rankdistill import files, locations
+from rankdistill import integrity, locations
+from rankdistill.errors import DamagedError
 from rankdistill.training import processes
 from rankdistill.training.settings import RunSettings
 
@@ -78,8 +79,13 @@ class MeanOfLast(Average):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Forget what an interrupted run wrote behind the checkpoint that this one goes on from."""
-        if state.is_world_process_zero:
-            self._keep([step for step in self.steps if step <= state.global_step])
+        if not state.is_world_process_zero:
+            return
+        done = state.global_step >= state.max_steps
+        last = state.global_step if done else state.global_step - state.global_step % self._every
+        # A kill after the next evaluation's weights and before its checkpoint has cost the oldest.
+        self._require(last, self._count if done else self._count - 1)
+        self._keep([step for step in self.steps if step <= state.global_step])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keep the weights of an evaluation, and no more than the last ones."""
@@ -87,7 +93,7 @@ class MeanOfLast(Average):
         if not due or not state.is_world_process_zero:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        with files.atomic_path(self._path(state.global_step)) as temporary:
+        with integrity.noting(self._path(state.global_step), self._folder) as temporary:
             save_file({name: one.detach().contiguous() for name, one in self._parameters.items()}, temporary)
         self._keep(self.steps[-self._count :])
 
@@ -95,6 +101,7 @@ class MeanOfLast(Average):
         """The mean, computed in double precision."""
         processes.await_first()
         steps = self.steps
+        self._require(max(steps, default=0), self._count)
         sums = {name: torch.zeros_like(one, dtype=torch.float64) for name, one in self._parameters.items()}
         for step in steps:
             for name, weights in load_file(self._path(step)).items():
@@ -108,8 +115,23 @@ class MeanOfLast(Average):
         return {"steps": self.steps}
 
     def _keep(self, steps: Sequence[int]) -> None:
-        for step in set(self.steps) - {*steps}:
-            self._path(step).unlink()
+        gone = [self._path(step) for step in sorted(set(self.steps) - {*steps})]
+        for path in gone:
+            path.unlink()
+        if gone:
+            integrity.forget(self._folder, [path.name for path in gone])
+
+    def _require(self, last: int, count: int) -> None:
+        """Raise DamagedError unless the weights of the `count` evaluations up to step `last` are what they were."""
+        due = [*range(self._every, last, self._every), last] if last else []
+        for step in due[max(0, len(due) - count) :]:
+            if not integrity.is_kept(path := self._path(step)):
+                raise DamagedError(
+                    expected=f"the weights of step {step}, {path}, as they were written",
+                    got="other bytes: they were damaged or changed" if path.is_file() else "no such file",
+                    consequence="the training was stopped: its result is a mean that these weights are part of",
+                    remedy=f"remove {self._folder.parent} and run the same command again: the training begins anew",
+                )
 
     def _path(self, step: int) -> Path:
         return self._folder / f"{step:09d}.safetensors"

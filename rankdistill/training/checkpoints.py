@@ -7,9 +7,10 @@ from pathlib import Path
 
 from rankdistill import files, plain_json
 from rankdistill.errors import StaleOutputError
+from rankdistill.making import CHECKPOINTS, KEPT
 from rankdistill.teachers.teaching.checkpoints import last
 
-FOLDER = "checkpoints"
+FOLDER = CHECKPOINTS
 _RUN_FILE = "run.json"
 
 
@@ -34,3 +35,16 @@ def claim(folder: Path, identity: str) -> None:
             remedy="give the same inputs and settings, choose another output, or remove that folder",
         )
     files.write_text(path, json.dumps({"identity": identity}) + "\n")
+
+
+def settle(folder: Path, identity: str, keep: bool) -> None:
+    """Remove the checkpoints in `folder` of the run `identity`, whose student is there, or mark them as kept.
+
+    Those that were kept stay. Call it again where a kill may have come before.
+    """
+    if not folder.is_dir() or (folder / KEPT).is_file():
+        return
+    if keep:
+        files.write_text(folder / KEPT, "")
+    elif not are_in(folder) or plain_json.read(folder / _RUN_FILE)["identity"] == identity:
+        files.remove_folder(folder)

@@ -131,8 +131,8 @@ def _require_local(function: Callable[..., Any], argument: str, value: object, s
             )
 
 
-_URL = re.compile(r"([a-z][a-z0-9+.-]+)://")
-_URL_AS_PATH = re.compile(r"([a-z][a-z0-9+.-]+):/(?!/)")
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_URL_AS_PATH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
 """What `pathlib` makes of one."""
 
 

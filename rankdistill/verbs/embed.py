@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal, overload
 
-from rankdistill import executors
+from rankdistill import executors, files
 from rankdistill.executors.base import Executor
 from rankdistill.inference.fidelity import LEAST
 from rankdistill.notes import note, tell
@@ -229,9 +227,9 @@ def _gathered(
     sources: Sources, limit: int | None, document_limit: int | None, reporter: Reporter
 ) -> Iterator[Gathered]:
     """The texts, in a folder that goes; what was left out of them is told."""
-    with tempfile.TemporaryDirectory(prefix="rankdistill-") as folder:
+    with files.temporary_folder() as folder:
         with reporter.stage("gathering", "texts") as stage:
-            gathered = gather(sources, Path(folder) / "texts.parquet", limit, stage, document_limit)
+            gathered = gather(sources, folder / "texts.parquet", limit, stage, document_limit)
         for line in gathered.report():
             tell(line)
         yield gathered

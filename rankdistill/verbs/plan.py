@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rankdistill.display import Shown
 from rankdistill.progress import ProgressLike, Reporter, reporter_of
 from rankdistill.stores.embeddings.writer import EmbeddingWriter
-from rankdistill.stores.unit_size import UNIT_SIZE, size_for
+from rankdistill.stores.unit_size import UNIT_SIZE, is_exact, size_for
 from rankdistill.stores.writer import ScoreWriter
 from rankdistill.teachers.base import PairTeacher, encodes_texts
 from rankdistill.verbs.arguments import Data, Place, Teacher, require_range
@@ -159,14 +159,16 @@ def plan(
         lenient=lenient,
     )
     missing = writer.plan()
-    counts = Plan(missing.wanted, missing.missing, unit_size or UNIT_SIZE, price_per_hour=price_per_hour)
+    exact = is_exact(unit_size, encodes_texts(writer.teacher))
+    size = unit_size if exact and unit_size else UNIT_SIZE
+    counts = Plan(missing.wanted, missing.missing, size, price_per_hour=price_per_hour)
     if not missing.missing or not sample:
         return counts
     told = writer.estimate(missing, sample)
     if told is not None:
         return replace(counts, estimate=told)
     rate = measured_rate(writer, sample, "pairs", reporter_of(progress))
-    by_time = unit_size is None and not encodes_texts(writer.teacher)
+    by_time = not exact and not encodes_texts(writer.teacher)
     return replace(counts, rate=rate, unit_size=size_for(rate) if by_time else counts.unit_size)
 
 

@@ -106,6 +106,7 @@ def score(
         max_length: tokens of a pair; the teacher's own unless given.
         unit_size: pairs a shard: what a kill can cost; None: as many as take about half a minute, by the speed
             measured here, at most 8,192; that many where a teacher encodes texts by themselves or is paid by answer.
+            More than 8,192 are taken of a teacher that encodes texts alone; of another it is as None.
         executor: who scores: `local`, this process, or `ray`.
         workers: of the executor `ray`; one a GPU or core unless given.
         shard: the share `i/n` of the work units to score, as one of n writers at the same store.

@@ -207,12 +207,19 @@ def _repaired(
             if known is not None and known.state(whole=True) != "whole":
                 path.unlink(missing_ok=True)
                 yield f"{path}: removed, the next reader of the store makes it again"
-    if artefact.kind == SCORES and artefact.manifest is not None and state.names("damaged", "missing"):
+    if artefact.kind != SCORES or artefact.manifest is None:
+        return
+    aside = repairing.put_aside(Layout(folder))
+    if aside:
+        yield f"{folder}: {len(aside)} shards that a killed repair had put aside: it was brought to its end"
+    if aside or not state.is_whole:
         with reporter.stage(f"scoring what is damaged of {folder}", "pairs") as stage:
             for one in repairing.repair(folder, lambda known, said: _teacher(folder, known, said, teacher), stage):
                 same = "the store is what it was, to the byte" if one.same else "other bytes than before"
                 tell(f"{one.scored:,} pairs scored")
-                yield f"{folder}: {one.shards} shards of {one.teacher_id} scored again, {one.scored:,} pairs; {same}"
+                left = f"; {len(one.left)} are lost: the store does not tell what pairs they had" if one.left else ""
+                again = f"{one.shards - len(one.left)} shards of {one.teacher_id} scored again, {one.scored:,} pairs"
+                yield f"{folder}: {again}{left}; {same}"
 
 
 def _teacher(

@@ -347,6 +347,15 @@ def test_the_key_is_sent_and_never_shown(server: FakeServer, kind: str, monkeypa
             server.first = [Reply({"error": "no s3cret here"}, status)] * 9
             with pytest.raises(ServerError, match=r"no \*\*\* here"):
                 client.embed(["a"])
+        for echo in ("not json, you sent Bearer s3cret", '{"data": "s3cret"}', "x" * 497 + "s3cret", "[1, 's3cret']"):
+            server.first = [Reply(echo, 200)]
+            with pytest.raises(ServerError) as unread:
+                client.embed(["a"])
+            assert "s3c" not in str(unread.value)
+        server.first = [Reply({"error": {"message": "x", "code": "s3cret"}}, 400, {"x-request-id": "s3cret"})]
+        with pytest.raises(ServerError) as refused:
+            client.embed(["a"])
+        assert (refused.value.code, refused.value.request_id) == ("***", "***")
     monkeypatch.delenv("A_KEY")
     client_of = rankdistill.Client if kind == "sync" else rankdistill.AsyncClient
     with pytest.raises(ConfigError, match="A_KEY"):

@@ -18,8 +18,6 @@ from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
 from rankdistill.inference import TextEncoder, conversation
 from rankdistill.inference.sparse_encoder import SparseTextEncoder
 from rankdistill.serving.models import load_model
-
-
 from tests import tiny_task
 from tests.beir_folder import beir_folder
 from tests.cli.verb import run_verb

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ import yaml
 
 import rankdistill
 from benchmarks.publication import Edit, copied, edited
+from rankdistill import files
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.verdict.records import Status
-from rankdistill.publishing import hub, preflight
+from rankdistill.publishing import hub, preflight, writing
 from rankdistill.publishing.registry import CHECKS
 from rankdistill.publishing.result import Published
 from tests.guides import ROOT
@@ -374,6 +377,78 @@ def test_weights_leave_only_with_push_and_results_are_filed_under_the_commit(
     assert "c" * 40 in (tmp_path / "repository" / "README.md").read_text()
     preflight.require_unchanged(out)
     assert sent.sent[-1] == "results submitted: https://example.org/pull/1"
+
+
+class Killed(BaseException):
+    """In place of a kill."""
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def test_filing_that_is_killed_before_any_renaming_is_finished(
+    published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, usual = "c" * 40, {"replace": os.replace, "rename": os.rename}
+    whole = tmp_path / "whole"
+    shutil.copytree(published.path, whole)
+    preflight.filed_under(Published.read(whole), commit)
+    killed = 0
+    for at in range(1, 100):
+        out = tmp_path / str(at)
+        shutil.copytree(published.path, out)
+        before, left = Published.read(out), at
+
+        def counted(name: str, *given: Any) -> None:
+            nonlocal left
+            if not left:
+                raise Killed
+            left -= 1
+            usual[name](*given)
+
+        with monkeypatch.context() as patched:
+            for name in usual:
+                patched.setattr(os, name, partial(counted, name))
+            try:
+                preflight.filed_under(before, commit)
+            except Killed:
+                killed += 1
+            else:
+                break
+        preflight.finish_filing(out)
+        preflight.require_unchanged(out)
+        assert _contents(out) == _contents(whole), at
+    assert killed > 4
+    (next(out.glob("results/*/*/model_meta.json"))).write_text("{}")
+    with pytest.raises(DataError, match=r"model_meta\.json, which was edited"):
+        preflight.finish_filing(out)
+
+
+def test_a_push_that_was_killed_behind_the_upload_goes_on_without_another(
+    made: Made, published: Published, tmp_path: Path, fake_hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(path: Path, text: str, write: Any = files.write_text) -> None:
+        if path.name == writing.CODE:
+            raise Killed
+        write(path, text)
+
+    out = tmp_path / "out"
+    shutil.copytree(published.path, out)
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "write_text", die)
+        with pytest.raises(Killed):
+            publish(made, out, **WHOLE, push=True)
+    sent = publish(made, out, **WHOLE, push=True)
+    assert [call[0] for call in fake_hub.calls].count("folder") == 1
+    assert fake_hub.calls[-1][0] == ".eval_results"
+    assert sent.revision == sent.results.name == "c" * 40
+    assert not (out / writing.FILING).exists()
+    preflight.require_unchanged(out)
 
 
 def test_what_is_refused_or_edited_is_not_sent(

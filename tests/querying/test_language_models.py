@@ -81,6 +81,9 @@ def test_a_service_writes_queries_and_the_key_is_nowhere(
     assert "40 requests, 1,600 tokens, cost 3.2000" in caplog.text
     assert not any(b"secret-of-tests" in content for content in files_of(tmp_path / "out").values())
     assert not (tmp_path / "out" / ".generating").exists()
+    (tmp_path / "out" / ".generating" / "openai-0").mkdir(parents=True)  # as a kill behind the manifest leaves it
+    rd.queries(tiny_beir, tmp_path / "out", settings(server), **LOOSE)
+    assert not (tmp_path / "out" / ".generating").exists()
 
 
 def test_a_service_that_fails_midway_is_asked_for_the_rest_alone_and_the_bytes_are_the_same(
@@ -145,6 +148,12 @@ def test_a_cache_serves_other_filters_and_only_new_documents_are_asked_about(
     assert len(server.posts) == 40
     rd.queries(tiny_beir, tmp_path / "other", settings(server, model="n"), cache=cache, **LOOSE)
     assert len(server.posts) == 80
+    for file in cache.rglob("*.jsonl"):
+        whole = file.read_bytes()
+        file.write_bytes(whole.replace(b'"]', b's"]', 1))
+    with pytest.raises(rd.RankdistillError, match="it was damaged or changed") as caught:
+        rd.queries(tiny_beir, tmp_path / "changed", settings(server), cache=cache, **LOOSE | {"longest": 7})
+    assert "what it held is generated again" in caught.value.remedy
     for file in cache.rglob("*.jsonl"):
         file.write_text("{")
     with pytest.raises(rd.RankdistillError, match="what it held is generated again"):

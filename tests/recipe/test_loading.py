@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+import rankdistill as rd
 from rankdistill.errors import ConfigError
 from rankdistill.recipe import loading
 from rankdistill.recipe.leaf.schema import LeafRecipe
@@ -173,3 +174,29 @@ def test_a_recipe_that_is_nested_without_end_is_none(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("a: " + "[" * 5_000)
     with pytest.raises(ConfigError, match="nested too deeply"):
         loading.load(tmp_path / "r.yaml")
+
+
+@pytest.mark.parametrize("kind", ["scores", "leaf", "staged"])
+@pytest.mark.parametrize("url", ["s3://bucket/run", "S3://bucket/run", "file:///a/run"])
+def test_a_run_writes_on_this_machine_alone(
+    kind: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shipped = {"scores": "quickstart", "leaf": "leaf", "staged": "staged"}[kind]
+    with pytest.raises(ConfigError, match="no folder on this machine"):
+        rd.run(shipped, overrides=[f"out={url}"])
+    with pytest.raises(ConfigError, match="no folder on this machine"):
+        rd.tune(shipped, overrides=[f"out={url}"], trials=1)
+    given = loading.load(shipped).model_dump(mode="json", exclude_unset=True) | {"out": url}
+    with pytest.raises(ConfigError, match="on this machine"):
+        rd.run(given)
+    (tmp_path / "mine.yaml").write_text(json.dumps(given))
+    with pytest.raises(ConfigError, match="no folder on this machine"):
+        rd.run(tmp_path / "mine.yaml")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+@pytest.mark.parametrize("name", ["quickstart", "leaf", "staged"])
+def test_the_home_of_a_user_is_no_folder_called_so(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert loading.load(name, ["out=~/runs/one"]).folder == tmp_path / "runs" / "one"

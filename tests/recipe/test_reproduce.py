@@ -104,6 +104,19 @@ def test_shards_are_cut_as_they_were_where_their_size_was_measured(
     assert set(states(again).values()) == {"same"}
 
 
+def test_a_size_that_was_not_taken_is_not_measured_again(
+    recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe["score"]["unit_size"] = 65_536
+    monkeypatch.setattr("rankdistill.stores.writer.encodes_texts", lambda teacher: False)
+    monkeypatch.setattr("rankdistill.stores.writer.UNIT_SIZE", 16)
+    rd.run(recipe)
+    (store,) = Path("RUN/steps").glob("scores-*")
+    assert len([*store.glob("scores/*/*.parquet")]) > 2
+    monkeypatch.setattr("rankdistill.stores.writer.UNIT_SIZE", 32)  # another machine
+    assert set(states(rd.reproduce("RUN")).values()) == {"same"}
+
+
 def pl_differs() -> Any:
     import polars as pl
 

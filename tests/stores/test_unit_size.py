@@ -154,3 +154,31 @@ def test_a_teacher_made_of_others_encodes_texts_where_one_of_them_does() -> None
     assert not encodes_texts(EnsembleTeacher([(Lengths(), 1.0)]))  # type: ignore[list-item]
     assert encodes_texts(rewritten(Encoder(), "human", {}))  # type: ignore[arg-type]
     assert not encodes_texts(rewritten(Lengths(), "human", {}))  # type: ignore[arg-type]
+
+
+def test_a_size_for_encoders_is_not_taken_of_another_teacher(
+    candidates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """As recipes have it, whose teacher may be another: 65,536 pairs of a slow one would be lost by a kill."""
+    monkeypatch.setattr(unit_size, "size_for", lambda rate: 128)
+
+    class Stopped(Lengths):
+        def score(self, pairs: Sequence[tuple[str, str]], progress: Any = None) -> np.ndarray:
+            if self.asked > 128 + 100:
+                raise KeyboardInterrupt
+            return super().score(pairs, progress)
+
+    with pytest.raises(KeyboardInterrupt):
+        scorer(tmp_path / "store", candidates, Stopped(), 65_536).run()
+    assert len(shards(tmp_path / "store")) == 1, "what was done until then is kept"
+    monkeypatch.setattr(unit_size, "size_for", lambda rate: 64)  # a busier hour
+    teacher = Lengths()
+    scorer(tmp_path / "store", candidates, teacher, 65_536).run()
+    assert teacher.asked == 300 - 128, "what is planned is not measured again"
+    made = json.loads((tmp_path / "store" / "manifest.json").read_text())
+    assert made["parameters"]["unit_size"] == 128
+    for number, (asked_size, asked) in enumerate([(UNIT_SIZE, Lengths()), (65_536, Encoder())]):
+        scorer(tmp_path / f"exact-{number}", candidates, asked, asked_size).run()
+        assert asked.asked == 300, "nor measured"
+        made = json.loads((tmp_path / f"exact-{number}" / "manifest.json").read_text())
+        assert made["parameters"]["unit_size"] == asked_size

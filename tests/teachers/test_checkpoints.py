@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from rankdistill.errors import DamagedError
 from rankdistill.teachers.teaching import checkpoints
 
 FILES = ["model.safetensors", "optimizer.pt", "rng_state.pth", "training_args.bin", "1_Pooling/config.json"]
@@ -26,6 +27,7 @@ def folder(tmp_path: Path) -> Path:
             torch.save({"state": torch.arange(500.0), "step": step}, made / name)
         (made / FILES[4]).write_text(json.dumps({"mode": "mean"}))
         (made / checkpoints.STATE_FILE).write_text(json.dumps({"global_step": step}))
+        checkpoints.finish(made)
     return tmp_path
 
 
@@ -43,7 +45,7 @@ def flipped(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("damage", [cut, emptied])
+@pytest.mark.parametrize("damage", [cut, emptied, flipped])
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     folder: Path, name: str, damage: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -78,8 +80,41 @@ def test_where_all_are_damaged_the_training_begins_anew(folder: Path, caplog: py
 
 def test_a_state_that_a_kill_cut_off_is_no_checkpoint(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     state = folder / "checkpoint-10" / checkpoints.STATE_FILE
+    (folder / "checkpoint-10" / checkpoints.LIST_FILE).unlink()
     state.write_bytes(cut(state.read_bytes()))
     checkpoints.remove_incomplete(folder)
     assert checkpoints.last(folder) == folder / "checkpoint-4"
     assert not (folder / "checkpoint-10").exists()
     assert "damaged" not in caplog.text
+
+
+def test_every_byte_of_the_weights_and_of_the_list_is_compared(folder: Path) -> None:
+    for name in (FILES[0], checkpoints.STATE_FILE, checkpoints.LIST_FILE):
+        path = folder / "checkpoint-10" / name
+        whole = path.read_bytes()
+        for place in range(0, len(whole), 41):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+            assert checkpoints.last(folder) == folder / "checkpoint-4", (name, place)
+        path.write_bytes(whole)
+    assert checkpoints.last(folder) == folder / "checkpoint-10"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_checkpoint_whose_best_one_is_damaged_is_not_gone_on_from(
+    folder: Path, lost: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoints.finish(folder / "checkpoint-10", needs="checkpoint-4")
+    best = folder / "checkpoint-4" / FILES[0]
+    content = flipped(best.read_bytes())
+    best.unlink()
+    if not lost:
+        best.write_bytes(content)
+    assert checkpoints.last(folder) == folder / "checkpoint-2"
+    with pytest.raises(DamagedError, match=r"checkpoint-4.*\n.*model\.safetensors"):
+        checkpoints.require_whole(folder / "checkpoint-4")
+    checkpoints.remove_incomplete(folder)
+    assert {one.name for one in folder.iterdir()} == {"checkpoint-2"}
+    assert (
+        "checkpoint-4, the best before checkpoint-10, is damaged (model.safetensors): "
+        "the training goes on from checkpoint-2"
+    ) in caplog.text

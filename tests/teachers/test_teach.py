@@ -69,6 +69,9 @@ def test_a_finished_teacher_is_kept_and_other_settings_are_refused(
     config = TeachConfig(**{**CONFIG.__dict__, "steps": 1})
     assert teach(dataset, "train", candidates["train"], tiny_encoder, out, config)
     assert not teach(dataset, "train", candidates["train"], tiny_encoder, out, config)
+    (out / CHECKPOINTS / "abc" / "checkpoint-1").mkdir(parents=True)  # as a kill behind the manifest leaves it
+    assert not teach(dataset, "train", candidates["train"], tiny_encoder, out, config)
+    assert not (out / CHECKPOINTS).exists()
     with pytest.raises(StaleOutputError, match="negatives"):
         teach(
             dataset,

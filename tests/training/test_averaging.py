@@ -16,7 +16,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.evaluation import SentenceEvaluator
 
 from rankdistill.data import Dataset
-from rankdistill.errors import ConfigError
+from rankdistill.errors import ConfigError, DamagedError
 from rankdistill.training import averaging, dev, settings
 from rankdistill.training.alignment import config as aligning
 from rankdistill.training.averaging import MeanOfLast, MovingAverage
@@ -223,3 +223,18 @@ def test_only_what_has_an_effect_decides_the_student() -> None:
 def test_what_would_keep_no_weights_is_refused(wrong: dict[str, Any], kind: type[settings.RunSettings]) -> None:
     with pytest.raises(ConfigError, match=[*wrong][-1]):
         settings.read(kind, None, **wrong)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_damaged_weights_of_an_evaluation_are_no_part_of_the_mean(lost: bool, run: Run, tmp_path: Path) -> None:
+    given = {"select": "mean", "average": 3, "dev_split": None}
+    with pytest.raises(KeyboardInterrupt):
+        run("broken", Steps(9, send(signal.SIGTERM)), **given)
+    (path,) = (one for one in (tmp_path / "broken" / "checkpoints").glob("weights/*") if one.stem == "000000004")
+    whole = path.read_bytes()
+    path.unlink()
+    if not lost:
+        path.write_bytes(whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:])
+    with pytest.raises(DamagedError, match="the weights of step 4") as caught:
+        run("broken", **given)
+    assert "begins anew" in caught.value.remedy

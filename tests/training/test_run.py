@@ -13,11 +13,12 @@ import polars as pl
 import pytest
 from sentence_transformers import SentenceTransformer
 
-from rankdistill import manifest
+from rankdistill import making, manifest
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, LockedError, StaleOutputError, StoreError
 from rankdistill.files import exclusive
 from rankdistill.students import dense
+from rankdistill.training import checkpoints
 from rankdistill.training.columns import text_collator
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.rows import TrainingRows
@@ -234,3 +235,27 @@ def test_bf16_autocast_trains(run: Run) -> None:
     out = run(precision="bf16")
     assert log(out)["precision"] == "bf16"
     assert all(np.isfinite(point["loss"]) for point in log(out)["loss"])
+
+
+class Killed(BaseException):
+    """In place of a kill."""
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_checkpoints_that_a_kill_behind_the_manifest_left_are_as_they_were_asked_for(
+    keep: bool, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def settle(*given: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints, "settle", settle)
+        with pytest.raises(Killed):
+            run(keep_checkpoints=keep)
+    out = tmp_path / "student"
+    assert manifest.read(out) is not None
+    assert (out / "checkpoints").is_dir()
+    assert not making.is_cleared(out)
+    run(keep_checkpoints=keep, progress=lambda steps: pytest.fail("trained again"))
+    assert (out / "checkpoints").is_dir() is keep
+    assert making.is_cleared(out)

@@ -234,7 +234,7 @@ SERVICES = {"evaluate": {"system"}}
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://bucket/x", Path("s3://bucket/x"), "gs://b/x", Path("hdfs://x/y"), "https://a.b/c"]
+    "url", ["s3://bucket/x", Path("s3://bucket/x"), "gs://b/x", Path("hdfs://x/y"), "https://a.b/c", Path("S3://b/x")]
 )
 @pytest.mark.parametrize("name", VERBS)
 def test_a_place_in_an_object_store_is_refused_at_once_wherever_none_will_do(

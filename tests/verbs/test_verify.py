@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -200,3 +203,58 @@ def test_the_command_exits_with_1_where_something_is_damaged(store: Path) -> Non
     content = json.loads(damaged.stdout)["artefacts"][0]
     assert content["files"][_shards(store)[0].relative_to(store).as_posix()] == "damaged"
     assert "--repair" in content["remedy"]
+
+
+class Killed(BaseException):
+    """In place of a kill: nothing handles it."""
+
+
+@pytest.mark.parametrize("damage", ["flipped", "lost", "both"])
+def test_a_repair_that_is_killed_before_any_renaming_is_brought_to_its_end(
+    store: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also between the renaming of the shards and the manifest that tells of it."""
+    whole, usual = _bytes(store), os.replace
+    for at in range(100):
+        first, second = _shards(store)
+        if damage != "lost":
+            flips.flip(second if damage == "flipped" else first, 60, 1)
+        if damage != "flipped":
+            second.unlink()
+        left = at
+
+        def replace(*given: object) -> None:
+            nonlocal left
+            if not left:
+                raise Killed
+            left -= 1
+            usual(*given)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(os, "replace", replace)
+        try:
+            rd.verify(store, repair=True, teacher=flips.CountingTeacher())
+        except Killed:
+            monkeypatch.setattr(os, "replace", usual)
+            assert rd.verify(store, repair=True, teacher=flips.CountingTeacher()).is_whole, at
+        else:
+            break
+        finally:
+            monkeypatch.setattr(os, "replace", usual)
+        assert _bytes(store) == whole, at
+        assert not list(store.rglob(".damaged-*")), at
+    assert 5 < at < 99
+
+
+def test_what_was_scored_again_is_said_and_what_is_lost_too(store: Path) -> None:
+    """A shard whose pairs no candidate table has: nothing can score them."""
+    made, shard = integrity.read_manifest(store), _shards(store)[0]
+    assert made is not None
+    other = shard.with_name("part-000099-0123456789abcdef.parquet")
+    shutil.copy(shard, other)
+    outputs = {**made.outputs, other.relative_to(store).as_posix(): files.hash_file(other)}
+    dataclasses.replace(made, outputs=outputs).write(store)
+    other.unlink()
+    found = rd.verify(store, repair=True, teacher=flips.CountingTeacher())
+    assert found.is_whole
+    assert "0 pairs; other bytes than before" in found.repaired[0]
+    assert other.relative_to(store).as_posix() not in integrity.read_manifest(store).outputs  # type: ignore[union-attr]

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import tempfile
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -87,7 +86,7 @@ class Collection:
     @cached_property
     def _folder(self) -> Path:
         """Temporary; removed with this object."""
-        folder = Path(tempfile.mkdtemp(prefix="rankdistill-lucene-"))
+        folder = files.make_temporary_folder()
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         (folder / DOCUMENTS).mkdir()
         return folder

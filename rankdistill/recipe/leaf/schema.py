@@ -8,9 +8,11 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from rankdistill.errors import ConfigError
+from rankdistill.locations import home
 from rankdistill.recipe.parts import (
     SEEDS,
     DevSplit,
+    LocalFolder,
     Part,
     SourcePart,
     Training,
@@ -126,7 +128,7 @@ class LeafRecipe(Part):
 
     kind: Literal["leaf"] = Field(description="What students learn from.")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run.")
-    out: str | None = Field(None, description="Folder of the run; null: runs/<name>.")
+    out: LocalFolder | None = Field(None, description="Folder of the run, on this machine; null: runs/<name>.")
     data: dict[str, LeafDataPart] = Field(description="Collections by name.")
     texts: TextsPart = TextsPart.model_validate({})
     teacher: LeafTeacherPart = LeafTeacherPart.model_validate({})
@@ -159,7 +161,7 @@ class LeafRecipe(Part):
     @property
     def folder(self) -> Path:
         """Where the run writes."""
-        return Path(self.out) if self.out else Path("runs") / self.name
+        return Path(home(self.out)) if self.out else Path("runs") / self.name
 
     @property
     def tests(self) -> list[tuple[str, str]]:

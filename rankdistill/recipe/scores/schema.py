@@ -8,9 +8,11 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from rankdistill.data.beir import UNJUDGED
+from rankdistill.locations import home
 from rankdistill.recipe.parts import (
     SEEDS,
     DevSplit,
+    LocalFolder,
     Part,
     SourcePart,
     Training,
@@ -25,6 +27,7 @@ from rankdistill.recipe.scores.queries import QueriesPart
 from rankdistill.verbs.settings import (
     SCORE_PAIRS,
     SPARSE_TYPES,
+    UNIT_SIZE,
     IndexRecipe,
     Storage,
     TeachConfig,
@@ -189,7 +192,10 @@ class ScorePart(Part):
     backend: str = Field("auto", description="What runs the teacher; auto: a fast exact one; fast: the fastest found.")
     max_length: int | None = Field(None, ge=8, description="Tokens of a pair; null: the teacher's own limit.")
     unit_size: int | None = Field(
-        None, ge=1, description="Pairs a shard: what a kill can cost; null: as many as take about half a minute."
+        None,
+        ge=1,
+        description="Pairs a shard: what a kill can cost; null: as many as take about half a minute, and so it is "
+        f"beyond {UNIT_SIZE} where the teacher does not encode each text once.",
     )
     min_fidelity: float = Field(
         0.99,
@@ -242,7 +248,7 @@ class Recipe(Part):
 
     kind: Literal["scores"] = Field("scores", description="What students learn from.")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run.")
-    out: str | None = Field(None, description="Folder of the run; null: runs/<name>.")
+    out: LocalFolder | None = Field(None, description="Folder of the run, on this machine; null: runs/<name>.")
     data: DataPart = DataPart.model_validate({})
     queries: QueriesPart | None = Field(
         None, description="Make the training queries of the documents; null: the collection's own are mined."
@@ -294,7 +300,7 @@ class Recipe(Part):
     @property
     def folder(self) -> Path:
         """Where the run writes."""
-        return Path(self.out) if self.out else Path("runs") / self.name
+        return Path(home(self.out)) if self.out else Path("runs") / self.name
 
     @property
     def initial_type(self) -> TypeName | None:

@@ -8,9 +8,11 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from rankdistill.data.beir import TRAIN
+from rankdistill.locations import home
 from rankdistill.recipe.leaf.schema import STATIC, LeafTeacherPart, TextsPart
 from rankdistill.recipe.parts import (
     SEEDS,
+    LocalFolder,
     Part,
     Training,
     named,
@@ -69,7 +71,7 @@ class StagedRecipe(Part):
 
     kind: Literal["staged"] = Field(description="What students learn from.")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run.")
-    out: str | None = Field(None, description="Folder of the run; null: runs/<name>.")
+    out: LocalFolder | None = Field(None, description="Folder of the run, on this machine; null: runs/<name>.")
     data: DataPart = DataPart.model_validate({})
     texts: TextsPart = TextsPart.model_validate({})
     space: SpacePart = SpacePart.model_validate({})
@@ -133,7 +135,7 @@ class StagedRecipe(Part):
     @property
     def folder(self) -> Path:
         """Where the run writes."""
-        return Path(self.out) if self.out else Path("runs") / self.name
+        return Path(home(self.out)) if self.out else Path("runs") / self.name
 
     @property
     def of_scores(self) -> Recipe:

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import quote
 
 from rankdistill import plain_json
 from rankdistill._extras import require
-from rankdistill.errors import TeacherError
+from rankdistill.errors import TeacherError, without_secret
 from rankdistill.teachers.http.pacing import Clock, Pacer, asked_wait, backoff
 from rankdistill.teachers.http.settings import Connection, Prices
 from rankdistill.teachers.http.usage import Meter, Usage
@@ -142,7 +141,7 @@ class Client:
             except (self._httpx.TimeoutException, _SlowAnswerError) as error:
                 problem = f"no answer within {self.connection.timeout:g} s ({type(error).__name__})"
             except self._httpx.RequestError as error:
-                problem = self._without_key(f"{error}" or type(error).__name__)
+                problem = without_secret(self._key, f"{error}" or type(error).__name__)
             else:
                 if 200 <= answer.status < 300 or answer.status == absent:
                     return answer
@@ -171,7 +170,7 @@ class Client:
                 if time.monotonic() > deadline:
                     raise _SlowAnswerError
             text = bytes(body).decode(answer.encoding or "utf-8", "replace")
-            return Reply(answer.status_code, answer.headers, self._without_key(text))
+            return Reply(answer.status_code, answer.headers, without_secret(self._key, text))
 
     def _wait(self, attempt: int, asked: float | None, content: bytes, problem: str, stop: Event) -> None:
         """Let time pass before the next attempt; what the server asks for holds every thread."""
@@ -221,9 +220,3 @@ class Client:
                 consequence="the run stopped; what was finished is kept",
                 remedy="check the settings `url` and `api`: something else may answer there",
             ) from error
-
-    def _without_key(self, text: str) -> str:
-        """The text without the key, also as JSON and addresses write it."""
-        for written in {self._key, json.dumps(self._key)[1:-1], quote(self._key, safe="")} if self._key else ():
-            text = text.replace(written, "***")
-        return text

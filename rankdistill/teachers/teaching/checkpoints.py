@@ -1,86 +1,122 @@
-"""Checkpoints of a training run that has not finished: which one to go on from, and what it holds."""
+"""Checkpoints of a training run that has not finished: which one to go on from, and what it holds.
+
+The SHA-256 of every file of a checkpoint is written last, into a list inside it: a checkpoint without that list is
+unfinished, and one whose files differ from it is damaged. The list also names the other checkpoint that a run which
+goes on from this one loads in the end, that of the best evaluation so far: both are compared.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
-import zipfile
-import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rankdistill import plain_json
+from rankdistill import files, integrity, plain_json
+from rankdistill.errors import DamagedError
 from rankdistill.notes import note
 
 STATE_FILE = "trainer_state.json"
+
+LIST_FILE = "sha256.json"
+"""`files`: name -> SHA-256; `needs`: the name of the other checkpoint, or null."""
+
+
+@dataclass(frozen=True)
+class _List:
+    files: dict[str, str]
+    needs: str | None
+
+
+def finish(checkpoint: Path, needs: str | None = None) -> None:
+    """Write the list of a checkpoint's files, after which it counts.
+
+    Args:
+        checkpoint: its folder, with everything in it.
+        needs: the name of the checkpoint beside it that a run going on from this one loads in the end.
+    """
+    hashes = {path.relative_to(checkpoint).as_posix(): integrity.hash_of(path) for path in _files(checkpoint)}
+    content = {"files": hashes, "needs": needs if needs != checkpoint.name else None}
+    files.write_text(checkpoint / LIST_FILE, json.dumps(content, indent=1) + "\n")
 
 
 def last(folder: Path) -> Path | None:
     """The latest whole checkpoint, or None; a damaged one falls back to the one before it.
 
-    One is complete when its state, which is written last, can be read, and damaged where a file of it is cut off or has
-    other bytes than it was written with, as far as its format tells.
+    One that needs another is whole where both are.
     """
-    complete = [path for path in folder.glob("checkpoint-*") if _read_state(path) is not None]
-    return next((path for path in sorted(complete, key=step_of, reverse=True) if _damaged(path) is None), None)
+    return next((path for path in _finished(folder) if _wrong(path) is None), None)
 
 
 def remove_incomplete(folder: Path) -> None:
-    """Remove what a killed run left half-written, and, with a note, what is damaged behind the last whole one."""
-    whole = last(folder)
+    """Remove what a killed run left half-written, and, with a note, what cannot be gone on from as it is damaged."""
     for path in folder.glob("checkpoint-*"):
-        if _read_state(path) is None:
+        if not (path / LIST_FILE).is_file():
             shutil.rmtree(path)
-        elif (whole is None or step_of(path) > step_of(whole)) and (found := _damaged(path)) is not None:
-            before = "begins anew" if whole is None else f"goes on from {whole.name}"
-            note(f"{path.name} is damaged ({found.name}): the training {before}")
-            shutil.rmtree(path)
+    whole = last(folder)
+    before = "begins anew" if whole is None else f"goes on from {whole.name}"
+    for path in _finished(folder):
+        if path == whole:
+            break
+        wrong = _wrong(path)
+        assert wrong is not None
+        of_other = f", the best before {path.name}," if wrong.parts[0] != path.name else ""
+        note(f"{wrong.parts[0]}{of_other} is damaged ({wrong.name}): the training {before}")
+    for path in [path for path in _finished(folder) if whole is None or step_of(path) > step_of(whole)]:
+        shutil.rmtree(path)
+
+
+def require_whole(checkpoint: Path) -> None:
+    """Raise DamagedError unless every file of the checkpoint is as it was written."""
+    if (wrong := _damaged(checkpoint)) is not None:
+        raise DamagedError(
+            expected=f"the checkpoint {checkpoint} as it was written",
+            got=f"{wrong.as_posix()}: missing, or other bytes",
+            consequence="the training has no result: its best weights are lost",
+            remedy="run the same command again: it goes on from the last checkpoint before that is whole",
+        )
+
+
+def _finished(folder: Path) -> list[Path]:
+    """The checkpoints that have a list, the newest first."""
+    return sorted((path.parent for path in folder.glob(f"checkpoint-*/{LIST_FILE}")), key=step_of, reverse=True)
+
+
+def _wrong(checkpoint: Path) -> Path | None:
+    """`checkpoint name/file name` of a file that is not what it was, of this one or of the one that it needs."""
+    if (found := _damaged(checkpoint)) is not None:
+        return checkpoint.name / found
+    listed = _read_list(checkpoint)
+    if listed is None or listed.needs is None:
+        return None
+    found = _damaged(checkpoint.parent / listed.needs)
+    return None if found is None else listed.needs / found
 
 
 def _damaged(checkpoint: Path) -> Path | None:
-    """A file of the checkpoint that is not whole, if there is one."""
-    for path in sorted(checkpoint.rglob("*")):
-        check = _CHECKS.get(path.suffix)
-        if check is not None and path.is_file() and not check(path):
-            return path
+    """The name of a file that is not what the checkpoint's list has, the list itself included."""
+    if (listed := _read_list(checkpoint)) is None:
+        return Path(LIST_FILE)
+    for name, content in listed.files.items():
+        path = checkpoint / name
+        if not path.is_file() or not integrity.is_content(path, content):
+            return Path(name)
     return None
 
 
-def _is_whole_zip(path: Path) -> bool:
-    """As torch writes files: archives with a checksum of each member."""
+def _read_list(checkpoint: Path) -> _List | None:
+    """None where it is missing or damaged."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error):
-        return False
+        found = plain_json.loads((checkpoint / LIST_FILE).read_bytes())
+        listed = _List({str(name): str(content) for name, content in found["files"].items()}, found["needs"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return listed if STATE_FILE in listed.files and isinstance(listed.needs, str | None) else None
 
 
-def _is_whole_safetensors(path: Path) -> bool:
-    """A header that says where each tensor lies, and as many bytes behind it."""
-    try:
-        with path.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            if length > path.stat().st_size:
-                return False
-            header = plain_json.loads(stream.read(length))
-        ends = [one["data_offsets"][1] for name, one in header.items() if name != "__metadata__"]
-        return bool(8 + length + max(ends, default=0) == path.stat().st_size)
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
-        return False
-
-
-def _is_whole_json(path: Path) -> bool:
-    try:
-        plain_json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-_CHECKS = {
-    ".safetensors": _is_whole_safetensors,
-    ".json": _is_whole_json,
-    **dict.fromkeys((".pt", ".pth", ".bin"), _is_whole_zip),
-}
+def _files(checkpoint: Path) -> list[Path]:
+    return [path for path in sorted(checkpoint.rglob("*")) if path.is_file() and path.name != LIST_FILE]
 
 
 def callback_state(checkpoint: Path, callback: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sentence_transformers.base.trainer import BaseTrainer
 from torch.utils.data import DataLoader, SequentialSampler
 from transformers import PrinterCallback, TrainerState
 from transformers.trainer import TRAINING_ARGS_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
 from rankdistill.inference.loading import quietly
 from rankdistill.inference.saving import save_model
@@ -110,6 +111,28 @@ class SteadyTrainer(BaseTrainer):
             }
             Path(output_dir).mkdir(parents=True, exist_ok=True)
             torch.save(sums, self._sums_file(Path(output_dir)))
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
+        """The library's, with the list of its files at the end; older ones are removed after that."""
+        limit, self.args.save_total_limit = self.args.save_total_limit, None
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self.args.save_total_limit = limit
+        self.accelerator.wait_for_everyone()  # each process has files of its own in it
+        if not self.args.should_save:
+            return
+        folder, best = Path(self.args.output_dir), self.state.best_model_checkpoint
+        needs = Path(best).name if best is not None and self.args.load_best_model_at_end else None
+        checkpoints.finish(folder / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}", needs)
+        rotate_checkpoints(str(folder), limit, best, use_mtime=True)
+
+    def _load_best_model(self) -> None:
+        """The library's, where the best checkpoint is what it was, wherever the folder lies by now."""
+        best = Path(self.args.output_dir) / Path(self.state.best_model_checkpoint).name
+        checkpoints.require_whole(best)
+        self.state.best_model_checkpoint = str(best)
+        super()._load_best_model()
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """A checkpoint is the model without the library's card, which takes longer than a small model."""

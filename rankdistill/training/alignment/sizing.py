@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import files, plain_json, space
@@ -145,8 +144,7 @@ class Sizing:
         table = settings.static.model_copy(update={"texts": min(settings.static.texts, FITTED)})
         settings = settings.model_copy(update={"static": table})
         model = prepare.prepare(self.student, settings, self.embeddings.space, self.shown, known=singles)
-        with TemporaryDirectory() as name:
-            folder = Path(name)
+        with files.temporary_folder() as folder:
             save_model(model, folder)
             storing.compress(model, folder, shape.storage)
             space.write(folder, self.embeddings.space)

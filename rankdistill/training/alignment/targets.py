@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill import files
+from rankdistill import files, integrity
 from rankdistill.errors import SpaceMismatchError
 from rankdistill.inference.encoder import TextEncoder
 from rankdistill.manifest import digest
 from rankdistill.teachers.base import Role
 from rankdistill.training.alignment.source import EmbeddingSource
+
+LOCK_WAIT = 86400.0
+"""Seconds to wait for another process of the run that encodes the same texts."""
 
 
 class TeacherVectors:
@@ -47,11 +50,13 @@ class TeacherVectors:
     def _encoded(self, texts: list[str], kind: Role) -> NDArray[np.float32]:
         name = digest({"teacher": self._store.teacher_id, "kind": kind, "texts": texts})[:16]
         path = self._folder / f"{kind}-{name}.npy"
-        if not path.is_file():
-            encoder = self._teacher()
-            vectors = encoder.encode_queries(texts) if kind == "query" else encoder.encode_documents(texts)
-            with files.atomic_path(path) as temporary, temporary.open("wb") as file:
-                np.save(file, vectors)
+        if not integrity.is_kept(path):
+            with files.exclusive(self._folder, LOCK_WAIT):
+                if not integrity.is_kept(path):
+                    encoder = self._teacher()
+                    vectors = encoder.encode_queries(texts) if kind == "query" else encoder.encode_documents(texts)
+                    with integrity.making_again(path, self._folder) as temporary, temporary.open("wb") as file:
+                        np.save(file, vectors)
         return np.load(path)
 
     def _teacher(self) -> TextEncoder:

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill import files
+from rankdistill import files, integrity
 from rankdistill.errors import ConfigError
 from rankdistill.manifest import digest
 from rankdistill.notes import tell
@@ -119,14 +119,14 @@ class EncodedTeacher(Generic[Block]):
         new = [text for text in distinct(texts)[0] if text not in known]
         shards = [new[start : start + SHARD] for start in range(0, len(new), SHARD)]
         paths = [self._folder / f"{kind}-{self._name(kind, shard)}" for shard in shards]
-        if not all(path.is_file() for path in paths):
+        if not all(integrity.is_kept(path) for path in paths):
             tell(f"{self.teacher_id} encodes {len(new):,} {kind} texts")
             with files.exclusive(self._folder, LOCK_WAIT):
                 files.remove_temporaries(self._folder)
                 for shard, path in zip(shards, paths, strict=True):
-                    if not path.is_file():
+                    if not integrity.is_kept(path):
                         block = self._form.encode(self._model, shard, kind)
-                        with files.atomic_path(path) as temporary:
+                        with integrity.making_again(path, self._folder) as temporary:
                             self._form.save(temporary, block)
         for shard, path in zip(shards, paths, strict=True):
             number = len(self._blocks)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill import files
+from rankdistill import files, integrity
 from rankdistill.errors import ConfigError
 from rankdistill.manifest import digest
 
@@ -63,11 +63,11 @@ def topics_of(teacher: InBatchTeacher, queries: Sequence[str], count: int, seed:
         )
     name = digest({"teacher": teacher.teacher_id, "queries": list(queries), "topics": count, "seed": seed})[:16]
     path = folder / f"topics-{name}.npz"
-    if not path.is_file():
+    if not integrity.is_kept(path):
         with files.exclusive(folder, LOCK_WAIT):
-            if not path.is_file():
+            if not integrity.is_kept(path):
                 made = _cluster(teacher.topic_vectors(queries), count, seed)
-                with files.atomic_path(path) as temporary, temporary.open("wb") as file:
+                with integrity.making_again(path, folder) as temporary, temporary.open("wb") as file:
                     np.savez(file, of_query=made.of_query, chain=made.chain)
     with np.load(path) as found:
         return Topics(found["of_query"], found["chain"])

@@ -58,3 +58,15 @@ def test_the_triangle_of_the_teacher_itself_is_one_point_and_what_evaluation_mea
 
 def test_nothing_to_watch_is_no_evaluation(tiny_embeddings: MemoryEmbeddings) -> None:
     assert not monitor.Monitor(tiny_embeddings, NOTHING, {}).measures
+
+
+def test_damaged_vectors_are_encoded_again(
+    tiny_embeddings: MemoryEmbeddings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = targets.TeacherVectors(tiny_embeddings, tmp_path).of(["a bright new river"], "query")
+    (path,) = tmp_path.glob("*.npy")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 0x40]))
+    assert np.array_equal(targets.TeacherVectors(tiny_embeddings, tmp_path).of(["a bright new river"], "query"), found)
+    assert f"{path.name} is damaged: it is made again" in caplog.text
+    assert path.read_bytes() == whole

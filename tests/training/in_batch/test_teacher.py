@@ -221,3 +221,25 @@ def test_a_store_in_an_ensemble_is_not_of_another_length(tiny_beir: Path, tiny_e
     file.write_text(f"kind: ensemble\nmembers: [{store.path}, {tiny_encoder}]\ndeviations: [1, 1]\nmax_length: 8\n")
     with pytest.raises(ConfigError, match="it has those that it was made with"):
         refer(str(file))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_was_damaged_since_is_encoded_again(
+    model: str,
+    tiny_data: Dataset,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(encoded, "SHARD", 7)
+    queries, documents = texts_of(tiny_data)
+    name = request.getfixturevalue(model)
+    wanted = opened(name, tmp_path, queries, documents).scores(queries, documents[:9])
+    path = sorted(tmp_path.glob("document-*"))[2]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-90] + bytes([whole[-90] ^ 0x40]) + whole[-89:])
+    again = opened(name, tmp_path, queries, documents).scores(queries, documents[:9])
+    assert f"{path.name} is damaged: it is made again" in caplog.text
+    assert path.read_bytes() == whole
+    np.testing.assert_array_equal(again, wanted)

@@ -154,3 +154,15 @@ def test_the_rows_of_a_run_are_of_one_topic_a_batch(run: Any, monkeypatch: pytes
     of_one = [len({int(found[query]) for query in batch}) == 1 for batch in seen]
     assert np.mean(of_one) > 0.4
     assert len({frozenset(batch) for batch in seen}) > 4
+
+
+def test_damaged_topics_are_made_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    teacher = Points()
+    first = topics_of(teacher, circle(), 4, 7, tmp_path)
+    (path,) = tmp_path.glob("*.npz")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-200] + bytes([whole[-200] ^ 1]) + whole[-199:])
+    again = topics_of(teacher, circle(), 4, 7, tmp_path)
+    assert teacher.asked == 2
+    assert f"{path.name} is damaged: it is made again" in caplog.text
+    np.testing.assert_array_equal(first.of_query, again.of_query)
