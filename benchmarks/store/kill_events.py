@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
+from benchmarks.flips import flip
 from benchmarks.provenance import parse, write_results
 from benchmarks.store import tiny
 from benchmarks.store.killing_events import PROGRAM, contents
@@ -35,10 +36,14 @@ class Case:
     Args:
         words: of the command line; `OUT` is its output, other words in capitals are what is made for all.
         needs: cases whose outputs it reads.
+        begins: the case whose output lies in `OUT` before, one shard of it damaged and one lost; "" for none.
+        status: with which the command ends.
     """
 
     words: str
     needs: Sequence[str] = field(default_factory=tuple)
+    begins: str = ""
+    status: int = 0
 
 
 CASES: Mapping[str, Case] = {
@@ -62,6 +67,10 @@ CASES: Mapping[str, Case] = {
     "train": Case("train --data DATA --store score --student ENCODER --steps 4 --no-check --out OUT", ("score",)),
     "align": Case("train --embeddings embed --student ENCODER --steps 4 --out OUT", ("embed",)),
     "teach": Case("teach --data DATA --candidates mine --base CE --steps 4 --out OUT", ("mine",)),
+    "repair": Case("verify OUT --repair --teacher CE", begins="score"),
+    "evaluate model": Case("evaluate --data DATA --split test --model ENCODER --backend torch --out OUT"),
+    "compare": Case("compare evaluate evaluate-model --out OUT", ("evaluate", "evaluate model")),
+    "verdict": Case("verdict evaluate-model --bm25 evaluate --out OUT", ("evaluate", "evaluate model"), status=2),
     "bundle": Case("bundle --query-model align --document-model ENCODER --out OUT", ("align",)),
 }
 
@@ -112,7 +121,8 @@ class Trials:
     def of(self, name: str, most: int) -> dict[str, object]:
         """Kill one case at its changes; what came of it."""
         whole = self.whole(name)
-        changes = int((self.work / "count").read_text()) if self.run(name, self.folder(name, "again"), 0) == 0 else 0
+        ended = self.run(name, self.folder(name, "again"), 0) == CASES[name].status
+        changes = int((self.work / "count").read_text()) if ended else 0
         if not changes:
             sys.exit(f"{name}: the command does not end well")
         step = max(1, -(-changes // most)) if most else 1
@@ -123,7 +133,7 @@ class Trials:
             if self.run(name, out, at) != -signal.SIGKILL:
                 told.append(f"at {at}: it was not killed")
                 continue
-            if status := self.run(name, out, 0):
+            if (status := self.run(name, out, 0)) != CASES[name].status:
                 told.append(f"at {at}: the second run ends with {status}")
             elif found := differences(contents(out), contents(whole)):
                 told.append(f"at {at}: {', '.join(found)}")
@@ -135,14 +145,25 @@ class Trials:
         place = self.work / kind / name.replace(" ", "-")
         shutil.rmtree(place, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)
+        self.begin(name, place)
         return place
+
+    def begin(self, name: str, place: Path) -> None:
+        """Put there what the case begins with."""
+        if begins := CASES[name].begins:
+            shutil.copytree(self.whole(begins), place)
+            damaged, lost, *_ = sorted(place.glob("scores/*/part-*"))[1:]
+            flip(damaged, 60, 1)
+            lost.unlink()
 
     def whole(self, name: str) -> Path:
         """The output without a kill, made once."""
         place = self.work / "whole" / name.replace(" ", "-")
         place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.exists() and self.run(name, place, 0):
-            sys.exit(f"{name}: the command does not end well")
+        if not place.exists():
+            self.begin(name, place)
+            if self.run(name, place, 0) != CASES[name].status:
+                sys.exit(f"{name}: the command does not end well")
         return place
 
     def run(self, name: str, out: Path, at: int) -> int:
@@ -161,7 +182,7 @@ class Trials:
             process.kill()
             process.join()
         status = process.exitcode or 0
-        if status not in (0, -signal.SIGKILL):
+        if status not in (case.status, -signal.SIGKILL):
             print(log.read_text()[-1500:], flush=True)
         return status
 
@@ -174,8 +195,8 @@ class Trials:
                 first = str(out)
             elif first in ("DATA", "ENCODER", "CE"):
                 first = str(self.made / first)
-            elif first in needs:
-                first = str(self.whole(first))
+            elif found := [name for name in needs if name.replace(" ", "-") == first]:
+                first = str(self.whole(found[0]))
             parts.append(first + slash + rest)
         return ",".join(parts)
 

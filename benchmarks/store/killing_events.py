@@ -17,18 +17,33 @@ import os, signal, sys
 folder, at, counted = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 sys.argv[1:4] = []
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod"}
+# Event -> the places of its paths, and of the open folders that these are in, if they are bare names.
+CHANGES = {
+    "os.rename": ((0, 2), (1, 3)),
+    "os.link": ((0, 2), (1, 3)),
+    "os.remove": ((0, 1),),
+    "os.rmdir": ((0, 1),),
+    "os.mkdir": ((0, 2),),
+    "os.chmod": ((0, 2),),
+    "os.symlink": ((1, 2),),
+    "os.truncate": ((0, None),),
+}
 count = 0
 
-def below(path):
+def below(path, opened=None):
     if isinstance(path, int) or path is None:
         return False
-    return os.path.abspath(os.fsdecode(path)).startswith(folder)
+    named = os.fsdecode(path)
+    if isinstance(opened, int) and opened >= 0 and not os.path.isabs(named):  # as in shutil.rmtree
+        named = os.path.join(os.readlink(f"/proc/self/fd/{opened}"), named)
+    named = os.path.abspath(named)
+    return named == folder or named.startswith(folder + os.sep)
 
 def hook(event, args):
     global count
     if event in CHANGES:
-        changes = any(below(path) for path in args[: 2 if event in ("os.rename", "os.link") else 1])
+        places = CHANGES[event]
+        changes = any(below(args[path], None if at is None else args[at]) for path, at in places)
     else:
         changes = event == "open" and bool((args[2] or 0) & WRITES) and below(args[0])
     if changes:
@@ -50,9 +65,12 @@ changes, and the command's own words."""
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Name -> SHA-256 of every file below but locks, which the next command takes."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != LOCK
-    }
+    """Name -> SHA-256 of every file below but locks, which the next command takes; folders end in a slash, without."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_dir():
+            found[f"{name}/"] = ""
+        elif path.name != LOCK:
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
