@@ -417,6 +417,9 @@ def test_the_curves_of_a_training_and_its_student_are_reached_from_its_results(
     assert "STORE" in str(told), "what made the student too"
     assert [node.name for node in told.root.sources if not node.is_known] == []
 
+    of_one = {node.name for node in rankdistill.lineage("RESULTS/TinyOne", within=[".", root]).root.walk()}
+    assert {"model", "data, qrels test", "student"} <= of_one
+
     (row,) = rankdistill.artefacts(".", kinds="evaluations")
     assert (row.path, row.kind) == ("RESULTS", "task evaluations")
     score = found.results["TinyOne"]["scores"]["test"][0]["main_score"]

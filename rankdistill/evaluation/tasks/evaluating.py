@@ -100,7 +100,7 @@ def evaluate_tasks(
         _require_whole(out)
         for task in chosen.tasks:
             data, asked = catalogue.data_of(task, data_root), catalogue.splits_of(task, splits)
-            _one(open_system, name, revision, task, asked, data, out, latency_queries, command)
+            _one(open_system, name, wanted.inputs, task, asked, data, out, latency_queries, command)
             outputs = {path.relative_to(out).as_posix(): files.hash_file(path) for path in _outputs(out)}
             replace(wanted, outputs=outputs).write(out)
     return TaskEvaluations.read(out)
@@ -121,7 +121,7 @@ def _require_whole(out: Path) -> None:
 def _one(
     open_system: Callable[[Dataset], Opened],
     name: str,
-    revision: str,
+    system: Mapping[str, str],
     task: Any,
     splits: Sequence[str],
     data: Path,
@@ -129,7 +129,7 @@ def _one(
     latency_queries: int,
     command: str,
 ) -> None:
-    """One task, unless it is there."""
+    """One task, unless it is there; `system` are the hashes that stand for what is evaluated."""
     mteb = require("mteb", "results in mteb's layout")
     title = task.metadata.name
     dataset = local_data.load_for(task, data, splits)
@@ -139,7 +139,7 @@ def _one(
             note(f"{title}, {split}: mteb publishes no counts of this split, so its data is taken on trust")
     wanted = manifest.Manifest(
         artefact=TASK,
-        inputs={"revision": revision, "data": dataset.fingerprint}
+        inputs={**system, "data": dataset.fingerprint}
         | {f"qrels:{split}": dataset.qrels_hash(split) for split in splits},
         parameters={
             "task": title,
@@ -170,7 +170,7 @@ def _one(
                 command=command,
             )
             runs[split] = run_files.read(run_files.find(folder / split))
-        meta = opened.meta(name, revision)
+        meta = opened.meta(name, system["revision"])
         result = scoring.score(task, dataset, splits, runs, meta)
         result.evaluation_time = round(time.perf_counter() - started, 3) if live else None
         cache = mteb.ResultCache(out)
