@@ -98,7 +98,7 @@ def repair(
 
 def put_aside(layout: Layout) -> list[Path]:
     """What repairs, killed ones too, have put aside of a store; an object store has none."""
-    return sorted(layout.root.glob(f"scores/*/{ASIDE}*")) if locations.is_local(layout.root) else []
+    return locations.listing(layout.root, f"scores/*/{ASIDE}*") if locations.is_local(layout.root) else []
 
 
 def finish_killed(layout: Layout) -> None:

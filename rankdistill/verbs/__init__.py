@@ -18,7 +18,8 @@ What they share is no verb:
     systems, runs, towers, weighing, engine_systems, server_systems, endpoint_systems, of_tasks: what is evaluated;
     side_by_side: systems that `compare` evaluates itself;
     conversations: what `convert` makes of conversations;
-    turns, training_on_sessions: questions of conversations as queries, evaluated and trained on;
+    turns, reading_turns: questions of conversations as queries, and what reads them how;
+    training_on_sessions, training_on_stored: how `train` learns from conversations;
     judged_elsewhere: what of them must not be trained on;
     lengths, clipping: notes on models;
     differing: what two artefacts that should be the same differ in;

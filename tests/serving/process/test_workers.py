@@ -38,7 +38,15 @@ def running() -> set[int]:
     """The processes below this one that serve."""
     here = os.getpid()
     children = Path(f"/proc/{here}/task/{here}/children").read_text().split()
-    return {int(child) for child in children if b"fake_worker" in Path(f"/proc/{child}/cmdline").read_bytes()}
+    return {int(child) for child in children if b"fake_worker" in command_of(child)}
+
+
+def command_of(process: str) -> bytes:
+    """Its words; none of one that has ended since."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def counted(here: Visit) -> int:
