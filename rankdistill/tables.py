@@ -6,9 +6,13 @@ that it reads is compared as a whole with its artefact's manifest; see `rankdist
 
 from __future__ import annotations
 
+import atexit
+import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -200,7 +204,8 @@ def _footer(path: Path, checked: bool = True) -> pq.FileMetaData:
 def scan_parquet(paths: Sequence[Path]) -> pl.LazyFrame:
     """The rows of Parquet files of one schema as a lazy frame; raises DamagedError where one is not what it was.
 
-    An object store is read with the client that everything else is read with. That of polars asks for an environment
+    Files of an object store are copied to this machine first, once a process and version, by the client that everything
+    else is read with, and their pages are compared with their checksums. The client of polars asks for an environment
     variable ten times a second for as long as the process lives, and a training that sets one meanwhile, as those of
     transformers do, can die of it with a segmentation fault.
     """
@@ -208,15 +213,37 @@ def scan_parquet(paths: Sequence[Path]) -> pl.LazyFrame:
 
     if all(locations.is_local(path) for path in paths):
         return pl.scan_parquet([integrity.require(path, whole=True) for path in paths], glob=False)
-    from pyarrow import dataset
+    folder = _copies(os.getpid())
+    with ThreadPoolExecutor(REQUESTS) as pool:
+        return pl.scan_parquet(list(pool.map(lambda path: _copied(path, folder), paths)), glob=False)
 
-    options = dataset.ParquetFragmentScanOptions(pre_buffer=True, page_checksum_verification=True)
-    rows = dataset.dataset(
-        [locations.key(path) for path in paths],
-        format=dataset.ParquetFileFormat(default_fragment_scan_options=options),
-        filesystem=locations.file_system(paths[0]),
-    )
-    return pl.scan_pyarrow_dataset(rows)
+
+@cache
+def _copies(process: int) -> Path:
+    """The folder of this process for copies of remote files; it goes when the process ends."""
+    folder = files.make_temporary_folder()
+
+    def remove() -> None:
+        if os.getpid() == process and folder.is_dir():
+            files.remove_folder(folder)
+
+    atexit.register(remove)
+    return folder
+
+
+def _copied(path: Path, folder: Path) -> Path:
+    """The copy of a remote Parquet file as it is now."""
+    with locations.remote_errors(path):
+        system, name = locations.file_system(path), locations.key(path)
+        copy = folder / f"{hashlib.sha256(f'{name} {system.ukey(name)}'.encode()).hexdigest()}.parquet"
+        if not copy.is_file():
+            with files.atomic_path(copy) as temporary:
+                system.get_file(name, str(temporary))
+                try:
+                    require_pages(temporary)
+                except DataError as error:
+                    raise _not_whole(path, error) from error
+    return copy
 
 
 def check_schema(path: Path, wanted: pa.Schema, exact: bool = False) -> None:

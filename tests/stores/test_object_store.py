@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from rankdistill import files, locations
+from rankdistill import files, locations, tables
 from rankdistill.errors import DataError, LockedError, RemoteError, StaleOutputError, StoreError
 from rankdistill.locations import location
 from rankdistill.stores.reader import ScoreStore
@@ -184,23 +184,34 @@ def test_reading_gives_what_a_local_store_gives(write: Write, store: Path, tmp_p
 def test_polars_asks_no_object_store_itself(write: Write, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its client reads the environment ten times a second for ever, beside trainings that write it."""
     write(store, HashTeacher()).run()
-    scan = pl.scan_parquet
-    monkeypatch.setattr(pl, "scan_parquet", lambda sources, **given: scan([Path(one) for one in sources], **given))
-    found = ScoreStore(store)
-    first = found.scores("hash-0").sort("query_id", "doc_id")
-    assert first.height == 300
-    assert found.scan("hash-0").select("score").collect().height == 300
+    read, scan = list[Path](), pl.scan_parquet
+    monkeypatch.setattr(pl, "scan_parquet", lambda sources, **given: scan(read.extend(sources) or sources, **given))
+    assert ScoreStore(store).scores("hash-0").height == 300
+    assert read
+    assert all(path.is_file() for path in read)
+    first = [*read]
+    read.clear()
+    assert ScoreStore(store).scores("hash-0").height == 300
+    assert read == first, "copied once"
+    shard = locations.listing(store / "scores" / "hash-0", "part-*")[0]
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:60] + bytes([whole[60] ^ 1]) + whole[61:])
+    with pytest.raises(DataError, match=f"a whole Parquet file at .*{shard.name}"):
+        ScoreStore(store).scan("hash-0").collect()
 
 
 def test_a_store_that_goes_away_while_it_is_read_is_an_error(
     write: Write, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import s3fs
-
     write(store, HashTeacher()).run()
     found = ScoreStore(store)
-    monkeypatch.setattr(s3fs.S3File, "_fetch_range", lambda *words, **given: (_ for _ in ()).throw(gone()))
-    with pytest.raises(RemoteError, match="the object store to answer"), locations.remote_errors(store):
+    tables._copies.cache_clear()
+
+    def nothing_there(*words: object, **given: object) -> None:
+        raise gone()
+
+    monkeypatch.setattr(locations.file_system(store), "get_file", nothing_there)
+    with pytest.raises(RemoteError, match="the object store to answer"):
         found.scores("hash-0")
 
 
