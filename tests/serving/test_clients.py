@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -12,38 +11,14 @@ from hashlib import sha256
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 
-from rankdistill.serving.app import App, create_app
+from rankdistill.serving.app import create_app
+from rankdistill.serving.contracts import Limits
 from rankdistill.serving.security import Key, Keys
 from tests.serving.fakes import FakeHolder, FakeModel
+from tests.serving.process.loopback import answer, post, serving
 
 TEXTS = ["a deep river", "bread", "river " * 30]
-
-
-def _listen(app: App) -> Iterator[int]:
-    """A real server in a thread, and its port."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    started = threading.Event()
-
-    async def serve() -> None:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
-        running.append(server)
-        task = asyncio.create_task(server.serve(sockets=[listening]))
-        while not server.started and not task.done():
-            await asyncio.sleep(0)
-        started.set()
-        await task
-
-    running: list[uvicorn.Server] = []
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    started.wait()
-    yield listening.getsockname()[1]
-    running[0].should_exit = True
-    thread.join()
-    listening.close()
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +30,9 @@ def model() -> FakeModel:
 @pytest.fixture(scope="module")
 def port(model: FakeModel) -> Iterator[int]:
     """Of a server that holds it, and asks for a key."""
-    yield from _listen(create_app(FakeHolder(model), keys=Keys([Key(sha256(b"KEY").digest())])))
+    keys = Keys([Key(sha256(b"KEY").digest())])
+    with serving(create_app(FakeHolder(model), keys=keys), Limits()) as running:
+        yield running.port
 
 
 def _vectors(model: FakeModel, texts: list[str], side: str = "query") -> np.ndarray:
@@ -91,6 +68,26 @@ def test_openai(port: int, model: FakeModel) -> None:
             client.embeddings.create(model="tiny", input=[[1, 2]])
         with pytest.raises(openai.AuthenticationError):
             client.with_options(api_key="other").embeddings.create(model="tiny", input="a")
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/v1/embeddings", "authorization: Bearer other\r\n", 401),
+        ("/v1/other", "authorization: Bearer KEY\r\n", 404),
+        ("/v1/models", "authorization: Bearer KEY\r\n", 405),
+        ("/v1/embeddings", "authorization: Bearer KEY\r\ncontent-type: text/plain\r\n", 415),
+    ],
+)
+def test_a_refusal_reaches_who_still_sends_its_body(port: int, path: str, headers: str, status: int) -> None:
+    """Clients send head and body apart; what is refused by its head alone is answered, and what still comes is read."""
+    sent = post(b'{"input": "a"}', path, headers)
+    head, body = sent[:-14], sent[-14:]
+    with socket.create_connection(("127.0.0.1", port), 30) as client:
+        client.sendall(head)
+        assert client.recv(1, socket.MSG_PEEK), "it is answered before its body comes"
+        client.sendall(body)
+        assert f" {status} ".encode() in answer(client).split(b"\r\n")[0]
 
 
 def test_cohere(port: int, model: FakeModel) -> None:
@@ -148,7 +145,8 @@ def test_llama_index(port: int, model: FakeModel) -> None:
 def test_a_real_client_that_leaves_is_dropped() -> None:
     """Over a socket: what waits is cancelled when the connection closes."""
     model = FakeModel(symmetric=True, gate=asyncio.Event())
-    for port in _listen(create_app(FakeHolder(model))):
+    with serving(create_app(FakeHolder(model)), Limits()) as running:
+        port = running.port
         body = b'{"input":"a"}'
         with socket.create_connection(("127.0.0.1", port)) as client:
             client.sendall(

@@ -2,46 +2,28 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from rankdistill.serving.app import create_app
+from rankdistill.serving.app import App, create_app
+from rankdistill.serving.contracts import Limits
 from rankdistill.serving.retrieval import open_search
 from rankdistill.serving.security import Keys
 from tests.serving.fakes import FakeHolder
 from tests.serving.page.browser import Browser, chromium, find
+from tests.serving.process.loopback import serving
 from tests.serving.retrieval.conftest import dataset, indexes, models  # noqa: F401
 from tests.serving.retrieval.fakes import Pairs, PlainModel
 
 
 @contextmanager
-def running(app: Any) -> Iterator[str]:
+def running(app: App) -> Iterator[str]:
     """The address of a server that runs in a thread."""
-    import uvicorn
-
-    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_level="error", ws="none", lifespan="off"))
-    up = threading.Event()
-    started = server.startup
-
-    async def startup(sockets: Any = None) -> None:
-        await started(sockets)
-        up.set()
-
-    server.startup = startup  # type: ignore[method-assign]
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        assert up.wait(20)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
+    with serving(app, Limits()) as server:
+        yield f"http://127.0.0.1:{server.port}"
 
 
 @pytest.fixture(scope="module")
