@@ -7,7 +7,8 @@
 The student is the query side of two layers of all-MiniLM-L6-v2 that were aligned with the whole model's vectors; the
 documents stay as the whole model, which is the teacher too, embeds them (`--starts aligned` trains both sides instead).
 It is trained with every loss on scores of `rankdistill.names.LOSSES`, over a query's own candidates, and once more over
-those of the whole batch where the loss has such a form; and with the losses of `ALIGNMENTS`, on as many texts a step.
+those of the whole batch where the loss has such a form; with contrastive training beside which an auxiliary head learns
+from the teacher; and with the losses of `ALIGNMENTS`, on as many texts a step.
 What a loss calls temperature is half the deviation of the teacher's scores of a query; its other settings have their
 defaults. The learning rate is chosen with the first seed on training queries that are kept apart (`choice`); the
 collections' own splits are only reported, over all seeds, with paired tests (Holm) against the start as it is and
@@ -35,8 +36,7 @@ from rankdistill.verbs.settings import AlignConfig, TrainConfig
 LEFT_OUT: Mapping[str, str] = {
     **dict.fromkeys(REGULARISERS, "goes beside a loss, on term weights, which a dense student has not"),
     "nd": "trains the lengths of vectors, which all-MiniLM-L6-v2 and its students have not",
-    "token_relations": "compares token vectors: for a loop of one's own with multi-vector students",
-    "dual_head": "needs a second head: for a loop of one's own",
+    "token_relations": "compares token vectors, beside a loss on scores of a multi-vector student",
 }
 """What is no row -> why.
 
@@ -57,6 +57,7 @@ def _objectives() -> Iterator[tuple[str, Objective]]:
         yield _named(name, Objective(plain, taught=not loss.labels))
         if has_in_batch_form(name):
             yield _named(f"{name} in batch", Objective(plain, in_batch=True))
+    yield "dual heads", Objective({"loss": "contrastive", "auxiliary_head_weight": 1.0})
     for name in ALIGNMENTS:
         if name in LEFT_OUT:
             continue

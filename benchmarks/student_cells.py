@@ -316,6 +316,8 @@ def settings_of(objective: Objective, teacher: Teacher) -> dict[str, Any]:
         with_student = "student_temperature" in asked
         found |= {"teacher_temperature": temperature}
         found |= {"student_temperature": temperature} if with_student else {"scale": 1 / temperature}
+    if found.get("auxiliary_head_weight"):
+        found |= {"teacher_temperature": teacher.deviation / 2, "student_temperature": teacher.deviation / 2}
     if objective.in_batch:
         found["in_batch_teacher"] = teacher.in_batch
     if found.get("alignment_weight"):

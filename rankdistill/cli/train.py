@@ -261,6 +261,25 @@ def train(
             rich_help_panel=MORE,
         ),
     ] = None,
+    auxiliary_head_weight: Annotated[
+        float | None,
+        typer.Option(
+            help="With --loss contrastive: a second head learns from the teacher, with this weight, and is left out "
+            "then (default 0).",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
+    token_relations_weight: Annotated[
+        float | None,
+        typer.Option(
+            help="Of a multi-vector student: make neighbours of the tokens that are so in --token-teacher (default 0).",
+            rich_help_panel=MORE,
+        ),
+    ] = None,
+    token_teacher: Annotated[
+        str | None,
+        typer.Option(help="A model that cuts texts into the same tokens.", metavar="MODEL", rich_help_panel=MORE),
+    ] = None,
     topics: Annotated[
         int | None,
         typer.Option(help="Batches of one topic each, of this many, by --in-batch-teacher.", rich_help_panel=MORE),
@@ -319,6 +338,9 @@ def train(
         "in_batch_weight": in_batch_weight,
         "alignment_weight": alignment_weight,
         "alignment_teacher": alignment_teacher,
+        "auxiliary_head_weight": auxiliary_head_weight,
+        "token_relations_weight": token_relations_weight,
+        "token_teacher": token_teacher,
         "topics": topics,
         "gradient_cache": gradient_cache,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rankdistill.errors import LossInputError
@@ -15,13 +15,14 @@ from rankdistill.losses.vector_checks import require_vectors
 
 
 def dual_head(
-    student_scores: Float[Tensor, "batch docs"],
+    student_scores: Float[Tensor, "batch candidates"],
     auxiliary_scores: Float[Tensor, "batch docs"],
     teacher_scores: Float[Tensor, "batch docs"],
     positives: Int[Tensor, " batch"],
     weight: float = 1.0,
     student_temperature: float = 1.0,
     teacher_temperature: float = 1.0,
+    excluded: Bool[Tensor, "batch candidates"] | None = None,
 ) -> Float[Tensor, ""]:
     """`contrastive(s, positives) + weight * KL(a, t)`: labels for the head that is kept, the teacher for the other.
 
@@ -30,13 +31,15 @@ def dual_head(
     `for_heads` gives to each.
 
     Args:
-        student_scores: [batch, docs], of the head that is kept, in the unit of logits.
+        student_scores: [batch, candidates], of the head that is kept, in the unit of logits: a query's own documents,
+            or those of the whole batch.
         auxiliary_scores: [batch, docs], of the other head, in the teacher's unit.
         teacher_scores: [batch, docs], raw (logits), without gradient.
         positives: [batch], int64: the column of each query's positive.
         weight: above 0, of the second term.
         student_temperature: of the auxiliary head's softmax, above 0.
         teacher_temperature: of the teacher's, above 0.
+        excluded: [batch, candidates], candidates that are no negatives; as `contrastive` takes it.
 
     Raises:
         LossInputError: the tensors or the weight would train the student wrongly.
@@ -51,7 +54,7 @@ def dual_head(
             consequence="the auxiliary head would learn nothing, or away from the teacher",
             remedy="use 1.0, or the loss `contrastive` alone",
         )
-    of_labels = contrastive(student_scores, positives)
+    of_labels = contrastive(student_scores, positives, excluded=excluded)
     return of_labels + weight * kl_div(auxiliary_scores, teacher_scores, student_temperature, teacher_temperature)
 
 

@@ -38,6 +38,7 @@ OWN = (START, QUERIES)
 BESIDE = {
     "in_batch_teacher": TEACHER,
     "alignment_teacher": TEACHER,
+    "token_teacher": TEACHER,
     TEACHER_OF_REWRITES: TEACHER,
     "document_tower": DOCUMENTS,
 }

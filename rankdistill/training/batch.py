@@ -85,6 +85,8 @@ class Scored:
         documents: term weights of all documents, row by row.
         in_batch: of each query with the documents of the whole batch, row by row, where they were asked for.
         embeddings: of the queries, and of all documents row by row, where each text has one vector in a dense space.
+        auxiliary: of each query's own documents by an auxiliary head, where there is one.
+        relations: what the relations of the batch's tokens differ from a teacher's, where they are compared.
     """
 
     own: Float[Tensor, "batch docs"]
@@ -93,6 +95,8 @@ class Scored:
     documents: Float[Tensor, "texts vocabulary"] | None = None
     in_batch: Float[Tensor, "batch all"] | None = None
     embeddings: tuple[Float[Tensor, "batch dim"], Float[Tensor, "all dim"]] | None = None
+    auxiliary: Float[Tensor, "batch docs"] | None = None
+    relations: Float[Tensor, ""] | None = None
 
 
 Scorer = Callable[[nn.Module, Sequence[Features]], Scored]

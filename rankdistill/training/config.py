@@ -56,6 +56,8 @@ SILENT = (
     "topics",
     "gradient_cache",
     "positives_without_score",
+    "auxiliary_head_weight",
+    "token_relations_weight",
 )
 """Settings that decide nothing while they have their default; a student from before they were there is the same."""
 
@@ -120,6 +122,25 @@ class TrainConfig(RunSettings):
         default=None,
         description="Whose vectors these are: a store made by `rankdistill embed`, or a dense model; None: the "
         "in_batch_teacher's.",
+    )
+    auxiliary_head_weight: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="With `loss: contrastive` and a dense student, dual heads: weight of the KL divergence between the "
+        "teacher's scores and those of an auxiliary head, which is left out of the student; 0: one head.",
+    )
+    token_relations_weight: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Of a multi-vector student: weight of the divergence between its tokens' neighbours in a batch and "
+        "the token_teacher's (token relational graphs); 0: none.",
+    )
+    token_teacher: Reference | None = Field(
+        default=None,
+        description="Whose tokens these are: a multi-vector model, or another encoder's last layer, that cuts texts "
+        "into the same tokens.",
     )
     document_tower: Reference | None = Field(
         default=None,
@@ -285,6 +306,29 @@ class TrainConfig(RunSettings):
         return self
 
     @model_validator(mode="after")
+    def _two_heads_can_be_used(self) -> TrainConfig:
+        if not self.has_two_heads:
+            return self
+        if not LOSSES[self.loss].labels:
+            raise ValueError(
+                f"auxiliary_head_weight: the head that is kept learns from labels, and {self.loss} is of the teacher: "
+                "set loss to contrastive"
+            )
+        if self.type not in (None, "dense"):
+            raise ValueError(f"auxiliary_head_weight: a {self.type} student has no vector of a text; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_can_be_compared(self) -> TrainConfig:
+        if self.compares_tokens and self.token_teacher is None:
+            raise ValueError("token_relations_weight: name the token_teacher, whose tokens they are compared with")
+        if self.token_teacher is not None and not self.compares_tokens:
+            raise ValueError("token_teacher: its tokens count by the token_relations_weight; give one")
+        if self.compares_tokens and self.type not in (None, "multi-vector"):
+            raise ValueError(f"token_relations_weight: of a {self.type} student no token vector is used; leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _in_batch_teacher_can_be_used(self) -> TrainConfig:
         if self.in_batch_teacher is None:
             for name in ("in_batch_min_margin", "topics"):
@@ -334,7 +378,17 @@ class TrainConfig(RunSettings):
     @property
     def learns_from_labels(self) -> bool:
         """Whether the loss reads labels alone, and no teacher's score."""
-        return LOSSES[self.loss].labels
+        return LOSSES[self.loss].labels and not self.has_two_heads
+
+    @property
+    def has_two_heads(self) -> bool:
+        """Whether an auxiliary head learns from the teacher beside one that learns from labels."""
+        return self.auxiliary_head_weight > 0
+
+    @property
+    def compares_tokens(self) -> bool:
+        """Whether a teacher runs over the batch, whose tokens' relations the student's are compared with."""
+        return self.token_relations_weight > 0
 
     @property
     def terms(self) -> dict[LossName, float]:
@@ -350,7 +404,7 @@ class TrainConfig(RunSettings):
     @property
     def contrasts(self) -> bool:
         """Whether the loss has a contrastive term."""
-        return self.learns_from_labels or self.contrastive_weight > 0
+        return LOSSES[self.loss].labels or self.contrastive_weight > 0
 
     def decisive(self, of_model: TypeName | None = None) -> dict[str, Any]:
         """The settings that decide the student, as JSON values: all but `check`, which decides whether there is one.
@@ -368,7 +422,7 @@ class TrainConfig(RunSettings):
         unit = {"margin_unit": "deviation"} if self.compares_margins else {}
         keeps = self.max_document_length or (self.max_query_length and type_ == "multi-vector")
         silent = {name for name in SILENT if getattr(self, name) == type(self).model_fields[name].default}
-        silent |= {"in_batch_teacher", "alignment_teacher", "document_tower"} | (
+        silent |= {"in_batch_teacher", "alignment_teacher", "document_tower", "token_teacher"} | (
             set() if self.compares_batches else {"in_batch_weight"}
         )
         silent |= {"sinkhorn_weight"} - set(LOSSES[self.loss].parts.values())

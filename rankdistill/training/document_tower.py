@@ -25,13 +25,14 @@ from rankdistill.names import listed
 from rankdistill.space import Space, SparseSpace
 from rankdistill.students.dense import similarity_of
 from rankdistill.training import dev, kept_space
+from rankdistill.training.auxiliary_head import AuxiliaryHead
 from rankdistill.training.batch import Candidates, Collator, Scored, Scorer, Side, Start
 from rankdistill.training.columns import QUERY, documents_of, first_column
 from rankdistill.training.config import WITH_TOWER, RegulariserName, TrainConfig
 from rankdistill.training.embedding import Features, embed, same_text
 from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.types.base import StudentType
-from rankdistill.training.vector_scores import in_batch_targets, own_documents
+from rankdistill.training.vector_scores import compare, in_batch_targets, own_documents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,11 +125,13 @@ class TowerScores:
         similarity: `cosine` or `dot`.
         contrastive: whether the whole batch's documents become candidates.
         term_weights: whether the vectors are over a vocabulary.
+        head: a second one, for the teacher; None: there is none.
     """
 
     similarity: str
     contrastive: bool
     term_weights: bool
+    head: AuxiliaryHead | None = None
 
     def __call__(self, model: nn.Module, columns: Sequence[Features]) -> Scored:
         """The scores of a batch, float32; no gradient reaches a document."""
@@ -136,17 +139,17 @@ class TowerScores:
         documents, texts = features.pop(TOWER_DOCUMENTS).float(), features.pop(TOWER_TEXTS)
         queries = embed(model, features)
         with torch.autocast(queries.device.type, enabled=False):
-            in_batch = self._compare(queries, documents)
+            auxiliary = None
+            if self.head is not None:
+                (queries, for_queries), (documents, for_documents) = self.head(queries), self.head(documents)
+                auxiliary = own_documents(compare(for_queries, for_documents, self.similarity))
+            in_batch = compare(queries, documents, self.similarity)
         candidates = None
         if self.contrastive:
             candidates = Candidates(in_batch, *in_batch_targets(same_text(features), texts))
         own = own_documents(in_batch)
-        return Scored(own, candidates, queries if self.term_weights else None, in_batch=in_batch)
-
-    def _compare(self, queries: Tensor, documents: Tensor) -> Tensor:
-        if self.similarity == "cosine":
-            queries, documents = (nn.functional.normalize(vectors, dim=1) for vectors in (queries, documents))
-        return queries @ documents.T
+        weights = queries if self.term_weights else None
+        return Scored(own, candidates, weights, in_batch=in_batch, auxiliary=auxiliary)
 
 
 class WithTower(StudentType):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from inspect import signature
 from typing import Any, Literal
@@ -13,10 +13,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rankdistill import names
-from rankdistill.losses import LOSSES, contrastive, leaf
+from rankdistill.losses import LOSSES, contrastive, dual_head, leaf
 from rankdistill.losses.checks import require_finite
 from rankdistill.training import columns
 from rankdistill.training.activity import Activity
+from rankdistill.training.auxiliary_head import AuxiliaryHead
 from rankdistill.training.batch import Besides, Candidates, Scored, Scorer
 from rankdistill.training.config import LossName, Scale, TrainConfig
 from rankdistill.training.embedding import Features
@@ -26,6 +27,7 @@ from rankdistill.training.in_batch.unit import in_batch_unit
 from rankdistill.training.rows import TrainingRows
 from rankdistill.training.scale import ScoreScale, margin_deviations, margin_ratio, margin_unit
 from rankdistill.training.sparsity import Sparsity
+from rankdistill.training.token_graph import TokenGraph
 from rankdistill.training.types.base import StudentType
 from rankdistill.training.vector_scores import own_documents
 
@@ -37,6 +39,9 @@ Both are the defaults of sentence-transformers' MultipleNegativesRankingLoss, de
 
 Distillation = Callable[[Tensor, Tensor], Tensor]
 """(student scores, teacher scores), both [batch, docs] -> loss."""
+
+TwoHeads = Callable[..., Tensor]
+"""As `losses.dual_head` takes it, with its weight and temperatures."""
 
 
 def distillation_of(config: TrainConfig) -> Distillation | None:
@@ -56,7 +61,7 @@ class Objective(nn.Module):
 
     loss = (distillation(scale * s, t) + in_batch(scale * s_all, t_all) + sparsity) / unit^2
            + contrastive_weight * contrastive(contrastive_scale * s_candidates)
-           + alignment_weight * leaf(y, z)
+           + alignment_weight * leaf(y, z) + relations
 
     Squared margins in logits are of the order of 10 to 100, those of probabilities below 1: clipped to one norm, each
     would be another run. So losses that compare margins count them in `unit`, the teacher's margin deviation:
@@ -64,7 +69,8 @@ class Objective(nn.Module):
     in the teacher's unit as well (the weights of regularisers, the mix of SPLADE-v3), keeps its meaning, as all of it
     is divided by the same number, which AdamW does not see and clipping does. The contrastive term has no unit, and
     its weight is beside a loss that is about 1 at the start. A KL divergence has none either, but its temperatures do.
-    Nor has the alignment: `y` are the student's vectors of the batch's texts, `z` the in-batch teacher's.
+    Nor has the alignment: `y` are the student's vectors of the batch's texts, `z` the in-batch teacher's; nor the
+    relations of a multi-vector student's tokens. With two heads the contrastive term is `losses.dual_head`.
     The term over the whole batch, `in_batch`, brings the in-batch teacher's scores to the stored scores' unit first.
 
     Args:
@@ -81,6 +87,8 @@ class Objective(nn.Module):
         min_margin: how far the in-batch teacher must put a document below the row's positive, in its own unit, for the
             contrastive term to count it; None: all count.
         alignment_weight: of the distance to the in-batch teacher's vectors; 0: none.
+        head: the auxiliary one, which the scorer has too; None: there is one head.
+        two_heads: the loss of both.
     """
 
     def __init__(
@@ -97,6 +105,8 @@ class Objective(nn.Module):
         own_candidates: bool = False,
         min_margin: float | None = None,
         alignment_weight: float = 0.0,
+        head: AuxiliaryHead | None = None,
+        two_heads: TwoHeads | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -111,6 +121,8 @@ class Objective(nn.Module):
         self.own_candidates = own_candidates
         self.min_margin = min_margin
         self.alignment_weight = alignment_weight
+        self.head = head
+        self.two_heads = two_heads
         self.activity = Activity()
 
     def forward(
@@ -131,7 +143,11 @@ class Objective(nn.Module):
                 found = _own(scored.candidates) if self.own_candidates else scored.candidates
                 scores = self.contrastive_scale * found.scores
                 excluded = _excluded(found, _no_negatives(besides, self.min_margin))
-                loss = loss + self.contrastive_weight * contrastive(scores, found.positives, excluded=excluded)
+                if self.two_heads is None:
+                    loss = loss + self.contrastive_weight * contrastive(scores, found.positives, excluded=excluded)
+                else:
+                    auxiliary = self.scale(scored.auxiliary)
+                    loss = loss + self.two_heads(scores, auxiliary, labels.float(), found.positives, excluded=excluded)
             parts = {name: penalty / self.unit**2 for name, penalty in self.sparsity(scored).items()}
             if self.in_batch is not None:
                 assert scored.in_batch is not None
@@ -140,6 +156,8 @@ class Objective(nn.Module):
                 parts["in_batch"] = term / self.unit**2
             if self.alignment_weight > 0:
                 parts["alignment"] = self.alignment_weight * _distance(scored, besides)
+            if scored.relations is not None:
+                parts["token_relations"] = scored.relations
         require_finite(loss, *parts.values())
         self.activity.observe(scored)
         return {"ranking": loss} | parts if parts else loss
@@ -152,6 +170,7 @@ def build(
     rows: TrainingRows,
     sparsity: Sparsity,
     teacher: InBatchTeacher | None = None,
+    graph: TokenGraph | None = None,
 ) -> Objective:
     """The objective that `config` names, for this student; a scale taken from the data looks at the first `rows`.
 
@@ -162,6 +181,7 @@ def build(
         rows: of the run.
         sparsity: what its term weights cost.
         teacher: the in-batch teacher, which knows the texts of `rows`; None: there is none.
+        graph: of a multi-vector student's tokens; None: there is none.
 
     Raises:
         ConfigError: the tokeniser pads on the left, no scale can be taken from the data, or no unit.
@@ -172,12 +192,21 @@ def build(
     if teacher is not None and config.compares_batches:
         in_batch = InBatchTerm(loss_over_batch(config), config.in_batch_weight, in_batch_unit(teacher, rows))
     scorer = kind.scorer(student, contrastive_weight > 0, in_batch is not None)
+    head = two_heads = None
+    if config.has_two_heads:
+        head = AuxiliaryHead(student.get_embedding_dimension())
+        scorer = replace(scorer, head=head)  # type: ignore[type-var]
+        temperatures = {name: getattr(config, name) for name in ("student_temperature", "teacher_temperature")}
+        two_heads = partial(dual_head, weight=config.auxiliary_head_weight, **temperatures)
+    scaled = distillation is not None or config.has_two_heads
+    if graph is not None:
+        scorer = replace(scorer, graph=graph)  # type: ignore[type-var]
     unit = margin_unit(rows) if config.compares_margins else 1.0
     return Objective(
         model=student,
         scorer=scorer,
         distillation=distillation,
-        scale=_build_scale(kind, student, scorer, config, rows) if distillation else ScoreScale(1.0, learned=False),
+        scale=_build_scale(kind, student, scorer, config, rows) if scaled else ScoreScale(1.0, learned=False),
         unit=unit,
         contrastive_weight=contrastive_weight,
         contrastive_scale=config.contrastive_scale or (COSINE_CONTRASTIVE_SCALE if kind.is_cosine(student) else 1.0),
@@ -186,6 +215,8 @@ def build(
         own_candidates=kind.in_batch and config.contrastive_candidates == "own",
         min_margin=config.in_batch_min_margin,
         alignment_weight=config.alignment_weight,
+        head=head,
+        two_heads=two_heads,
     )
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def count() -> int:
@@ -13,6 +17,17 @@ def count() -> int:
 def is_first() -> bool:
     """Whether this process writes the output."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def mean_of_gradients(gradient: Tensor) -> Tensor:
+    """The mean of all processes' gradients, for a parameter outside the model that they share."""
+    from torch import distributed
+
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return gradient
+    total = gradient.clone()
+    distributed.all_reduce(total)
+    return total / distributed.get_world_size()
 
 
 def await_first() -> None:

@@ -128,7 +128,10 @@ def train(
     split = split or dataset.default_split
     beside, anchor = in_batch.of_config(config), in_batch.of_alignment(config)
     if config.aligns:
-        in_batch.require_dense(name)
+        in_batch.require_dense(name, "alignment_weight")
+    if config.has_two_heads:
+        in_batch.require_dense(name, "auxiliary_head_weight")
+    watched = in_batch.of_tokens(config, name)
     if beside is not None:
         in_batch.require_vectors(name, kind.in_batch)
     texts = Scored(store.query_texts(), store.document_texts())
@@ -155,6 +158,7 @@ def train(
         | ({"in_batch_teacher": beside.identity} if beside is not None else {})
         | ({"alignment_teacher": anchor.identity} if anchor is not None else {})
         | ({"document_tower": behind.identity} if behind is not None else {})
+        | ({"token_teacher": watched} if watched is not None else {})
         | dict(sources or {}),
         parameters=config.model_copy(update={"type": name}).decisive() | choices | {"processes": processes.count()},
         versions=manifest.versions_of("torch", "transformers", "sentence-transformers"),
@@ -363,7 +367,7 @@ def _train(
 
     `whole` loads the model again as it was before it was cut; None where nothing was.
     """
-    from rankdistill.training import kept_space, objectives, student_trainer, trainer
+    from rankdistill.training import kept_space, objectives, student_trainer, token_graph, trainer
     from rankdistill.training.document_tower import WithTower
     from rankdistill.training.gradient_cache import cached
     from rankdistill.training.precision import resolve_precision
@@ -401,7 +405,10 @@ def _train(
         if one is not None:
             one.let_go()
     before = evaluation.evaluator(model) if evaluation else {}
-    objective = objectives.build(kind, model, config, drawn, costs, of_batches)
+    graph = None
+    if config.token_teacher is not None:
+        graph = token_graph.build(config.token_teacher, config.token_relations_weight, model)
+    objective = objectives.build(kind, model, config, drawn, costs, of_batches, graph)
     runner = trainer.build(
         kind, objective, model, drawn, known.positives, steps, config, folder, evaluation, progress, of_batches, target
     )

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rankdistill.errors import ConfigError
+from rankdistill.training import processes
 from rankdistill.training.rows import TrainingRows
 
 SAMPLED_ROWS = 64
@@ -43,7 +44,7 @@ class ScoreScale(nn.Module):
         self.initial = initial
         self.log_ratio = nn.Parameter(torch.zeros(()), requires_grad=learned)
         if learned:
-            self.log_ratio.register_hook(_mean_over_processes)
+            self.log_ratio.register_hook(processes.mean_of_gradients)
 
     @property
     def value(self) -> float:
@@ -112,13 +113,3 @@ def margin_ratio(score: Callable[[list[dict[str, Any]]], Tensor], rows: Training
             remedy="check the scores, or set the scale to a number",
         )
     return teacher_spread / student_spread
-
-
-def _mean_over_processes(gradient: Tensor) -> Tensor:
-    from torch import distributed
-
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return gradient
-    total = gradient.clone()
-    distributed.all_reduce(total)
-    return total / distributed.get_world_size()

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 
+BESIDE_FILE = "beside.pt"
+"""In a checkpoint: the weights of what is trained beside the student."""
+
+
 @dataclass(frozen=True)
 class Rates:
     """How fast a run learns.
@@ -52,11 +56,14 @@ class StudentTrainer(SteadyTrainer, SentenceTransformerTrainer):
     Args:
         rates: how fast it learns.
         average: the weights that the student gets, where they are no single step's.
+        beside: what is trained beside the student and is no part of it; None: nothing.
     """
 
-    def __init__(self, *args: Any, rates: Rates, average: Average | None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, rates: Rates, average: Average | None, beside: torch.nn.Module | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.rates, self.average = rates, average
+        self.rates, self.average, self.beside = rates, average, beside
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
         """The library's schedule of that name, or the run's own."""
@@ -72,15 +79,22 @@ class StudentTrainer(SteadyTrainer, SentenceTransformerTrainer):
         return found
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Write the model, and beside that of a checkpoint what the average needs."""
+        """Write the model, and beside that of a checkpoint what the average needs, and what is trained beside it."""
         super().save_model(output_dir, _internal_call)
-        if _internal_call and output_dir is not None and self.average is not None and self.args.should_save:
+        if not _internal_call or output_dir is None or not self.args.should_save:
+            return
+        if self.average is not None:
             self.average.save(Path(output_dir))
+        if self.beside is not None:
+            torch.save(self.beside.state_dict(), Path(output_dir) / BESIDE_FILE)
 
     def _resume(self, checkpoint: Path) -> None:
         super()._resume(checkpoint)
         if self.average is not None:
             self.average.load(checkpoint)
+        if self.beside is not None:
+            weights = torch.load(checkpoint / BESIDE_FILE, map_location="cpu", weights_only=True)
+            self.beside.load_state_dict(weights)
 
 
 class LastStep(TrainerCallback):
@@ -124,8 +138,9 @@ def build(
     progress: Progress | None,
     callbacks: Sequence[TrainerCallback] = (),
     counts: Counts | None = None,
+    beside: torch.nn.Module | None = None,
 ) -> StudentTrainer:
-    """The trainer of a run whose checkpoints go to `folder`."""
+    """The trainer of a run whose checkpoints go to `folder`; a module `beside` the student is trained too."""
     average = averaging.build(student, settings, folder)
     chosen = [*callbacks, *([average] if average is not None else []), LastStep(evaluate=evaluation is not None)]
     if progress is not None:
@@ -145,6 +160,7 @@ def build(
         rates=rates,
         average=average,
         counts=counts,
+        beside=beside,
     )
 
 

@@ -12,6 +12,7 @@ from torch.nn.functional import pad
 
 from rankdistill.training.batch import Candidates, Scored
 from rankdistill.training.embedding import Features, in_length_groups, same_text, stack_columns
+from rankdistill.training.token_graph import TokenGraph, TokensOfSide
 from rankdistill.training.vector_scores import in_batch_targets, own_documents
 
 
@@ -24,12 +25,14 @@ class TokenScores:
         pad_token_id: of the tokeniser, which pads on the right.
         contrastive: whether the whole batch's documents become candidates.
         in_batch: whether every query is compared with the whole batch's documents all the same.
+        graph: compares the relations of tokens with a teacher's; None: they are not compared.
     """
 
     mean: bool
     pad_token_id: int
     contrastive: bool
     in_batch: bool = False
+    graph: TokenGraph | None = None
 
     def __call__(self, model: nn.Module, columns: Sequence[Features]) -> Scored:
         """The scores of a batch, float32."""
@@ -37,15 +40,19 @@ class TokenScores:
         document_features = stack_columns(document_columns, self.pad_token_id)
         queries, asked = _embed(model, query_features, "query")
         documents, scored = _embed_sorted(model, document_features)
+        relations = None
+        if self.graph is not None:
+            asked_for = TokensOfSide(queries, asked, query_features, "query")
+            relations = self.graph([asked_for, TokensOfSide(documents, scored, document_features, "document")])
         with torch.autocast(queries.device.type, enabled=False):
             if not (self.contrastive or self.in_batch):
-                return Scored(self._own(queries, asked, documents, scored))
+                return Scored(self._own(queries, asked, documents, scored), relations=relations)
             in_batch = max_sim(queries[:, None], asked[:, None], documents[None], scored[None], self.mean)
         candidates = None
         if self.contrastive:
             targets = in_batch_targets(same_text(query_features), same_text(document_features))
             candidates = Candidates(in_batch, *targets)
-        return Scored(own_documents(in_batch), candidates, in_batch=in_batch)
+        return Scored(own_documents(in_batch), candidates, in_batch=in_batch, relations=relations)
 
     def _own(self, queries: Tensor, asked: Tensor, documents: Tensor, scored: Tensor) -> Float[Tensor, "batch docs"]:
         batch = len(queries)

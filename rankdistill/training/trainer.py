@@ -82,6 +82,7 @@ def build(
         progress,
         callbacks=[SavedScale(objective), warm_up, ActivityLog(objective.activity), *kind.callbacks(student)],
         counts=objective.activity,
+        beside=objective.head,
     )
 
 

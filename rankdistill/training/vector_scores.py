@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from rankdistill.training.auxiliary_head import AuxiliaryHead
 from rankdistill.training.batch import Candidates, Scored
 from rankdistill.training.embedding import Features, embed, embed_sorted, same_text, stack_columns
 
@@ -22,12 +23,14 @@ class VectorScores:
         pad_token_id: of the tokeniser, which pads on the right.
         contrastive: whether the whole batch's documents become candidates.
         term_weights: whether the vectors are over a vocabulary.
+        head: a second one, for the teacher; None: there is none.
     """
 
     similarity: str
     pad_token_id: int
     contrastive: bool
     term_weights: bool
+    head: AuxiliaryHead | None = None
 
     def __call__(self, model: nn.Module, columns: Sequence[Features]) -> Scored:
         """The scores of a batch, float32."""
@@ -35,7 +38,11 @@ class VectorScores:
         document_features = stack_columns(document_columns, self.pad_token_id)
         queries, documents = embed(model, query_features), embed_sorted(model, document_features)
         with torch.autocast(queries.device.type, enabled=False):
-            in_batch = self._compare(queries, documents)
+            auxiliary = None
+            if self.head is not None:
+                (queries, for_queries), (documents, for_documents) = self.head(queries), self.head(documents)
+                auxiliary = own_documents(compare(for_queries, for_documents, self.similarity))
+            in_batch = compare(queries, documents, self.similarity)
         candidates = None
         if self.contrastive:
             targets = in_batch_targets(same_text(query_features), same_text(document_features))
@@ -43,12 +50,16 @@ class VectorScores:
         own = own_documents(in_batch)
         if self.term_weights:
             return Scored(own, candidates, queries, documents, in_batch)
-        return Scored(own, candidates, in_batch=in_batch, embeddings=(queries, documents))
+        return Scored(own, candidates, in_batch=in_batch, embeddings=(queries, documents), auxiliary=auxiliary)
 
-    def _compare(self, queries: Tensor, documents: Tensor) -> Tensor:
-        if self.similarity == "cosine":
-            queries, documents = (nn.functional.normalize(vectors, dim=1) for vectors in (queries, documents))
-        return queries @ documents.T
+
+def compare(
+    queries: Float[Tensor, "batch dim"], documents: Float[Tensor, "all dim"], similarity: str
+) -> Float[Tensor, "batch all"]:
+    """The `similarity`, `cosine` or `dot`, of every query with every document."""
+    if similarity == "cosine":
+        queries, documents = (nn.functional.normalize(vectors, dim=1) for vectors in (queries, documents))
+    return queries @ documents.T
 
 
 def own_documents(in_batch: Shaped[Tensor, "batch all"]) -> Shaped[Tensor, "batch docs"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rankdistill import models
 from rankdistill.indexing.recipes import IndexRecipe
 from rankdistill.indexing.registry import require_factory
 from rankdistill.indexing.sources import KINDS
@@ -112,7 +113,10 @@ def in_batch_identity(config: TrainConfig) -> dict[str, str]:
     from rankdistill.training.in_batch.reference import of_alignment, of_config
 
     found = {"in_batch_teacher": of_config(config), "alignment_teacher": of_alignment(config)}
-    return {name: one.identity for name, one in found.items() if one is not None}
+    identities = {name: one.identity for name, one in found.items() if one is not None}
+    if config.token_teacher is not None:
+        identities["token_teacher"] = models.resolve(config.token_teacher).weights_hash
+    return identities
 
 
 def require_any_pair(teacher: str, kind: str = "auto") -> None:

@@ -20,7 +20,8 @@ SCORED = {name: one for name, one in OBJECTIVES.items() if not one.texts}
 
 def test_every_loss_has_a_row_and_every_other_name_a_reason() -> None:
     losses_on_scores = [one.settings["loss"] for one in SCORED.values() if not one.in_batch]
-    assert losses_on_scores == list(LOSSES)
+    assert losses_on_scores == [*LOSSES, "contrastive"], "the last with an auxiliary head"
+    assert SCORED["dual heads"].taught
     in_batch = [one.settings["loss"] for one in SCORED.values() if one.in_batch]
     assert in_batch == [name for name in LOSSES if has_in_batch_form(name)]
     aligned = [AlignConfig(**one.settings) for one in OBJECTIVES.values() if one.texts]
@@ -45,7 +46,7 @@ def test_a_loss_differs_from_another_in_nothing_but_itself(name: str) -> None:
     for setting in ("sampling", "warmup", "weight_decay", "schedule", "max_query_length"):
         assert getattr(found, setting) == getattr(plain, setting), setting
     soft = {"kl_div", "splade_v3", "disco", "pld", "pld_positive", "sinkhorn", "sinkd", "tgeo"}
-    assert found.teacher_temperature == (0.04 if found.loss in soft else 1.0)
+    assert found.teacher_temperature == (0.04 if found.loss in soft or found.has_two_heads else 1.0)
     assert found.scale == (25.0 if found.loss.startswith("pld") else "auto")
 
 

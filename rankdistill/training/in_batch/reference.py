@@ -112,14 +112,33 @@ def require_vectors(type_: str, compares: bool) -> None:
         )
 
 
-def require_dense(type_: str) -> None:
-    """Raise ConfigError for a type of student that has no vector in the space of a dense teacher."""
+def of_tokens(config: TrainConfig, type_: str) -> str | None:
+    """Hash of the content of the teacher whose tokens are compared; None where there is none.
+
+    Raises:
+        ConfigError: a type of student that is not made of token vectors.
+        ModelReferenceError: there is no such model.
+    """
+    if config.token_teacher is None:
+        return None
+    if type_ != "multi-vector":
+        raise ConfigError(
+            expected="a multi-vector student for token_relations_weight",
+            got=f"the type {type_}, whose token vectors are not compared with anything",
+            consequence="nothing was trained",
+            remedy="leave token_relations_weight out, or train a multi-vector student",
+        )
+    return models.resolve(config.token_teacher).weights_hash
+
+
+def require_dense(type_: str, setting: str) -> None:
+    """Raise ConfigError for a type of student that has no vector of a text, which `setting` needs."""
     if type_ != "dense":
         raise ConfigError(
-            expected="a dense student for alignment_weight",
-            got=f"the type {type_}, which has no vector in a teacher's space",
+            expected=f"a dense student for {setting}",
+            got=f"the type {type_}, which has no vector in a dense space",
             consequence="nothing was trained",
-            remedy="leave alignment_weight out, or train another type",
+            remedy=f"leave {setting} out, or train another type",
         )
 
 
