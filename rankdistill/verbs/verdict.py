@@ -80,7 +80,8 @@ def verdict(
 
     Raises:
         DataError: nothing to hold the student against, evaluations of different data, a report without verdicts; the
-            bundle of another model, or other data, than was evaluated.
+            bundle of another model, or other data, than was evaluated; an evaluation of something else than it is
+            given as, such as a model's as `bm25`.
         ConfigError: settings that have no effect, or no student of that name.
         ModelReferenceError: the bundle is neither one nor a model.
         StaleOutputError: `out` holds something else, as an evaluation.
@@ -137,6 +138,7 @@ def _judged(
         raise _without_effect("name", "an evaluation, which is of one student")
     held_against = {role: system_of(one) for role, one in others.items()}
     mine = system_of(student)
+    subject.require_roles(*_told(mine), {role: _told(one) for role, one in held_against.items()})
     results = compare([*others.values(), student], title=title, seed=seed, command=command)
     evidence = judging.gather(mine, held_against, of_file, seed)
     return results.judged([judging.judge(evidence, bounds)])
@@ -148,7 +150,11 @@ def _evaluated(student: System | Results, report: Results | None) -> tuple[str, 
         called = report.verdicts[0].student
         return called, subject.signatures_in(report.signature.get("systems", {}), called)
     assert not isinstance(student, Results), "a report without verdicts is refused"
-    given = system_of(student)
+    return _told(system_of(student))
+
+
+def _told(given: Path | Trained) -> tuple[str, subject.Signatures]:
+    """What a system is called, and the signatures of its evaluations."""
     found = [Evaluation.read(one) for one in (given.folders if isinstance(given, Trained) else (given,))]
     called = given.name if isinstance(given, Trained) else found[0].system.name
     return called, [one.signature for one in found]

@@ -331,6 +331,31 @@ def test_the_int8_file_of_another_model_is_an_error(
         rd.verdict(words, **against, bundle=bundle)
 
 
+def test_an_evaluation_that_is_not_what_it_is_given_as_is_an_error(
+    of_models: Path, collection: Path, against: dict[str, Any], rankdistill: Run, tmp_path: Path
+) -> None:
+    """What a run tells of its models is compared with its role; what tells nothing, as `against`, is taken as it is."""
+    ours, theirs = of_models / "ours", of_models / "theirs"
+    words = tmp_path / "words"
+    rd.evaluate(collection, "bm25", words)
+    rd.verdict(ours, bm25=words, untrained=theirs, teacher=theirs)
+    for given, said in (
+        ({"bm25": theirs}, "--bm25 to be the evaluation of BM25, which compares words"),
+        ({"untrained": words}, "--untrained to be the evaluation of the student before training"),
+        ({"teacher": ours}, "the student itself, weights"),
+    ):
+        with pytest.raises(DataError, match=said):
+            rd.verdict(ours, **against | given)
+    with pytest.raises(DataError, match="the student to be the evaluation of a model"):
+        rd.verdict(words, **against)
+    assert rd.verdict(ours, **against | {"untrained": ours}).verdicts, (
+        "with the weights it began with, it learnt nothing"
+    )
+    status, shown = rankdistill("verdict", ours, "--bm25", theirs, "--teacher", theirs)
+    assert status == 1
+    assert "rankdistill list FOLDER" in shown
+
+
 def test_the_students_own_bundle_is_known_whichever_of_its_models_was_evaluated(
     of_models: Path,
     collection: Path,

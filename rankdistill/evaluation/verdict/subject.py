@@ -9,6 +9,7 @@ from rankdistill.data import Dataset
 from rankdistill.data.beir import DANGLING, LEFT_OUT
 from rankdistill.errors import DataError
 from rankdistill.evaluation import identity
+from rankdistill.evaluation.verdict.evidence import BM25, TEACHER, UNTRAINED
 from rankdistill.notes import note
 
 Signatures = Sequence[Mapping[str, Any]]
@@ -54,6 +55,41 @@ def require_bundle(bundle: str, student: str, signatures: Signatures) -> None:
             remedy=f"give the bundle of {student}; or evaluate the model of this bundle, and judge that; of a report "
             "that judges several students, name the bundle's: --name STUDENT",
         )
+
+
+def require_roles(student: str, signatures: Signatures, others: Mapping[str, tuple[str, Signatures]]) -> None:
+    """Raise DataError where an evaluation cannot be what it was given as; one that tells nothing may be anything.
+
+    BM25 compares words; a student has a model, and so has the student before training; no student is its own teacher.
+    One that has the weights of its start is no mistake: it learnt nothing, and the verdict says so.
+
+    Args:
+        student: what the verdict calls it.
+        signatures: of its evaluations.
+        others: role (`evidence.OTHERS`) -> what it is called, and the signatures of its evaluations.
+    """
+    mine = identity.readers_in(signatures)
+    if mine.all_told and not mine.weights:
+        raise _other_role("the student", "a model", student, "BM25, which compares words")
+    for role, (name, told) in others.items():
+        readers = identity.readers_in(told)
+        if not readers.all_told:
+            continue
+        if role == BM25 and readers.weights:
+            raise _other_role("--bm25", "BM25, which compares words", name, f"a model's, with {readers.words}")
+        if role == UNTRAINED and not readers.weights:
+            raise _other_role("--untrained", "the student before training", name, "BM25, which compares words")
+        if role == TEACHER and mine.all_told and readers.weights == mine.weights and mine.weights:
+            raise _other_role("--teacher", "the teacher", name, f"the student itself, {readers.words}")
+
+
+def _other_role(given: str, expected: str, name: str, got: str) -> DataError:
+    return DataError(
+        expected=f"{given} to be the evaluation of {expected}",
+        got=f"{name}: {got}",
+        consequence="nothing was judged: the student would be held against something else than the verdict says",
+        remedy="look which folder is which: `rankdistill list FOLDER` tells what was evaluated in each",
+    )
 
 
 def require_data(dataset: Dataset, split: str, student: str, signatures: Signatures) -> None:
