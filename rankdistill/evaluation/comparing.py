@@ -411,7 +411,10 @@ def _values_of_queries(folder: Path, evaluation: Evaluation) -> pl.DataFrame:
 
 
 def _unique_names(systems: Sequence[Path | Trained], evaluations: Mapping[Path, Evaluation]) -> list[str]:
-    """What tables call each system; raises ConfigError where two are given one name by hand."""
+    """What tables call each system; raises ConfigError where two are given one name by hand, or one stands there twice.
+
+    Systems of one name get as much of their folders' paths as tells them apart.
+    """
     given = Counter(one.name for one in systems if isinstance(one, Trained))
     if twice := [name for name, times in given.items() if times > 1]:
         raise ConfigError(
@@ -422,10 +425,21 @@ def _unique_names(systems: Sequence[Path | Trained], evaluations: Mapping[Path, 
         )
     names = [one.name if isinstance(one, Trained) else evaluations[one].system.name for one in systems]
     count = Counter(names)
-    return [
-        name if count[name] == 1 or isinstance(one, Trained) else f"{name} ({one.name})"
-        for name, one in zip(names, systems, strict=True)
-    ]
+    alike = {
+        place: one for place, one in enumerate(systems) if not isinstance(one, Trained) and count[names[place]] > 1
+    }
+    parts = {place: one.resolve().parts for place, one in alike.items()}
+    for few in range(1, max(map(len, parts.values()), default=1) + 1):
+        shown = {place: f"{names[place]} ({'/'.join(every[-few:])})" for place, every in parts.items()}
+        if len({*shown.values()}) == len(shown):
+            return [shown.get(place, name) for place, name in enumerate(names)]
+    stand = Counter("/".join(every) for every in parts.values())
+    raise ConfigError(
+        expected="each evaluation once",
+        got=f"{stand.most_common(1)[0][0]} twice",
+        consequence="nothing was compared: one would stand for the other",
+        remedy="leave one out",
+    )
 
 
 def _unlike(first: str, second: str, difference: str) -> DataError:

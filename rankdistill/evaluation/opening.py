@@ -59,6 +59,7 @@ def open_retriever(
     title = name or _title(model, document_model)
     if index is not None:
         _require_no_embeddings(index, embeddings)
+        _require_no_factory(index, factory)
         stored = opened(index, search_parameters)
         if document_model is not None:
             length = stored.max_length if max_length is None else max_length
@@ -84,6 +85,16 @@ def _require_no_embeddings(index: str | Path | StoredIndex, embeddings: str | Pa
             got=f"the index {fspath(index)} and the embeddings {embeddings}",
             consequence="nothing was evaluated: the index holds its vectors already",
             remedy="leave one of the two out",
+        )
+
+
+def _require_no_factory(index: str | Path | StoredIndex, factory: str) -> None:
+    if factory != "exact":
+        raise ConfigError(
+            expected="either a built index or a factory, which is of one that is made in memory",
+            got=f"the index {fspath(index)} and the factory {factory}",
+            consequence="nothing was evaluated: the built index is searched as it is",
+            remedy="leave the factory out, or the index",
         )
 
 

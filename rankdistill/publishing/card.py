@@ -9,8 +9,9 @@ from typing import Any
 
 from rankdistill.evaluation.measures import MEASURES
 from rankdistill.evaluation.results import Results
-from rankdistill.evaluation.verdict.records import Finding
+from rankdistill.evaluation.verdict.records import Finding, Status
 from rankdistill.inference.loading import kind_of
+from rankdistill.publishing.checks.data import kept
 from rankdistill.publishing.evidence import Evidence
 from rankdistill.publishing.lineage import Parent
 
@@ -66,6 +67,7 @@ def render(evidence: Evidence, model: Path, findings: Mapping[str, Finding], rep
         command=without_places(made.command) if made is not None else "",
         figures=_figures(evidence),
         comparisons=[_comparison(one) for one in reports],
+        recomputed=findings["scores"].status == Status.PASS,
         mteb=", ".join(sorted({str(one.content.get("mteb_version")) for one in evidence.tasks})),
         leakage=_sentence(findings["leakage"].sentence),
         costs=_sentence(findings["costs"].sentence),
@@ -114,7 +116,7 @@ def _hub_names(evidence: Evidence) -> list[str]:
 
 def _figures(evidence: Evidence) -> list[list[str]]:
     rows = []
-    for one in evidence.tasks:
+    for one in kept(evidence):
         for split, evaluation in one.evaluations.items():
             system = evaluation.system
             cells = []

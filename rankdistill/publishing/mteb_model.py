@@ -142,7 +142,7 @@ def overlays(student: Path, model: Path) -> dict[str, str]:
 def mock_run(student: Path, model: Path, meta: Any) -> tuple[dict[str, str], int]:
     """Run mteb's mock tasks on the model as it is published; (task -> why it failed, number of tasks that ran).
 
-    They need no data and no network. One that needs a library which is not installed is no failure.
+    They need no data and no network. One that needs a library which is not installed is no failure, and did not run.
     """
     mteb = require("mteb", "mteb's mock run")
     from mteb.mocks.mock_run import is_dependency_error
@@ -155,13 +155,13 @@ def mock_run(student: Path, model: Path, meta: Any) -> tuple[dict[str, str], int
             loaded.model[0].default_route = "document"
         loaded.mteb_model_meta = meta
         found = mteb.mock_run(loaded)
-    ran = {name: status for name, status in found.items() if status is not None}
-    failed = {
-        name: str(status.exception).splitlines()[0]
-        for name, status in ran.items()
-        if isinstance(status, TaskError) and not is_dependency_error(status)
+    errors = {name: status for name, status in found.items() if isinstance(status, TaskError)}
+    ran = {
+        name
+        for name, status in found.items()
+        if status is not None and not (name in errors and is_dependency_error(status))
     }
-    return failed, len(ran)
+    return {name: str(errors[name].exception).splitlines()[0] for name in errors if name in ran}, len(ran)
 
 
 @contextmanager

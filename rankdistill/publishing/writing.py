@@ -33,7 +33,7 @@ def write(
         DataError: what was written is not what mteb reads.
     """
     files.clear(out, _PIECES, "a publication")
-    kept = [one for one in evidence.tasks if not data.problems(one)]
+    kept = data.kept(evidence)
     name, revision = evidence.meta.name, evidence.meta.revision
     folder = out / RESULTS / name.replace("/", "__") / revision
     files.make_folder(folder)

@@ -151,7 +151,8 @@ def build(
         queries = sieve.gather(written, {document.doc_id: document.contents for document in documents})
         if source is not None and queries:
             queries = _that_find(queries, sieve, dataset, source, wanted.round_trip, reporter)
-        divided = sieve.apart(collection.divided(queries, wanted.split, wanted.dev, wanted.test))
+        whole = collection.wholes(dataset)
+        divided = sieve.apart(collection.divided(queries, wanted.split, wanted.dev, wanted.test, whole), whole)
         covered = {doc_id for own in divided.values() for one in own for doc_id in one.documents}
         sizes = {split: len(divided[split]) for split in sorted(divided)}
         result = Generated.of(out, len(documents), len(covered), sizes, sieve.counts)

@@ -7,13 +7,16 @@ import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rankdistill import files
-from rankdistill.data import Dataset
+from rankdistill.data import Dataset, metadata
 from rankdistill.data.beir import CORPUS, QRELS, QUERIES
+from rankdistill.data.converting.passages import NAMES
 from rankdistill.data.meta import FILE_NAME as META
 from rankdistill.data.meta import Meta
+from rankdistill.data.values import RowError
 from rankdistill.data.writer import require_free, write_lines, write_qrels
 from rankdistill.making import GENERATING
 from rankdistill.querying.sieve import Query
@@ -33,13 +36,37 @@ def require_own(out: Path) -> None:
         require_free(out)
 
 
-def divided(queries: Sequence[Query], split: str, dev: int, test: int) -> dict[str, list[Query]]:
+def wholes(dataset: Dataset) -> dict[str, str]:
+    """Id of a passage -> the document that it was cut from, as its metadata say; other documents are not in it."""
+    try:
+        return {
+            one.doc_id: str(one.values[NAMES[0]]) for one in metadata.read(dataset) if {*NAMES} <= one.values.keys()
+        }
+    except RowError:
+        return {}
+
+
+def divided(
+    queries: Sequence[Query], split: str, dev: int, test: int, whole: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, list[Query]]:
     """Split -> its queries: `dev` and `test` of them, by hash of the first document, and the rest.
 
     Queries of one first document are in one split; a split may have a few more than asked for. `test` comes first where
     it is there, then `dev`, then `split`.
+
+    Args:
+        queries: of all.
+        split: what the rest is called.
+        dev: how many are for that.
+        test: likewise.
+        whole: passage -> the document that it was cut from, all of whose passages are one here.
     """
     sizes = {DEV: dev, TEST: test}
+
+    def _home(query: Query) -> str:
+        first = next(iter(query.documents))
+        return whole.get(first, first)
+
     order = sorted({_home(query) for query in queries}, key=lambda doc_id: hashlib.sha256(doc_id.encode()).digest())
     count: dict[str, int] = {}
     for query in queries:
@@ -123,10 +150,6 @@ def _ids(texts: Collection[str], dataset: Dataset) -> dict[str, str]:
         taken.add(name)
         found[text] = name
     return found
-
-
-def _home(query: Query) -> str:
-    return next(iter(query.documents))
 
 
 def _json(**fields: Any) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from types import MappingProxyType
 
 from rankdistill.data import near_duplicates
 from rankdistill.mining import tokenisers
@@ -125,17 +126,20 @@ class Sieve:
                 kept.append(Query(query.kind, query.text, came))
         return kept
 
-    def apart(self, divided: Mapping[str, Sequence[Query]]) -> dict[str, list[Query]]:
+    def apart(
+        self, divided: Mapping[str, Sequence[Query]], whole: Mapping[str, str] = MappingProxyType({})
+    ) -> dict[str, list[Query]]:
         """The splits' queries without those that have a document of which a split before them has a query.
 
         Args:
             divided: split -> its queries.
+            whole: passage -> the document that it was cut from.
         """
         taken: set[str] = set()
         kept: dict[str, list[Query]] = {}
         for split, queries in divided.items():
-            kept[split] = self._where(queries, "other split", _of_none(frozenset(taken)))
-            taken.update(doc_id for one in kept[split] for doc_id in one.documents)
+            kept[split] = self._where(queries, "other split", _of_none(frozenset(taken), whole))
+            taken.update(whole.get(doc_id, doc_id) for one in kept[split] for doc_id in one.documents)
         return kept
 
     def _where(self, queries: Sequence[Query], reason: str, stays: Callable[[Query], bool]) -> list[Query]:
@@ -159,9 +163,9 @@ class Sieve:
         self.counts.dropped[kind, reason] += 1
 
 
-def _of_none(documents: frozenset[str]) -> Callable[[Query], bool]:
-    """Whether a query was made of none of these."""
-    return lambda one: documents.isdisjoint(one.documents)
+def _of_none(documents: frozenset[str], whole: Mapping[str, str]) -> Callable[[Query], bool]:
+    """Whether a query was made of none of these, nor of a passage of one."""
+    return lambda one: documents.isdisjoint(whole.get(doc_id, doc_id) for doc_id in one.documents)
 
 
 def repeated_share(lists: Sequence[Sequence[Written]]) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rankdistill import manifest
 from rankdistill.data.beir import LEFT_OUT, UNJUDGED
 from rankdistill.data.identical_ids import known_rule
+from rankdistill.locations import home
 from rankdistill.notes import note
 from rankdistill.progress import Reporter
 from rankdistill.recipe.parts import SourcePart
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
     from rankdistill.data import Dataset
 
 PYDOCS = "pydocs"
+
+
+def source_of(folder: Path) -> str:
+    """What a recipe calls a folder: as it is, or where that is the name of a collection as well, from the root on."""
+    return str(folder.absolute()) if _is_named(str(folder)) or str(folder) == PYDOCS else str(folder)
+
+
+def _is_named(source: str) -> bool:
+    """Whether a source is the name of a collection that is built or fetched; a folder that is there has none."""
+    return source == PYDOCS or (":" in source and not Path(home(source)).exists())
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class Collection:
     @cached_property
     def step(self) -> Step | None:
         """Builds or fetches the collection; None where it is a folder already."""
-        if self.part.source != PYDOCS and ":" not in self.part.source:
+        if not _is_named(self.part.source):
             return None
         settings: dict[str, Any] = {"source": self.part.source, "limit": self.part.limit}
         if self.part.source == PYDOCS:
@@ -57,7 +68,7 @@ class Collection:
     @property
     def folder(self) -> Path:
         """Where it lies, or will lie when the step is done."""
-        return self.step.folder if self.step else Path(self.part.source)
+        return self.step.folder if self.step else Path(home(self.part.source))
 
     @cached_property
     def dataset(self) -> Dataset:

@@ -17,6 +17,7 @@ from rankdistill.recipe.choosing.choose import BASE, DENSE, Choice, choice, name
 from rankdistill.recipe.choosing.facts import SAMPLED
 from rankdistill.recipe.choosing.sizes import OVERRUN
 from rankdistill.recipe.choosing.writing import text as recipe_text
+from rankdistill.recipe.collection import source_of
 from rankdistill.recipe.distilling import outputs, telling
 from rankdistill.recipe.distilling.asked import Asked
 from rankdistill.recipe.distilling.layout import Layout, is_distilled
@@ -152,6 +153,7 @@ def distill(
     if source.request is not None:
         layout.require_apart(source.place)
     look_at(reference)
+    _require_free(overrides)
     settings = {"teacher": reference, "minutes": minutes, "max_mb": max_mb, "overrides": [*overrides], "onnx": onnx}
     job = _Job(layout, source, reference, settings, reporter, command)
     if plan:
@@ -266,8 +268,19 @@ class _Job:
         """The recipe with the places as they are named in this call: from another folder they have other names."""
         content = recipe.model_dump(mode="json", exclude_unset=True) | {"out": str(self.layout.run)}
         made = self.layout.data if self.source.request is not None else self.source.place
-        content["data"] |= {"source": str(made)}
+        content["data"] |= {"source": source_of(made)}
         return expect(parse(content, CHOSEN), StagedRecipe)
+
+
+def _require_free(overrides: Sequence[str]) -> None:
+    """Raise ConfigError where a place is set that follows from the call."""
+    if taken := [one for one in overrides if one.partition("=")[0].strip() in ("out", "data.source")]:
+        raise ConfigError(
+            expected="--set with settings of the recipe that the call does not decide",
+            got=taken[0],
+            consequence="nothing was run: the documents are those of --documents, and all is written below --out",
+            remedy="give --documents or --out instead",
+        )
 
 
 def _space(teacher: str) -> str:

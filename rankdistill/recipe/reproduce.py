@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest, plain_json
 from rankdistill.display import Shown, Table
-from rankdistill.errors import ConfigError, DataError
+from rankdistill.errors import ConfigError, DataError, StaleOutputError
 from rankdistill.locations import is_local
 from rankdistill.manifest import RUN, Manifest
+from rankdistill.notes import note
 from rankdistill.progress import ProgressLike
 from rankdistill.recipe.loading import AnyRecipe, parse
 from rankdistill.recipe.run import plan, run
@@ -143,7 +144,7 @@ def reproduce(
     Raises:
         DataError: nothing there says how it was made, or its command does not end well.
         ConfigError: `out` is the folder itself, or in it.
-        StaleOutputError: `out` holds something else.
+        StaleOutputError: `out` holds something else, or all of it already, made with other versions.
         RankdistillError: whatever a step raises.
     """
     require_range(0, tolerance=tolerance)
@@ -159,6 +160,7 @@ def reproduce(
             consequence="nothing was run: it would change what is reproduced",
             remedy="name another: --out FOLDER",
         )
+    _require_made_now(now)
     made = manifest.read(before)
     recipe = _recipe(before, made)
     if recipe is None:
@@ -171,6 +173,21 @@ def reproduce(
     again = manifest.read(now)
     changed = versions_changed(made, again.versions) if made is not None and again is not None else []
     return Reproduction(before, now, tuple(parts), tuple(changed), tolerance)
+
+
+def _require_made_now(now: Path) -> None:
+    """Raise StaleOutputError where all is made already, with other versions than would make it now."""
+    there = manifest.read(now)
+    if there is None:
+        return
+    if changed := versions_changed(there, manifest.versions_of(*there.versions)):
+        raise StaleOutputError(
+            expected=f"a folder for what is made again, or {now} as an earlier call made it with the same versions",
+            got="; ".join(changed),
+            consequence="nothing was run: what older versions made would be compared, and called that of these",
+            remedy=f"remove it (rm -r {shlex.quote(str(now))}), or name another: --out FOLDER",
+        )
+    note(f"{now} is made already, with these versions: it is compared as it is")
 
 
 def _run_again(
@@ -231,7 +248,8 @@ def _again(before: Path, made: Manifest, now: Path) -> None:
     if words[0] in ("score", "embed") and "--unit-size" not in words:  # it was measured
         words += ["--unit-size", str(made.parameters["unit_size"])]
     done = subprocess.run([sys.executable, "-c", PROGRAM, *words], stdout=subprocess.DEVNULL, check=False)
-    if done.returncode not in (0, 2):  # 2: made, and refused for what was measured
+    refused = done.returncode == 2 and manifest.read(now) is not None  # made, and refused for what was measured
+    if done.returncode != 0 and not refused:
         raise DataError(
             expected=f"the command to end well: rankdistill {shlex.join(words)}",
             got=f"exit status {done.returncode}; what it said stands above",

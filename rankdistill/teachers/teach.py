@@ -124,6 +124,9 @@ def _wanted(
     }
     if dev is not None:
         inputs |= {"dev_qrels": dataset.qrels_hash(dev.split), "dev_candidates": _hash_candidates(dev.candidates)}
+    for name, one in (("", split), ("dev_", dev.split if dev is not None else None)):
+        if one is not None and (left_out := dataset.left_out(one)):
+            inputs[f"{name}own_documents"] = str(left_out)
     return Manifest(
         artefact=ARTEFACT,
         inputs=inputs,

@@ -350,7 +350,7 @@ class TrainConfig(RunSettings):
     @property
     def compares_batches(self) -> bool:
         """Whether the loss goes over the documents of the whole batch too, by the in-batch teacher's scores."""
-        return self.in_batch_teacher is not None and self.in_batch_weight > 0 and not self.learns_from_labels
+        return self.in_batch_teacher is not None and self.in_batch_weight > 0 and not LOSSES[self.loss].labels
 
     @property
     def scores_batches(self) -> bool:
@@ -425,6 +425,7 @@ class TrainConfig(RunSettings):
         silent |= {"in_batch_teacher", "alignment_teacher", "document_tower", "token_teacher"} | (
             set() if self.compares_batches else {"in_batch_weight"}
         )
+        silent |= set() if self.contrasts else {"in_batch_min_margin", "contrastive_candidates"}
         silent |= {"sinkhorn_weight"} - set(LOSSES[self.loss].parts.values())
         left_out = {"check", *silent, *self.without_effect, *settings.TELLING}
         found = self.model_dump(exclude=left_out) | unit | ({"lengths": "saved"} if keeps else {})

@@ -36,6 +36,11 @@ class Form:
         """Whether it leaves out layers or tokens of where the student starts."""
         return self.keep_layers is not None or self.vocabulary is not None
 
+    @property
+    def counts(self) -> bool:
+        """Whether tokens may be left out, which ones the texts of the collection decide."""
+        return self.vocabulary is not None or self.max_mb is not None
+
     def decisive(self) -> dict[str, Any]:
         """What decides the student, as JSON values; only what is given, but for the layers."""
         layers = list(self.keep_layers) if self.keep_layers is not None else None

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rankdistill import names
+from rankdistill.errors import ConfigError
 from rankdistill.losses import LOSSES, contrastive, dual_head, leaf
 from rankdistill.losses.checks import require_finite
 from rankdistill.training import columns
@@ -194,7 +195,7 @@ def build(
     scorer = kind.scorer(student, contrastive_weight > 0, in_batch is not None)
     head = two_heads = None
     if config.has_two_heads:
-        head = AuxiliaryHead(student.get_embedding_dimension())
+        head = AuxiliaryHead(_width(student))
         scorer = replace(scorer, head=head)  # type: ignore[type-var]
         temperatures = {name: getattr(config, name) for name in ("student_temperature", "teacher_temperature")}
         two_heads = partial(dual_head, weight=config.auxiliary_head_weight, **temperatures)
@@ -218,6 +219,23 @@ def build(
         head=head,
         two_heads=two_heads,
     )
+
+
+def _width(student: Any) -> int:
+    """Numbers of a vector in training, which nothing truncates as `truncate_dim` does in use."""
+    before, student.truncate_dim = getattr(student, "truncate_dim", None), None
+    try:
+        found = student.get_embedding_dimension()
+    finally:
+        student.truncate_dim = before
+    if found is None:
+        raise ConfigError(
+            expected="a dense student that tells the length of its vectors, for an auxiliary head",
+            got="one that does not",
+            consequence="nothing was trained",
+            remedy="leave auxiliary_head_weight out, or take another model",
+        )
+    return int(found)
 
 
 def _take_besides(columns: Sequence[Features]) -> tuple[Besides, list[Features]]:

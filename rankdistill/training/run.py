@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rankdistill import manifest, space
 from rankdistill.data import Dataset
+from rankdistill.errors import ConfigError
 from rankdistill.inference import conversation
 from rankdistill.inference.conversation import Conversation
 from rankdistill.inference.storage import Storage, compress, require_storable, shipped_bytes
@@ -31,7 +32,7 @@ from rankdistill.training import (
     types,
     views,
 )
-from rankdistill.training.config import TrainConfig
+from rankdistill.training.config import SPARSE_TYPES, TrainConfig, TypeName
 from rankdistill.training.evaluation import Evaluation
 from rankdistill.training.form import Form
 from rankdistill.training.in_batch import reference as in_batch
@@ -124,6 +125,7 @@ def train(
     penalties = sparsity.penalties(config, sides)
     form = Form(keep_layers, vocabulary, storage, max_mb)
     sizing.require_dev(form, dev_split)
+    _require_whole_vocabulary(form, config, name)
     settings.require_patience_to_count(config, dev_split is not None)
     split = split or dataset.default_split
     beside, anchor = in_batch.of_config(config), in_batch.of_alignment(config)
@@ -152,7 +154,11 @@ def train(
     wanted = manifest.Manifest(
         artefact="student",
         inputs=inputs.hashes(
-            dataset, found, student, dev_split, kind.reads_documents(config) or sparsity.needs_idf(penalties)
+            dataset,
+            found,
+            student,
+            dev_split,
+            kind.reads_documents(config) or sparsity.needs_idf(penalties) or form.counts,
         )
         | known.hashes(found.candidate_parts(), kind.in_batch and config.contrasts, config.unlabelled == "top")
         | ({"in_batch_teacher": beside.identity} if beside is not None else {})
@@ -179,7 +185,7 @@ def train(
         lengths.keep(model, config)
         if max_mb is not None:
             steps = _steps(config, _view(found, config, known).report.rows)
-            shorter = partial(_try, dataset, store, student, config, split, dev_split, found.teacher_id)
+            shorter = partial(_try, dataset, store, student, config, split, dev_split, found.teacher_id, reads)
             form, sizes = sizing.choose(
                 model, form, _texts(dataset, texts), steps, sizing.sizes_folder(folder, wanted), shorter
             )
@@ -230,6 +236,22 @@ def train(
     return out
 
 
+def _require_whole_vocabulary(form: Form, config: TrainConfig, type_: TypeName) -> None:
+    """Raise ConfigError where tokens would be cut away that something beside the student has."""
+    beside = ""
+    if config.compares_tokens:
+        beside = "a token_teacher, whose tokens the student's are compared with one by one"
+    elif config.document_tower is not None and type_ in SPARSE_TYPES:
+        beside = "a document_tower, whose documents are vectors over the whole vocabulary"
+    if form.counts and beside:
+        raise ConfigError(
+            expected=f"a student with all its tokens, beside {beside}",
+            got="vocabulary" if form.vocabulary is not None else "max_mb, which may cut the vocabulary",
+            consequence="nothing was trained",
+            remedy="leave one of the two out; layers can be cut all the same (keep_layers)",
+        )
+
+
 def _whole(kind: StudentType, start: Start, config: TrainConfig) -> Any:
     """The model that training starts from, before any of it is cut, with the lengths of the run."""
     model = kind.load(start)
@@ -257,6 +279,7 @@ def _try(
     split: str,
     dev_split: str | None,
     teacher_id: str,
+    reads: Conversation | None,
     form: Form,
     steps: int,
     out: Path,
@@ -283,6 +306,7 @@ def _try(
         storage=form.storage,
         dev_split=dev_split,
         teacher_id=teacher_id,
+        reads=reads,
     )
     log = training_log.read(out)
     return dict(log.get("stored") or log["dev_ndcg_at_10"][-1])

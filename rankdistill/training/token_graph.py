@@ -102,9 +102,23 @@ def build(reference: str, weight: float, student: Any) -> TokenGraph:
     with torch.random.fork_rng():  # a projection that is drawn and not used
         loaded = multi_vector.load(reference)
     _require_same_tokens(student, loaded, reference)
+    _require_positions(student, loaded, reference)
     late = kind_of(found.path) == "multi_vector"
     module = loaded if late else loaded[0]
     return TokenGraph(module.eval().requires_grad_(False), late, weight)
+
+
+def _require_positions(student: Any, teacher: Any, name: str) -> None:
+    from rankdistill.inference import positions
+
+    limit, longest = positions.limit_of(teacher), student.max_seq_length
+    if limit is not None and longest is not None and longest > limit:
+        raise ConfigError(
+            expected=f"a token_teacher that reads as many tokens of a text as the student: {longest:,}",
+            got=f"{models.name_of(name)}, which has positions for {limit:,}",
+            consequence="nothing was trained: longer texts would have tokens without the teacher's vectors",
+            remedy=f"set max_document_length to {limit} or less, or name another token_teacher",
+        )
 
 
 def _require_same_tokens(student: Any, teacher: Any, name: str) -> None:

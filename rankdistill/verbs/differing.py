@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rankdistill import files, locations, manifest, plain_json
+from rankdistill.evaluation.fidelity.records import FILE_NAME as FIDELITY
+from rankdistill.evaluation.fidelity.records import PAGE
 from rankdistill.evaluation.per_query import read_per_query
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
+from rankdistill.evaluation.sparsity import FILE_NAME as SPARSITY
 from rankdistill.evaluation.tasks.results import ARTEFACT as TASKS
 from rankdistill.evaluation.tasks.results import TaskEvaluations
 from rankdistill.making import visible_files
@@ -24,8 +27,11 @@ State = Literal["same", "other numbers", "other bytes", "other inputs", "not the
 MOST = 5
 """Differences of one artefact that are told."""
 
-_OF_PLACE = {manifest.FILE_NAME, RESULTS, "report.html", "README.md"}
+_OF_PLACE = {manifest.FILE_NAME, RESULTS, PAGE, "README.md"}
 """Files that hold a command line, seconds, or where a model lay."""
+
+_SIGNED = {FIDELITY, SPARSITY}
+"""Files of figures whose signature holds the command line and the versions."""
 
 _OF_OTHERS = ("input 'system' ", "input 'towers' ", "parameter 'costs' ")
 """Differences of an evaluation that stand for those of what was evaluated, which is a part of its own."""
@@ -186,7 +192,17 @@ def _queries(before: Path, now: Path) -> tuple[int, int]:
 def _contents(folder: Path, made: Manifest) -> Mapping[str, str]:
     """File -> hash of what it held when it was made; of what is there now, where the manifest names none."""
     named = made.outputs or {path.relative_to(folder).as_posix(): files.hash_file(path) for path in _others(folder)}
-    return {name: content for name, content in named.items() if Path(name).name not in _OF_PLACE}
+    found = {name: content for name, content in named.items() if Path(name).name not in _OF_PLACE}
+    return found | {name: _unsigned(folder / name) for name in found if Path(name).name in _SIGNED}
+
+
+def _unsigned(path: Path) -> str:
+    """Hash of figures without the command and the versions that their signature tells."""
+    if not path.is_file():
+        return ""
+    content = plain_json.read(path)
+    signature = {name: one for name, one in content.get("signature", {}).items() if name not in ("command", "versions")}
+    return manifest.digest({**content, "signature": signature})
 
 
 def _others(folder: Path) -> Iterator[Path]:

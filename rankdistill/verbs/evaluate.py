@@ -246,11 +246,16 @@ def evaluate(
     """
     require_title(name)
     endpoint = endpoint_of(system, query_prefix, document_prefix, served_model, api_key_env)
+    if rerank is None:
+        _require_no_reranking(rerank_depth, rerank_kind, rerank_backend, rerank_max_length)
+    if api_key_env is not None and endpoint is None and server is None and engine is None:
+        raise _without_effect("api_key_env", "a system that is no service, server or engine")
     if tasks is not None or data_root is not None:
         besides: dict[str, object] = {
             "data": data, "index": index, "fusion": fusion, "weights": weights, "fit_on": fit_on,
             "search_parameters": search_parameters,
-            "through": through != "ir-measures", "size_of": size_of, "engine": engine,
+            "through": through != "ir-measures", "size_of": size_of, "engine": engine, "url": url,
+            "collection": collection, "exact": exact, "missing_rewrites": missing_rewrites != "error",
             "sessions": sessions, "reads": reads, "lenient": lenient, "ignore_identical_ids": ignore_identical_ids,
         }  # fmt: skip
         wanted = of_tasks.asked(tasks, data_root, besides)
@@ -437,6 +442,13 @@ def _require_plain(through: str, fit_on: str | None) -> None:
             consequence="nothing was evaluated",
             remedy="leave them out",
         )
+
+
+def _require_no_reranking(depth: int, kind: str, backend: str, max_length: int | None) -> None:
+    """Raise ConfigError for settings of a re-ranker where there is none."""
+    said = {"depth": depth != 100, "kind": kind != "auto", "backend": backend != "auto", "max_length": max_length}
+    if given := [f"rerank_{name}" for name, value in said.items() if value]:
+        raise _without_effect(", ".join(given), "a system that nothing re-ranks (rerank)")
 
 
 def _trained(first: Retriever, parts: Parts, rerank: Teacher | PairScorer | None) -> str | None:

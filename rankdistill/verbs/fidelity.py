@@ -239,7 +239,7 @@ def _source(store: Place | ScoreStore | Ensemble, teacher: str | None, dataset: 
     if texts is store.store:
         return store
     weights = [store.weights[member] for member in store.members]
-    return Ensemble(texts, store.members, store.calibrate, store.missing, weights, store.reference)
+    return Ensemble(texts, store.members, store.calibrate, store.missing, weights, store.reference, store.combination)
 
 
 def _student(model: Teacher | PairScorer, kind: str, backend: str, max_length: int | None) -> tuple[str, PairScorer]:

@@ -284,7 +284,7 @@ def _revision(parts: Parts, max_length: int | None, backend: str, factory: str) 
         return digest({"bm25": parts.query_model})[:40]
     given = [one for one in (parts.query_model, parts.document_model) if one is not None]
     found = [model_meta.content_revision(one) for one in given]
-    exact = backend in ("auto", "fast") or is_exact(backend)
+    exact = backend == "auto" or (backend != "fast" and is_exact(backend))  # the fastest may be of less precision
     if len(found) == 1 and max_length is None and exact and factory == EXACT:
         return found[0]
     other = ({} if exact else {"backend": backend}) | ({} if factory == EXACT else {"factory": factory})

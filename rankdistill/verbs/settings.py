@@ -110,9 +110,10 @@ def type_of(model: str) -> TypeName:
 
 def in_batch_identity(config: TrainConfig) -> dict[str, str]:
     """What the teachers beside the stored scores add to a student's identity: nothing where they decide nothing."""
-    from rankdistill.training.in_batch.reference import of_alignment, of_config
+    from rankdistill.training.in_batch.reference import of_alignment, of_config, of_tower
 
     found = {"in_batch_teacher": of_config(config), "alignment_teacher": of_alignment(config)}
+    found["document_tower"] = of_tower(config)
     identities = {name: one.identity for name, one in found.items() if one is not None}
     if config.token_teacher is not None:
         identities["token_teacher"] = models.resolve(config.token_teacher).weights_hash

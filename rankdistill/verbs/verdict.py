@@ -99,7 +99,7 @@ def verdict(
         require_no_artefact(folder)
     report = _report_of(student)
     if report is not None:
-        _require_no_others(report, others, bounds)
+        _require_no_others(report, others, bounds, bundle is None, title=title != "Verdict", seed=seed != 0)
         report = report.judged(_chosen(report, name, bundle is not None))
 
     def measured(given: str, stage: Progress) -> int8.Int8:
@@ -208,9 +208,13 @@ def _chosen(report: Results, name: str | None, one_alone: bool) -> list[Verdict]
     )
 
 
-def _require_no_others(report: Results, others: Mapping[str, System], bounds: Bounds) -> None:
+def _require_no_others(
+    report: Results, others: Mapping[str, System], bounds: Bounds, no_file: bool, **given_too: bool
+) -> None:
     drawn, usual = bounds.model_dump(), USUAL.model_dump()
-    given = [*others, *(one for one in ("keep", "level", "least_queries") if drawn[one] != usual[one])]
+    of_file = ("least_cosine", "most_loss") if no_file else ()
+    given = [*others, *(one for one in ("keep", "level", "least_queries", *of_file) if drawn[one] != usual[one])]
+    given += [name for name, is_given in given_too.items() if is_given]
     if given:
         raise _without_effect(", ".join(given), f"the report {report.path or report!r}, which is judged already")
 

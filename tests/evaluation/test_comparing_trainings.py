@@ -45,6 +45,20 @@ def values(folder: Path, measure: str) -> np.ndarray:
     return read_per_query(folder).sort("query_id").get_column(measure).to_numpy()
 
 
+def test_systems_of_one_name_are_told_apart_by_their_folders(dataset: Dataset, tmp_path: Path) -> None:
+    """Tasks end in TASK/SPLIT, so the last folder is one for all; the baseline's values were another system's."""
+    folders = [tmp_path / name / "test" for name in ("v1", "v2", "words")]
+    for seed, (folder, name) in enumerate(zip(folders, ("student", "student", "bm25"), strict=True)):
+        evaluate(FakeRetriever(dataset, seed, name), dataset, "train", folder)
+    results = compare(folders[1:], folders[0])
+    assert [one.name for one in results.systems] == ["student (v1/test)", "student (v2/test)", "bm25"]
+    assert {one.system for one in results.comparisons} == {"student (v2/test)", "bm25"}
+    for found in results.comparisons:
+        folder = folders[1] if found.system == "student (v2/test)" else folders[2]
+        expected = values(folder, found.measure).mean() - values(folders[0], found.measure).mean()
+        assert found.difference == pytest.approx(expected)
+
+
 def test_a_query_has_the_mean_over_the_trainings_and_that_is_tested(trained: Trained, baseline: Path) -> None:
     results = compare([trained], baseline)
     base, student = results.systems

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
-from rankdistill.querying.collection import divided
+from rankdistill.data import load
+from rankdistill.querying.collection import divided, wholes
 from rankdistill.querying.generator import Written
-from rankdistill.querying.sieve import MOST_DOCUMENTS, Sieve, is_repetitive
+from rankdistill.querying.sieve import MOST_DOCUMENTS, Query, Sieve, is_repetitive
 
 CONTENTS = {f"d{number:02d}": f"document {number} of asthma and cough" for number in range(MOST_DOCUMENTS + 2)}
 
@@ -78,6 +81,30 @@ def test_only_documents_that_a_search_finds_stay_with_their_query() -> None:
     assert (found.text, found.documents) == ("what is asthma", {"d01": "k"})
     assert sieve.counts.dropped == {("k", "round trip"): 1, ("l", "round trip"): 1}
     assert sieve.counts.kept("k") == 1
+
+
+def test_passages_of_one_document_have_queries_in_one_split() -> None:
+    """They overlap: what is asked of the end of one is asked of the beginning of the next."""
+    sieve = Sieve(1, 12, 0.0, [])
+    made = {f"d{number // 4}#{number % 4 + 1}": [Written("k", f"own words {number}")] for number in range(24)}
+    queries = sieve.gather(made, dict.fromkeys(made, "a text"))
+    whole = {passage: passage.partition("#")[0] for passage in made}
+    parts = sieve.apart(divided(queries, "train", 4, 4, whole), whole)
+    documents = {split: {whole[doc_id] for one in own for doc_id in one.documents} for split, own in parts.items()}
+    assert {split: len(own) for split, own in documents.items()} == {"test": 1, "dev": 1, "train": 4}
+    assert len(set.union(*documents.values())) == 6
+    shared = Query("k", "of both", {"d0#1": "k", "d1#1": "k"})
+    alone = Query("k", "of one", {"d0#2": "k"})
+    assert sieve.apart({"test": [alone], "train": [shared]}, whole) == {"test": [alone], "train": []}
+
+
+def test_passages_are_known_by_their_metadata(tmp_path: Path) -> None:
+    rows = [
+        {"_id": "g#1", "title": "", "text": "a", "metadata": {"document": "g", "passage": 1, "start": 0, "end": 1}},
+        {"_id": "h", "title": "", "text": "b", "metadata": {"document": "x"}},
+    ]
+    (tmp_path / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert wholes(load(tmp_path)) == {"g#1": "g"}
 
 
 def test_what_repeats_itself() -> None:

@@ -16,6 +16,7 @@ from rankdistill.recipe.leaf.schema import LeafRecipe
 from rankdistill.recipe.loading import AnyRecipe
 from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.recipe.staged.schema import StagedRecipe
+from rankdistill.verbs.settings import TrainConfig
 
 LEAF = "name: r\nkind: leaf\ndata:\n"
 STAGED = "name: r\nkind: staged\ndata: {dev: null}\n"
@@ -97,6 +98,7 @@ def test_overrides_reach_nested_settings(tmp_path: Path) -> None:
         ("name: r\ndata: {dev: null}\n", ["train.patience=3"], "student has patience.*name data.dev"),
         ("name: r\ndata: {dev: null}\nvariants: {a: {}, b: {patience: 2}}\n", [], "variants: b has patience"),
         (LEAF + "  a: {source: a, test: [test]}\n", ["train.patience=3"], "students: student has patience"),
+        ("name: r\ntrain: {document_tower: M}\n", [], "a document_tower, whose documents a recipe does not index"),
         (STAGED, ["align.patience=3"], "align: .* has patience"),
         (STAGED, ["train.patience=3"], "variants: staged has patience"),
     ],
@@ -105,6 +107,19 @@ def test_mistakes_are_named(tmp_path: Path, content: str, overrides: list[str], 
     (tmp_path / "r.yaml").write_text(content)
     with pytest.raises(ConfigError, match=said):
         loading.load(tmp_path / "r.yaml", overrides)
+
+
+def test_a_variant_has_what_its_own_loss_was_published_with(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("name: r\ntrain: {negatives: 6}\nvariants: {a: {}, d: {loss: disco}}\n")
+    recipe = loading.load(tmp_path / "r.yaml", [])
+    plain, disco = recipe.train_config("a"), recipe.train_config("d")
+    assert (plain.contrastive_weight, plain.kl_weight, plain.negatives) == (0, 1, 6)
+    assert (disco.contrastive_weight, disco.kl_weight, disco.negatives, disco.epochs) == (0.01, 0.99, 6, 5)
+    (tmp_path / "r.yaml").write_text("name: r\ntrain: {loss: disco}\nvariants: {a: {loss: margin_mse}, d: {}}\n")
+    recipe = loading.load(tmp_path / "r.yaml", [])
+    plain, disco = recipe.train_config("a"), recipe.train_config("d")
+    assert plain.decisive() == TrainConfig().decisive()
+    assert disco.decisive() == TrainConfig(loss="disco").decisive()
 
 
 def test_a_static_student_keeps_the_rates_of_static_students_unless_the_recipe_names_one(tmp_path: Path) -> None:

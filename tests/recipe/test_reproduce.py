@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 import rankdistill as rd
 from rankdistill import manifest
 from rankdistill.cli.main import build_app
-from rankdistill.errors import ConfigError, DataError
+from rankdistill.errors import ConfigError, DataError, StaleOutputError
 from rankdistill.verbs.differing import compare, compare_parts
 from tests import tiny_task
 from tests.conftest import write_tiny_beir
@@ -89,6 +90,12 @@ def test_a_run_is_made_again_and_a_changed_judgement_is_found(recipe: dict[str, 
     assert any(line.startswith("input 'qrels' was ") for line in told.details)
     assert any(line == "1 of 6 queries have other measures" for line in told.details)
     assert rd.reproduce("RUN", "OTHER", tolerance=1.0).same
+
+    there = manifest.read(Path("OTHER"))
+    assert there is not None
+    replace(there, versions={**there.versions, "torch": "1.0"}).write(Path("OTHER"))
+    with pytest.raises(StaleOutputError, match=r"torch was 1\.0, is now"):
+        rd.reproduce("RUN", "OTHER")
 
 
 def test_shards_are_cut_as_they_were_where_their_size_was_measured(

@@ -194,6 +194,37 @@ def test_shipped_recipes_have_a_usual_space_that_can_be_read(name: str, dev: lis
         assert [0, 5] in found["student.keep_layers"].choices  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("train", "names"),
+    [
+        ({"loss": "contrastive"}, set()),
+        ({"loss": "contrastive", "auxiliary_head_weight": 1.0}, {"train.teacher_temperature"}),
+        ({"loss": "kl_div"}, {"train.loss", "train.teacher_temperature"}),
+    ],
+)
+def test_the_usual_space_of_each_loss_can_be_read(train: dict[str, Any], names: set[str]) -> None:
+    from rankdistill.recipe.tuning.subject import Subject
+
+    content = {"name": "tiny", "train": train}
+    subject = Subject.of(parse(content, "here", []), None, Path("out"), True)
+    found = spaces.default(subject.recipe, 6)
+    assert {name for name in found if name.endswith(("loss", "temperature"))} == names
+    for name, part in found.items():
+        for value in part.choices if isinstance(part, spaces.Choice) else [part.low, part.high]:
+            fitting = {other: allowed[0] for other, allowed in part.when.items()}
+            assert subject.changed({**fitting, name: value}).recipe is not None
+
+
+def test_a_choice_is_the_recipes_own_also_where_it_is_written_otherwise() -> None:
+    space = spaces.parse({"train.mixup": [0, 0.5], "train.select": ["best"]}, "here")
+    whole = spaces.with_own(space, {"train.mixup": 0.0, "train.select": "ema"})
+    assert whole["train.mixup"].choices == [0, 0.5]  # type: ignore[union-attr]
+    assert spaces.start(whole, {"train.mixup": 0.0, "train.select": "ema"}) == {
+        "train.mixup": "0",
+        "train.select": '"ema"',
+    }
+
+
 def test_a_recipe_that_looks_at_dev_once_is_looked_at_four_times() -> None:
     from rankdistill.recipe.tuning.subject import Subject
 

@@ -13,6 +13,7 @@ from rankdistill.data.beir import load
 from rankdistill.data.converting import documents, kinds, text_folder
 from rankdistill.data.converting.beir_folder import BeirFolder
 from rankdistill.data.converting.documents import Found, Rows
+from rankdistill.data.converting.judgements import labels_of
 from rankdistill.data.converting.labelling import Labelling, nothing
 from rankdistill.data.converting.passages import NAMES, Cutter
 from rankdistill.data.converting.request import Request, wrong
@@ -82,7 +83,8 @@ def judged_without_split(request: Request) -> int:
     labelling = _Conversion(Path(), request, reporter_of(False)).labelling
     if any(split is not None for split in labelling.labels):
         return 0
-    return len(labelling.labels.get(None, {}).keys() | labelling.clicks.keys())
+    clicked = {one for one, counts in labelling.clicks.items() if labels_of(counts, request.min_clicks)}
+    return len(labelling.labels.get(None, {}).keys() | clicked)
 
 
 class _Conversion:
@@ -90,7 +92,7 @@ class _Conversion:
 
     def __init__(self, out: Path, request: Request, reporter: Reporter, sessions: Sessions | None = None) -> None:
         self.out, self.request, self.reporter, self.sessions = out, request, reporter, sessions
-        self.kind = request.kind or kinds.find(request.place)
+        self.kind = request.kind or kinds.find(request.place, beside=request.beside)
         self.source = self._opened()
         self.bad = BadRows("lenient" if request.lenient else "strict", MOST_REPORTS)
         self.counts = Counts()
@@ -132,11 +134,11 @@ class _Conversion:
         if kind == kinds.BEIR:
             return BeirFolder(load(request.place, "lenient" if request.lenient else "strict"))
         if kind == kinds.FILES:
-            found = TextFolder(request.place, request.encoding, self.out)
+            found = TextFolder(request.place, request.encoding, self.out, request.beside)
             if not found.paths:
                 raise _empty(request.place, text_folder.told(found.others))
             return found
-        table = kinds.open_table(request.place, kind, request.encoding, request.separator)
+        table = kinds.open_table(request.place, kind, request.encoding, request.separator, request.beside)
         return documents.open_rows(str(request.place), table, request.columns, request.keep, request.number_rows)
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,9 +106,12 @@ def _rows(path: Path, encoding: str, found: Dialect, header: list[str], bad: Bad
     with decoding.text_lines(path, encoding) as stream, _large_fields():
         for _ in range(found.skip):
             next(stream)
-        reader, seen_header = csv.reader(stream, **found.settings), False
+        consumed = _Consumed(stream)
+        reader, seen_header = csv.reader(consumed, **found.settings), False
+        starts: set[str] = set()
         while True:
             line = reader.line_num + found.skip + 1
+            consumed.lines.clear()
             try:
                 cells = next(reader)
             except StopIteration:
@@ -123,8 +127,50 @@ def _rows(path: Path, encoding: str, found: Dialect, header: list[str], bad: Bad
                 seen_header = True
             elif len(cells) != len(header):
                 bad.add(path, line, f"{_counted(cells)}, not the {len(header)} that the first line names")
+            elif len(consumed.lines) > 1 and _are_rows(consumed.lines, found, len(header), starts):
+                last = reader.line_num + found.skip
+                bad.add(path, line, f"{last - line + 1} rows in one, up to line {last}: is a quote never closed?")
             else:
+                starts.add(_shape(cells[0]))
                 yield Row(path, line, dict(zip(header, cells, strict=True)))
+
+
+class _Consumed:
+    """The lines of a stream, of which those that were read last are kept.
+
+    Args:
+        stream: of lines.
+    """
+
+    def __init__(self, stream: Iterator[str]) -> None:
+        self.lines: list[str] = []
+        self._stream = stream
+
+    def __iter__(self) -> _Consumed:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._stream)
+        self.lines.append(line)
+        return line
+
+
+def _are_rows(lines: Sequence[str], found: Dialect, columns: int, starts: set[str]) -> bool:
+    """Whether the lines of one row are rows themselves, that a quote has swallowed.
+
+    Each has as many columns then, and begins as rows above do. A text of several lines has not: what it begins its
+    lines with are words.
+    """
+    for number, line in enumerate(lines):
+        cells = line.rstrip("\r\n").split(found.separator)
+        if len(cells) != columns or (number and (" " in cells[0].strip() or _shape(cells[0]) not in starts)):
+            return False
+    return True
+
+
+def _shape(cell: str) -> str:
+    """What a cell has in common with its like: a number 9, letters a, other signs as they are."""
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", cell.strip().strip('"')[:64]))
 
 
 def _counted(cells: list[str]) -> str:

@@ -35,6 +35,22 @@ _CHARSET = re.compile(
 )
 
 
+LABELS = {
+    **dict.fromkeys(("iso-8859-1", "iso8859-1", "latin1", "latin-1", "l1", "ascii", "us-ascii"), "cp1252"),
+    **dict.fromkeys(("iso-8859-9", "iso8859-9", "latin5", "l5"), "cp1254"),
+    **dict.fromkeys(("iso-8859-11", "tis-620"), "cp874"),
+    **dict.fromkeys(("shift_jis", "shift-jis", "sjis", "x-sjis", "ms_kanji", "windows-31j"), "cp932"),
+    **dict.fromkeys(("gb2312", "gb_2312-80", "gbk", "x-gbk", "chinese"), "gb18030"),
+    **dict.fromkeys(("euc-kr", "ks_c_5601-1987", "ksc5601", "korean"), "cp949"),
+    **dict.fromkeys(("big5", "x-x-big5", "cn-big5"), "big5hkscs"),
+    "x-cp1252": "cp1252",
+    "x-user-defined": "cp1252",
+    "macintosh": "mac_roman",
+    "x-mac-cyrillic": "mac_cyrillic",
+}
+"""What a page says -> the codec that browsers read it with (encoding.spec.whatwg.org); others are called alike."""
+
+
 class Page(NamedTuple):
     """What a page says: its `<title>`, its first heading (each may be empty) and its text."""
 
@@ -44,9 +60,15 @@ class Page(NamedTuple):
 
 
 def declared(data: bytes) -> str | None:
-    """The encoding that a page names in its first bytes; None where it names none."""
+    """The codec of the encoding that a page names in its first bytes; None where it names none that can be.
+
+    A page in which that name can be read is in no 16-bit encoding, whatever it says.
+    """
     found = _CHARSET.search(data[:2048])
-    return next(name for name in found.groups() if name).decode("ascii", "replace").lower() if found else None
+    if found is None:
+        return None
+    name = next(name for name in found.groups() if name).decode("ascii", "replace").lower()
+    return None if name.startswith(("utf-16", "ucs-2")) else LABELS.get(name, name)
 
 
 def read(html: str) -> Page:

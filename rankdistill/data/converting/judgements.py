@@ -57,6 +57,9 @@ CLICK_PARTS = {
     ),
 }
 
+OF_IDS = frozenset({"query_id", "qid", "queryid"})
+"""Names of a column that holds ids of queries, and no texts."""
+
 HIGHEST = 3
 """The label of a query's most clicked document."""
 
@@ -130,8 +133,8 @@ class ClicksFile:
     given: Sequence[str] = ()
     id_column: str | None = None
 
-    def read(self, bad: BadRows) -> tuple[dict[str, dict[str, int]], str | None]:
-        """Query, as the file names it -> document -> clicks; and a note on what was guessed.
+    def read(self, bad: BadRows) -> tuple[dict[str, dict[str, int]], str, str | None]:
+        """Query, as the file names it -> document -> clicks; the column of queries; and a note on what was guessed.
 
         Raises:
             ConfigError: a column is missing or cannot be guessed.
@@ -159,7 +162,7 @@ class ClicksFile:
                 continue
             one = found.setdefault(text, {})
             one[doc_id] = one.get(doc_id, 0) + clicks
-        return found, chosen.note(str(self.path))
+        return found, query, chosen.note(str(self.path))
 
 
 def labels_of(clicks: Mapping[str, int], least: int = 1) -> dict[str, int]:

@@ -66,8 +66,8 @@ def of_file(path: Path) -> str | None:
     return "parquet" if head.startswith(b"PAR1") else "jsonl" if head.startswith(b"{") else None
 
 
-def find(place: Path, most: int | None = None) -> str:
-    """The kind of what lies at `place`; of a folder, by its first `most` files.
+def find(place: Path, most: int | None = None, beside: frozenset[Path] = frozenset()) -> str:
+    """The kind of what lies at `place`; of a folder, by its first `most` files; those `beside` documents are none.
 
     Raises:
         DataError: nothing lies there, nothing that is known, or files of several kinds.
@@ -88,10 +88,10 @@ def find(place: Path, most: int | None = None) -> str:
     if any((place / name).is_file() for name in _SAVED):
         return DATASETS
     kinds = Counter[str]()
-    for path in visible(place)[:most]:
+    for path in visible(place, beside)[:most]:
         kinds[of_file(path) or ""] += 1
     tables = sorted(kinds.keys() & TABLES.keys())
-    has_texts = text_folder.has_texts(place, most)
+    has_texts = text_folder.has_texts(place, most, beside)
     if len(tables) + has_texts > 1:
         texts = "text files" if has_texts else ""
         shown = ", ".join(filter(None, [texts, *(f"{kinds[one]} of {one}" for one in tables)]))
@@ -108,26 +108,51 @@ def find(place: Path, most: int | None = None) -> str:
     return tables[0] if tables else FILES
 
 
-def visible(folder: Path) -> list[Path]:
-    """The files directly in a folder that are not hidden, in order; DataError where it cannot be read."""
+def visible(folder: Path, beside: frozenset[Path] = frozenset()) -> list[Path]:
+    """The files directly in a folder that are not hidden, in order, without those `beside`.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
-        return [path for path in locations.listing(folder) if path.is_file() and not path.name.startswith(".")]
+        found = [path for path in locations.listing(folder) if path.is_file() and not path.name.startswith(".")]
+        return [path for path in found if not beside or path.resolve() not in beside]
     except OSError as error:
         raise _unknown(f"{folder}: {error.strerror or error}", "change its permissions") from error
 
 
-def open_table(place: Path, kind: str, encoding: str | None = None, separator: str | None = None) -> Table:
-    """The table at `place`, a file or a folder of files of that kind.
+def open_table(
+    place: Path,
+    kind: str,
+    encoding: str | None = None,
+    separator: str | None = None,
+    beside: frozenset[Path] = frozenset(),
+) -> Table:
+    """The table at `place`, a file or a folder of files of that kind, without those `beside`.
 
     Raises:
         DataError: no file of that kind is there.
+        ConfigError: an encoding or a separator of a kind that has none.
     """
+    _require_text(kind, encoding, separator)
     if kind == DATASETS:
         return ArrowTable(place)
-    found = [path for path in visible(place) if of_file(path) == kind] if place.is_dir() else [place]
+    found = [path for path in visible(place, beside) if of_file(path) == kind] if place.is_dir() else [place]
     if not found or not place.exists():
         raise _unknown(f"{place}: no file of the kind {kind}", "check the path, or name another kind")
     return TABLES[kind].open(found, encoding, separator)
+
+
+def _require_text(kind: str, encoding: str | None, separator: str | None) -> None:
+    given = {"--encoding": encoding, "--delimiter": separator}
+    named = [flag for flag, value in given.items() if value is not None]
+    if named and kind != "csv":
+        raise ConfigError(
+            expected=f"{' and '.join(named)} with CSV files",
+            got=f"the kind {kind}, which has neither: it says itself how its letters are written",
+            consequence="nothing was read",
+            remedy="leave them out",
+        )
 
 
 def require_kind(kind: str | None) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 from rankdistill.data import columns
 from rankdistill.data.bad_rows import BadRows
 from rankdistill.data.beir import Dataset
-from rankdistill.data.converting.judgements import ClicksFile, Labels, QrelsFile, labels_of
+from rankdistill.data.converting import guessing
+from rankdistill.data.converting.judgements import OF_IDS, ClicksFile, Labels, QrelsFile, labels_of
 from rankdistill.data.converting.passages import passage_id
 from rankdistill.data.converting.queries import Queries, QueryFile
 from rankdistill.data.converting.request import Request, wrong
-from rankdistill.data.converting.splitting import DEV, TEST, TRAIN, split_of
+from rankdistill.data.converting.splitting import DEV, TEST, TRAIN, split_of, words_of
 from rankdistill.data.values import RowError
 from rankdistill.errors import DataError
 
@@ -87,12 +88,23 @@ class Labelling:
             self._take_clicks(request.clicks, own)
 
     def _take_clicks(self, path: Path, judged: set[str]) -> None:
-        """Clicks by query id. A query that is judged by hand takes nothing from them."""
-        raw, note = ClicksFile(path, self.request.clicks_columns, self.id_column).read(self.bad)
+        """Clicks by query id. A query that is judged by hand takes nothing from them.
+
+        The column's name says that it has ids, or half of what it has are; else they are texts.
+        """
+        raw, column, note = ClicksFile(path, self.request.clicks_columns, self.id_column).read(self.bad)
         self.note(note)
         self.require_usable(raw, f"clicks in {path}")
         known = sum(self.queries.find(name) is not None for name in raw)
-        by_id = 2 * known >= len(raw)
+        named = guessing.plain(column) in OF_IDS
+        if named and not self.queries.texts:
+            raise wrong(f"--queries with --clicks whose column {column!r} has ids of queries", "--clicks alone")
+        by_id = named or (known > 0 and 2 * known >= len(raw))
+        if known and not by_id:
+            self.note(
+                f"{path}: {known:,} of the {len(raw):,} queries in {column!r} are ids of queries too; all were taken "
+                "for the queries' words (a column called query_id is taken for ids)"
+            )
         skipped = 0
         for name, counts in raw.items():
             query_id = self.queries.find(name) if by_id else self.queries.add(name)
@@ -132,9 +144,18 @@ class Labelling:
         if unknown:
             total = sum(map(len, self.clicks.values()))
             self.note(f"clicks: {unknown:,} of {total:,} pairs name documents that are not there; they were left out")
+        taken = {words_of(self.queries.texts[one]) for judged in found.values() for one in judged}
+        again = 0
         for query_id, labels in hashed.items():
+            if words_of(self.queries.texts[query_id]) in taken:
+                again += 1
+                continue
             split = split_of(self.queries.texts[query_id], self.request.dev, self.request.test)
             found.setdefault(TRAIN if split in by_hand else split, {})[query_id] = labels
+        if again:
+            self.note(
+                f"{again:,} queries have the words of one that a split has by name; they were left out of the others"
+            )
         for split, share in ((DEV, self.request.dev), (TEST, self.request.test)):
             if hashed and share and split not in found:
                 self.note(f"none of {len(hashed):,} judged queries falls into {split!r}; a larger --{split} takes some")

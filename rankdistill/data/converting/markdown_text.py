@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import ClassVar
+
+import yaml
 
 from rankdistill._extras import require
 from rankdistill.data.converting import html_text
@@ -10,6 +14,10 @@ from rankdistill.data.converting.html_text import Page
 
 _FRONT = re.compile(r"\A---[ \t]*\n((?:#[^\n]*\n|[ \t]*\n)*[\w-]+[ \t]*:.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 """Settings at the beginning, as makers of web sites have them."""
+
+
+_LINES = re.compile(r"(?:(?:[\w-]+[ \t]*:|[ \t#-])[^\n]*(?:\n|\Z)|\n)*")
+"""Lines of settings alone."""
 
 _TITLE = re.compile(r"^title[ \t]*:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 
@@ -22,11 +30,24 @@ def read(markdown: str) -> Page:
         MissingDependencyError: the libraries that read Markdown are not installed.
     """
     front = _FRONT.match(markdown)
-    title = _TITLE.search(front[1]) if front else None
+    settings = _settings(front[1]) if front else None
     reader = require("markdown_it", "reading Markdown").MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    page = html_text.read(reader.render(markdown[front.end() :] if front else markdown))
-    return page._replace(title=_unquoted(title[1]) if title else "")
+    page = html_text.read(reader.render(markdown[front.end() :] if front and settings is not None else markdown))
+    title = (settings or {}).get("title")
+    return page._replace(title=" ".join(str(title).split()) if isinstance(title, str | int | float) else "")
 
 
-def _unquoted(value: str) -> str:
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+def _settings(block: str) -> Mapping[object, object] | None:
+    """The settings in a block of YAML; None where it is none, but text between two lines."""
+    try:
+        found = yaml.load(block, _Plain)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        title = _TITLE.search(block)  # as in `title: one: two`, which is no YAML and is written all the same
+        return {"title": title[1] if title else ""} if _LINES.fullmatch(block) else None
+    return found if isinstance(found, dict) else None
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML in which every value is the text that stands there: a title 2024-01-01, 1.10 or yes is one."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[object]]] = {}  # type: ignore[misc]

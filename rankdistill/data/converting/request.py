@@ -45,6 +45,12 @@ class Request:
     tokenizer: str | None = None
     lenient: bool = False
 
+    @property
+    def beside(self) -> frozenset[Path]:
+        """The files of queries, judgements and clicks, resolved: where they lie among documents, they are none."""
+        given = (self.queries, self.clicks, *(path for _, path in self.qrels))
+        return frozenset(path.resolve() for path in given if path is not None)
+
     def check(self) -> None:
         """Raise ConfigError or DataError for what cannot be, before anything is read."""
         kinds.require_kind(self.kind)
@@ -55,6 +61,7 @@ class Request:
             raise wrong("one letter as --delimiter", repr(self.separator))
         if self.min_clicks < 1:
             raise wrong("--min-clicks of at least 1", str(self.min_clicks))
+        self._require_effect()
         if (self.passage_tokens is None) != (self.tokenizer is None):
             raise wrong("--passage-tokens together with --tokenizer MODEL, whose tokens they are", "one of them")
         if self.overlap and self.passage_tokens is None:
@@ -75,6 +82,20 @@ class Request:
                     consequence="nothing was written",
                     remedy="check the path",
                 )
+
+    def _require_effect(self) -> None:
+        """Raise ConfigError for settings of a file that is not there."""
+        columns = [f"--{name}" for name, one in self.query_columns.items() if one is not None]
+        for given, file, flags in (
+            (self.clicks, "--clicks", [*(["--min-clicks"] if self.min_clicks > 1 else []), *self._named("clicks")]),
+            (self.queries, "--queries", columns),
+            (self.qrels, "--qrels", self._named("qrels")),
+        ):
+            if flags and not given:
+                raise wrong(f"{file} with {', '.join(flags)}", "no such file")
+
+    def _named(self, name: str) -> list[str]:
+        return [f"--{name}-columns"] if getattr(self, f"{name}_columns") else []
 
     def decisive(self) -> dict[str, Any]:
         """The settings that change the result and are not at their default, for the manifest."""

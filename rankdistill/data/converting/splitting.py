@@ -16,12 +16,17 @@ def same_query(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
+def words_of(text: str) -> str:
+    """The letters and digits of a query, by which it is in a split; all of it where it has none."""
+    return " ".join(_WORD.findall(same_query(text))) or same_query(text)
+
+
 def split_of(text: str, dev: float, test: float) -> str:
     """The split of a query; the shares `dev` and `test` of all queries are in these.
 
     Letters and digits decide alone: what differs in marks is another query, but no other question.
     """
-    words = " ".join(_WORD.findall(same_query(text))) or same_query(text)
+    words = words_of(text)
     digest = hashlib.sha256(words.encode("utf-8", "replace")).digest()
     place = int.from_bytes(digest[:8], "big") / 2**64
     return TEST if place < test else DEV if place < test + dev else TRAIN

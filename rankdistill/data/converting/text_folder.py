@@ -46,11 +46,13 @@ class TextFolder:
         folder: the folder, or one file.
         encoding: of all; None: found, of each by itself.
         besides: a folder below that is no part of it, as the output.
+        labels: files, resolved, that hold no documents, as a log of queries.
     """
 
     folder: Path
     encoding: str | None = None
     besides: Path | None = None
+    labels: frozenset[Path] = frozenset()
     found: dict[str, list[str]] = field(default_factory=dict)
 
     @cached_property
@@ -59,7 +61,7 @@ class TextFolder:
         if self.folder.is_file():
             return [self.folder], Counter(), []
         taken, others, closed = [], Counter[str](), list[str]()
-        for path in _visible(self.folder, self.besides, closed):
+        for path in _visible(self.folder, self.besides, closed, self.labels):
             if path.suffix.lower() in READERS:
                 taken.append(path)
             else:
@@ -123,22 +125,43 @@ class TextFolder:
         return path.relative_to(self.folder).as_posix() if path != self.folder else path.name
 
 
-def has_texts(folder: Path, most: int | None = None) -> bool:
-    """Whether there is a text file in a folder or below, among the first `most` files."""
-    return any(path.suffix.lower() in READERS for path in islice(_visible(folder), most))
+def has_texts(folder: Path, most: int | None = None, labels: frozenset[Path] = frozenset()) -> bool:
+    """Whether there is a text file in a folder or below, among the first `most` files, `labels` left out."""
+    return any(path.suffix.lower() in READERS for path in islice(_visible(folder, labels=labels), most))
 
 
-def _visible(folder: Path, besides: Path | None = None, closed: list[str] | None = None) -> Iterator[Path]:
-    """The files in a folder and below that are not hidden; folders that cannot be read are added to `closed`."""
-    left_out = besides.resolve() if besides else None
+def _visible(
+    folder: Path,
+    besides: Path | None = None,
+    closed: list[str] | None = None,
+    labels: frozenset[Path] = frozenset(),
+) -> Iterator[Path]:
+    """The files in a folder and below that are not hidden; folders that cannot be read are added to `closed`.
+
+    A link to a folder is one, but where it leads to one that was walked already.
+    """
+    seen = {folder.resolve(), *([besides.resolve()] if besides else [])}
     unread = [] if closed is None else closed
-    for root, folders, names in os.walk(folder, onerror=lambda error: unread.append(str(error.filename))):
-        below = [name for name in sorted(folders) if not name.startswith(".")]
-        folders[:] = [one for one in below if Path(root, one).resolve() != left_out and not _is_ours(Path(root, one))]
+
+    def is_new(path: Path) -> bool:
+        place = path.resolve()
+        if place in seen or _is_ours(path):
+            return False
+        seen.add(place)
+        return True
+
+    for root, folders, names in os.walk(
+        folder, onerror=lambda error: unread.append(str(error.filename)), followlinks=True
+    ):
+        folders[:] = [name for name in sorted(folders) if not name.startswith(".") and is_new(Path(root, name))]
         for name in names:
             path = Path(root, name)
-            if not name.startswith(".") and (path.is_file() or path.is_symlink()):
+            if not name.startswith(".") and (path.is_file() or path.is_symlink()) and not _is_one_of(path, labels):
                 yield path
+
+
+def _is_one_of(path: Path, labels: frozenset[Path]) -> bool:
+    return bool(labels) and path.resolve() in labels
 
 
 def _is_ours(folder: Path) -> bool:

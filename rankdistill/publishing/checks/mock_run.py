@@ -24,6 +24,14 @@ def check(evidence: Evidence) -> Finding:
             reason="which mteb cannot run",
             sentence=f"{len(evidence.mock)} of {evidence.mocked} mock tasks failed, as {name}: {why}",
         )
+    if not evidence.mocked:
+        return Finding(
+            check="mock_run",
+            status=Status.REFUSE,
+            judged=False,
+            reason="which none of mteb's mock tasks ran on",
+            sentence="no mock task of mteb ran: the libraries that they need are not installed",
+        )
     return Finding(
         check="mock_run",
         status=Status.PASS,

@@ -184,6 +184,11 @@ def _put_aside(facts: Facts, train: str, judged: int, dev: str | None) -> Splits
         f"{rest:,} judged queries are too few to train on ({FEWEST} are asked for), so queries are made of the "
         "documents in their place (docs/queries.md)"
     )
+    if facts.unjudged >= FEWEST:
+        reasons["queries"] += (
+            f". The {facts.unjudged:,} queries of the log are not trained on: they are where the judged ones are all "
+            f"for measuring, so call these test (--qrels test=FILE, qrels/test.tsv) and not {train}"
+        )
     reasons["data.train"] = MADE
     return Splits(data, {}, _generated(facts), test, reasons)
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.locations import home
+from rankdistill.names import LOSSES
 from rankdistill.recipe.parts import (
     SEEDS,
     DevSplit,
@@ -289,6 +290,11 @@ class Recipe(Part):
         require_dev_beside_patience("variants", patience, self.data.dev is not None)
         if self.student.max_mb is not None and self.data.dev is None:
             raise ValueError("student.max_mb: name data.dev, which its shape is chosen on")
+        if towers := [name for name in self.variants if self.train_config(name).document_tower is not None]:
+            raise ValueError(
+                f"variants: {towers[0]} has a document_tower, whose documents a recipe does not index; train it by "
+                "itself (rankdistill train --document-tower), and search the tower's index with it"
+            )
         types = {name: self.train_config(name).type for name in self.variants}
         for name, type_ in types.items():
             if type_ in SCORE_PAIRS:
@@ -315,5 +321,10 @@ class Recipe(Part):
     def train_config(self, training: str) -> TrainConfig:
         """The settings of one training, or of a variant with the seed of `train`."""
         found = self.trainings.get(training) or Training(training, None)
-        settings = self.train.model_dump() | self.variants[found.variant]
+        own = self.variants[found.variant]
+        settings = self.train.model_dump(exclude_unset=True)
+        if "loss" in own and own["loss"] != self.train.loss:  # what that was published with is not for another loss
+            published = LOSSES[self.train.loss].settings
+            settings = {name: value for name, value in settings.items() if published.get(name, ...) != value}
+        settings |= own
         return TrainConfig.model_validate(settings if found.seed is None else settings | {"seed": found.seed})

@@ -104,9 +104,14 @@ def default(recipe: AnyRecipe, layers: int | None) -> Space:
 def _of_scores(part: Recipe, config: TrainConfig, layers: int | None) -> dict[str, Any]:
     searched = [name for name in SEARCHED if not config.compares_batches or names.has_in_batch_form(name)]
     losses = list(dict.fromkeys([config.loss, *searched]))
-    found: dict[str, Any] = {} if config.learns_from_labels else {"train.loss": losses}
-    if tempered := [name for name in losses if name in LIST_WISE]:
-        found["train.teacher_temperature"] = {"low": 0.02, "high": 4, "log": True, "when": {"train.loss": tempered}}
+    found: dict[str, Any] = {}
+    temperature = {"low": 0.02, "high": 4, "log": True}
+    if config.has_two_heads:
+        found["train.teacher_temperature"] = temperature
+    elif not config.learns_from_labels:
+        found["train.loss"] = losses
+        if tempered := [name for name in losses if name in LIST_WISE]:
+            found["train.teacher_temperature"] = {**temperature, "when": {"train.loss": tempered}}
     found["train.learning_rate"] = _around(config.learning_rate)
     found["train.sampling"] = ["stratified", "uniform"]
     few = sorted({max(1, config.negatives // 2), config.negatives, config.negatives * 2})
@@ -150,7 +155,7 @@ def with_own(space: Space, own: Mapping[str, Any]) -> Space:
     """The space whose choices hold the recipe's own values too."""
     found: Space = {}
     for name, part in space.items():
-        if isinstance(part, Choice) and name in own and own[name] not in part.choices:
+        if isinstance(part, Choice) and name in own and not any(_same(one, own[name]) for one in part.choices):
             part = part.model_copy(update={"choices": [own[name], *part.choices]})
         found[name] = part
     return found
@@ -178,10 +183,15 @@ def start(space: Space, own: Mapping[str, Any]) -> dict[str, Any]:
         if name not in own or not all(own.get(other) in values for other, values in part.when.items()):
             continue
         if isinstance(part, Choice):
-            found[name] = encoded(own[name])
+            found[name] = next(encoded(one) for one in part.choices if _same(one, own[name]))
         elif isinstance(own[name], int | float) and part.low <= own[name] <= part.high:
             found[name] = own[name]
     return found
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two choices are one setting: 0 and 0.0 are, 1 and true are not."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def encoded(value: Any) -> str:

@@ -198,6 +198,10 @@ def test_who_is_told_hears_of_each_document(place: Path, convert: Convert) -> No
         ({"qrels": "dev=absent.txt"}, "no such file"),
         ({"from_": "files", "id": "x"}, "columns of a table"),
         ({"keep": 3}, "keep of convert"),
+        ({"min_clicks": 2}, "--clicks with --min-clicks"),
+        ({"query_text": "x"}, "--queries with --query-text"),
+        ({"qrels_columns": "a,b,c"}, "--qrels with --qrels-columns"),
+        ({"from_": "jsonl", "encoding": "cp1252"}, "--encoding with CSV files"),
     ],
 )
 def test_settings_that_cannot_be(place: Path, convert: Convert, given: dict[str, object], said: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 from rankdistill.data.beir import UNJUDGED
+from rankdistill.data.converting.build import judged_without_split
 from rankdistill.data.converting.judgements import labels_of
+from rankdistill.data.converting.request import Request
 from rankdistill.data.converting.splitting import query_id, same_query, split_of
 from rankdistill.errors import ConfigError, DataError, StaleOutputError
 from tests.beir_folder import beir_folder
@@ -160,6 +163,56 @@ def test_clicks_by_id_and_a_row_a_click(tmp_path: Path, convert: Convert, docume
     dataset = convert(documents, queries=queries, clicks=clicks, lenient=True, dev=0, test=0, min_clicks=2)
     assert dataset.qrels("train") == {"1": {"d1": 3}}
     assert list(dataset.unjudged) == ["2", "3"]
+
+
+def test_a_column_of_ids_is_never_taken_for_texts(tmp_path: Path, convert: Convert, documents: Path) -> None:
+    """A log that is mostly of queries that the file lacks: its ids would become queries, with all of the labels."""
+    queries = log(tmp_path / "q.csv", "id,query\n0,red\n1,blue\n")
+    clicks = log(tmp_path / "c.csv", "query_id,sku\n" + "".join(f"{n},d{n}\n" for n in range(9)))
+    with pytest.raises(DataError, match="unknown query '2'; others are ids"):
+        convert(documents, queries=queries, clicks=clicks)
+    dataset = convert(documents, queries=queries, clicks=clicks, lenient=True, dev=0, test=0)
+    assert dataset.qrels("train") == {"0": {"d0": 3}, "1": {"d1": 3}}
+    with pytest.raises(ConfigError, match=r"--queries with --clicks whose column 'query_id' has ids"):
+        convert(documents, "b", clicks=clicks)
+    texts = log(tmp_path / "t.csv", "query,sku\n" + "".join(f"{n},d{n}\n" for n in range(9)))
+    notes = " ".join(told(convert(documents, "c", queries=queries, clicks=texts))["notes"])
+    assert "2 of the 9 queries in 'query' are ids of queries too" in notes
+
+
+def test_words_of_a_named_split_are_in_no_other(tmp_path: Path, convert: Convert, documents: Path) -> None:
+    queries = log(tmp_path / "q.csv", "id,query\nq1,what is red\n")
+    qrels = log(tmp_path / "a.txt", "q1 0 d1 1\n")
+    clicks = log(tmp_path / "c.csv", "query,sku\nWhat is red?,d2\nblue,d3\n")
+    dataset = convert(documents, queries=queries, qrels=[f"test={qrels}"], clicks=clicks, dev=0)
+    assert dataset.qrels("test") == {"q1": {"d1": 1}}
+    assert dataset.qrels("train") == {query_id("blue"): {"d3": 3}}
+    assert "1 queries have the words of one that a split has by name" in " ".join(told(dataset)["notes"])
+
+
+def test_queries_whose_clicks_say_nothing_are_not_judged(tmp_path: Path, documents: Path) -> None:
+    clicks = log(tmp_path / "c.csv", "query,sku\n" + "".join(f"thing {n},d{n}\n" for n in range(9)) + "thing 3,d3\n")
+    request = Request(documents, columns={"id": "sku"}, clicks=clicks)
+    assert judged_without_split(request) == 9
+    assert judged_without_split(replace(request, min_clicks=2)) == 1
+
+
+def test_a_log_among_the_documents_is_none(tmp_path: Path, convert: Convert) -> None:
+    """Its queries would be found: BM25, teacher and student would all be measured on them."""
+    place = tmp_path / "in"
+    place.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (place / name).write_text(f"text of {name}")
+    queries = log(place / "queries.txt", "red\nblue\n")
+    assert [row["_id"] for row in corpus(convert(place, queries=queries))] == ["a.txt", "b.txt"]
+    other = log(place / "log.jsonl", [{"_id": "q1", "text": "red"}])
+    queries.unlink()
+    assert len(corpus(convert(place, "b", queries=other))) == 2, "which is no table of documents either"
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    log(tables / "docs.jsonl", [{"_id": "d1", "text": "one"}])
+    queries = log(tables / "log.jsonl", [{"_id": "q1", "text": "red"}])
+    assert [row["_id"] for row in corpus(convert(tables, "c", queries=queries))] == ["d1"]
 
 
 def test_judgements_go_before_clicks_and_named_splits_stay_as_they_are(

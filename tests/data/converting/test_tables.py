@@ -262,6 +262,25 @@ def test_a_quote_that_is_never_closed_names_its_row(tmp_path: Path, convert: Con
         convert(tmp_path / "a.csv")
 
 
+def test_a_quote_that_is_closed_rows_later_has_swallowed_them(tmp_path: Path, convert: Convert) -> None:
+    rows = [f"{one}\ttext {one}" for one in range(300)]
+    rows[250], rows[260] = '250\t"Tis a quote', '260\tends with quote"'
+    (tmp_path / "a.tsv").write_text("\n".join(["id\ttext", *rows]) + "\n")
+    with pytest.raises(DataError, match=r"a\.tsv:252: 11 rows in one, up to line 262: is a quote never closed\?"):
+        convert(tmp_path / "a.tsv")
+    dataset = convert(tmp_path / "a.tsv", lenient=True)
+    assert "11 rows in one" in " ".join(told(dataset)["reports"])
+    assert len(corpus(dataset)) == 289
+
+
+def test_a_text_of_several_lines_with_separators_is_one(tmp_path: Path, convert: Convert) -> None:
+    path = tmp_path / "a.csv"
+    text = "Dear all, hello\nwe met, and left\nbread, 3\n7 of them, too"
+    with path.open("w", newline="") as stream:
+        csv.writer(stream).writerows([["id", "text"], ["1", "one"], ["2", text], ["3", "two\n4"], ["4", "x"]])
+    assert [one["text"] for one in corpus(convert(path))] == ["one", text, "two\n4", "x"]
+
+
 def test_a_field_of_ten_megabytes(tmp_path: Path, convert: Convert) -> None:
     text = "long text, " * 900_000
     (tmp_path / "a.csv").write_text(f'id,text\n1,"{text}"\n2,short\n')

@@ -230,6 +230,52 @@ def test_front_matter_is_what_has_keys() -> None:
     assert markdown_text.read("---\n# of the site\ntitle: 'T'\n---\nmore") == ("T", "", "more")
 
 
+def test_front_matter_is_read_as_yaml_and_text_between_lines_is_text() -> None:
+    assert markdown_text.read("---\nNote: a break\n\nAll of this is text\n\n---\n\nrest").text.endswith("text\n\nrest")
+    for written, title in (
+        (">-\n  Real\n  title", "Real title"),
+        ("'Don''t'", "Don't"),
+        ("A # comment", "A"),
+        ("2024-01-01", "2024-01-01"),
+        ("1.10", "1.10"),
+        ("one: two", "one: two"),
+        ("[a, b]", ""),
+    ):
+        assert markdown_text.read(f"---\ntitle: {written}\ntags: [x]\n---\nmore") == (title, "", "more"), written
+
+
+@pytest.mark.parametrize(
+    ("label", "encoding", "text"),
+    [
+        ("iso-8859-1", "cp1252", "“Hello” – it’s 5 €"),
+        ("latin1", "cp1252", "“Hello” – it’s 5 €"),
+        ("iso-8859-9", "cp1254", "İyi günler – ışık"),
+        ("windows-31j", "cp932", "日本語の①"),
+        ("shift_jis", "cp932", "日本語の①"),
+        ("gb2312", "gb18030", "中文網頁的文字"),
+        ("ks_c_5601-1987", "cp949", "한국어 똠방각하"),
+    ],
+)
+def test_a_page_is_read_as_browsers_read_what_it_says(label: str, encoding: str, text: str) -> None:
+    data = f'<meta charset="{label}"><p>{text}</p>'.encode(encoding)
+    found, _ = decoding.text_of(data, None, html_text.declared(data))
+    assert html_text.read(found).text == text
+
+
+def test_a_page_that_can_be_read_is_in_no_16_bit_encoding() -> None:
+    assert html_text.declared(b'<meta charset="utf-16"><p>plain text</p>') is None
+
+
+def test_linked_folders_are_walked_once(tmp_path: Path, convert: Convert) -> None:
+    place = folder(tmp_path, {"a.txt": "one", "below/b.txt": "two"})
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "c.txt").write_text("three")
+    (place / "link").symlink_to(tmp_path / "elsewhere")
+    (place / "below" / "round").symlink_to(place)
+    (place / "twice").symlink_to(place / "below")
+    assert [row["_id"] for row in corpus(convert(place))] == ["a.txt", "below/b.txt", "link/c.txt"]
+
+
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 

@@ -253,9 +253,12 @@ def test_a_student_from_before_these_settings_is_the_same_and_others_are_not() -
         TrainConfig(in_batch_teacher="here", loss="contrastive").decisive()
         == TrainConfig(loss="contrastive").decisive()
     )
-    asked = TrainConfig(in_batch_teacher="here", topics=3, in_batch_min_margin=0.1, contrastive_candidates="own")
-    added = {"in_batch_weight": 0.75, "topics": 3, "in_batch_min_margin": 0.1, "contrastive_candidates": "own"}
-    assert asked.decisive() == plain | added
+    of_contrast = {"in_batch_min_margin": 0.1, "contrastive_candidates": "own"}
+    asked = TrainConfig(in_batch_teacher="here", topics=3, contrastive_weight=0.5, **of_contrast)
+    added = {"in_batch_weight": 0.75, "topics": 3, **of_contrast}
+    assert asked.decisive() == TrainConfig(contrastive_weight=0.5).decisive() | added
+    without = TrainConfig(in_batch_teacher="here", topics=3, **of_contrast)
+    assert without.decisive() == TrainConfig(in_batch_teacher="here", topics=3).decisive(), "nothing is contrasted"
     assert asked.model_copy(update={"in_batch_teacher": "there"}).decisive() == asked.decisive()
 
 
