@@ -11,7 +11,9 @@ from typing import Any
 from rankdistill import files, locations, manifest, models, plain_json
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.errors import RankdistillError
+from rankdistill.evaluation.fidelity.records import FILE_NAME as FIDELITY
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
+from rankdistill.evaluation.sparsity import FILE_NAME as SPARSITY
 from rankdistill.evaluation.tasks.results import ARTEFACT as TASKS
 from rankdistill.evaluation.tasks.results import TASK
 from rankdistill.manifest import COLLECTION, RUN
@@ -34,15 +36,23 @@ _CALLED = {
 }
 """Field of a fingerprint -> what the thing below it is for the artefact; of any other one it is its model."""
 
-_DIGESTS = {
-    "ann-recall": "towers",
-    "evaluation": "system",
-    "index": "model",
-    "publication": "details",
-    "robustness": "towers",
-    "sparsity": "model",
+_DIGESTS: Mapping[str, set[str]] = {
+    "ann-recall": {"towers"},
+    "evaluation": {"system"},
+    "fidelity": {"student", "scores", "added", "texts"},
+    "index": {"model"},
+    "publication": {"details"},
+    "robustness": {"towers"},
+    "sparsity": {"model"},
 }
-"""Kind of artefact -> its input that is a hash of a whole fingerprint or of settings, which no file has."""
+"""Kind of artefact -> its inputs that are hashes of a whole fingerprint or of settings, which no file has."""
+
+_SIGNED = {
+    "evaluation": (RESULTS, "system"),
+    "fidelity": (FIDELITY, "student"),
+    "sparsity": (SPARSITY, "model"),
+}
+"""Kind of artefact -> the file whose signature has the fingerprint of what was measured, and the field of it."""
 
 _OF_SCORES = {"scores", "candidates", "known_positives", "no_negatives"}
 """Inputs of a student that are hashes of the rows it read, whatever store they came from."""
@@ -107,7 +117,9 @@ def needs_of(artefact: Artefact) -> list[Need]:
     made = artefact.manifest
     if made is None:
         return []
-    inputs = {name: key for name, key in on_disk(made.inputs).items() if name != _DIGESTS.get(artefact.kind)}
+    digests: set[str] = _DIGESTS.get(artefact.kind, set())
+    inputs = {name: key for name, key in on_disk(made.inputs).items() if name not in digests}
+    inputs = {name: key for name, key in inputs.items() if f"{name}:0" not in inputs}  # its parts are there
     found: dict[str, Need] = {}
     if teacher_ids := scoring(artefact):
         inputs = {name: key for name, key in inputs.items() if name not in _OF_SCORES}
@@ -123,9 +135,17 @@ def needs_of(artefact: Artefact) -> list[Need]:
     return list(found.values())
 
 
+def parts_of(inputs: Mapping[str, str], name: str) -> list[str]:
+    """The hashes of what an input stands for: its own, or those of the models that make it up."""
+    parts = [key for one, key in inputs.items() if one.startswith(f"{name}:")]
+    return parts or ([inputs[name]] if name in inputs else [])
+
+
 def scoring(artefact: Artefact) -> list[str]:
     """The teachers whose scores a student was trained on; of an ensemble its members, which stores know."""
     made = artefact.manifest
+    if made is not None and artefact.kind == "fidelity" and made.parameters.get("teacher"):
+        return [str(made.parameters["teacher"])]
     if made is None or artefact.kind != "student" or not made.parameters.get("teacher_id"):
         return []
     members = (made.parameters.get("derivation") or {}).get("members")
@@ -189,12 +209,12 @@ def _of_tasks(artefact: Artefact) -> Iterator[tuple[str, str]]:
 
 
 def _system(artefact: Artefact) -> Any:
-    """The fingerprint of what was evaluated; empty of anything else."""
-    if artefact.kind != "evaluation":
+    """The fingerprint of what was measured; empty of anything else."""
+    if artefact.kind not in _SIGNED:
         return {}
+    name, field = _SIGNED[artefact.kind]
     try:
-        found = plain_json.loads((artefact.path / RESULTS).read_bytes())
-        return found["signature"]["system"]
+        return plain_json.loads((artefact.path / name).read_bytes())["signature"][field]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 

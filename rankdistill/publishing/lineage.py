@@ -19,7 +19,7 @@ from rankdistill.errors import RankdistillError
 from rankdistill.manifest import COLLECTION, Manifest
 from rankdistill.provenance.atlas import MADE, Atlas
 from rankdistill.provenance.found import Artefact, at
-from rankdistill.provenance.keys import scored_by, scoring
+from rankdistill.provenance.keys import parts_of, scored_by, scoring
 from rankdistill.sessions import Sessions
 from rankdistill.sessions import lineage as sessions_lineage
 from rankdistill.sessions import read as read_sessions
@@ -190,8 +190,8 @@ class _Tracing:
         if "embeddings" in read and conversations is None:
             self._embeddings(read["embeddings"], called)
         for name, role in BESIDE.items():
-            if name in read:
-                self._teacher(read[name], role, called)
+            for key in parts_of(read, name):
+                self._teacher(key, role, called)
         if conversations is not None:
             self._conversations(conversations, artefact)
         elif "scores" in read:
@@ -330,7 +330,9 @@ class _Tracing:
             self._source(trained.sessions, f"conversations with content {trained.sessions[:12]}", "conversations")
         else:
             called = sessions.path.name if sessions.path.is_dir() else sessions.path.stem
-            self._source(trained.sessions, called, f"conversations and their rewrites ({read})")
+            self._source(
+                trained.sessions, called, f"conversations and their rewrites ({read})" if read else "conversations"
+            )
             for name, wanted in trained.rewrites.items():
                 if name not in sessions.rewriters or sessions.rewrites_hash(name, trained.split) != wanted:
                     self.missing.append(f"the rewrites {name} of {child}: {called} has others by now, or none")

@@ -115,7 +115,7 @@ def tune(
         if tuned.best is not None:
             _write_best(subject, tuned)
         tuned.write()
-        _describe(study, asked, command)
+        _describe(study, asked, command, _made(subject, tuned))
     return tuned
 
 
@@ -295,11 +295,18 @@ def _write_best(subject: Subject, tuned: Tuned) -> None:
     files.write_text(tuned.path / BEST, writing.text(found.recipe, reasons, heading))
 
 
-def _describe(folder: Path, asked: Mapping[str, Any], command: str) -> None:
+def _made(subject: Subject, tuned: Tuned) -> dict[str, str]:
+    """Folder of each step of the best trial that is there -> its identity: what the search rests on."""
+    steps, judging = subject.changed(tuned.best.settings if tuned.best is not None else {}).steps()
+    found = {step.folder.name: manifest.read(step.folder) for step in (*steps, *judging)}
+    return {name: made.identity for name, made in found.items() if made is not None}
+
+
+def _describe(folder: Path, asked: Mapping[str, Any], command: str, made: Mapping[str, str]) -> None:
     outputs = [path for path in locations.listing(folder) if path.is_file() and path.name in (JOURNAL, ASKED, BEST)]
     manifest.Manifest(
         artefact=ARTEFACT,
-        inputs={},
+        inputs=dict(made),
         parameters=dict(asked),
         versions=manifest.versions_of("optuna", "torch", "transformers", "sentence-transformers"),
         command=command,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 SESSIONS, DOCUMENTS, TEACHER_OF_REWRITES = "sessions", "collection", "teacher_of_rewrites"
 """Inputs of a student: hash of the sessions, of the collection of their documents, and of an alignment's teacher."""
 
-_REWRITES = "rewrites"
+_REWRITES, _QUESTIONS = "rewrites", "questions"
 
 MADE_IN_MEMORY = ("embeddings", "documents", "dev_texts", "dev_qrels")
 """Inputs of a student of conversations whose hashes are those of no files: its queries are made of the sessions."""
@@ -36,12 +36,18 @@ def name_of_rewrites(split: str, name: str) -> str:
     return f"{_REWRITES}:{split}:{name}"
 
 
+def name_of_questions(split: str) -> str:
+    """The input of a student that read the questions of `split` and no rewrite; its value is the sessions' hash."""
+    return f"{_QUESTIONS}:{split}"
+
+
 def trained_on(inputs: Mapping[str, str]) -> TrainedOn | None:
     """What the inputs of a student's manifest say of conversations; None where it read none."""
     if SESSIONS not in inputs or DOCUMENTS not in inputs:
         return None
     found = {name: key for name, key in inputs.items() if name.startswith(f"{_REWRITES}:")}
-    split = next((name.split(":", 2)[1] for name in found), "")
+    questions = (name for name in inputs if name.startswith(f"{_QUESTIONS}:"))
+    split = next((name.split(":", 2)[1] for name in (*found, *questions)), "")
     rewrites = {name.split(":", 2)[2]: key for name, key in found.items()}
     return TrainedOn(inputs[SESSIONS], inputs[DOCUMENTS], split, rewrites)
 

@@ -161,9 +161,9 @@ def train(
             kind.reads_documents(config) or sparsity.needs_idf(penalties) or form.counts,
         )
         | known.hashes(found.candidate_parts(), kind.in_batch and config.contrasts, config.unlabelled == "top")
-        | ({"in_batch_teacher": beside.identity} if beside is not None else {})
-        | ({"alignment_teacher": anchor.identity} if anchor is not None else {})
-        | ({"document_tower": behind.identity} if behind is not None else {})
+        | (beside.inputs("in_batch_teacher") if beside is not None else {})
+        | (anchor.inputs("alignment_teacher") if anchor is not None else {})
+        | (behind.inputs("document_tower") if behind is not None else {})
         | ({"token_teacher": watched} if watched is not None else {})
         | dict(sources or {}),
         parameters=config.model_copy(update={"type": name}).decisive() | choices | {"processes": processes.count()},

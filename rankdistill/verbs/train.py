@@ -21,6 +21,7 @@ from rankdistill.names import names_test
 from rankdistill.notes import note
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.sessions import Sessions
+from rankdistill.sessions.lineage import DOCUMENTS, SESSIONS, name_of_questions
 from rankdistill.stores.embeddings.layout import is_store
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.layout import ARTEFACT as SCORES
@@ -243,9 +244,10 @@ def train(
         return _distil(collection, scores, reference_of(student), place, chosen, split, watched, form, teacher)
     conversations = sessions_of(sessions, lenient)
     documents = None if data is None else _collection(data)
+    collection = documents_of(conversations, documents, lenient, ignore_identical_ids)
     read = training_on_stored.prepare(
         conversations,
-        documents_of(conversations, documents, lenient, ignore_identical_ids),
+        collection,
         opened,
         reference_of(student),
         chosen,
@@ -256,7 +258,9 @@ def train(
     scores = _scores(opened, listed(teachers), ensemble, read.store)
     chosen = training_on_stored.fitted(chosen)
     given = (read.dataset, scores, reference_of(student), place, chosen, read.split, watched, form, teacher)
-    return _distil(*given, reads=read.reader.conversation)
+    sources = {SESSIONS: conversations.fingerprint, DOCUMENTS: collection.on_disk}
+    sources[name_of_questions(read.split)] = conversations.fingerprint
+    return _distil(*given, reads=read.reader.conversation, sources=sources)
 
 
 @dataclass(frozen=True)
@@ -284,6 +288,7 @@ def _distil(
     form: Form,
     teacher: str | None,
     reads: Conversation | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> Student:
     from rankdistill.training import run
 
@@ -302,6 +307,7 @@ def _distil(
             dev_split=dev_split,
             teacher_id=teacher,
             reads=reads,
+            sources=sources,
             planned=stage.expect,
             progress=stage,
             command=out.command,

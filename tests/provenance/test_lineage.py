@@ -15,6 +15,7 @@ from rankdistill.models import resolve
 from rankdistill.provenance.found import at
 from rankdistill.provenance.keys import cheap_keys, costly_keys
 from rankdistill.provenance.lineage import Node
+from rankdistill.verbs.differing import compare
 from tests.recorded import record_again
 
 
@@ -44,6 +45,17 @@ def test_an_evaluation_comes_from_the_index_the_student_and_the_collection(insid
     assert set(names(root).values()) == {"INDEX", "STUDENT", "DATA"}
     assert set(names(below(root, "INDEX")).values()) == {"STUDENT", "DATA"}
     assert all(node.is_known for node in root.walk())
+
+
+def test_a_measured_fidelity_comes_from_the_student_the_scores_and_the_collection(inside: Path, tmp_path: Path) -> None:
+    words = "rankdistill fidelity --model STUDENT --store STORE --data DATA --split train --out ."
+    for name in ("one", "two"):
+        rd.fidelity("DATA", "STUDENT", "STORE", tmp_path / name, split="train", backend="torch", command=words + name)
+    root = rd.lineage(tmp_path / "one", within=["."]).root
+    assert set(names(root).values()) == {"STUDENT", "STORE", "DATA"}
+    assert all(node.is_known for node in root.walk())
+    found = compare("fidelity", tmp_path / "one", tmp_path / "two")
+    assert found.state == "same", "the command line is no figure"
 
 
 def test_the_tree_tells_every_artefact_and_its_command_once(inside: Path) -> None:

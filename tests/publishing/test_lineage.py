@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -172,6 +173,30 @@ def test_the_tower_whose_space_a_student_learnt_is_a_parent(
     assert sorted(one.where for one in found.texts) == ["store", Path(vectors).name]
 
 
+def test_the_models_behind_a_teacher_of_the_batch_are_parents(
+    plain: tuple[Path, Path], tiny_encoder: str, tiny_cross_encoder: str, stranger: str, tmp_path: Path
+) -> None:
+    """Its identity may be a hash of settings, or of several models: nobody is disclosed by that."""
+    data, candidates = plain
+    store = rankdistill.score(data, tiny_cross_encoder, candidates, tmp_path / "store")
+    (tmp_path / "alone.yaml").write_text(json.dumps({"kind": "embedding", "model": stranger, "max_length": 32}))
+    both = {"kind": "ensemble", "members": [stranger, tiny_encoder], "deviations": [0.1, 0.2]}
+    (tmp_path / "both.yaml").write_text(json.dumps(both))
+    around = [Path(one) for one in (tiny_encoder, tiny_cross_encoder, stranger)]
+    for name, own in (("alone", [START]), ("both", sorted([START, TEACHER]))):
+        student = rankdistill.train(
+            data, store, tiny_encoder, tmp_path / f"of-{name}", in_batch_teacher=tmp_path / f"{name}.yaml", steps=1,
+            negatives=3, batch_size=2, check="off",
+        )  # fmt: skip
+        found = trace(Path(student), atlas_under([tmp_path, *around]))
+        assert found.missing == []
+        assert {one: sorted(each) for one, each in roles(found).items()} == {
+            Path(tiny_encoder).name: own,
+            Path(tiny_cross_encoder).name: [TEACHER],
+            Path(stranger).name: [TEACHER],
+        }
+
+
 def test_a_tower_that_is_not_found_is_missing(
     plain: tuple[Path, Path], tiny_encoder: str, stranger: str, tmp_path: Path
 ) -> None:
@@ -264,6 +289,26 @@ def test_the_lineage_of_a_student_of_conversations_names_its_sessions(
         assert "collection" in named.name, "the folder is both"
         assert named.artefact is not None
         assert named.artefact.path == conversing / "tiny"
+
+
+def test_a_student_that_learnt_stored_scores_of_conversations_comes_from_them(
+    conversing: Path, tiny_encoder: str, stranger: str, tmp_path: Path
+) -> None:
+    """What it read are the conversations, and not the texts that the store has for its queries."""
+    (store,) = (one.path for one in atlas_under([conversing]).artefacts if one.kind == "scores")
+    sessions = rankdistill.open(conversing / "tiny")
+    teacher = rankdistill.open(store).teacher_ids[0]
+    student = rankdistill.train(
+        None, store, stranger, tmp_path / "student", sessions=sessions, teacher=teacher, steps=1, batch_size=2,
+        negatives=2, check="off",
+    )  # fmt: skip
+    found = trace(Path(student), atlas_under([conversing, tmp_path, Path(tiny_encoder), Path(stranger)]))
+    assert found.missing == []
+    assert {one.called for one in found.sources.values()} == {"tiny"}
+    (texts,) = found.texts
+    assert set(texts.queries()) >= set(sessions.questions("train").values())
+    gone = trace(Path(student), atlas_under([tmp_path, store, Path(tiny_encoder), Path(stranger)]))
+    assert any(one.startswith("the conversations of student") for one in gone.missing)
 
 
 @pytest.mark.parametrize("asks", ["rewritten", "listwise", "listwise of a service"])

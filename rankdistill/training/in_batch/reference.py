@@ -28,11 +28,17 @@ class Reference:
         name: as it was given.
         identity: hash of its content: of a store's vectors, or of a model's weights and settings.
         open: gives the teacher; what it encodes is kept in the folder.
+        parts: hashes of the models and stores that the identity is a hash of; empty where it is that of one itself.
     """
 
     name: str
     identity: str
     open: Callable[[Path], InBatchTeacher]
+    parts: tuple[str, ...] = ()
+
+    def inputs(self, name: str) -> dict[str, str]:
+        """What a manifest has of it as `name`: its identity, and what that stands for, for who looks for parents."""
+        return {name: self.identity} | {f"{name}:{number}": part for number, part in enumerate(self.parts)}
 
 
 def of_config(config: TrainConfig) -> Reference | None:
@@ -170,7 +176,9 @@ def _of_model(name: str, spec: TeacherSpec, identity: str) -> Reference:
 
         return open_encoded(spec, identity, folder)
 
-    return Reference(name, identity, opened)
+    model = spec.settings.get("model")
+    weights = identity_of(model) if isinstance(model, str) else identity
+    return Reference(name, identity, opened, () if weights == identity else (weights,))
 
 
 def _of_ensemble(name: str, spec: TeacherSpec) -> Reference:
@@ -200,4 +208,5 @@ def _of_ensemble(name: str, spec: TeacherSpec) -> Reference:
         return WeightedTeachers([member.open(folder) for member in members], factors)
 
     identity = digest({"members": [member.identity for member in members], "factors": factors})
-    return Reference(name, identity, opened)
+    parts = [part for member in members for part in member.parts or (member.identity,)]
+    return Reference(name, identity, opened, tuple(dict.fromkeys(parts)))
