@@ -36,6 +36,7 @@ from tests.cli.verb import Run
 from tests.conftest import TOPICS
 from tests.conftest import WORDS as WORDS_OF_TEXTS
 from tests.forked import COMMAND, Forked
+from tests.processor import need_instructions
 from tests.recipe.recorder import Recorder
 
 QUICK = [
@@ -205,6 +206,7 @@ def test_a_student_that_learns_is_shipped_and_the_command_ends_with_0(
 ) -> None:
     """The labels are the teacher's own nearest half: what is learnt of its vectors shows, and words know nothing."""
     pytest.importorskip("onnxruntime")
+    need_instructions("onnx-int8")
     draw = random.Random(5)
     documents, queries = (
         {f"{kind}{place}": " ".join(draw.choices([*TOPICS, *WORDS_OF_TEXTS], k=length)) for place in range(count)}
