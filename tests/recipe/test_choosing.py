@@ -79,6 +79,9 @@ def test_splits_are_those_that_are_judged_and_else_generated(
     assert given.get("queries") == (None if queries is None else {**queries, "teacher": "bm25"})
     of_log = wanted["train"] == "unjudged"
     assert given["train"].get("unlabelled") == ("top" if of_log else None)
+    of_labels = not of_log and queries is None
+    assert given["train"].get("contrastive_weight") == (0.5 if of_labels else None)
+    assert ("train.contrastive_weight" in reasons) == of_labels
     assert given["texts"].get("query_split") == (None if wanted["train"] == "train" else wanted["train"])
     for place in ("data.train", "data.test", "data.dev", *(() if queries is None else ("queries",))):
         assert reasons[place]

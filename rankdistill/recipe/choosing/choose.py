@@ -27,6 +27,9 @@ BASE = str(LeafTeacherPart.model_fields["model"].default)
 
 DENSE, SERVICE = "encoder", ("settings", "causal_lm")
 
+LABELS_WEIGHT = 0.5
+"""Of the contrastive term beside the teacher's margins, where people judged what is trained on."""
+
 STUDENT = "student"
 """The variant that is trained."""
 
@@ -120,6 +123,11 @@ def choice(dataset: Dataset, teacher: str = BASE, minutes: float | None = None, 
         "evaluate": _evaluate(looked, amount),
     }
     reasons = whose.reasons | amount.reasons | _reasons(known, looked, kept, amount, max_mb, tokens)
+    if _has_labels(whose):
+        reasons["train.contrastive_weight"] = (
+            "labels teach beside the teacher's margins: where it has not seen what they say, most of what can be "
+            "learnt is theirs (docs/figures.md)"
+        )
     return Choice(expect(parse(content, "the recipe that was chosen"), StagedRecipe), reasons, amount.minutes, least)
 
 
@@ -194,10 +202,12 @@ def _mine(known: Facts, amount: Sizes) -> dict[str, Any]:
 def _train(looked: Looked, whose: Splits, amount: Sizes) -> dict[str, Any]:
     in_batch = {"in_batch_teacher": "embeddings"} if looked.kind == DENSE and amount.whole else {}
     unlabelled = {"unlabelled": "top"} if whose.data["train"] == UNJUDGED else {}
+    labels = {"contrastive_weight": LABELS_WEIGHT} if _has_labels(whose) else {}
     return {
         "loss": "margin_mse",
         **in_batch,
         **unlabelled,
+        **labels,
         "negatives": sizes.NEGATIVES,
         "few_negatives": "repeat",
         "steps": amount.train_steps,
@@ -206,6 +216,11 @@ def _train(looked: Looked, whose: Splits, amount: Sizes) -> dict[str, Any]:
         "eval_steps": amount.train_steps,
         "check": "warn",
     }
+
+
+def _has_labels(whose: Splits) -> bool:
+    """Whether people judged what is trained on; what a generated query was made of says less."""
+    return whose.data["train"] != UNJUDGED and whose.queries is None
 
 
 def _index(known: Facts) -> dict[str, Any]:
