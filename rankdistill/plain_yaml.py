@@ -95,6 +95,24 @@ def read(path: Path) -> Any:
         raise yaml.YAMLError(f"no text in UTF-8: {error}") from error
 
 
+class _Texts(yaml.SafeLoader):
+    """YAML in which every value is the text that stands there: 2024-01-01, 1.10 and yes are."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - the attribute that PyYAML reads
+
+
+def texts(block: str) -> Any:
+    """What a block of YAML says, of which no value is anything but the text that stands there.
+
+    Raises:
+        ValueError: it is no YAML.
+    """
+    try:
+        return yaml.load(block, _Texts)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
 def read_settings(path: Path, what: str) -> dict[str, Any]:
     """The mapping in a YAML file of the settings of a training.
 

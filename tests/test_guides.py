@@ -348,10 +348,10 @@ def the_same_student_came_again(folder: Path, said: dict[str, str]) -> None:
 def the_verdict(scene: Scene, section: str) -> None:
     """A bundle without ONNX files: those with them are judged in tests/verbs/test_verdict.py."""
     scene.collection("DIR")
-    scene.put(TEACHER="six_layers", STUDENT="six_layers", UNTRAINED="six_layers")
+    scene.put(TEACHER="six_wide_layers", STUDENT="six_layers", UNTRAINED="six_layers")
     if not Path("BUNDLE").exists():
-        rd.bundle("STUDENT", "TEACHER", "BUNDLE", onnx=False, router=False)
-        rd.index("DIR", "TEACHER", "INDEX")
+        rd.bundle("STUDENT", "STUDENT", "BUNDLE", onnx=False, router=False)
+        rd.index("DIR", "STUDENT", "INDEX")
 
 
 def tasks_of_mteb(scene: Scene, section: str) -> None:

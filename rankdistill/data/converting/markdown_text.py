@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar
 
-import yaml
-
+from rankdistill import plain_yaml
 from rankdistill._extras import require
 from rankdistill.data.converting import html_text
 from rankdistill.data.converting.html_text import Page
@@ -34,20 +32,14 @@ def read(markdown: str) -> Page:
     reader = require("markdown_it", "reading Markdown").MarkdownIt("commonmark").enable(["table", "strikethrough"])
     page = html_text.read(reader.render(markdown[front.end() :] if front and settings is not None else markdown))
     title = (settings or {}).get("title")
-    return page._replace(title=" ".join(str(title).split()) if isinstance(title, str | int | float) else "")
+    return page._replace(title=" ".join(str(title).split()) if isinstance(title, str) else "")
 
 
 def _settings(block: str) -> Mapping[object, object] | None:
     """The settings in a block of YAML; None where it is none, but text between two lines."""
     try:
-        found = yaml.load(block, _Plain)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        found = plain_yaml.texts(block)
+    except ValueError:
         title = _TITLE.search(block)  # as in `title: one: two`, which is no YAML and is written all the same
         return {"title": title[1] if title else ""} if _LINES.fullmatch(block) else None
     return found if isinstance(found, dict) else None
-
-
-class _Plain(yaml.SafeLoader):
-    """YAML in which every value is the text that stands there: a title 2024-01-01, 1.10 or yes is one."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, list[object]]] = {}  # type: ignore[misc]
