@@ -48,7 +48,7 @@ def in_length_groups(features: Features, forward: Callable[[Features], Tensor]) 
     parts = []
     for chosen in order.tensor_split(groups):
         longest = int(lengths[chosen[-1]])
-        parts.append(forward(_map_tokens(features, lambda tokens, c=chosen, n=longest: tokens[c, :n])))
+        parts.append(forward(map_tokens(features, lambda tokens, c=chosen, n=longest: tokens[c, :n])))
     return torch.cat(parts)[order.argsort()]
 
 
@@ -85,7 +85,8 @@ def _bags(features: Features) -> Sequence[Int[Tensor, " tokens"]]:
     return features["input_ids"].tensor_split(features["offsets"][1:].cpu())
 
 
-def _map_tokens(features: Features, change: Any) -> dict[str, Any]:
+def map_tokens(features: Features, change: Any) -> dict[str, Any]:
+    """The features, of which what has a value for each token is `change(value)`, [texts, tokens]."""
     return {name: change(value) if _is_token_matrix(features, value) else value for name, value in features.items()}
 
 

@@ -14,7 +14,7 @@ from rankdistill import models
 from rankdistill.errors import ConfigError
 from rankdistill.losses import token_relations
 from rankdistill.losses.token_relations import FEWEST
-from rankdistill.training.embedding import Features
+from rankdistill.training.embedding import Features, map_tokens
 
 TEXTS = 16
 """Of similar length whose tokens are compared together: the relations of n tokens take n * n numbers, five times."""
@@ -78,11 +78,7 @@ class TokenGraph:
         return found
 
     def _teachers(self, side: TokensOfSide, chosen: Tensor, longest: int) -> Float[Tensor, "texts tokens width"]:
-        shape = side.features["input_ids"].shape
-        part = {
-            name: value[chosen, :longest] if isinstance(value, Tensor) and value.shape == shape else value
-            for name, value in side.features.items()
-        }
+        part = map_tokens(side.features, lambda tokens: tokens[chosen, :longest])
         told = {"task": side.task} if self.takes_task else {}
         vectors: Tensor = self.teacher(part, **told)["token_embeddings"]
         return vectors
