@@ -144,7 +144,9 @@ class Labelling:
         if unknown:
             total = sum(map(len, self.clicks.values()))
             self.note(f"clicks: {unknown:,} of {total:,} pairs name documents that are not there; they were left out")
-        taken = {words_of(self.queries.texts[one]) for judged in found.values() for one in judged}
+        texts = self.queries.texts
+        by_name = {one for judged in found.values() for one in judged if one in texts} if hashed else set()
+        taken = {words_of(texts[one]) for one in by_name}
         again = 0
         for query_id, labels in hashed.items():
             if words_of(self.queries.texts[query_id]) in taken:
