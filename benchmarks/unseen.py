@@ -154,7 +154,9 @@ class Unseen:
 
     def __init__(self, given: argparse.Namespace) -> None:
         self.given = given
-        self.collections: dict[str, Any] = {name: given.data / name for name in given.sources}
+        self.collections: dict[str, Any] = {
+            name: rankdistill.open(given.data / name, lenient=True) for name in given.sources
+        }
         if given.pages:
             self.collections[DOCUMENTATION] = pydocs(given.work / DOCUMENTATION, limit=given.pages)
         self.store = rankdistill.embed(
@@ -163,8 +165,7 @@ class Unseen:
             given.work / "embeddings",
             limit=given.limit,
             document_limit=given.document_limit,
-            judged=[given.data / name for name in given.tests],
-            lenient=True,
+            judged=[rankdistill.open(given.data / name, lenient=True) for name in given.tests],
             progress=True,
         )
 
