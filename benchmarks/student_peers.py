@@ -147,7 +147,7 @@ class Students:
 
     def _made(self, name: str, rate: float | None, seed: int) -> Path:
         """The folder of one training, with its evaluations on `choice` and on the test split."""
-        folder = self.prepared.folder / "students" / _slug(f"{name} {rate or ''} {seed} {self.given.steps}")
+        folder = self.prepared.folder / "students" / _slug(f"{name} {rate or ''} {seed} {self._asked(MAKERS[name])}")
         if not (folder / "costs.json").is_file():
             student, seconds = self._make(MAKERS[name], folder, rate, seed)
             index = rankdistill.index(self.prepared.dataset, str(student), folder / "index", snippets=0)
@@ -166,6 +166,13 @@ class Students:
             files.write_text(folder / "costs.json", json.dumps(costs, indent=1) + "\n")
             print(self.prepared.folder.name, folder.name, f"{_value(folder / 'test'):.4f}", costs, flush=True)
         return folder
+
+    def _asked(self, maker: Maker) -> str:
+        """What of the arguments makes it another student."""
+        asked = [self.given.steps]
+        asked += [self.given.batch_size] if maker.group == LAYERS else []
+        asked += [self.prepared.align_steps] if maker.on == "aligned" else []
+        return " ".join(map(str, asked))
 
     def _make(self, maker: Maker, folder: Path, rate: float | None, seed: int) -> tuple[Path, float]:
         """The student, and the seconds of making it; the teacher's vectors and scores are there already."""

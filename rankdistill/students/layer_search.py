@@ -15,7 +15,7 @@ import numpy as np
 
 from rankdistill.errors import ConfigError
 from rankdistill.students import inherit
-from rankdistill.students.targets import Targets, encode
+from rankdistill.students.targets import WHOLE, Longest, Targets, encode
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -38,13 +38,14 @@ def by_rule(rule: Literal["first", "last", "even"], total: int, count: int) -> l
     return [int(index) for index in np.linspace(0, total - 1, count).round()]
 
 
-def search(model: SentenceTransformer, targets: Targets, count: int) -> list[int]:
+def search(model: SentenceTransformer, targets: Targets, count: int, longest: Longest = WHOLE) -> list[int]:
     """The `count` encoder layers of `model` with which its vectors are most alike the teacher's, by linear CKA.
 
     Args:
         model: left as it was.
         targets: a sample of texts; its cost is one pass over them for each set of layers tried.
         count: layers to keep.
+        longest: tokens of a text that are read at most.
 
     Raises:
         ConfigError: the model has fewer layers, or there are fewer than three texts.
@@ -62,12 +63,12 @@ def search(model: SentenceTransformer, targets: Targets, count: int) -> list[int
     if comb(total, count) <= EXHAUSTIVE:
         return max(
             (list(chosen) for chosen in combinations(range(total), count)),
-            key=lambda chosen: _likeness(model, chosen, targets),
+            key=lambda chosen: _likeness(model, chosen, targets, longest),
         )
     chosen = list(range(total))
     while len(chosen) > count:
         shorter = [[layer for layer in chosen if layer != gone] for gone in chosen]
-        chosen = max(shorter, key=lambda kept: _likeness(model, kept, targets))
+        chosen = max(shorter, key=lambda kept: _likeness(model, kept, targets, longest))
     return chosen
 
 
@@ -87,9 +88,9 @@ def linear_cka(first: np.ndarray, second: np.ndarray) -> float:
     return float(across / within) if within > 0 else 0.0
 
 
-def _likeness(model: SentenceTransformer, chosen: Sequence[int], targets: Targets) -> float:
+def _likeness(model: SentenceTransformer, chosen: Sequence[int], targets: Targets, longest: Longest) -> float:
     with inherit.only(model, chosen):
-        vectors = encode(model, targets)
+        vectors = encode(model, targets, longest)
     return linear_cka(vectors, targets.vectors) if np.isfinite(vectors).all() else 0.0
 
 

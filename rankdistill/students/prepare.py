@@ -10,7 +10,7 @@ from rankdistill.progress import Progress
 from rankdistill.space import Space, SparseSpace
 from rankdistill.students import dense, inherit, layer_search, narrow, projection, prune, static
 from rankdistill.students.settings import StudentSettings
-from rankdistill.students.targets import Embeddings, Targets, sample, texts_of
+from rankdistill.students.targets import WHOLE, Embeddings, Longest, Targets, sample, texts_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,7 @@ def prepare(
     dropout: float | None = None,
     progress: Progress | None = None,
     known: dict[str, np.ndarray] | None = None,
+    longest: Longest = WHOLE,
 ) -> SentenceTransformer:
     """A student whose vectors have the dimension, the normalisation and the similarity of `space`, on the CPU.
 
@@ -44,6 +45,7 @@ def prepare(
         dropout: rate everywhere in the encoder; None keeps the model's own.
         progress: called with the number of texts and tokens done since the last call, where that takes long.
         known: of several static students, what `static.build` keeps for the next one.
+        longest: tokens of a text that the training will read, of students that cut texts.
 
     Raises:
         ConfigError: the settings cannot give the teacher's dimension or normalisation, or name missing layers.
@@ -57,7 +59,7 @@ def prepare(
         projection.set_normalisation(model, space.normalised)
         _require_matching(model, space, student)
     else:
-        model = _encoder(student, settings, space, store, dropout)
+        model = _encoder(student, settings, space, store, dropout, longest)
     model.similarity_fn_name = space.similarity
     model.model_card_data.local_files_only = True
     return model
@@ -99,13 +101,13 @@ def prepare_sparse(
 
 
 def _encoder(
-    student: str, settings: StudentSettings, space: Space, store: Embeddings, dropout: float | None
+    student: str, settings: StudentSettings, space: Space, store: Embeddings, dropout: float | None, longest: Longest
 ) -> SentenceTransformer:
     model = dense.load(student, settings.pooling, max_length=settings.max_length, dropout=dropout)
     if settings.vocabulary is not None:
         prune.prune(model, texts_of(store, prune.COUNTED_TEXTS), settings.vocabulary)
     targets = sample(store, settings.sample)
-    layers = _layers(model, settings, targets)
+    layers = _layers(model, settings, targets, longest)
     if layers is not None:
         inherit.keep(model, layers)
     if settings.hidden_size is not None:
@@ -115,17 +117,19 @@ def _encoder(
         return model
     layer = projection.project(model, space.dimension, space.normalised, settings.bias)
     if settings.fit:
-        projection.fit_model(model, layer, targets, settings.ridge)
+        projection.fit_model(model, layer, targets, settings.ridge, longest)
     return model
 
 
-def _layers(model: SentenceTransformer, settings: StudentSettings, targets: Targets) -> list[int] | None:
+def _layers(
+    model: SentenceTransformer, settings: StudentSettings, targets: Targets, longest: Longest
+) -> list[int] | None:
     rule = settings.keep_layers
     if not isinstance(rule, str):
         return None if rule is None else list(rule)
     count = settings.layers or 1
     if rule == "search":
-        return layer_search.search(model, targets.thinned(SEARCHED_TEXTS), count)
+        return layer_search.search(model, targets.thinned(SEARCHED_TEXTS), count, longest)
     return layer_search.by_rule(rule, inherit.layer_count(model), count)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rankdistill.errors import ConfigError
-from rankdistill.students.targets import Targets, encode
+from rankdistill.students.targets import WHOLE, Longest, Targets, encode
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -61,8 +61,12 @@ def is_normalised(model: SentenceTransformer) -> bool:
     return isinstance(model[-1], Normalize)
 
 
-def fit_model(model: SentenceTransformer, layer: Dense, targets: Targets, ridge: float) -> None:
+def fit_model(
+    model: SentenceTransformer, layer: Dense, targets: Targets, ridge: float, longest: Longest = WHOLE
+) -> None:
     """Set `layer`, a projection in `model`, to the ridge regression of the targets (see `fit`).
+
+    Texts are read up to `longest`, as in the training that follows.
 
     Raises:
         ConfigError: the layer has another dimension than the targets, or a vector is not finite.
@@ -71,7 +75,7 @@ def fit_model(model: SentenceTransformer, layer: Dense, targets: Targets, ridge:
 
     before = SentenceTransformer(modules=list(model)[: list(model).index(layer)], device=str(model.device))
     before.prompts = model.prompts
-    fit(layer, encode(before, targets), targets.vectors, ridge)
+    fit(layer, encode(before, targets, longest), targets.vectors, ridge)
 
 
 def fit(layer: Dense, student_vectors: np.ndarray, teacher_vectors: np.ndarray, ridge: float) -> None:

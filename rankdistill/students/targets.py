@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from sentence_transformers import SentenceTransformer
+
+
+Longest = Mapping[Literal["query", "document"], int | None]
+"""Kind of text -> tokens of it that are read at most; None or no entry: as the model does."""
+
+WHOLE: Longest = {}
 
 
 class Rows(Protocol):
@@ -74,12 +81,37 @@ def texts_of(store: Embeddings, limit: int) -> list[str]:
     return list(column.take(spaced(len(column), limit)).to_pylist())
 
 
-def encode(model: SentenceTransformer, targets: Targets) -> np.ndarray:
-    """What `model` gives for the texts of `targets`, each with its own prompt for its kind, float32[n, dim]."""
+def encode(model: SentenceTransformer, targets: Targets, longest: Longest = WHOLE) -> np.ndarray:
+    """What `model` gives for the texts of `targets`, each with its own prompt for its kind, float32[n, dim].
+
+    Args:
+        model: left as it was.
+        targets: the texts.
+        longest: tokens that are read, where that is fewer than the model reads.
+    """
     vectors = np.empty((len(targets.texts), int(model.get_embedding_dimension())), dtype=np.float32)
-    for wanted, encoder in ((True, model.encode_query), (False, model.encode_document)):
-        rows = np.flatnonzero(targets.are_queries == wanted)
+    encoders: Mapping[Literal["query", "document"], Callable[..., np.ndarray]] = {
+        "query": model.encode_query,
+        "document": model.encode_document,
+    }
+    for kind, encoder in encoders.items():
+        rows = np.flatnonzero(targets.are_queries == (kind == "query"))
         if len(rows):
             texts = [targets.texts[int(row)] for row in rows]
-            vectors[rows] = encoder(texts, convert_to_numpy=True, show_progress_bar=False)
+            with _reading(model, longest.get(kind)):
+                vectors[rows] = encoder(texts, convert_to_numpy=True, show_progress_bar=False)
     return vectors
+
+
+@contextmanager
+def _reading(model: SentenceTransformer, limit: int | None) -> Iterator[None]:
+    """Read `limit` tokens of a text at most, for a while."""
+    own = model.max_seq_length
+    if limit is None or (own is not None and own <= limit):
+        yield
+        return
+    model.max_seq_length = limit
+    try:
+        yield
+    finally:
+        model.max_seq_length = own

@@ -68,6 +68,17 @@ def test_a_cut_student_starts_nearer_to_the_teacher_with_a_fitted_projection(tin
     np.testing.assert_allclose(unfitted.encode(TEXTS), bare.encode(TEXTS), atol=1e-6)
 
 
+def test_a_projection_is_fitted_to_as_much_of_a_text_as_training_reads(tiny_encoder: str, store: Store) -> None:
+    cut = settings(keep_layers=(0, 2))
+    fitted = prepare(tiny_encoder, cut, space(), store, longest={"query": 4, "document": 4})
+    whole = prepare(tiny_encoder, cut, space(), store)
+    short = prepare(tiny_encoder, settings(keep_layers=(0, 2), max_length=4), space(), store)
+    assert fitted.max_seq_length == whole.max_seq_length > short.max_seq_length == 4
+    weights = [next(module for module in one if isinstance(module, Dense)).linear.weight for one in (fitted, short)]
+    np.testing.assert_array_equal(*(one.detach().numpy() for one in weights))
+    assert np.abs(fitted.encode(TEXTS) - whole.encode(TEXTS)).max() > 1e-3
+
+
 @pytest.mark.parametrize("rule", ["first", "last", "even", "search"])
 def test_layers_by_rule(rule: str, tiny_encoder: str, store: Store) -> None:
     student = prepare(tiny_encoder, settings(keep_layers=rule, layers=2), space(), store)

@@ -127,13 +127,14 @@ class AlignConfig(RunSettings):
     def decisive(self, cuts: bool = True) -> dict[str, Any]:
         """The settings that decide the student, as JSON values.
 
-        Students that were saved with another length than they were trained with have no `lengths`, and are not these;
-        nor are those without `prepared`, whose preparation read texts that are never drawn.
+        Students that were saved, or whose projection was fitted, with another length than they were trained with have
+        another word, or none, for `lengths`, and are not these; nor are those without `prepared`, whose preparation
+        read texts that are never drawn.
 
         Args:
             cuts: whether the student cuts texts; a token table does not.
         """
-        saved = {"lengths": "saved"} if cuts and self.max_document_length else {}
+        saved = {"lengths": "saved and fitted"} if cuts and self.max_document_length else {}
         leaves_out = 0 in self.source_weights.values() or self.query_share in (0, 1)
         drawn = {"prepared": "from what is drawn"} if leaves_out else {}
         return super().decisive() | saved | drawn | {"preparation": self.preparation.decisive()}

@@ -113,7 +113,9 @@ def align(
         if isinstance(embeddings.space, SparseSpace):
             model = prepare.prepare_sparse(student, chosen.preparation, embeddings.space, chosen.dropout)
         else:
-            model = prepare.prepare(student, chosen.preparation, embeddings.space, shown, dropout=chosen.dropout)
+            model = prepare.prepare(
+                student, chosen.preparation, embeddings.space, shown, chosen.dropout, longest=chosen.limits
+            )
         named = {f"max_{kind}_length": limit for kind, limit in chosen.limits.items()}
         positions.require(positions.limit_of(model), named, student)
         require_storable(model, chosen.preparation.storage)

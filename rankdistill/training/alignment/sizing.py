@@ -20,7 +20,7 @@ from rankdistill.notes import tell
 from rankdistill.students import dense, prepare, prune, shapes, static
 from rankdistill.students.kept_tokens import Cutter
 from rankdistill.students.shapes import Shape
-from rankdistill.students.targets import Targets, encode, sample, texts_of
+from rankdistill.students.targets import Longest, Targets, encode, sample, texts_of
 from rankdistill.teachers.teaching import training_log
 from rankdistill.training.alignment import geometry
 from rankdistill.training.alignment.config import AlignConfig
@@ -143,13 +143,16 @@ class Sizing:
         settings = shape.applied(self.config.preparation)
         table = settings.static.model_copy(update={"texts": min(settings.static.texts, FITTED)})
         settings = settings.model_copy(update={"static": table})
-        model = prepare.prepare(self.student, settings, self.embeddings.space, self.shown, known=singles)
+        longest: Longest = {} if self.student == prepare.STATIC else self.config.limits
+        model = prepare.prepare(
+            self.student, settings, self.embeddings.space, self.shown, known=singles, longest=longest
+        )
         with files.temporary_folder() as folder:
             save_model(model, folder)
             storing.compress(model, folder, shape.storage)
             space.write(folder, self.embeddings.space)
             size = storing.shipped_bytes(folder)
-            vectors = encode(SentenceTransformer(str(folder), device="cpu", local_files_only=True), compared)
+            vectors = encode(SentenceTransformer(str(folder), device="cpu", local_files_only=True), compared, longest)
         cosines = (geometry.unit(vectors) * geometry.unit(compared.vectors)).sum(axis=1)
         return {
             "shape": shape.name,
