@@ -20,6 +20,7 @@ from rankdistill.sessions.stored_rewrites import is_stored
 
 KINDS = {
     "stored": "rankdistill.rewriting.stored",
+    "template": "rankdistill.rewriting.template",
     "seq2seq": "rankdistill.rewriting.seq2seq",
     "causal": "rankdistill.rewriting.causal",
     "openai": "rankdistill.rewriting.openai",

@@ -110,6 +110,39 @@ def test_a_service_rewrites_in_place_and_the_key_is_nowhere(
     assert len(server.posts) == 14, "done is done"
 
 
+def topical(folder: Path) -> Path:
+    """Sessions whose questions have a topic, but for one without and one with an empty topic."""
+    turns = (
+        Turn("user", "who wrote it? {topic}", "1_1", metadata={"topic": "Pride  and\nPrejudice", "year": 1813}),
+        Turn("user", "when?", "1_2", metadata={"topic": " "}),
+        Turn("user", "why?", "1_3"),
+    )
+    writing.write(folder / "sessions.jsonl", [Session("1", turns, "train")])
+    return folder
+
+
+def test_a_template_says_what_is_known_of_a_question_and_nothing_where_that_is_missing(tmp_path: Path) -> None:
+    chats = topical(tmp_path / "S")
+    made = rd.rewrite(chats, {"kind": "template"}, chats, name="topic")
+    assert (made.questions, made.rewritten) == (3, 1)
+    assert sessions.read(chats).rewrites("topic", missing="drop") == {
+        "1_1": "Pride and Prejudice: who wrote it? {topic}"
+    }, "a brace in a question is its own"
+    file = tmp_path / "dated.yaml"
+    file.write_text("kind: template\ntemplate: '{question} ({year})'\n")
+    rd.rewrite(chats, str(file), chats, name="dated")
+    assert sessions.read(chats).rewrites("dated", missing="drop") == {"1_1": "who wrote it? {topic} (1813)"}
+    with pytest.raises(DataError, match=r"(?s)chapter.*topic, year"):
+        rd.rewrite(chats, {"kind": "template", "template": "{chapter} {question}"}, chats, name="other")
+
+
+@pytest.mark.parametrize("template", ["{topic}", "{question}", "no place"])
+def test_a_template_that_says_nothing_more_is_refused(tmp_path: Path, template: str) -> None:
+    chats = topical(tmp_path / "S")
+    with pytest.raises(ConfigError, match=r"needs \{question\}"):
+        rd.rewrite(chats, {"kind": "template", "template": template}, chats, name="topic")
+
+
 def test_several_stand_side_by_side_and_another_rewriter_of_that_name_is_refused(
     server: FakeServer, chats: Path
 ) -> None:
