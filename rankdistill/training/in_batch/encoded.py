@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -13,6 +14,7 @@ from rankdistill import files, integrity
 from rankdistill.errors import ConfigError
 from rankdistill.manifest import digest
 from rankdistill.notes import tell
+from rankdistill.progress import EVERY
 from rankdistill.space import Space, SparseSpace
 from rankdistill.teachers.base import Role
 from rankdistill.teachers.distinct import distinct
@@ -123,7 +125,11 @@ class EncodedTeacher(Generic[Block]):
             tell(f"{self.teacher_id} encodes {len(new):,} {kind} texts")
             with files.exclusive(self._folder, LOCK_WAIT):
                 files.remove_temporaries(self._folder)
-                for shard, path in zip(shards, paths, strict=True):
+                told = time.monotonic()
+                for number, (shard, path) in enumerate(zip(shards, paths, strict=True)):
+                    if time.monotonic() - told >= EVERY:
+                        told = time.monotonic()
+                        tell(f"{self.teacher_id} encodes {kind} texts: {number * SHARD:,} of {len(new):,} so far")
                     if not integrity.is_kept(path):
                         block = self._form.encode(self._model, shard, kind)
                         with integrity.making_again(path, self._folder) as temporary:

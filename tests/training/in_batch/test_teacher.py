@@ -78,6 +78,22 @@ def test_a_store_that_lacks_texts_says_how_many_and_which(tiny_beir: Path, tiny_
         found.scores([queries[0]], ["a stranger"])
 
 
+def test_a_long_encoding_says_how_far_it_is(
+    tiny_data: Dataset,
+    tiny_encoder: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(encoded, "SHARD", 4)
+    monkeypatch.setattr(encoded, "EVERY", 0.0)
+    caplog.set_level(logging.INFO, logger="rankdistill")
+    queries = texts_of(tiny_data)[0][:10]
+    opened(tiny_encoder, tmp_path, queries, [])
+    told = [line.split("texts: ")[1] for line in caplog.messages if "so far" in line]
+    assert told == ["0 of 10 so far", "4 of 10 so far", "8 of 10 so far"]
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_what_was_encoded_is_not_encoded_again(
     model: str,
