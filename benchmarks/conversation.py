@@ -10,6 +10,10 @@ nDCG@3 with the first seed; every student is then trained once a seed and tested
 last turn, and DiSCo against alignment. Beside that: what standalone queries lose (the human rewrites, read by the
 student), the other sets' conversations without training on them, FLOPS of sparse queries, and several rewriters where a
 set has them. Interrupted, the same command goes on.
+
+With `--first SET` students do not start from the encoder itself but from one that was aligned, with the first seed, on
+the training questions of another set of DATA, as topiocqa, which nobody rewrote: what it is drawn to is the topic that
+the set names, and the question. `--reads` names what students read of a conversation.
 """
 
 from __future__ import annotations
@@ -49,7 +53,11 @@ SEVERAL: Mapping[str, Mapping[str, Any]] = {
 
 RIVALS = ("disco", "aligned")
 
-LAST, HISTORY = "last turn", "history"
+LAST, HISTORY, QUESTIONS = "last turn", "history", "history, questions alone"
+FIRST = "aligned on topics"
+
+TOPICS: Mapping[str, Any] = {"kind": "template", "template": "{topic}: {question}"}
+FIRST_SETTINGS: Mapping[str, Any] = {"loss": "leaf", "batch_size": 32, "log_steps": 10, "max_query_length": 64}
 
 
 @dataclass(frozen=True)
@@ -61,12 +69,14 @@ class Place:
         model: the encoder.
         index: of its documents by the encoder.
         folder: where all that is made of the two lies.
+        start: what students start from.
     """
 
     sessions: Path
     model: str
     index: Path
     folder: Path
+    start: str
 
     def measured(self, name: str, split: str, system: Any = None, reads: str | None = None, of: str = "") -> Path:
         """The folder of an evaluation on a split, made where it is not there yet."""
@@ -86,26 +96,68 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--steps", type=int, help="of each training, to try it; else as many as the passes take")
     parser.add_argument("--rates", default=RATES, help="learning rates, of which dev chooses")
+    parser.add_argument("--reads", help="what students read of a conversation; else what `train` lets them read")
+    parser.add_argument("--first", help="another set of DATA, on whose topics students are aligned first")
+    parser.add_argument("--first-steps", type=int, default=400)
+    parser.add_argument("--first-rate", type=float, default=1e-4)
     parser.add_argument("--only", nargs="+", choices=[*STUDENTS, *SEVERAL], help="of the students")
     seeds.add_argument(parser)
     given = parse(parser)
     given.settings = SETTINGS if given.steps is None else SETTINGS | {"steps": given.steps}
+    given.settings |= {} if given.reads is None else {"reads": given.reads}
     found: dict[str, Any] = {}
     for model in given.models.split(","):
-        places = {name: place(given.data / name, given.work, model) for name in given.sets.split(",")}
+        start = model if given.first is None else first(given, model)
+        places = {name: place(given.data / name, given, model, start) for name in given.sets.split(",")}
         for name in places:
             found.setdefault(name, {})[model] = measure(name, places, given)
-    print(write_results("conversation", {"sets": found}, given.sets))
+    asked = {key: getattr(given, key) for key in ("steps", "reads", "first", "first_steps", "first_rate")}
+    print(write_results("conversation", {"asked": asked, "seeds": list(given.seeds), "sets": found}, given.sets))
 
 
-def place(data: Path, work: Path, model: str) -> Place:
-    """The set as sessions, and its index."""
-    folder = work / data.name
-    sessions = folder / "sessions"
+def converted(data: Path, work: Path) -> Path:
+    """The folder of a set's sessions."""
+    sessions = work / data.name / "sessions"
     rankdistill.convert(data, sessions, from_="beir")
-    own = folder / Path(model).name.replace(":", "-")
+    return sessions
+
+
+def place(data: Path, given: argparse.Namespace, model: str, start: str) -> Place:
+    """The set as sessions, and its index; what is made of another start, or reads otherwise, lies apart."""
+    sessions = converted(data, given.work)
+    own = sessions.parent / _called(model)
     rankdistill.index(sessions, model, own / "index")
-    return Place(sessions, model, own / "index", own)
+    apart = Path(start).name if start != model else (given.reads or "").replace(":", "-")
+    return Place(sessions, model, own / "index", own / apart, start)
+
+
+def first(given: argparse.Namespace, model: str) -> str:
+    """The folder of the encoder that was aligned with its own vectors of another set's topics and questions."""
+    sessions = converted(given.data / given.first, given.work)
+    rankdistill.rewrite(sessions, TOPICS, sessions, name="topics", splits="train")
+    name = f"on-{given.first}-{given.first_steps}-{given.first_rate:g}-{(given.reads or 'default').replace(':', '-')}"
+    made = rankdistill.train(
+        None,
+        None,
+        model,
+        sessions.parent / _called(model) / name,
+        sessions=sessions,
+        teacher=model,
+        rewrites=["topics"],
+        missing_rewrites="drop",
+        work=sessions.parent / _called(model) / "work",
+        seed=given.seeds[0],
+        steps=given.first_steps,
+        learning_rate=given.first_rate,
+        reads=given.reads,
+        progress=True,
+        **FIRST_SETTINGS,
+    )
+    return str(made.path)
+
+
+def _called(model: str) -> str:
+    return Path(model).name.replace(":", "-")
 
 
 def measure(name: str, places: Mapping[str, Place], given: argparse.Namespace) -> dict[str, Any]:
@@ -113,12 +165,16 @@ def measure(name: str, places: Mapping[str, Place], given: argparse.Namespace) -
     here = places[name]
     sessions = sessions_of(here.sessions)
     rewriters = list(sessions.rewriters)
-    rivals = {LAST: "last_turn", HISTORY: "newest_first"} | {f"{one} rewrite": f"rewrite:{one}" for one in rewriters}
+    rivals = {LAST: "last_turn", HISTORY: "newest_first", QUESTIONS: "newest_first_questions"}
+    rivals |= {f"{one} rewrite": f"rewrite:{one}" for one in rewriters}
     tested: dict[str, Any] = {
         title: here.measured(title, "test", reads=reads)
         for title, reads in rivals.items()
         if not reads.startswith("rewrite:") or complete(sessions, reads.removeprefix("rewrite:"))
     }
+    if here.start != here.model:
+        tested[FIRST] = here.measured(FIRST, "test", here.start)
+        print(FIRST, "on dev:", value(here.measured(FIRST, "dev", here.start)), flush=True)
     students: dict[str, tuple[dict[str, Any], list[str]]] = {
         title: (dict(one), [TEACHER_REWRITES]) for title, one in STUDENTS.items()
     }
@@ -153,6 +209,7 @@ def measure(name: str, places: Mapping[str, Place], given: argparse.Namespace) -
     return {
         "learning_rates": rates,
         "against the last turn": seeds.compared(tested, LAST),
+        "against the history": seeds.compared(tested, HISTORY),
         "against the human rewrite": seeds.compared(tested, human),
         "disco against alignment": seeds.compared({one: tested[one] for one in RIVALS}, RIVALS[1])
         if {*RIVALS} <= {*students}
@@ -179,7 +236,7 @@ def train(
     rankdistill.train(
         None,
         None,
-        here.model,
+        here.start,
         out,
         sessions=here.sessions,
         teacher=here.model,
@@ -201,10 +258,14 @@ def chosen(
     values = {}
     for rate in map(float, given.rates.split(",")):
         student = train(here, title, {**own, **given.settings}, rewrites, given.seeds[0], rate)
-        folder = here.measured(title, "dev", student, of=f"-rate-{rate:g}")
-        values[rate] = rankdistill.open(folder).system.measures["ndcg_at_3"]
+        values[rate] = value(here.measured(title, "dev", student, of=f"-rate-{rate:g}"))
     print(title, "on dev, nDCG@3 by learning rate:", values, flush=True)
     return max(values, key=lambda rate: values[rate])
+
+
+def value(folder: Path) -> float:
+    """nDCG@3."""
+    return float(rankdistill.open(folder).system.measures["ndcg_at_3"])
 
 
 def by_turn(system: Any) -> dict[str, Any]:

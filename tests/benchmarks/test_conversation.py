@@ -91,6 +91,14 @@ def test_the_benchmark_ends_and_is_not_made_twice(
         assert {one["system"] for one in result["disco against alignment"]["comparisons"]} == {"disco"}
         assert set(result["zero-shot"]) == {"two"}
         assert result["by turn"]["disco"]["query_terms"] > 0
+    words += ["--first", "two", "--first-steps", 2, "--reads", "newest_first_questions"]
+    monkeypatch.setattr(sys, "argv", ["conversation", *map(str, words), "--only", "aligned"])
+    conversation.main()
+    found = json.loads((tmp_path / "conversation.json").read_text())
+    assert found["asked"]["first"] == "two"
+    for result in found["sets"]["one"].values():
+        systems = {one["name"] for one in result["against the history"]["systems"]}
+        assert {conversation.FIRST, conversation.QUESTIONS, "aligned"} <= systems
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("model.safetensors")}
     conversation.main()
     assert written == {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("model.safetensors")}
