@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--steps", type=int, help="of each training, to try it; else as many as the passes take")
     parser.add_argument("--rates", default=RATES, help="learning rates, of which dev chooses")
+    parser.add_argument("--elsewhere", default="", help="sets that nobody trains on, to search with all students")
     parser.add_argument("--reads", help="what students read of a conversation; else what `train` lets them read")
     parser.add_argument("--first", help="another set of DATA, on whose topics students are aligned first")
     parser.add_argument("--first-steps", type=int, default=400)
@@ -108,8 +109,9 @@ def main() -> None:
     found: dict[str, Any] = {}
     for model in given.models.split(","):
         start = model if given.first is None else first(given, model)
-        places = {name: place(given.data / name, given, model, start) for name in given.sets.split(",")}
-        for name in places:
+        named = [name for name in f"{given.sets},{given.elsewhere}".split(",") if name]
+        places = {name: place(given.data / name, given, model, start) for name in named}
+        for name in given.sets.split(","):
             found.setdefault(name, {})[model] = measure(name, places, given)
     asked = {key: getattr(given, key) for key in ("steps", "reads", "first", "first_steps", "first_rate")}
     print(write_results("conversation", {"asked": asked, "seeds": list(given.seeds), "sets": found}, given.sets))
@@ -165,16 +167,14 @@ def measure(name: str, places: Mapping[str, Place], given: argparse.Namespace) -
     here = places[name]
     sessions = sessions_of(here.sessions)
     rewriters = list(sessions.rewriters)
-    rivals = {LAST: "last_turn", HISTORY: "newest_first", QUESTIONS: "newest_first_questions"}
-    rivals |= {f"{one} rewrite": f"rewrite:{one}" for one in rewriters}
-    tested: dict[str, Any] = {
-        title: here.measured(title, "test", reads=reads)
-        for title, reads in rivals.items()
-        if not reads.startswith("rewrite:") or complete(sessions, reads.removeprefix("rewrite:"))
-    }
+    tested = rivals(here)
+    elsewhere: dict[str, dict[str, Any]] = {}
     if here.start != here.model:
         tested[FIRST] = here.measured(FIRST, "test", here.start)
-        print(FIRST, "on dev:", value(here.measured(FIRST, "dev", here.start)), flush=True)
+        print(FIRST, "on dev, nDCG@3:", value(here.measured(FIRST, "dev", here.start)), flush=True)
+        elsewhere = {
+            other: {FIRST: there.measured(FIRST, "test", here.start)} for other, there in places.items() if other != name
+        }
     students: dict[str, tuple[dict[str, Any], list[str]]] = {
         title: (dict(one), [TEACHER_REWRITES]) for title, one in STUDENTS.items()
     }
@@ -184,7 +184,6 @@ def measure(name: str, places: Mapping[str, Place], given: argparse.Namespace) -
     students = {title: one for title, one in students.items() if not given.only or title in given.only}
     rates: dict[str, float] = {}
     alone: dict[str, Any] = {}
-    elsewhere: dict[str, dict[str, Any]] = {}
     for title, (own, rewrites) in students.items():
         rates[title] = chosen(here, title, own, rewrites, given)
         made = [train(here, title, {**own, **given.settings}, rewrites, seed, rates[title]) for seed in given.seeds]
@@ -217,10 +216,17 @@ def measure(name: str, places: Mapping[str, Place], given: argparse.Namespace) -
         "standalone queries": seeds.compared({human: tested[human]} | alone, human),
         "by turn": {title: by_turn(one) for title, one in tested.items()},
         "zero-shot": {
-            other: seeds.compared({LAST: places[other].measured(LAST, "test", reads="last_turn")} | systems, LAST)
-            for other, systems in elsewhere.items()
+            other: seeds.compared(rivals(places[other]) | systems, HISTORY) for other, systems in elsewhere.items()
         },
     }
+
+
+def rivals(here: Place) -> dict[str, Any]:
+    """Name -> the evaluation, on the test questions, of the encoder itself that reads one thing or another."""
+    sessions = sessions_of(here.sessions)
+    read = {LAST: "last_turn", HISTORY: "newest_first", QUESTIONS: "newest_first_questions"}
+    read |= {f"{one} rewrite": f"rewrite:{one}" for one in sessions.rewriters if complete(sessions, one)}
+    return {title: here.measured(title, "test", reads=reads) for title, reads in read.items()}
 
 
 def complete(sessions: Any, name: str) -> bool:
