@@ -173,7 +173,9 @@ def measure(name: str, places: Mapping[str, Place], given: argparse.Namespace) -
         tested[FIRST] = here.measured(FIRST, "test", here.start)
         print(FIRST, "on dev, nDCG@3:", value(here.measured(FIRST, "dev", here.start)), flush=True)
         elsewhere = {
-            other: {FIRST: there.measured(FIRST, "test", here.start)} for other, there in places.items() if other != name
+            other: {FIRST: there.measured(FIRST, "test", here.start)}
+            for other, there in places.items()
+            if other != name
         }
     students: dict[str, tuple[dict[str, Any], list[str]]] = {
         title: (dict(one), [TEACHER_REWRITES]) for title, one in STUDENTS.items()
