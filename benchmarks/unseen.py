@@ -120,6 +120,7 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=10_000, help="of the documentation of packages; 0: none")
     parser.add_argument("--tests", type=_words, default=TESTS, help="collections that are tested on: A,B,...")
     parser.add_argument("--kinds", type=_words, default=tuple(KINDS), help="of students: A,B,...")
+    parser.add_argument("--variants", nargs="+", help="names of those to choose among; unless given all")
     parser.add_argument("--word-list", type=Path, help="a file of words, one a line, of neither test collection")
     parser.add_argument("--teacher", default=TEACHER)
     seeds.add_argument(parser)
@@ -176,6 +177,8 @@ class Unseen:
             static = dict(preparation.get("static", {}))
             if static.get("word_list") == LIST:
                 static["word_list"] = words and str(words)
+            if self.given.variants and name not in self.given.variants:
+                continue
             if words or static.get("word_list", LIST) is not None:
                 found[name] = {**preparation, **({"static": static} if static else {})}
         return found

@@ -27,12 +27,14 @@ def test_retention_is_the_share_of_the_means_and_lies_in_its_interval() -> None:
 @pytest.mark.parametrize(("words", "with_list"), [(None, 0), (Path("words.txt"), 2)])
 def test_variants_with_a_word_list_need_one(words: Path | None, with_list: int) -> None:
     bench = unseen.Unseen.__new__(unseen.Unseen)
-    bench.given = argparse.Namespace(word_list=words)
+    bench.given = argparse.Namespace(word_list=words, variants=None)
     found = bench.variants("static")
     lists = [one["static"]["word_list"] for one in found.values() if one.get("static", {}).get("word_list")]
     assert lists == ["words.txt"] * with_list
     assert next(iter(found.values())) == {}
     assert bench.variants("layers") == unseen.KINDS["layers"].variants
+    bench.given.variants = ["20,000 words in 10 texts"]
+    assert bench.variants("static") == {"20,000 words in 10 texts": {}}
 
 
 def test_no_collection_is_left_out_and_tested() -> None:
