@@ -39,7 +39,7 @@ def teach(
     ] = None,
     max_length: Annotated[
         int | None,
-        typer.Option(min=4, help="Tokens of a pair; 256 or the base's positions unless given.", rich_help_panel=MORE),
+        typer.Option(min=8, help="Tokens of a pair; 256 or the base's positions unless given.", rich_help_panel=MORE),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of the head, the draw and dropout (default 13).", rich_help_panel=MORE)

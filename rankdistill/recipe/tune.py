@@ -106,6 +106,7 @@ def tune(
         "metric": metric,
         "seed": seed,
         "prune": prune,
+        "data": [step.key for step in subject.steps()[1]],
     }
     with files.exclusive(folder), models.remembering(), once():
         search = Search(study, asked, chosen, subject.own(chosen), seed, prune)

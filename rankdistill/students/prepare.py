@@ -10,7 +10,7 @@ from rankdistill.progress import Progress
 from rankdistill.space import Space, SparseSpace
 from rankdistill.students import dense, inherit, layer_search, narrow, projection, prune, static
 from rankdistill.students.settings import StudentSettings
-from rankdistill.students.targets import WHOLE, Embeddings, Longest, Targets, sample, texts_of
+from rankdistill.students.targets import WHOLE, Embeddings, Longest, Targets, reading, sample, texts_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,7 +111,8 @@ def _encoder(
     if layers is not None:
         inherit.keep(model, layers)
     if settings.hidden_size is not None:
-        narrow.narrow(model, settings.hidden_size, targets.thinned(MEASURED_TEXTS).texts, settings.narrowing)
+        with reading(model, longest.get("document")):
+            narrow.narrow(model, settings.hidden_size, targets.thinned(MEASURED_TEXTS).texts, settings.narrowing)
     if not _is_projected(student, settings, store):
         _require_matching(model, space, student)
         return model

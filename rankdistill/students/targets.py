@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -98,16 +99,16 @@ def encode(model: SentenceTransformer, targets: Targets, longest: Longest = WHOL
         rows = np.flatnonzero(targets.are_queries == (kind == "query"))
         if len(rows):
             texts = [targets.texts[int(row)] for row in rows]
-            with _reading(model, longest.get(kind)):
+            with reading(model, longest.get(kind)):
                 vectors[rows] = encoder(texts, convert_to_numpy=True, show_progress_bar=False)
     return vectors
 
 
 @contextmanager
-def _reading(model: SentenceTransformer, limit: int | None) -> Iterator[None]:
-    """Read `limit` tokens of a text at most, for a while."""
+def reading(model: SentenceTransformer, limit: int | None) -> Iterator[None]:
+    """Read `limit` tokens of a text at most, for a while; a token table reads whole texts whatever the limit."""
     own = model.max_seq_length
-    if limit is None or (own is not None and own <= limit):
+    if limit is None or own == inf or (own is not None and own <= limit):
         yield
         return
     model.max_seq_length = limit

@@ -14,6 +14,7 @@ from rankdistill import files, manifest
 from rankdistill.data import Dataset
 from rankdistill.data.identical_ids import without_own
 from rankdistill.data.positives import gather
+from rankdistill.errors import DataError
 from rankdistill.inference.loading import kind_of, quietly
 from rankdistill.inference.padding import give_padding_to_pairs
 from rankdistill.inference.saving import save_trained
@@ -139,13 +140,26 @@ def _wanted(
 
 def _positives(dataset: Dataset, split: str, candidates: Path) -> tuple[list[groups.Positive], dict[str, str]]:
     """The positives, and the hash of what other splits and equal texts say of their negatives, where it matters."""
-    table = without_own(pl.DataFrame(mined.read(candidates)), dataset.own_documents)
+    table = without_own(_of_collection(candidates, dataset), dataset.own_documents)
     queries, qrels, contents = dataset.queries(split), dataset.qrels(split), dataset.contents
     labelled = table.filter(pl.col("label") > 0).select("query_id", "doc_id").unique()
     known = gather(dataset, queries, contents, labelled.iter_rows())
     found = groups.positives(queries, qrels, table, contents, known)
     same = found == groups.positives(queries, qrels, table, contents)
     return found, {} if same else {"known_positives": known.content_hash}
+
+
+def _of_collection(folder: Path, dataset: Dataset) -> pl.DataFrame:
+    """The candidates in `folder`; DataError where the collection has no such documents."""
+    table = pl.DataFrame(mined.read(folder))
+    if strange := [doc_id for doc_id in table["doc_id"].unique().sort().to_list() if doc_id not in dataset.contents]:
+        raise DataError(
+            expected=f"candidates in {folder} that are documents of {dataset.path}",
+            got=f"{len(strange):,} that are not there, as {', '.join(map(repr, strange[:3]))}",
+            consequence="nothing was trained: these documents have no text here",
+            remedy="mine candidates of this collection again, or give the collection that they were mined from",
+        )
+    return table
 
 
 def _hash_candidates(folder: Path) -> str:
@@ -166,7 +180,7 @@ def _trainer(
 
     evaluator = None
     if dev is not None:
-        ranked = pl.DataFrame(mined.read(dev.candidates))
+        ranked = _of_collection(dev.candidates, dataset)
         evaluator = reranking.evaluator(dataset, dev.split, ranked, config.dev_queries)
         reranking.require_comparable(evaluator, dev.split, dev.candidates)
     steps = steps_of(config, len(positives))

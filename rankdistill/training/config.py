@@ -429,6 +429,8 @@ class TrainConfig(RunSettings):
         silent |= {"sinkhorn_weight"} - set(LOSSES[self.loss].parts.values())
         left_out = {"check", *silent, *self.without_effect, *settings.TELLING}
         found = self.model_dump(exclude=left_out) | unit | ({"lengths": "saved"} if keeps else {})
+        if LOSSES[self.loss].labels and "contrastive_weight" in found:  # it is contrastive: nothing stands beside it
+            found["contrastive_weight"] = type(self).model_fields["contrastive_weight"].default
         if self.contrasts and type_ not in SCORE_PAIRS:
             found["negatives_in_batch"] = "unlabelled"
         weights = (self.query_regulariser_weight, self.document_regulariser_weight)

@@ -187,11 +187,11 @@ def train(
             steps = _steps(config, _view(found, config, known).report.rows)
             shorter = partial(_try, dataset, store, student, config, split, dev_split, found.teacher_id, reads)
             form, sizes = sizing.choose(
-                model, form, _texts(dataset, texts), steps, sizing.sizes_folder(folder, wanted), shorter
+                model, form, _texts(dataset, texts, found), steps, sizing.sizes_folder(folder, wanted), shorter
             )
         whole = partial(_whole, kind, start, config) if form.cuts else None
         if form.vocabulary is not None:
-            prune.prune(model, _texts(dataset, texts), form.vocabulary)
+            prune.prune(model, _texts(dataset, texts, found), form.vocabulary)
         if form.keep_layers is not None:
             keep(model, form.keep_layers)
         require_storable(model, form.stored)
@@ -266,9 +266,10 @@ class Scored(NamedTuple):
     documents: Mapping[str, str]
 
 
-def _texts(dataset: Dataset, texts: Scored) -> list[str]:
-    """Texts whose tokens are counted: of documents, and all queries of the store."""
-    return [*prune.sampled(_documents(dataset)), *texts.queries.values()]
+def _texts(dataset: Dataset, texts: Scored, found: Inputs) -> list[str]:
+    """Texts whose tokens are counted: of documents, and of the queries that are trained on."""
+    kept = {query_id for part in found.candidate_parts() for query_id in part["query_id"].unique().to_list()}
+    return [*prune.sampled(_documents(dataset)), *(texts.queries[query_id] for query_id in sorted(kept))]
 
 
 def _try(

@@ -280,6 +280,23 @@ def test_a_student_without_a_named_type_is_known_by_what_its_model_is(
     } | told
 
 
+def test_the_labels_that_a_student_is_chosen_by_are_part_of_what_it_is(recipe: Recipe, tiny_beir: Path) -> None:
+    """Else a student that was chosen by labels of before would count as done."""
+    given = recipe.model_dump() | {"teacher": {"model": recipe.student.model}}
+    chosen = Recipe.model_validate(given)
+    without = Recipe.model_validate(given | {"data": given["data"] | {"dev": None}})
+
+    def keys() -> list[str]:
+        return [Experiment(one).student("distilled").key for one in (chosen, without)]
+
+    before = keys()
+    qrels = tiny_beir / "qrels" / "dev.tsv"
+    lines = qrels.read_text().splitlines()
+    qrels.write_text("\n".join(lines[:-1]) + "\n")
+    assert keys()[0] != before[0]
+    assert keys()[1] == before[1]
+
+
 def test_what_another_split_labels_of_a_training_query_is_part_of_what_is_trained(
     recipe: Recipe, tiny_beir: Path
 ) -> None:

@@ -103,6 +103,10 @@ def test_a_search_is_of_dev_alone_and_goes_on_to_the_same_trials(recipe: dict[st
     assert again.to_polars().columns[:3] == ["trial", "state", "value"]
     with pytest.raises(StaleOutputError, match="another metric"):
         rd.tune(recipe, "PARTS", trials=3, space=SPACE, variant="wanted", metric="mrr_at_10")
+    qrels = Path(recipe["data"]["source"], "qrels", "dev.tsv")
+    qrels.write_text("\n".join(qrels.read_text().splitlines()[:-1]) + "\n")
+    with pytest.raises(StaleOutputError, match="another data"):
+        rd.tune(recipe, "PARTS", trials=3, space=SPACE, variant="wanted")
 
 
 def test_steps_of_the_recipes_own_run_are_taken(recipe: dict[str, Any]) -> None:

@@ -79,6 +79,23 @@ def test_a_projection_is_fitted_to_as_much_of_a_text_as_training_reads(tiny_enco
     assert np.abs(fitted.encode(TEXTS) - whole.encode(TEXTS)).max() > 1e-3
 
 
+def test_a_token_table_is_fitted_to_whole_texts_whatever_the_length(
+    tiny_encoder: str, store: Store, tmp_path: Path
+) -> None:
+    prepare("static", settings(), space(), store).save_pretrained(str(tmp_path / "table"))
+    fitted = prepare(str(tmp_path / "table"), settings(), space(), store, longest={"query": 4, "document": 4})
+    whole = prepare(str(tmp_path / "table"), settings(), space(), store)
+    np.testing.assert_array_equal(fitted.encode(TEXTS), whole.encode(TEXTS))
+
+
+def test_a_narrower_encoder_keeps_what_texts_of_the_trained_length_need(tiny_encoder: str, store: Store) -> None:
+    cut = settings(hidden_size=16)
+    fitted = prepare(tiny_encoder, cut, space(), store, longest={"query": 4, "document": 4})
+    short = prepare(tiny_encoder, settings(hidden_size=16, max_length=4), space(), store)
+    fitted.max_seq_length = 4
+    np.testing.assert_allclose(fitted.encode(TEXTS), short.encode(TEXTS), atol=1e-6)
+
+
 @pytest.mark.parametrize("rule", ["first", "last", "even", "search"])
 def test_layers_by_rule(rule: str, tiny_encoder: str, store: Store) -> None:
     student = prepare(tiny_encoder, settings(keep_layers=rule, layers=2), space(), store)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from rankdistill.errors import ConfigError, TeacherError
 from rankdistill.inference.loading import load_cross_encoder
 from rankdistill.models import resolve
 from rankdistill.teachers.teaching.config import TeachConfig
@@ -21,6 +23,22 @@ def test_scores_keep_the_order_of_the_pairs(tiny_cross_encoder: str) -> None:
     runner = LengthSorted(model, 40)
     whole = model(model.preprocess(PAIRS))["scores"]
     torch.testing.assert_close(runner(runner.preprocess(PAIRS))["scores"], whole, atol=1e-5, rtol=1e-5)
+
+
+def test_weights_that_have_diverged_stop_the_teaching(tiny_cross_encoder: str) -> None:
+    """RankNet puts 0 in place of differences that are NaN: the loss alone would not show it."""
+    model = load_cross_encoder(resolve(tiny_cross_encoder), "cpu", None)
+    with torch.no_grad():
+        next(model.parameters()).fill_(float("nan"))
+    for loss in ("ranknet", "bce"):
+        with pytest.raises(TeacherError, match="learning rate"):
+            build(model, TeachConfig(loss=loss, negatives=2))([QUERIES, DOCUMENTS], LABELS)
+
+
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
+def test_a_weight_decay_that_cannot_be_is_refused(value: float) -> None:
+    with pytest.raises(ConfigError, match="weight_decay"):
+        TeachConfig(weight_decay=value)
 
 
 def test_the_losses_equal_their_formulas(tiny_cross_encoder: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from rankdistill import data
-from rankdistill.errors import StaleOutputError
+from rankdistill.errors import DataError, StaleOutputError
 from rankdistill.mining import candidates as mined
 from rankdistill.mining.sources import named
 from rankdistill.teachers import load
@@ -222,6 +222,20 @@ def test_labels_of_other_splits_keep_negatives_out_and_are_named_only_then(
         qrels.write(f"{query_id}\t{doc_id}\t1\n")
     with pytest.raises(StaleOutputError, match="known_positives"):
         teach(data.load(tiny_beir), "train", candidates["train"], tiny_encoder, out, CONFIG)
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_candidates_of_another_collection_are_refused_before_anything_is_taught(
+    split: str, tiny_beir: Path, tiny_encoder: str, candidates: dict[str, Path], tmp_path: Path
+) -> None:
+    gone = pl.read_parquet(candidates[split] / "candidates.parquet")["doc_id"][0]
+    corpus = tiny_beir / "corpus.jsonl"
+    lines = corpus.read_text().splitlines()
+    corpus.write_text("\n".join(line for line in lines if json.loads(line)["_id"] != gone) + "\n")
+    dataset, dev = data.load(tiny_beir, "lenient"), Dev("dev", candidates["dev"])
+    with pytest.raises(DataError, match=rf"(?s)documents of .*{gone}"):
+        teach(dataset, "train", candidates["train"], tiny_encoder, tmp_path / "out", CONFIG, dev=dev)
+    assert not (tmp_path / "out" / "manifest.json").exists()
 
 
 def test_the_querys_own_document_and_absent_positives_are_no_rows(

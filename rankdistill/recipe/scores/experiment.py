@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rankdistill import models
-from rankdistill.data.beir import LEFT_OUT
 from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection, DividedCollection
 from rankdistill.recipe.parts import slug
@@ -218,9 +217,7 @@ class Experiment:
         if own:
             settings["in_batch_teacher"] = self._of_scores
         settings |= self._labels_elsewhere
-        settings["dev"] = self.recipe.data.dev
-        if self.recipe.data.dev and self.collection.step is None:
-            settings |= self._left_out(self.recipe.data.dev)
+        settings["dev"] = self.collection.split_identity(self.recipe.data.dev) if self.recipe.data.dev else None
 
         def work(out: Path, reporter: Reporter) -> None:
             from rankdistill.verbs.train import train
@@ -267,10 +264,15 @@ class Experiment:
             return config, []
         return config.model_copy(update=dict.fromkeys(named, str(self.before.vectors))), named
 
-    def _left_out(self, split: str) -> dict[str, int]:
-        """What is left out of the dev split's rankings, as an identity has it."""
-        left_out = self.dataset.left_out(split)
-        return {f"dev_{LEFT_OUT}": left_out} if left_out else {}
+    def reads_vectors(self, training: str) -> bool:
+        """Whether one training's loss reads the vectors of the stage before."""
+        return bool(self._of_first_stage(self.recipe.train_config(training))[1])
+
+    @property
+    def scores_from_vectors(self) -> bool:
+        """Whether scoring looks up vectors of the stage before: the same scores, and no text is encoded again."""
+        teacher, settings = self.teacher_model, self.teacher_settings()
+        return self.before is not None and isinstance(teacher, str) and self.before.holds_vectors_of(teacher, settings)
 
     def index(self, training: str) -> Step:
         """Indexes the corpus with one trained student."""
@@ -381,8 +383,8 @@ class Experiment:
         self._require_worth()
         part = self.recipe.score
         teacher, settings = self.teacher_model, self.teacher_settings()
-        if self.before is not None and isinstance(teacher, str) and self.before.holds_vectors_of(teacher, settings):
-            teacher, settings = str(self.before.vectors), {}  # the same scores, without encoding the texts again
+        if self.before is not None and self.scores_from_vectors:
+            teacher, settings = str(self.before.vectors), {}
         score(
             self.dataset,
             teacher,

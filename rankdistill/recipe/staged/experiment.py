@@ -150,8 +150,9 @@ class StagedExperiment:
 
     def aligned_index(self, alignment: str) -> Step:
         """Indexes the corpus with an aligned student."""
-        step = self.aligned(alignment)
-        return self.scored.index_with(step.name, str(step.folder), [step], {}, "dense")
+        step, collection = self.aligned(alignment), self.scored.collection
+        settings = {"data": self.scored.dataset.fingerprint} if collection.step is None else {}
+        return self.scored.index_with(step.name, str(step.folder), [step], settings, "dense")
 
     @cached_property
     def teacher_index(self) -> Step:

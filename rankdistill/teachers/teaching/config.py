@@ -61,6 +61,7 @@ class TeachConfig:
         _expect(self.steps is None or self.steps > 0, "steps above 0", self.steps)
         _expect(0 <= self.seed < 2**32, "a seed from 0 to below 2^32", self.seed)
         _expect(0 <= self.warmup < 1, "warmup from 0 to below 1, a share of the steps", self.warmup)
+        _expect(0 <= self.weight_decay < inf, "weight_decay of 0 or more, and finite", self.weight_decay)
         _expect(0 <= self.dropout < 1, "dropout from 0 to below 1", self.dropout)
         _expect(self.max_length is None or self.max_length >= 8, "max_length of at least 8 tokens", self.max_length)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from rankdistill.errors import TeacherError
 from rankdistill.inference.batching import by_token_budget
 
 
@@ -37,7 +38,7 @@ class LengthSorted(torch.nn.Module):
         return self.model.preprocess(pairs, **options)
 
     def forward(self, features: dict[str, Any]) -> dict[str, torch.Tensor]:
-        """`scores`, float[pairs, 1], in the order of the pairs."""
+        """`scores`, float[pairs, 1], in the order of the pairs; TeacherError where one is not finite."""
         lengths = features["attention_mask"].sum(dim=1).cpu().numpy()
         tensors = {name: value for name, value in features.items() if isinstance(value, torch.Tensor)}
         others = {name: value for name, value in features.items() if name not in tensors}
@@ -47,4 +48,12 @@ class LengthSorted(torch.nn.Module):
             part = {name: value[chosen, : lengths[rows].max()] for name, value in tensors.items()}
             scores.append(self.model(part | others)["scores"])
             order.append(chosen)
-        return {"scores": torch.cat(scores)[torch.argsort(torch.cat(order))]}
+        logits = torch.cat(scores)[torch.argsort(torch.cat(order))]
+        if not bool(torch.isfinite(logits).all()):
+            raise TeacherError(
+                expected="finite logits of a batch",
+                got="NaN or infinite ones: the weights have diverged",
+                consequence="teaching was stopped, and no teacher was saved: its scores would be no numbers",
+                remedy="lower the learning rate, and remove the output folder: its checkpoints may have diverged too",
+            )
+        return {"scores": logits}

@@ -134,7 +134,9 @@ class AlignConfig(RunSettings):
         Args:
             cuts: whether the student cuts texts; a token table does not.
         """
-        saved = {"lengths": "saved and fitted"} if cuts and self.max_document_length else {}
+        saved = {}
+        if cuts and (self.max_document_length or self.max_query_length):
+            saved["lengths"] = "saved and fitted" if self.max_document_length else "fitted"
         leaves_out = 0 in self.source_weights.values() or self.query_share in (0, 1)
         drawn = {"prepared": "from what is drawn"} if leaves_out else {}
         return super().decisive() | saved | drawn | {"preparation": self.preparation.decisive()}

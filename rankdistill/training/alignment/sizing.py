@@ -143,7 +143,7 @@ class Sizing:
         settings = shape.applied(self.config.preparation)
         table = settings.static.model_copy(update={"texts": min(settings.static.texts, FITTED)})
         settings = settings.model_copy(update={"static": table})
-        longest: Longest = {} if self.student == prepare.STATIC else self.config.limits
+        longest: Longest = self.config.limits
         model = prepare.prepare(
             self.student, settings, self.embeddings.space, self.shown, known=singles, longest=longest
         )

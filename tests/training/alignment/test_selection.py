@@ -91,4 +91,14 @@ def test_what_is_never_drawn_prepares_no_student(tiny_embeddings: MemoryEmbeddin
 def test_leaving_sources_out_makes_another_student_and_other_weights_do_not_say_so() -> None:
     assert "prepared" not in settings.read(None, source_weights={"corpus": 2}, query_share=0.5).decisive()
     assert "prepared" in settings.read(None, source_weights={"corpus": 0}).decisive()
+
+
+def test_the_lengths_of_the_fit_are_part_of_the_student() -> None:
+    def lengths(cuts: bool = True, **given: int) -> object:
+        return settings.read(None, **given).decisive(cuts).get("lengths")
+
+    assert lengths() is None
+    assert lengths(max_document_length=64) == lengths(max_document_length=64, max_query_length=32) == "saved and fitted"
+    assert lengths(max_query_length=32) == "fitted"
+    assert lengths(False, max_query_length=32) is None
     assert "prepared" in settings.read(None, query_share=1).decisive()

@@ -253,6 +253,8 @@ def test_a_student_from_before_these_settings_is_the_same_and_others_are_not() -
         TrainConfig(in_batch_teacher="here", loss="contrastive").decisive()
         == TrainConfig(loss="contrastive").decisive()
     )
+    alone, beside = TrainConfig(loss="contrastive"), TrainConfig(loss="contrastive", contrastive_weight=5.0)
+    assert alone.decisive() == beside.decisive(), "nothing stands beside a contrastive loss"
     of_contrast = {"in_batch_min_margin": 0.1, "contrastive_candidates": "own"}
     asked = TrainConfig(in_batch_teacher="here", topics=3, contrastive_weight=0.5, **of_contrast)
     added = {"in_batch_weight": 0.75, "topics": 3, **of_contrast}
