@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rankdistill import models
+from rankdistill.names import LOSSES
 from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection, DividedCollection
 from rankdistill.recipe.parts import slug
@@ -265,8 +266,10 @@ class Experiment:
         return config.model_copy(update=dict.fromkeys(named, str(self.before.vectors))), named
 
     def reads_vectors(self, training: str) -> bool:
-        """Whether one training's loss reads the vectors of the stage before."""
-        return bool(self._of_first_stage(self.recipe.train_config(training))[1])
+        """Whether one training learns from vectors of the stage before, or from scores that were looked up there."""
+        config = self.recipe.train_config(training)
+        by_scores = self.scores_from_vectors and not LOSSES[config.loss].labels
+        return by_scores or bool(self._of_first_stage(config)[1])
 
     @property
     def scores_from_vectors(self) -> bool:

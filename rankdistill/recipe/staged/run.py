@@ -83,13 +83,13 @@ class StagedRun:
         pairs = score_store_of(made.scored.scores.folder).count()
         found: dict[str, dict[str, float | int]] = {ALIGNED: {"teacher_seconds": embedding}}
         for name, part in self.recipe.variants.items():
-            reads = part.start == "aligned" or made.scored.scores_from_vectors or self._reads_vectors(name)
+            reads = part.start == "aligned" or self._reads_vectors(name)
             seconds = scoring + (embedding if reads else 0.0)
             found[name] = {"teacher_seconds": seconds, "teacher_pairs": pairs}
         return found
 
     def _reads_vectors(self, variant: str) -> bool:
-        """Whether a student's loss reads the vectors of the first stage."""
+        """Whether a student learns from the vectors of the first stage."""
         training = next(name for name, one in self.recipe.trainings.items() if one.variant == variant)
         return self.experiment.scored.reads_vectors(training)
 
