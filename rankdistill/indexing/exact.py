@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rankdistill.data.spill import release
 from rankdistill.indexing.among import best_among
-from rankdistill.indexing.arrays import read_array, write_array
+from rankdistill.indexing.arrays import read_array, release_read, write_array
 from rankdistill.indexing.backend import Backend, IndexSettings, RowsOnDisk
 from rankdistill.indexing.base import Allowed, Ids, Scores, Vectors
 from rankdistill.indexing.documents import named, read_ids, write_ids
@@ -91,8 +90,7 @@ class ExactIndex:
             kept = top_k(scores, width)  # what was found before stands first, as its documents do
             positions, best = np.take_along_axis(places, kept, axis=1), np.take_along_axis(scores, kept, axis=1)
             del part
-            if len(queries) > _FEW:  # a server reads them again at once
-                release(self._vectors)
+            release_read(len(queries), self._vectors)
         return named(positions, self.ids), best
 
     def vectors_at(self, positions: Positions) -> Vectors:
@@ -116,10 +114,6 @@ class ExactIndex:
     def _prepared(self, vectors: Vectors) -> Vectors:
         vectors = np.asarray(vectors, np.float32)
         return normalised(vectors) if self.similarity == "cosine" else vectors
-
-
-_FEW = 16
-"""Queries that may leave all vectors mapped."""
 
 
 def top_of(scores: Scores, k: int) -> tuple[Positions, Scores]:
