@@ -3,7 +3,8 @@
     python -m benchmarks.memory [--documents 20000,100000] [--scores 200000,1000000] [--only index-exact,train]
 
 Documents, queries and scores are made up; models are tables of 64 numbers a word, of a weight a word, or one small
-layer with 32 numbers a token; teachers cost nothing, so that what grows is what the verbs hold. Each verb runs at each size in a process of its own, which a second one watches:
+layer with 32 numbers a token; teachers cost nothing, so that what grows is what the verbs hold. Each verb runs at each
+size in a process of its own, which a second one watches:
 
 - `peak_mib`: the largest resident memory, with the pages of files that the process had mapped and that the system
   takes back where it needs room;
@@ -40,6 +41,9 @@ WORDS, LENGTH, DIMENSION = 30_000, 60, 64
 
 QUERIES = 1_000
 """Of a collection that grows in documents."""
+
+FEW, FEW_QUERIES = "few", 20
+"""A split of the first of them, for searches that compare each query with each token."""
 
 STORE_DOCUMENTS, DEPTH = 100_000, 200
 """Of the collection that scores are of; candidates a query, so that a store grows in queries."""
@@ -109,8 +113,10 @@ def _mine(name: str, source: str) -> Callable[[Path], object]:
     return lambda at: _verbs().mine(at / "data", at / name, [source.replace("MODEL", str(at / "model"))], depth=50)
 
 
-def _evaluate(name: str, system: Callable[[Path], Any], **settings: Any) -> Callable[[Path], object]:
-    return lambda at: _verbs().evaluate(at / "data", system(at), at / name, split="train", **settings)
+def _evaluate(
+    name: str, system: Callable[[Path], Any], factory: str = "exact", split: str = "train"
+) -> Callable[[Path], object]:
+    return lambda at: _verbs().evaluate(at / "data", system(at), at / name, split=split, factory=factory)
 
 
 def _measure_towers(name: str, verb: str, **settings: Any) -> Callable[[Path], object]:
@@ -155,7 +161,9 @@ CELLS: Mapping[str, Cell] = {
     "evaluate-model": Cell("documents", _evaluate("evaluate-model", lambda at: at / "model")),
     "evaluate-sparse": Cell("documents", _evaluate("evaluate-sparse", lambda at: at / SPARSE)),
     "evaluate-seismic": Cell("documents", _evaluate("evaluate-seismic", lambda at: at / SPARSE, factory="seismic")),
-    "evaluate-multi-vector": Cell("documents", _evaluate("evaluate-multi-vector", lambda at: at / MULTI_VECTOR)),
+    "evaluate-multi-vector": Cell(
+        "documents", _evaluate("evaluate-multi-vector", lambda at: at / MULTI_VECTOR, split=FEW)
+    ),
     "ann-recall": Cell("documents", _measure_towers("ann-recall", "ann_recall", repeats=0)),
     "robustness": Cell("documents", _measure_towers("robustness", "robustness", draws=1)),
     "queries": Cell("documents", _queries),
@@ -369,10 +377,11 @@ def _write_collection(folder: Path, documents: int, queries: int) -> None:
     with (folder / "queries.jsonl").open("w") as stream:
         for number, text in enumerate(texts(queries, 6)):
             stream.write(json.dumps({"_id": f"q{number:09d}", "text": f"q{number} {text}"}) + "\n")
-    with (folder / "qrels" / "train.tsv").open("w") as stream:
-        stream.write("query-id\tcorpus-id\tscore\n")
-        for number in range(queries):
-            stream.write(f"q{number:09d}\td{number * 37 % documents:09d}\t1\n")
+    for split, judged in (("train", queries), (FEW, min(FEW_QUERIES, queries))):
+        with (folder / "qrels" / f"{split}.tsv").open("w") as stream:
+            stream.write("query-id\tcorpus-id\tscore\n")
+            for number in range(judged):
+                stream.write(f"q{number:09d}\td{number * 37 % documents:09d}\t1\n")
 
 
 def _write_candidates(folder: Path, data: Path, documents: int, queries: int) -> None:

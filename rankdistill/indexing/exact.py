@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rankdistill.data.spill import Spill
 from rankdistill.indexing.among import best_among
 from rankdistill.indexing.arrays import read_array, release_read, write_array
 from rankdistill.indexing.backend import Backend, IndexSettings, RowsOnDisk
@@ -18,6 +19,9 @@ from rankdistill.indexing.vectors import check_new, check_queries, normalised
 VECTORS_FILE = "vectors.npy"
 SCORES_AT_ONCE = 1 << 24
 """How many scores a block of queries may have in memory (64 MiB of float32)."""
+
+_PREPARED_AT_ONCE = 8192
+"""Vectors that are normalised together."""
 
 MAPPED_AT_ONCE = 1 << 30
 """Bytes of vectors that a search may map together; more are searched a fourth of that at a time."""
@@ -120,6 +124,19 @@ def top_of(scores: Scores, k: int) -> tuple[Positions, Scores]:
     """Where the best `k` of each row stand, best first, and the scores there."""
     places = top_k(scores, k)
     return places, np.take_along_axis(scores, places, axis=1)
+
+
+def exact_of(ids: list[str], vectors: Vectors, similarity: str) -> ExactIndex:
+    """An index of vectors that lie somewhere already: what is compared otherwise is copied, to disk if it is much."""
+    index = ExactIndex(vectors.shape[1], similarity)
+    check_new(ids, vectors, index.dimension, [])
+    if similarity == "cosine":
+        held = Spill()
+        for start in range(0, len(vectors), _PREPARED_AT_ONCE):
+            held.append_array(normalised(vectors[start : start + _PREPARED_AT_ONCE]))
+        vectors = held.array(np.float32).reshape(vectors.shape)
+    index.ids, index._held = ids, vectors
+    return index
 
 
 def _prepare(vectors: Vectors, settings: IndexSettings) -> Vectors:
