@@ -29,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -121,7 +122,7 @@ def _evaluate(
 
 def _measure_towers(name: str, verb: str, **settings: Any) -> Callable[[Path], object]:
     """A verb that compares a student with its teacher: here one and the same model."""
-    return lambda at: getattr(_verbs(), verb)(
+    return lambda at: getattr(import_module(f"rankdistill.verbs.{verb}"), verb)(
         at / "data", at / "model", at / "model", at / name, split="train", **settings
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, repeat
 from pathlib import Path
@@ -16,7 +16,7 @@ from rankdistill.errors import ConfigError, DataError, StaleOutputError
 from rankdistill.executors.base import Executor
 from rankdistill.indexing import registry
 from rankdistill.indexing.arrays import RowsFile
-from rankdistill.indexing.base import Index, Vectors
+from rankdistill.indexing.base import Vectors
 from rankdistill.indexing.documents import keeping_snippets, write_ids
 from rankdistill.indexing.elsewhere import Blocks, Elsewhere, EncoderSpec
 from rankdistill.indexing.encoding import ENCODED_AT_ONCE, Block, copies, distinct, distinct_texts, write

@@ -163,8 +163,8 @@ class Elsewhere:
         """Encode every (shard number, texts); the texts of one shard at a time are held in memory."""
         if unchecked := locations.listing(self.blocks.folder, "vectors-*.npy"):
             note(
-                f"{len(unchecked):,} blocks of documents that an earlier version encoded are encoded again: they have no "
-                "hashes, so nothing tells whether they are what was written"
+                f"{len(unchecked):,} blocks of documents that an earlier version encoded are encoded again: they have "
+                "no hashes, so nothing tells whether they are what was written"
             )
         names = tuple(name for number, texts in shards for name in self._write(number, texts))
         work = EncodingWork(self.blocks, names, self.spec, self.fingerprint)

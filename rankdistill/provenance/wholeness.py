@@ -17,7 +17,8 @@ from rankdistill.stores.repairing import put_aside
 
 State = Literal["whole", "damaged", "missing", "edited", "unknown", "aside", "dead", "living"]
 """`edited`: a card or a report for people is not what was written; `unknown`: no manifest names the file; `aside`: a
-repair put it aside, and was killed; `dead`, `living`: what a writer has not finished, who is surely dead, or may live."""
+repair that was killed put it aside; `dead`, `living`: what a writer has not finished, who is surely dead, or may
+live."""
 
 WRONG: frozenset[State] = frozenset({"damaged", "missing"})
 

@@ -284,8 +284,8 @@ def _told(one: Wholeness) -> Iterator[str]:
         yield f"{one.path}: and {len(aside) - SHOWN:,} more files put aside by a repair that was killed"
     if aside:
         yield (
-            f"{one.path}: `rankdistill verify {one.path} --repair` brings that repair to its end: it scores those pairs "
-            "again, then removes what was put aside; nothing else reads it"
+            f"{one.path}: `rankdistill verify {one.path} --repair` brings that repair to its end: it scores those "
+            "pairs again, then removes what was put aside; nothing else reads it"
         )
     if remedy := _remedy(one):
         yield f"{one.path}: {remedy}"

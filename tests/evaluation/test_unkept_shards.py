@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +32,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def encoders(tiny_splade: str, tiny_multi_vector: str) -> Iterator[dict[str, tuple[str, Any]]]:
+def encoders(tiny_splade: str, tiny_multi_vector: str) -> dict[str, tuple[str, Any]]:
     """Model and encoder, by kind."""
-    yield {
+    return {
         kind.name: (model, kind.open_documents(model, "auto", None))
         for kind, model in ((SPARSE, tiny_splade), (MULTI_VECTOR, tiny_multi_vector))
     }
