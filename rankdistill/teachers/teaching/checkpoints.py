@@ -79,8 +79,8 @@ def _note_lost(unlisted: list[Path], whole: Path | None) -> None:
         begins = "begins anew" if whole is None else f"goes on from {whole.name}"
         note(
             f"{', '.join(path.name for path in further)} in {further[0].parent} cannot be compared with what was "
-            "written, and cannot be gone on from: an earlier version wrote no list of hashes, or a kill came before it. The "
-            f"training {begins}: {step_of(further[-1]) - done:,} steps are done again"
+            "written, and cannot be gone on from: an earlier version wrote no list of hashes, or a kill came before it."
+            f" The training {begins}: {step_of(further[-1]) - done:,} steps are done again"
         )
 
 
