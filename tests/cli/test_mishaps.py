@@ -204,8 +204,7 @@ def index(shared: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("engine", "error"),
-    [("qdrant", "OutputError"), ("lancedb", "RemoteError")],
+    ("engine", "error"), [("qdrant", "OutputError"), pytest.param("lancedb", "RemoteError", marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize(("options", "said"), [("size=1m,ro", "Read-only file system"), ("size=4k", "No space left")])
 def test_an_engine_without_room_is_told(
@@ -249,7 +248,7 @@ def test_a_push_that_cannot_note_how_far_it_is_is_told_and_goes_on_later(
     assert '"documents": 40' in shown
 
 
-@pytest.mark.parametrize("options", ["size=1m,ro", "size=4k"])
+@pytest.mark.parametrize("options", [pytest.param("size=1m,ro", marks=pytest.mark.slow), "size=4k"])
 def test_a_server_answers_without_a_cache_to_write_to(
     index: Path,
     shared: Path,
