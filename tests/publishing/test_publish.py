@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import yaml
 import rankdistill
 from benchmarks.publication import Edit, copied, edited
 from rankdistill import files
-from rankdistill.errors import ConfigError, DataError, OutputError
+from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.verdict.records import Status
 from rankdistill.publishing import hub, preflight, writing
 from rankdistill.publishing.registry import CHECKS
@@ -52,20 +51,6 @@ def test_a_student_passes_every_check(published: Published) -> None:
     assert published.ready
     assert "mock tasks of mteb, all green" in published.finding("mock_run").sentence
     assert published.finding("leakage").figures["test_queries"] == 4
-
-
-@pytest.mark.parametrize(("options", "said"), [("size=1m,ro", "Read-only file system"), ("size=4k", "No space left")])
-def test_a_folder_that_cannot_be_written_to_is_told(
-    made: Made, tmpfs: Callable[[str], Path], options: str, said: str
-) -> None:
-    """Nothing there passes for a publication."""
-    disk = tmpfs(options)
-    if "ro" not in options:
-        (disk / "full").write_bytes(b"." * 4096)
-    with pytest.raises(OutputError, match=said):
-        publish(made, disk / "out")
-    assert not list(disk.rglob("manifest.json"))
-    assert not list(disk.rglob(f"{files.TEMPORARY_PREFIX}*"))
 
 
 def test_the_lineage_of_a_publication_reaches_student_results_and_data(published: Published, made: Made) -> None:
