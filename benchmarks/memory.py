@@ -2,8 +2,9 @@
 
     python -m benchmarks.memory [--documents 20000,100000] [--scores 200000,1000000] [--only index-exact,train]
 
-Documents, queries and scores are made up; models are tables of 64 numbers a word, teachers cost nothing, so that what
-grows is what the verbs hold. Each verb runs at each size in a process of its own, which a second one watches:
+Documents, queries and scores are made up; models are tables of 64 numbers a word, of a weight a word, or one small
+layer with 32 numbers a token; teachers cost nothing, so that what grows is what the verbs hold. Each verb runs at each
+size in a process of its own, which a second one watches:
 
 - `peak_mib`: the largest resident memory, with the pages of files that the process had mapped and that the system
   takes back where it needs room;
@@ -28,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,6 +43,9 @@ WORDS, LENGTH, DIMENSION = 30_000, 60, 64
 QUERIES = 1_000
 """Of a collection that grows in documents."""
 
+FEW, FEW_QUERIES = "few", 20
+"""A split of the first of them, for searches that compare each query with each token."""
+
 STORE_DOCUMENTS, DEPTH = 100_000, 200
 """Of the collection that scores are of; candidates a query, so that a store grows in queries."""
 
@@ -51,7 +56,10 @@ POLL = 0.02
 """Seconds between two looks at a process."""
 
 NONE, MODEL = "none", "model"
-"""What a process runs that measures no verb: nothing; making the model, in its folder."""
+"""What a process runs that measures no verb: nothing; making the models, in its folder and beside it."""
+
+SPARSE, MULTI_VECTOR, TOKEN_DIMENSION = "model-sparse", "model-multi-vector", 32
+"""Folders of the other models; length of a token's vector."""
 
 Unit = Literal["documents", "scores"]
 
@@ -106,8 +114,21 @@ def _mine(name: str, source: str) -> Callable[[Path], object]:
     return lambda at: _verbs().mine(at / "data", at / name, [source.replace("MODEL", str(at / "model"))], depth=50)
 
 
-def _evaluate(name: str, system: Callable[[Path], Any]) -> Callable[[Path], object]:
-    return lambda at: _verbs().evaluate(at / "data", system(at), at / name, split="train")
+def _evaluate(
+    name: str, system: Callable[[Path], Any], factory: str = "exact", split: str = "train"
+) -> Callable[[Path], object]:
+    return lambda at: _verbs().evaluate(at / "data", system(at), at / name, split=split, factory=factory)
+
+
+def _measure_towers(name: str, verb: str, **settings: Any) -> Callable[[Path], object]:
+    """A verb that compares a student with its teacher: here one and the same model."""
+    return lambda at: getattr(import_module(f"rankdistill.verbs.{verb}"), verb)(
+        at / "data", at / "model", at / "model", at / name, split="train", **settings
+    )
+
+
+def _queries(at: Path) -> object:
+    return _verbs().queries(at / "data", at / "queries", "spans", per_document=1, limit_documents=1_000, round_trip=5)
 
 
 def _check_data(at: Path) -> object:
@@ -139,6 +160,14 @@ CELLS: Mapping[str, Cell] = {
     "search-exact": Cell("documents", _search("index-exact"), ["index-exact"]),
     "search-bm25": Cell("documents", _search("index-bm25"), ["index-bm25"]),
     "evaluate-model": Cell("documents", _evaluate("evaluate-model", lambda at: at / "model")),
+    "evaluate-sparse": Cell("documents", _evaluate("evaluate-sparse", lambda at: at / SPARSE)),
+    "evaluate-seismic": Cell("documents", _evaluate("evaluate-seismic", lambda at: at / SPARSE, factory="seismic")),
+    "evaluate-multi-vector": Cell(
+        "documents", _evaluate("evaluate-multi-vector", lambda at: at / MULTI_VECTOR, split=FEW)
+    ),
+    "ann-recall": Cell("documents", _measure_towers("ann-recall", "ann_recall", repeats=0)),
+    "robustness": Cell("documents", _measure_towers("robustness", "robustness", draws=1)),
+    "queries": Cell("documents", _queries),
     "evaluate-bm25": Cell("documents", _evaluate("evaluate-bm25", lambda at: "bm25")),
     "evaluate-index": Cell("documents", _evaluate("evaluate-index", lambda at: at / "index-exact"), ["index-exact"]),
     "mine-bm25": Cell("documents", _mine("mine-bm25", "bm25")),
@@ -277,7 +306,7 @@ def _child(name: str, folder: Path) -> None:
 
     _verbs()
     if name == MODEL:
-        _write_model(folder)
+        _write_models(folder)
     elif name != NONE:
         CELLS[name].run(folder)
     print(json.dumps({"peak_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
@@ -349,10 +378,11 @@ def _write_collection(folder: Path, documents: int, queries: int) -> None:
     with (folder / "queries.jsonl").open("w") as stream:
         for number, text in enumerate(texts(queries, 6)):
             stream.write(json.dumps({"_id": f"q{number:09d}", "text": f"q{number} {text}"}) + "\n")
-    with (folder / "qrels" / "train.tsv").open("w") as stream:
-        stream.write("query-id\tcorpus-id\tscore\n")
-        for number in range(queries):
-            stream.write(f"q{number:09d}\td{number * 37 % documents:09d}\t1\n")
+    for split, judged in (("train", queries), (FEW, min(FEW_QUERIES, queries))):
+        with (folder / "qrels" / f"{split}.tsv").open("w") as stream:
+            stream.write("query-id\tcorpus-id\tscore\n")
+            for number in range(judged):
+                stream.write(f"q{number:09d}\td{number * 37 % documents:09d}\t1\n")
 
 
 def _write_candidates(folder: Path, data: Path, documents: int, queries: int) -> None:
@@ -383,18 +413,45 @@ def _write_candidates(folder: Path, data: Path, documents: int, queries: int) ->
     manifest.Manifest("candidates", {"dataset": load(data).fingerprint}).write(folder)
 
 
-def _write_model(folder: Path) -> None:
-    """A table of made-up vectors of the made-up words, as a model of sentence-transformers."""
-    from sentence_transformers import SentenceTransformer
+def _write_models(folder: Path) -> None:
+    """Made-up vectors of the made-up words as models of sentence-transformers: dense in `folder`, the others beside."""
+    import torch
+    from sentence_transformers import MultiVectorEncoder, SentenceTransformer, SparseEncoder
+    from sentence_transformers.base.modules import Normalize, Transformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding
     from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    words = {"[UNK]": 0} | {f"w{number}": number + 1 for number in range(WORDS)}
+    words = {"[UNK]": 0, "[PAD]": 1} | {f"w{number}": number + 2 for number in range(WORDS)}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    table = np.random.default_rng(1).normal(size=(len(words), DIMENSION)).astype(np.float32)
+    generator = np.random.default_rng(1)
+    table = generator.normal(size=(len(words), DIMENSION)).astype(np.float32)
     model = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=table)], device="cpu")
     model.save(str(folder), create_model_card=False)
+
+    whole = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]")
+    weights = torch.from_numpy(generator.random(len(words), np.float32) + 0.1)
+    sparse = SparseEncoder(modules=[SparseStaticEmbedding(whole, weight=weights)], device="cpu")
+    sparse.save_pretrained(str(folder.with_name(SPARSE)), create_model_card=False)
+
+    torch.manual_seed(0)
+    plain = folder.with_name("bert")
+    config = BertConfig(
+        vocab_size=len(words),
+        hidden_size=TOKEN_DIMENSION,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=TOKEN_DIMENSION,
+        max_position_embeddings=128,
+    )
+    BertModel(config).save_pretrained(plain)
+    whole.save_pretrained(plain)
+    tokens = [Transformer(str(plain), max_seq_length=128), Normalize(module_input_name="token_embeddings")]
+    MultiVectorEncoder(modules=tokens, device="cpu").save_pretrained(
+        str(folder.with_name(MULTI_VECTOR)), create_model_card=False
+    )
 
 
 if __name__ == "__main__":

@@ -56,8 +56,10 @@ _DISK_ERRORS = {
 _FOREIGN_ERRNO = re.compile(r"os error (\d+)|\bOs \{ code: (\d+)")
 """How libraries written in Rust (safetensors, tokenizers, polars, Seismic) name the system's error in their message."""
 
-_FOREIGN_FULL_DISK = re.compile(r"PytorchStreamWriter failed writing|inline_container\.cc.*unexpected pos")
-"""What torch says when a checkpoint does not fit on the disk: at the write, or at the end of the file."""
+_FOREIGN_FULL_DISK = re.compile(
+    r"PytorchStreamWriter failed writing|inline_container\.cc.*unexpected pos|basic_ios::clear: iostream error"
+)
+"""What torch says when a checkpoint does not fit on the disk: at the write, or at the end of the file; and OpenVINO."""
 
 _TOLD_IN_WORDS = {os.strerror(code): code for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)}
 """Errors whose words nothing else is called by: FAISS gives no more than these."""

@@ -50,6 +50,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name_and_then_the_name_is(
         (OSError(errno.EROFS, "read-only"), "Read-only file system"),
         (RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"), "No space left"),
         (RuntimeError("PytorchStreamWriter failed writing file data/3"), "No space left"),
+        (RuntimeError("basic_ios::clear: iostream error"), "No space left"),
     ],
 )
 def test_disk_errors_of_every_library_say_what_to_do(tmp_path: Path, raised: Exception, said: str) -> None:

@@ -11,8 +11,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import datasets
 import pytest
 
+from benchmarks.store import tiny
 from benchmarks.store.killing_events import PROGRAM, contents
 from rankdistill.cli import main as cli
 from tests.forked import Forked
@@ -22,9 +24,26 @@ Words = Callable[[Path, Path], list[object]]
 CASES: dict[str, Words] = {
     "mine": lambda data, out: ["mine", "--data", data, "--depth", 5, "--out", out],
     "convert": lambda data, out: ["data", "convert", "--input", data / "corpus.jsonl", "--out", out],
+    "fetch": lambda data, out: ["data", "fetch", f"hf:{hub_of(data)}", "--out", out],
     "evaluate": lambda data, out: ["evaluate", "--data", data, "--split", "test", "--model", "bm25", "--out", out],
     "index": lambda data, out: ["index", "--data", data, "--backend", "bm25", "--out", out],
 }
+
+
+def hub_of(data: Path) -> Path:
+    """The collection as a data set of the hub, which `datasets` reads from this machine."""
+    folder = data.with_name("hub")
+    if not folder.exists():
+        tiny.hub(folder, data)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def datasets_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `datasets` keeps stays out of this user's cache, here and in the processes that are killed."""
+    place = tmp_path / "datasets"
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(place))
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", place)
 
 
 def run(words: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +58,7 @@ def run(words: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kills"),
-    [("mine", 3), ("convert", 4), *(pytest.param(name, 100, marks=pytest.mark.slow) for name in CASES)],
+    [("mine", 3), ("convert", 4), ("fetch", 3), *(pytest.param(name, 100, marks=pytest.mark.slow) for name in CASES)],
 )
 def test_a_kill_before_any_change_costs_no_byte(
     tiny_beir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kills: int

@@ -26,6 +26,8 @@ from benchmarks.store import tiny
 from benchmarks.store.killing_events import PROGRAM, contents
 
 PATIENCE = 300.0
+HUB = "hf:"
+"""Before a data set's name."""
 LOADED = ["rankdistill.cli.main", "polars", "pyarrow.parquet", "torch", "sentence_transformers", "datasets", "faiss"]
 
 
@@ -48,6 +50,7 @@ class Case:
 
 CASES: Mapping[str, Case] = {
     "data convert": Case("data convert --input DATA/corpus.jsonl --out OUT"),
+    "data fetch": Case("data fetch hf:HUB --out OUT"),
     "mine": Case("mine --data DATA --depth 10 --out OUT"),
     "score": Case(
         "score --data DATA --teacher CE --candidates mine --backend torch --unit-size 40 --out OUT", needs=("mine",)
@@ -87,7 +90,7 @@ def main() -> None:
     shutil.rmtree(work, ignore_errors=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(LOADED)
-    os.environ["RANKDISTILL_CACHE"] = str(work / "cache")
+    os.environ |= {"RANKDISTILL_CACHE": str(work / "cache"), "HF_DATASETS_CACHE": str(work / "datasets")}
     trials = Trials(work, context)
     trials.prepare()
     rows = [trials.of(name, given.most) for name in CASES if not given.only or name in given.only]
@@ -106,12 +109,13 @@ class Trials:
 
     @property
     def made(self) -> Path:
-        """The folder with DATA, ENCODER and CE."""
+        """The folder with DATA, HUB, ENCODER and CE."""
         return self.work / "made"
 
     def prepare(self) -> None:
         """Make what the cases begin with."""
         tiny.collection(self.made / "DATA")
+        tiny.hub(self.made / "HUB", self.made / "DATA")
         process = self.context.Process(target=tiny.models, args=(self.made / "ENCODER", self.made / "CE"))
         process.start()
         process.join()
@@ -189,16 +193,16 @@ class Trials:
     def word(self, word: str, out: Path, needs: Sequence[str]) -> str:
         """A word of the command line with its folder in the place of a name."""
         parts = []
-        for one in word.split(","):
+        for one in word.removeprefix(HUB).split(","):
             first, slash, rest = one.partition("/")
             if first == "OUT":
                 first = str(out)
-            elif first in ("DATA", "ENCODER", "CE"):
+            elif first in ("DATA", "HUB", "ENCODER", "CE"):
                 first = str(self.made / first)
             elif found := [name for name in needs if name.replace(" ", "-") == first]:
                 first = str(self.whole(found[0]))
             parts.append(first + slash + rest)
-        return ",".join(parts)
+        return (HUB if word.startswith(HUB) else "") + ",".join(parts)
 
 
 def differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:

@@ -33,6 +33,30 @@ def collection(folder: Path) -> None:
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+_CARD = """---
+configs:
+- {config_name: corpus, data_files: [{split: corpus, path: corpus.jsonl}]}
+- {config_name: queries, data_files: [{split: queries, path: queries.jsonl}]}
+- {config_name: default, data_files: SPLITS}
+---
+"""
+
+
+def hub(folder: Path, made: Path) -> None:
+    """Write the collection in `made` as a data set of the Hugging Face hub lies there, which `datasets` reads here."""
+    splits = sorted(path.stem for path in (made / "qrels").glob("*.tsv"))
+    folder.mkdir(parents=True)
+    for name in ("corpus.jsonl", "queries.jsonl"):
+        (folder / name).write_bytes((made / name).read_bytes())
+    for split in splits:
+        header, *lines = (made / "qrels" / f"{split}.tsv").read_text().splitlines()
+        rows = [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+        judged = [{**row, "score": int(row["score"])} for row in rows]
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in judged))
+    files = ", ".join(f"{{split: {split}, path: {split}.jsonl}}" for split in splits)
+    (folder / "README.md").write_text(_CARD.replace("SPLITS", f"[{files}]"))
+
+
 def models(encoder: Path, cross_encoder: Path) -> None:
     """Write an encoder and a cross-encoder of two layers."""
     import torch

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +18,9 @@ from rankdistill.errors import ConfigError
 from rankdistill.indexing.base import Ids, Scores
 
 NOTE_FILE = "rankdistill.json"
+
+ROOM = 1 << 27
+"""Bytes that a disk must have free: more than the core's files grow by between two looks."""
 
 FULL_SCAN_KILOBYTES = 10_000
 """Below so much the core scans rather than walks a graph, as a server does."""
@@ -83,6 +88,7 @@ class EdgeCollection:
             hnsw_config=edge.HnswIndexConfig(0 if shape.exact else shape.m, shape.ef_construction, FULL_SCAN_KILOBYTES),
         )
         files.make_folder(self._folder)
+        self._require_room()
         with self._answering():
             self._shard = edge.EdgeShard.create(str(self._folder), config)
             for name, kind in {POSITION: "integer", **shape.fields}.items():
@@ -111,12 +117,14 @@ class EdgeCollection:
             if terms:
                 vector["sparse"] = edge.SparseVector(*terms[row])
             points.append(edge.Point(point_id(payload[ID]), vector, payload))
+        self._require_room()
         with self._answering():
             self._open().update(edge.UpdateOperation.upsert_points(points))
             self._open().flush()
 
     def finish(self, shape: Shape) -> None:
         """See `Engine.finish`."""
+        self._require_room()
         with self._answering():
             self._open().optimize()
             self._open().flush()
@@ -153,6 +161,12 @@ class EdgeCollection:
         if self._shard is not None:
             self._shard.close()
             self._shard = None
+
+    def _require_room(self) -> None:
+        """Raise OutputError where the disk is nearly full: the core maps its files, so a full one ends the process."""
+        if shutil.disk_usage(self._folder).free < ROOM:
+            with files.output_errors(self._folder):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder))
 
     def _open(self) -> Any:
         if self._shard is None:

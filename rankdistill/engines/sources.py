@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
@@ -10,9 +11,13 @@ from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from rankdistill import locations, manifest, tables
 from rankdistill.data import Dataset
+from rankdistill.data.packed import Strings
 from rankdistill.engines.base import RESERVED, Batch, Leg, LegName
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.indexing import StoredIndex
@@ -21,6 +26,9 @@ from rankdistill.indexing.kinds import DENSE, SPARSE
 from rankdistill.indexing.reading import blocks
 from rankdistill.indexing.vectors import normalised
 from rankdistill.stores.embeddings.reader import EmbeddingStore
+
+_FOUND_AT_ONCE = 8192
+"""Texts of a collection that are looked up together."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
@@ -158,13 +166,10 @@ class StoreSource:
 
     def __init__(self, store: EmbeddingStore, dataset: Dataset | None = None) -> None:
         self._store, self._dataset = store, dataset
-        table = store.texts()
         if dataset is None:
-            self._rows = np.flatnonzero(np.asarray(table.column("kind").to_pylist()) == "document")
-            self.ids = table.column("text_id").take(self._rows).to_pylist()
+            self._rows, self.ids = _documents_of(store)
         else:
-            self._rows = store.find(list(dataset.contents.values()), "document")
-            self.ids = list(dataset.contents)
+            self._rows, self.ids = _rows_of(store, dataset), dataset.doc_ids
             if absent := int((self._rows < 0).sum()):
                 raise DataError(
                     expected=f"an embedding store with the {len(self.ids):,} documents of {dataset.path}",
@@ -200,7 +205,26 @@ class StoreSource:
             dense = np.asarray(vectors[rows], np.float32)
             if self._store.space.similarity == "cosine":
                 dense = normalised(dense)
-            yield Batch(at, self.ids[at : at + size], dense, texts=column.take(rows).to_pylist())
+            yield Batch(at, list(self.ids[at : at + size]), dense, texts=column.take(rows).to_pylist())
+
+
+def _documents_of(store: EmbeddingStore) -> tuple[NDArray[np.int64], Sequence[str]]:
+    """The rows of a store's documents, and their ids there."""
+    rows, ids, start = array("q"), Strings(), 0
+    for part in store.texts().select(["kind", "text_id"]).to_batches():
+        found = np.flatnonzero(pc.equal(part.column("kind"), "document").to_numpy(zero_copy_only=False))
+        rows.extend((start + found).tolist())
+        ids.extend(part.column("text_id").take(pa.array(found)).to_pylist())
+        start += part.num_rows
+    return np.array(rows, np.int64), ids
+
+
+def _rows_of(store: EmbeddingStore, dataset: Dataset) -> NDArray[np.int64]:
+    """The row of each document of the collection, -1 where the store lacks it."""
+    rows, texts = array("q"), (document.contents for document in dataset.documents())
+    while some := list(islice(texts, _FOUND_AT_ONCE)):
+        rows.extend(store.find(some, "document").tolist())
+    return np.array(rows, np.int64)
 
 
 def ids_hash(ids: Sequence[str]) -> str:

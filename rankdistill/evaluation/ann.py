@@ -23,7 +23,7 @@ from rankdistill.evaluation.embedded import Judged, Pairing
 from rankdistill.evaluation.measures import Qrels
 from rankdistill.indexing.base import NOTHING, Ids, Index, Scores, Vectors
 from rankdistill.indexing.distinct import DistinctIndex
-from rankdistill.indexing.exact import ExactIndex
+from rankdistill.indexing.exact import ExactIndex, exact_of
 from rankdistill.indexing.faiss import FaissIndex
 from rankdistill.indexing.vectors import distinct_rows, normalised
 from rankdistill.progress import Progress
@@ -149,8 +149,7 @@ def recall_curves(
     approximate = open_index(documents.dimension, similarity, factory, effort)
     searched = DistinctIndex(approximate, distinct_rows(documents.dimension, similarity))
     searched.add(documents.ids, documents.vectors)
-    oracle = ExactIndex(documents.dimension, similarity)
-    oracle.add(documents.ids, documents.vectors)
+    oracle = exact_of(list(documents.ids), documents.vectors, similarity)
     exact = exact_scores(documents.ids, documents.vectors, similarity)
     judged = Judged(qrels, own)
     return tuple(

@@ -12,6 +12,8 @@ from rankdistill.evaluation.measures import Qrels, Run, ndcg_at_10
 from rankdistill.indexing.base import NOTHING, Ids, Scores, Vectors
 from rankdistill.indexing.vectors import normalised
 
+_CHECKED_AT_ONCE = 8192
+
 
 @dataclass(frozen=True)
 class Embedded:
@@ -29,10 +31,14 @@ class Embedded:
     vectors: Vectors
 
     def __post_init__(self) -> None:
-        if self.vectors.ndim != 2 or len(self.vectors) != len(self.ids) or not np.isfinite(self.vectors).all():
+        endless = sum(
+            np.count_nonzero(~np.isfinite(self.vectors[start : start + _CHECKED_AT_ONCE]))
+            for start in range(0, len(self.vectors), _CHECKED_AT_ONCE)
+        )
+        if self.vectors.ndim != 2 or len(self.vectors) != len(self.ids) or endless:
             raise DataError(
                 expected=f"finite vectors of {len(self.ids)} texts, [{len(self.ids)}, dimension]",
-                got=f"shape {list(self.vectors.shape)}, {np.count_nonzero(~np.isfinite(self.vectors))} not finite",
+                got=f"shape {list(self.vectors.shape)}, {endless} not finite",
                 consequence="nothing was measured",
                 remedy="check the model that made them",
             )

@@ -14,9 +14,11 @@ from rankdistill.evaluation.embedded import run_of
 from rankdistill.evaluation.measures import Run
 from rankdistill.evaluation.retrieve import search_others
 from rankdistill.indexing import Searcher, StoredIndex, registry
-from rankdistill.indexing.building import in_memory
-from rankdistill.indexing.encoding import ENCODED_AT_ONCE, copies, distinct
+from rankdistill.indexing.building import copies_in
+from rankdistill.indexing.encoding import ENCODED_AT_ONCE, distinct
 from rankdistill.indexing.kinds import DENSE, Documents, Kind, Queries, of_space
+from rankdistill.indexing.unkept import shard_size_of, unkept
+from rankdistill.notes import note
 from rankdistill.progress import Progress
 
 STREAMED_AT_ONCE = 8 * ENCODED_AT_ONCE
@@ -24,7 +26,7 @@ STREAMED_AT_ONCE = 8 * ENCODED_AT_ONCE
 
 
 class MemoryIndex:
-    """The documents of `dataset` in an index that is made in memory at the first search.
+    """The documents of `dataset` in an index that is made at the first search, and not kept; see `indexing.unkept`.
 
     Args:
         dataset: the documents.
@@ -65,14 +67,21 @@ class MemoryIndex:
     def searcher(self) -> Searcher[Any]:
         """The index, made now."""
         ids, texts = list(self._dataset.doc_ids), (document.contents for document in self._dataset.documents())
-        return in_memory(self._settings, self.encoder, ids, texts, self._progress, STREAMED_AT_ONCE)
+        if "shard_size" in self.effects:
+            size = self.effects["shard_size"]
+            note(f"{len(ids):,} documents are indexed in shards of {size:,}, as memory holds one")
+        return unkept(self._settings, self.encoder, ids, texts, self._progress, STREAMED_AT_ONCE)
 
     @cached_property
     def effects(self) -> dict[str, Any]:
-        """What decides its results beside factory and encoder, for their identity."""
-        made = registry.build_effects(
-            self._settings, lambda: copies(document.contents for document in self._dataset.documents())
-        )
+        """What decides its results beside factory and encoder, for their identity.
+
+        Shards are searched as one: only what is approximate finds something else in them.
+        """
+        size = shard_size_of(self._settings, self.space, len(self._dataset.document_lines))
+        made = registry.build_effects(self._settings, lambda: copies_in(self._dataset, size))
+        if size is not None and self.factory != "exact":
+            made["shard_size"] = size
         return made | registry.search_effects(self._settings)
 
     @property

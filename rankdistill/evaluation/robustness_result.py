@@ -173,7 +173,7 @@ def grid_rows(result: Robustness) -> Rows:
 
 def heat_map(result: Robustness) -> Figure:
     """Retention by precision (rows) and dimensions (columns): a column of panels a system, random choices below."""
-    kinds = [kind for kind, read in READ.items() if any(map(read, result.systems[0].cells))]
+    kinds = [kind for kind, read in READ.items() if any(read(cell) is not None for cell in result.systems[0].cells)]
     precisions = len(_precisions(result.systems[0]))
     drawing = canvas(PANEL_WIDTH * len(result.systems), len(kinds) * (MARGIN + ROW_HEIGHT * precisions))
     panels = drawing.subplots(len(kinds), len(result.systems), squeeze=False)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from rankdistill import files
 from rankdistill.bundles import open_document_encoder, open_query_encoder
 from rankdistill.data import Dataset
 from rankdistill.evaluation.embedded import Embedded, Pairing
-from rankdistill.indexing.encoding import encode
+from rankdistill.indexing.arrays import RowsFile
+from rankdistill.indexing.base import Vectors
+from rankdistill.indexing.encoding import write
 from rankdistill.indexing.kinds import Encoder
 from rankdistill.progress import Progress
 from rankdistill.space import require_dimension, require_searchable
@@ -110,7 +115,17 @@ def open_towers(
 
 
 def _documents(encoder: Encoder, dataset: Dataset, progress: Progress) -> Embedded:
-    return Embedded(dataset.doc_ids, encode(encoder, list(dataset.contents.values()), progress))
+    """The documents' vectors, in a file without a name in the system's folder for temporary files, and mapped."""
+    ids = dataset.doc_ids
+    with files.output_errors(Path(tempfile.gettempdir())), tempfile.TemporaryFile(buffering=0) as stream:
+        out = RowsFile(stream, len(ids), encoder.space.dimension)
+        texts = (document.contents for document in dataset.documents())
+        write(lambda block: encoder.encode_documents(block.texts, progress), ids, texts, out, _as_given, progress)
+        return Embedded(ids, out.mapped())
+
+
+def _as_given(vectors: Vectors) -> Vectors:
+    return vectors
 
 
 def _queries(encoder: Encoder, dataset: Dataset, split: str) -> Embedded:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill import files
+from rankdistill.data.spill import release
 from rankdistill.errors import DataError
 
 
@@ -81,6 +82,17 @@ def read_array(path: Path, mapped: bool) -> NDArray[Any]:
     except (OSError, ValueError, EOFError) as error:
         raise damaged(f"an array of an index at {path}", str(error)) from error
     return array
+
+
+FEW = 16
+"""Queries whose search may leave mapped arrays in memory: a server reads them again at once."""
+
+
+def release_read(queries: int, *arrays: NDArray[Any]) -> None:
+    """Give back the memory that mapped arrays were read into for a search of so many queries, unless these are few."""
+    if queries > FEW:
+        for array in arrays:
+            release(array)
 
 
 def damaged(expected: str, got: str) -> DataError:

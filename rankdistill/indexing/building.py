@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, repeat
 from pathlib import Path
@@ -16,7 +16,7 @@ from rankdistill.errors import ConfigError, DataError, StaleOutputError
 from rankdistill.executors.base import Executor
 from rankdistill.indexing import registry
 from rankdistill.indexing.arrays import RowsFile
-from rankdistill.indexing.base import Index, Vectors
+from rankdistill.indexing.base import Vectors
 from rankdistill.indexing.documents import keeping_snippets, write_ids
 from rankdistill.indexing.elsewhere import Blocks, Elsewhere, EncoderSpec
 from rankdistill.indexing.encoding import ENCODED_AT_ONCE, Block, copies, distinct, distinct_texts, write
@@ -209,47 +209,6 @@ def build(
     return True
 
 
-def in_memory(
-    settings: registry.IndexSettings,
-    encoder: Documents,
-    ids: list[str],
-    texts: Iterable[str],
-    progress: Progress = lambda done: None,
-    at_once: int = ENCODED_AT_ONCE,
-) -> Index[Any]:
-    """An index that is not kept: of `texts`, one an id.
-
-    Vectors of `exact` lie in a file without a name in the system's folder for temporary files, and not in memory.
-
-    Args:
-        settings: of the index.
-        encoder: of the documents.
-        ids: of the documents.
-        texts: of the documents.
-        progress: called with the number of documents just done.
-        at_once: texts whose vectors are held together.
-
-    Raises:
-        DataError: a vector is not finite, or an id stands there twice.
-        OutputError: the folder for temporary files is full.
-    """
-    kind, kept = KINDS[settings.kind], registry.rows_file(settings)
-    if kind is not DENSE:
-        made = registry.create(settings)
-        made.add(ids, kind.encode_each(encoder, list(texts), progress))
-        return made
-    with files.output_errors(Path(tempfile.gettempdir())), tempfile.TemporaryFile(buffering=0) as stream:
-        out = RowsFile(stream, len(ids), settings.dimension)
-        prepare = (lambda vectors: vectors) if kept is None else (lambda vectors: kept.prepare(vectors, settings))
-        write(lambda block: kind.encode(encoder, block.texts, progress), ids, texts, out, prepare, progress, at_once)
-        vectors = out.mapped()
-    if kept is not None:
-        return kept.of_rows(ids, vectors, settings)
-    made = registry.create(settings)
-    made.add(ids, vectors)
-    return made
-
-
 def _settled(out: Path, kind: Kind, model: str, max_length: int | None, encoder: Encoder) -> tuple[str, Encoder]:
     """The name of the back end that `fast` is for this index, and the encoder that it runs.
 
@@ -289,7 +248,7 @@ def _distinct_texts(dataset: Dataset, shard_size: int | None) -> int:
     return min(map(distinct, _shards_of(dataset, shard_size)), default=0)
 
 
-def _copies(dataset: Dataset, shard_size: int | None) -> int:
+def copies_in(dataset: Dataset, shard_size: int | None) -> int:
     """How many documents have the text of an earlier one of their shard."""
     return sum(map(copies, _shards_of(dataset, shard_size)))
 
@@ -394,7 +353,7 @@ def _manifest(
             "build_parameters": dict(registry.build_parameters(settings.index(space))),
             "snippet_length": settings.snippet_length,
             **({"fields": dict(settings.fields)} if settings.fields else {}),
-            **registry.build_effects(settings.index(space), lambda: _copies(dataset, settings.shard_size)),
+            **registry.build_effects(settings.index(space), lambda: copies_in(dataset, settings.shard_size)),
         },
         versions=manifest.versions_of("numpy", "faiss-cpu", "faiss-gpu", "bm25s", "pyseismic-lsr", "pyserini"),
         command=command,

@@ -1,7 +1,8 @@
 """Encoding a corpus by workers in other processes: blocks of texts on disk, and a file of vectors for each.
 
 The blocks are those that `encode` cuts a shard into, so the vectors are the same, bit for bit. The files lie inside the
-index folder while it is being built; a killed run's vectors are taken up by the next.
+index folder while it is being built, a folder a block, in which their hashes are noted (`rankdistill.integrity`). A
+killed run's vectors are taken up by the next; damaged ones are encoded again.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from rankdistill import files, manifest, tables
+from rankdistill import files, integrity, locations, manifest, tables
 from rankdistill.errors import ConfigError
 from rankdistill.executors.base import Executor
 from rankdistill.indexing import encoding
 from rankdistill.indexing.base import Vectors
 from rankdistill.indexing.encoding import DocumentEncoder
+from rankdistill.notes import note
 from rankdistill.progress import Progress
 
 
@@ -46,17 +49,28 @@ class EncoderSpec:
 
 @dataclass(frozen=True)
 class Blocks:
-    """The files of the blocks in `folder`: texts, and vectors once they are encoded."""
+    """The files of the blocks in `folder`, a folder each: texts, and vectors once they are encoded."""
 
     folder: Path
 
     def texts(self, name: str) -> Path:
         """The texts of one block."""
-        return self.folder / f"texts-{name}.parquet"
+        return self.folder / name / "texts.parquet"
 
     def vectors(self, name: str) -> Path:
         """The vectors of one block."""
-        return self.folder / f"vectors-{name}.npy"
+        return self.folder / name / "vectors.npy"
+
+    def remove_damaged(self, name: str) -> list[Path]:
+        """Remove what is not as it was written of one block, or was written without a hash; which files that were."""
+        gone = []
+        for path in (self.texts(name), self.vectors(name)):
+            known = integrity.recorded(path)
+            if path.is_file() and (known is None or known.state(whole=True) != "whole"):
+                with files.output_errors(path):
+                    path.unlink()
+                gone.append(path)
+        return gone
 
     def names(self, shard: int, texts: int) -> list[str]:
         """The names of the blocks of shard `shard`, which has `texts` documents."""
@@ -71,7 +85,7 @@ class Blocks:
         numbers = count()
 
         def following(block: object) -> Vectors:
-            found: Vectors = np.load(self.vectors(self.name(shard, next(numbers))))
+            found: Vectors = np.load(integrity.require(self.vectors(self.name(shard, next(numbers))), whole=True))
             return found
 
         return following
@@ -88,12 +102,13 @@ class BlockWorker:
     def __call__(self, unit: int, progress: Progress) -> int:
         """Encode one block, unless its vectors are there; the number of texts that were encoded."""
         name = self.names[unit]
+        path = self.blocks.vectors(name)
         texts = tables.read_parquet(self.blocks.texts(name)).column("text").to_pylist()
-        if self.blocks.vectors(name).is_file():
+        if path.is_file():
             progress(len(texts))
             return 0
         vectors = self.encoder.encode_documents(texts, progress)
-        with files.atomic_path(self.blocks.vectors(name)) as temporary, temporary.open("wb") as stream:
+        with integrity.noting(path, path.parent) as temporary, temporary.open("wb") as stream:
             np.save(stream, vectors)
         return len(texts)
 
@@ -146,14 +161,23 @@ class Elsewhere:
 
     def encode(self, shards: Iterable[tuple[int, Sequence[str]]], progress: Progress) -> None:
         """Encode every (shard number, texts); the texts of one shard at a time are held in memory."""
+        if unchecked := locations.listing(self.blocks.folder, "vectors-*.npy"):
+            note(
+                f"{len(unchecked):,} blocks of documents that an earlier version encoded are encoded again: they have "
+                "no hashes, so nothing tells whether they are what was written"
+            )
         names = tuple(name for number, texts in shards for name in self._write(number, texts))
         work = EncodingWork(self.blocks, names, self.spec, self.fingerprint)
         self.executor.run(range(len(names)), work, progress)
 
     def _write(self, shard: int, texts: Sequence[str]) -> Iterator[str]:
         for block, name in enumerate(self.blocks.names(shard, len(texts))):
-            if not self.blocks.texts(name).is_file():
+            path = self.blocks.texts(name)
+            for gone in self.blocks.remove_damaged(name):
+                note(f"{gone} was damaged, and is made again")
+            if not path.is_file():
                 start = block * encoding.ENCODED_AT_ONCE
                 column = pa.array(texts[start : start + encoding.ENCODED_AT_ONCE], pa.string())
-                tables.write_parquet(self.blocks.texts(name), pa.table({"text": column}))
+                with integrity.noting(path, path.parent) as temporary:
+                    pq.write_table(pa.table({"text": column}), temporary, **tables.WRITTEN)
             yield name

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from rankdistill.data.spill import release
+from rankdistill.data.spill import Spill
 from rankdistill.indexing.among import best_among
-from rankdistill.indexing.arrays import read_array, write_array
+from rankdistill.indexing.arrays import read_array, release_read, write_array
 from rankdistill.indexing.backend import Backend, IndexSettings, RowsOnDisk
 from rankdistill.indexing.base import Allowed, Ids, Scores, Vectors
 from rankdistill.indexing.documents import named, read_ids, write_ids
@@ -19,6 +19,9 @@ from rankdistill.indexing.vectors import check_new, check_queries, normalised
 VECTORS_FILE = "vectors.npy"
 SCORES_AT_ONCE = 1 << 24
 """How many scores a block of queries may have in memory (64 MiB of float32)."""
+
+_PREPARED_AT_ONCE = 8192
+"""Vectors that are normalised together."""
 
 MAPPED_AT_ONCE = 1 << 30
 """Bytes of vectors that a search may map together; more are searched a fourth of that at a time."""
@@ -91,8 +94,7 @@ class ExactIndex:
             kept = top_k(scores, width)  # what was found before stands first, as its documents do
             positions, best = np.take_along_axis(places, kept, axis=1), np.take_along_axis(scores, kept, axis=1)
             del part
-            if len(queries) > _FEW:  # a server reads them again at once
-                release(self._vectors)
+            release_read(len(queries), self._vectors)
         return named(positions, self.ids), best
 
     def vectors_at(self, positions: Positions) -> Vectors:
@@ -118,14 +120,23 @@ class ExactIndex:
         return normalised(vectors) if self.similarity == "cosine" else vectors
 
 
-_FEW = 16
-"""Queries that may leave all vectors mapped."""
-
-
 def top_of(scores: Scores, k: int) -> tuple[Positions, Scores]:
     """Where the best `k` of each row stand, best first, and the scores there."""
     places = top_k(scores, k)
     return places, np.take_along_axis(scores, places, axis=1)
+
+
+def exact_of(ids: list[str], vectors: Vectors, similarity: str) -> ExactIndex:
+    """An index of vectors that lie somewhere already: what is compared otherwise is copied, to disk if it is much."""
+    index = ExactIndex(vectors.shape[1], similarity)
+    check_new(ids, vectors, index.dimension, [])
+    if similarity == "cosine":
+        held = Spill()
+        for start in range(0, len(vectors), _PREPARED_AT_ONCE):
+            held.append_array(normalised(vectors[start : start + _PREPARED_AT_ONCE]))
+        vectors = held.array(np.float32).reshape(vectors.shape)
+    index.ids, index._held = ids, vectors
+    return index
 
 
 def _prepare(vectors: Vectors, settings: IndexSettings) -> Vectors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -28,14 +28,25 @@ class ShardedIndex:
         return list(chain.from_iterable(shard.ids for shard in self.shards))
 
     def search(self, vectors: Any, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
-        """See `Index.search`. Memory grows with queries x k x shards."""
-        if allowed is None:
-            found = [shard.search(vectors, k) for shard in self.shards]
-        else:
-            ends = np.cumsum([len(shard.ids) for shard in self.shards])
-            parts = np.split(allowed, ends[:-1])
-            found = [shard.search(vectors, k, part) for shard, part in zip(self.shards, parts, strict=True)]
-        ids = np.concatenate([names for names, _ in found], axis=1)
-        scores = np.concatenate([scores for _, scores in found], axis=1)
-        best = top_k(scores, k)
-        return np.take_along_axis(ids, best, axis=1), np.take_along_axis(scores, best, axis=1)
+        """See `Index.search`. Memory grows with queries x k, not with the shards."""
+        best: tuple[Ids, Scores] | None = None
+        for found in self._found(vectors, k, allowed):
+            best = found if best is None else _best_of(best, found, k)
+        if best is None:
+            raise ValueError("no shards")
+        return best
+
+    def _found(self, vectors: Any, k: int, allowed: Allowed | None) -> Iterator[tuple[Ids, Scores]]:
+        """What each shard finds."""
+        start = 0
+        for shard in self.shards:
+            end = start + len(shard.ids)
+            yield shard.search(vectors, k) if allowed is None else shard.search(vectors, k, allowed[start:end])
+            start = end
+
+
+def _best_of(earlier: tuple[Ids, Scores], later: tuple[Ids, Scores], k: int) -> tuple[Ids, Scores]:
+    """The best `k` of both for each query; of equal scores the earlier's first."""
+    ids, scores = (np.concatenate(both, axis=1) for both in zip(earlier, later, strict=True))
+    best = top_k(scores, k)
+    return np.take_along_axis(ids, best, axis=1), np.take_along_axis(scores, best, axis=1)

@@ -12,10 +12,13 @@ from rankdistill.errors import DataError
 from rankdistill.integrity import Recorded
 from rankdistill.notes import note
 from rankdistill.provenance.found import DAMAGED, HOLDING, STEPS, UNFINISHED, Artefact
+from rankdistill.stores.layout import ARTEFACT, Layout
+from rankdistill.stores.repairing import put_aside
 
-State = Literal["whole", "damaged", "missing", "edited", "unknown", "dead", "living"]
-"""`edited`: a card or a report for people is not what was written; `unknown`: no manifest names the file; `dead`,
-`living`: what a writer has not finished, who is surely dead, or may live."""
+State = Literal["whole", "damaged", "missing", "edited", "unknown", "aside", "dead", "living"]
+"""`edited`: a card or a report for people is not what was written; `unknown`: no manifest names the file; `aside`: a
+repair that was killed put it aside; `dead`, `living`: what a writer has not finished, who is surely dead, or may
+live."""
 
 WRONG: frozenset[State] = frozenset({"damaged", "missing"})
 
@@ -27,10 +30,12 @@ class FileState:
     Args:
         name: in the artefact's folder.
         state: see `State`.
+        size: bytes of what was put aside; 0: it stands for a shard that was lost. None of other files.
     """
 
     name: str
     state: State
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ def look(artefact: Artefact, looked: Callable[[int], object] = lambda files: Non
     found = [_state(Recorded(folder, name, made), looked) for name in sorted(names)]
     if made is None and artefact.kind == UNFINISHED:
         found += _pages(folder, names, looked)
+    found += _put_aside(artefact)
     known = {one.name for one in found}
     found += [FileState(name, "unknown") for name in _others(artefact) if name not in known]
     found += [
@@ -110,6 +116,13 @@ def _pages(folder: Path, known: set[str], looked: Callable[[int], object]) -> It
         else:
             yield FileState(name, "whole")
         looked(1)
+
+
+def _put_aside(artefact: Artefact) -> Iterator[FileState]:
+    """The shards of a score store that a killed repair has left under another name."""
+    if artefact.kind == ARTEFACT:
+        for path in put_aside(Layout(artefact.path)):
+            yield FileState(path.relative_to(artefact.path).as_posix(), "aside", path.stat().st_size)
 
 
 def _others(artefact: Artefact) -> Iterator[str]:

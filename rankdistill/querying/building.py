@@ -10,6 +10,7 @@ from typing import Any
 
 from rankdistill import files, manifest
 from rankdistill.data import Dataset
+from rankdistill.data.document_store import Documents
 from rankdistill.data.writer import ARTEFACT
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.making import making
@@ -148,7 +149,7 @@ def build(
         sieve = Sieve(wanted.shortest, wanted.longest, wanted.near_duplicate, judged | set(along.values()))
         for one in generators:
             sieve.counts.made.update(dict.fromkeys(_kinds(one), 0))  # one that made nothing is told, too
-        queries = sieve.gather(written, {document.doc_id: document.contents for document in documents})
+        queries = sieve.gather(written, dataset.contents)
         if source is not None and queries:
             queries = _that_find(queries, sieve, dataset, source, wanted.round_trip, reporter)
         whole = collection.wholes(dataset)
@@ -164,12 +165,12 @@ def build(
     return result
 
 
-def chosen(dataset: Dataset, limit: int | None) -> list[Document]:
+def chosen(dataset: Dataset, limit: int | None) -> Sequence[Document]:
     """The documents that are asked about, in file order; `limit` of them by hash, a smaller limit giving a subset."""
     ids: Collection[str] = dataset.document_lines.keys()
     if limit is not None and limit < len(ids):
         ids = {*sorted(ids, key=lambda doc_id: hashlib.sha256(doc_id.encode()).digest())[:limit]}
-    return [document for document in dataset.documents() if document.doc_id in ids]
+    return Documents(document for document in dataset.documents() if document.doc_id in ids)
 
 
 def _generated(

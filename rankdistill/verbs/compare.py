@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankdistill import manifest
+from rankdistill import files, manifest
 from rankdistill.errors import DataError, StaleOutputError
 from rankdistill.evaluation import comparing, conclusion
 from rankdistill.evaluation import report as pages
@@ -106,6 +106,7 @@ def write(results: Results, folder: Path, measure: str = MAIN_MEASURE) -> Result
         folder: is made where it is not there.
         measure: what is plotted.
     """
+    files.remove_temporaries(folder, keep_living=True)
     results.write(folder)
     pages.write_html(results, folder / PAGE, measure)
     return results.lying_in(folder)

@@ -74,8 +74,18 @@ class Verified(Shown):
 
     def tables(self) -> list[Table]:
         """An artefact a row: path, kind, how it is, and how many files are in each state."""
-        header = ["artefact", "kind", "state", "whole", "damaged", "missing", "in no manifest", "temporary"]
-        states = (("whole", "edited"), ("damaged",), ("missing",), ("unknown",), ("dead", "living"))
+        header = [
+            "artefact",
+            "kind",
+            "state",
+            "whole",
+            "damaged",
+            "missing",
+            "in no manifest",
+            "put aside",
+            "temporary",
+        ]
+        states = (("whole", "edited"), ("damaged",), ("missing",), ("unknown",), ("aside",), ("dead", "living"))
         rows = [
             [str(one.path), one.kind, _state(one), *(f"{len(one.names(*some)):,}" for some in states)]
             for one in self.artefacts
@@ -105,6 +115,7 @@ class Verified(Shown):
                     "whole": one.is_whole,
                     "problem": one.problem,
                     "files": {file.name: file.state for file in one.files},
+                    "put_aside": {file.name: file.size for file in one.files if file.state == "aside"},
                     "remedy": _remedy(one),
                 }
                 for one in self.artefacts
@@ -265,6 +276,17 @@ def _told(one: Wholeness) -> Iterator[str]:
             yield f"{one.path / file.name}: {words}"
         if len(named) > SHOWN:
             yield f"{one.path}: and {len(named) - SHOWN:,} more files {words}"
+    aside = [file for file in one.files if file.state == "aside"]
+    for file in aside[:SHOWN]:
+        what = f"a damaged shard, {file.size:,} bytes" if file.size else "an empty file that stands for a lost shard"
+        yield f"{one.path / file.name}: put aside by a repair that was killed: {what}"
+    if len(aside) > SHOWN:
+        yield f"{one.path}: and {len(aside) - SHOWN:,} more files put aside by a repair that was killed"
+    if aside:
+        yield (
+            f"{one.path}: `rankdistill verify {one.path} --repair` brings that repair to its end: it scores those "
+            "pairs again, then removes what was put aside; nothing else reads it"
+        )
     if remedy := _remedy(one):
         yield f"{one.path}: {remedy}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
 from rankdistill.evaluation.embedded import Embedded, Pairing
 from rankdistill.evaluation.robustness import GridSettings, grid, halves
 from rankdistill.evaluation.robustness_report import write_report
-from rankdistill.evaluation.robustness_result import Robustness, grid_rows
+from rankdistill.evaluation.robustness_result import Robustness, grid_rows, heat_map
 from tests.evaluation.test_report import Page
 from tests.evaluation.vectors import pairings, qrels_of
 
@@ -107,6 +108,14 @@ def test_retention_is_unknown_where_nothing_is_found() -> None:
     assert found.full == 0
     assert found.retention(0.0) is None
     assert found.cells[0].random == ()
+
+
+def test_a_teacher_that_finds_nothing_has_a_picture_too(result: Robustness, tmp_path: Path) -> None:
+    nothing = [
+        replace(system, full=0.0, cells=tuple(replace(cell, ndcg_at_10=0.0) for cell in system.cells))
+        for system in result.systems
+    ]
+    assert len(heat_map(replace(result, systems=tuple(nothing))).axes) == len(heat_map(result).axes)
 
 
 def test_all_dimensions_and_their_halves() -> None:

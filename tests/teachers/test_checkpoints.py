@@ -118,3 +118,33 @@ def test_a_checkpoint_whose_best_one_is_damaged_is_not_gone_on_from(
         "checkpoint-4, the best before checkpoint-10, is damaged (model.safetensors): "
         "the training goes on from checkpoint-2"
     ) in caplog.text
+
+
+def test_what_an_earlier_version_wrote_is_removed_with_a_word(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It had no list; what is behind the checkpoint that the training goes on from is no loss."""
+    (folder / "checkpoint-10" / checkpoints.LIST_FILE).unlink()
+    (folder / "checkpoint-2" / checkpoints.LIST_FILE).unlink()
+    (folder / "checkpoint-12").mkdir()
+    checkpoints.remove_incomplete(folder)
+    assert {one.name for one in folder.iterdir()} == {"checkpoint-4"}
+    (told,) = caplog.messages
+    assert told.startswith(f"checkpoint-10 in {folder} cannot be compared")
+    assert told.endswith("goes on from checkpoint-4: 6 steps are done again")
+
+
+def test_where_all_are_of_an_earlier_version_every_step_is_lost(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for path in folder.glob(f"*/{checkpoints.LIST_FILE}"):
+        path.unlink()
+    checkpoints.remove_incomplete(folder)
+    assert not list(folder.iterdir())
+    (told,) = caplog.messages
+    assert told.startswith("checkpoint-2, checkpoint-4, checkpoint-10 in")
+    assert told.endswith("The training begins anew: 10 steps are done again")
+
+
+def test_what_a_kill_left_half_written_is_no_news(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "checkpoint-12").mkdir()
+    (folder / "checkpoint-12" / FILES[0]).write_bytes(b"half")
+    checkpoints.remove_incomplete(folder)
+    assert len(list(folder.iterdir())) == 3
+    assert not caplog.messages

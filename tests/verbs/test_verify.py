@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -243,6 +244,41 @@ def test_a_repair_that_is_killed_before_any_renaming_is_brought_to_its_end(
         assert _bytes(store) == whole, at
         assert not list(store.rglob(".damaged-*")), at
     assert 5 < at < 99
+
+
+def test_what_a_killed_repair_put_aside_is_listed(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The damaged shard with its bytes, the lost one as an empty file; and what brings the repair to its end."""
+    first, second = _shards(store)
+    flips.flip(first, 60, 1)
+    size = first.stat().st_size
+    second.unlink()
+
+    class Dying(flips.CountingTeacher):
+        def score(self, *given: Any, **named: Any) -> Any:
+            raise Killed
+
+    with pytest.raises(Killed):
+        rd.verify(store, repair=True, teacher=Dying())
+    found = rd.verify(store)
+    aside = {shard: shard.with_name(f".damaged-{shard.name}") for shard in (first, second)}
+    assert {one.name for one in found.artefacts[0].files if one.state == "aside"} == {
+        path.relative_to(store).as_posix() for path in aside.values()
+    }
+    assert f"{aside[first]}: put aside by a repair that was killed: a damaged shard, {size:,} bytes" in found.lines()
+    assert (
+        f"{aside[second]}: put aside by a repair that was killed: an empty file that stands for a lost shard"
+    ) in found.lines()
+    assert any(f"`rankdistill verify {store} --repair` brings that repair to its end" in one for one in found.lines())
+    (row,) = found.tables()[0].rows
+    assert row[found.tables()[0].header.index("put aside")] == "2"
+    assert found.to_json()["artefacts"][0]["put_aside"] == {
+        aside[first].relative_to(store).as_posix(): size,
+        aside[second].relative_to(store).as_posix(): 0,
+    }
+    assert rd.verify(store, repair=True, teacher=flips.CountingTeacher()).is_whole
+    after = rd.verify(store)
+    assert not [one for one in after.artefacts[0].files if one.state == "aside"]
+    assert not any("put aside" in line for line in after.lines())
 
 
 def test_what_was_scored_again_is_said_and_what_is_lost_too(store: Path) -> None:

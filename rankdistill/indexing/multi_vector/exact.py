@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rankdistill.indexing.arrays import release_read
 from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Allowed, Ids, Scores
 from rankdistill.indexing.documents import named, read_ids, write_ids
@@ -65,6 +66,7 @@ class ExactMaxSimIndex:
             columns = top_k(scores, width)
             positions[block, :found] = places[columns]
             best[block, :found] = np.take_along_axis(scores, columns, axis=1)
+        release_read(len(vectors), self._documents.vectors)
         return named(np.where(np.isneginf(best), -1, positions), self.ids), best
 
     def save(self, folder: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from rankdistill.indexing.arrays import read_array, write_array
+from rankdistill.indexing.arrays import read_array, release_read, write_array
 from rankdistill.indexing.backend import Backend, IndexSettings
 from rankdistill.indexing.base import Allowed, Ids, Scores
 from rankdistill.indexing.documents import named, read_ids, write_ids
@@ -40,6 +41,7 @@ class ExactSparseIndex:
         self.dimension = dimension
         self.ids: list[str] = []
         self._postings = csr_array((dimension, 0), dtype=np.float32)
+        self._mapped: tuple[Any, ...] = ()  # arrays of the postings that lie on disk
 
     def add(self, ids: Sequence[str], vectors: SparseVectors) -> None:
         """See `Index.add`."""
@@ -48,6 +50,7 @@ class ExactSparseIndex:
         check_new(ids, vectors, self.dimension, self.ids)
         self._postings = csr_array(hstack([self._postings, vectors.astype(np.float32).T], format="csr"))
         self._postings.eliminate_zeros()
+        self._mapped = ()
         self.ids.extend(ids)
 
     def search(self, vectors: SparseVectors, k: int, allowed: Allowed | None = None) -> tuple[Ids, Scores]:
@@ -77,6 +80,7 @@ class ExactSparseIndex:
                 order = top_indices(values, k)
                 positions[start + row, : len(order)] = documents[order]
                 best[start + row, : len(order)] = values[order]
+        release_read(vectors.shape[0], *self._mapped)
         return positions, best
 
     def blocks(self, start: int, size: int) -> Iterator[SparseVectors]:
@@ -133,6 +137,7 @@ class ExactSparseIndex:
         index = cls(dimension)
         index.ids = read_ids(folder, None)
         index._postings = csr_array((weights, documents, starts), shape=(dimension, len(index.ids)), copy=False)
+        index._mapped = (weights, documents)
         return index
 
 

@@ -50,11 +50,16 @@ def last(folder: Path) -> Path | None:
 
 
 def remove_incomplete(folder: Path) -> None:
-    """Remove what a killed run left half-written, and, with a note, what cannot be gone on from as it is damaged."""
-    for path in folder.glob("checkpoint-*"):
-        if not (path / LIST_FILE).is_file():
-            shutil.rmtree(path)
+    """Remove what a killed run left half-written, and, with a note, what cannot be gone on from.
+
+    That is what is damaged, and what has a trainer's state and no list: an earlier version wrote it, or a kill came
+    before the list.
+    """
     whole = last(folder)
+    unlisted = [path for path in folder.glob("checkpoint-*") if not (path / LIST_FILE).is_file()]
+    _note_lost([path for path in unlisted if (path / STATE_FILE).is_file()], whole)
+    for path in unlisted:
+        shutil.rmtree(path)
     before = "begins anew" if whole is None else f"goes on from {whole.name}"
     for path in _finished(folder):
         if path == whole:
@@ -65,6 +70,18 @@ def remove_incomplete(folder: Path) -> None:
         note(f"{wrong.parts[0]}{of_other} is damaged ({wrong.name}): the training {before}")
     for path in [path for path in _finished(folder) if whole is None or step_of(path) > step_of(whole)]:
         shutil.rmtree(path)
+
+
+def _note_lost(unlisted: list[Path], whole: Path | None) -> None:
+    """A note where checkpoints without a list are further than the one that the training goes on from."""
+    done = 0 if whole is None else step_of(whole)
+    if further := [path for path in sorted(unlisted, key=step_of) if step_of(path) > done]:
+        begins = "begins anew" if whole is None else f"goes on from {whole.name}"
+        note(
+            f"{', '.join(path.name for path in further)} in {further[0].parent} cannot be compared with what was "
+            "written, and cannot be gone on from: an earlier version wrote no list of hashes, or a kill came before it."
+            f" The training {begins}: {step_of(further[-1]) - done:,} steps are done again"
+        )
 
 
 def require_whole(checkpoint: Path) -> None:
