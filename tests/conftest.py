@@ -38,6 +38,16 @@ def no_power_cut() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def still_clock() -> Iterator[None]:
+    """What stores write down of their teachers' time is the same each time, so that all of their bytes are compared."""
+    from rankdistill.stores import times
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(times, "now", lambda: 0.0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
     """Ctrl-C is heard, also where the tests were started in the background of a shell, which ignores it there."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

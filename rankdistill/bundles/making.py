@@ -17,6 +17,7 @@ from rankdistill.inference import conversation, trained_dimensions
 from rankdistill.inference.loading import load_encoder
 from rankdistill.inference.saving import copy_model, save_model
 from rankdistill.making import making
+from rankdistill.training import teacher_cost
 
 if TYPE_CHECKING:
     from rankdistill.inference import TextEncoder
@@ -95,6 +96,9 @@ def bundle(
             files.clear(out, _PIECES, "a bundle")
             _write(out, query, document, contents)
             made.wrote(_written(out))
+            teacher_cost.carry(str(query.reference.path), out / layout.QUERY)
+            if include_document_model:
+                teacher_cost.carry(str(document.reference.path), out / layout.DOCUMENT)
     return out
 
 

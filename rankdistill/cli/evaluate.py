@@ -20,7 +20,6 @@ from rankdistill.cli.options import (
     Latency,
     Lenient,
     MaxLength,
-    Split,
     Weights,
 )
 
@@ -51,7 +50,10 @@ def evaluate(
     ] = None,
     query_model: Annotated[str | None, typer.Option(help="Encoder of the queries alone, instead of --model.")] = None,
     document_model: Annotated[str | None, typer.Option(help="Encoder of the documents, with --query-model.")] = None,
-    split: Split = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(help="Which qrels: test unless given, and of --tasks the splits that mteb evaluates."),
+    ] = None,
     index: Annotated[
         list[Path],
         typer.Option(help="Built index to search; it knows its model, so --model may be left out; several are fused."),
@@ -152,7 +154,10 @@ def evaluate(
     ] = None,
     data_root: Annotated[
         Path | None,
-        typer.Option(help="Of --tasks: folder with a collection of each task's name; fetched from the hub without it."),
+        typer.Option(
+            help="Of --tasks: folder with a collection of each task's name (TASK/SUBSET of one with subsets); fetched "
+            "from the hub without it."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

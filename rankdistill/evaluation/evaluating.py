@@ -41,6 +41,14 @@ class Costs:
     parameters: int | None = None
     teacher_seconds: float | None = None
     teacher_pairs: int | None = None
+    teacher_texts: int | None = None
+    teacher_unknown: bool = False
+
+    @property
+    def decisive(self) -> dict[str, int | None]:
+        """What the manifest of an evaluation has of them: how long a teacher took decides nothing of it."""
+        sizes = {"model_bytes": self.model_bytes, "index_bytes": self.index_bytes, "parameters": self.parameters}
+        return {**sizes, "teacher_seconds": None, "teacher_pairs": None}
 
 
 def evaluate(
@@ -92,7 +100,7 @@ def evaluate(
     queries, qrels = dataset.queries(split), dataset.qrels(split)
     wanted = _manifest(retriever, dataset, split, command, {
         "split": split, "depth": depth, "through": sorted(through), "latency_queries": latency_queries,
-        "name": retriever.name, "costs": asdict(costs), **dataset.decisive(split),
+        "name": retriever.name, "costs": costs.decisive, **dataset.decisive(split),
         **({} if turns is None else {"turns": turns.decisive}),
     })  # fmt: skip
     with making(out, wanted, again=False) as made:

@@ -14,7 +14,8 @@ DIMENSIONS = ("ms/query", "index MB", "teacher s")
 def dominated_by(systems: Sequence[System], measure: str) -> dict[str, list[str]]:
     """System -> those that are at least as good and as cheap in everything, and better or cheaper in something.
 
-    A system that no teacher was asked for costs no seconds of one. Another cost that only one of two systems tells
+    A system that no teacher was asked for costs no seconds of one; of one that learned from a teacher whose time nobody
+    wrote down they are unknown. Another cost that only one of two systems tells
     makes neither dominate the other; one that neither tells is not looked at.
 
     Args:
@@ -36,7 +37,11 @@ def dominated_by(systems: Sequence[System], measure: str) -> dict[str, list[str]
 def costs_of(system: System, systems: Sequence[System]) -> dict[str, float | None]:
     """Cost -> what `system` has, of `DIMENSIONS`; None where it is unknown."""
     found = {label: COSTS[label](system) for label in DIMENSIONS}
-    if found["teacher s"] is None and any(COSTS["teacher s"](one) is not None for one in systems):
+    if (
+        found["teacher s"] is None
+        and not system.teacher_unknown
+        and any(COSTS["teacher s"](one) is not None for one in systems)
+    ):
         found["teacher s"] = 0.0
     return found
 

@@ -33,8 +33,12 @@ class System(Record):
         parameters: number of weights.
         trainings: how many trainings, alike but for their seed, `measures` are the means of.
         deviations: measure -> standard deviation of the means of those trainings; empty for one.
-        teacher_seconds: time spent on teacher scores to train it.
-        teacher_pairs: how many teacher scores it was trained on.
+        teacher_seconds: time that its teachers took for their scores and vectors, added over their workers; None where
+            it had no teacher, or where a part of it is unknown.
+        teacher_pairs: how many scores those stores hold of its teachers.
+        teacher_texts: how many vectors.
+        teacher_unknown: whether it had a teacher, or may have had one, whose time is not known: `teacher_seconds` None
+            is then not 0.
     """
 
     name: str
@@ -49,6 +53,8 @@ class System(Record):
     deviations: dict[str, float] = Field(default_factory=dict)
     teacher_seconds: float | None = None
     teacher_pairs: int | None = None
+    teacher_texts: int | None = None
+    teacher_unknown: bool = False
 
 
 class Hit(Record):

@@ -205,7 +205,9 @@ def _of_tasks(artefact: Artefact) -> Iterator[tuple[str, str]]:
         except RankdistillError:
             continue
         if made is not None and made.artefact == TASK:
-            yield f"data of {path.parent.name}", made.inputs.get("data", "")
+            for name, key in made.inputs.items():
+                if name.partition(":")[0] == "data":
+                    yield f"{name.replace(':', ' ')} of {path.parent.name}", key
 
 
 def _system(artefact: Artefact) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from rankdistill import plain_json
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
 from rankdistill.evaluation.tasks.results import ARTEFACT as TASKS
-from rankdistill.evaluation.tasks.results import TASK, TaskEvaluations
+from rankdistill.evaluation.tasks.results import TASK, TaskEvaluations, mean_of
 from rankdistill.manifest import RUN
 from rankdistill.provenance.found import DAMAGED, UNFINISHED, Artefact
 from rankdistill.teachers.teaching.training_log import LOG_FILE
@@ -93,7 +93,7 @@ def _evaluation(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
 def _task_evaluations(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
     found = TaskEvaluations.read(artefact.path)
     scores = [
-        f"{task} {blocks[0]['main_score']:.4f}"
+        f"{task} {mean_of(blocks)['main_score']:.4f}"
         for task, content in found.results.items()
         for blocks in [next(iter(content["scores"].values()))]
     ]

@@ -117,14 +117,14 @@ def _hub_names(evidence: Evidence) -> list[str]:
 def _figures(evidence: Evidence) -> list[list[str]]:
     rows = []
     for one in kept(evidence):
-        for split, evaluation in one.evaluations.items():
+        for test, evaluation in one.evaluations.items():
             system = evaluation.system
             cells = []
             for name in MEASURES:
                 low, high = system.intervals.get(name, (float("nan"), float("nan")))
                 bounds = f" ({low:.3f} to {high:.3f})" if name == "ndcg_at_10" else ""
                 cells.append(f"{system.measures[name]:.4f}{bounds}")
-            rows.append([one.name, split, f"{evaluation.queries:,}", *cells])
+            rows.append([one.name, test.title, f"{evaluation.queries:,}", *cells])
     return rows
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rankdistill import locations, manifest, plain_json
 from rankdistill.bundles.layout import ROUTER, is_bundle
@@ -15,11 +16,28 @@ from rankdistill.evaluation.footprint import Footprint
 from rankdistill.evaluation.results import Evaluation
 from rankdistill.evaluation.systems import Latency
 from rankdistill.evaluation.tasks import catalogue
-from rankdistill.evaluation.tasks.results import ARTEFACT, META, RESULTS
+from rankdistill.evaluation.tasks.results import ARTEFACT, META, RESULTS, SUBSET, WITHOUT, folder_of_subset
 from rankdistill.publishing.disclosure import Disclosure
 from rankdistill.publishing.leakage.scanning import Scan
 from rankdistill.publishing.lineage import Lineage
 from rankdistill.publishing.settings import Details
+
+
+class Judged(NamedTuple):
+    """What one set of numbers of a task is of.
+
+    Args:
+        subset: of the task; `default` where it has none.
+        split: of the subset.
+    """
+
+    subset: str
+    split: str
+
+    @property
+    def title(self) -> str:
+        """What lines call it: the split, with the subset where there is one."""
+        return self.split if self.subset == WITHOUT else f"{self.subset}, {self.split}"
 
 
 @dataclass(frozen=True)
@@ -31,16 +49,16 @@ class TaskFile:
         path: of the file.
         content: of the file.
         task: mteb's own task, without data.
-        evaluations: split -> the evaluation beside it; empty where it is gone.
-        dataset: the task's data; None where it was not found.
+        evaluations: test -> the evaluation beside it; without those that are gone.
+        datasets: subset -> its data; without those that were not found.
     """
 
     name: str
     path: Path
     content: Mapping[str, Any]
     task: Any
-    evaluations: Mapping[str, Evaluation]
-    dataset: Dataset | None = None
+    evaluations: Mapping[Judged, Evaluation]
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
 
     @property
     def splits(self) -> list[str]:
@@ -53,9 +71,29 @@ class TaskFile:
         return self.path.parents[3]
 
     @property
-    def blocks(self) -> list[tuple[str, Mapping[str, Any]]]:
-        """(split, its scores), one a subset."""
-        return [(split, block) for split, blocks in self.content.get("scores", {}).items() for block in blocks]
+    def blocks(self) -> list[tuple[Judged, Mapping[str, Any]]]:
+        """(test, its scores), in the order of the file."""
+        return [
+            (Judged(str(block.get(SUBSET, WITHOUT)), split), block)
+            for split, blocks in self.content.get("scores", {}).items()
+            for block in blocks
+        ]
+
+    @property
+    def tests(self) -> list[Judged]:
+        """What it has scores of."""
+        return [test for test, _ in self.blocks]
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether the data of all of them were found."""
+        return all(test.subset in self.datasets for test in self.tests)
+
+    @property
+    def known(self) -> list[tuple[Judged, Dataset]]:
+        """The tests whose data were found, and have that split."""
+        held = ((test, self.datasets.get(test.subset)) for test in self.tests)
+        return [(test, dataset) for test, dataset in held if dataset is not None and test.split in dataset.splits]
 
 
 @dataclass
@@ -72,7 +110,7 @@ class Evidence:
         metas: content of each `model_meta.json` beside these.
         lineage: what it comes from.
         disclosure: training data that follow from it.
-        scans: (task, split) -> leaks; absent where there was nothing to scan.
+        scans: (task, test) -> leaks; absent where there was nothing to scan.
         prompts: role -> what the model puts before a text.
         meta: mteb's `ModelMeta`, as it will be published.
         mock: what mteb's mock run gave: task -> why it failed; None where it was not run.
@@ -89,7 +127,7 @@ class Evidence:
     metas: Mapping[Path, Mapping[str, Any]]
     lineage: Lineage
     disclosure: Disclosure
-    scans: Mapping[tuple[str, str], Scan]
+    scans: Mapping[tuple[str, Judged], Scan]
     prompts: Mapping[str, str]
     meta: Any
     footprint: Footprint
@@ -141,28 +179,35 @@ def task_files(folders: Sequence[Path], data_root: Path | None) -> tuple[list[Ta
             if path.stem in found:
                 raise _unusable("one result of each task", f"{path.stem} in {found[path.stem].path} and {path}")
             task = catalogue.task_of(path.stem)
-            found[path.stem] = TaskFile(
-                path.stem, path, content, task, _evaluations(folder, path.stem), _dataset(task, path.stem, data_root)
-            )
+            one = TaskFile(path.stem, path, content, task, {})
+            evaluations = _evaluations(folder / path.stem, one.tests)
+            found[path.stem] = replace(one, evaluations=evaluations, datasets=_datasets(one, data_root))
     if not found:
         raise _unusable("results of mteb's tasks", "none")
     return list(found.values()), metas
 
 
-def _dataset(task: Any, name: str, data_root: Path | None) -> Dataset | None:
+def _datasets(one: TaskFile, data_root: Path | None) -> dict[str, Dataset]:
     from rankdistill.evaluation.tasks import local_data
 
-    try:
-        folder = catalogue.cached(task) if data_root is None else catalogue.folder_of(data_root, name)
-        return local_data.load_for(task, folder, [])
-    except RankdistillError:
-        return None
-
-
-def _evaluations(folder: Path, task: str) -> dict[str, Evaluation]:
     found = {}
-    for path in locations.listing(folder / task, f"*/{manifest.FILE_NAME}"):
-        found[path.parent.name] = Evaluation.read(path.parent)
+    for subset in dict.fromkeys(test.subset for test in one.tests):
+        with suppress(RankdistillError):
+            folder = (
+                catalogue.cached(one.task, subset)
+                if data_root is None
+                else catalogue.folder_of(data_root, one.name, subset)
+            )
+            found[subset] = local_data.load_for(one.task, folder, [])
+    return found
+
+
+def _evaluations(task: Path, tests: Sequence[Judged]) -> dict[Judged, Evaluation]:
+    found = {}
+    for test in tests:
+        folder = folder_of_subset(task, test.subset) / test.split
+        if manifest.read(folder) is not None:
+            found[test] = Evaluation.read(folder)
     return found
 
 

@@ -17,14 +17,14 @@ from rankdistill.evaluation.footprint import Footprint, footprint
 from rankdistill.evaluation.results import Results
 from rankdistill.evaluation.systems import Latency
 from rankdistill.evaluation.tasks.model_meta import content_revision, prompts_of, towers_of
-from rankdistill.evaluation.tasks.results import META, RESULTS
+from rankdistill.evaluation.tasks.results import META, RESULTS, WITHOUT
 from rankdistill.indexing.kinds import of_model
 from rankdistill.making import making, visible_files
 from rankdistill.progress import Progress, ignore
 from rankdistill.provenance.atlas import Atlas, atlas_under
 from rankdistill.provenance.found import at
 from rankdistill.publishing import disclosure, hub, mteb_model, registry, reports, result, writing
-from rankdistill.publishing.evidence import Evidence, TaskFile, model_folder, task_files
+from rankdistill.publishing.evidence import Evidence, Judged, TaskFile, model_folder, task_files
 from rankdistill.publishing.leakage.scanning import Scan, scan
 from rankdistill.publishing.lineage import Lineage, trace
 from rankdistill.publishing.result import Published
@@ -92,7 +92,11 @@ def prepare(asked: Asked, out: Path, command: str = "", progress: Progress = ign
         parameters={
             "name": name,
             "lineage": lineage.to_json(),
-            "data": {one.name: one.dataset.fingerprint for one in tasks if one.dataset is not None},
+            "data": {
+                one.name if subset == WITHOUT else f"{one.name}/{subset}": dataset.fingerprint
+                for one in tasks
+                for subset, dataset in one.datasets.items()
+            },
             "latency": asked.latency,
             "mock": asked.mock,
         },
@@ -283,15 +287,13 @@ def _told(metas: Mapping[Path, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _scans(tasks: Sequence[TaskFile], lineage: Lineage, progress: Progress) -> dict[tuple[str, str], Scan]:
+def _scans(tasks: Sequence[TaskFile], lineage: Lineage, progress: Progress) -> dict[tuple[str, Judged], Scan]:
     if not lineage.texts:
         return {}
     return {
-        (one.name, split): scan(one.dataset, split, lineage.texts, progress)
+        (one.name, test): scan(dataset, test.split, lineage.texts, progress)
         for one in tasks
-        if one.dataset is not None
-        for split in one.splits
-        if split in one.dataset.splits
+        for test, dataset in one.known
     }
 
 
@@ -322,9 +324,7 @@ def _latency(student: Path, tasks: Sequence[TaskFile], count: int) -> Latency | 
 
     import numpy as np
 
-    queries = [
-        text for one in tasks if one.dataset for split in one.splits for text in one.dataset.queries(split).values()
-    ]
+    queries = [text for one in tasks for test, data in one.known for text in data.queries(test.split).values()]
     chosen = list(islice(queries or SAMPLE, count))
     encoder = of_model(str(student), "exact").open_queries(str(student), "auto", None, None)
     elapsed = []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from rankdistill import files, integrity, locations, manifest, plain_json, tables
-from rankdistill.stores import keying
+from rankdistill.stores import keying, times
 from rankdistill.stores.answers import forget_answers
 from rankdistill.stores.fidelity import read_fidelity
 from rankdistill.stores.keys import text_hasher
@@ -40,6 +40,7 @@ def finish(
         files.remove_temporaries(layout.scores(teacher_id))
         files.remove_temporaries(layout.root, keep_living=finished != layout.teacher_ids())
         forget_answers(layout.root, teacher_id)
+        times.settle(layout.root, teacher_id, layout.plan(teacher_id))
         write_manifest(layout, finished, plan.unit_size, inputs, command, anew)
         forget_plan(layout, teacher_id)
     return len(left)

@@ -6,6 +6,7 @@ queries.parquet, documents.parquet   each text once: (query_id, text), (doc_id, 
 teachers/<teacher_id>.json           the teacher's whole fingerprint
 scores/<teacher_id>/part-*.parquet   the scores; a file that is there is complete
 names.json                           what people call the teachers; see `rankdistill.teachers.names`
+.times.json                          seconds that each shard took; no part of the manifest, see `times`
 plan/<teacher_id>/                   pairs still to score, one row group a work unit; gone once all are scored
 
 A store may lie in an object store as well as in a folder: see `rankdistill.locations`.

@@ -12,6 +12,7 @@ import pyarrow as pa
 from rankdistill import locations, tables
 from rankdistill.errors import TeacherError
 from rankdistill.progress import Progress
+from rankdistill.stores import times
 from rankdistill.stores.answers import Answers, Replies, answers_folder, kept_scores
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.lookup import StoredTexts
@@ -52,7 +53,9 @@ class ShardWorker:
             return 0
         unit = self.plan.unit(number)
         kept_in = answers_folder(self.layout.root, teacher_id), self.plan.digests[number]
+        started = times.now()
         scores = self._score(unit, kept_in, progress)
+        times.keep(self.layout.plan(teacher_id), shard, started)
         teacher_ids = pa.array([teacher_id] * len(unit), pa.string())
         columns = [unit["query_id"], unit["doc_id"], teacher_ids, pa.array(scores), unit["key"]]
         tables.write_parquet(shard, pa.table(columns, schema=tables.SCORES))

@@ -29,6 +29,7 @@ from rankdistill.training import (
     rows,
     settings,
     sizing,
+    teacher_cost,
     types,
     views,
 )
@@ -39,6 +40,7 @@ from rankdistill.training.in_batch import reference as in_batch
 from rankdistill.training.in_batch.topics import TopicOrder, topics_of
 from rankdistill.training.inputs import Inputs, ScoreSource
 from rankdistill.training.known_positives import Knowledge
+from rankdistill.training.teacher_cost import TeacherCost
 from rankdistill.training.views import View
 
 if TYPE_CHECKING:
@@ -233,7 +235,21 @@ def train(
             if reads is not None:
                 conversation.write(out, reads)
             artefact.describe(out, log, card.render(student, config.loss, log["steps"], kind.usage))
+            teacher_cost.keep(out, _cost(store, found.teacher_id, config), student)
     return out
+
+
+def _cost(store: ScoreSource, teacher_id: str, config: TrainConfig) -> TeacherCost:
+    """What the teachers cost: those of the scores, and those that were asked besides."""
+    found = teacher_cost.of_scores(store, teacher_id)
+    live = (
+        config.in_batch_teacher if config.uses_in_batch_teacher else None,
+        config.alignment_teacher if config.aligns else None,
+        config.token_teacher,
+    )
+    for one in live:
+        found |= teacher_cost.of_live(one)
+    return found
 
 
 def _require_whole_vocabulary(form: Form, config: TrainConfig, type_: TypeName) -> None:

@@ -112,6 +112,22 @@ def write(results: Results, folder: Path, measure: str = MAIN_MEASURE) -> Result
     return results.lying_in(folder)
 
 
+def with_teaching(results: Results, teaching: Mapping[str, float]) -> Results:
+    """The same results, where what a student's teachers took has what teaching one of them took in it.
+
+    Args:
+        results: of `compare`.
+        teaching: system -> seconds. Of a system whose teachers' time is unknown it stays so.
+    """
+    systems = [
+        one
+        if one.teacher_seconds is None
+        else one.model_copy(update={"teacher_seconds": one.teacher_seconds + teaching.get(one.name, 0.0)})
+        for one in results.systems
+    ]
+    return results.model_copy(update={"systems": systems})
+
+
 def conclude(
     results: Results,
     evaluations: Mapping[str, Path | Trained],

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from rankdistill import files, locations, manifest, plain_json
 from rankdistill.evaluation.fidelity.records import FILE_NAME as FIDELITY
@@ -15,7 +15,7 @@ from rankdistill.evaluation.per_query import read_per_query
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
 from rankdistill.evaluation.sparsity import FILE_NAME as SPARSITY
 from rankdistill.evaluation.tasks.results import ARTEFACT as TASKS
-from rankdistill.evaluation.tasks.results import TaskEvaluations
+from rankdistill.evaluation.tasks.results import SUBSET, WITHOUT, TaskEvaluations
 from rankdistill.making import visible_files
 from rankdistill.manifest import Manifest
 
@@ -107,22 +107,40 @@ def compare_parts(name: str, before: Path, now: Path, tolerance: float = 0.0) ->
     said = [] if old.identity == new.identity else list(manifest.differences(old, new))
     first, second = TaskEvaluations.read(before), TaskEvaluations.read(now)
     found = []
-    for task, split in dict.fromkeys([*_judged(before), *_judged(now)]):
-        part = compare(f"{task}/{split}", first.evaluation(task, split), second.evaluation(task, split), tolerance)
-        if part.state != "not there" and (moved := _furthest(first, second, task, split, tolerance)):
+    for judged in dict.fromkeys([*_judged(before), *_judged(now)]):
+        old_folder, new_folder = (one.evaluation(judged.task, judged.split, judged.subset) for one in (first, second))
+        part = compare(judged.name, old_folder, new_folder, tolerance)
+        if part.state != "not there" and (moved := _furthest(first, second, judged, tolerance)):
             part = replace(part, state="other numbers", details=_cut([moved, *part.details]))
         found.append(replace(part, details=_cut([*said, *part.details])))
     return found or [Compared(name, TASKS, "other inputs" if said else "same", _cut(said))]
 
 
-def _judged(folder: Path) -> list[tuple[str, str]]:
-    """Task and split of each evaluation in a folder of such."""
-    return [path.parent.parts[-2:] for path in locations.listing(folder, f"*/*/{RESULTS}")]  # type: ignore[misc]
+class _Judged(NamedTuple):
+    """What one evaluation of a folder of such is on."""
+
+    task: str
+    subset: str
+    split: str
+
+    @property
+    def name(self) -> str:
+        """Its folder."""
+        return "/".join([self.task, *([] if self.subset == WITHOUT else [self.subset]), self.split])
 
 
-def _furthest(before: TaskEvaluations, now: TaskEvaluations, task: str, split: str, tolerance: float) -> str:
+def _judged(folder: Path) -> list[_Judged]:
+    """What the evaluations in a folder of such are on."""
+    flat, deep = (locations.listing(folder, f"{depth}/{RESULTS}") for depth in ("*/*", "*/*/*"))
+    return [
+        *(_Judged(path.parts[-3], WITHOUT, path.parts[-2]) for path in flat),
+        *(_Judged(*path.parts[-4:-1]) for path in deep),
+    ]
+
+
+def _furthest(before: TaskEvaluations, now: TaskEvaluations, judged: _Judged, tolerance: float) -> str:
     """The number of mteb's file that moved most, in words; "" where all are within the tolerance."""
-    old, new = (_numbers(one.results.get(task, {}), split) for one in (before, now))
+    old, new = (_numbers(one.results.get(judged.task, {}), judged) for one in (before, now))
     distances = {name: _distance(old.get(name), new.get(name)) for name in {*old, *new}}
     most = max(sorted(distances), key=lambda name: distances[name], default="")
     if not most or distances[most] <= tolerance:
@@ -130,9 +148,10 @@ def _furthest(before: TaskEvaluations, now: TaskEvaluations, task: str, split: s
     return f"mteb's {most} {old.get(most)} before, {new.get(most)} now"
 
 
-def _numbers(result: Mapping[str, Any], split: str) -> dict[str, float]:
-    blocks = result.get("scores", {}).get(split) or [{}]
-    return {name: float(value) for name, value in blocks[0].items() if isinstance(value, int | float)}
+def _numbers(result: Mapping[str, Any], judged: _Judged) -> dict[str, float]:
+    blocks = result.get("scores", {}).get(judged.split) or []
+    found: Mapping[str, Any] = next((block for block in blocks if block[SUBSET] == judged.subset), {})
+    return {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
 
 
 def _distance(one: float | None, other: float | None) -> float:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from os import PathLike, fspath
 from typing import Any, Literal, overload
 
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation import evaluating
-from rankdistill.evaluation.costs import costs_of
+from rankdistill.evaluation.costs import costs_of, of_run, with_teachers
 from rankdistill.evaluation.endpoint import connected, open_endpoint
+from rankdistill.evaluation.evaluating import Costs
 from rankdistill.evaluation.fused import FusedRetriever
 from rankdistill.evaluation.indexed import IndexedRetriever
 from rankdistill.evaluation.opening import open_retriever
@@ -53,6 +55,9 @@ from rankdistill.verbs.systems import Parts, System, bm25_of, parts_of
 from rankdistill.verbs.turns import documents_of
 from rankdistill.verbs.weighing import fit, require_fusable
 
+TEST = "test"
+"""The split of a collection that is evaluated on where none is named."""
+
 
 @overload
 def evaluate(
@@ -62,7 +67,7 @@ def evaluate(
     *,
     query_model: Model | None = None,
     document_model: Model | None = None,
-    split: str = "test",
+    split: str | None = None,
     index: Place | Sequence[Place] | None = None,
     fusion: str | Fusion | None = None,
     weights: Sequence[float] | None = None,
@@ -127,7 +132,7 @@ def evaluate(
     *,
     query_model: Model | None = None,
     document_model: Model | None = None,
-    split: str = "test",
+    split: str | None = None,
     index: Place | Sequence[Place] | None = None,
     fusion: str | Fusion | None = None,
     weights: Sequence[float] | None = None,
@@ -179,7 +184,7 @@ def evaluate(
         out: folder for results.json, per_query.parquet and the run.
         query_model: embeds the queries alone, in place of the index's own model.
         document_model: embeds the documents, beside a query model.
-        split: which qrels.
+        split: which qrels; None: `test`, and of tasks of mteb the splits that mteb evaluates.
         index: a built index to search with `system` as the query model; several are fused. Beside `server` the name
             of an index that is served.
         fusion: how several indexes are fused: `rrf`, `min_max` or `z_score`.
@@ -226,11 +231,13 @@ def evaluate(
         lenient: leave bad rows out instead of stopping.
         ignore_identical_ids: see `rankdistill.mine`.
         tasks: names of mteb's retrieval tasks or of its benchmarks, as `MTEB(eng, v2)`, in place of a collection: each
-            task is evaluated on the splits that mteb evaluates (another `split` than `test`: on that one), and mteb's
-            files are written as well. `name` is `ORGANISATION/MODEL` then. With a model or two, BM25, a service, or a
-            server without an index, and with `rerank`; a task has its own rule on identical ids.
-        data_root: folder with a collection of each task's name; it must be that of the task's revision. Unless given
-            they are fetched from the hub into this user's cache.
+            task is evaluated on the splits that mteb evaluates, or on `split` alone, and on each subset that it has, or
+            on those named as `TASK/SUBSET`; mteb's files are written as well. `name` is `ORGANISATION/MODEL` then. With
+            a model or two, BM25, a service, or a server without an index, and with `rerank`; a task has its own rule on
+            identical ids.
+        data_root: folder with a collection of each task's name, of a task with subsets with a folder of its name that
+            has one for each of them; they must be those of the task's revision. Unless given they are fetched from the
+            hub into this user's cache.
         progress: True tells on standard error; or a function that takes the number of texts just done.
         command: the command line, for the manifest.
 
@@ -272,7 +279,7 @@ def evaluate(
             wanted,
             served or endpoint or parts_of(system, query_model, document_model),
             place_of(out),
-            splits=[] if split == "test" else [split],
+            splits=[] if split is None else [split],
             reranking=None
             if rerank is None
             else of_tasks.Reranking(rerank, rerank_depth, rerank_kind, rerank_backend, rerank_max_length),
@@ -287,6 +294,7 @@ def evaluate(
             progress=progress,
             command=command,
         )
+    split = TEST if split is None else split
     require_range(0, latency=latency)
     require_range(1, rerank_depth=rerank_depth)
     require_length(max_length=max_length, rerank_max_length=rerank_max_length)
@@ -398,7 +406,9 @@ def evaluate(
             place_of(out),
             through=[tool for tool in evaluating.TOOLS if through in (tool, "all")],
             latency_queries=min(latency, len(queries)),
-            costs=costs_of(first, None if parts.words and size_of is None else measured),
+            costs=_costs(
+                first, parts, rerank, None if parts.words and size_of is None else measured, served is not None
+            ),
             turns=turns,
             trained=_trained(first, parts, rerank),
             command=command,
@@ -454,11 +464,29 @@ def _require_no_reranking(depth: int, kind: str, backend: str, max_length: int |
 def _trained(first: Retriever, parts: Parts, rerank: Teacher | PairScorer | None) -> str | None:
     """The model whose training a report shows: what re-ranks, or else the query model, or an index's own."""
     if rerank is not None:
-        return reference_of(rerank) if isinstance(rerank, str | PathLike) else None
+        return _reranking(rerank)
     if parts.query_model is not None:
         return None if parts.words else parts.query_model
     stored = first.index if isinstance(first, IndexedRetriever) else None
     return stored.model if isinstance(stored, StoredIndex) else None
+
+
+def _costs(
+    first: Retriever, parts: Parts, rerank: Teacher | PairScorer | None, measured: str | None, served: bool
+) -> Costs:
+    """Sizes of what finds documents, and what the teachers cost of all that is run; a server tells nothing of these."""
+    sizes = costs_of(first, measured)
+    if served:
+        sizes = replace(sizes, teacher_unknown=True)
+    elif parts.run is not None:
+        sizes = of_run(sizes, parts.run)
+    models = [] if parts.words else [parts.query_model, parts.document_model]
+    return with_teachers(sizes, first, [*models, _reranking(rerank)])
+
+
+def _reranking(rerank: Teacher | PairScorer | None) -> str | None:
+    """The model that re-ranks, where it is named by itself."""
+    return reference_of(rerank) if isinstance(rerank, str | PathLike) else None
 
 
 def _opened(

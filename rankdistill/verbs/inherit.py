@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rankdistill.progress import ProgressLike, reporter_of
+from rankdistill.training import teacher_cost
 from rankdistill.verbs.arguments import Model, Place, place_of, reference_of
 from rankdistill.verbs.contract import verb
 
@@ -38,5 +39,8 @@ def inherit(
     """
     from rankdistill.students import inherit as students
 
+    reference, folder = reference_of(model), place_of(out)
     with reporter_of(progress).stage("initial", "layers"):
-        return students.inherit(reference_of(model), keep_layers, place_of(out), with_head)
+        students.inherit(reference, keep_layers, folder, with_head)
+        teacher_cost.carry(reference, folder)
+    return folder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from rankdistill.bundles import is_bundle
 from rankdistill.client.client import Client
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
-from rankdistill.evaluation.costs import costs_of
+from rankdistill.evaluation.costs import costs_of, with_teachers
 from rankdistill.evaluation.endpoint import EndpointEncoder, connected, open_endpoint
 from rankdistill.evaluation.endpoint import Settings as Endpoint
 from rankdistill.evaluation.indexed import IndexedRetriever
@@ -214,7 +214,8 @@ def _of_server(asked: Server, client: Client, factory: str, stage: Stage) -> _Sy
 
     def opened(dataset: Dataset, title: str) -> Opened:
         found = open_served(dataset, client, mode=asked.mode, name=title, progress=stage)
-        return Opened(found, costs_of(found), _meta_of(found, None))
+        costs = replace(costs_of(found), teacher_unknown=True)
+        return Opened(found, costs, _meta_of(found, None))
 
     return _System(str(encoder.model["name"]), digest(dict(encoder.fingerprint))[:40], opened)
 
@@ -228,7 +229,10 @@ def _reranked(first: _System, asked: Reranking, stage: Stage) -> _System:
     def opened(dataset: Dataset, title: str) -> Opened:
         found = first.open(dataset, title)
         ranker = Reranker(dataset, found.retriever, scorer, title, asked.depth, stage)
-        return Opened(ranker, found.costs, _meta_of(ranker, None), reference)
+        given = (*found.models, *([] if reference is None else [reference]))
+        alone = replace(found.costs, teacher_seconds=None, teacher_pairs=None, teacher_texts=None)
+        costs = with_teachers(alone, found.retriever, given)
+        return Opened(ranker, costs, _meta_of(ranker, None), reference, given)
 
     weights = scorer.fingerprint.get("weights")
     models = {**first.models, **({"reranker": weights} if isinstance(weights, str) else {})}
@@ -248,8 +252,9 @@ def _opened(parts: Parts, dataset: Dataset, title: str, stage: Stage, settings: 
         progress=stage,
         **settings,
     )
-    costs = costs_of(retriever, parts.query_model)
-    return Opened(retriever, costs, _meta_of(retriever, parts.query_model), parts.query_model)
+    given = tuple(one for one in (parts.query_model, parts.document_model) if one is not None)
+    costs = with_teachers(costs_of(retriever, parts.query_model), retriever, given)
+    return Opened(retriever, costs, _meta_of(retriever, parts.query_model), parts.query_model, given)
 
 
 def _meta_of(retriever: Retriever, model: str | None) -> Callable[[str, str], Any]:

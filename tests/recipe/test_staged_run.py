@@ -70,25 +70,6 @@ def test_the_model_of_the_space_stands_for_the_teacher_only_where_it_is_that(
         assert StagedRun(StagedRecipe.model_validate(content))._is_of_space() is same, model
 
 
-def test_what_learns_from_the_vectors_of_the_first_stage_has_their_costs(
-    content: dict[str, Any], tiny_cross_encoder: str
-) -> None:
-    cut = {"start": "cut", "train": {"loss": "margin_mse"}}
-    near = {
-        "start": "cut",
-        "train": {"loss": "contrastive", "alignment_weight": 1.0, "alignment_teacher": "embeddings"},
-    }
-    content["variants"] |= {"margins": cut, "near": near}
-
-    def reading() -> set[str]:
-        scored = StagedRun(StagedRecipe.model_validate(content)).experiment.scored
-        return {name for name in content["variants"] if scored.reads_vectors(name)}
-
-    assert reading() == {"staged", "margins", "near"}
-    content["teacher"] = {"model": tiny_cross_encoder}
-    assert reading() == {"near"}
-
-
 def test_a_whole_run_has_both_stages_in_one_report_and_is_not_done_twice(recipe: StagedRecipe) -> None:
     first = Recorder()
     (results,) = run(recipe, progress=first)

@@ -23,6 +23,7 @@ from rankdistill.stores.writer import ScoreWriter
 from tests import s3
 from tests.forked import Forked
 from tests.stores.conftest import DOCUMENTS, QUERIES, HashTeacher
+from tests.stores.unclocked import unclocked
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ Write = Callable[..., ScoreWriter]
 
 def contents(root: Path) -> dict[str, bytes]:
     found = locations.all_files(root)
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in found if path.name != files.LOCK_NAME}
+    return {path.relative_to(root).as_posix(): unclocked(path) for path in found if path.name != files.LOCK_NAME}
 
 
 def test_a_store_has_the_same_bytes_in_a_folder_and_in_a_bucket(write: Write, store: Path, tmp_path: Path) -> None:

@@ -13,16 +13,18 @@ import pytest
 
 from rankdistill import files, manifest
 from rankdistill.errors import DataError, LockedError, StaleOutputError, StoreError, TeacherError
+from rankdistill.stores import times
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.stores.writer import ScoreWriter
 from tests.stores.conftest import DOCUMENTS, QUERIES, HashTeacher, expected_score
+from tests.stores.unclocked import unclocked
 
 MakeWriter = Callable[..., ScoreWriter]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+        path.relative_to(folder).as_posix(): unclocked(path) for path in sorted(folder.rglob("*")) if path.is_file()
     }
 
 
@@ -176,6 +178,6 @@ def test_the_manifest_lists_every_file_with_its_hash(writer: MakeWriter, tmp_pat
     assert found is not None
     assert found.command == "rankdistill score --out ."
     assert found.parameters["teachers"] == {"hash-0": {"name": "hash", "score_kind": "logit"}}
-    on_disk = {name for name in contents(tmp_path / "store") if name not in {"manifest.json", ".lock"}}
+    on_disk = {name for name in contents(tmp_path / "store") if name not in {"manifest.json", ".lock", times.FILE_NAME}}
     assert set(found.outputs) == on_disk
     assert all(files.hash_file(tmp_path / "store" / name) == value for name, value in found.outputs.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from rankdistill.errors import ConfigError, DataError
 
 SUBSET = "default"
 """What mteb calls the one subset of a task that has no others."""
+
+OF_SUBSETS = "hf_subset_descriptive_stats"
+"""In what mteb publishes of a split: subset -> the same of it."""
 
 FETCHED = "tasks"
 """The folder, in this user's cache, in which fetched data lie, of each revision of a task in one of its own."""
@@ -41,12 +44,13 @@ class Chosen:
 def tasks_of(names: Sequence[str]) -> Chosen:
     """The retrieval tasks that names of tasks, of aggregates of several, and of benchmarks of mteb stand for.
 
-    Of a benchmark, those that are evaluated here; the others are told. A task has the splits that the benchmark has.
+    Of a benchmark, those that are evaluated here; the others are told. A task has the splits and the subsets that the
+    benchmark has; `TASK/SUBSET` has that subset alone, and beside others of the task these too.
 
     Raises:
         MissingDependencyError: mteb is not installed.
-        ConfigError: no such task or benchmark; a task of its own name that is not evaluated here; a benchmark without
-            one that is; two benchmarks with different splits of one task.
+        ConfigError: no such task, subset or benchmark; a task of its own name that is not evaluated here; a benchmark
+            without one that is; two benchmarks with different splits of one task.
     """
     found: dict[str, Any] = {}
     notes: list[str] = []
@@ -60,6 +64,8 @@ def tasks_of(names: Sequence[str]) -> Chosen:
                     f"the same splits of {task.metadata.name} wherever it is named",
                     f"{', '.join(splits_of(known, ()))} and {', '.join(splits_of(task, ()))}",
                 )
+            if subsets_of(known) != subsets_of(task):
+                found[task.metadata.name] = _own(task, {*subsets_of(known), *subsets_of(task)})
     return Chosen(tuple(found.values()), tuple(notes))
 
 
@@ -68,8 +74,7 @@ def task_of(name: str) -> Any:
 
     Raises:
         MissingDependencyError: mteb is not installed.
-        ConfigError: no such task; none of retrieval; one of several, or with several subsets, or whose documents are
-            candidates of each query.
+        ConfigError: no such task; none of retrieval; one of several; or one that is not evaluated here.
     """
     mteb = require("mteb", "a task of mteb")
     try:
@@ -84,8 +89,9 @@ def task_of(name: str) -> Any:
 def _named(name: str) -> tuple[list[Any], list[str]]:
     """The tasks that one name stands for, and what to tell of it."""
     mteb = require("mteb", "a task of mteb")
+    called, _, subset = name.partition("/")
     try:
-        task = mteb.get_task(name)
+        task = mteb.get_task(called if subset else name)
     except KeyError as error:
         try:
             benchmark = mteb.get_benchmark(name)
@@ -97,6 +103,8 @@ def _named(name: str) -> tuple[list[Any], list[str]]:
     for one in parts:
         if why := _unlike(one):
             raise _unusable(*why)
+    if subset:
+        return [_with_subset(task, subset)], []
     if not task.is_aggregate:
         return [task], []
     told = f"{name} stands for {len(parts)} tasks, which are evaluated one by one; mteb's mean of them is not written"
@@ -123,10 +131,20 @@ def _of_benchmark(name: str, benchmark: Any) -> tuple[list[Any], list[str]]:
     return taken, [*notes, *([f"left out of {name}: {'; '.join(left)}"] if left else [])]
 
 
-def _own(task: Any) -> Any:
-    """A task with the splits of one that mteb shares, which is not to get data."""
+def _own(task: Any, subsets: Collection[str] | None = None) -> Any:
+    """A task with the splits and subsets of one that mteb shares, which is not to get data; or with other `subsets`."""
     mteb = require("mteb", "a task of mteb")
-    return mteb.get_task(task.metadata.name, eval_splits=list(task.eval_splits))
+    wanted = subsets_of(task) if subsets is None else [one for one in task.metadata.hf_subsets if one in subsets]
+    return mteb.get_task(task.metadata.name, eval_splits=list(task.eval_splits), hf_subsets=wanted)
+
+
+def _with_subset(task: Any, subset: str) -> Any:
+    """The task with that subset alone; ConfigError where it has none of the name."""
+    known = [] if task.is_aggregate else list(task.metadata.hf_subsets)
+    if subset not in known or known == [SUBSET]:
+        several = f"has {', '.join(known)}" if known != [SUBSET] and known else "has no subsets"
+        raise _unusable(f"TASK or TASK/SUBSET of mteb, not {subset!r}", f"{task.metadata.name}, which {several}")
+    return _own(task, [subset])
 
 
 def _parts(task: Any) -> Iterator[Any]:
@@ -145,34 +163,51 @@ def _unlike(task: Any) -> tuple[str, str] | None:
         return "a retrieval task", f"{name} is of type {metadata.type}"
     if task.is_aggregate:
         return "one task", f"{name} is one of {len(metadata.tasks)} tasks"
-    if metadata.is_multilingual or list(metadata.hf_subsets) != [SUBSET]:
-        subsets = list(metadata.hf_subsets)
-        more = f" and {len(subsets) - 10} more" if len(subsets) > 10 else ""
-        return "a task with one subset", f"{name} has {', '.join(subsets[:10])}{more}"
+    if list(metadata.modalities) != ["text"]:
+        return "a task of texts", f"{name} is of {', '.join(metadata.modalities)}"
     if task.skip_first_result:
         return "a task that ranks all documents", f"{name} leaves out the first"
+    if any(one.get("top_ranked_statistics") for one in _statistics(task)):
+        return "a task that ranks all documents", f"{name} has candidates of each query, which alone are ranked"
     return None
 
 
-def data_of(task: Any, root: Path | None) -> Path:
-    """The folder with the data of a task: in `root`, or fetched from the hub into this user's cache.
+def _statistics(task: Any) -> Iterator[Mapping[str, Any]]:
+    """What mteb publishes of each split, and of each subset of it."""
+    for one in (task.metadata.descriptive_stats or {}).values():
+        yield one
+        yield from (one.get(OF_SUBSETS) or {}).values()
+
+
+def subsets_of(task: Any) -> list[str]:
+    """The subsets to evaluate, as mteb orders them; `SUBSET` alone of a task that has none."""
+    return list(task.hf_subsets)
+
+
+def is_divided(task: Any) -> bool:
+    """Whether mteb's task has subsets, be it a single one; then each has a folder of its own."""
+    return list(task.metadata.hf_subsets) != [SUBSET]
+
+
+def data_of(task: Any, root: Path | None, subset: str = SUBSET) -> Path:
+    """The folder with the data of a subset of a task: in `root`, or fetched from the hub into this user's cache.
 
     Raises:
         DataError: none in `root`, or several; or the hub cannot be reached.
     """
     name = task.metadata.name
-    return folder_of(root, name) if root is not None else fetched(task)
+    return folder_of(root, name, subset) if root is not None else fetched(task, subset)
 
 
-def fetched(task: Any) -> Path:
+def fetched(task: Any, subset: str = SUBSET) -> Path:
     """Where the data of a task's revision lie in this user's cache, after they were fetched if they do not yet.
 
     Raises:
         DataError: the hub cannot be reached.
     """
-    folder = cached(task)
+    folder = cached(task, subset)
     try:
-        sources.fetch(f"mteb:{task.metadata.name}", folder)
+        sources.fetch(reference_of(task.metadata.name, subset), folder)
     except DataError as error:
         raise DataError(
             expected=f"the data of {task.metadata.name} from the hub, as no folder was given (--data-root DIR)",
@@ -183,31 +218,52 @@ def fetched(task: Any) -> Path:
     return folder
 
 
-def cached(task: Any) -> Path:
+def cached(task: Any, subset: str = SUBSET) -> Path:
     """Where `fetched` puts them; it need not exist."""
     name, revision = task.metadata.name, task.metadata.revision
-    return locations.cache_folder() / FETCHED / f"{name}-{revision[:12]}"
+    return _within(locations.cache_folder() / FETCHED / f"{name}-{revision[:12]}", subset)
 
 
-def folder_of(root: Path, name: str) -> Path:
+def reference_of(name: str, subset: str) -> str:
+    """What `rankdistill data fetch` takes for a subset of a task."""
+    return f"mteb:{name}" if subset == SUBSET else f"mteb:{name}/{subset}"
+
+
+def folder_of(root: Path, name: str, subset: str = SUBSET) -> Path:
     """The folder in `root` with the data of the task `name`: of that name, whatever its case, hyphens and underscores.
+
+    That of a subset is a folder of its name in that of the task.
 
     Raises:
         DataError: none, or several.
     """
-    exact = root / name
+    if subset == SUBSET:
+        return _folder(root, name, name, subset)
+    there = [path for path in locations.listing(root) if path.is_dir() and _plain(path.name) == _plain(name)]
+    holding = root / name if root / name in there or len(there) != 1 else there[0]
+    return _folder(holding, subset, name, subset)
+
+
+def _within(folder: Path, subset: str) -> Path:
+    return folder if subset == SUBSET else folder / subset
+
+
+def _folder(root: Path, called: str, name: str, subset: str) -> Path:
+    exact = root / called
     if _is_collection(exact):
         return exact
     there = [path for path in locations.listing(root) if _is_collection(path)]
-    found = [path for path in there if _plain(path.name) == _plain(name)]
+    found = [path for path in there if _plain(path.name) == _plain(called)]
     if len(found) == 1:
         return found[0]
     raise DataError(
-        expected=f"one folder of the task {name} in {root}, as {exact}",
+        expected=f"one folder of {'the task' if subset == SUBSET else f'the subset {subset} of'} {name} in {root}, "
+        f"as {exact}",
         got=", ".join(path.name for path in found)
         or (f"folders {', '.join(path.name for path in there)}" if there else "no collection there"),
         consequence="nothing was evaluated",
-        remedy=f"fetch it: rankdistill data fetch mteb:{name} --out {exact}",
+        remedy=f"fetch it: rankdistill data fetch {reference_of(name, subset)} --out {exact}"
+        + ("" if subset == SUBSET else f"; or evaluate those subsets alone that are there: --tasks {name}/SUBSET"),
     )
 
 

@@ -1,6 +1,7 @@
 """A system on several of mteb's tasks, a folder a task, and the files that mteb's leaderboard is made of.
 
-<out>/<Task>/<split>/     an evaluation like any other: results.json, per_query.parquet, run.trec, manifest.json
+<out>/<Task>/<split>/     an evaluation like any other: results.json, per_query.parquet, run.trec, manifest.json; of a
+                          task with subsets <out>/<Task>/<subset>/<split>/
 <out>/results/<organisation__model>/<revision>/   <Task>.json, model_meta.json, run_settings.jsonl, as mteb writes them
 <out>/manifest.json       written after each task: the system, and the hash of every file
 
@@ -22,10 +23,19 @@ from rankdistill.data import Dataset
 from rankdistill.errors import StaleOutputError
 from rankdistill.evaluation import evaluating, run_files
 from rankdistill.evaluation.evaluating import Costs
-from rankdistill.evaluation.results import Evaluation
 from rankdistill.evaluation.retrieve import Retriever
 from rankdistill.evaluation.tasks import catalogue, local_data, scoring
-from rankdistill.evaluation.tasks.results import ARTEFACT, LEFT_OUT, META, RESULTS, SETTINGS, TASK, TaskEvaluations
+from rankdistill.evaluation.tasks.catalogue import SUBSET
+from rankdistill.evaluation.tasks.results import (
+    ARTEFACT,
+    LEFT_OUT,
+    META,
+    RESULTS,
+    SETTINGS,
+    TASK,
+    TaskEvaluations,
+    folder_of_subset,
+)
 from rankdistill.making import making, visible_files
 from rankdistill.notes import note
 
@@ -36,15 +46,17 @@ class Opened:
 
     Args:
         retriever: answers.
-        costs: its sizes.
+        costs: its sizes, and what its teachers cost.
         meta: mteb's `ModelMeta` of it, once its name and revision are known.
         trained: the model whose training a report shows; None: none that is known.
+        models: references of the models that it is made of.
     """
 
     retriever: Retriever
     costs: Costs
     meta: Callable[[str, str], Any]
     trained: str | None = None
+    models: tuple[str, ...] = ()
 
 
 def evaluate_tasks(
@@ -85,7 +97,8 @@ def evaluate_tasks(
         note(line)
     if data_root is not None:  # before the first of them is evaluated
         for one in chosen.tasks:
-            catalogue.folder_of(data_root, one.metadata.name)
+            for subset in catalogue.subsets_of(one):
+                catalogue.folder_of(data_root, one.metadata.name, subset)
     wanted = manifest.Manifest(
         artefact=ARTEFACT,
         inputs={"revision": revision, **models},
@@ -99,8 +112,9 @@ def evaluate_tasks(
         manifest.is_current(out, wanted)
         _require_whole(out)
         for task in chosen.tasks:
-            data, asked = catalogue.data_of(task, data_root), catalogue.splits_of(task, splits)
-            _one(open_system, name, wanted.inputs, task, asked, data, out, latency_queries, command)
+            folders = {one: catalogue.data_of(task, data_root, one) for one in catalogue.subsets_of(task)}
+            asked = catalogue.splits_of(task, splits)
+            _one(open_system, name, wanted.inputs, task, asked, folders, out, latency_queries, command)
             outputs = {path.relative_to(out).as_posix(): files.hash_file(path) for path in _outputs(out)}
             replace(wanted, outputs=outputs).write(out)
     return TaskEvaluations.read(out)
@@ -124,28 +138,38 @@ def _one(
     system: Mapping[str, str],
     task: Any,
     splits: Sequence[str],
-    data: Path,
+    folders: Mapping[str, Path],
     out: Path,
     latency_queries: int,
     command: str,
 ) -> None:
-    """One task, unless it is there; `system` are the hashes that stand for what is evaluated."""
+    """One task, unless it is there.
+
+    Args:
+        open_system: see `evaluate_tasks`.
+        name: likewise.
+        system: the hashes that stand for what is evaluated.
+        task: mteb's, without data.
+        splits: of each subset.
+        folders: subset -> its data.
+        out: see `evaluate_tasks`.
+        latency_queries: likewise.
+        command: likewise.
+    """
     mteb = require("mteb", "results in mteb's layout")
     title = task.metadata.name
-    dataset = local_data.load_for(task, data, splits)
-    local_data.require_revision(task, dataset, splits)
-    for split in splits:
-        if local_data.published_counts(task, split) is None:
-            note(f"{title}, {split}: mteb publishes no counts of this split, so its data is taken on trust")
+    data = {subset: _data(task, subset, folder, splits) for subset, folder in folders.items()}
+    left_out = {
+        subset: {split: _without_relevant(dataset, split) for split in splits} for subset, dataset in data.items()
+    }
     wanted = manifest.Manifest(
         artefact=TASK,
-        inputs={**system, "data": dataset.fingerprint}
-        | {f"qrels:{split}": dataset.qrels_hash(split) for split in splits},
+        inputs={**system, **{key: value for subset in data for key, value in _inputs(subset, data, splits).items()}},
         parameters={
             "task": title,
             "dataset_revision": task.metadata.revision,
             "latency_queries": latency_queries,
-            LEFT_OUT: {split: _without_relevant(dataset, split) for split in splits},
+            LEFT_OUT: left_out if catalogue.is_divided(task) else left_out[SUBSET],
         },
         versions=manifest.versions_of("mteb", "ir-measures"),
         command=command,
@@ -154,29 +178,52 @@ def _one(
     with making(folder, wanted, part=True, again=False) as made:
         if made.current:
             return
-        opened, started, live = open_system(dataset), time.perf_counter(), True
-        runs = {}
-        for split in splits:
-            live = live and manifest.read(folder / split) is None
-            evaluating.evaluate(
-                opened.retriever,
-                dataset,
-                split,
-                folder / split,
-                depth=scoring.depth_of(task),
-                latency_queries=min(latency_queries, len(dataset.queries(split))),
-                costs=opened.costs,
-                trained=opened.trained,
-                command=command,
-            )
-            runs[split] = run_files.read(run_files.find(folder / split))
-        meta = opened.meta(name, system["revision"])
-        result = scoring.score(task, dataset, splits, runs, meta)
+        started, live, meta = time.perf_counter(), True, None
+        runs: dict[str, dict[str, Any]] = {}
+        for subset, dataset in data.items():
+            opened, place, runs[subset] = open_system(dataset), folder_of_subset(folder, subset), {}
+            for split in splits:
+                live = live and manifest.read(place / split) is None
+                evaluating.evaluate(
+                    opened.retriever,
+                    dataset,
+                    split,
+                    place / split,
+                    depth=scoring.depth_of(task),
+                    latency_queries=min(latency_queries, len(dataset.queries(split))),
+                    costs=opened.costs,
+                    trained=opened.trained,
+                    command=command,
+                )
+                runs[subset][split] = run_files.read(run_files.find(place / split))
+            meta = opened.meta(name, system["revision"])
+        result = scoring.score(task, data, splits, runs, meta)
         result.evaluation_time = round(time.perf_counter() - started, 3) if live else None
         cache = mteb.ResultCache(out)
         _require_one_revision(cache.get_task_result_path(title, meta), out)
         cache.save_to_cache(result, meta, encode_kwargs=dict(scoring.ENCODE_SETTINGS))
         made.wrote()
+
+
+def _data(task: Any, subset: str, folder: Path, splits: Sequence[str]) -> Dataset:
+    """The data of one subset, which are those of the task's revision as far as mteb tells of them."""
+    dataset = local_data.load_for(task, folder, splits)
+    local_data.require_revision(task, dataset, splits, subset)
+    of_subset = "" if subset == SUBSET else f" {subset}"
+    for split in splits:
+        if local_data.published_counts(task, split, subset) is None:
+            note(
+                f"{task.metadata.name}{of_subset}, {split}: mteb publishes no counts of this split, so its data is "
+                "taken on trust"
+            )
+    return dataset
+
+
+def _inputs(subset: str, data: Mapping[str, Dataset], splits: Sequence[str]) -> dict[str, str]:
+    """What the manifest of a task has of the data of one subset."""
+    dataset, of_subset = data[subset], "" if subset == SUBSET else f":{subset}"
+    judged = {f"qrels{of_subset}:{split}": dataset.qrels_hash(split) for split in splits}
+    return {f"data{of_subset}": dataset.fingerprint, **judged}
 
 
 def _without_relevant(dataset: Dataset, split: str) -> int:
@@ -197,10 +244,3 @@ def _require_one_revision(path: Path, out: Path) -> None:
 
 def _outputs(out: Path) -> list[Path]:
     return [path for path in visible_files(out) if path != out / manifest.FILE_NAME]
-
-
-def evaluations_in(folder: Path, task: str) -> Mapping[str, Evaluation]:
-    """Split -> the evaluation on it, of a finished task in `folder`."""
-    manifest.expect(folder / task, TASK, "evaluate --tasks")
-    there = [path.parent for path in locations.listing(folder / task, f"*/{manifest.FILE_NAME}")]
-    return {path.name: Evaluation.read(path) for path in there}

@@ -10,8 +10,16 @@ from typing import Any
 
 from rankdistill.data import Dataset, load
 from rankdistill.errors import DataError
-from rankdistill.evaluation.tasks.catalogue import SUBSET
+from rankdistill.evaluation.tasks.catalogue import OF_SUBSETS, SUBSET, reference_of
 from rankdistill.records import Document
+
+Collections = Dataset | Mapping[str, Dataset]
+"""The data of a task: of one that has no subsets, or subset -> that of each."""
+
+
+def by_subset(data: Collections) -> Mapping[str, Dataset]:
+    """Subset -> its data."""
+    return {SUBSET: data} if isinstance(data, Dataset) else data
 
 
 def load_for(task: Any, folder: Path, splits: Sequence[str]) -> Dataset:
@@ -69,9 +77,11 @@ def counts(dataset: Dataset, split: str) -> dict[str, int]:
     }
 
 
-def published_counts(task: Any, split: str) -> dict[str, int] | None:
-    """The same as mteb's package has it for the task's revision; None where it has none for this split."""
+def published_counts(task: Any, split: str, subset: str = SUBSET) -> dict[str, int] | None:
+    """The same as mteb's package has it for the task's revision; None where it has none for this split and subset."""
     statistics = (task.metadata.descriptive_stats or {}).get(split)
+    if statistics is not None and subset != SUBSET:
+        statistics = (statistics.get(OF_SUBSETS) or {}).get(subset)
     if statistics is None:
         return None
     documents, queries = statistics["documents_text_statistics"], statistics["queries_text_statistics"]
@@ -85,14 +95,14 @@ def published_counts(task: Any, split: str) -> dict[str, int] | None:
     }
 
 
-def differences(task: Any, dataset: Dataset, splits: Sequence[str]) -> list[str]:
+def differences(task: Any, dataset: Dataset, splits: Sequence[str], subset: str = SUBSET) -> list[str]:
     """How the collection differs from what mteb publishes of the task's revision, a line each; none if it is that.
 
     A split that mteb publishes nothing of is not compared.
     """
     found = []
     for split in splits:
-        published = published_counts(task, split)
+        published = published_counts(task, split, subset)
         here = counts(dataset, split) if published is not None else {}
         found += [
             f"{split}: {here[name]:,} {name} instead of {value:,}"
@@ -102,38 +112,45 @@ def differences(task: Any, dataset: Dataset, splits: Sequence[str]) -> list[str]
     return found
 
 
-def require_revision(task: Any, dataset: Dataset, splits: Sequence[str]) -> None:
-    """Raise DataError unless the collection is, by its counts, that of the task's revision."""
-    if found := differences(task, dataset, splits):
+def require_revision(task: Any, dataset: Dataset, splits: Sequence[str], subset: str = SUBSET) -> None:
+    """Raise DataError unless the collection is, by its counts, that of a subset of the task at its revision."""
+    if found := differences(task, dataset, splits, subset):
         name, revision = task.metadata.name, task.metadata.revision
         raise DataError(
-            expected=f"the data of {name} at revision {revision}",
+            expected=f"the data of {name}{'' if subset == SUBSET else f', subset {subset},'} at revision {revision}",
             got=f"{dataset.path}, which has {'; '.join(found)}",
             consequence="nothing was evaluated: other data would be filed under that revision",
-            remedy=f"fetch it: rankdistill data fetch mteb:{name}; or evaluate this collection by --data",
+            remedy=f"fetch it: rankdistill data fetch {reference_of(name, subset)}; or evaluate this collection by "
+            "--data",
         )
 
 
-def fill(task: Any, dataset: Dataset, splits: Sequence[str], documents: bool = True) -> Any:
-    """`task` with the collection as its data, and with these splits to evaluate.
+def fill(task: Any, data: Collections, splits: Sequence[str], documents: bool = True) -> Any:
+    """`task` with collections as its data, and with these splits and these subsets to evaluate.
 
     Args:
         task: without data.
-        dataset: the collection.
-        splits: of it.
+        data: the collection, or those of its subsets.
+        splits: of them.
         documents: give the documents too, all in memory; False for what answers without them.
     """
+    task.dataset = {}
+    for subset, dataset in by_subset(data).items():
+        table = _documents(dataset if documents else None)
+        task.dataset[subset] = {split: _split(dataset, split, table) for split in splits}
+    task.hf_subsets = list(task.dataset)
+    task.data_loaded = True
+    return task.filter_eval_splits(list(splits))
+
+
+def _documents(dataset: Dataset | None) -> Any:
     from datasets import Dataset as Table
     from datasets import Features, Value
 
-    rows = (
-        [{"id": row.doc_id, "title": row.title, "text": row.text} for row in dataset.documents()] if documents else []
-    )
+    found = [] if dataset is None else dataset.documents()
+    rows = [{"id": row.doc_id, "title": row.title, "text": row.text} for row in found]
     columns = {name: [row[name] for row in rows] for name in ("id", "title", "text")}
-    table = Table.from_dict(columns, Features(dict.fromkeys(columns, Value("string"))))
-    task.dataset = {SUBSET: {split: _split(dataset, split, table) for split in splits}}
-    task.data_loaded = True
-    return task.filter_eval_splits(list(splits))
+    return Table.from_dict(columns, Features(dict.fromkeys(columns, Value("string"))))
 
 
 def _split(dataset: Dataset, split: str, documents: Any) -> Mapping[str, Any]:

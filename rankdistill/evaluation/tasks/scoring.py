@@ -9,23 +9,27 @@ from rankdistill._extras import require
 from rankdistill.data import Dataset
 from rankdistill.evaluation.measures import Run, best_first
 from rankdistill.evaluation.tasks import local_data
+from rankdistill.evaluation.tasks.catalogue import SUBSET
+from rankdistill.evaluation.tasks.local_data import Collections
 
 ENCODE_SETTINGS: Mapping[str, Any] = {"show_progress_bar": False}
 """Of the runs: batches are made by tokens, and what runs the model does not change the numbers."""
 
 
 class _Answers:
-    """Runs behind mteb's `SearchProtocol`: split -> what was found before."""
+    """Runs behind mteb's `SearchProtocol`: subset -> split -> what was found before."""
 
-    def __init__(self, runs: Mapping[str, Run], meta: Any) -> None:
+    def __init__(self, runs: Mapping[str, Mapping[str, Run]], meta: Any) -> None:
         self._runs, self.mteb_model_meta = runs, meta
 
     def index(self, corpus: Any, **unused: Any) -> None:
         """Nothing: the answers are there."""
 
-    def search(self, queries: Any, *, hf_split: str, top_k: int, **unused: Any) -> dict[str, dict[str, float]]:
+    def search(
+        self, queries: Any, *, hf_split: str, hf_subset: str, top_k: int, **unused: Any
+    ) -> dict[str, dict[str, float]]:
         """The best `top_k` documents for each query, of equal scores in trec_eval's order."""
-        run = self._runs[hf_split]
+        run = self._runs[hf_subset][hf_split]
         return {query_id: dict(best_first(run.get(query_id, {}))[:top_k]) for query_id in queries["id"]}
 
 
@@ -34,14 +38,14 @@ def depth_of(task: Any) -> int:
     return int(max(task.k_values))
 
 
-def score(task: Any, dataset: Dataset, splits: Sequence[str], runs: Mapping[str, Run], meta: Any) -> Any:
+def score(task: Any, data: Collections, splits: Sequence[str], runs: Mapping[str, Any], meta: Any) -> Any:
     """The `TaskResult` of mteb of `runs`, with every measure that the task has.
 
     Args:
-        task: without data; it gets the collection's queries and judgements.
-        dataset: the task's data.
+        task: without data; it gets the collections' queries and judgements.
+        data: the task's data, or those of its subsets.
         splits: to evaluate.
-        runs: split -> the run, as deep as `depth_of` says.
+        runs: split -> the run, as deep as `depth_of` says; of subsets subset -> split -> the run.
         meta: `ModelMeta` of what answered.
 
     Raises:
@@ -49,8 +53,8 @@ def score(task: Any, dataset: Dataset, splits: Sequence[str], runs: Mapping[str,
     """
     mteb = require("mteb", "the measures of a task of mteb")
     found = mteb.evaluate(
-        _Answers(runs, meta),
-        local_data.fill(task, dataset, splits, documents=False),
+        _Answers({SUBSET: runs} if isinstance(data, Dataset) else runs, meta),
+        local_data.fill(task, data, splits, documents=False),
         cache=None,
         co2_tracker=False,
         show_progress_bar=False,

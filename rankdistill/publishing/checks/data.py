@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from rankdistill.evaluation.tasks import local_data
+from rankdistill.evaluation.tasks.catalogue import SUBSET
 from rankdistill.evaluation.verdict.records import Finding, Status
-from rankdistill.publishing.evidence import Evidence, TaskFile
+from rankdistill.publishing.evidence import Evidence, Judged, TaskFile
 
 
 def check(evidence: Evidence) -> Finding:
@@ -12,7 +13,7 @@ def check(evidence: Evidence) -> Finding:
     wrong, unseen = [], []
     for one in evidence.tasks:
         wrong += [f"{one.name}: {what}" for what in problems(one)]
-        if one.dataset is None:
+        if not one.is_at_hand:
             unseen.append(one.name)
     if wrong:
         return Finding(
@@ -30,14 +31,14 @@ def check(evidence: Evidence) -> Finding:
             sentence=f"the data of {', '.join(unseen)} were not found: say where they lie, --data-root DIR",
         )
     told = ", ".join(f"{one.name} {one.task.metadata.revision[:12]}" for one in evidence.tasks)
-    trusted = [f"{one.name} {split}" for one in evidence.tasks for split in uncounted(one)]
+    trusted = [f"{one.name} {test.title}" for one in evidence.tasks for test in uncounted(one)]
     but = f"; mteb publishes no counts of {', '.join(trusted)}: taken on trust" if trusted else ""
     return Finding(check="data", status=Status.PASS, sentence=f"the pinned revisions, by their counts too: {told}{but}")
 
 
-def uncounted(one: TaskFile) -> list[str]:
-    """The splits of a task of which mteb publishes no counts."""
-    return [split for split in one.splits if local_data.published_counts(one.task, split) is None]
+def uncounted(one: TaskFile) -> list[Judged]:
+    """The tests of a task of which mteb publishes no counts."""
+    return [test for test in one.tests if local_data.published_counts(one.task, test.split, test.subset) is None]
 
 
 def kept(evidence: Evidence) -> list[TaskFile]:
@@ -55,14 +56,20 @@ def problems(one: TaskFile) -> list[str]:
         found.append(f"evaluated on revision {content.get('dataset_revision')}, mteb pins {metadata.revision}")
     if lacking := [split for split in metadata.eval_splits if split not in one.splits]:
         found.append(f"no scores of the split {', '.join(lacking)}, which mteb evaluates")
-    if one.dataset is not None:
-        there = [split for split in one.splits if split in one.dataset.splits]
-        found += local_data.differences(one.task, one.dataset, there)
-        for split, evaluation in one.evaluations.items():
-            if evaluation.signature.get("data_hash") != one.dataset.fingerprint:
-                found.append(
-                    f"{split} was evaluated on other documents or queries than {one.dataset.path.name} has now"
-                )
-            elif evaluation.signature.get("qrels_hash") != one.dataset.qrels_hash(split):
-                found.append(f"{split} was evaluated on other judgements than {one.dataset.path.name} has now")
+    for split in one.splits:
+        there = {test.subset for test in one.tests if test.split == split}
+        if absent := [subset for subset in metadata.hf_subsets if subset not in there]:
+            found.append(f"no scores of {', '.join(absent)}, {split}, which mteb evaluates")
+    for test, dataset in one.known:
+        found += [
+            what if test.subset == SUBSET else f"{test.subset}, {what}"
+            for what in local_data.differences(one.task, dataset, [test.split], test.subset)
+        ]
+    for test, evaluation in one.evaluations.items():
+        if (held := one.datasets.get(test.subset)) is None:
+            continue
+        if evaluation.signature.get("data_hash") != held.fingerprint:
+            found.append(f"{test.title} was evaluated on other documents or queries than {held.path.name} has now")
+        elif evaluation.signature.get("qrels_hash") != held.qrels_hash(test.split):
+            found.append(f"{test.title} was evaluated on other judgements than {held.path.name} has now")
     return found

@@ -45,12 +45,12 @@ def problems(one: TaskFile) -> list[str]:
         found.append(f"{one.path.name} is of mteb {one.content.get('mteb_version')}, and above 2.0.0 is taken")
     if not one.blocks:
         found.append(f"{one.path.name} has no scores")
-    for split, block in one.blocks:
+    for test, block in one.blocks:
         score = block.get("main_score")
         if not isinstance(score, int | float) or not math.isfinite(score) or not 0 <= score <= 1:
-            found.append(f"{one.path.name}, {split}: the main score is {score!r}, no number from 0 to 1")
+            found.append(f"{one.path.name}, {test.title}: the main score is {score!r}, no number from 0 to 1")
         elif block.get(one.task.metadata.main_score) != score:
-            found.append(f"{one.path.name}, {split}: the main score is not {one.task.metadata.main_score}")
+            found.append(f"{one.path.name}, {test.title}: the main score is not {one.task.metadata.main_score}")
     return found + _settings(one, folder / SETTINGS) + _loaded(one)
 
 
@@ -71,9 +71,9 @@ def _settings(one: TaskFile, path: Path) -> list[str]:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return [f"{SETTINGS}, line {number}: {type(error).__name__} {error}"]
     return [
-        f"{SETTINGS} has no row of {one.name}, {split}, {block.get('hf_subset')} by mteb above 2.0.0"
-        for split, block in one.blocks
-        if (one.name, split, block.get("hf_subset"), True) not in named
+        f"{SETTINGS} has no row of {one.name}, {test.split}, {test.subset} by mteb above 2.0.0"
+        for test in one.tests
+        if (one.name, test.split, test.subset, True) not in named
     ]
 
 

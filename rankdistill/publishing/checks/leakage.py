@@ -15,7 +15,7 @@ def check(evidence: Evidence) -> Finding:
 
     A retrieval task's splits share their documents by design, so documents of a disclosed task are only told.
     """
-    wanted = [(one.name, split) for one in evidence.tasks for split in one.splits]
+    wanted = [(one.name, test) for one in evidence.tasks for test in one.tests]
     if not evidence.lineage.texts or any(pair not in evidence.scans for pair in wanted):
         why = "no training text is at hand" if not evidence.lineage.texts else "the data of a test are not at hand"
         return Finding(
@@ -28,11 +28,11 @@ def check(evidence: Evidence) -> Finding:
     disclosed = evidence.meta.get_training_datasets() or set()
     wrong: list[str] = []
     told: list[str] = []
-    for (name, split), scan in evidence.scans.items():
-        wrong += _queries(name, split, scan)
+    for (name, test), scan in evidence.scans.items():
+        wrong += _queries(name, test.title, scan)
         if scan.documents:
             counted = f"{len(scan.documents):,} of {scan.tested[1]:,}"
-            said = f"{counted} relevant documents of {name}, {split} are training texts"
+            said = f"{counted} relevant documents of {name}, {test.title} are training texts"
             (told if name in disclosed else wrong).append(
                 said if name in disclosed else f"{said} ({_example(next(iter(scan.documents.values())))})"
             )
@@ -63,12 +63,12 @@ def check(evidence: Evidence) -> Finding:
     return Finding(check="leakage", status=Status.PASS, sentence=f"{said}, and no relevant document", figures=figures)
 
 
-def _queries(name: str, split: str, scan: Scan) -> list[str]:
+def _queries(name: str, test: str, scan: Scan) -> list[str]:
     found = []
     for kind, word in ((EXACT, "stand"), (NEAR, "stand nearly")):
         if leaks := scan.of(kind):
             found.append(
-                f"{len(leaks):,} of {scan.tested[0]:,} test queries of {name}, {split} {word} in the training texts "
+                f"{len(leaks):,} of {scan.tested[0]:,} test queries of {name}, {test} {word} in the training texts "
                 f"({_example(leaks[0])})"
             )
     return found

@@ -11,12 +11,11 @@ def check(evidence: Evidence) -> Finding:
     """Refuse results with other prompts than the published model has, and a `use_instructions` that hides one."""
     wrong = []
     for one in evidence.tasks:
-        for split, evaluation in one.evaluations.items():
+        for test, evaluation in one.evaluations.items():
             used = prompts_of(evaluation.signature.get("system", {}))
             if used != dict(evidence.prompts):
-                wrong.append(
-                    f"{one.name}, {split} was evaluated with {_said(used)}, the model has {_said(evidence.prompts)}"
-                )
+                has = _said(evidence.prompts)
+                wrong.append(f"{one.name}, {test.title} was evaluated with {_said(used)}, the model has {has}")
     if evidence.meta.use_instructions != any(evidence.prompts.values()):
         wrong.append(f"use_instructions is {evidence.meta.use_instructions}, the model has {_said(evidence.prompts)}")
     if wrong:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from rankdistill import files, manifest
 from rankdistill.errors import RankdistillError
 from rankdistill.evaluation import run_files
 from rankdistill.evaluation.tasks import scoring
 from rankdistill.evaluation.tasks.catalogue import task_of
+from rankdistill.evaluation.tasks.results import SUBSET, folder_of_subset
 from rankdistill.evaluation.verdict.records import Finding, Status
 from rankdistill.publishing.evidence import Evidence, TaskFile
 
@@ -55,16 +57,19 @@ def _changed(one: TaskFile) -> list[str]:
 
 def _recomputed(one: TaskFile, meta: object) -> tuple[list[str], int]:
     """What differs from mteb's measures of the run, and how many numbers were held against them."""
-    if one.dataset is None:
+    if not one.is_at_hand:
         return [f"{one.name}: without its data no number can be computed again"], 0
     try:
-        runs = {split: run_files.read(run_files.find(one.root / one.name / split)) for split in one.splits}
-        again = scoring.score(task_of(one.name), one.dataset, one.splits, runs, meta)
+        runs: dict[str, dict[str, Any]] = {}
+        for test in one.tests:
+            folder = folder_of_subset(one.root / one.name, test.subset) / test.split
+            runs.setdefault(test.subset, {})[test.split] = run_files.read(run_files.find(folder))
+        again = scoring.score(task_of(one.name), one.datasets, one.splits, runs, meta)
     except RankdistillError as error:
         return [f"{one.name}: {error.got}"], 0
     wrong, count = [], 0
-    for split, block in one.blocks:
-        (fresh,) = again.scores[split]
+    for test, block in one.blocks:
+        fresh = next(found for found in again.scores[test.split] if found[SUBSET] == test.subset)
         for name, value in block.items():
             if isinstance(value, bool) or not isinstance(value, int | float):
                 continue
@@ -72,9 +77,9 @@ def _recomputed(one: TaskFile, meta: object) -> tuple[list[str], int]:
             expected = fresh.get(name)
             same = expected is not None and (abs(expected - value) <= TOLERANCE or _both_nan(expected, value))
             if not same:
-                wrong.append(f"{one.name}, {split}: {name} is {value} in the file, {expected} by its run")
+                wrong.append(f"{one.name}, {test.title}: {name} is {value} in the file, {expected} by its run")
         if lacking := sorted(fresh.keys() - block.keys()):
-            wrong.append(f"{one.name}, {split}: {', '.join(lacking)} not in the file")
+            wrong.append(f"{one.name}, {test.title}: {', '.join(lacking)} not in the file")
     return wrong[:5], count
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rankdistill import models
-from rankdistill.names import LOSSES
 from rankdistill.progress import Reporter
 from rankdistill.recipe.collection import Collection, DividedCollection
 from rankdistill.recipe.parts import slug
@@ -264,12 +263,6 @@ class Experiment:
         if self.before is None or not named:
             return config, []
         return config.model_copy(update=dict.fromkeys(named, str(self.before.vectors))), named
-
-    def reads_vectors(self, training: str) -> bool:
-        """Whether one training learns from vectors of the stage before, or from scores that were looked up there."""
-        config = self.recipe.train_config(training)
-        by_scores = self.scores_from_vectors and not LOSSES[config.loss].labels
-        return by_scores or bool(self._of_first_stage(config)[1])
 
     @property
     def scores_from_vectors(self) -> bool:

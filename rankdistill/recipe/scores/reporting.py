@@ -18,7 +18,7 @@ def report(
     folder: Path,
     title: str,
     recipe: Mapping[str, Any],
-    costs: Mapping[str, Mapping[str, float | int]],
+    teaching: Mapping[str, float],
     students: Sequence[str],
     said: Sequence[str],
     command: str,
@@ -33,21 +33,18 @@ def report(
         folder: of the report.
         title: its heading.
         recipe: every setting, for the signature.
-        costs: system -> what its teachers cost: `teacher_seconds`, `teacher_pairs`.
+        teaching: system -> seconds of teaching its teacher, which its evaluation does not tell.
         students: the systems that get a verdict: quality kept, BM25 beaten or not, times faster, bytes.
         said: sentences that stand behind those.
         command: the command line, for the signature.
         embedding_teacher: the system that students are compared with where no teacher re-ranks.
         beside: systems on the way to those students, which get a sentence and no verdict.
     """
-    from rankdistill.verbs.compare import compare, conclude, judge_students, write
+    from rankdistill.verbs.compare import compare, conclude, judge_students, with_teaching, write
 
     results = compare(list(evaluations.values()), baseline=evaluations[baseline], title=title, command=command)
     order = list(evaluations)
-    systems = [
-        system.model_copy(update=dict(costs.get(system.name, {})))
-        for system in sorted(results.systems, key=lambda system: _place(system.name, order))
-    ]
+    systems = sorted(with_teaching(results, teaching).systems, key=lambda system: _place(system.name, order))
     signature = {**results.signature, "recipe": dict(recipe)}
     results = results.model_copy(update={"systems": systems, "signature": signature, "conclusions": list(said)})
     teacher = TEACHER if TEACHER in evaluations else embedding_teacher

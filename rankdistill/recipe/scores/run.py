@@ -52,17 +52,14 @@ class ScoresRun:
             folder_of(self.recipe.folder, split, self.recipe.data.test),
             f"{self.recipe.name}, {split}",
             self.recipe.model_dump(),
-            dict.fromkeys(self.recipe.variants, self._teacher_costs()),
+            dict.fromkeys(self.recipe.variants, self._teaching),
             list(self.recipe.variants),
             [choice.chosen.sentence()] if choice else [],
             self.command,
         )
 
-    def _teacher_costs(self) -> dict[str, float | int]:
-        """What the students' teacher cost: seconds of teaching and scoring, and the number of stored scores."""
-        from rankdistill.verbs.arguments import score_store_of
-
+    @property
+    def _teaching(self) -> float:
+        """Seconds that it took to teach the students' teacher; 0 where it was taken as it is."""
         times = Times(self.experiment.root)
-        made = self.experiment
-        seconds = sum(times.of(step) or 0.0 for step in [*made.teaching, made.scores])
-        return {"teacher_seconds": seconds, "teacher_pairs": score_store_of(self.experiment.scores.folder).count()}
+        return sum(times.of(step) or 0.0 for step in self.experiment.teaching)

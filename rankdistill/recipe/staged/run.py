@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from rankdistill.recipe.scores.reporting import folder_of, report
 from rankdistill.recipe.staged.experiment import StagedExperiment
 from rankdistill.recipe.staged.schema import ALIGNED, SPACE, StagedRecipe
 from rankdistill.recipe.staged.systems import StagedSystems
-from rankdistill.recipe.steps import Step, Times, present
+from rankdistill.recipe.steps import Step, Times
 from rankdistill.verbs.settings import is_yaml
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class StagedRun:
             folder_of(self.recipe.folder, split, self.recipe.data.test),
             f"{self.recipe.name}, {split}",
             self.recipe.model_dump(mode="json"),
-            self._costs(),
+            dict.fromkeys(self.recipe.variants, self._teaching),
             list(self.recipe.variants),
             [choice.chosen.sentence()] if choice else [],
             self.command,
@@ -73,26 +72,8 @@ class StagedRun:
         except ModelReferenceError:  # scores of another kind of teacher
             return False
 
-    def _costs(self) -> dict[str, dict[str, float | int]]:
-        """What the teachers of each student cost: embedding, and where it learns from scores teaching and scoring."""
-        from rankdistill.verbs.arguments import score_store_of
-
-        made = self.experiment
-        embedding = self._seconds(present(made.embeddings))
-        scoring = self._seconds([*made.scored.teaching, made.scored.scores])
-        pairs = score_store_of(made.scored.scores.folder).count()
-        found: dict[str, dict[str, float | int]] = {ALIGNED: {"teacher_seconds": embedding}}
-        for name, part in self.recipe.variants.items():
-            reads = part.start == "aligned" or self._reads_vectors(name)
-            seconds = scoring + (embedding if reads else 0.0)
-            found[name] = {"teacher_seconds": seconds, "teacher_pairs": pairs}
-        return found
-
-    def _reads_vectors(self, variant: str) -> bool:
-        """Whether a student learns from the vectors of the first stage."""
-        training = next(name for name, one in self.recipe.trainings.items() if one.variant == variant)
-        return self.experiment.scored.reads_vectors(training)
-
-    def _seconds(self, steps: Sequence[Step]) -> float:
+    @property
+    def _teaching(self) -> float:
+        """Seconds that it took to teach the teacher of scores; 0 where it was taken as it is."""
         times = Times(self.recipe.folder)
-        return sum(times.of(step) or 0.0 for step in steps)
+        return sum(times.of(step) or 0.0 for step in self.experiment.scored.teaching)

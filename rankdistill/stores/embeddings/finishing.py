@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill import files, integrity, manifest, tables
+from rankdistill.stores import times
 from rankdistill.stores.embeddings import shards
 from rankdistill.stores.embeddings.fidelity import read_fidelity
 from rankdistill.stores.embeddings.gathering import Gathered
@@ -44,6 +45,7 @@ def finish(layout: Layout, plan: Plan, gathered: Gathered, command: str) -> int:
             temporary.open("wb") as target,
         ):
             shutil.copyfileobj(source, target)
+        times.settle(layout.root, str(read_teacher(layout)["teacher_id"]), layout.plan)
         _write_manifest(layout, plan.unit_size, gathered, command)
         discard_plan(layout.plan)
     return len(left)

@@ -6,6 +6,7 @@ texts.parquet           each text once: text_id, kind, source, text
 held_out.parquet        hashes of the test queries that must not get in, whatever is added later
 vectors/part-*.parquet  text_id, key, vector, truncated; a file that is there is complete
 names.json              what its user calls the teacher, where one was given; no part of the manifest
+.times.json             seconds that each shard took; no part of the manifest, see `rankdistill.stores.times`
 plan/                   texts still to embed, one row group a work unit; gone once all are embedded
 mapped/                 the vectors and texts once more, to be mapped into memory; made by the first reader, no part of
                         the manifest

@@ -10,6 +10,7 @@ import pyarrow as pa
 from rankdistill import locations
 from rankdistill.errors import ConfigError, TeacherError
 from rankdistill.progress import Progress
+from rankdistill.stores import times
 from rankdistill.stores.embeddings.layout import Layout, VectorType
 from rankdistill.stores.embeddings.shards import write_shard
 from rankdistill.stores.embeddings.text_files import KINDS
@@ -46,7 +47,9 @@ class ShardWorker:
             progress(self.plan.items([number]))
             return 0
         unit = self.plan.unit(number)
+        started = times.now()
         vectors, truncated = self._embed(unit, progress)
+        times.keep(self.layout.plan, shard, started)
         write_shard(shard, unit, vectors, truncated, self.dtype)
         return len(unit)
 

@@ -15,7 +15,7 @@ from rankdistill.inference.storage import require_storable, shipped_bytes
 from rankdistill.space import Space, SparseSpace
 from rankdistill.students import prepare
 from rankdistill.teachers.teaching import checkpoints
-from rankdistill.training import artefact, lengths, processes, query_length
+from rankdistill.training import artefact, lengths, processes, query_length, teacher_cost
 from rankdistill.training import settings as run_settings
 from rankdistill.training.alignment import card, inputs, selection, sizing
 from rankdistill.training.alignment import config as settings
@@ -137,6 +137,7 @@ def align(
             artefact.describe(
                 out, log, card.render(student, embeddings.reference, chosen.loss, log["steps"], type(model).__name__)
             )
+            teacher_cost.keep(out, teacher_cost.of_vectors(embeddings, embeddings.teacher_id), student)
     return out
 
 

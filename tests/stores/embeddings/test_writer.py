@@ -26,12 +26,13 @@ from rankdistill.teachers import TeacherSpec
 from tests.executors.pickling import PicklingExecutor
 from tests.forked import Forked
 from tests.stores.embeddings.conftest import HashEmbedder, MakeWriter, expected
+from tests.stores.unclocked import unclocked
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file of a store but locks, and but the copies that reading makes."""
     found = (path for path in folder.rglob("*") if path.is_file() and path.name != files.LOCK_NAME)
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found if path.parent.name != "mapped"}
+    return {path.relative_to(folder).as_posix(): unclocked(path) for path in found if path.parent.name != "mapped"}
 
 
 @pytest.fixture

@@ -1,0 +1,91 @@
+"""How long each shard of a store took its teacher, from which follows what a student's teacher cost.
+
+The seconds of a unit are written beside the plan before its shard is there, so a kill loses those of the unit in flight
+alone; what finishes the plan moves them to `.times.json` in the store. That file is none of the manifest's outputs and
+is not asked for: a store is the same, however long it took. Of a store that was imported, or made before this was
+written down, nothing is known.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from rankdistill import files, locations, plain_json
+from rankdistill.errors import BrokenFileError
+
+FILE_NAME = ".times.json"
+
+PREFIX = "seconds-"
+"""Of the file of a unit, in the folder of the plan."""
+
+
+def now() -> float:
+    """Seconds on the clock that work is timed by."""
+    return time.perf_counter()
+
+
+def keep(plan: Path, shard: Path, started: float) -> None:
+    """Write down, in the folder `plan`, what a shard took that is about to be written; `started` is of `now`."""
+    files.write_text(plan / f"{PREFIX}{_unit(shard)}.json", json.dumps(round(now() - started, 3)) + "\n")
+
+
+def settle(root: Path, teacher_id: str, plan: Path) -> None:
+    """Take over what `keep` wrote of a plan that is done; call it while holding the store's lock.
+
+    Args:
+        root: the store.
+        teacher_id: whose plan it is.
+        plan: its folder, which may go then.
+    """
+    before = _read(root / FILE_NAME)
+    found = {path.stem.removeprefix(PREFIX): _number(path) for path in locations.listing(plan, f"{PREFIX}*.json")}
+    after = before | {teacher_id: {**before.get(teacher_id, {}), **found}}
+    if after != before:
+        files.write_text(root / FILE_NAME, json.dumps(after, indent=1, sort_keys=True) + "\n")
+
+
+def seconds_of(root: Path, teacher_id: str, shards: Iterable[Path]) -> float | None:
+    """Seconds of work, added over the workers, that these shards of a teacher took; None where one of them is unknown.
+
+    Loading the teacher is not in them.
+
+    Args:
+        root: the store.
+        teacher_id: the teacher.
+        shards: its shards.
+    """
+    known = _read(root / FILE_NAME).get(teacher_id, {})
+    taken = [known.get(_unit(shard)) for shard in shards]
+    return None if not taken or None in taken else round(sum(one for one in taken if one is not None), 3)
+
+
+def _unit(shard: Path) -> str:
+    """The digest of the unit that a shard is of: a repair may number it anew."""
+    return shard.stem.rpartition("-")[2]
+
+
+def _read(path: Path) -> dict[str, dict[str, float | None]]:
+    """Teacher -> shard -> seconds; empty where there is no such file, or a damaged one: the store is whole without."""
+    if not locations.is_file(path):
+        return {}
+    try:
+        return {
+            str(teacher): {str(shard): _positive(taken) for shard, taken in of.items()}
+            for teacher, of in plain_json.read(path).items()
+        }
+    except (BrokenFileError, AttributeError):
+        return {}
+
+
+def _number(path: Path) -> float | None:
+    try:
+        return _positive(plain_json.read(path))
+    except BrokenFileError:
+        return None
+
+
+def _positive(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and 0 <= value < float("inf") else None
