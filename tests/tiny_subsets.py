@@ -14,14 +14,14 @@ SUBSETS: Mapping[str, Mapping[str, str]] = {
     "en": tiny_task.QUERIES,
     "pt-BR": {key: tiny_task.QUERIES[key] for key in ("t1", "t3")},
 }
-"""Subset -> its queries; the second one has fewer documents too."""
+"""Subset -> its queries; each has fewer documents than the tiny task without subsets."""
 
 LANGUAGES = {"en": ["eng-Latn"], "pt-BR": ["por-Latn"]}
 
 
 def documents(subset: str) -> dict[str, str]:
     """Those of a subset."""
-    left = 24 if subset == "en" else 21
+    left = 23 if subset == "en" else 21
     return dict(list(tiny_task.DOCUMENTS.items())[:left])
 
 
