@@ -247,7 +247,10 @@ def _asked(
             consequence="nothing was searched",
             remedy="search one index at a time",
         )
-    return [readers[0].join(turns_of(session))]
+    turns = turns_of(session)
+    if readers[0].is_cut(turns):
+        note(f"the conversation is longer than the {readers[0].most} tokens that the model reads: a part is left out")
+    return [readers[0].join(turns)]
 
 
 def opened_model(index: Place) -> str:
