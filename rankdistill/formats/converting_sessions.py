@@ -17,7 +17,7 @@ from rankdistill.data.beir import QUERIES
 from rankdistill.data.converting import kinds
 from rankdistill.data.converting.judgements import QrelsFile
 from rankdistill.data.converting.queries import Queries
-from rankdistill.data.converting.request import is_split, name_of_qrels, wrong
+from rankdistill.data.converting.request import name_of_qrels
 from rankdistill.data.converting.splitting import split_of
 from rankdistill.data.converting.table import hash_of, hashes_of
 from rankdistill.data.meta import FILE_NAME as META
@@ -144,13 +144,9 @@ def convert(out: Path, request: Request, compress: bool, reporter: Reporter, com
         command: for the manifest.
 
     Raises:
-        ConfigError: judgements of a split that cannot be.
         DataError: nothing is there, or (unless lenient) entries are bad.
         StaleOutputError, OutputError: `out` holds something else, or cannot be written to.
     """
-    for split, _ in request.qrels:
-        if split is not None and not is_split(split):
-            raise wrong("--qrels FILE, or SPLIT=FILE with the name of a split", f"the split {split!r}")
     bad, notes = BadRows("lenient" if request.lenient else "strict"), list[str]()
     with reporter.stage("read", "files") as stage:
         found = conversation_files.find(request.place, request.layout, bad)

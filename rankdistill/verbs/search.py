@@ -152,7 +152,7 @@ def search(
     queries: str | Sequence[str] | None = None,
     k: int = 10,
     *,
-    session: Place | Sequence[str] | Sequence[Turn] | None = None,
+    session: Place | Sequence[str] | Sequence[Turn | Mapping[str, str]] | None = None,
     model: Model | None = None,
     backend: str = "auto",
     search_parameters: SearchParameters | None = None,
@@ -223,7 +223,7 @@ def search(
 
 
 def _asked(
-    session: Place | Sequence[str] | Sequence[Turn],
+    session: Place | Sequence[str] | Sequence[Turn | Mapping[str, str]],
     queries: str | Sequence[str] | None,
     places: Sequence[Place],
     model: Model | None,

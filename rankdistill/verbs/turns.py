@@ -131,7 +131,7 @@ def reader_of(model: str | None, reads: str | None, limit: int | None = None, kn
     return open_reader(_inside(model), reads, limit)
 
 
-def turns_of(session: Place | Sequence[str] | Sequence[Turn]) -> list[str]:
+def turns_of(session: Place | Sequence[str] | Sequence[Turn | Mapping[str, str]]) -> list[str]:
     """Question, answer, question, ..., of a conversation as `rankdistill.search` takes it.
 
     Args:

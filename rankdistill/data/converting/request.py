@@ -72,7 +72,7 @@ class Request:
                 raise wrong(f"{flag} QUERY,DOCUMENT,{last}", ",".join(names))
         splits = [split for split, _ in self.qrels]
         for split in splits:
-            if split is not None and (not is_split(split) or splits.count(split) > 1):
+            if split is not None and (not _SPLIT.fullmatch(split) or split == UNJUDGED or splits.count(split) > 1):
                 raise wrong("--qrels FILE, or SPLIT=FILE with a new name each", f"the split {split!r}")
         for path in filter(None, (self.queries, self.clicks, *(path for _, path in self.qrels))):
             if not path.is_file():
@@ -114,11 +114,6 @@ class Request:
         for folder in (root, *(path.parent for path in files if path is not None)):
             text = text.replace(f"{folder}/", "") if str(folder) != "." else text
         return text
-
-
-def is_split(name: str) -> bool:
-    """Whether judgements can have a split of that name."""
-    return _SPLIT.fullmatch(name) is not None and name != UNJUDGED
 
 
 def name_of_qrels(split: str | None) -> str:
