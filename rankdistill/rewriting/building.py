@@ -82,7 +82,7 @@ def build(
         _require_own(out / WORK, fingerprint)
         kept = Cache(cache or out / WORK, fingerprint) if rewriter.costly else None
         with reporter.stage("rewriting", "questions", len(asked)) as stage:
-            told = stage if cache is None or kept is None else _marking(out / WORK / SOME, asked, stage)
+            told: Progress = stage if cache is None or kept is None else _marking(out / WORK / SOME, asked, stage)
             texts = rewrite_all(rewriter, asked, unit_size, kept, told)
         found = {one.turn_id: text for one, text in zip(asked, texts, strict=True) if text.strip()}
         _tell(asked, found, rewriter)

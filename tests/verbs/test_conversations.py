@@ -368,9 +368,10 @@ def test_a_corrected_label_or_another_name_of_a_rewriter_makes_other_candidates(
     (before,) = (tmp_path / "work").glob("scores-*")
     path = folder / "qrels" / "train.tsv"
     header, first, *rest = path.read_text().splitlines()
-    query, doc_id, _ = first.split("\t")
-    other = next(one for one in load(folder).contents if one != doc_id)
-    path.write_text("\n".join([header, f"{query}\t{other}\t1", *rest]) + "\n")
+    query = first.split("\t")[0]
+    other = next(one for one in load(folder).contents if one not in load(folder).qrels("train")[query])
+    kept = [row for row in rest if not row.startswith(f"{query}\t")]
+    path.write_text("\n".join([header, f"{query}\t{other}\t1", *kept]) + "\n")
     train("corrected", steps=1)
     (after,) = set((tmp_path / "work").glob("scores-*")) - {before}
     of_query = ScoreStore(after).candidates().filter((pl.col("query_id") == query) & (pl.col("label") > 0))
@@ -594,13 +595,16 @@ def test_stored_scores_of_what_a_test_asks_or_of_other_questions_are_left_out(
         train("no", **given | {"store": rd.embed(leaky, tiny_encoder, tmp_path / "vectors")})
 
 
-def test_the_loss_of_a_file_of_settings_is_not_replaced(train: Train, tmp_path: Path) -> None:
+def test_the_loss_of_a_file_of_settings_is_not_replaced(
+    train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
     (tmp_path / "settings.yaml").write_text("loss: kl_div\n")
     out = train(config=tmp_path / "settings.yaml", steps=1)
     assert manifest.expect(out, "student", "train").parameters["loss"] == "kl_div"
     (tmp_path / "settings.yaml").write_text("loss: leaf\n")
-    aligned = train("aligned", config=tmp_path / "settings.yaml", negatives=None, ranks=None, check=None, steps=1)
-    assert manifest.expect(aligned, "student", "train").parameters["loss"] == "leaf"
+    given: dict[str, Any] = SMALL | {"steps": 1, "sessions": folder, "teacher": tiny_encoder, "rewrites": "human"}
+    aligned = rd.train(None, None, tiny_encoder, tmp_path / "al", config=tmp_path / "settings.yaml", **given)
+    assert manifest.expect(aligned.path, "student", "train").parameters["loss"] == "leaf"
 
 
 @pytest.mark.parametrize("content", [None, "loss: [\n", "- loss\n"])
