@@ -79,14 +79,14 @@ def train(
         str | None,
         typer.Option(
             help="Split whose queries are trained on, with those that no split judges (default train; unjudged: the "
-            "latter alone, as in data without judgements)."
+            "latter alone, as in data without judgements). With --sessions, whose questions, by their sessions."
         ),
     ] = None,
     unlabelled: Annotated[
         str | None,
         typer.Option(
-            help="With --store, queries without a labelled positive: skip (default), or top, which takes the document "
-            "with the teacher's highest score for it, as training from a query log needs."
+            help="With --store or --sessions, queries without a labelled positive: skip (default), or top, which takes "
+            "the document with the teacher's highest score for it, as training from a query log needs."
         ),
     ] = None,
     dev_data: Annotated[

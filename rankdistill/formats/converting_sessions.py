@@ -17,8 +17,9 @@ from rankdistill.data.beir import QUERIES
 from rankdistill.data.converting import kinds
 from rankdistill.data.converting.judgements import QrelsFile
 from rankdistill.data.converting.queries import Queries
+from rankdistill.data.converting.request import name_of_qrels
 from rankdistill.data.converting.splitting import split_of
-from rankdistill.data.converting.table import hash_of
+from rankdistill.data.converting.table import hash_of, hashes_of
 from rankdistill.data.meta import FILE_NAME as META
 from rankdistill.data.meta import Meta
 from rankdistill.data.values import RowError
@@ -153,7 +154,7 @@ def convert(out: Path, request: Request, compress: bool, reporter: Reporter, com
     qrels = [*request.qrels, *((split_named(path), path) for path in found.qrels)]
     root = request.place if request.place.is_dir() else request.place.parent
     inputs = {path.relative_to(root).as_posix(): hash_of([path]) for path in found.paths}
-    inputs |= {f"qrels {split}" if split else "qrels": hash_of([path]) for split, path in request.qrels}
+    inputs |= hashes_of((name_of_qrels(split), path) for split, path in request.qrels)
     parameters = {"source": request.place.resolve().name, "from": request.layout, "compress": compress}
     default = Request(request.place, request.layout)
     for name in ("dev", "test", "lenient", "qrels_columns"):

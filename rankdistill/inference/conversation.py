@@ -82,6 +82,10 @@ class Conversation:
         read = [turn for place, turn in enumerate(near) if turn.strip() and (self.answers or place % 2 == 0)]
         return self._text(read[-self._fitting(read, length, most) :])
 
+    def whole(self, turns: Sequence[str]) -> str:
+        """The text of a conversation, however long it is: `join` gives another one where it leaves out turns."""
+        return replace(self, cut="tokens").join(turns)
+
     def _text(self, read: Sequence[str]) -> str:
         return self.separator.join(reversed(read) if self.order == "newest_first" else read)
 

@@ -43,8 +43,9 @@ class TurnReader:
         """Whether a conversation is too long for the model, so that its oldest turns, or its end, are not read."""
         if self.most is None:
             return False
-        whole = replace(self.conversation, cut="tokens").join(turns)
-        return whole != self.join(turns) if self.conversation.cut == "turns" else self.length(whole) > self.most
+        if self.conversation.cut == "turns":
+            return self.join(turns) != self.conversation.whole(turns)
+        return self.length(self.join(turns)) > self.most
 
 
 def open_reader(model: str, given: Conversation | str | None = None, limit: int | None = None) -> TurnReader:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill import files, locations, manifest, plain_json
+from rankdistill.data.beir import UNJUDGED
 from rankdistill.errors import DataError, StaleOutputError, TeacherError
 from rankdistill.making import REWRITING, making
 from rankdistill.notes import note
-from rankdistill.progress import Reporter
+from rankdistill.progress import Progress, Reporter
 from rankdistill.rewriting.asking import rewrite_all
 from rankdistill.rewriting.cache import Cache
 from rankdistill.rewriting.result import FILE_NAME, Rewritten
@@ -19,8 +20,9 @@ from rankdistill.rewriting.rewriter import Rewriter
 from rankdistill.sessions import Sessions, rewrites
 from rankdistill.sessions.schema import Asked
 
-WORK, BEGUN = REWRITING, "rewriter.json"
-"""In the folder of the rewrites, until these are done: what was made so far, and who makes it."""
+WORK, BEGUN, SOME = REWRITING, "rewriter.json", "some.txt"
+"""In the folder of the rewrites, until these are done: what was made so far, who makes it, and that there is some of it
+where it lies in a cache elsewhere."""
 
 
 def build(
@@ -42,7 +44,7 @@ def build(
         sessions: whose questions.
         rewriter: makes them.
         name: of the rewrites.
-        splits: whose questions; none: of all.
+        splits: whose questions, in file order, whatever the order of the splits; none: of all.
         cache: where rewrites of costly rewriters stay for other calls; None: with these, until they are done.
         unit_size: questions at a time.
         reporter: is told how far it is.
@@ -54,7 +56,9 @@ def build(
         StaleOutputError: rewrites of that name were made, or begun, with another rewriter or of other questions.
         OutputError: the folder cannot be written to.
     """
-    asked = [one for split in splits for one in sessions.asked(split)] if splits else sessions.asked()
+    for split in splits:
+        sessions.require_split(split)
+    asked = [one for one in sessions.asked() if not splits or (one.session.split or UNJUDGED) in splits]
     out = rewrites.folder_of(folder, name)
     if name in sessions.rewriters and not (out / manifest.FILE_NAME).is_file():
         raise DataError(
@@ -67,7 +71,7 @@ def build(
     made_by = manifest.Manifest(
         rewrites.ARTEFACT,
         {"conversations": manifest.digest([[one.turn_id, one.said] for one in asked])},
-        {"name": name, "rewriter": fingerprint, "splits": sorted(splits)},
+        {"name": name, "rewriter": fingerprint, "splits": sorted(set(splits))},
         manifest.versions_of("transformers", "torch") if rewriter.costly else manifest.versions_of(),
         command,
     )
@@ -78,7 +82,8 @@ def build(
         _require_own(out / WORK, fingerprint)
         kept = Cache(cache or out / WORK, fingerprint) if rewriter.costly else None
         with reporter.stage("rewriting", "questions", len(asked)) as stage:
-            texts = rewrite_all(rewriter, asked, unit_size, kept, stage)
+            told: Progress = stage if cache is None or kept is None else _marking(out / WORK / SOME, asked, stage)
+            texts = rewrite_all(rewriter, asked, unit_size, kept, told)
         found = {one.turn_id: text for one, text in zip(asked, texts, strict=True) if text.strip()}
         _tell(asked, found, rewriter)
         result = Rewritten.of(folder, name, str(fingerprint["kind"]), asked, found, rewriter.costly)
@@ -104,6 +109,21 @@ def _require_own(work: Path, fingerprint: Mapping[str, Any]) -> None:
         )
     files.make_folder(work)
     files.write_text(path, written)
+
+
+def _marking(path: Path, asked: Sequence[Asked], progress: Progress) -> Progress:
+    """`progress`, which notes in `path` that a rewriter wrote something: more is done than there are openings."""
+    openings, finished, noted = sum(len(one.said) == 1 for one in asked), 0, False
+
+    def told(done: int) -> None:
+        nonlocal finished, noted
+        finished += done
+        if finished > openings and not noted:
+            files.write_text(path, "")
+            noted = True
+        progress(done)
+
+    return told
 
 
 def _object(text: str) -> dict[str, Any]:

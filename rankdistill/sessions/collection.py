@@ -64,17 +64,22 @@ class Sessions(Shown):
         Raises:
             DataError: no such split.
         """
-        if split is not None and split not in (*self.splits, UNJUDGED):
+        if split is not None:
+            self.require_split(split)
+        wanted = None if split == UNJUDGED else split
+        kept = [one for one in self.sessions if split is None or one.split == wanted]
+        found = [asked for session in kept for asked in session.asked]
+        return [one for one in found if not judged or any(label > 0 for label in one.turn.gold.values())]
+
+    def require_split(self, split: str) -> None:
+        """Raise DataError where there is no such split; `unjudged`, the sessions of none, is one."""
+        if split not in (*self.splits, UNJUDGED):
             raise DataError(
                 expected=f"a split of {self.path}: {', '.join(self.splits) or 'it has none'}",
                 got=repr(split),
                 consequence="nothing was run",
                 remedy="name one of those" if self.splits else "convert them again, with --test and --dev, or --qrels",
             )
-        wanted = None if split == UNJUDGED else split
-        kept = [one for one in self.sessions if split is None or one.split == wanted]
-        found = [asked for session in kept for asked in session.asked]
-        return [one for one in found if not judged or any(label > 0 for label in one.turn.gold.values())]
 
     def qrels(self, split: str | None = None) -> dict[str, dict[str, int]]:
         """turn_id -> doc_id -> label, of the questions that are judged; DataError where there is no such split."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from rankdistill.data import json_lines, lines
 from rankdistill.data.bad_rows import BadRows, Mode
+from rankdistill.data.beir import UNJUDGED
 from rankdistill.data.fields import get, sequence
 from rankdistill.data.values import RowError, identifier, label, string
 from rankdistill.errors import DataError
@@ -85,14 +86,14 @@ def rewrites_of(folder: Path, turns: Collection[str]) -> list[str]:
 
 
 def parse(record: Mapping[str, Any]) -> Session:
-    """A session from its JSON object; RowError where it is none, see `check`."""
+    """A session from its JSON object; RowError where it is none, see `check`. The split `unjudged` is no split."""
     split, source = record.get("split"), record.get("source") or {}
     if not isinstance(source, dict):
         raise RowError(f"'source' is {source!r:.80}, not an object")
     session = Session(
         identifier(record.get("session_id"), "'session_id'"),
         tuple(_turn(one, place) for place, one in enumerate(sequence(record.get("turns"), "'turns'"), start=1)),
-        None if split is None else identifier(split, "'split'"),
+        None if split is None or split == UNJUDGED else identifier(split, "'split'"),
         source,
     )
     check(session)

@@ -59,10 +59,11 @@ def read(path: Path, mode: Mode = "strict") -> tuple[dict[str, str], list[str]]:
 
 
 def _rows(path: Path, bad: BadRows) -> Iterator[tuple[int, tuple[Any, Any]]]:
-    if path.suffix == ".parquet":
+    name = path.name.lower()
+    if name.endswith(".parquet"):
         yield from _parquet(path)
         return
-    tabs = ".tsv" in path.suffixes
+    tabs = name.endswith((".tsv", ".tsv.gz"))
     for number, line in lines.numbered(path):
         if not line.strip():
             continue

@@ -10,6 +10,7 @@ from rankdistill.errors import ConfigError
 from rankdistill.evaluation.turns import Turns
 from rankdistill.indexing.searching import opened
 from rankdistill.inference import conversation
+from rankdistill.notes import note
 from rankdistill.sessions import Sessions
 from rankdistill.sessions.collection import Missing
 from rankdistill.verbs.engine_systems import Asked, searching_model
@@ -18,6 +19,9 @@ from rankdistill.verbs.turns import READS, REWRITE, conversation_of, questions_o
 
 SENT = "turns, joined by the served model"
 """What a server reads that is sent the turns themselves."""
+
+PLAIN = "joined by spaces, not cut"
+"""How several turns become the text that a server or a service is sent: its tokeniser is not known here."""
 
 ANSWERED = "nothing: a run, which was answered before"
 
@@ -76,9 +80,21 @@ def questions_for(
     by_text = server or service or (reads is not None and reads.startswith(REWRITE))
     model = None if by_text else reading_model(parts, reads, engine, api_key_env)
     dataset, turns = questions_of(sessions, documents, split, reads, model, limit=limit, missing=missing)
+    if by_text and reads is not None and _joins(reads):
+        note(
+            f"what is sent is {reads}, {PLAIN}: the service's tokeniser is not known here. A model that was trained to "
+            "read conversations knows another separator, and its service may cut long ones"
+            + ("; without --reads the turns themselves are sent" if server else "")
+        )
+        turns = replace(turns, reads=f"{reads}, {PLAIN}")
     if parts.run is not None and reads is None and not reranked:
         turns = replace(turns, reads=ANSWERED)
     return dataset, turns, None
+
+
+def _joins(reads: str) -> bool:
+    """Whether a format has texts of more than one turn."""
+    return not reads.startswith(REWRITE) and conversation.named(reads).last != 1
 
 
 def reading_model(

@@ -152,7 +152,7 @@ def search(
     queries: str | Sequence[str] | None = None,
     k: int = 10,
     *,
-    session: Place | Sequence[str] | Sequence[Turn] | None = None,
+    session: Place | Sequence[str] | Sequence[Turn | Mapping[str, str]] | None = None,
     model: Model | None = None,
     backend: str = "auto",
     search_parameters: SearchParameters | None = None,
@@ -223,7 +223,7 @@ def search(
 
 
 def _asked(
-    session: Place | Sequence[str] | Sequence[Turn],
+    session: Place | Sequence[str] | Sequence[Turn | Mapping[str, str]],
     queries: str | Sequence[str] | None,
     places: Sequence[Place],
     model: Model | None,
@@ -247,7 +247,10 @@ def _asked(
             consequence="nothing was searched",
             remedy="search one index at a time",
         )
-    return [readers[0].join(turns_of(session))]
+    turns = turns_of(session)
+    if readers[0].is_cut(turns):
+        note(f"the conversation is longer than the {readers[0].most} tokens that the model reads: a part is left out")
+    return [readers[0].join(turns)]
 
 
 def opened_model(index: Place) -> str:

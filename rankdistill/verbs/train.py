@@ -110,7 +110,8 @@ def train(
         student: the model to start from: path, hub id or `pypi:DISTRIBUTION`; `static` with vectors.
         out: folder of the student.
         split: with scores: train on its queries, and on those that no split judges; `unjudged`: on the latter alone.
-            Unless given `train`, or `unjudged` where there are no judgements.
+            Unless given `train`, or `unjudged` where there are no judgements. With sessions: whose questions, by what
+            their sessions say; of those, a loss on scores reads the judged ones, and with `unlabelled="top"` all.
         dev_split: evaluate nDCG@10 on it while training, and keep the best checkpoint; the last one is kept without.
             With vectors one for all collections of `data`, or one each.
         keep_layers: train only these layers of the student, from 0.
@@ -231,7 +232,7 @@ def train(
     else:
         ensemble["missing"] = missing
     if sessions is not None:
-        settings = training_on_sessions.with_disco(config, settings)
+        settings = training_on_sessions.with_disco(training_on_sessions.loss_of(config, settings), settings)
     chosen = settings_of(TrainConfig, config, settings, own_arguments(train))
     _require_one_teacher(opened, teacher, teachers, ensemble)
     watched = _one(listed(dev_split))

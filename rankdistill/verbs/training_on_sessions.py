@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from rankdistill import plain_yaml
 from rankdistill.data import Dataset
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.ensembles.source import Ensemble
-from rankdistill.errors import ConfigError
+from rankdistill.errors import ConfigError, DataError
 from rankdistill.indexing import StoredIndex
 from rankdistill.indexing.kinds import of_space
 from rankdistill.indexing.searching import opened
@@ -35,12 +35,12 @@ from rankdistill.teachers.rewritten import rewritten
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev
 from rankdistill.training.config import TrainConfig
-from rankdistill.training.settings import require_no_test
+from rankdistill.training.settings import RunSettings, require_no_test
 from rankdistill.verbs import mine as mining
 from rankdistill.verbs import score as scoring
 from rankdistill.verbs.arguments import Place, place_of, require_range, settings_of
 from rankdistill.verbs.judged_elsewhere import judged_elsewhere
-from rankdistill.verbs.turns import note_judged, rewrites_of, training_split
+from rankdistill.verbs.turns import judgements_of, note_judged, rewrites_of, training_split
 
 if TYPE_CHECKING:
     from rankdistill.mining.source import Source
@@ -113,6 +113,19 @@ class Asked:
         return STANDALONE if self.standalone is None else self.standalone
 
 
+def loss_of(config: Place | RunSettings | None, settings: Mapping[str, Any]) -> object:
+    """The loss that the settings name, or else `config` (settings, or their file); None where neither does.
+
+    Raises:
+        ConfigError: the file cannot be read, or has no settings.
+    """
+    if settings.get("loss") is not None or config is None:
+        return settings.get("loss")
+    if isinstance(config, RunSettings):
+        return getattr(config, "loss", None) if "loss" in config.model_fields_set else None
+    return plain_yaml.read_settings(place_of(config), "training").get("loss")
+
+
 def is_alignment(loss: object, config: object) -> bool:
     """Whether a loss on vectors is asked for; a name that both kinds lack is left to the settings' own check."""
     if isinstance(config, AlignConfig):
@@ -120,14 +133,9 @@ def is_alignment(loss: object, config: object) -> bool:
     return isinstance(loss, str) and loss in ALIGNMENTS and loss not in LOSSES
 
 
-def with_disco(config: object, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with the loss `disco`, unless they or `config` (settings, or their file) name one."""
-    if isinstance(config, TrainConfig):
-        named = "loss" in config.model_fields_set
-    else:
-        content = None if config is None else plain_yaml.read(place_of(cast(Place, config)))
-        named = isinstance(content, Mapping) and "loss" in content
-    return dict(settings) if named or settings.get("loss") is not None else dict(settings) | {"loss": "disco"}
+def with_disco(loss: object, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with the loss `disco`, unless there is one, see `loss_of`."""
+    return dict(settings) if loss is not None else dict(settings) | {"loss": "disco"}
 
 
 def require_given(teacher: str | None, rewrites: Sequence[str]) -> str:
@@ -180,8 +188,14 @@ class Prepared:
         return kept
 
 
-def prepare(asked: Asked, student: str, limit: int | None) -> Prepared:
+def prepare(asked: Asked, student: str, limit: int | None, unlabelled: bool = False) -> Prepared:
     """The conversations as the student reads them, beside their rewrites.
+
+    Args:
+        asked: what is trained on.
+        student: the model that reads them.
+        limit: tokens of a query at most; None: the model's own.
+        unlabelled: whether questions of the split that nobody judged stand in it too, with no document.
 
     Raises:
         ConfigError: no such rewrites or format; or no conversation is left.
@@ -198,16 +212,12 @@ def prepare(asked: Asked, student: str, limit: int | None) -> Prepared:
         name: {turn: said for turn, said in one.items() if alike_hash(texts[turn]) not in elsewhere}
         for name, one in given.items()
     }
-    kept, of_split = next(iter(rewrites.values())).keys(), {one.turn_id for one in asked.sessions.asked(split)}
+    kept = next(iter(rewrites.values())).keys()
     tell_held_out(len(next(iter(given.values()))), len(kept), split)
-    judged = {
-        name: {
-            query: dict(labels)
-            for query, labels in asked.documents.qrels(name).items()
-            if name != split or query in kept or query not in of_split
-        }
-        for name in asked.documents.splits
-    }
+    judged = judgements_of(asked.sessions, asked.documents, split, kept)
+    if unlabelled and split != UNJUDGED:
+        known = {query for labels in judged.values() for query in labels}
+        judged[split] = judged.get(split, {}) | {turn: {} for turn in kept if turn not in known}
     if split == UNJUDGED:  # what no split judges would be mined, whosever session it is in
         known = kept | {query for labels in judged.values() for query in labels}
         texts = {turn: text for turn, text in texts.items() if turn in known}
@@ -222,6 +232,32 @@ def prepare(asked: Asked, student: str, limit: int | None) -> Prepared:
     if several:
         note(f"{len(several):,} conversations stand there twice, rewritten in two ways: the first rewrite counts")
     return Prepared(dataset, reader, found, split, elsewhere)
+
+
+def require_judged(prepared: Prepared) -> None:
+    """Note how many questions with rewrites nobody judged, so that no scores are learnt of them.
+
+    Raises:
+        DataError: none is judged.
+    """
+    split, asked = prepared.split, len(prepared.trained)
+    if split == UNJUDGED:
+        return
+    judged = prepared.dataset.queries(split) if split in prepared.dataset.splits else {}
+    left = len(prepared.trained.keys() - set(judged.values()))
+    if not judged:
+        raise DataError(
+            expected=f"judged questions of {split!r}, whose positives a loss on scores needs",
+            got=f"{asked:,} conversations with rewrites, and no judgement of one",
+            consequence="nothing was trained",
+            remedy="take the teacher's best document for the positive (--unlabelled top), or a loss on vectors, which "
+            "needs no judgements (--loss leaf)",
+        )
+    if left:
+        note(
+            f"{left:,} of {asked:,} conversations of {split!r} with rewrites are not judged, and left out: "
+            "--unlabelled top takes the teacher's best document for their positive"
+        )
 
 
 def note_cut(asked: Sequence[Question], reader: TurnReader, student: str) -> None:
@@ -309,25 +345,30 @@ def scores_of(asked: Asked, prepared: Prepared, teacher: Teacher, progress: Prog
     Candidates and scores lie in `asked.work` by what they were made of: another student of the same texts finds them.
     """
     ranks = asked.ranks or f"{FIRST_RANK}:{LAST_RANK}"
-    words = [text for one in prepared.rewrites.values() for text in one.values()]
+    data, split = prepared.dataset, prepared.split
+    queries = list(data.to_mine(split).values())
+    words = [one[text] for one in prepared.rewrites.values() for text in queries]
     source = teacher.source if asked.index is None else IndexSource(str(place_of(asked.index)))
-    together = AskedTogether(source, words)
+    together = AskedTogether(source, words, len(prepared.rewrites))
     sources = [RewrittenSource(name, one, together) for name, one in prepared.rewrites.items()]
     key = digest(
         {
-            "texts": prepared.dataset.fingerprint,
-            "split": prepared.split,
+            "texts": data.fingerprint,
+            "split": split,
+            "judged": data.qrels_hash(split) if split in data.splits else None,
+            "own_documents": data.left_out(split),
             "teacher": teacher.pairs.teacher_id,
+            "names": list(prepared.rewrites),
             "sources": [dict(one.inputs) for one in sources],
             "ranks": ranks,
             "sample": asked.sample,
         }
     )[:12]
     mined = mining.mine(
-        prepared.dataset,
+        data,
         asked.work / f"candidates-{key}",
         sources,
-        split=prepared.split,
+        split=split,
         depth=int(ranks.rpartition(":")[2]) if ranks.rpartition(":")[2].isdecimal() else 1,
         ranks=ranks,
         sample=asked.sample,
@@ -335,12 +376,12 @@ def scores_of(asked: Asked, prepared: Prepared, teacher: Teacher, progress: Prog
     )
     if asked.index is not None and teacher.has_vectors:  # each document once, whatever the shards of scores
         wanted = set(mined.to_polars()["doc_id"].unique())
-        contents = prepared.dataset.contents
+        contents = data.contents
         teacher.tower.know([text for doc_id, text in contents.items() if doc_id in wanted], "document")
     out = asked.work / f"scores-{key}"
     for name, rewrites in prepared.rewrites.items():
         reading = rewritten(teacher.pairs, name, rewrites)
-        scoring.score(prepared.dataset, reading, mined, out, name=name, progress=progress)
+        scoring.score(data, reading, mined, out, name=name, progress=progress)
     if len(prepared.rewrites) == 1:
         return ScoreStore(out)
     return Ensemble(
@@ -370,7 +411,8 @@ def train(
         RankdistillError: see `training.run.train` and `training.alignment.run.align`.
     """
     require_range(0, 0.95, standalone=asked.standalone)
-    if is_alignment(settings.get("loss"), config):
+    loss = loss_of(config, settings)
+    if is_alignment(loss, config):
         _refuse(asked, ("ranks", "sample", "index", "calibrate", "combine", "weights"), "an alignment")
         aligning = settings_of(AlignConfig, config, settings, besides)
         _align(asked, student, out, aligning, allow_test, progress, command)
@@ -378,7 +420,7 @@ def train(
     _refuse(asked, ("standalone",), "training on scores")
     if len(set(asked.rewrites)) < 2:
         _refuse(asked, OF_SEVERAL, "one rewriter", "leave them out, or name several (--rewrites A,B)")
-    training = settings_of(TrainConfig, config, with_disco(config, settings), besides)
+    training = settings_of(TrainConfig, config, with_disco(loss, settings), besides)
     if asked.dev_split is not None and names_test(asked.dev_split) and not allow_test:
         require_no_test([asked.dev_split])
     _distil(asked, student, out, training, progress, command)
@@ -387,7 +429,8 @@ def train(
 def _distil(asked: Asked, student: str, out: Path, config: TrainConfig, progress: ProgressLike, command: str) -> None:
     from rankdistill.training import run
 
-    prepared = prepare(asked, student, config.max_query_length)
+    prepared = prepare(asked, student, config.max_query_length, config.unlabelled == "top")
+    require_judged(prepared)
     for split in dict.fromkeys((prepared.split, asked.dev_split)):
         if split is not None and split in prepared.dataset.splits:
             note_judged(prepared.dataset, split)

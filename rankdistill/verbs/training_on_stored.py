@@ -21,7 +21,7 @@ from rankdistill.stores.reader import ScoreStore
 from rankdistill.training.config import TrainConfig
 from rankdistill.verbs.judged_elsewhere import judged_elsewhere
 from rankdistill.verbs.training_on_sessions import FORMAT, note_cut, tell_held_out
-from rankdistill.verbs.turns import note_judged, training_split
+from rankdistill.verbs.turns import judgements_of, note_judged, training_split
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,7 @@ def prepare(
     elsewhere = judged_elsewhere(sessions, documents, chosen, reader)
     kept = {turn for turn in of_split if alike_hash(texts[turn]) not in elsewhere}
     tell_held_out(len(of_split), len(kept), chosen, "scores")
-    others = {one.turn_id for one in sessions.asked(chosen)} - kept
-    judged = {
-        name: {
-            query: dict(labels)
-            for query, labels in documents.qrels(name).items()
-            if name != chosen or query not in others
-        }
-        for name in documents.splits
-    }
+    judged = judgements_of(sessions, documents, chosen, kept)
     if chosen == UNJUDGED:
         known = kept | {query for labels in judged.values() for query in labels}
         texts = {turn: text for turn, text in texts.items() if turn in known}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +131,14 @@ def reader_of(model: str | None, reads: str | None, limit: int | None = None, kn
     return open_reader(_inside(model), reads, limit)
 
 
-def turns_of(session: Place | Sequence[str] | Sequence[Turn]) -> list[str]:
+def turns_of(session: Place | Sequence[str] | Sequence[Turn | Mapping[str, str]]) -> list[str]:
     """Question, answer, question, ..., of a conversation as `rankdistill.search` takes it.
 
+    Args:
+        session: a file; or texts, oldest first; or turns, also as `{"role": ..., "text": ...}`.
+
     Raises:
-        ConfigError: it ends with an answer.
+        ConfigError: it ends with an answer, or holds something else, or texts among turns.
         DataError: the file is no such conversation.
     """
     if isinstance(session, str | os.PathLike):
@@ -143,8 +146,20 @@ def turns_of(session: Place | Sequence[str] | Sequence[Turn]) -> list[str]:
     given = list(session)
     if all(isinstance(one, str) for one in given):
         return [one for one in given if isinstance(one, str)]
-    turns = tuple(one for one in given if isinstance(one, Turn))
-    return _said(turns, "the session")
+    return _said(tuple(map(_turn, given)), "the session")
+
+
+def _turn(given: object) -> Turn:
+    if isinstance(given, Turn):
+        return given
+    if isinstance(given, dict) and _is_turn(given):
+        return Turn(ROLES[given["role"]], given["text"])
+    raise ConfigError(
+        expected=f"a conversation of texts alone, or of turns alone: Turn, or a role ({', '.join(ROLES)}) and a text",
+        got=f"{given!r:.80} in the session",
+        consequence="nothing was searched: it would be left out of what was said",
+        remedy="give all that was said in one of these forms, oldest first",
+    )
 
 
 def _read_turns(path: Path) -> list[str]:
@@ -159,7 +174,7 @@ def _read_turns(path: Path) -> list[str]:
         return found
     if not found or not all(_is_turn(one) for one in found):
         raise _no_session(shape, f"{path}, which holds something else")
-    return _said(tuple(Turn(ROLES[one["role"]], one["text"]) for one in found), str(path))
+    return _said(tuple(map(_turn, found)), str(path))
 
 
 def _is_turn(value: object) -> bool:
@@ -254,6 +269,26 @@ def training_split(sessions: Sessions, split: str | None) -> str:
     if split is not None:
         return split
     return "train" if "train" in sessions.splits or sessions.splits else UNJUDGED
+
+
+def judgements_of(
+    sessions: Sessions, documents: Dataset, split: str, kept: Collection[str]
+) -> dict[str, dict[str, dict[str, int]]]:
+    """Split -> query_id -> doc_id -> label, of `split` those of the questions in `kept` alone.
+
+    The judgements may be of other questions than the split's sessions have; a note says how many are left out.
+    """
+    found = {name: documents.qrels(name) for name in documents.splits}
+    if split not in found:
+        return found
+    own = {one.turn_id for one in sessions.asked(split)}
+    strange = found[split].keys() - own
+    if elsewhere := len(strange & {one.turn_id for one in sessions.asked()}):
+        note(f"{elsewhere:,} judged queries of {split!r} stand in sessions of another split, and are left out")
+    if nowhere := len(strange) - elsewhere:
+        note(f"{nowhere:,} judged queries of {split!r} stand in no session, and are left out")
+    found[split] = {query: labels for query, labels in found[split].items() if query in kept}
+    return found
 
 
 def rewrites_of(sessions: Sessions, names: list[str], split: str, missing: Missing) -> Mapping[str, Mapping[str, str]]:

@@ -11,6 +11,8 @@ import pytest
 
 from benchmarks import conversation, provenance
 from benchmarks.reproductions import disco
+from rankdistill import sessions
+from rankdistill.sessions import Session, Turn, writing
 from tests.conversations import write_tiny_sessions
 
 SETTINGS = sorted(path.stem for path in disco.HERE.glob("disco_*.yaml"))
@@ -65,6 +67,21 @@ def test_a_reproduction_trains_and_measures_on_sessions_beside_their_documents(
     assert found.keys() == {"history", "teacher", "student"}
     assert all(0 < found[system][name] <= 1 for system in found for name in ("mrr", "recall_at_100"))
     assert len(disco.held_against(content, found)) == 6
+
+
+def test_a_rewriter_is_complete_that_rewrote_all_of_train_and_what_is_judged_elsewhere(tmp_path: Path) -> None:
+    both = {"human": ("a b",), "auto": ("a",)}
+
+    def asked(split: str, rewrites: dict[str, tuple[str, ...]], gold: dict[str, int]) -> Session:
+        return Session(split, (Turn("user", "a?", f"{split}_1", rewrites, gold),), split)
+
+    rest = [asked("test", both, {"d": 1}), asked("dev", {}, {})]
+    for judged in ({}, {"d": 1}):
+        writing.write(tmp_path / "sessions.jsonl", [asked("train", {"human": ("a",)}, judged), *rest])
+        found = sessions.read(tmp_path)
+        assert [conversation.complete(found, name) for name in ("human", "auto")] == [True, False]
+    writing.write(tmp_path / "sessions.jsonl", rest)
+    assert conversation.complete(sessions.read(tmp_path), "auto"), "there may be no split train"
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,26 @@ def test_judgements_name_the_split(tmp_path: Path) -> None:
     (tmp_path / "qrels.txt").write_text("99_1 0 MARCO_7 2\n")
     with pytest.raises(DataError, match="unknown query '99_1'"):
         rd.convert(path, tmp_path / "other", from_="cast", qrels=f"held={tmp_path / 'qrels.txt'}")
+
+
+def test_each_file_of_judgements_counts_in_what_was_made(tmp_path: Path) -> None:
+    """Of several files without a split the last alone did, so that a corrected one changed nothing."""
+    path = rows(tmp_path / "topics.json", CAST_2019, in_lines=False)
+    first, second = tmp_path / "a.txt", tmp_path / "b.txt"
+    first.write_text("31_1 Q0 MARCO_7 2\n")
+    second.write_text("31_2 Q0 MARCO_7 1\n")
+    given: dict[str, Any] = {"from_": "cast", "qrels": [first, second]}
+    made = rd.convert(path, tmp_path / "out", **given)
+    assert isinstance(made, Sessions)
+    assert made.qrels() == {"31_1": {"MARCO_7": 2}, "31_2": {"MARCO_7": 1}}
+    rd.convert(path, tmp_path / "out", **given)
+    first.write_text("31_1 Q0 MARCO_7 1\n")
+    with pytest.raises(StaleOutputError, match="qrels"):
+        rd.convert(path, tmp_path / "out", **given)
+    rd.convert(path, tmp_path / "one", from_="cast", qrels=second)
+    alone = manifest.read(tmp_path / "one")
+    assert alone is not None
+    assert alone.inputs["qrels"] == sha256(second.read_bytes()).hexdigest()
 
 
 def test_a_folder_of_mtrag_has_rewrites_and_judgements(tmp_path: Path) -> None:

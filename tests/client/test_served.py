@@ -236,7 +236,12 @@ def test_mteb_evaluates_a_server_as_the_model_itself(
 
 
 def test_a_server_is_sent_the_turns_that_its_model_was_trained_to_read(
-    address: str, collection: Path, indexes: dict[str, Path], tiny_encoder: str, tmp_path: Path
+    address: str,
+    collection: Path,
+    indexes: dict[str, Path],
+    tiny_encoder: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Where it reads none, what is sent must be named: the last turn went out as what the model was trained to read."""
     folder = write_tiny_sessions(Path(shutil.copytree(collection, tmp_path / "sessions")))
@@ -249,6 +254,7 @@ def test_a_server_is_sent_the_turns_that_its_model_was_trained_to_read(
     with served({"dense": model}, {"dense": indexes["dense"]}) as own:
         sent = rd.evaluate(None, None, tmp_path / "sent", server=own, latency=1, **given)
         last = rd.evaluate(None, None, tmp_path / "last", server=own, reads="last_turn", **given)
+        plain = rd.evaluate(None, None, tmp_path / "plain", server=own, reads="newest_first", latency=1, **given)
         with pytest.raises(ConfigError, match="for a re-ranker behind a server"):
             rd.evaluate(None, None, tmp_path / "no", server=own, rerank=tiny_encoder, **given)
     assert sent.system.measures == pytest.approx(ours.system.measures, abs=5e-5)
@@ -256,6 +262,9 @@ def test_a_server_is_sent_the_turns_that_its_model_was_trained_to_read(
     assert sent.turns is not None
     assert last.turns is not None
     assert (sent.turns.reads, last.turns.reads) == ("turns, joined by the served model", "last_turn")
+    assert plain.turns is not None
+    assert plain.turns.reads == "newest_first, joined by spaces, not cut"
+    assert "tokeniser is not known here" in caplog.text
     for mode in ("dense", "bm25"):
         with pytest.raises(ConfigError, match="say what is sent as text"):
             rd.evaluate(None, None, tmp_path / "no", server=address, index=mode, **given)

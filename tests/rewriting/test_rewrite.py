@@ -305,6 +305,33 @@ def test_a_rewriter_that_wrote_nothing_gives_way(server: FakeServer, chats: Path
     assert rd.rewrite(chats, settings(server), chats, name="llm").rewritten == 24
 
 
+def test_what_is_unfinished_is_one_rewriters_wherever_it_lies(server: FakeServer, chats: Path, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"name": "llm", "unit_size": 4, "cache": tmp_path / "cache"}
+    server.answer = lambda path, body: Reply("no such page", 404)
+    with pytest.raises(TeacherError):
+        rd.rewrite(chats, settings(server, model="wrong"), chats, **given)
+    broken = iter(range(5))
+    server.answer = lambda path, body: Reply("down", 503) if next(broken, None) is None else answer(path, body)
+    with pytest.raises(TeacherError, match="HTTP 503"):
+        rd.rewrite(chats, settings(server, concurrency=1), chats, **given)
+    server.answer = answer
+    for where in (tmp_path / "cache", tmp_path / "other", None):
+        with pytest.raises(StaleOutputError, match="begun with"):
+            rd.rewrite(chats, settings(server, model="other"), chats, **given | {"cache": where})
+    assert rd.rewrite(chats, settings(server, concurrency=1), chats, **given).rewritten == 24
+
+
+def test_a_split_counts_once_and_the_order_of_several_does_not(server: FakeServer, chats: Path) -> None:
+    made = rd.rewrite(chats, settings(server), chats, name="llm", splits=["train", "train"])
+    assert (made.questions, made.rewritten) == (18, 18)
+    rd.rewrite(chats, settings(server), chats, name="both", splits=["test", "train"])
+    posts = len(server.posts)
+    rd.rewrite(chats, settings(server), chats, name="both", splits=["train", "test", "test"])
+    assert len(server.posts) == posts, "the same rewrites are there"
+    with pytest.raises(DataError, match="'dev'"):
+        rd.rewrite(chats, settings(server), chats, name="no", splits=["train", "dev"])
+
+
 def test_replies_without_words_leave_no_rewrite_and_are_told(
     server: FakeServer, chats: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

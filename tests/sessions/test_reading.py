@@ -90,6 +90,16 @@ def test_splits_questions_and_judgements(folder: Path) -> None:
     assert not found.has_documents
 
 
+def test_the_split_unjudged_is_none(folder: Path) -> None:
+    """Questions of such sessions were in no split, and in none of `unjudged` either."""
+    path = folder / "sessions.jsonl"
+    path.write_text(path.read_text().replace('"split": "train"', '"split": "unjudged"'))
+    found = sessions.read(folder)
+    assert found.splits == []
+    assert list(found.questions("unjudged")) == ["c1_1", "c1_2", "c1_3", "c2_2"]
+    assert sum(one["sessions"] for one in found.counts().values()) == 2
+
+
 def test_they_show_their_counts(folder: Path) -> None:
     found = sessions.read(folder)
     assert found.counts() == {

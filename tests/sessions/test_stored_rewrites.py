@@ -16,15 +16,15 @@ REWRITES = {"31_1": "what is throat cancer?", "31_2": "is throat cancer treatabl
 
 
 @pytest.mark.parametrize(("ids", "texts"), [("turn_id", "rewrite"), ("_id", "text"), ("id", "text")])
-@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.parquet", "a.tsv"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.parquet", "a.tsv", "A.TSV", "A.TSV.GZ", "A.PARQUET"])
 def test_every_kind_of_file(name: str, ids: str, texts: str, tmp_path: Path) -> None:
     path, rows = tmp_path / name, [{ids: key, texts: said} for key, said in REWRITES.items()]
-    if name.endswith("parquet"):
+    if name.lower().endswith("parquet"):
         pl.DataFrame(rows).write_parquet(path)
     else:
         tabs = "".join(f"{key}\t{said}\n" for key, said in REWRITES.items())
-        content = (tabs if name.endswith("tsv") else "".join(json.dumps(row) + "\n" for row in rows)).encode()
-        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        content = (tabs if ".tsv" in name.lower() else "".join(json.dumps(row) + "\n" for row in rows)).encode()
+        path.write_bytes(gzip.compress(content) if name.lower().endswith(".gz") else content)
     assert stored_rewrites.is_stored(path)
     assert stored_rewrites.read(path) == (REWRITES, [])
 

@@ -302,6 +302,91 @@ def test_questions_without_a_split_are_trained_on_without_those_of_other_session
     assert set(scores_in(tmp_path / "work").query_texts()) == wanted
 
 
+def unjudged(folder: Path, *queries: str) -> None:
+    """The folder without the judgements of some questions."""
+    for path in (folder / "qrels").iterdir():
+        rows = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(row for row in rows if row.split("\t")[0] not in queries))
+
+    def change(session: dict[str, Any]) -> None:
+        for turn in session["turns"]:
+            if turn.get("turn_id") in queries:
+                turn.pop("gold", None)
+
+    rewritten(folder, change)
+
+
+def test_questions_that_nobody_judged_are_told_and_can_be_trained_on(
+    train: Train, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They were left out without a word, also with `unlabelled: top`; those of other splits' sessions always are."""
+    asked = {split: [one.turn_id for one in sessions.read(folder).asked(split)] for split in ("train", "test")}
+    unjudged(folder, *asked["train"][:4], asked["test"][0])
+    skipped = train("skipped", steps=1, work=tmp_path / "some")
+    assert "4 of 12 conversations of 'train' with rewrites are not judged" in caplog.text
+    assert set(scores_in(tmp_path / "some").query_texts()) == set(asked["train"][4:])
+    caplog.clear()
+    every = train("every", steps=1, work=tmp_path / "all", unlabelled="top")
+    assert "are not judged" not in caplog.text
+    store = scores_in(tmp_path / "all")
+    assert set(store.query_texts()) == set(asked["train"])
+    assert log(every)["view"]["rows"] == log(skipped)["view"]["rows"] + 4
+    labels = store.candidates().filter(pl.col("query_id").is_in(asked["train"][:4]))["label"]
+    assert labels.null_count() == len(labels) > 0
+
+
+def test_a_split_that_nobody_judged_has_scores_of_its_best_documents_alone(
+    train: Train, folder: Path, tmp_path: Path
+) -> None:
+    every = [one.turn_id for one in sessions.read(folder).asked("train")]
+    unjudged(folder, *every)
+    (folder / "qrels" / "train.tsv").unlink()
+    with pytest.raises(DataError, match="unlabelled top"):
+        train("no", steps=1)
+    assert log(train(steps=1, unlabelled="top"))["view"]["rows"] == len(every)
+
+
+def test_judgements_of_a_question_in_another_splits_session_are_told_and_left_out(
+    train: Train, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its rewrite is none of the split's: there was nothing to search by, and a KeyError."""
+    found = sessions.read(folder)
+    moved = found.asked("dev")[0].turn_id
+    doc_id = next(iter(found.qrels("dev")[moved]))
+    with (folder / "qrels" / "train.tsv").open("a") as file:
+        file.write(f"{moved}\t{doc_id}\t1\n")
+    train(steps=1)
+    assert "1 judged queries of 'train' stand in sessions of another split" in caplog.text
+    assert set(scores_in(tmp_path / "work").query_texts()) == {one.turn_id for one in found.asked("train")}
+
+
+def test_a_corrected_label_or_another_name_of_a_rewriter_makes_other_candidates(
+    train: Train, folder: Path, tmp_path: Path
+) -> None:
+    """Another student with the same work was refused: its candidates had the key of the first ones."""
+    train("first", steps=1)
+    (before,) = (tmp_path / "work").glob("scores-*")
+    path = folder / "qrels" / "train.tsv"
+    header, first, *rest = path.read_text().splitlines()
+    query = first.split("\t")[0]
+    other = next(one for one in load(folder).contents if one not in load(folder).qrels("train")[query])
+    kept = [row for row in rest if not row.startswith(f"{query}\t")]
+    path.write_text("\n".join([header, f"{query}\t{other}\t1", *kept]) + "\n")
+    train("corrected", steps=1)
+    (after,) = set((tmp_path / "work").glob("scores-*")) - {before}
+    of_query = ScoreStore(after).candidates().filter((pl.col("query_id") == query) & (pl.col("label") > 0))
+    assert of_query["doc_id"].unique().to_list() == [other]
+
+    def change(session: dict[str, Any]) -> None:
+        for turn in session["turns"]:
+            if "rewrites" in turn:
+                turn["rewrites"]["same"] = turn["rewrites"]["human"]
+
+    rewritten(folder, change)
+    train("named", steps=1, rewrites="same")
+    assert len(list((tmp_path / "work").glob("scores-*"))) == 3
+
+
 def test_a_session_evaluation_has_the_measures_of_the_field_and_means_by_turn(
     train: Train, folder: Path, tiny_splade: str, tmp_path: Path
 ) -> None:
@@ -510,10 +595,32 @@ def test_stored_scores_of_what_a_test_asks_or_of_other_questions_are_left_out(
         train("no", **given | {"store": rd.embed(leaky, tiny_encoder, tmp_path / "vectors")})
 
 
-def test_the_loss_of_a_file_of_settings_is_not_replaced(train: Train, tmp_path: Path) -> None:
+def test_the_loss_of_a_file_of_settings_is_not_replaced(
+    train: Train, folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
     (tmp_path / "settings.yaml").write_text("loss: kl_div\n")
     out = train(config=tmp_path / "settings.yaml", steps=1)
     assert manifest.expect(out, "student", "train").parameters["loss"] == "kl_div"
+    (tmp_path / "settings.yaml").write_text("loss: leaf\n")
+    given: dict[str, Any] = SMALL | {"steps": 1, "sessions": folder, "teacher": tiny_encoder, "rewrites": "human"}
+    aligned = rd.train(None, None, tiny_encoder, tmp_path / "al", config=tmp_path / "settings.yaml", **given)
+    assert manifest.expect(aligned.path, "student", "train").parameters["loss"] == "leaf"
+
+
+@pytest.mark.parametrize("content", [None, "loss: [\n", "- loss\n"])
+def test_a_file_of_settings_that_is_none_is_refused(
+    train: Train, folder: Path, tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "broken.yaml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigError, match="one `setting: value` a line"):
+        train("no", config=path)
+    query, judged = next(iter(load(folder).qrels("train").items()))
+    (tmp_path / "disco.json").write_text(json.dumps({query: dict.fromkeys(judged, 1.0)}))
+    store = rd.import_scores(tmp_path / "disco.json", tmp_path / "store", format="disco", teacher_name="t", data=folder)
+    with pytest.raises(ConfigError, match="one `setting: value` a line"):
+        train("no", **STORED | {"store": store, "config": path})
 
 
 def test_candidates_come_from_the_teachers_own_index(
@@ -548,6 +655,11 @@ def test_a_session_is_searched_as_its_model_was_trained_to_read_it(
         file.write_text(json.dumps(content))
         assert [(hit.doc_id, hit.score) for hit in rd.search(index, session=file, model=student)[0]] == wanted
     assert [(hit.doc_id, hit.score) for hit in rd.search(index, session=said, model=student)[0]] == wanted
+    turns = [sessions.Turn("user", said[0]), *roles[1:]]
+    assert [(hit.doc_id, hit.score) for hit in rd.search(index, session=turns, model=student)[0]] == wanted
+    for wrong in (said[1], {"role": "user"}, None):
+        with pytest.raises(ConfigError, match="left out of what was said"):
+            rd.search(index, session=[turns[0], wrong, turns[2]], model=student)
     with pytest.raises(ConfigError, match="trained to read conversations"):
         rd.search(index, session=said)
     with pytest.raises(ConfigError, match="queries or a session"):

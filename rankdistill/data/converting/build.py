@@ -16,8 +16,8 @@ from rankdistill.data.converting.documents import Found, Rows
 from rankdistill.data.converting.judgements import labels_of
 from rankdistill.data.converting.labelling import Labelling, nothing
 from rankdistill.data.converting.passages import NAMES, Cutter
-from rankdistill.data.converting.request import Request, wrong
-from rankdistill.data.converting.table import hash_of
+from rankdistill.data.converting.request import Request, name_of_qrels, wrong
+from rankdistill.data.converting.table import hash_of, hashes_of
 from rankdistill.data.converting.telling import LONG, Counts, Source, told
 from rankdistill.data.converting.text_folder import TextFolder
 from rankdistill.data.meta import Meta
@@ -105,8 +105,7 @@ class _Conversion:
         for name, path in (("queries", request.queries), ("clicks", request.clicks)):
             if path is not None:
                 found[name] = hash_of([path])
-        for split, path in request.qrels:
-            found[f"qrels {split}" if split else "qrels"] = hash_of([path])
+        found |= hashes_of((name_of_qrels(split), path) for split, path in request.qrels)
         if self.cutter is not None:
             found["tokenizer"] = self.cutter.digest
         return found

@@ -116,6 +116,11 @@ class Request:
         return text
 
 
+def name_of_qrels(split: str | None) -> str:
+    """What a manifest calls files of judgements; all those without a split have one name."""
+    return f"qrels {split}" if split else "qrels"
+
+
 def wrong(expected: str, got: str) -> ConfigError:
     """Settings that cannot be."""
     return ConfigError(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from rankdistill import files
 from rankdistill.data.bad_rows import BadRows
 from rankdistill.errors import DataError
+from rankdistill.manifest import digest
 
 
 class Column(NamedTuple):
@@ -79,6 +80,18 @@ def require_columns(path: Path, columns: Sequence[Column], wanted: Sequence[str]
             consequence="nothing was written",
             remedy="name columns that are there, or give files with the same columns",
         )
+
+
+def hashes_of(given: Iterable[tuple[str, Path]]) -> dict[str, str]:
+    """Name -> SHA-256 (hex) of the file of that name; of several files of one name, of all their hashes in this order.
+
+    Raises:
+        DataError: one cannot be read.
+    """
+    found: dict[str, list[str]] = {}
+    for name, path in given:
+        found.setdefault(name, []).append(hash_of([path]))
+    return {name: one[0] if len(one) == 1 else digest(one) for name, one in found.items()}
 
 
 def hash_of(paths: Sequence[Path], folder: Path | None = None) -> str:

@@ -9,7 +9,14 @@ from functools import partial
 from rankdistill.errors import ConfigError
 from rankdistill.indexing.fused import DEPTH
 from rankdistill.serving.contracts import Limits, SearchRequest, ServedModel
-from rankdistill.serving.refusals import BadRequestError, EmptyError, OtherSpaceError, TooLargeError, UnknownError
+from rankdistill.serving.refusals import (
+    BadRequestError,
+    EmptyError,
+    OtherSpaceError,
+    TooLargeError,
+    TooLongError,
+    UnknownError,
+)
 from rankdistill.serving.retrieval.leg import Leg
 
 FUSED = "fused"
@@ -27,6 +34,7 @@ class Plan:
         texts: index name -> the query as a text, as its model reads it; empty for a vector.
         reranked: whether the re-ranker orders what was found.
         depth: documents that each index is asked for.
+        cut: whether a model reads the newest turns of a conversation alone.
     """
 
     mode: str
@@ -34,6 +42,7 @@ class Plan:
     texts: Mapping[str, str]
     reranked: bool
     depth: int
+    cut: bool = False
 
 
 def plan(
@@ -53,6 +62,7 @@ def plan(
             for a model that reads none; re-ranking where there is no re-ranker, or of what is no text.
         EmptyError: a blank query.
         TooLargeError: `k` beyond the limit.
+        TooLongError: turns would be left out, and the request says that nothing is.
         UnknownError: an index that is not served.
         OtherSpaceError: the client expects another space.
     """
@@ -79,7 +89,10 @@ def plan(
     if request.rerank and rerank_depth is not None:
         depth = max(depth, rerank_depth)
     texts = {leg.name: text for leg in chosen if (text := _text_for(leg, request)) is not None}
-    return Plan(mode, chosen, texts, request.rerank, depth)
+    cut = [leg for leg in chosen if _is_cut(leg, request, texts)]
+    if cut and not request.truncate:
+        raise _too_long(cut[0])
+    return Plan(mode, chosen, texts, request.rerank, depth, bool(cut))
 
 
 def _require_one_query(request: SearchRequest) -> None:
@@ -150,6 +163,23 @@ def _text_for(leg: Leg, request: SearchRequest) -> str | None:
         raise BadRequestError(
             expected=error.expected, got=error.got, consequence="nothing was searched", remedy=error.remedy
         ) from error
+
+
+def _is_cut(leg: Leg, request: SearchRequest, texts: Mapping[str, str]) -> bool:
+    """Whether turns are left out of the leg's text; what its model cuts of the text itself, the model tells."""
+    if request.turns is None or leg.model is None or leg.model.conversation is None:
+        return False
+    return texts[leg.name] != leg.model.conversation.whole(request.turns)
+
+
+def _too_long(leg: Leg) -> TooLongError:
+    assert leg.model is not None
+    return TooLongError(
+        expected=f"a conversation of at most {leg.model.max_length('query')} tokens, as {leg.model.name} reads them",
+        got="a longer one",
+        consequence="nothing was searched: its oldest turns would have been left out",
+        remedy="send the newest turns alone, or let it be cut (truncate: END)",
+    )
 
 
 def _tokens(model: ServedModel, text: str) -> int:

@@ -67,6 +67,7 @@ class IndexSearch:
         depth = None if self._reranker is None else self._reranker.depth
         work = [_Asked(request, plan(request, self._legs, self._fused, self._limits, depth)) for request in requests]
         for one in work:
+            one.truncated = one.plan.cut
             one.filters = {leg.name: leg.filter_of(filter, one.request.filter) for leg in one.plan.legs}
         legs = {leg.name: leg for one in work for leg in one.plan.legs}
         await _together([_search(leg, [one for one in work if leg.name in one.filters]) for leg in legs.values()])

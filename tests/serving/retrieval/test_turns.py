@@ -9,7 +9,7 @@ import pytest
 
 from rankdistill.inference.conversation import Conversation, named
 from rankdistill.serving.contracts import SearchRequest
-from rankdistill.serving.refusals import BadRequestError
+from rankdistill.serving.refusals import BadRequestError, TooLongError
 from rankdistill.serving.retrieval import open_search
 from tests.serving.retrieval.fakes import PlainModel
 
@@ -63,6 +63,14 @@ def test_a_long_conversation_loses_whole_turns(indexes: dict[str, Path], reader:
     most = reader.max_length("query")
     assert most is not None
     long = ["a river " * most, "deep", "and the planet"]
-    turns, text = asyncio.run(service.search([SearchRequest(turns=long), SearchRequest("deep [SEP] and the planet")]))
+    turns, text, short = asyncio.run(
+        service.search(
+            [SearchRequest(turns=long), SearchRequest("deep [SEP] and the planet"), SearchRequest(turns=TURNS)]
+        )
+    )
     assert turns.hits == text.hits
-    assert not turns.truncated
+    assert (turns.truncated, text.truncated, short.truncated) == (True, False, False)
+    whole = asyncio.run(service.search([SearchRequest(turns=TURNS, truncate=False)]))[0]
+    assert [hit.id for hit in whole.hits] == [hit.id for hit in short.hits]
+    with pytest.raises(TooLongError, match="a conversation of at most"):
+        asyncio.run(service.search([SearchRequest(turns=long, truncate=False)]))
