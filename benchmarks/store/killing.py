@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from benchmarks.store.killing_events import hashed
 
 RANKDISTILL = str(Path(sys.executable).parent / "rankdistill")
 
@@ -57,9 +58,5 @@ def shards(store: Path) -> int:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Name -> SHA-256 of every file."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    """Name -> `hashed` of every file."""
+    return {path.relative_to(folder).as_posix(): hashed(path) for path in sorted(folder.rglob("*")) if path.is_file()}
