@@ -19,6 +19,7 @@ from rankdistill import files, integrity, locations, manifest
 from rankdistill.errors import DamagedError, DataError, StoreError
 from rankdistill.progress import reporter_of
 from rankdistill.recipe.steps import Step, Workspace, execute
+from rankdistill.stores import times
 from tests.recorded import record_again
 
 PACKAGE = Path(rd.__file__).parent
@@ -26,13 +27,13 @@ PACKAGE = Path(rd.__file__).parent
 FLIPS = 24
 
 UNREAD = {
-    "scores": {integrity.NOTED},
-    "embeddings": {integrity.NOTED},
+    "scores": {integrity.NOTED, times.FILE_NAME},
+    "embeddings": {integrity.NOTED, times.FILE_NAME},
     # Copies that are mapped into memory are made again where they are damaged; other files are not read then.
-    "embeddings with copies": {integrity.NOTED, "*.parquet", "mapped/*", "vectors/*", "names.json"},
+    "embeddings with copies": {integrity.NOTED, times.FILE_NAME, "*.parquet", "mapped/*", "vectors/*", "names.json"},
     "comparison": {integrity.NOTED},
 }
-"""Files whose flips may do no harm: notes only vouch for others."""
+"""Files whose flips may do no harm: notes only vouch for others, and what a teacher cost is no part of a store."""
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,19 @@ def store(tmp_path: Path) -> Path:
 def _score(store: Path, limit: int | None = None) -> rd.ScoreStore:  # type: ignore[name-defined]
     work = store.parent
     return rd.score(work / "collection", flips.CountingTeacher(), work / "candidates", store, unit_size=64)
+
+
+def test_seconds_of_a_teacher_that_are_damaged_are_unknown_and_never_others(store: Path) -> None:
+    path = store / times.FILE_NAME
+    shards = locations.listing(store / "scores" / "letters-0", "part-*")
+    wanted = times.seconds_of(store, "letters-0", shards)
+    assert wanted is not None
+    for byte in range(path.stat().st_size):
+        for bit in range(8):
+            flips.flip(path, byte, bit)
+            assert times.seconds_of(store, "letters-0", shards) in (None, wanted), (byte, bit)
+            flips.flip(path, byte, bit)
+    assert times.seconds_of(store, "letters-0", shards) == wanted
 
 
 def test_a_rerun_does_not_launder(store: Path) -> None:

@@ -82,6 +82,6 @@ def hashed(path: Path) -> str:
     """SHA-256 of a file; of one that says how long shards took, of which shards it says so: seconds are never equal."""
     held = path.read_bytes()
     if path.name == TIMES:
-        taken = {teacher: sorted(seconds) for teacher, seconds in json.loads(held).items()}
+        taken = {teacher: sorted(seconds) for teacher, seconds in json.loads(held)["content"].items()}
         held = json.dumps(taken, sort_keys=True).encode()
     return hashlib.sha256(held).hexdigest()

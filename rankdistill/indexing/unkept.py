@@ -101,14 +101,10 @@ def _mapped_shards(
     progress: Progress,
     size: int,
 ) -> Iterator[Searcher[Any]]:
-    place = Path(tempfile.gettempdir())
     for start in range(0, len(ids), size):
         made = _whole(settings, encoder, ids[start : start + size], list(islice(texts, size)), progress)
-        # What is mapped, or open, is there until it is closed; where a system does not let it go, it stays.
-        with (
-            files.output_errors(place),
-            tempfile.TemporaryDirectory(prefix="rankdistill-index-", ignore_cleanup_errors=True) as folder,
-        ):
-            made.save(Path(folder))
+        # What is mapped, or open, is there until it is closed.
+        with files.output_errors(Path(tempfile.gettempdir())), files.temporary_folder() as folder:
+            made.save(folder)
             del made
-            yield registry.load(Path(folder), settings)
+            yield registry.load(folder, settings)

@@ -2,8 +2,8 @@
 
 The seconds of a unit are written beside the plan before its shard is there, so a kill loses those of the unit in flight
 alone; what finishes the plan moves them to `.times.json` in the store. That file is none of the manifest's outputs and
-is not asked for: a store is the same, however long it took. Of a store that was imported, or made before this was
-written down, nothing is known.
+is not asked for: a store is the same, however long it took. It vouches for itself: of one that is damaged nothing is
+known, as of a store that was imported, or made before this was written down.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from rankdistill import files, locations, plain_json
+from rankdistill import files, locations, manifest, plain_json
 from rankdistill.errors import BrokenFileError
 
 FILE_NAME = ".times.json"
@@ -44,7 +45,7 @@ def settle(root: Path, teacher_id: str, plan: Path) -> None:
     found = {path.stem.removeprefix(PREFIX): _number(path) for path in locations.listing(plan, f"{PREFIX}*.json")}
     after = before | {teacher_id: {**before.get(teacher_id, {}), **found}}
     if after != before:
-        files.write_text(root / FILE_NAME, json.dumps(after, indent=1, sort_keys=True) + "\n")
+        seal(root / FILE_NAME, after)
 
 
 def seconds_of(root: Path, teacher_id: str, shards: Iterable[Path]) -> float | None:
@@ -69,15 +70,29 @@ def _unit(shard: Path) -> str:
 
 def _read(path: Path) -> dict[str, dict[str, float | None]]:
     """Teacher -> shard -> seconds; empty where there is no such file, or a damaged one: the store is whole without."""
+    known = unseal(path)
+    if not isinstance(known, dict) or not all(isinstance(of, dict) for of in known.values()):
+        return {}
+    return {teacher: {shard: _positive(taken) for shard, taken in of.items()} for teacher, of in known.items()}
+
+
+def seal(path: Path, content: Any) -> None:
+    """Write JSON beside its own hash, into a file that no manifest vouches for."""
+    sealed = {"content": content, "sha256": manifest.digest(content)}
+    files.write_text(path, json.dumps(sealed, indent=1, sort_keys=True) + "\n")
+
+
+def unseal(path: Path) -> Any:
+    """What `seal` wrote; None where there is no such file, or where a bit of it has changed."""
     if not locations.is_file(path):
-        return {}
+        return None
     try:
-        return {
-            str(teacher): {str(shard): _positive(taken) for shard, taken in of.items()}
-            for teacher, of in plain_json.read(path).items()
-        }
-    except (BrokenFileError, AttributeError):
-        return {}
+        sealed = plain_json.read(path)
+    except BrokenFileError:
+        return None
+    if not isinstance(sealed, dict) or sealed.keys() != {"content", "sha256"}:
+        return None
+    return sealed["content"] if manifest.digest(sealed["content"]) == sealed["sha256"] else None
 
 
 def _number(path: Path) -> float | None:

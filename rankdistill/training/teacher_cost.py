@@ -11,14 +11,13 @@ teaching a teacher took is no part of them: it may have many students.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from rankdistill import files, manifest, models, tables
+from rankdistill import manifest, models, tables
 from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import DataError, ModelReferenceError
 from rankdistill.stores import times
@@ -154,7 +153,7 @@ def keep(student: Path, cost: TeacherCost, start: str) -> None:
     """
     whole = of_student(start) | cost
     content = {key: asdict(part) for key, part in whole.parts.items()}
-    files.write_text(student / FILE_NAME, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    times.seal(student / FILE_NAME, content)
 
 
 def carry(student: str, other: Path) -> None:
@@ -170,8 +169,8 @@ def _key(teacher_id: str, made: manifest.Manifest) -> str:
 def _read(path: Path) -> TeacherCost | None:
     """What lies there; None where nothing does, or what does not say it."""
     try:
-        return TeacherCost(_PARTS.validate_json(path.read_bytes()))
-    except (FileNotFoundError, ValidationError):
+        return TeacherCost(_PARTS.validate_python(times.unseal(path)))
+    except ValidationError:
         return None
 
 

@@ -70,7 +70,7 @@ def test_every_verb_needs_what_is_measured_before_it() -> None:
 def test_what_is_made_can_be_read(tmp_path: Path) -> None:
     memory._write_collection(tmp_path / "data", 50, 8)
     dataset = load(tmp_path / "data")
-    assert dataset.counts() == {"train": {"queries": 8, "judgements": 8, "relevant": 8}}
+    assert dataset.counts() == {name: {"queries": 8, "judgements": 8, "relevant": 8} for name in ("few", "train")}
     memory._write_candidates(tmp_path / "candidates", tmp_path / "data", 50, 8)
     table = candidates.read(tmp_path / "candidates")
     assert (len(table), table.schema) == (8 * 50, tables.CANDIDATES)

@@ -12,5 +12,5 @@ def unclocked(path: Path) -> bytes:
     """What the file holds; of the seconds of shards, which shards have some: processes that were killed have others."""
     if path.name != times.FILE_NAME:
         return path.read_bytes()
-    held = json.loads(path.read_bytes())
+    held = json.loads(path.read_bytes())["content"]
     return json.dumps({teacher: sorted(seconds) for teacher, seconds in held.items()}, sort_keys=True).encode()

@@ -84,13 +84,16 @@ def test_the_seconds_of_a_store_are_those_of_its_shards_also_of_an_interrupted_r
 
 def test_what_a_store_does_not_tell_is_unknown(store: ScoreStore, tmp_path: Path) -> None:
     told = store.path / times.FILE_NAME
-    content = json.loads(told.read_text())
+    content = times.unseal(told)
     (teacher,) = store.teacher_ids
     content[teacher].popitem()
-    for wrong in (json.dumps(content), "{", "[]", json.dumps({teacher: {"x": "y"}})):
-        told.write_text(wrong)
-        assert seconds(store) is None, wrong
-        assert teacher_cost.of_scores(store, teacher).pairs == store.count()
+    for lacking in (content, {teacher: {"x": "y"}}, {teacher: 1}, []):
+        times.seal(told, lacking)
+        assert seconds(store) is None, lacking
+    for broken in ("{", "[]", json.dumps({teacher: {"x": 1.0}})):
+        told.write_text(broken)
+        assert seconds(store) is None, broken
+    assert teacher_cost.of_scores(store, teacher).pairs == store.count()
     told.unlink()
     assert seconds(store) is None
     assert teacher_cost.of_scores(object(), teacher).seconds is None

@@ -16,6 +16,7 @@ from rankdistill.stores.embeddings.writer import EmbeddingWriter
 from tests import s3
 from tests.stores.embeddings.conftest import HashEmbedder, MakeWriter
 from tests.stores.embeddings.test_writer import contents
+from tests.stores.unclocked import unclocked
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_a_store_in_a_bucket_is_the_local_one(
         assert "interrupted" in "".join(describe(root))
         EmbeddingWriter(root, gathered, HashEmbedder(), unit_size=16).run()
         there = {path.relative_to(root).as_posix(): path for path in locations.all_files(root)}
-        found = {name: path.read_bytes() for name, path in there.items() if path.name != files.LOCK_NAME}
+        found = {name: unclocked(path) for name, path in there.items() if path.name != files.LOCK_NAME}
         assert found == contents(tmp_path / "store")
         store = EmbeddingStore(f"s3://{s3.BUCKET}/a/store")
         assert np.array_equal(store.vectors(), local.vectors())
