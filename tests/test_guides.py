@@ -466,8 +466,10 @@ def the_python(scene: Scene, section: str) -> None:
 
 def the_conversations(scene: Scene, section: str) -> None:
     scene.put(MODEL="tiny_encoder")
-    if not Path("SESSIONS").exists():
-        write_tiny_sessions(Path(shutil.copytree(scene.get("tiny_beir"), "SESSIONS")))
+    for folder in ("SESSIONS", "TOPICS"):
+        if not Path(folder).exists():
+            write_tiny_sessions(Path(shutil.copytree(scene.get("tiny_beir"), folder)))
+    Path("template.yaml").write_text("kind: template\ntemplate: '{topic}: {question}'\n")
     Path("FILE").write_text(json.dumps(["is it old", "the river is old", "is it deep"]))
     docs, asked = load(Path("SESSIONS")).doc_ids, sessions.read("SESSIONS").asked("train")
     scores = {one.turn_id: {doc: float(len(doc) + n) for n, doc in enumerate(docs)} for one in asked}
@@ -475,7 +477,7 @@ def the_conversations(scene: Scene, section: str) -> None:
 
 
 def students_read_as_they_were_trained(folder: Path, said: dict[str, str]) -> None:
-    for name in ("STUDENT", "ALIGNED", "OF_BEST", "OF_BOTH", "OF_SCORES", "AGAIN"):
+    for name in ("STUDENT", "ALIGNED", "OF_BEST", "OF_BOTH", "OF_SCORES", "AGAIN", "FIRST", "FINAL"):
         assert conversation.read(folder / name) is not None, name
     results = json.loads((folder / "OUT" / "results.json").read_text())
     assert results["turns"]["reads"] == "newest_first, as the model was trained"
