@@ -142,7 +142,7 @@ def first(given: argparse.Namespace, model: str) -> str:
         None,
         None,
         model,
-        sessions.parent / _called(model) / name,
+        sessions.parent / _called(model) / "first" / name,
         sessions=sessions,
         teacher=model,
         rewrites=["topics"],
