@@ -27,6 +27,7 @@ from typing import Any
 import rankdistill
 from benchmarks import seeds
 from benchmarks.provenance import parse, write_results
+from rankdistill.names import LOSSES
 from rankdistill.verbs.arguments import sessions_of
 
 SETS = ("qrecc_dev2k", "canard_dev")
@@ -55,6 +56,8 @@ RIVALS = ("disco", "aligned")
 
 LAST, HISTORY, QUESTIONS = "last turn", "history", "history, questions alone"
 FIRST = "aligned on topics"
+ALONE = ", standalone"
+"""What follows a student's name where it reads the human rewrites."""
 
 TOPICS: Mapping[str, Any] = {"kind": "template", "template": "{topic}: {question}"}
 FIRST_SETTINGS: Mapping[str, Any] = {"loss": "leaf", "batch_size": 32, "log_steps": 10, "max_query_length": 64}
@@ -88,33 +91,46 @@ class Place:
 
 
 def main() -> None:
-    """Train, evaluate, compare; write benchmarks/results/conversation.json."""
+    """Train, evaluate, compare; write benchmarks/results/conversation_MODEL.json of each model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
+    add_arguments(parser)
     parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--models", default=",".join(MODELS))
-    parser.add_argument("--steps", type=int, help="of each training, to try it; else as many as the passes take")
     parser.add_argument("--rates", default=RATES, help="learning rates, of which dev chooses")
     parser.add_argument("--elsewhere", default="", help="sets that nobody trains on, to search with all students")
-    parser.add_argument("--reads", help="what students read of a conversation; else what `train` lets them read")
-    parser.add_argument("--first", help="another set of DATA, on whose topics students are aligned first")
-    parser.add_argument("--first-steps", type=int, default=400)
-    parser.add_argument("--first-rate", type=float, default=1e-4)
     parser.add_argument("--only", nargs="+", choices=[*STUDENTS, *SEVERAL], help="of the students")
-    seeds.add_argument(parser)
     given = parse(parser)
-    given.settings = SETTINGS if given.steps is None else SETTINGS | {"steps": given.steps}
-    given.settings |= {} if given.reads is None else {"reads": given.reads}
-    found: dict[str, Any] = {}
+    given.settings = settings_of(given)
     for model in given.models.split(","):
         start = model if given.first is None else first(given, model)
         named = [name for name in f"{given.sets},{given.elsewhere}".split(",") if name]
         places = {name: place(given.data / name, given, model, start) for name in named}
-        for name in given.sets.split(","):
-            found.setdefault(name, {})[model] = measure(name, places, given)
-    asked = {key: getattr(given, key) for key in ("steps", "reads", "first", "first_steps", "first_rate")}
-    print(write_results("conversation", {"asked": asked, "seeds": list(given.seeds), "sets": found}, given.sets))
+        found = {name: {model: measure(name, places, given)} for name in given.sets.split(",")}
+        content = {"asked": asked(given), "seeds": list(given.seeds), "sets": found}
+        print(write_results(f"conversation_{called(model)}", content, given.sets))
+
+
+def asked(given: argparse.Namespace) -> dict[str, Any]:
+    """What was asked for, for the results."""
+    return {key: getattr(given, key) for key in ("steps", "reads", "first", "first_steps", "first_rate")}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What a benchmark of students of conversations is asked."""
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--steps", type=int, help="of each training, to try it; else as many as the passes take")
+    parser.add_argument("--reads", help="what students read of a conversation; else what `train` lets them read")
+    parser.add_argument("--first", help="another set of DATA, on whose topics students are aligned first")
+    parser.add_argument("--first-steps", type=int, default=400)
+    parser.add_argument("--first-rate", type=float, default=1e-4)
+    seeds.add_argument(parser)
+
+
+def settings_of(given: argparse.Namespace) -> dict[str, Any]:
+    """Settings of every training."""
+    asked_for = {"steps": given.steps, "reads": given.reads}
+    return SETTINGS | {name: value for name, value in asked_for.items() if value is not None}
 
 
 def converted(data: Path, work: Path) -> Path:
@@ -127,7 +143,7 @@ def converted(data: Path, work: Path) -> Path:
 def place(data: Path, given: argparse.Namespace, model: str, start: str) -> Place:
     """The set as sessions, and its index; what is made of another start, or reads otherwise, lies apart."""
     sessions = converted(data, given.work)
-    own = sessions.parent / _called(model)
+    own = sessions.parent / called(model)
     rankdistill.index(sessions, model, own / "index")
     apart = Path(start).name if start != model else (given.reads or "").replace(":", "-")
     return Place(sessions, model, own / "index", own / apart, start)
@@ -142,12 +158,12 @@ def first(given: argparse.Namespace, model: str) -> str:
         None,
         None,
         model,
-        sessions.parent / _called(model) / "first" / name,
+        sessions.parent / called(model) / "first" / name,
         sessions=sessions,
         teacher=model,
         rewrites=["topics"],
         missing_rewrites="drop",
-        work=sessions.parent / _called(model) / "work",
+        work=sessions.parent / called(model) / "work",
         seed=given.seeds[0],
         steps=given.first_steps,
         learning_rate=given.first_rate,
@@ -158,7 +174,8 @@ def first(given: argparse.Namespace, model: str) -> str:
     return str(made.path)
 
 
-def _called(model: str) -> str:
+def called(model: str) -> str:
+    """The model, in names of files."""
     return Path(model).name.replace(":", "-")
 
 
@@ -193,7 +210,7 @@ def measure(name: str, places: Mapping[str, Place], given: argparse.Namespace) -
             here.measured(title, "test", one, of=f"-{seed}") for one, seed in zip(made, given.seeds, strict=True)
         ]
         tested[title] = seeds.trained(title, folders)
-        apart = f"{title}, standalone"
+        apart = f"{title}{ALONE}"
         lost = [
             here.measured(apart, "test", one, f"rewrite:{TEACHER_REWRITES}", f"-{seed}")
             for one, seed in zip(made, given.seeds, strict=True)
@@ -251,7 +268,7 @@ def train(
         sessions=here.sessions,
         teacher=here.model,
         rewrites=list(rewrites),
-        index=here.index if settings["loss"] == "disco" else None,
+        index=here.index if settings["loss"] in LOSSES else None,
         work=here.folder / "work",
         dev_split="dev",
         seed=seed,

@@ -102,6 +102,11 @@ BENCHMARKS = {
     ],
     "serving faults": ["serving.faults"],
     "conversation": ["conversation", "--data", "{data}", "--work", "{work}/conversation"],
+    "settings of DiSCo": [
+        "conversation_settings",
+        *("--data", "{data}", "--work", "{work}/conversation", "--first", "topiocqa"),
+        *("--reads", "newest_first_questions"),
+    ],
     "when it pays": ["when_it_pays", "--data", "{data}", "--work", "{work}/when_it_pays"],
     "losses": ["losses", "--data", "{data}", "--work", "{work}/when_it_pays"],
     "student peers": ["student_peers", "--data", "{data}", "--work", "{work}/student_peers", *PEERS],

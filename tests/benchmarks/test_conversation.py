@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import conversation, provenance
+from benchmarks import conversation, conversation_settings, provenance
 from benchmarks.reproductions import disco
 from rankdistill import sessions
 from rankdistill.sessions import Session, Turn, writing
@@ -98,8 +98,9 @@ def test_the_benchmark_ends_and_is_not_made_twice(
     words = ["--data", tmp_path / "data", "--work", tmp_path / "work", "--sets", "one,two", "--steps", 2]
     words += ["--seeds", "13", "--models", tiny_splade]
     monkeypatch.setattr(sys, "argv", ["conversation", *map(str, words)])
+    results = tmp_path / f"conversation_{conversation.called(tiny_splade)}.json"
     conversation.main()
-    found = json.loads((tmp_path / "conversation.json").read_text())["sets"]
+    found = json.loads(results.read_text())["sets"]
     assert set(found) == {"one", "two"}
     for result in found["one"].values():
         systems = {one["name"] for one in result["against the last turn"]["systems"]}
@@ -111,7 +112,7 @@ def test_the_benchmark_ends_and_is_not_made_twice(
     words += ["--first", "two", "--first-steps", 2, "--reads", "newest_first_questions"]
     monkeypatch.setattr(sys, "argv", ["conversation", *map(str, words), "--only", "aligned"])
     conversation.main()
-    found = json.loads((tmp_path / "conversation.json").read_text())
+    found = json.loads(results.read_text())
     assert found["asked"]["first"] == "two"
     for result in found["sets"]["one"].values():
         systems = {one["name"] for one in result["against the history"]["systems"]}
@@ -119,6 +120,40 @@ def test_the_benchmark_ends_and_is_not_made_twice(
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("model.safetensors")}
     conversation.main()
     assert written == {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("model.safetensors")}
+
+
+@pytest.mark.slow
+def test_settings_are_compared_one_by_one(
+    tiny_beir: Path, tiny_splade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(write_tiny_sessions(tiny_beir), tmp_path / "data" / "one")
+    as_published(tmp_path / "data" / "one")
+    monkeypatch.setattr(provenance, "RESULTS", tmp_path)
+    monkeypatch.setattr(conversation, "SETTINGS", {"batch_size": 2, "max_query_length": 32})
+    monkeypatch.setattr(conversation_settings, "NEGATIVES", (1, 4))
+    words = ["--data", tmp_path / "data", "--work", tmp_path / "work", "--sets", "one", "--steps", 2, "--seeds", "13"]
+    words += ["--models", tiny_splade, "--rate", "1e-3"]
+    monkeypatch.setattr(sys, "argv", ["conversation_settings", *map(str, words)])
+    conversation_settings.main()
+    name = f"conversation_settings_{conversation.called(tiny_splade)}.json"
+    (result,) = json.loads((tmp_path / name).read_text())["sets"]["one"].values()
+    compared = {one["system"] for one in result["against disco"]["comparisons"]}
+    here = conversation_settings.place(
+        tmp_path / "data" / "one",
+        conversation_settings.argparse.Namespace(work=tmp_path / "work", first=None, reads=None),
+        tiny_splade,
+        tiny_splade,
+    )
+    every = conversation_settings.students(here, "human")
+    assert {title for title in every if title.startswith(("FLOPS", "rewrites of all"))}
+    assert compared == {
+        *every,
+        "last turn",
+        "history",
+        "history, questions alone",
+        *(f"{one} rewrite" for one in ("human", "auto")),
+    } - {"disco"}
+    assert {one["system"] for one in result["standalone queries"]["comparisons"]} == {*every}
 
 
 def as_published(folder: Path) -> None:
