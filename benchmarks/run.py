@@ -47,6 +47,7 @@ BENCHMARKS = {
     "scoring speed": ["speed.score", *ON_MSMARCO],
     "query latency": ["speed.query_latency", *ON_MSMARCO],
     "shapes": ["speed.shapes"],
+    "turns": ["speed.turns", "--data", "{data}/qrecc_dev2k"],
     "serving engine": ["speed.serving_engine", *ON_MSMARCO],
     "search speed": ["speed.search", *ON_MSMARCO],
     "filters": ["speed.filters", *ON_MSMARCO],

@@ -41,8 +41,8 @@ def forget_answers(root: Path, teacher_id: str) -> None:
     folder = answers_folder(root, teacher_id)
     if folder.is_dir():
         files.remove_folder(folder)
-        if not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
+    if folder.parent.is_dir() and not any(folder.parent.iterdir()):  # a kill may have come between the two
+        folder.parent.rmdir()
 
 
 class Answers(Generic[Value]):

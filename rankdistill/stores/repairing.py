@@ -124,7 +124,7 @@ def finish_killed(layout: Layout) -> None:
 def _forget_done(layout: Layout, made: Manifest, teacher_id: str) -> None:
     """Remove the plan of a repair that was killed behind its manifest: every shard there is has its file."""
     names = [name for name in made.outputs if name.startswith(f"scores/{teacher_id}/")]
-    if layout.plan(teacher_id).is_dir() and all((layout.root / name).is_file() for name in names):
+    if layout.plan(teacher_id).parent.is_dir() and all((layout.root / name).is_file() for name in names):
         forget_plan(layout, teacher_id)
 
 

@@ -153,7 +153,9 @@ def test_settings_are_compared_one_by_one(
         "history, questions alone",
         *(f"{one} rewrite" for one in ("human", "auto")),
     } - {"disco"}
-    assert {one["system"] for one in result["standalone queries"]["comparisons"]} == {*every}
+    assert {one["system"] for one in result["standalone queries"]["comparisons"]} == {
+        f"{title}{conversation.ALONE}" for title in every
+    }
 
 
 def as_published(folder: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from rankdistill import locations
 from rankdistill.errors import TeacherError
-from rankdistill.stores.answers import Replies, answers_folder, kept_scores
+from rankdistill.stores.answers import Replies, answers_folder, forget_answers, kept_scores
 from rankdistill.stores.writer import ScoreWriter
 from rankdistill.teachers import TeacherSpec
 from rankdistill.teachers.http.settings import Settings
@@ -236,3 +236,10 @@ def test_a_file_that_another_writer_is_done_with_meanwhile_is_no_error(
     usual = locations.listing
     monkeypatch.setattr(locations, "listing", lambda *given: [tmp_path / "gone.txt", *usual(*given)])
     assert answers.known() == {bytes(16): 0.1}
+
+
+def test_an_empty_folder_of_answers_that_a_kill_left_goes_with_the_next_end(tmp_path: Path) -> None:
+    folder = answers_folder(tmp_path, "t")
+    folder.parent.mkdir()
+    forget_answers(tmp_path, "t")
+    assert not folder.parent.exists()

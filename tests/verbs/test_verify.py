@@ -246,6 +246,26 @@ def test_a_repair_that_is_killed_before_any_renaming_is_brought_to_its_end(
     assert 5 < at < 99
 
 
+def test_a_repair_that_was_killed_before_the_empty_folder_of_plans_went_leaves_none(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = Path.rmdir
+
+    def rmdir(folder: Path) -> None:
+        if folder == store / "plan":
+            raise Killed
+        usual(folder)
+
+    flips.flip(_shards(store)[0], 60, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rmdir", rmdir)
+        with pytest.raises(Killed):
+            rd.verify(store, repair=True, teacher=flips.CountingTeacher())
+    assert (store / "plan").is_dir()
+    assert rd.verify(store, repair=True, teacher=flips.CountingTeacher()).is_whole
+    assert not (store / "plan").exists()
+
+
 def test_what_a_killed_repair_put_aside_is_listed(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The damaged shard with its bytes, the lost one as an empty file; and what brings the repair to its end."""
     first, second = _shards(store)
