@@ -39,13 +39,19 @@ class TurnReader:
         """The text of a conversation; see `Conversation.join`."""
         return self.conversation.join(turns, self.length, self.most)
 
-    def is_cut(self, turns: Sequence[str]) -> bool:
-        """Whether a conversation is too long for the model, so that its oldest turns, or its end, are not read."""
+    def is_cut(self, turns: Sequence[str], joined: str | None = None) -> bool:
+        """Whether a conversation is too long for the model, so that its oldest turns, or its end, are not read.
+
+        Args:
+            turns: see `join`.
+            joined: what `join` gave for them; None: it is asked.
+        """
         if self.most is None:
             return False
+        text = self.join(turns) if joined is None else joined
         if self.conversation.cut == "turns":
-            return self.join(turns) != self.conversation.whole(turns)
-        return self.length(self.join(turns)) > self.most
+            return text != self.conversation.whole(turns)
+        return self.length(text) > self.most
 
 
 def open_reader(model: str, given: Conversation | str | None = None, limit: int | None = None) -> TurnReader:

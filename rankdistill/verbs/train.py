@@ -255,6 +255,7 @@ def train(
         split=split,
         dev_split=watched,
         reads=reads,
+        progress=progress,
     )
     scores = _scores(opened, listed(teachers), ensemble, read.store)
     chosen = training_on_stored.fitted(chosen)

@@ -40,7 +40,7 @@ from rankdistill.verbs import mine as mining
 from rankdistill.verbs import score as scoring
 from rankdistill.verbs.arguments import Place, place_of, require_range, settings_of
 from rankdistill.verbs.judged_elsewhere import judged_elsewhere
-from rankdistill.verbs.turns import judgements_of, note_judged, rewrites_of, training_split
+from rankdistill.verbs.turns import count_cut, joined, judgements_of, note_judged, rewrites_of, training_split
 
 if TYPE_CHECKING:
     from rankdistill.mining.source import Source
@@ -188,7 +188,9 @@ class Prepared:
         return kept
 
 
-def prepare(asked: Asked, student: str, limit: int | None, unlabelled: bool = False) -> Prepared:
+def prepare(
+    asked: Asked, student: str, limit: int | None, unlabelled: bool = False, progress: ProgressLike = False
+) -> Prepared:
     """The conversations as the student reads them, beside their rewrites.
 
     Args:
@@ -196,6 +198,7 @@ def prepare(asked: Asked, student: str, limit: int | None, unlabelled: bool = Fa
         student: the model that reads them.
         limit: tokens of a query at most; None: the model's own.
         unlabelled: whether questions of the split that nobody judged stand in it too, with no document.
+        progress: as in `rankdistill.score`; counts conversations that are read.
 
     Raises:
         ConfigError: no such rewrites or format; or no conversation is left.
@@ -205,9 +208,9 @@ def prepare(asked: Asked, student: str, limit: int | None, unlabelled: bool = Fa
     split = training_split(asked.sessions, asked.split)
     given = rewrites_of(asked.sessions, list(asked.rewrites), split, asked.missing)
     every = asked.sessions.asked()
-    texts = {one.turn_id: reader.join(one.said) for one in every}
-    note_cut(every, reader, student)
-    elsewhere = judged_elsewhere(asked.sessions, asked.documents, split, reader)
+    texts = joined(every, reader, progress)
+    note_cut(every, reader, student, texts)
+    elsewhere = judged_elsewhere(asked.sessions, asked.documents, split, texts)
     rewrites = {
         name: {turn: said for turn, said in one.items() if alike_hash(texts[turn]) not in elsewhere}
         for name, one in given.items()
@@ -260,9 +263,9 @@ def require_judged(prepared: Prepared) -> None:
         )
 
 
-def note_cut(asked: Sequence[Question], reader: TurnReader, student: str) -> None:
-    """Note how many conversations are longer than the student reads."""
-    if cut := sum(reader.is_cut(one.said) for one in asked):
+def note_cut(asked: Sequence[Question], reader: TurnReader, student: str, texts: Mapping[str, str]) -> None:
+    """Note how many conversations, which are joined as `texts`, are longer than the student reads."""
+    if cut := count_cut(asked, reader, texts):
         note(f"{cut:,} of {len(asked):,} conversations are longer than the {reader.most} tokens that {student} reads")
 
 
@@ -429,7 +432,7 @@ def train(
 def _distil(asked: Asked, student: str, out: Path, config: TrainConfig, progress: ProgressLike, command: str) -> None:
     from rankdistill.training import run
 
-    prepared = prepare(asked, student, config.max_query_length, config.unlabelled == "top")
+    prepared = prepare(asked, student, config.max_query_length, config.unlabelled == "top", progress)
     require_judged(prepared)
     for split in dict.fromkeys((prepared.split, asked.dev_split)):
         if split is not None and split in prepared.dataset.splits:
@@ -510,7 +513,7 @@ def _align(
     from rankdistill.training.alignment.rewritten import RewrittenEmbeddings
     from rankdistill.training.document_tower import space_of
 
-    prepared = prepare(asked, student, config.max_query_length)
+    prepared = prepare(asked, student, config.max_query_length, progress=progress)
     teacher = Teacher(asked.teacher, asked.teacher, asked.work / "vectors")
     with quietly():
         vectors = RewrittenEmbeddings(

@@ -14,6 +14,7 @@ from rankdistill.ensembles.source import Ensemble
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.inference.turn_reader import TurnReader, open_reader
 from rankdistill.notes import note
+from rankdistill.progress import ProgressLike
 from rankdistill.sessions import Sessions
 from rankdistill.stores.embeddings.identity import alike_hash
 from rankdistill.stores.embeddings.reader import EmbeddingStore
@@ -21,7 +22,7 @@ from rankdistill.stores.reader import ScoreStore
 from rankdistill.training.config import TrainConfig
 from rankdistill.verbs.judged_elsewhere import judged_elsewhere
 from rankdistill.verbs.training_on_sessions import FORMAT, note_cut, tell_held_out
-from rankdistill.verbs.turns import judgements_of, note_judged, training_split
+from rankdistill.verbs.turns import joined, judgements_of, note_judged, training_split
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def prepare(
     split: str | None,
     dev_split: str | None,
     reads: str | None,
+    progress: ProgressLike = False,
 ) -> Conversing:
     """The questions of a store as the student reads them; what says the same as another split's is left out.
 
@@ -78,12 +80,12 @@ def prepare(
     reader = open_reader(student, reads or FORMAT, config.max_query_length)
     chosen = training_split(sessions, split)
     every = sessions.asked()
-    texts = {one.turn_id: reader.join(one.said) for one in every}
-    note_cut(every, reader, student)
+    texts = joined(every, reader, progress)
+    note_cut(every, reader, student, texts)
     scored = _queries(store)
     of_split = [one.turn_id for one in sessions.asked(chosen) if one.turn_id in scored]
     _require_some(sessions, scored, texts, of_split, chosen)
-    elsewhere = judged_elsewhere(sessions, documents, chosen, reader)
+    elsewhere = judged_elsewhere(sessions, documents, chosen, texts)
     kept = {turn for turn in of_split if alike_hash(texts[turn]) not in elsewhere}
     tell_held_out(len(of_split), len(kept), chosen, "scores")
     judged = judgements_of(sessions, documents, chosen, kept)

@@ -19,6 +19,7 @@ from rankdistill.inference.turn_reader import TurnReader, open_reader
 from rankdistill.manifest import digest
 from rankdistill.models import resolve
 from rankdistill.notes import note
+from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.sessions import Asked, Session, Sessions, Turn
 from rankdistill.sessions.collection import Missing
 from rankdistill.sessions.schema import SYSTEM, USER
@@ -67,13 +68,29 @@ def texts_of(
     if reads is not None and reads.startswith(REWRITE):
         return _rewritten(asked, reads.removeprefix(REWRITE), missing), reads
     reader = reader_of(model, reads, limit)
-    if cut := sum(reader.is_cut(one.said) for one in asked):
+    texts = joined(asked, reader)
+    if cut := count_cut(asked, reader, texts):
         by_turns = reader.conversation.cut == "turns"
         note(
             f"{cut:,} of {len(asked):,} conversations are longer than the {reader.most} tokens that {model} reads: "
             + ("their oldest turns are left out" if by_turns else "what is behind is not read")
         )
-    return {one.turn_id: reader.join(one.said) for one in asked}, reads or conversation.name_of(reader.conversation)
+    return texts, reads or conversation.name_of(reader.conversation)
+
+
+def joined(asked: Sequence[Asked], reader: TurnReader, progress: ProgressLike = False) -> dict[str, str]:
+    """turn_id -> the conversation up to it, as a model reads it; long ones have their tokens counted several times."""
+    found = {}
+    with reporter_of(progress).stage("reading", "conversations", len(asked)) as stage:
+        for one in asked:
+            found[one.turn_id] = reader.join(one.said)
+            stage(1)
+    return found
+
+
+def count_cut(asked: Sequence[Asked], reader: TurnReader, texts: Mapping[str, str]) -> int:
+    """How many conversations are longer than the model reads; `texts` are what `joined` gave."""
+    return sum(reader.is_cut(one.said, texts[one.turn_id]) for one in asked)
 
 
 def conversation_of(model: str) -> Conversation | None:

@@ -20,6 +20,7 @@ from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
 from rankdistill.inference import conversation
 from rankdistill.stores.reader import ScoreStore
 from tests.conversations import write_tiny_sessions
+from tests.recipe.recorder import Recorder
 
 pytestmark = pytest.mark.usefixtures("torch_alone")
 
@@ -145,8 +146,11 @@ def test_the_rival_learns_the_vectors_of_rewrites_and_standalone_queries(
 
     model = request.getfixturevalue(kind)
     sparse = kind == "tiny_splade"
-    given = {"loss": "leaf", "standalone": 0.25, "learning_rate": 1e-3, "warmup": 0.0}
-    out = train(model=model, steps=1, eval_steps=1, log_steps=1, dev_split="dev", **given | {"batch_size": 16})
+    given: dict[str, Any] = {"loss": "leaf", "standalone": 0.25, "learning_rate": 1e-3, "warmup": 0.0}
+    recorder = Recorder()
+    given |= {"batch_size": 16, "progress": recorder}
+    out = train(model=model, steps=1, eval_steps=1, log_steps=1, dev_split="dev", **given)
+    assert recorder.ran == ["reading", "aligning"]
     told = log(out)
     encoder = (SparseEncoder if sparse else SentenceTransformer)(model, device="cpu")
     assert told["texts"]["documents"] == 0
@@ -554,7 +558,9 @@ def test_scores_from_elsewhere_train_the_same_student_of_conversations(
     """What other programs scored was trained on with the last turn alone, and the student said nothing of that."""
     store = rd.import_scores(scored, tmp_path / "store", format="disco", teacher_name="theirs", data=folder)
     given = STORED | {"store": store, "document_tower": tiny_encoder}
-    ours, theirs = tmp_path / "through", train("imported", **given)
+    recorder = Recorder()
+    ours, theirs = tmp_path / "through", train("imported", **given, progress=recorder)
+    assert recorder.ran == ["reading", "training"]
     assert conversation.read(theirs) == conversation.read(ours)
     told, alone = log(theirs), log(ours)
     assert told["loss"] == alone["loss"]
