@@ -85,10 +85,7 @@ def test_a_notebook_was_run_in_its_order_and_shows_tables_and_a_plot(path: Path)
     assert path.stat().st_size < LARGEST
 
 
-SLOW = {"02_margin_mse", "04_sparse_and_lucene"}
-"""Their verbs are the same as those of docs/, whose commands and programs run in tests/test_guides.py."""
-
-SMALL = [pytest.param(path, False, marks=pytest.mark.slow if path.stem in SLOW else ()) for path in NOTEBOOKS]
+SMALL = [pytest.param(path, False) for path in NOTEBOOKS]
 PRINTED = [pytest.param(path, True, marks=pytest.mark.slow) for path in NOTEBOOKS]
 
 
