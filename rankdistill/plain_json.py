@@ -9,13 +9,22 @@ from typing import Any
 from rankdistill import locations
 from rankdistill.errors import BrokenFileError
 
+MOST_DIGITS = 308
+"""Of a whole number: each of so many is a finite double."""
+
 
 def loads(text: str | bytes) -> Any:
-    """The JSON value in `text`; ValueError where it is none, or is nested deeper than Python reads."""
+    """The JSON value in `text`; ValueError where it is none, is nested too deep, or has a number of too many digits."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_whole)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:  # whatever takes it for a float would overflow
+        raise ValueError(f"a whole number of {len(digits):,} digits")
+    return int(digits)
 
 
 def read(path: Path) -> Any:

@@ -113,6 +113,11 @@ def string(value: Any, name: str) -> str:
     return value
 
 
+def without_halves(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair alone, which no file in UTF-8 can hold; pairs are one."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def require_unicode(text: str, name: str) -> None:
     """RowError if the text holds half of a surrogate pair, which no file in UTF-8 can hold."""
     try:

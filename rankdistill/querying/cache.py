@@ -11,7 +11,7 @@ from typing import Any
 from rankdistill import files, locations, manifest
 from rankdistill.data.json_lines import parse_object
 from rankdistill.data.lines import numbered
-from rankdistill.data.values import RowError
+from rankdistill.data.values import RowError, without_halves
 from rankdistill.data.writer import write_lines
 from rankdistill.errors import DataError
 from rankdistill.querying.generator import Written
@@ -68,7 +68,7 @@ class Cache:
 
 
 def _written(text: str) -> list[Written]:
-    return [Written(kind, query) for kind, query in json.loads(text)]
+    return [Written(kind, without_halves(query)) for kind, query in json.loads(text)]
 
 
 def _rows(path: Path) -> list[tuple[str, list[Written]]]:

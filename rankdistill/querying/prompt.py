@@ -7,6 +7,7 @@ import re
 from pydantic import BaseModel, Field, field_validator
 
 from rankdistill import plain_json
+from rankdistill.data.values import without_halves
 from rankdistill.records import Document
 from rankdistill.teachers.local_chat import Messages
 
@@ -91,4 +92,4 @@ def _as_json(text: str) -> list[str] | None:
         found = plain_json.loads(text)
     except ValueError:
         return None
-    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else None
+    return [without_halves(one) for one in found if isinstance(one, str)] if isinstance(found, list) else None

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from rankdistill import files, locations, manifest
+from rankdistill.data.values import without_halves
 from rankdistill.errors import DataError
 from rankdistill.sessions.schema import Asked
 from rankdistill.stores.answers import Came
@@ -36,7 +37,7 @@ class Cache:
         for path in locations.listing(self._folder, "*.parquet"):
             self._held |= _rows(path)
         self._came = Came(folder, self._folder.name)
-        self._came.fold(self._held, self._write)
+        self._came.fold(self._held, lambda left: self._write({key: without_halves(one) for key, one in left.items()}))
 
     def key(self, asked: Asked) -> str:
         """What a rewrite is known by: the rewriter, and all that was said up to the question."""

@@ -19,6 +19,7 @@ from rankdistill.querying.corpus import Corpus
 from rankdistill.querying.generating import generate_all
 from rankdistill.querying.generator import Written
 from rankdistill.querying.openai import OpenAi, Settings
+from rankdistill.querying.prompt import read_reply
 from rankdistill.querying.registry import named
 from rankdistill.records import Document
 from tests.teachers.conftest import tiny_causal_lm
@@ -237,6 +238,14 @@ class Service:
                 raise KeyboardInterrupt
             self.asked.append(document.doc_id)
             yield number, [Written("openai", f"what is {document.title}?")]
+
+
+def test_half_of_an_emoji_that_was_kept_as_it_came_blocks_nothing(tmp_path: Path) -> None:
+    document = Document("d", "title", "text")
+    Cache(tmp_path, Service.fingerprint, 2).keep(document, [Written("openai", "what \ud83d\ude00 is \ud83d")])
+    again = Cache(tmp_path, Service.fingerprint, 2)
+    assert again.get(document) == [Written("openai", "what \U0001f600 is \ufffd")]
+    assert read_reply('["what is \\ud83d"]', 1) == ["what is \ufffd"]
 
 
 def test_a_kill_costs_no_answer_that_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

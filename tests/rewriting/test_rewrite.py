@@ -20,6 +20,7 @@ from rankdistill.errors import ConfigError, DataError, ModelReferenceError, Stal
 from rankdistill.rewriting import openai, registry
 from rankdistill.rewriting.cache import Cache
 from rankdistill.sessions import Session, Turn, rewrites, writing
+from rankdistill.teachers.http import chat
 from tests.cli.verb import run_verb
 from tests.querying.test_seq2seq import tiny_t5
 from tests.teachers.conftest import tiny_causal_lm
@@ -218,6 +219,26 @@ def test_a_kill_costs_no_answer_that_came(
     rd.rewrite(chats, settings(server, concurrency=1), chats, **given)
     assert len(server.posts) == 14 - 5
     assert not [*tmp_path.rglob("answers/**/*.txt")]
+
+
+def test_half_of_an_emoji_in_a_reply_is_a_mark_and_blocks_nothing(
+    server: FakeServer, chats: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where an earlier version has kept it as it came."""
+    server.answer = lambda path, body: say(f"{len(body['messages'][-1]['content'])} replies \ud83d")
+    with monkeypatch.context() as patch:
+        patch.setattr(Cache, "add", lambda self, made: None)
+        patch.setattr(chat, "without_halves", lambda text: text)
+        with pytest.raises(UnicodeEncodeError):
+            rd.rewrite(chats, settings(server), tmp_path / "A", name="llm", cache=tmp_path / "cache", splits="train")
+    server.asked.clear()
+    rd.rewrite(chats, settings(server), chats, name="llm", cache=tmp_path / "cache", splits="train")
+    assert not server.posts
+    rd.rewrite(chats, settings(server), tmp_path / "again", name="llm", splits="train")
+    for folder in (chats, tmp_path / "again"):
+        found = {said for one in sessions.read(folder).asked("train") for said in one.turn.rewrites.get("llm", ())}
+        assert found
+        assert all(said.endswith(" replies \ufffd") for said in found)
 
 
 def test_what_a_service_refuses_keeps_no_other_question_from_being_asked(

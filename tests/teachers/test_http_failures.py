@@ -123,6 +123,34 @@ def test_a_refusal_ends_at_once_with_the_servers_words(server: FakeServer, statu
     assert len(server.posts) == 1
 
 
+@pytest.mark.parametrize("refused", [Reply("too long", 422), Reply({"results": []})])
+def test_a_first_request_that_is_refused_costs_no_answer_under_way(server: FakeServer, refused: Reply) -> None:
+    """The first one's refusal came sooner than answers: these were paid for, and thrown away, in each run."""
+    pairs = [("q", f"document {number}") for number in range(20)]
+    hurry = threading.Event()
+
+    def late(path: str, body: Any) -> Reply:
+        if "document 0" in body["documents"]:
+            hurry.set()
+            return refused
+        hurry.wait(9)
+        return answer(path, body)
+
+    server.answer = late
+    kept: list[int] = []
+    loaded = teacher(server, FakeTime(), max_batch=2, concurrency=3)
+    with pytest.raises(TeacherError, match="1 of 20 pairs, as query 'q' with 'document 0'"):
+        any(kept.extend(rows) for rows, _ in loaded.answers(pairs))
+    assert sorted(kept) == list(range(1, 20))
+
+
+def test_a_server_that_refuses_whatever_is_asked_is_asked_no_more_than_at_once(server: FakeServer) -> None:
+    server.answer = lambda path, body: Reply("no", 422)
+    with pytest.raises(TeacherError, match="HTTP 422"):
+        teacher(server, FakeTime(), max_batch=1, concurrency=3).score([("q", str(number)) for number in range(50)])
+    assert 3 <= len(server.posts) <= 5
+
+
 def row(index: Any, score: Any) -> dict[str, Any]:
     return {"index": index, "relevance_score": score}
 
@@ -143,6 +171,8 @@ def row(index: Any, score: Any) -> dict[str, Any]:
         ({"results": [row(0, "1.0")]}, "number `relevance_score`"),
         ({"results": [row(0, None)]}, "number `relevance_score`"),
         ({"results": ["0"]}, "the row '0'"),
+        ('{"results": [{"index": 0, "relevance_score": ' + "9" * 400 + "}]}", "a whole number of 400 digits"),
+        ('{"usage": {"total_tokens": ' + "9" * 400 + "}}", "a whole number of 400 digits"),
         ({"results": [row(number, float("nan")) for number in range(4)]}, "4 of 4 are NaN or infinite"),
         ({"results": [row(number, float("inf")) for number in range(4)]}, "NaN or infinite"),
         ({"results": [row(number, 1e300) for number in range(4)]}, "NaN or infinite"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from rankdistill.data.values import without_halves
 from rankdistill.errors import TeacherError
 from rankdistill.teachers.http.answers import count_in, unreadable
 from rankdistill.teachers.http.client import Client, RefusedError
@@ -115,7 +116,7 @@ class Chat:
             raise _no_reply("`choices[0].message.content`", f"none ({error!r})", answer) from error
         if not isinstance(text, str):
             raise _no_reply("a text as `choices[0].message.content`", repr(text), answer)
-        return text
+        return without_halves(text)  # a reply that is cut at its most tokens may end within an emoji
 
 
 def _no_reply(expected: str, got: str, answer: Any) -> RefusedError:

@@ -65,6 +65,7 @@ class HttpTeacher:
         self._client = Client(settings, clock)
         self._server = dict(self._api.server(self._client))
         self._model: str | None = None
+        self._answered = False
         if "model_sha" in self._server:
             self._check_model(str(self._server["model_sha"]))
 
@@ -145,16 +146,26 @@ class HttpTeacher:
         """
         requests = list(self._requests(pairs))
         failed: list[tuple[_Request, TeacherError]] = []
-        answered = False
-        for number, found in run_all(self._attempt, requests, self.settings.concurrency):
+        hopeless: TeacherError | None = None
+
+        def attempt(request: _Request, stop: Event) -> Answer | TeacherError:
+            if hopeless is not None:
+                raise hopeless
+            return self._attempt(request, stop)
+
+        for number, found in run_all(attempt, requests, self.settings.concurrency):
             request = requests[number]
             if isinstance(found, TeacherError):
                 failed.append((request, found))
-                if not answered or len(failed) > MOST_FAILED:
-                    raise found
+                # Before the first answer no more are asked than are under way: they may be paid for, and all like it.
+                most = MOST_FAILED if self._answered else self.settings.concurrency - 1
+                if hopeless is None and len(failed) > most:
+                    hopeless = found  # no further request begins; what is under way is taken
                 continue
-            answered = True
+            self._answered = True
             yield from self._taken(pairs, request, found, progress)
+        if hopeless is not None or (failed and not self._answered):
+            raise hopeless or failed[0][1]
         yield from self._one_by_one(pairs, failed, progress)
 
     def _one_by_one(
