@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import sys
 import threading
@@ -25,10 +26,15 @@ err = Console(stderr=True)
 """Progress, notes and errors go to standard error."""
 
 
+_IN_ADDRESS = re.compile(r"(\w://)[^/?#\s]*@")
+"""The border of an address' scheme, and who asks: `user:password@`."""
+
+
 def command(leave_out: tuple[str, ...] = ()) -> str:
     """The command line as typed, for manifests; the value of `--out` reads `.`, the folder that the manifest is in.
 
-    So the same work written to two places, or shown in two forms (`--json`), leaves the same bytes.
+    So the same work written to two places, or shown in two forms (`--json`), leaves the same bytes. A user's name and
+    password in an address are left out: manifests are published, and errors reported.
 
     Args:
         leave_out: flags with a value that say who works, not what is made.
@@ -44,7 +50,7 @@ def command(leave_out: tuple[str, ...] = ()) -> str:
             words[place + 1] = "."
         elif word.startswith("--out="):
             words[place] = "--out=."
-    return shlex.join(words)
+    return shlex.join(_IN_ADDRESS.sub(r"\1", word) for word in words)
 
 
 def write_any_character() -> None:
