@@ -27,6 +27,7 @@ class Note:
         exact: whether no graph was built.
         token: tells this collection from an earlier one of its name.
         complete: whether all were written and counted.
+        graph: parameters that were given for its graph; None: not known, in a note from before they were kept.
     """
 
     legs: Mapping[LegName, Leg]
@@ -36,6 +37,7 @@ class Note:
     exact: bool
     token: str
     complete: bool = False
+    graph: Mapping[str, int] | None = None
 
     @property
     def spaces(self) -> dict[str, str]:

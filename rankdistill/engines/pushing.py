@@ -78,10 +78,9 @@ def push(
     """
     _require_kinds(engine, source.legs)
     count, identity = len(source.ids), source.identity
-    wanted = Note(source.legs, identity, ids_hash(source.ids), count, exact, uuid.uuid4().hex)
-    shape = Shape(
-        source.legs, source.fields, source.texts, exact, {name: int(one) for name, one in (graph or {}).items()}, count
-    )
+    parameters = {name: int(one) for name, one in (graph or {}).items()}
+    wanted = Note(source.legs, identity, ids_hash(source.ids), count, exact, uuid.uuid4().hex, graph=parameters)
+    shape = Shape(source.legs, source.fields, source.texts, exact, parameters, count)
     folder = _folder(engine, url)
     with files.exclusive(folder):
         found = _found(engine, wanted, replace_collection)
@@ -144,10 +143,13 @@ def _found(engine: Engine, wanted: Note, replace_collection: bool) -> Note | Non
     try:
         found = Note.loads(text, engine.collection)
         require_same_spaces(found, wanted.legs, engine.collection)
-        if (found.source, found.exact) != (wanted.source, wanted.exact):
+        other_graph = found.graph is not None and found.graph != wanted.graph
+        if (found.source, found.exact) != (wanted.source, wanted.exact) or other_graph:
             differing = "the same vectors' space, but from another source"
             if found.source == wanted.source:
                 differing = f"the same documents, {'without' if found.exact else 'with'} a graph"
+                if not found.exact and not wanted.exact:
+                    differing += f" of {_parameters(found.graph)}, where {_parameters(wanted.graph)} are asked for"
             raise StaleOutputError(
                 expected=f"a collection {engine.collection!r} of this source, or none",
                 got=differing,
@@ -163,6 +165,10 @@ def _found(engine: Engine, wanted: Note, replace_collection: bool) -> Note | Non
         return found
     engine.drop()
     return None
+
+
+def _parameters(graph: Mapping[str, int] | None) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted((graph or {}).items())) or "the engine's parameters"
 
 
 def _folder(engine: Engine, url: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,23 @@ def test_the_collection_keeps_its_space_and_refuses_another(opener: Any, engine_
     done = push(opener(), engine_url, other, replace_collection=True)
     assert (done.documents, done.sent) == (300, 300)
     assert read_note(opener(), engine_url).spaces["dense"] == other.legs["dense"].space.fingerprint
+
+
+def test_a_graph_of_other_parameters_is_another_collection(opener: Any, engine_url: str) -> None:
+    """It was sent nothing, without a word, and kept the graph that it had."""
+    engine = opener()
+    with pytest.raises(Killed):
+        push(engine, engine_url, source_for(engine, killed_at=120), graph={"m": 16}, batch=50)
+    with pytest.raises(StaleOutputError, match=r"a graph of m=16, where m=32 are asked for"):
+        push(opener(), engine_url, source_for(engine), graph={"m": 32}, batch=50)
+    done = push(opener(), engine_url, source_for(engine), graph={"m": 16}, batch=50)
+    assert (done.documents, done.sent) == (300, 200)
+    with pytest.raises(StaleOutputError, match="where the engine's parameters are asked for"):
+        push(opener(), engine_url, source_for(engine))
+    assert push(opener(), engine_url, source_for(engine), graph={"m": 32}, replace_collection=True).sent == 300
+    engine = opener()
+    engine.keep_note(dataclasses.replace(read_note(engine, engine_url), graph=None).dumps())
+    assert push(opener(), engine_url, source_for(engine), graph={"m": 8}).sent == 0, "it is not known of older ones"
 
 
 def test_a_collection_without_a_note_is_not_touched(opener: Any, engine_url: str) -> None:
