@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from rankdistill import locations
@@ -126,7 +126,12 @@ def make_folder(path: Path) -> Path:
 
 def temporary_of(path: Path) -> Path:
     """Where this process writes what is to become `path`: beside it, under a name with the host and the process."""
-    return path.parent / f"{TEMPORARY_PREFIX}{_host()}-{os.getpid()}-{path.name}"
+    return path.parent / f"{TEMPORARY_PREFIX}{of_this_process(path.name)}"
+
+
+def of_this_process(name: str) -> str:
+    """A name of a file that this process alone writes; `is_dead` reads from it who that was."""
+    return f"{_host()}-{os.getpid()}-{name}"
 
 
 @contextmanager
@@ -240,7 +245,7 @@ def temporaries(folder: Path) -> list[Path]:
 
 
 def is_dead(temporary: Path) -> bool:
-    """Whether the writer of this temporary is surely dead, or is this process.
+    """Whether the writer of this temporary, or file `of_this_process`, is surely dead, or is this process.
 
     A process of this host is asked for. One of another host cannot be: it counts as dead once the temporary has not
     changed for `DEAD_AFTER` seconds, and so does one whose number another process may have by now.
@@ -312,14 +317,27 @@ def _host() -> str:
     return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
 
 
-def remove_folder(folder: Path) -> None:
-    """Remove `folder` and all in it, if it is there."""
+def remove_folder(folder: Path, whole: bool = False) -> None:
+    """Remove `folder` and all in it, if it is there.
+
+    Args:
+        folder: local or remote.
+        whole: raise OutputError where something of it stays, as on a disk that became read-only.
+    """
     with output_errors(folder):
         if locations.is_local(folder):
             shutil.rmtree(folder, ignore_errors=True)
+            if whole and folder.exists():
+                shutil.rmtree(folder)  # what keeps it says so
         else:
             for path in locations.all_files(folder):
                 locations.file_system(path).rm_file(locations.key(path))
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove a local folder that holds nothing, if it is there; another process may be at it."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def clear(out: Path, pieces: Iterable[str], kind: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -102,6 +103,7 @@ class EndpointEncoder:
     def __init__(self, settings: Settings, clock: Clock = Clock()) -> None:  # noqa: B008 - immutable
         self.settings, self._client = settings, Client(settings, clock)
         self._kept = locations.cache_folder() / FOLDER / manifest.digest(settings.identity)[:32]
+        self._written: set[Path] = set()
         probe = self._vectors([PROBE], Event())[0]
         self.dimension = len(probe)
         self._forget_another(probe)
@@ -141,14 +143,17 @@ class EndpointEncoder:
         before = answers.known().get(key(PROBE))
         if before is not None and (before.shape != probe.shape or not np.allclose(before, probe, atol=SAME)):
             tell("the service gives other vectors than before it was stopped: what it gave is not used")
-            self.forget()
+            files.remove_folder(self._kept)
             before = None
         if before is None:
             answers.add([(key(PROBE), probe)])
 
     def forget(self) -> None:
-        """Remove what was kept for the case that a run is stopped: it has ended."""
-        if self._kept.is_dir():
+        """Remove what was kept for the case that this run is stopped: it has ended; others' stays."""
+        for folder in self._written:
+            files.remove_folder(folder)
+        self._written.clear()
+        if self._kept.is_dir() and not [path for path in self._kept.iterdir() if path.is_dir()]:
             files.remove_folder(self._kept)
 
     def _encode(self, texts: Sequence[str], prefix: str, progress: Progress) -> np.ndarray:
@@ -163,7 +168,9 @@ class EndpointEncoder:
             note(f"{len(texts) - len(said):,} texts are empty, which is not asked for: they are found last")
             progress(len(texts) - len(said))
         keys = {place: key(self._cut(prefix + texts[place])) for place in said}
-        answers = kept_vectors(self._kept / manifest.digest([one.hex() for one in keys.values()])[:32], "vectors")
+        folder = self._kept / manifest.digest([one.hex() for one in keys.values()])[:32]
+        answers = kept_vectors(folder, "vectors")
+        self._written.add(folder)
         known = answers.known() if len(texts) > 1 else {}
         if known:
             tell(f"{len(known):,} texts were answered before the run was stopped: they are not asked for again")

@@ -424,7 +424,7 @@ class _Builder:
             if made.current:
                 self.progress(len(shard.ids))
                 return
-            files.remove_folder(folder)  # what a killed or damaged build left is not of this one
+            files.remove_folder(folder, whole=True)  # what a killed or damaged build left is not of this one
             files.make_folder(folder)
             with keeping_snippets(folder, settings.snippet_length) as texts:
                 self._index(shard, texts(documents), folder)

@@ -8,14 +8,14 @@ too. For a store in an object store, which cannot append, the files lie in this 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
-import platform
 from collections import UserDict
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import BinaryIO, Generic, TypeVar
 
 import numpy as np
 
@@ -41,8 +41,7 @@ def forget_answers(root: Path, teacher_id: str) -> None:
     folder = answers_folder(root, teacher_id)
     if folder.is_dir():
         files.remove_folder(folder)
-    if folder.parent.is_dir() and not any(folder.parent.iterdir()):  # a kill may have come between the two
-        folder.parent.rmdir()
+    files.remove_if_empty(folder.parent)  # also where a kill came between the two
 
 
 class Answers(Generic[Value]):
@@ -81,8 +80,7 @@ class Answers(Generic[Value]):
         """
         answers = (f"{key.hex()} {self._write(value)}" for key, value in answered)
         lines = "".join(f"{_check(answer)} {answer}\n" for answer in answers)
-        files.make_folder(self._folder)
-        with files.output_errors(self._path), self._path.open("a+b") as stream:
+        with files.output_errors(self._path), self._opened() as stream:
             end = stream.seek(0, os.SEEK_END)
             if end:  # a line that a kill cut off is spoilt and ended first
                 stream.seek(end - 1)
@@ -90,6 +88,13 @@ class Answers(Generic[Value]):
             stream.write(lines.encode("ascii"))
             stream.flush()
             os.fsync(stream.fileno())
+
+    def _opened(self) -> BinaryIO:
+        for _ in range(9):  # whoever forgets the last of the others' files removes the folder
+            files.make_folder(self._folder)
+            with contextlib.suppress(FileNotFoundError):
+                return self._path.open("a+b")
+        return self._path.open("a+b")
 
     def forget(self) -> None:
         """Remove the unit's file: its shard is complete."""
@@ -148,22 +153,25 @@ class Came:
     """
 
     def __init__(self, root: Path, name: str) -> None:
-        self._root, self._name = root, name
-        self._replies = Replies(answers_folder(root, name), f"{platform.node()}-{os.getpid()}")
+        self._folder = answers_folder(root, name)
+        self._replies = Replies(self._folder, files.of_this_process("kept"))
 
     def keep(self, key: str, text: str) -> None:
         """Keep a text at once; `key` is hexadecimal."""
         self._replies[bytes.fromhex(key)] = text
 
     def fold(self, held: Collection[str], write: Callable[[dict[str, str]], object]) -> None:
-        """Give `write` what a killed run left that is not `held`, then forget it."""
+        """Give `write` what other runs left that is not `held`, then forget that of those which were killed."""
         left = {key.hex(): text for key, text in self._replies.items() if key.hex() not in held}
         if left:
             write(left)
-        if self._replies:
-            forget_answers(self._root, self._name)
-            self._replies.forget()
+        for path in locations.listing(self._folder, "*.txt"):
+            if files.is_dead(path):  # a living one is still writing into its own
+                path.unlink(missing_ok=True)
+        self.forget()
 
     def forget(self) -> None:
         """Forget what this process kept: a file has it."""
         self._replies.forget()
+        files.remove_if_empty(self._folder)
+        files.remove_if_empty(self._folder.parent)

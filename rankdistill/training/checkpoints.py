@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from rankdistill import files, plain_json
-from rankdistill.errors import StaleOutputError
+from rankdistill.errors import BrokenFileError, StaleOutputError
 from rankdistill.making import CHECKPOINTS, KEPT
 from rankdistill.teachers.teaching.checkpoints import last
 
@@ -26,15 +26,26 @@ def claim(folder: Path, identity: str) -> None:
         StaleOutputError: they belong to a run with other inputs or settings.
     """
     path = folder / _RUN_FILE
-    known = plain_json.read(path)["identity"] if path.is_file() else identity
+    known = _identity(folder) if path.is_file() else identity
     if known != identity and last(folder) is not None:
         raise StaleOutputError(
             expected="checkpoints of this very run",
-            got=f"{folder}: checkpoints of an unfinished run with other inputs or settings",
+            got=f"{folder}: checkpoints of an unfinished run with other inputs or settings"
+            if known is not None
+            else f"{path}, which is damaged: nothing says whose checkpoints these are",
             consequence="nothing was trained, and they were kept",
             remedy="give the same inputs and settings, choose another output, or remove that folder",
         )
     files.write_text(path, json.dumps({"identity": identity}) + "\n")
+
+
+def _identity(folder: Path) -> str | None:
+    """Of the run whose checkpoints these are; None where its file is damaged."""
+    try:
+        found = plain_json.read(folder / _RUN_FILE)["identity"]
+    except (BrokenFileError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def settle(folder: Path, identity: str, keep: bool) -> None:
@@ -46,5 +57,5 @@ def settle(folder: Path, identity: str, keep: bool) -> None:
         return
     if keep:
         files.write_text(folder / KEPT, "")
-    elif not are_in(folder) or plain_json.read(folder / _RUN_FILE)["identity"] == identity:
+    elif not are_in(folder) or _identity(folder) == identity:
         files.remove_folder(folder)

@@ -12,7 +12,7 @@ from rankdistill import files, integrity, locations
 from rankdistill.display import Shown, Table
 from rankdistill.errors import ConfigError, DataError, ModelReferenceError, RankdistillError
 from rankdistill.notes import note, tell
-from rankdistill.progress import ProgressLike, Reporter, reporter_of
+from rankdistill.progress import ProgressLike, Reporter, Stage, reporter_of
 from rankdistill.provenance.found import UNFINISHED, Artefact, at, find
 from rankdistill.provenance.wholeness import FileState, Wholeness, look
 from rankdistill.stores import repairing
@@ -21,7 +21,7 @@ from rankdistill.stores.embeddings.layout import Layout as EmbeddingsLayout
 from rankdistill.stores.layout import ARTEFACT as SCORES
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.naming import teachers_of
-from rankdistill.teachers.base import PairTeacher
+from rankdistill.teachers.base import MeteredTeacher, PairTeacher
 from rankdistill.teachers.registry import specify
 from rankdistill.verbs.arguments import Place, Teacher, listed, place_of, teacher_of
 from rankdistill.verbs.contract import verb
@@ -207,9 +207,10 @@ def _repaired(
     folder = artefact.path
     for name in state.names("dead"):
         if (folder / name).is_dir():
-            files.remove_folder(folder / name)
+            files.remove_folder(folder / name, whole=True)
         else:
-            (folder / name).unlink(missing_ok=True)
+            with files.output_errors(folder / name):
+                (folder / name).unlink(missing_ok=True)
         yield f"{folder / name}: removed, its writer is dead"
     if artefact.kind == EMBEDDINGS:
         copies = EmbeddingsLayout(folder).mapped
@@ -225,12 +226,28 @@ def _repaired(
         yield f"{folder}: {len(aside)} shards that a killed repair had put aside: it was brought to its end"
     if aside or not state.is_whole:
         with reporter.stage(f"scoring what is damaged of {folder}", "pairs") as stage:
-            for one in repairing.repair(folder, lambda known, said: _teacher(folder, known, said, teacher), stage):
+            for one in _scored_again(folder, teacher, stage):
                 same = "the store is what it was, to the byte" if one.same else "other bytes than before"
                 tell(f"{one.scored:,} pairs scored")
                 left = f"; {len(one.left)} are lost: the store does not tell what pairs they had" if one.left else ""
                 again = f"{one.shards - len(one.left)} shards of {one.teacher_id} scored again, {one.scored:,} pairs"
                 yield f"{folder}: {again}{left}; {same}"
+
+
+def _scored_again(folder: Path, given: Teacher | PairTeacher | None, stage: Stage) -> list[repairing.Repaired]:
+    """What `repair` did; in the end it is told what each teacher that is paid was asked for."""
+    opened: list[PairTeacher] = []
+
+    def opening(teacher_id: str, fingerprint: Mapping[str, Any]) -> PairTeacher:
+        opened.append(_teacher(folder, teacher_id, fingerprint, given))
+        return opened[-1]
+
+    try:
+        return repairing.repair(folder, opening, stage)
+    finally:
+        for one in opened:
+            if isinstance(one, MeteredTeacher):
+                tell(one.spent())
 
 
 def _teacher(

@@ -274,3 +274,16 @@ def test_a_query_that_is_timed_is_asked_for_each_time(asked: FakeServer) -> None
         encoder.encode_queries(["what is a harbour"])
     assert len(asked.posts) == 4
     encoder.forget()
+
+
+def test_what_another_run_of_the_same_service_keeps_stays(asked: FakeServer) -> None:
+    settings = Settings(url=asked.url, max_batch=4)
+    one, other = EndpointEncoder(settings), EndpointEncoder(settings)
+    one.encode_documents(["a river", "a harbour"])
+    other.encode_documents(["a planet", "a violin"])
+    one.forget()
+    asked.asked.clear()
+    EndpointEncoder(settings).encode_documents(["a planet", "a violin"])
+    assert len(asked.posts) == 1, "the probe alone"
+    other.forget()
+    assert not other._kept.exists()

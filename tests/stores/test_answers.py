@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -10,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from rankdistill import locations
+from rankdistill import files, locations
 from rankdistill.errors import TeacherError
-from rankdistill.stores.answers import Replies, answers_folder, forget_answers, kept_scores
+from rankdistill.stores.answers import Came, Replies, answers_folder, forget_answers, kept_scores
 from rankdistill.stores.writer import ScoreWriter
 from rankdistill.teachers import TeacherSpec
 from rankdistill.teachers.http.settings import Settings
@@ -243,3 +244,41 @@ def test_an_empty_folder_of_answers_that_a_kill_left_goes_with_the_next_end(tmp_
     folder.parent.mkdir()
     forget_answers(tmp_path, "t")
     assert not folder.parent.exists()
+
+
+def test_what_another_living_writer_keeps_stays(tmp_path: Path) -> None:
+    """Its file was taken up, and removed while it wrote."""
+    folder = answers_folder(tmp_path, "kind")
+    host = files.of_this_process("kept").split("-")[0]
+    living = Replies(folder, f"{host}-{os.getppid()}-kept")
+    dead = Replies(folder, f"{host}-{2**22 + 1}-kept")
+    earlier = Replies(folder, "some-host-77")  # as versions before called them
+    for number, one in enumerate((living, dead, earlier)):
+        one[bytes([number])] = f"reply {number}"
+    left: dict[str, str] = {}
+    came = Came(tmp_path, "kind")
+    came.fold((), left.update)
+    assert left == {"00": "reply 0", "01": "reply 1", "02": "reply 2"}
+    assert [path.name for path in folder.iterdir()] == [f"{host}-{os.getppid()}-kept.txt"]
+    came.keep("03", "another")
+    came.forget()
+    living.forget()
+    Came(tmp_path, "kind").fold(left, left.update)
+    assert not (tmp_path / "answers").exists()
+
+
+def test_a_folder_that_another_writer_removes_meanwhile_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, times = files.make_folder, iter(range(2))
+
+    def make_folder(folder: Path) -> Path:
+        usual(folder)
+        if next(times, None) is not None:
+            folder.rmdir()
+        return folder
+
+    monkeypatch.setattr(files, "make_folder", make_folder)
+    answers = kept_scores(tmp_path / "answers", "unit")
+    answers.add([(b"key", 0.5)])
+    assert answers.known() == {b"key": 0.5}

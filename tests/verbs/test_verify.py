@@ -17,7 +17,15 @@ import rankdistill as rd
 from benchmarks import flips
 from rankdistill import files, integrity, locations
 from rankdistill.cli.main import build_app
-from rankdistill.errors import ConfigError, DamagedError, DataError, ModelReferenceError, StoreError, TeacherError
+from rankdistill.errors import (
+    ConfigError,
+    DamagedError,
+    DataError,
+    ModelReferenceError,
+    OutputError,
+    StoreError,
+    TeacherError,
+)
 
 RUNNER = CliRunner()
 
@@ -90,6 +98,37 @@ def test_a_store_is_repaired_to_the_same_bytes(store: Path, damage: str) -> None
     assert found.is_whole
     assert "to the byte" in found.repaired[0]
     assert _bytes(store) == before
+
+
+def test_what_a_paid_teacher_was_asked_for_is_told(store: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Paid(flips.CountingTeacher):
+        def estimate(self, *given: object) -> dict[str, str]:
+            return {}
+
+        def spent(self) -> str:
+            return "3 requests, 1.50 in all"
+
+    caplog.set_level("INFO")
+    flips.flip(_shards(store)[0], 60, 1)
+    assert rd.verify(store, repair=True, teacher=Paid()).is_whole
+    assert "3 requests, 1.50 in all" in caplog.text
+
+
+def test_a_temporary_that_cannot_be_removed_is_not_told_as_removed(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = store / ".tmp-ffffffff-1-left"
+    left.mkdir()
+    os.utime(left, (0, 0))
+    monkeypatch.setattr(shutil, "rmtree", refusing)
+    with pytest.raises(OutputError, match="Read-only"):
+        rd.verify(store, repair=True)
+    assert left.is_dir()
+
+
+def refusing(folder: Path, ignore_errors: bool = False) -> None:
+    if not ignore_errors:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))
 
 
 def test_what_has_other_bytes_afterwards_is_said(store: Path) -> None:
