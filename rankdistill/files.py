@@ -53,6 +53,15 @@ _DISK_ERRORS = {
 }
 
 
+_ANY_ERRORS = {
+    code: ("files and folders that this user may read and write", "change its permissions, or give another path")
+    for code in (errno.EACCES, errno.EPERM)
+} | {
+    errno.ENOTDIR: ("a folder", "a file stands where a folder is needed: give another path"),
+    errno.EISDIR: ("a file", "a folder stands where a file is needed: give another path"),
+}
+"""Where nothing says whether it was read or written."""
+
 _FOREIGN_ERRNO = re.compile(r"os error (\d+)|\bOs \{ code: (\d+)")
 """How libraries written in Rust (safetensors, tokenizers, polars, Seismic) name the system's error in their message."""
 
@@ -69,6 +78,8 @@ _TOLD_IN_WORDS = {os.strerror(code): code for code in (errno.ENOSPC, errno.EDQUO
 def output_errors(path: Path) -> Iterator[None]:
     """Turn write errors (disk full, read-only) under `path`, whichever library met them, into `OutputError`.
 
+    With `Path()`, which is around all that a verb does, what may not be read is one too, and told as neither.
+
     Errors of an object store become `RemoteError`.
     """
     try:
@@ -80,7 +91,7 @@ def output_errors(path: Path) -> Iterator[None]:
         found = _errno_of(error)
         if found not in _DISK_ERRORS:
             raise
-        expected, remedy = _DISK_ERRORS[found]
+        expected, remedy = (_ANY_ERRORS if path == Path() else {}).get(found, _DISK_ERRORS[found])
         named = getattr(error, "filename2", None) or getattr(error, "filename", None) or path  # of a copy, the second
         raise OutputError(
             expected=expected,

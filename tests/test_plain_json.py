@@ -43,3 +43,9 @@ def test_a_manifest_of_other_types_is_damaged(tmp_path: Path, old: str, new: str
     path.write_text(path.read_text().replace(old, new, 1))
     with pytest.raises(DataError, match="a manifest of format 1"):
         manifest.read(tmp_path)
+
+
+def test_a_number_of_too_many_digits_is_none() -> None:
+    assert plain_json.loads("9" * 308) == int("9" * 308)
+    with pytest.raises(ValueError, match="a whole number of 309 digits"):
+        plain_json.loads("[" + "9" * 309 + "]")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +75,16 @@ def test_a_pipe_or_device_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="a device or a pipe"):
         files.write_text(pipe, "text")
     assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(errno.EACCES, "may read and write"), (errno.EPERM, "may read"), (errno.EISDIR, "^expected: a file$")],
+)
+def test_what_may_not_be_read_is_not_told_as_an_output(code: int, said: str) -> None:
+    with pytest.raises(OutputError) as found, files.output_errors(Path()):
+        raise OSError(code, os.strerror(code), "manifest.json")
+    assert re.search(said, str(found.value), re.MULTILINE)
+    assert "output" not in str(found.value)
+    with pytest.raises(OutputError, match="output"), files.output_errors(Path("out")):
+        raise OSError(code, os.strerror(code), "manifest.json")
