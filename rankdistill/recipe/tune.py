@@ -10,7 +10,14 @@ from typing import Any
 
 from rankdistill import files, integrity, locations, manifest, models
 from rankdistill._extras import require
-from rankdistill.errors import ConfigError, RankdistillError
+from rankdistill.errors import (
+    ConfigError,
+    ExecutorError,
+    MissingDependencyError,
+    OutputError,
+    RankdistillError,
+    RemoteError,
+)
 from rankdistill.notes import note, once
 from rankdistill.progress import ProgressLike, Reporter, reporter_of
 from rankdistill.recipe.choosing import writing
@@ -32,6 +39,9 @@ ARTEFACT = "tuning"
 SUFFIX = "-tuned"
 STUDY = "tuning"
 """In the folder of a search: the journal of its trials, and the report."""
+
+SURROUNDINGS = (OutputError, RemoteError, ExecutorError, MissingDependencyError)
+"""Errors that are not of a trial's settings: a disk that is full, a bucket that does not answer, another process."""
 
 GIVE_UP = 3
 """Trials that fail before any is judged: then the recipe, not its settings, is wrong."""
@@ -98,6 +108,10 @@ def tune(
     folder = given.folder.with_name(given.folder.name + SUFFIX) if out is None else place_of(out)
     subject = Subject.of(given, variant, folder, prune, command)
     chosen = _space(subject, space)
+    own = subject.own(chosen)
+    if lacking := spaces.lacking(chosen, own):
+        said = ", ".join(f"{name} ({own[name]!r})" if name in own else name for name in lacking)
+        note(f"no trial can have what the recipe has of {said}: none is the recipe as it is")
     require("optuna", "searching settings")
     study = files.make_folder(folder / STUDY)
     asked = {
@@ -109,10 +123,11 @@ def tune(
         "data": [step.key for step in subject.steps()[1]],
     }
     with files.exclusive(folder), models.remembering(), once():
-        search = Search(study, asked, chosen, subject.own(chosen), seed, prune)
+        search = Search(study, asked, chosen, own, seed, prune)
         worker = _Worker(subject, search, metric, given.folder, reporter_of(progress), keep)
         worker.work(trials, None if minutes is None else now() + minutes * SECONDS_A_MINUTE)
-        tuned = Tuned(study, subject.student, metric, tuple(search.ended()), search.importance(), chosen)
+        ended, importance = tuple(search.ended()), search.importance()
+        tuned = Tuned(study, subject.student, metric, ended, importance, chosen, as_given=not lacking)
         if tuned.best is not None:
             _write_best(subject, tuned)
         tuned.write()
@@ -213,6 +228,8 @@ class _Worker:
             value = sum(_measure(step, self.metric) for step in judging) / len(judging)
         except TrialPruned:
             self.search.stopped(trial, now() - started)
+        except SURROUNDINGS:  # the trial stays unfinished, and is the next one of the same command
+            raise
         except RankdistillError as error:
             self.search.failed(trial, f"{type(error).__name__}: {error.got}", now() - started)
             ended = self.search.ended()

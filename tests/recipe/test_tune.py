@@ -11,8 +11,9 @@ import yaml
 
 import rankdistill as rd
 from rankdistill import manifest
-from rankdistill.errors import ConfigError, StaleOutputError
+from rankdistill.errors import ConfigError, OutputError, StaleOutputError
 from rankdistill.notes import note, once
+from rankdistill.recipe import tune
 from rankdistill.recipe.loading import parse
 from rankdistill.recipe.tuning import space as spaces
 from rankdistill.recipe.tuning.study import Search
@@ -227,6 +228,59 @@ def test_a_choice_is_the_recipes_own_also_where_it_is_written_otherwise() -> Non
         "train.mixup": "0",
         "train.select": '"ema"',
     }
+
+
+def test_a_range_without_the_recipes_own_value_is_made_wider(caplog: pytest.LogCaptureFixture) -> None:
+    """Its first trial was drawn at random, and called the recipe."""
+    space = spaces.parse(
+        {
+            "loss": ["a", "b"],
+            "rate": {"low": 1e-5, "high": 1e-3, "log": True},
+            "count": {"low": 2, "high": 8, "whole": True},
+            "odd": {"low": 1, "high": 2},
+            "below": {"low": 1, "high": 2, "log": True},
+            "of_b": {"low": 1, "high": 2, "when": {"loss": ["b"]}},
+        },
+        "here",
+    )
+    own = {"loss": "a", "rate": 2e-3, "count": 16, "odd": None, "below": 0.0}
+    wider = spaces.with_own(space, own)
+    rate, count = wider["rate"], wider["count"]
+    assert isinstance(rate, spaces.Range)
+    assert isinstance(count, spaces.Range)
+    assert (rate.low, rate.high, count.low, count.high) == (1e-5, 2e-3, 2, 16)
+    assert spaces.start(wider, own) == {"loss": '"a"', "rate": 2e-3, "count": 16}
+    assert spaces.lacking(wider, own) == ["odd", "below"]
+    assert "the range is 1e-05 to 0.002" in caplog.text
+
+
+def test_a_trial_that_lacks_a_value_of_the_recipe_is_not_called_so(
+    recipe: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe["variants"] = {"wanted": {"loss": "pld"}}
+    space = {"train.contrastive_scale": {"low": 1, "high": 20}, "train.learning_rate": [1e-4, 1e-3]}
+    tuned = rd.tune(recipe, trials=1, space=space)
+    assert "what the recipe has of train.contrastive_scale (None)" in caplog.text
+    assert [row[0] for row in tuned.tables()[0].rows] == ["0"]
+    assert not [line for line in tuned.lines() if "the recipe" in line]
+
+
+def test_an_error_of_the_surroundings_is_no_trial(recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk used up all the trials that were left, and the same command did nothing once there was room."""
+    usual, times = tune._measure, iter(range(2))
+
+    def measure(step: Any, metric: str) -> float:
+        if next(times, None) == 1:
+            raise OutputError(expected="room", got="none", consequence="nothing", remedy="make some")
+        return usual(step, metric)
+
+    monkeypatch.setattr(tune, "_measure", measure)
+    with pytest.raises(OutputError):
+        rd.tune(recipe, "PARTS", trials=3, space=SPACE, variant="wanted")
+    again = rd.tune(recipe, "PARTS", trials=3, space=SPACE, variant="wanted")
+    whole = rd.tune(recipe, "WHOLE", trials=3, space=SPACE, variant="wanted")
+    assert [(one.state, one.settings) for one in again.trials] == [(one.state, one.settings) for one in whole.trials]
+    assert {one.state for one in again.trials} == {"done"}
 
 
 def test_a_recipe_that_looks_at_dev_once_is_looked_at_four_times() -> None:

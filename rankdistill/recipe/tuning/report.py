@@ -35,9 +35,10 @@ class Tuned(Shown):
         path: the folder.
         student: the student of the recipe that was searched.
         metric: the measure on dev that was searched for.
-        trials: those that have ended, in their order; the first is the recipe as it was given.
+        trials: those that have ended, in their order.
         importance: setting -> share of what the value varies by, of settings that every trial has.
         space: what could be chosen.
+        as_given: whether the first trial is the recipe as it was given.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Tuned(Shown):
     trials: tuple[Trial, ...]
     importance: Mapping[str, float]
     space: Space
+    as_given: bool = True
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -72,7 +74,7 @@ class Tuned(Shown):
         order = {"done": 0, "stopped": 1, "failed": 2}
         rows = [
             [
-                "recipe" if trial.number == 0 else str(trial.number),
+                "recipe" if self.as_given and trial.number == 0 else str(trial.number),
                 trial.state,
                 *(_shown(trial.settings[name]) if name in trial.settings else "" for name in names),
                 "" if trial.value is None else f"{trial.value:.4f}",
@@ -99,8 +101,9 @@ class Tuned(Shown):
             reasons = dict.fromkeys(trial.reason for trial in self.trials if trial.reason)
             return ["no trial was judged", *reasons]
         settings = ", ".join(f"{name} {_shown(value)}" for name, value in best.settings.items())
-        first = next((trial for trial in self.trials if trial.number == 0 and trial.state == "done"), None)
-        if best.number == 0:
+        given = [trial for trial in self.trials if trial.number == 0 and trial.state == "done" and self.as_given]
+        first = given[0] if given else None
+        if best is first:
             said = f"no trial is better on dev than the recipe itself: {self.metric} {best.value:.4f}"
         else:
             than = f" (the recipe as given: {first.value:.4f})" if first is not None else ""

@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from rankdistill import names, plain_yaml
 from rankdistill.errors import ConfigError
+from rankdistill.notes import note
 from rankdistill.recipe.leaf.schema import STATIC, LeafRecipe
 from rankdistill.recipe.loading import AnyRecipe
 from rankdistill.recipe.parts import Part
@@ -45,6 +46,12 @@ class Range(Part):
     log: bool = Field(False, description="Equal factors are as likely as one another, not equal differences.")
     whole: bool = Field(False, description="Whole numbers only.")
     when: dict[str, list[Any]] = Field(default_factory=dict, description="As of choices.")
+
+    def could_hold(self, value: Any) -> bool:
+        """Whether a wider range of this kind would hold it."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return False
+        return (value > 0 or not self.log) and (not self.whole or float(value).is_integer())
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Range:
@@ -152,13 +159,29 @@ def _layers(kept: list[int] | None, count: int | None) -> dict[str, Any]:
 
 
 def with_own(space: Space, own: Mapping[str, Any]) -> Space:
-    """The space whose choices hold the recipe's own values too."""
+    """The space whose choices and ranges hold the recipe's own values too, so that the first trial is the recipe."""
     found: Space = {}
     for name, part in space.items():
-        if isinstance(part, Choice) and name in own and not any(_same(one, own[name]) for one in part.choices):
+        if name in own and isinstance(part, Choice) and not any(_same(one, own[name]) for one in part.choices):
             part = part.model_copy(update={"choices": [own[name], *part.choices]})
+        elif name in own and isinstance(part, Range) and part.could_hold(own[name]):
+            ends = {"low": min(part.low, own[name]), "high": max(part.high, own[name])}
+            if ends != {"low": part.low, "high": part.high}:
+                wider = f"{ends['low']:g} to {ends['high']:g}"
+                note(f"{name}: the recipe's own {own[name]:g} is tried too, so the range is {wider}")
+            part = part.model_copy(update=ends)
         found[name] = part
     return found
+
+
+def lacking(space: Space, own: Mapping[str, Any]) -> list[str]:
+    """The settings whose own value in the recipe no trial can have, so that the first trial is not the recipe."""
+    first = start(space, own)
+    return [
+        name
+        for name, part in space.items()
+        if name not in first and all(own.get(other) in values for other, values in part.when.items())
+    ]
 
 
 def suggest(trial: Trial, space: Space) -> dict[str, Any]:
@@ -184,7 +207,7 @@ def start(space: Space, own: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if isinstance(part, Choice):
             found[name] = next(encoded(one) for one in part.choices if _same(one, own[name]))
-        elif isinstance(own[name], int | float) and part.low <= own[name] <= part.high:
+        elif part.could_hold(own[name]) and part.low <= own[name] <= part.high:
             found[name] = own[name]
     return found
 

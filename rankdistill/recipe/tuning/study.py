@@ -183,7 +183,9 @@ class Search:
 
         for left in [one for one in self.study.trials if one.state == optuna.trial.TrialState.RUNNING]:
             self.study.tell(left.number, state=optuna.trial.TrialState.FAIL)
-            self.study.enqueue_trial(dict(left.params) or start(self.space, self.own))
+            queued: Mapping[str, Any] = left.system_attrs.get("fixed_params") or {}
+            if values := {**queued, **left.params} or ({} if self.ended() else start(self.space, self.own)):
+                self.study.enqueue_trial(values)  # without any the sampler draws the same again
 
 
 def _was_interrupted(found: FrozenTrial) -> bool:
