@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from os import fspath
 from pathlib import Path
+from typing import Any
 
 from rankdistill.bundles import is_bundle
 from rankdistill.data import Dataset
@@ -76,6 +77,20 @@ def open_retriever(
         documents = with_stored(documents, embeddings)
     memory = MemoryIndex(dataset, documents, factory, progress)
     return IndexedRetriever(dataset, encoder, title or factory, memory, unaligned)
+
+
+def other_vectors(
+    model: str | None, document_model: str | None, embeddings: str | Path, max_length: int | None, backend: str
+) -> Mapping[str, Any] | None:
+    """What stored vectors of documents are, where the model as it is run here would give others; else None.
+
+    Raises:
+        RankdistillError: see `open_retriever`.
+    """
+    kind = of_model(model, "exact")
+    encoder = kind.open_documents(document_model or model, backend, max_length)
+    stored = with_stored(encoder, embeddings)
+    return None if stored.identity == encoder.fingerprint else stored.fingerprint["stored"]
 
 
 def _require_no_embeddings(index: str | Path | StoredIndex, embeddings: str | Path | None) -> None:

@@ -73,7 +73,7 @@ def _require_same(path: Path, found: Evaluation, dataset: Dataset, split: str) -
         raise DataError(
             expected=f"an evaluation on the split {split!r} of {dataset.path}",
             got=f"{path}: {', '.join(differing)}",
-            consequence="nothing was fused: it answers other queries",
+            consequence="nothing was done: it answers other queries",
             remedy="evaluate that system on this --data and --split; where documents were left out there, "
             "give --ignore-identical-ids here too",
         )
@@ -84,7 +84,7 @@ def _require_known(path: Path, run: Run, dataset: Dataset, split: str) -> None:
         raise DataError(
             expected=f"a run that answers queries of the split {split!r}",
             got=f"{path}, which answers none of them",
-            consequence="nothing was fused",
+            consequence="nothing was done",
             remedy="give the run of this split",
         )
     known = set(dataset.doc_ids)
@@ -94,6 +94,6 @@ def _require_known(path: Path, run: Run, dataset: Dataset, split: str) -> None:
                 raise DataError(
                     expected=f"a run over the documents of {dataset.path}",
                     got=f"document {doc_id!r} for query {query_id!r} in {path}",
-                    consequence="nothing was fused",
+                    consequence="nothing was done",
                     remedy="give the collection that the run was made on",
                 )

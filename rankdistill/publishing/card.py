@@ -150,7 +150,7 @@ def _limits(evidence: Evidence, findings: Mapping[str, Finding]) -> list[str]:
     length = evidence.meta.max_tokens
     lines = [f"Of a text it reads the first {int(length):,} tokens."] if length else []
     lines.append(
-        f"It was evaluated on {', '.join(one.name for one in evidence.tasks)} alone; other texts may be harder."
+        f"It was evaluated on {', '.join(one.name for one in kept(evidence))} alone; other texts may be harder."
     )
     if any(evidence.prompts.values()):
         told = ", ".join(f"{role}s {text!r}" for role, text in evidence.prompts.items() if text)

@@ -32,6 +32,9 @@ from rankdistill.training import inputs as trained_on
 START, TEACHER, DOCUMENTS, QUERIES = "start of training", "teacher", "document tower", "query tower"
 GENERATOR = "generator of queries"
 
+BATCH = 10_000
+"""Texts of a store that are strings at once."""
+
 OWN = (START, QUERIES)
 """What the model that is published goes on from; the start of any other parent is none of its own."""
 
@@ -202,8 +205,11 @@ class _Tracing:
     def _model(self, weights: str, role: str, child: str) -> None:
         told, known = self._role(role), self.parents.get(weights)
         if known is not None:
+            # What stands behind a model that only wrote queries is not the student's; as a teacher's it is.
+            now_more = GENERATOR not in told and all(GENERATOR in one for one in known.roles)
             known.roles += [told] if told not in known.roles else []
-            return
+            if not (now_more and known.made is not None):
+                return
         ours = next((one for one in self.atlas.standing_for(weights) if one.kind in MADE), None)
         reference = str(ours.path) if ours is not None else self.atlas.model(weights)
         if not reference:
@@ -211,7 +217,8 @@ class _Tracing:
             self.parents[weights] = Parent(f"a model with weights {weights[:12]}", weights, [told])
             return
         made = ours.manifest if ours is not None else None
-        self.parents[weights] = Parent(reference, weights, [told], made, reference)
+        if known is None:
+            self.parents[weights] = Parent(reference, weights, [told], made, reference)
         if ours is not None and made is not None:
             before = self._below
             self._below = before if role in OWN else told
@@ -288,7 +295,8 @@ class _Tracing:
         members = derived.get("members")
         wanted = scoring(student)
         holding = self._holding(wanted)
-        found = next((pair for pair in self._pairs(made, holding, None if members else wanted[0])), None)
+        pairs = self._pairs(made, holding, None if members else wanted[0])
+        found = self._nearest(made, pairs, wanted[0]) if members else next(pairs, None)
         if found is None:
             why = (
                 f"{len(holding)} stores have that teacher, but none has the scores it was trained on together with its "
@@ -373,6 +381,19 @@ class _Tracing:
         """The stores that have the scores of all of these."""
         first, *others = ({one.path: one for one in self.atlas.standing_for(scored_by(each))} for each in teacher_ids)
         return [ScoreStore(path) for path in first if all(path in other for other in others)]
+
+    def _nearest(
+        self, made: Manifest, pairs: Iterator[tuple[ScoreStore, Dataset, frozenset[str]]], member: str
+    ) -> tuple[ScoreStore, Dataset, frozenset[str]] | None:
+        """Of stores of an ensemble's members the one with the candidates that were trained on, or else the first."""
+        first = None
+        for store, dataset, queries in pairs:
+            first = first or (store, dataset, queries)
+            with suppress(RankdistillError):
+                read = trained_on.read(dataset, ScoreStore(store.path, dataset), made.parameters["split"], member)
+                if read.hashes()["candidates"] == made.inputs.get("candidates"):
+                    return store, dataset, queries
+        return first
 
     def _pairs(
         self, made: Manifest, stores: Sequence[ScoreStore], teacher: str | None
@@ -464,9 +485,9 @@ def _name_files(sources: Mapping[str, Source], gathered: Mapping[str, Any]) -> N
 
 def _kind(store: EmbeddingStore, kind: str) -> Callable[[], Iterable[str]]:
     def texts() -> Iterator[str]:
-        table = store.texts()
-        for found, text in zip(table["kind"].to_pylist(), table["text"].to_pylist(), strict=True):
-            if found == kind:
-                yield text
+        for batch in store.texts().select(["kind", "text"]).to_batches(max_chunksize=BATCH):
+            for found, text in zip(batch["kind"].to_pylist(), batch["text"].to_pylist(), strict=True):
+                if found == kind:
+                    yield text
 
     return texts

@@ -52,6 +52,11 @@ class Published(Shown):
         return {one.check: one for one in self.findings}[check]
 
     @property
+    def was_run(self) -> bool:
+        """Whether mteb's mock tasks said something of the model."""
+        return self.finding("mock_run").judged
+
+    @property
     def sentence(self) -> str:
         """The verdict, with its reasons."""
         reasons = [one.reason for one in self.findings if not one.passed]

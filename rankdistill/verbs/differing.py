@@ -37,6 +37,9 @@ _OF_OTHERS = ("input 'system' ", "input 'towers' ", "parameter 'costs' ")
 """Differences of an evaluation that stand for those of what was evaluated, which is a part of its own."""
 
 
+_OF_COLLECTION = ("input 'data' ", "input 'qrels' ")
+
+
 @dataclass(frozen=True)
 class Compared:
     """One artefact beside the one that was made again.
@@ -187,14 +190,18 @@ def _evaluations(name: str, before: Path, now: Path, said: list[str], tolerance:
     old, new = (plain_json.read(folder / RESULTS)["system"]["measures"] for folder in (before, now))
     measures = {measure: (old[measure], new.get(measure, float("nan"))) for measure in old}
     queries, differ = _queries(before, now)
-    same = all(abs(one - other) <= tolerance for one, other in measures.values())
+    equal = all(abs(one - other) <= tolerance for one, other in measures.values())
+    same = equal and not (differ and tolerance == 0)
     said = [line for line in said if not line.startswith(_OF_OTHERS)]
-    if not same:
+    if not equal:
         moved = max(measures, key=lambda measure: abs(measures[measure][0] - measures[measure][1]))
         said = [f"{moved} {measures[moved][0]:.6g} before, {measures[moved][1]:.6g} now", *said]
     if differ:
         said = [*said, f"{differ:,} of {queries:,} queries have other measures"]
-    return Compared(name, "evaluation", "same" if same else "other numbers", _cut(said), measures, (queries, differ))
+    state: State = "same" if same else "other numbers"
+    if same and tolerance == 0 and any(line.startswith(_OF_COLLECTION) for line in said):
+        state = "other inputs"
+    return Compared(name, "evaluation", state, _cut(said), measures, (queries, differ))
 
 
 def _queries(before: Path, now: Path) -> tuple[int, int]:

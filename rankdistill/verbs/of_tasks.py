@@ -18,7 +18,7 @@ from rankdistill.evaluation.costs import costs_of, with_teachers
 from rankdistill.evaluation.endpoint import EndpointEncoder, connected, open_endpoint
 from rankdistill.evaluation.endpoint import Settings as Endpoint
 from rankdistill.evaluation.indexed import IndexedRetriever
-from rankdistill.evaluation.opening import open_retriever
+from rankdistill.evaluation.opening import open_retriever, other_vectors
 from rankdistill.evaluation.rerank import PairScorer, Reranker
 from rankdistill.evaluation.retrieve import Retriever
 from rankdistill.evaluation.served import ServedEncoder, open_served
@@ -172,7 +172,11 @@ def _of_parts(parts: Parts, settings: dict[str, Any], embeddings: str | None, st
             consequence="nothing was evaluated: it would have no effect",
             remedy="leave it out",
         )
-    revision = _revision(parts, settings["max_length"], settings["backend"], settings["factory"])
+    length, backend = settings["max_length"], settings["backend"]
+    vectors = None
+    if embeddings is not None and not parts.words:
+        vectors = other_vectors(parts.query_model, parts.document_model, embeddings, length, backend)
+    revision = _revision(parts, length, backend, settings["factory"], vectors)
     called = " on ".join(name_of(one) for one in (parts.query_model, parts.document_model) if one is not None)
     return _System(
         called,
@@ -281,8 +285,13 @@ def _weights(parts: Parts) -> dict[str, str]:
     return found
 
 
-def _revision(parts: Parts, max_length: int | None, backend: str, factory: str) -> str:
-    """The content's of a model as it is; of one that is run otherwise, or of two, a hash of all that decides it."""
+def _revision(
+    parts: Parts, max_length: int | None, backend: str, factory: str, vectors: Mapping[str, Any] | None
+) -> str:
+    """The content's of a model as it is; of one that is run otherwise, or of two, a hash of all that decides it.
+
+    `vectors` are of documents, where those that are stored are not what the model gives.
+    """
     from rankdistill.inference.backends import is_exact
 
     if parts.words:
@@ -290,8 +299,9 @@ def _revision(parts: Parts, max_length: int | None, backend: str, factory: str) 
     given = [one for one in (parts.query_model, parts.document_model) if one is not None]
     found = [model_meta.content_revision(one) for one in given]
     exact = backend == "auto" or (backend != "fast" and is_exact(backend))  # the fastest may be of less precision
-    if len(found) == 1 and max_length is None and exact and factory == EXACT:
+    if len(found) == 1 and max_length is None and exact and factory == EXACT and vectors is None:
         return found[0]
-    other = ({} if exact else {"backend": backend}) | ({} if factory == EXACT else {"factory": factory})
+    other: dict[str, Any] = ({} if exact else {"backend": backend}) | ({} if factory == EXACT else {"factory": factory})
+    other |= {} if vectors is None else {"vectors": dict(vectors)}
     towers = {"towers": [one if not is_bundle(one) else "bundle" for one in given]} if len(found) > 1 else {}
     return digest({"models": found, "max_length": max_length} | other | ({"pair": True} if towers else {}))[:40]

@@ -151,6 +151,18 @@ def test_a_model_that_is_run_otherwise_is_another_revision(root: Path, tiny_enco
     assert found.name.startswith("rankdistill/"), "a working name that nobody gave"
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_rounded_vectors_of_a_store_are_another_revision(
+    root: Path, tiny_encoder: str, tmp_path: Path, dtype: str
+) -> None:
+    """Their results were filed as the model's own, and published so."""
+    store = rankdistill.embed(root / "TinyTwo", tiny_encoder, tmp_path / "store", dtype=dtype, backend="torch")
+    given = {"tasks": "TinyTwo", "data_root": root, "backend": "torch"}
+    found = rankdistill.evaluate(None, tiny_encoder, tmp_path / "a", embeddings=store, **given)
+    own = model_meta.content_revision(tiny_encoder)
+    assert (found.revision == own) == (dtype == "float32")
+
+
 def test_data_of_another_revision_are_refused_by_their_counts(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "TinyOne", tmp_path / "tiny-one")
     with (tmp_path / "tiny-one" / "corpus.jsonl").open("a") as corpus:

@@ -21,7 +21,7 @@ from rankdistill.publishing.checks import training_data
 from rankdistill.publishing.disclosure import disclose
 from rankdistill.publishing.evidence import Evidence, TaskFile, model_folder
 from rankdistill.publishing.leakage.scanning import scan
-from rankdistill.publishing.lineage import DOCUMENTS, QUERIES, START, TEACHER, Lineage, of_a, trace
+from rankdistill.publishing.lineage import DOCUMENTS, GENERATOR, QUERIES, START, TEACHER, Lineage, _Tracing, of_a, trace
 from rankdistill.verbs.inherit import inherit
 from tests import tiny_task
 from tests.conftest import write_tiny_beir
@@ -128,6 +128,26 @@ def test_the_start_of_a_teacher_that_is_a_student_of_ours_is_not_the_students_ow
     again = rankdistill.train(data, first, earlier.path, tmp_path / "again", **short)
     own = roles(trace(Path(again), atlas_under([tmp_path, *map(Path, (tiny_cross_encoder, stranger))])))
     assert own[Path(stranger).name] == [START], "it goes on from a student that started there"
+
+
+def test_what_stands_behind_a_model_counts_once_it_is_more_than_a_generator(
+    plain: tuple[Path, Path], tiny_encoder: str, tiny_cross_encoder: str, stranger: str, tmp_path: Path
+) -> None:
+    """Met as one that wrote queries first, its own teacher's data sets were missing from what is disclosed."""
+    data, candidates = plain
+    store = rankdistill.score(data, tiny_cross_encoder, candidates, tmp_path / "store")
+    earlier = rankdistill.train(data, store, stranger, tmp_path / "earlier", steps=1, batch_size=2, check="off")
+    weights = resolve(str(earlier.path)).weights_hash
+    around = atlas_under([tmp_path, *map(Path, (tiny_cross_encoder, stranger))])
+    found: dict[str, dict[str, list[str]]] = {}
+    for order in ((GENERATOR, TEACHER), (TEACHER, GENERATOR)):
+        tracing = _Tracing(around)
+        for role in order:
+            tracing._model(weights, role, "x")
+        found[order[0]] = {Path(one.title).name: sorted(one.roles) for one in tracing.parents.values()}
+    assert of_a(TEACHER, TEACHER) in found[GENERATOR][Path(tiny_cross_encoder).name]
+    assert of_a(START, TEACHER) in found[GENERATOR][Path(stranger).name]
+    assert found[TEACHER].keys() == found[GENERATOR].keys()
 
 
 def settings_of(name: str | None) -> settings.KnownModel:

@@ -73,6 +73,16 @@ def test_relevant_documents_are_found_and_others_are_not_looked_for(tmp_path: Pa
     assert found.tested == (4, 7)
 
 
+def test_equal_queries_of_a_test_are_each_leaked_and_repeated_texts_count_once(tmp_path: Path) -> None:
+    asked = tiny_task.QUERIES | {"t0": f"  {tiny_task.QUERIES['t3'].upper()}!"}
+    folder = tiny_task.write_collection(tmp_path / "task", asked)
+    text = tiny_task.QUERIES["t3"]
+    for trained in (Texts("s", lambda: [text, text], lambda: []), Texts("s", lambda: [], lambda: [text, text])):
+        found = scanning.scan(load(folder), "test", [trained])
+        assert {key for key, leak in found.queries.items() if leak.kind == scanning.EXACT} >= {"t3", "t0"}
+        assert found.trained == 1
+
+
 def test_mteb_finds_what_stands_there_to_the_letter() -> None:
     trained, tested = ["a white owl", "b", "a white owl"], ["c", " a white owl", "A White Owl"]
     assert cleaning.found_by_mteb(trained, tested) == [1]

@@ -15,8 +15,8 @@ import yaml
 
 import rankdistill
 from benchmarks.publication import Edit, copied, edited
-from rankdistill import files
-from rankdistill.errors import ConfigError, DataError
+from rankdistill import files, manifest
+from rankdistill.errors import ConfigError, DataError, StaleOutputError
 from rankdistill.evaluation.verdict.records import Status
 from rankdistill.publishing import hub, preflight, writing
 from rankdistill.publishing.registry import CHECKS
@@ -51,6 +51,23 @@ def test_a_student_passes_every_check(published: Published) -> None:
     assert published.ready
     assert "mock tasks of mteb, all green" in published.finding("mock_run").sentence
     assert published.finding("leakage").figures["test_queries"] == 4
+
+
+def test_mock_tasks_that_no_library_ran_run_once_there_is_one(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refusal stayed, as nothing that was given had changed."""
+    answers = iter([({}, 0), ({}, 3)])
+    monkeypatch.setattr(preflight.mteb_model, "mock_run", lambda *given: next(answers))
+    first = publish(made, tmp_path / "out", mock_run=True)
+    assert "not installed" in first.finding("mock_run").sentence
+    again = publish(made, tmp_path / "out", mock_run=True)
+    assert again.finding("mock_run").sentence == "3 mock tasks of mteb, all green"
+    assert publish(made, tmp_path / "out", mock_run=True).findings == again.findings
+    usual = manifest.versions_of
+    monkeypatch.setattr(manifest, "versions_of", lambda *names: {**usual(*names), "mteb": "99"})
+    with pytest.raises(StaleOutputError, match="'mteb' was"):  # whose data sets and tasks are others
+        publish(made, tmp_path / "out", mock_run=True)
 
 
 def test_the_lineage_of_a_publication_reaches_student_results_and_data(published: Published, made: Made) -> None:

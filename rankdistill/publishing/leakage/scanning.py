@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from rankdistill.data import Dataset
 from rankdistill.progress import Progress, ignore
@@ -86,10 +87,25 @@ def scan(dataset: Dataset, split: str, trained: Sequence[Texts], progress: Progr
         for place in cleaning.found_by_mteb(asked, list(queries.values())):
             found.queries.setdefault(by_id[place], Leak(EXACT, by_id[place], queries[by_id[place]], one.where))
         found.trained += _look(asked, one.where, of_queries, found.queries, progress)
-        held = list(dict.fromkeys(one.documents()))
-        _look(held, one.where, of_queries, found.queries, ignore)
-        found.trained += _look(held, one.where, of_documents, found.documents, progress)
+        found.trained += _look(
+            _distinct(one.documents()), one.where, of_queries, found.queries, progress, (of_documents, found.documents)
+        )
     return found
+
+
+def _distinct(texts: Iterable[str]) -> Iterator[str]:
+    """Each text once; what is held is 8 bytes of each, not the texts."""
+    seen: set[int] = set()
+    for text in texts:
+        mark = hash_of(text)
+        if mark not in seen:
+            seen.add(mark)
+            yield text
+
+
+def hash_of(text: str) -> int:
+    """64 bits: two of a billion different texts have the same by a chance of 3%, and one of them is then not read."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 @dataclass(frozen=True)
@@ -98,22 +114,34 @@ class _Finder:
     near: Matcher
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_exact", {alike_hash(text): key for key, text in self.texts.items()})
+        exact: dict[bytes, list[str]] = {}
+        for key, text in self.texts.items():
+            exact.setdefault(alike_hash(text), []).append(key)
+        object.__setattr__(self, "_exact", exact)
 
     def of(self, text: str) -> Iterable[tuple[str, str, float]]:
-        exact: Mapping[bytes, str] = self._exact  # type: ignore[attr-defined]
-        if (key := exact.get(alike_hash(text))) is not None:
-            return [(EXACT, key, 1.0)]
+        exact: Mapping[bytes, Sequence[str]] = self._exact  # type: ignore[attr-defined]
+        if keys := exact.get(alike_hash(text)):
+            return [(EXACT, key, 1.0) for key in keys]
         return [(NEAR, key, similarity) for key, similarity in self.near.of(text)]
 
 
-def _look(texts: Iterable[str], where: str, finder: _Finder, found: dict[str, Leak], progress: Progress) -> int:
+def _look(
+    texts: Iterable[str],
+    where: str,
+    finder: _Finder,
+    found: dict[str, Leak],
+    progress: Progress,
+    *others: tuple[_Finder, dict[str, Leak]],
+) -> int:
+    """How many texts were read, each of which every finder looks at."""
     count = 0
     for count, text in enumerate(texts, start=1):
-        for kind, key, similarity in finder.of(text):
-            old = found.get(key)
-            if old is None or (old.kind == NEAR and kind == EXACT):
-                found[key] = Leak(kind, key, text, where, similarity)
+        for one, leaks in ((finder, found), *others):
+            for kind, key, similarity in one.of(text):
+                old = leaks.get(key)
+                if old is None or (old.kind == NEAR and kind == EXACT):
+                    leaks[key] = Leak(kind, key, text, where, similarity)
         if count % 1000 == 0:
             progress(1000)
     progress(count % 1000)
