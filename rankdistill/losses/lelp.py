@@ -23,8 +23,8 @@ def lelp(
     """`mean_b KL(softmax([z_b, -z_b] / tau) || softmax([x_b, -x_b] / tau))`, `z = t V / sigma`, `x = s V / sigma`.
 
     V [dim, k] are the first k right singular vectors of the teacher's batch, which is not centred: the directions in
-    which its vectors are long. The first is near their mean where this is not near 0, the others are those in which they
-    differ most. sigma is the root mean square of its projections on each, so that all count alike. The two signs of a
+    which its vectors are long. The first is near their mean where this is not near 0, in the others they differ most,
+    and sigma is the root mean square of its projections on each, so that all count alike. The two signs of a
     direction are two pseudo-subclasses of the texts, which the teacher's projections label softly. It sees k directions
     of the batch only: it goes beside a loss on whole vectors.
 
