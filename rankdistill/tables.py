@@ -162,13 +162,13 @@ def open_parquet(path: Path, checked: bool = True) -> Iterator[pq.ParquetFile]:
         try:
             yield file
         except OSError as error:
-            if _BAD_PAGE not in str(error):
+            if not any(words in str(error) for words in _BAD_PAGE):
                 raise
             raise _not_whole(path, error) from error
 
 
-_BAD_PAGE = "page integrity"
-"""What pyarrow says of a page that does not have its checksum."""
+_BAD_PAGE = ("page integrity", "page header", "deserialize thrift", "nexpected end of stream")
+"""What pyarrow says of a page that does not have its checksum, or whose header cannot be read."""
 
 
 def _not_whole(path: Path, error: Exception) -> DataError:

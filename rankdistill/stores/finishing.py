@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
-from rankdistill import files, integrity, locations, manifest, plain_json, tables
+from rankdistill import files, integrity, locations, manifest, plain_json
 from rankdistill.stores import keying, times
 from rankdistill.stores.answers import forget_answers
+from rankdistill.stores.broken import require_new
 from rankdistill.stores.fidelity import read_fidelity
 from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.lookup import StoredTexts
 from rankdistill.stores.made_again import tell_others, unit_of, vouch_for_planned
 from rankdistill.stores.missing import count_missing, forget_plan
-from rankdistill.stores.plan import Plan, is_done, read_plan
+from rankdistill.stores.plan import Plan, is_current, is_done, read_plan
 
 
 def finish(
@@ -32,7 +33,7 @@ def finish(
         command: the command line.
         anew: see `write_manifest`.
     """
-    if read_plan(layout.plan(teacher_id)) != plan:
+    if not is_current(layout.plan(teacher_id), plan):
         return 0
     left = plan.left(layout.scores(teacher_id))
     if not left:
@@ -70,7 +71,8 @@ def write_manifest(
         anew: files that may have other bytes than the manifest until now has: they were scored again.
 
     Raises:
-        DamagedError: any other file is not what the manifest until now has, or was lost.
+        DamagedError: any other file is not what the manifest until now has, or was lost; or one that it does not have is
+            broken, see `broken.require_new`.
     """
     earlier = manifest.read(layout.root)
     for known in finished:
@@ -78,9 +80,8 @@ def write_manifest(
     checked = {known: read_fidelity(layout, known) for known in finished}
     fidelity = {known: record for known, record in checked.items() if record is not None}
     paths = [*_files(layout, finished)]
-    for path in paths:
-        if path.suffix == ".parquet" and (earlier is None or not _named(layout, path, earlier, anew)):
-            tables.require_pages(path)  # of this run or a killed one, perhaps damaged since
+    new = [path for path in paths if earlier is None or not _named(layout, path, earlier, anew)]
+    require_new(layout.root, new, {layout.scores(known) for known in finished if read_plan(layout.plan(known))})
     written = integrity.hashes(layout.root, paths, earlier, anew) | _lost(
         layout, paths, earlier, {*layout.teacher_ids()} - {*finished}
     )

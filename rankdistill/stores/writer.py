@@ -19,6 +19,7 @@ from rankdistill.errors import ConfigError
 from rankdistill.executors.base import Executor, MakeWorker
 from rankdistill.executors.local import LocalExecutor
 from rankdistill.progress import Progress
+from rankdistill.stores.broken import remove_all_broken, remove_broken_of
 from rankdistill.stores.calibration import keep_calibration
 from rankdistill.stores.fidelity import FidelityCheck, keep_fidelity
 from rankdistill.stores.finishing import finish
@@ -232,6 +233,8 @@ class ScoreWriter:
         fidelity = self.fidelity.run(
             layout, self.teacher, self.candidates, self.candidates_hash, self.queries, self.documents
         )
+        if not self._is_begun:
+            remove_all_broken(layout.root, layout.scores(teacher_id), self.lock_wait)
         exact = is_exact(self.unit_size, encodes_texts(self.teacher))
         unit_size = self.unit_size if exact and self.unit_size else self._measured_size(remote)
         with ExitStack() as held:
@@ -254,14 +257,20 @@ class ScoreWriter:
                         layout, kept, teacher_id, self.hash_of, self.unit_size, unit_size, self._whole_queries
                     )
                 held.enter_context(taken(layout.plan(teacher_id), share))
+            remove_broken_of(layout.root, plan, layout.scores(teacher_id), share.of(plan.units))
             yield plan, renamed
+
+    @property
+    def _is_begun(self) -> bool:
+        """Whether an unfinished plan for the same lies in the store."""
+        asked = asked_for(self.layout.candidate_table(self.candidates_hash), self.unit_size)
+        return is_begun(self.layout.plan(self.teacher.teacher_id), asked)
 
     def _measured_size(self, remote: bool) -> int:
         """Pairs a work unit of a new plan; where one is taken up, or others do the work, nothing is measured."""
         teacher, layout = self.teacher, self.layout
-        asked = asked_for(layout.candidate_table(self.candidates_hash), self.unit_size)
         paid = isinstance(teacher, MeteredTeacher | AnsweringTeacher)
-        if remote or paid or encodes_texts(teacher) or is_begun(layout.plan(teacher.teacher_id), asked):
+        if remote or paid or encodes_texts(teacher) or self._is_begun:
             return UNIT_SIZE
         try:
             left = first_missing(layout, self.candidates, teacher.teacher_id, self.hash_of, UNMEASURED)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rankdistill import files, integrity, tables
+from rankdistill.stores.broken import remove_broken, written_anew
 from rankdistill.stores.embeddings import shards
 from rankdistill.stores.embeddings.gathering import WRITTEN_AT_ONCE, Gathered
 from rankdistill.stores.embeddings.identity import alike_hash, vector_key
@@ -33,12 +34,13 @@ def make_plan(layout: Layout, gathered: Gathered, teacher_id: str, asked_size: i
         LockedError: another process works on a plan for other texts or units.
     """
     asked = asked_for(gathered, asked_size)
-    if (earlier := take_up(layout.plan, asked)) is not None:
+    if (earlier := take_up(layout.plan, asked, beside := [layout.planned_texts.name])) is not None:
         return earlier
+    remove_broken(layout.root, layout.shards())
     write_planned_texts(layout, gathered)
     missing = _Missing(layout, gathered, teacher_id)
     sizes, digests = write_units(layout.plan, regroup(missing.chunks(), unit_size), UNITS)
-    return write_note(layout.plan, asked, missing.wanted, missing.missing, unit_size, sizes, digests)
+    return write_note(layout.plan, asked, missing.wanted, missing.missing, unit_size, sizes, digests, beside)
 
 
 def asked_for(gathered: Gathered, asked_size: int | None) -> dict[str, Any]:
@@ -69,16 +71,22 @@ def write_planned_texts(layout: Layout, gathered: Gathered) -> None:
 
     A text that has become a test query by what is gathered now goes; one that the store keeps out stays out.
     """
-    held_out = read_held_out(layout)
-    if gathered.held_out - held_out:
-        column = pa.array(sorted(gathered.held_out | held_out), pa.binary(16))
-        tables.write_parquet(layout.held_out, pa.table([column], schema=HELD_OUT), layout.root)
+    held_out = keep_held_out(layout, gathered)
     with (
         files.atomic_path(layout.planned_texts) as temporary,
         pq.ParquetWriter(temporary, TEXTS, **tables.WRITTEN) as writer,
     ):
         for block in regroup(_united(layout, gathered, held_out), WRITTEN_AT_ONCE):
             writer.write_table(block)
+
+
+def keep_held_out(layout: Layout, gathered: Gathered) -> frozenset[bytes]:
+    """Put what must not get in into the store; idempotent. What the store kept out until now."""
+    held_out = read_held_out(layout)
+    if gathered.held_out - held_out:
+        column = pa.array(sorted(gathered.held_out | held_out), pa.binary(16))
+        tables.write_parquet(layout.held_out, pa.table([column], schema=HELD_OUT), layout.root)
+    return held_out
 
 
 def _united(layout: Layout, gathered: Gathered, held_out: frozenset[bytes]) -> Iterator[pa.Table]:
@@ -106,7 +114,7 @@ def read_held_out(layout: Layout) -> frozenset[bytes]:
     """The `alike_hash` of every text that must not get into the store."""
     if not integrity.is_there(layout.held_out, layout.root):
         return frozenset()
-    with tables.open_parquet(layout.held_out) as file:
+    with written_anew(layout.root, layout.held_out), tables.open_parquet(layout.held_out) as file:
         return frozenset(file.read().column("hash").to_pylist())
 
 
