@@ -84,13 +84,13 @@ def remove_broken(root: Path, paths: Iterable[Path]) -> list[Path]:
 
 
 def remove_broken_of(root: Path, plan: Plan, shards: Path, units: Iterable[int]) -> None:
-    """Remove the broken shards of some units of a plan that is taken up, whose writer the caller is; see `remove_broken`.
+    """Remove the broken shards of some units of a plan that is taken up; see `remove_broken`.
 
     Args:
         root: the folder of the store.
         plan: that was taken up.
         shards: the folder of its shards.
-        units: the caller's.
+        units: those that the caller alone writes.
     """
     there = {*shard_files(shards)}
     remove_broken(root, [path for path in (plan.shard(shards, number) for number in units) if path in there])
@@ -108,7 +108,7 @@ def remove_all_broken(root: Path, shards: Path, lock_wait: float) -> None:
 
 
 def require_new(root: Path, paths: Iterable[Path], made_by_plan: Set[Path]) -> None:
-    """Read the Parquet files that are about to come into a manifest; shards that a plan brings back are removed if broken.
+    """Read the Parquet files that are about to come into a manifest; broken shards that a plan brings back are removed.
 
     Args:
         root: the folder of the store, whose lock is held.
@@ -144,7 +144,7 @@ def require_pages(root: Path, path: Path) -> None:
 
 @contextmanager
 def written_anew(root: Path, path: Path) -> Iterator[None]:
-    """What to do about `path` if it is broken: where the manifest of `root` does not name it, the same command writes it.
+    """Where reading `path` finds it broken and the manifest of `root` does not name it: say that it can be made again.
 
     Raises:
         DamagedError: it is broken.

@@ -71,8 +71,8 @@ def write_manifest(
         anew: files that may have other bytes than the manifest until now has: they were scored again.
 
     Raises:
-        DamagedError: any other file is not what the manifest until now has, or was lost; or one that it does not have is
-            broken, see `broken.require_new`.
+        DamagedError: any other file is not what the manifest until now has, or was lost; or a new
+            one is broken, see `broken.require_new`.
     """
     earlier = manifest.read(layout.root)
     for known in finished:
