@@ -137,5 +137,5 @@ class DetachedWork:
                 consequence="this worker scored nothing; finished shards are kept",
                 remedy="give --backend, the same model and the same library versions on every machine",
             )
-        texts = (StoredTexts(path) for path in (self.layout.queries, self.layout.documents))
-        return ShardWorker(self.layout, self.plan, teacher, *texts)
+        texts = StoredTexts(self.layout)
+        return ShardWorker(self.layout, self.plan, teacher, texts.queries, texts.documents)

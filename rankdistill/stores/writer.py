@@ -25,6 +25,7 @@ from rankdistill.stores.fidelity import FidelityCheck, keep_fidelity
 from rankdistill.stores.finishing import finish
 from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import Layout
+from rankdistill.stores.lookup import StoredTexts
 from rankdistill.stores.made_again import vouch_for_planned
 from rankdistill.stores.missing import asked_for, count_missing, first_missing, make_plan
 from rankdistill.stores.naming import keep_names, require_free, require_name
@@ -84,6 +85,7 @@ class ScoreWriter:
         name: what its user calls the teacher in this store, in place of an earlier name; None keeps that.
 
         anew: files of the store that may get other bytes than its manifest has, as they are scored again.
+        stored: the store's own texts, where they are at hand.
 
     Raises:
         ConfigError: a name that could not be typed again.
@@ -104,6 +106,7 @@ class ScoreWriter:
         fidelity: FidelityCheck = FidelityCheck(),  # noqa: B008 - immutable
         name: str | None = None,
         anew: frozenset[str] = frozenset(),
+        stored: StoredTexts | None = None,
     ) -> None:
         require_name(name)
         tables.check_schema(candidates, tables.CANDIDATES)
@@ -113,6 +116,7 @@ class ScoreWriter:
         self.candidates_hash = files.hash_file(candidates)
         self.hash_of = (text_hasher(queries.__getitem__), text_hasher(documents.__getitem__))
         self.lock_wait, self.fidelity, self.name, self.anew = lock_wait, fidelity, name, anew
+        self.stored = stored
 
     @property
     def called(self) -> str:
@@ -215,7 +219,7 @@ class ScoreWriter:
             f"candidates:{self.candidates_hash[:16]}": self.candidates_hash,
         }
         with files.exclusive(self.layout.root, self.lock_wait):
-            left = finish(self.layout, self.teacher.teacher_id, plan, inputs, command, self.anew)
+            left = finish(self.layout, self.teacher.teacher_id, plan, inputs, command, self.anew, self.stored)
         return Scored(scored, plan.wanted - plan.missing + mine - scored, left, renamed)
 
     @property
