@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from rankdistill import files, integrity, locations, manifest
 from rankdistill.errors import StoreError
 from rankdistill.notes import tell
@@ -16,7 +18,7 @@ from rankdistill.stores.broken import require_new
 from rankdistill.stores.embeddings import shards
 from rankdistill.stores.embeddings.fidelity import read_fidelity
 from rankdistill.stores.embeddings.gathering import Gathered
-from rankdistill.stores.embeddings.identity import vector_key
+from rankdistill.stores.embeddings.identity import hashes_of_ids, vector_keys
 from rankdistill.stores.embeddings.layout import ARTEFACT, Layout
 from rankdistill.stores.embeddings.planning import keep_held_out, stored_texts, write_planned_texts
 from rankdistill.stores.embeddings.teacher_file import REFERENCE, read_teacher
@@ -128,21 +130,19 @@ def _lost(layout: Layout, paths: Sequence[Path], earlier: manifest.Manifest | No
 def _has_all(layout: Layout) -> bool:
     """Whether every text of the store has a vector."""
     teacher_id = str(read_teacher(layout)["teacher_id"])
-    stored = frozenset(shards.keys(layout.shards()))
-    wanted = (identifier for chunk in stored_texts(layout) for identifier in chunk["text_id"].to_pylist())
-    return all(vector_key(identifier, teacher_id) in stored for identifier in wanted)
+    stored = shards.stored_keys(layout.shards())
+    return all(stored.holds(vector_keys(chunk["text_id"], teacher_id)).all() for chunk in stored_texts(layout))
 
 
 def _counts(layout: Layout) -> dict[str, dict[str, int]]:
     """How many texts of each kind there are, and of how many the teacher read only the beginning."""
-    cut = set(shards.truncated_ids(layout.shards()))
+    cut = shards.truncated_ids(layout.shards())
     texts: Counter[str] = Counter()
     truncated: Counter[str] = Counter()
     for chunk in stored_texts(layout):
-        kinds = chunk["kind"].to_pylist()
-        texts.update(kinds)
-        pairs = zip(kinds, chunk["text_id"].to_pylist(), strict=True)
-        truncated.update(kind for kind, identifier in pairs if identifier in cut)
+        kinds = chunk["kind"]
+        texts.update(kinds.to_pylist())
+        truncated.update(kinds.filter(pa.array(cut.holds(hashes_of_ids(chunk["text_id"])))).to_pylist())
     return {name: {kind: found[kind] for kind in KINDS} for name, found in (("texts", texts), ("truncated", truncated))}
 
 

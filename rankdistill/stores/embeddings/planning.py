@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rankdistill import files, integrity, tables
+from rankdistill.data.digests import Digests
 from rankdistill.stores.broken import remove_broken, written_anew
 from rankdistill.stores.embeddings import shards
 from rankdistill.stores.embeddings.gathering import WRITTEN_AT_ONCE, Gathered
-from rankdistill.stores.embeddings.identity import alike_hash, vector_key
+from rankdistill.stores.embeddings.identity import alike_hash, hashes_of_ids, vector_keys
 from rankdistill.stores.embeddings.layout import HELD_OUT, TEXTS, UNITS, Layout
 from rankdistill.stores.plan import Plan, regroup, take_up, write_note, write_units
 
@@ -91,15 +91,15 @@ def keep_held_out(layout: Layout, gathered: Gathered) -> frozenset[bytes]:
 
 def _united(layout: Layout, gathered: Gathered, held_out: frozenset[bytes]) -> Iterator[pa.Table]:
     """The store's texts, then the gathered ones that it lacks; `held_out` is what the store kept out until now."""
-    known: set[bytes] = set()
-    for chunk in stored_texts(layout):
-        kept = without(chunk, gathered.held_out)
-        known.update(map(bytes.fromhex, kept["text_id"].to_pylist()))
-        yield kept
+
+    def kept() -> Iterator[pa.Table]:
+        return (without(chunk, gathered.held_out) for chunk in stored_texts(layout))
+
+    yield from kept()
+    known = Digests(hashes_of_ids(chunk["text_id"]) for chunk in kept())
     for chunk in gathered.chunks():
         allowed = without(chunk, held_out - gathered.held_out)
-        new = [bytes.fromhex(identifier) not in known for identifier in allowed["text_id"].to_pylist()]
-        yield allowed.filter(pa.array(new, pa.bool_()))
+        yield allowed.filter(pa.array(~known.holds(hashes_of_ids(allowed["text_id"]))))
 
 
 def stored_texts(layout: Layout) -> Iterator[pa.Table]:
@@ -131,7 +131,7 @@ class _Missing:
     def __init__(self, layout: Layout, gathered: Gathered, teacher_id: str) -> None:
         self.gathered, self.teacher_id = gathered, teacher_id
         self.held_out = read_held_out(layout) - gathered.held_out
-        self.stored = frozenset(shards.keys(layout.shards()))
+        self.stored = shards.stored_keys(layout.shards())
         self.wanted = self.missing = 0
 
     def chunks(self) -> Iterator[pa.Table]:
@@ -139,10 +139,10 @@ class _Missing:
         for chunk in self.gathered.chunks():
             chunk = without(chunk, self.held_out)
             self.wanted += len(chunk)
-            keys = [vector_key(identifier, self.teacher_id) for identifier in chunk["text_id"].to_pylist()]
-            column = pa.array(keys, pa.binary(16))
+            keys = vector_keys(chunk["text_id"], self.teacher_id)
+            column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(keys), [None, pa.py_buffer(keys)])
             rows = chunk.append_column(UNITS.field("key"), column).cast(UNITS)
-            missing = rows.filter(pc.invert(pa.array([key in self.stored for key in keys], pa.bool_())))
+            missing = rows.filter(pa.array(~self.stored.holds(keys)))
             self.missing += len(missing)
             if len(missing):
                 yield missing
