@@ -90,7 +90,8 @@ def write_manifest(
     fidelity = {known: record for known, record in checked.items() if record is not None}
     paths = [*_files(layout, finished)]
     new = [path for path in paths if earlier is None or not _named(layout, path, earlier, anew)]
-    require_new(layout.root, new, {layout.scores(known) for known in finished if read_plan(layout.plan(known))})
+    planned = [known for known in finished if read_plan(layout.plan(known))]
+    require_new(layout.root, new, {layout.scores(known): layout.plan(known) for known in planned})
     scored_still = {*layout.teacher_ids()} - {*finished}
     lost = _lost(layout, paths, earlier, scored_still, texts or StoredTexts(layout))
     written = integrity.hashes(layout.root, paths, earlier, anew) | lost

@@ -59,7 +59,7 @@ def make_plan(
     folder, asked = layout.plan(teacher_id), asked_for(candidates, asked_size)
     if (earlier := take_up(folder, asked)) is not None:
         return earlier
-    remove_broken(layout.root, layout.shards(teacher_id))
+    remove_broken(layout.root, layout.shards(teacher_id), folder)
     pairs = _MissingPairs(layout, candidates, teacher_id, hash_of, whole_queries)
     cut = _cut_between_queries if whole_queries else regroup
     sizes, digests = write_units(folder, cut(pairs.chunks(), unit_size), PAIRS)

@@ -238,7 +238,7 @@ class ScoreWriter:
             layout, self.teacher, self.candidates, self.candidates_hash, self.queries, self.documents
         )
         if not self._is_begun:
-            remove_all_broken(layout.root, layout.scores(teacher_id), self.lock_wait)
+            remove_all_broken(layout.root, layout.scores(teacher_id), layout.plan(teacher_id), self.lock_wait)
         exact = is_exact(self.unit_size, encodes_texts(self.teacher))
         unit_size = self.unit_size if exact and self.unit_size else self._measured_size(remote)
         with ExitStack() as held:

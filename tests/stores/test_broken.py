@@ -82,7 +82,12 @@ def with_rows_of_another(path: Path) -> None:
     path.write_bytes(max(path.parent.glob("part-*")).read_bytes())
 
 
-HARM = pytest.mark.parametrize("harm", [in_a_page, in_the_footer, cut, with_rows_of_another])
+def in_what_wrote_it(path: Path) -> None:
+    """Where nothing but the hash of the file tells."""
+    change(path, path.read_bytes().rindex(b"parquet-cpp"))
+
+
+HARM = pytest.mark.parametrize("harm", [in_a_page, in_the_footer, in_what_wrote_it, cut, with_rows_of_another])
 
 
 def shards(folder: Path) -> list[Path]:
@@ -211,6 +216,25 @@ def test_a_shard_is_whole_only_with_the_keys_of_its_name(writer: MakeWriter, tmp
     assert not is_whole(found[0].with_name("part-000009-00.parquet"))
 
 
+def test_a_shard_whose_hash_nobody_wrote_down_is_known_by_its_pages_and_keys(
+    writer: MakeWriter, tmp_path: Path
+) -> None:
+    """As plans of versions before: they have the seconds alone."""
+    with pytest.raises(KeyboardInterrupt):
+        writer(HashTeacher(fail_after=128)).run()
+    first, second = shards(tmp_path / "store" / "scores" / "hash-0")
+    for path in (tmp_path / "store" / "plan" / "hash-0").glob("seconds-*"):
+        path.write_text("0.5\n")
+    in_a_page(first)
+    kept = second.read_bytes()
+    assert writer(HashTeacher()).run().scored == 300 - 64
+    assert second.read_bytes() == kept
+    assert verify(str(tmp_path / "store")).is_whole
+    seconds = json.loads((tmp_path / "store" / ".times.json").read_text())["content"]["hash-0"]
+    assert len(seconds) == 5
+    assert seconds[second.stem.rpartition("-")[2]] == 0.5
+
+
 @pytest.fixture
 def growing(texts: Gather, tmp_path: Path) -> tuple[Path, Gathered, Gathered]:
     """A finished store of 40 texts that is interrupted while it gets 40 more."""
@@ -223,12 +247,7 @@ def growing(texts: Gather, tmp_path: Path) -> tuple[Path, Gathered, Gathered]:
     return tmp_path / "store", old, new
 
 
-def in_a_footer(path: Path) -> None:
-    """Where nothing but the hash of the file tells: what wrote it."""
-    change(path, path.read_bytes().rindex(b"parquet-cpp"))
-
-
-@pytest.mark.parametrize("harm", [in_a_page, in_a_footer, cut, Path.unlink])
+@pytest.mark.parametrize("harm", [in_a_page, in_what_wrote_it, cut, Path.unlink])
 @pytest.mark.parametrize("when", ["before it is taken up", "while it is worked on"])
 def test_planned_texts_that_were_damaged_never_replace_the_stores(
     harm: Callable[[Path], None], when: str, growing: tuple[Path, Gathered, Gathered], caplog: pytest.LogCaptureFixture

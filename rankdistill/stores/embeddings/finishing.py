@@ -85,7 +85,7 @@ def _write_manifest(layout: Layout, unit_size: int, gathered: Gathered, command:
     paths = [*_files(layout)]
     named = earlier.outputs if earlier else {}
     new = [path for path in paths if path.relative_to(layout.root).as_posix() not in named]
-    require_new(layout.root, new, {layout.vectors})
+    require_new(layout.root, new, {layout.vectors: layout.plan})
     outputs = integrity.hashes(layout.root, paths, earlier) | _lost(layout, paths, earlier)
     made = manifest.Manifest(
         artefact=ARTEFACT,

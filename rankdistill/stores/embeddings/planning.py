@@ -36,7 +36,7 @@ def make_plan(layout: Layout, gathered: Gathered, teacher_id: str, asked_size: i
     asked = asked_for(gathered, asked_size)
     if (earlier := take_up(layout.plan, asked, beside := [layout.planned_texts.name])) is not None:
         return earlier
-    remove_broken(layout.root, layout.shards())
+    remove_broken(layout.root, layout.shards(), layout.plan)
     write_planned_texts(layout, gathered)
     missing = _Missing(layout, gathered, teacher_id)
     sizes, digests = write_units(layout.plan, regroup(missing.chunks(), unit_size), UNITS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,14 @@ READ_AT_ONCE = 8192
 """Rows of a shard held in memory together."""
 
 
-def write_shard(path: Path, unit: pa.Table, vectors: np.ndarray, truncated: np.ndarray, dtype: VectorType) -> None:
+def write_shard(
+    path: Path,
+    unit: pa.Table,
+    vectors: np.ndarray,
+    truncated: np.ndarray,
+    dtype: VectorType,
+    before: Callable[[Path], object] | None = None,
+) -> None:
     """Write the vectors of a work unit.
 
     Args:
@@ -29,12 +36,13 @@ def write_shard(path: Path, unit: pa.Table, vectors: np.ndarray, truncated: np.n
         vectors: `[n, dimension]` in the number format `dtype`; finite.
         truncated: bool[n].
         dtype: of the vectors.
+        before: called with what becomes the shard.
     """
     schema = vectors_schema(vectors.shape[1], dtype)
     flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), schema.field("vector").type.value_type)
     column = pa.FixedSizeListArray.from_arrays(flat, type=schema.field("vector").type)
     table = pa.table([unit["text_id"], unit["key"], column, pa.array(truncated)], schema=schema)
-    with files.atomic_path(path) as temporary:
+    with files.atomic_path(path, before) as temporary:
         pq.write_table(table, temporary, use_dictionary=False, **tables.WRITTEN)
 
 

@@ -176,7 +176,7 @@ class EmbeddingWriter:
         self._require_same()
         fidelity = self.fidelity.run(layout, self.teacher, self.gathered)
         if not is_begun(layout.plan, asked_for(self.gathered, self.unit_size)):
-            remove_all_broken(layout.root, layout.vectors, self.lock_wait)
+            remove_all_broken(layout.root, layout.vectors, layout.plan, self.lock_wait)
         unit_size = self.unit_size or self._measured_size(remote)
         with ExitStack() as held:
             with files.exclusive(layout.root, self.lock_wait):
