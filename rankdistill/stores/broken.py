@@ -74,13 +74,13 @@ def _wrong_keys(path: Path) -> str:
     return "" if path.stem.endswith(f"-{hasher.hexdigest()}") else "keys of other rows than its name tells"
 
 
-def is_whole(path: Path, plan: Path | None = None) -> bool:
+def is_whole(path: Path) -> bool:
     """Whether a shard that no manifest names is there and whole; in an object store whether it is there."""
     if not locations.is_file(path):
         return False
     try:
         if locations.is_local(path):
-            require_shard(path, plan)
+            require_shard(path)
     except DamagedError:
         return False
     return True
@@ -93,8 +93,19 @@ def remove_broken(root: Path, paths: Iterable[Path], plan: Path) -> list[Path]:
         root: the folder of the store.
         paths: shards that are there.
         plan: the folder of their plan.
+
+    Raises:
+        DamagedError: one is not whole, and no unfinished plan made it: nobody knows whether the same command does.
     """
-    wrong = [path for path in unnamed(root, paths) if not is_whole(path, plan)]
+    wrong = []
+    for path in unnamed(root, paths):
+        try:
+            if locations.is_local(path):
+                require_shard(path, plan)
+        except DamagedError:
+            if not times.is_kept(plan, path):
+                raise
+            wrong.append(path)
     for path in wrong:
         with files.output_errors(path):
             path.unlink(missing_ok=True)
@@ -139,7 +150,7 @@ def require_new(root: Path, paths: Iterable[Path], plans: Mapping[Path, Path]) -
     Args:
         root: the folder of the store, whose lock is held.
         paths: files whose bytes its manifest does not tell.
-        plans: folder of shards -> the folder of their unfinished plan.
+        plans: folder of shards -> the folder of their plan.
 
     Raises:
         DamagedError: some were not whole.

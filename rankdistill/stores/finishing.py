@@ -15,7 +15,7 @@ from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.lookup import StoredTexts
 from rankdistill.stores.made_again import tell_others, unit_of, vouch_for_planned
 from rankdistill.stores.missing import count_missing, forget_plan
-from rankdistill.stores.plan import Plan, is_current, is_done, read_plan
+from rankdistill.stores.plan import Plan, is_current, is_done
 
 
 def finish(
@@ -90,8 +90,7 @@ def write_manifest(
     fidelity = {known: record for known, record in checked.items() if record is not None}
     paths = [*_files(layout, finished)]
     new = [path for path in paths if earlier is None or not _named(layout, path, earlier, anew)]
-    planned = [known for known in finished if read_plan(layout.plan(known))]
-    require_new(layout.root, new, {layout.scores(known): layout.plan(known) for known in planned})
+    require_new(layout.root, new, {layout.scores(known): layout.plan(known) for known in finished})
     scored_still = {*layout.teacher_ids()} - {*finished}
     lost = _lost(layout, paths, earlier, scored_still, texts or StoredTexts(layout))
     written = integrity.hashes(layout.root, paths, earlier, anew) | lost

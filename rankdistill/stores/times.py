@@ -41,6 +41,11 @@ def keep(plan: Path, shard: Path, seconds: float, written: Path) -> None:
     files.write_text(_kept(plan, shard), json.dumps(kept) + "\n")
 
 
+def is_kept(plan: Path, shard: Path) -> bool:
+    """Whether a shard was made for a plan that is not finished."""
+    return locations.is_file(_kept(plan, shard))
+
+
 def hash_of(plan: Path, shard: Path) -> str | None:
     """SHA-256 (hex) of a shard of an unfinished plan as it was written; None where nobody wrote it down."""
     path = _kept(plan, shard)
