@@ -96,7 +96,9 @@ def _united(layout: Layout, gathered: Gathered, held_out: frozenset[bytes]) -> I
         return (without(chunk, gathered.held_out) for chunk in stored_texts(layout))
 
     yield from kept()
-    known = Digests(hashes_of_ids(chunk["text_id"]) for chunk in kept())
+    there = [layout.texts] if integrity.is_there(layout.texts, layout.root) else []
+    count = sum(footer.num_rows for footer in tables.footers(there, checked=False))
+    known = Digests((hashes_of_ids(chunk["text_id"]) for chunk in kept()), count)
     for chunk in gathered.chunks():
         allowed = without(chunk, held_out - gathered.held_out)
         yield allowed.filter(pa.array(~known.holds(hashes_of_ids(allowed["text_id"]))))
