@@ -64,15 +64,18 @@ WRITTEN: Mapping[str, Any] = {"compression": "zstd", "write_page_checksum": True
 """How pyarrow writes the package's Parquet files."""
 
 
-def write_parquet(path: Path, table: pa.Table, part_of: Path | None = None) -> None:
+def write_parquet(
+    path: Path, table: pa.Table, part_of: Path | None = None, before: Callable[[Path], object] | None = None
+) -> None:
     """Write `table` to `path` atomically as zstd Parquet.
 
     Args:
         path: the file.
         table: its rows.
         part_of: the folder of a finished artefact that the file belongs to; see `integrity.replacing`.
+        before: called with what becomes the file, without `part_of`.
     """
-    opened = files.atomic_path(path) if part_of is None else integrity.replacing(path, part_of)
+    opened = files.atomic_path(path, before) if part_of is None else integrity.replacing(path, part_of)
     with opened as temporary:
         pq.write_table(table, temporary, row_group_size=ROW_GROUP, **WRITTEN)
 
@@ -162,13 +165,13 @@ def open_parquet(path: Path, checked: bool = True) -> Iterator[pq.ParquetFile]:
         try:
             yield file
         except OSError as error:
-            if _BAD_PAGE not in str(error):
+            if not any(words in str(error) for words in _BAD_PAGE):
                 raise
             raise _not_whole(path, error) from error
 
 
-_BAD_PAGE = "page integrity"
-"""What pyarrow says of a page that does not have its checksum."""
+_BAD_PAGE = ("page integrity", "page header", "deserialize thrift", "nexpected end of stream")
+"""What pyarrow says of a page that does not have its checksum, or whose header cannot be read."""
 
 
 def _not_whole(path: Path, error: Exception) -> DataError:

@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
-from rankdistill import files, integrity, locations, manifest, plain_json, tables
+from rankdistill import files, integrity, locations, manifest, plain_json
 from rankdistill.stores import keying, times
 from rankdistill.stores.answers import forget_answers
+from rankdistill.stores.broken import require_new
 from rankdistill.stores.fidelity import read_fidelity
 from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.lookup import StoredTexts
 from rankdistill.stores.made_again import tell_others, unit_of, vouch_for_planned
 from rankdistill.stores.missing import count_missing, forget_plan
-from rankdistill.stores.plan import Plan, is_done, read_plan
+from rankdistill.stores.plan import Plan, is_current, is_done
 
 
 def finish(
-    layout: Layout, teacher_id: str, plan: Plan, inputs: Mapping[str, str], command: str, anew: Set[str] = frozenset()
+    layout: Layout,
+    teacher_id: str,
+    plan: Plan,
+    inputs: Mapping[str, str],
+    command: str,
+    anew: Set[str] = frozenset(),
+    texts: StoredTexts | None = None,
 ) -> int:
     """Write the manifest if no unit is left; whoever comes last does it. The number of units left.
 
@@ -31,8 +38,9 @@ def finish(
         inputs: name -> content hash of what was read, added to those of earlier runs.
         command: the command line.
         anew: see `write_manifest`.
+        texts: see `write_manifest`.
     """
-    if read_plan(layout.plan(teacher_id)) != plan:
+    if not is_current(layout.plan(teacher_id), plan):
         return 0
     left = plan.left(layout.scores(teacher_id))
     if not left:
@@ -41,7 +49,7 @@ def finish(
         files.remove_temporaries(layout.root, keep_living=finished != layout.teacher_ids())
         forget_answers(layout.root, teacher_id)
         times.settle(layout.root, teacher_id, layout.plan(teacher_id))
-        write_manifest(layout, finished, plan.unit_size, inputs, command, anew)
+        write_manifest(layout, finished, plan.unit_size, inputs, command, anew, texts)
         forget_plan(layout, teacher_id)
     return len(left)
 
@@ -58,6 +66,7 @@ def write_manifest(
     inputs: Mapping[str, str],
     command: str,
     anew: Set[str] = frozenset(),
+    texts: StoredTexts | None = None,
 ) -> None:
     """Write the manifest of a store; call it while holding the store's lock.
 
@@ -68,9 +77,11 @@ def write_manifest(
         inputs: name -> content hash of what was read, added to those of earlier runs.
         command: the command line.
         anew: files that may have other bytes than the manifest until now has: they were scored again.
+        texts: of the store, where they are at hand; else they are read if a shard was lost.
 
     Raises:
-        DamagedError: any other file is not what the manifest until now has, or was lost.
+        DamagedError: any other file is not what the manifest until now has, or was lost; or a new
+            one is broken, see `broken.require_new`.
     """
     earlier = manifest.read(layout.root)
     for known in finished:
@@ -78,12 +89,11 @@ def write_manifest(
     checked = {known: read_fidelity(layout, known) for known in finished}
     fidelity = {known: record for known, record in checked.items() if record is not None}
     paths = [*_files(layout, finished)]
-    for path in paths:
-        if path.suffix == ".parquet" and (earlier is None or not _named(layout, path, earlier, anew)):
-            tables.require_pages(path)  # of this run or a killed one, perhaps damaged since
-    written = integrity.hashes(layout.root, paths, earlier, anew) | _lost(
-        layout, paths, earlier, {*layout.teacher_ids()} - {*finished}
-    )
+    new = [path for path in paths if earlier is None or not _named(layout, path, earlier, anew)]
+    require_new(layout.root, new, {layout.scores(known): layout.plan(known) for known in finished})
+    scored_still = {*layout.teacher_ids()} - {*finished}
+    lost = _lost(layout, paths, earlier, scored_still, texts or StoredTexts(layout))
+    written = integrity.hashes(layout.root, paths, earlier, anew) | lost
     made = manifest.Manifest(
         artefact=ARTEFACT,
         inputs=(dict(earlier.inputs) if earlier else {}) | dict(inputs),
@@ -108,7 +118,11 @@ def _named(layout: Layout, path: Path, earlier: manifest.Manifest, anew: Set[str
 
 
 def _lost(
-    layout: Layout, paths: Sequence[Path], earlier: manifest.Manifest | None, scored_still: Set[str]
+    layout: Layout,
+    paths: Sequence[Path],
+    earlier: manifest.Manifest | None,
+    scored_still: Set[str],
+    texts: StoredTexts,
 ) -> dict[str, str]:
     """The shards that were lost since the manifest `earlier`, unless others have their scores by now.
 
@@ -119,6 +133,7 @@ def _lost(
         paths: the files of the manifest to be.
         earlier: the manifest until now.
         scored_still: teachers that others are scoring with, whose files come into the manifest when that is done.
+        texts: of the store.
     """
     if earlier is None:
         return {}
@@ -134,7 +149,7 @@ def _lost(
             lost[name] = integrity.Recorded(layout.root, name, None).known[0][0]
     units = {unit_of(name) for name in there}
     lost = {name: content for name, content in lost.items() if unit_of(name) not in units}
-    covered = {teacher_id for teacher_id in {*map(_teacher_of, lost)} if _has_all(layout, teacher_id)}
+    covered = {teacher_id for teacher_id in {*map(_teacher_of, lost)} if _has_all(layout, teacher_id, texts)}
     return {name: content for name, content in lost.items() if _teacher_of(name) not in covered}
 
 
@@ -154,13 +169,9 @@ def _teacher_of(name: str) -> str:
     return Path(rest).stem if folder in ("teachers", "fidelity") else ""
 
 
-def _has_all(layout: Layout, teacher_id: str) -> bool:
+def _has_all(layout: Layout, teacher_id: str, texts: StoredTexts) -> bool:
     """Whether a teacher has scored every pair of every candidate table of the store."""
-    if keying.keyed_by(layout) == "ids":
-        hash_of = (text_hasher(str), text_hasher(str))
-    else:
-        queries, documents = StoredTexts(layout.queries), StoredTexts(layout.documents)
-        hash_of = (text_hasher(queries.__getitem__), text_hasher(documents.__getitem__))
+    hash_of = (text_hasher(str), text_hasher(str)) if keying.keyed_by(layout) == "ids" else texts.hash_of
     return not any(count_missing(layout, table, teacher_id, hash_of)[1] for table in layout.candidate_tables())
 
 

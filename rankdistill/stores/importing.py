@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from rankdistill import files, integrity, locations, manifest, plain_json, tables
 from rankdistill.errors import StaleOutputError
 from rankdistill.progress import Progress
+from rankdistill.stores import broken
 from rankdistill.stores.finishing import is_finished, write_manifest
 from rankdistill.stores.keying import FIELD, KeyedBy, require_keying
 from rankdistill.stores.keys import pair_key, text_hasher, unit_digest
@@ -177,7 +178,7 @@ def _write_shards(layout: Layout, table: ScoreTable) -> Iterator[int]:
 def _is_whole(shard: Path) -> bool:
     """Whether a shard is there, as the manifest has it where there is one: the table at hand makes it anew else."""
     known = integrity.recorded(shard)
-    return locations.is_file(shard) if known is None else known.state() == "whole"
+    return broken.is_whole(shard) if known is None else known.state() == "whole"
 
 
 def _write_manifest(layout: Layout, table: ScoreTable, command: str) -> None:

@@ -31,4 +31,9 @@ def text_hasher(text_of: Callable[[str], str], size: int = 1 << 16) -> Callable[
 
 def unit_digest(keys: list[bytes]) -> str:
     """A short name (hex) for a work unit, from the keys in it."""
-    return blake2b(b"".join(keys), digest_size=8).hexdigest()
+    return unit_hasher(b"".join(keys)).hexdigest()
+
+
+def unit_hasher(keys: bytes = b"") -> blake2b:
+    """What gives `unit_digest` of keys that come bit by bit."""
+    return blake2b(keys, digest_size=8)

@@ -1,36 +1,37 @@
-"""The texts of a store by id, as compact as the file: for workers that have no data set at hand."""
+"""The texts of a score store where no data set is at hand: for repairs, for workers elsewhere, for what was lost."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable
+from functools import cached_property
 
-import pyarrow as pa
+from rankdistill.data.text_store import Texts
+from rankdistill.stores.keys import text_hasher
+from rankdistill.stores.layout import Layout
+from rankdistill.stores.texts import read_texts
 
-from rankdistill import tables
 
-
-class StoredTexts(Mapping[str, str]):
-    """Id -> text of a texts file, which is sorted by id; found by bisection.
+class StoredTexts:
+    """Queries and documents by id, each read once, when they are first asked for; many of them lie on disk.
 
     Args:
-        path: `queries.parquet` or `documents.parquet` of a store.
+        layout: the store; it must have texts.
     """
 
-    def __init__(self, path: Path) -> None:
-        with tables.open_parquet(path) as file:
-            table = file.read()
-        self._ids, self._texts = (column.cast(pa.large_string()).combine_chunks() for column in table.columns)
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
 
-    def __getitem__(self, identifier: str) -> str:
-        row = bisect_left(self._ids, identifier, key=lambda value: value.as_py())
-        if row == len(self._ids) or self._ids[row].as_py() != identifier:
-            raise KeyError(identifier)
-        return self._texts[row].as_py()
+    @cached_property
+    def queries(self) -> Texts:
+        """Query id -> text."""
+        return read_texts(self.layout.queries)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._ids.to_pylist())
+    @cached_property
+    def documents(self) -> Texts:
+        """Document id -> text."""
+        return read_texts(self.layout.documents)
 
-    def __len__(self) -> int:
-        return len(self._ids)
+    @cached_property
+    def hash_of(self) -> tuple[Callable[[str], bytes], Callable[[str], bytes]]:
+        """Query id -> text hash, and document id -> text hash."""
+        return text_hasher(self.queries.__getitem__), text_hasher(self.documents.__getitem__)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from rankdistill import integrity, locations, tables
+from rankdistill import integrity, locations
 from rankdistill.manifest import Manifest
 from rankdistill.notes import note
+from rankdistill.stores.broken import require_shard
 from rankdistill.stores.plan import read_plan
 
 TOLD = 5
@@ -42,21 +43,28 @@ def vouch_for_planned(root: Path, plan: Path, shards: Path, earlier: Manifest | 
         earlier: the manifest until now.
 
     Raises:
-        DataError: such a shard is damaged.
+        DamagedError: such a shard is damaged.
     """
     if earlier is None or (planned := read_plan(plan)) is None:
         return
     known = {*earlier.outputs, *integrity.noted(root)}
     paths = [planned.shard(shards, number) for number in range(planned.units)]
-    vouch_for(root, [path for path in paths if path.relative_to(root).as_posix() in known], earlier)
+    vouch_for(root, [path for path in paths if path.relative_to(root).as_posix() in known], earlier, plan)
 
 
-def vouch_for(root: Path, paths: Iterable[Path], earlier: Manifest | None) -> None:
-    """Note files that were made again, where they have other bytes than `earlier` says; raises DataError if damaged."""
+def vouch_for(root: Path, paths: Iterable[Path], earlier: Manifest | None, plan: Path | None = None) -> None:
+    """Note shards that were made again, where they have other bytes than `earlier` says; DamagedError if damaged.
+
+    Args:
+        root: the folder of the store.
+        paths: of the shards.
+        earlier: the manifest until now.
+        plan: the folder of the plan that made them.
+    """
     for path in paths:
         one = integrity.Recorded(root, path.relative_to(root).as_posix(), earlier)
         if one.known and locations.is_file(path) and one.state(whole=True) != "whole":
-            tables.require_pages(path)
+            require_shard(path, plan)
             integrity.note_made_again(path, root)
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from rankdistill import files, locations, tables
 from rankdistill.errors import DataError, StaleOutputError
+from rankdistill.stores.broken import remove_broken
 from rankdistill.stores.keys import pair_key
 from rankdistill.stores.layout import Layout
 from rankdistill.stores.plan import Plan, discard_plan, regroup, take_up, write_note, write_units
@@ -58,6 +59,7 @@ def make_plan(
     folder, asked = layout.plan(teacher_id), asked_for(candidates, asked_size)
     if (earlier := take_up(folder, asked)) is not None:
         return earlier
+    remove_broken(layout.root, layout.shards(teacher_id), folder)
     pairs = _MissingPairs(layout, candidates, teacher_id, hash_of, whole_queries)
     cut = _cut_between_queries if whole_queries else regroup
     sizes, digests = write_units(folder, cut(pairs.chunks(), unit_size), PAIRS)

@@ -7,7 +7,7 @@ the same plan gives the same shards, whoever works on it, and a resumed run cont
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rankdistill import files, locations, plain_json, tables
-from rankdistill.errors import LockedError
+from rankdistill.errors import LockedError, StoreError
 from rankdistill.manifest import digest
 from rankdistill.notes import tell
 from rankdistill.stores.keys import unit_digest
@@ -98,9 +98,26 @@ def _note(folder: Path) -> dict[str, Any] | None:
     try:
         note = plain_json.loads((folder / NOTE_FILE).read_text(encoding="utf-8"))
         check = note.pop("check")
-    except (FileNotFoundError, ValueError, KeyError, AttributeError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, AttributeError, TypeError):
         return None
     return note if check == digest(note) else None
+
+
+def is_current(folder: Path, plan: Plan) -> bool:
+    """Whether `plan` is the one in `folder` still: another may have taken its place, and one that is done goes.
+
+    Raises:
+        StoreError: the plan there is damaged: nobody knows whose it is.
+    """
+    found = read_plan(folder)
+    if found is None and locations.is_file(folder / NOTE_FILE):
+        raise StoreError(
+            expected=f"the plan {folder / NOTE_FILE} as it was written",
+            got="other bytes: it was damaged meanwhile",
+            consequence="the store is not finished; what was made is kept",
+            remedy="run the same command again: it makes the plan again, of what has no shard yet",
+        )
+    return found == plan
 
 
 def is_done(folder: Path, shards: Path) -> bool:
@@ -140,20 +157,21 @@ def is_begun(folder: Path, asked: Mapping[str, Any]) -> bool:
     return plan is not None and earlier == asked
 
 
-def take_up(folder: Path, asked: Mapping[str, Any]) -> Plan | None:
-    """The unfinished plan in `folder` if it is for the same; any other one is discarded.
+def take_up(folder: Path, asked: Mapping[str, Any], beside: Sequence[str] = ()) -> Plan | None:
+    """The unfinished plan in `folder` if it is for the same; any other one is discarded, and so is a damaged one.
 
     Call it while holding the store's lock.
 
     Args:
         folder: of the plan.
         asked: what the plan is for, with the `unit_size` that was asked for, or None; JSON values.
+        beside: files of the plan besides its units, as `write_note` got them.
 
     Raises:
         LockedError: another process works on a plan for something else.
     """
     earlier, plan = _read(folder)
-    damaged = locations.is_file(folder / NOTE_FILE) and (plan is None or not _has_its_units(folder))
+    damaged = locations.is_file(folder / NOTE_FILE) and (plan is None or not _is_whole(folder, beside))
     if plan is not None and earlier == asked and not damaged:
         return plan
     if living := living_shares(folder):
@@ -167,14 +185,20 @@ def take_up(folder: Path, asked: Mapping[str, Any]) -> Plan | None:
     if damaged:
         tell(f"the plan in {folder} is damaged: it is made again, of what has no shard yet")
     with files.output_errors(folder):
-        for name in (NOTE_FILE, PLAN_FILE):
+        for name in (NOTE_FILE, PLAN_FILE, *beside):
             (folder / name).unlink(missing_ok=True)
     return None
 
 
-def _has_its_units(folder: Path) -> bool:
-    note = _note(folder)
-    return note is not None and _hash(folder / PLAN_FILE) == note["units"]
+def _is_whole(folder: Path, beside: Iterable[str]) -> bool:
+    """Whether the files of the plan are as they were written."""
+    return all(hash_of(folder, name) == _hash(folder / name) is not None for name in (PLAN_FILE, *beside))
+
+
+def hash_of(folder: Path, name: str) -> str | None:
+    """SHA-256 (hex) of a file of the plan in `folder` as it was written; None where the plan does not tell."""
+    note = _note(folder) or {}
+    return note.get("units") if name == PLAN_FILE else note.get("beside", {}).get(name)
 
 
 def _hash(path: Path) -> str | None:
@@ -209,11 +233,17 @@ def write_note(
     unit_size: int,
     sizes: list[int],
     digests: list[str],
+    beside: Sequence[str] = (),
 ) -> Plan:
-    """Make the units in `folder` a plan; see `Plan` for the arguments, `take_up` for `asked`."""
+    """Make the units in `folder` a plan; see `Plan` for the arguments, `take_up` for `asked`.
+
+    `beside` names what else was written there: the plan is that of these files alone.
+    """
     counts = {"wanted": wanted, "missing": missing, "unit_size": unit_size}
     units = files.hash_file(folder / PLAN_FILE)
     note = {"asked": dict(asked), **counts, "sizes": sizes, "digests": digests, "units": units}
+    if beside:
+        note["beside"] = {name: files.hash_file(folder / name) for name in beside}
     files.write_text(folder / NOTE_FILE, json.dumps(note | {"check": digest(note)}))
     return Plan(folder / PLAN_FILE, **counts, sizes=tuple(sizes), digests=tuple(digests))
 

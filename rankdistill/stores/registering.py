@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rankdistill import files, integrity, locations, manifest, tables
 from rankdistill.errors import StaleOutputError
+from rankdistill.stores.broken import unnamed
 from rankdistill.stores.keying import require_keying
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.texts import add_texts
@@ -40,10 +41,15 @@ def register(
     add_texts(layout.queries, "query_id", query_ids, queries)
     add_texts(layout.documents, "doc_id", doc_ids, documents)
     kept = layout.candidate_table(name)
-    if not locations.is_file(kept):
+    if not locations.is_file(kept) or not _is_whole(layout, kept):
         with integrity.replacing(kept, layout.root) as temporary:
             shutil.copyfile(candidates, temporary)
     return kept
+
+
+def _is_whole(layout: Layout, table: Path) -> bool:
+    """Whether a candidate table that no manifest names yet has the bytes that it is called after."""
+    return not unnamed(layout.root, [table]) or files.hash_file(table).startswith(table.stem)
 
 
 def named_ids(candidates: Path) -> tuple[set[str], set[str]]:

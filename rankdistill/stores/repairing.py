@@ -20,7 +20,6 @@ from rankdistill.manifest import Manifest
 from rankdistill.progress import Progress
 from rankdistill.stores import keying
 from rankdistill.stores.fidelity import FidelityCheck
-from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import ARTEFACT, Layout
 from rankdistill.stores.lookup import StoredTexts
 from rankdistill.stores.made_again import unit_of
@@ -90,7 +89,10 @@ def repair(
     for name in before.outputs:
         if wrong and not name.startswith("scores/"):
             integrity.Recorded(root, name, before).require(whole=True)
-    done = [_repair(layout, before, teacher_id, names, open_teacher, progress) for teacher_id, names in wrong.items()]
+    texts = StoredTexts(layout)
+    done = [
+        _repair(layout, before, teacher_id, names, texts, open_teacher, progress) for teacher_id, names in wrong.items()
+    ]
     with files.exclusive(root, LOCK_WAIT):
         _remove(put_aside(layout))
     return done
@@ -173,6 +175,7 @@ def _repair(
     before: Manifest,
     teacher_id: str,
     names: list[str],
+    texts: StoredTexts,
     open_teacher: Callable[[str, Mapping[str, Any]], PairTeacher],
     progress: Progress | None,
 ) -> Repaired:
@@ -207,18 +210,17 @@ def _repair(
                 with files.output_errors(aside):
                     aside.touch()
     scored = sum(
-        _score(layout, before, table, teacher, frozenset(names), progress) for table in _tables(layout, teacher_id)
+        _score(layout, before, table, teacher, frozenset(names), texts, progress)
+        for table in _tables(layout, teacher_id, texts)
     )
     with files.exclusive(layout.root, LOCK_WAIT):
         same, left = _named_as_before(layout, before, names)
     return Repaired(teacher_id, len(names), scored, same, left)
 
 
-def _tables(layout: Layout, teacher_id: str) -> list[Path]:
+def _tables(layout: Layout, teacher_id: str, texts: StoredTexts) -> list[Path]:
     """The candidate tables that the teacher is to score again; any where no pair is missing, for a new manifest."""
-    queries, documents = StoredTexts(layout.queries), StoredTexts(layout.documents)
-    hash_of = (text_hasher(queries.__getitem__), text_hasher(documents.__getitem__))
-    counts = {table: count_missing(layout, table, teacher_id, hash_of) for table in layout.candidate_tables()}
+    counts = {table: count_missing(layout, table, teacher_id, texts.hash_of) for table in layout.candidate_tables()}
     partly = [table for table, (wanted, missing) in counts.items() if 0 < missing < wanted]
     return partly or [table for table, (_, missing) in counts.items() if missing] or layout.candidate_tables()[:1]
 
@@ -229,19 +231,21 @@ def _score(
     table: Path,
     teacher: PairTeacher,
     anew: frozenset[str],
+    texts: StoredTexts,
     progress: Progress | None,
 ) -> int:
     dataset = next((content for name, content in before.inputs.items() if name.startswith("dataset:")), "")
     writer = ScoreWriter(
         layout.root,
-        queries=StoredTexts(layout.queries),
-        documents=StoredTexts(layout.documents),
+        queries=texts.queries,
+        documents=texts.documents,
         candidates=table,
         teacher=teacher,
         dataset_fingerprint=dataset,
         unit_size=int(before.parameters["unit_size"]),
         fidelity=FidelityCheck(0.0),
         anew=anew,
+        stored=texts,
     )
     return writer.run(command=before.command, progress=progress).scored
 

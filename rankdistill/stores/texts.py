@@ -11,6 +11,7 @@ import pyarrow as pa
 from rankdistill import locations, tables
 from rankdistill.data.text_store import Texts
 from rankdistill.errors import DataError, StaleOutputError
+from rankdistill.stores.broken import written_anew
 
 _READ_AT_ONCE = 8192
 
@@ -41,7 +42,8 @@ def add_texts(path: Path, id_name: str, wanted: set[str], source: Mapping[str, s
     """
     require_known(id_name, wanted, source)
     there = locations.is_file(path)
-    held: Mapping[str, str] = read_texts(path) if there else {}
+    with written_anew(path.parent, path):
+        held: Mapping[str, str] = read_texts(path) if there else {}
     changed = sorted(one for one, text in held.items() if one in wanted and text != source[one])
     if changed:
         raise StaleOutputError(

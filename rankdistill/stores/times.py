@@ -1,9 +1,9 @@
 """How long each shard of a store took its teacher, from which follows what a student's teacher cost.
 
-The seconds of a unit are written beside the plan before its shard is there, so a kill loses those of the unit in flight
-alone; what finishes the plan moves them to `.times.json` in the store. That file is none of the manifest's outputs and
-is not asked for: a store is the same, however long it took. It vouches for itself: of one that is damaged nothing is
-known, as of a store that was imported, or made before this was written down.
+The seconds of a unit are written beside the plan before its shard is there, with the hash that the shard will have, so
+a kill loses those of the unit in flight alone; what finishes the plan moves them to `.times.json` in the store. That
+file is none of the manifest's outputs and is not asked for: a store is the same, however long it took. It vouches for
+itself: of one that is damaged nothing is known, as of a store that was imported, or made before this was written down.
 """
 
 from __future__ import annotations
@@ -28,9 +28,33 @@ def now() -> float:
     return time.perf_counter()
 
 
-def keep(plan: Path, shard: Path, started: float) -> None:
-    """Write down, in the folder `plan`, what a shard took that is about to be written; `started` is of `now`."""
-    files.write_text(plan / f"{PREFIX}{_unit(shard)}.json", json.dumps(round(now() - started, 3)) + "\n")
+def keep(plan: Path, shard: Path, seconds: float, written: Path) -> None:
+    """Write down, in the folder `plan`, what a shard took and what it holds, before it is there.
+
+    Args:
+        plan: the folder.
+        shard: where the shard will be.
+        seconds: of work, see `now`.
+        written: the file that becomes the shard.
+    """
+    kept = {"seconds": round(seconds, 3), "sha256": files.hash_file(written)}
+    files.write_text(_kept(plan, shard), json.dumps(kept) + "\n")
+
+
+def is_kept(plan: Path, shard: Path) -> bool:
+    """Whether a shard was made for a plan that is not finished."""
+    return locations.is_file(_kept(plan, shard))
+
+
+def hash_of(plan: Path, shard: Path) -> str | None:
+    """SHA-256 (hex) of a shard of an unfinished plan as it was written; None where nobody wrote it down."""
+    path = _kept(plan, shard)
+    kept = _read_kept(path) if locations.is_file(path) else None
+    return str(kept["sha256"]) if isinstance(kept, dict) and "sha256" in kept else None
+
+
+def _kept(plan: Path, shard: Path) -> Path:
+    return plan / f"{PREFIX}{_unit(shard)}.json"
 
 
 def settle(root: Path, teacher_id: str, plan: Path) -> None:
@@ -96,8 +120,14 @@ def unseal(path: Path) -> Any:
 
 
 def _number(path: Path) -> float | None:
+    kept = _read_kept(path)
+    return _positive(kept.get("seconds") if isinstance(kept, dict) else kept)
+
+
+def _read_kept(path: Path) -> Any:
+    """What `keep` wrote; versions before wrote the seconds alone. None of a damaged file."""
     try:
-        return _positive(plain_json.read(path))
+        return plain_json.read(path)
     except BrokenFileError:
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +56,11 @@ class ShardWorker:
         kept_in = answers_folder(self.layout.root, teacher_id), self.plan.digests[number]
         started = times.now()
         scores = self._score(unit, kept_in, progress)
-        times.keep(self.layout.plan(teacher_id), shard, started)
+        seconds = times.now() - started
         teacher_ids = pa.array([teacher_id] * len(unit), pa.string())
         columns = [unit["query_id"], unit["doc_id"], teacher_ids, pa.array(scores), unit["key"]]
-        tables.write_parquet(shard, pa.table(columns, schema=tables.SCORES))
+        keep = partial(times.keep, self.layout.plan(teacher_id), shard, seconds)
+        tables.write_parquet(shard, pa.table(columns, schema=tables.SCORES), before=keep)
         kept_scores(*kept_in).forget()
         return len(unit)
 
@@ -137,5 +139,5 @@ class DetachedWork:
                 consequence="this worker scored nothing; finished shards are kept",
                 remedy="give --backend, the same model and the same library versions on every machine",
             )
-        texts = (StoredTexts(path) for path in (self.layout.queries, self.layout.documents))
-        return ShardWorker(self.layout, self.plan, teacher, *texts)
+        texts = StoredTexts(self.layout)
+        return ShardWorker(self.layout, self.plan, teacher, texts.queries, texts.documents)

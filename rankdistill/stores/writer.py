@@ -19,11 +19,13 @@ from rankdistill.errors import ConfigError
 from rankdistill.executors.base import Executor, MakeWorker
 from rankdistill.executors.local import LocalExecutor
 from rankdistill.progress import Progress
+from rankdistill.stores.broken import remove_all_broken, remove_broken_of
 from rankdistill.stores.calibration import keep_calibration
 from rankdistill.stores.fidelity import FidelityCheck, keep_fidelity
 from rankdistill.stores.finishing import finish
 from rankdistill.stores.keys import text_hasher
 from rankdistill.stores.layout import Layout
+from rankdistill.stores.lookup import StoredTexts
 from rankdistill.stores.made_again import vouch_for_planned
 from rankdistill.stores.missing import asked_for, count_missing, first_missing, make_plan
 from rankdistill.stores.naming import keep_names, require_free, require_name
@@ -83,6 +85,7 @@ class ScoreWriter:
         name: what its user calls the teacher in this store, in place of an earlier name; None keeps that.
 
         anew: files of the store that may get other bytes than its manifest has, as they are scored again.
+        stored: the store's own texts, where they are at hand.
 
     Raises:
         ConfigError: a name that could not be typed again.
@@ -103,6 +106,7 @@ class ScoreWriter:
         fidelity: FidelityCheck = FidelityCheck(),  # noqa: B008 - immutable
         name: str | None = None,
         anew: frozenset[str] = frozenset(),
+        stored: StoredTexts | None = None,
     ) -> None:
         require_name(name)
         tables.check_schema(candidates, tables.CANDIDATES)
@@ -112,6 +116,7 @@ class ScoreWriter:
         self.candidates_hash = files.hash_file(candidates)
         self.hash_of = (text_hasher(queries.__getitem__), text_hasher(documents.__getitem__))
         self.lock_wait, self.fidelity, self.name, self.anew = lock_wait, fidelity, name, anew
+        self.stored = stored
 
     @property
     def called(self) -> str:
@@ -214,7 +219,7 @@ class ScoreWriter:
             f"candidates:{self.candidates_hash[:16]}": self.candidates_hash,
         }
         with files.exclusive(self.layout.root, self.lock_wait):
-            left = finish(self.layout, self.teacher.teacher_id, plan, inputs, command, self.anew)
+            left = finish(self.layout, self.teacher.teacher_id, plan, inputs, command, self.anew, self.stored)
         return Scored(scored, plan.wanted - plan.missing + mine - scored, left, renamed)
 
     @property
@@ -232,6 +237,8 @@ class ScoreWriter:
         fidelity = self.fidelity.run(
             layout, self.teacher, self.candidates, self.candidates_hash, self.queries, self.documents
         )
+        if not self._is_begun:
+            remove_all_broken(layout.root, layout.scores(teacher_id), layout.plan(teacher_id), self.lock_wait)
         exact = is_exact(self.unit_size, encodes_texts(self.teacher))
         unit_size = self.unit_size if exact and self.unit_size else self._measured_size(remote)
         with ExitStack() as held:
@@ -254,14 +261,20 @@ class ScoreWriter:
                         layout, kept, teacher_id, self.hash_of, self.unit_size, unit_size, self._whole_queries
                     )
                 held.enter_context(taken(layout.plan(teacher_id), share))
+            remove_broken_of(layout.root, plan, layout.scores(teacher_id), share.of(plan.units))
             yield plan, renamed
+
+    @property
+    def _is_begun(self) -> bool:
+        """Whether an unfinished plan for the same lies in the store."""
+        asked = asked_for(self.layout.candidate_table(self.candidates_hash), self.unit_size)
+        return is_begun(self.layout.plan(self.teacher.teacher_id), asked)
 
     def _measured_size(self, remote: bool) -> int:
         """Pairs a work unit of a new plan; where one is taken up, or others do the work, nothing is measured."""
         teacher, layout = self.teacher, self.layout
-        asked = asked_for(layout.candidate_table(self.candidates_hash), self.unit_size)
         paid = isinstance(teacher, MeteredTeacher | AnsweringTeacher)
-        if remote or paid or encodes_texts(teacher) or is_begun(layout.plan(teacher.teacher_id), asked):
+        if remote or paid or encodes_texts(teacher) or self._is_begun:
             return UNIT_SIZE
         try:
             left = first_missing(layout, self.candidates, teacher.teacher_id, self.hash_of, UNMEASURED)

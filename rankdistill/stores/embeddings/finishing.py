@@ -8,18 +8,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankdistill import files, integrity, manifest, tables
+import pyarrow as pa
+
+from rankdistill import files, integrity, locations, manifest
+from rankdistill.errors import StoreError
+from rankdistill.notes import tell
 from rankdistill.stores import times
+from rankdistill.stores.broken import require_new
 from rankdistill.stores.embeddings import shards
 from rankdistill.stores.embeddings.fidelity import read_fidelity
 from rankdistill.stores.embeddings.gathering import Gathered
-from rankdistill.stores.embeddings.identity import vector_key
+from rankdistill.stores.embeddings.identity import hashes_of_ids, vector_keys
 from rankdistill.stores.embeddings.layout import ARTEFACT, Layout
-from rankdistill.stores.embeddings.planning import stored_texts
+from rankdistill.stores.embeddings.planning import keep_held_out, stored_texts, write_planned_texts
 from rankdistill.stores.embeddings.teacher_file import REFERENCE, read_teacher
 from rankdistill.stores.embeddings.text_files import KINDS
 from rankdistill.stores.made_again import tell_others, unit_of, vouch_for_planned
-from rankdistill.stores.plan import Plan, discard_plan, read_plan
+from rankdistill.stores.plan import Plan, discard_plan, hash_of, is_current
 
 
 def finish(layout: Layout, plan: Plan, gathered: Gathered, command: str) -> int:
@@ -33,22 +38,42 @@ def finish(layout: Layout, plan: Plan, gathered: Gathered, command: str) -> int:
         gathered: the texts that it is for.
         command: the command line.
     """
-    if read_plan(layout.plan) != plan:
+    if not is_current(layout.plan, plan):
         return 0
     left = plan.left(layout.vectors)
     if not left:
         files.remove_temporaries(layout.vectors)
         files.remove_temporaries(layout.root, keep_living=True)
-        with (
-            integrity.replacing(layout.texts, layout.root) as temporary,
-            layout.planned_texts.open("rb") as source,
-            temporary.open("wb") as target,
-        ):
-            shutil.copyfileobj(source, target)
+        keep_held_out(layout, gathered)
+        _put_texts(layout, gathered)
         times.settle(layout.root, str(read_teacher(layout)["teacher_id"]), layout.plan)
         _write_manifest(layout, plan.unit_size, gathered, command)
         discard_plan(layout.plan)
     return len(left)
+
+
+def _put_texts(layout: Layout, gathered: Gathered) -> None:
+    """Put the planned texts in the place of the store's, which are lost to nothing else.
+
+    Raises:
+        StoreError: what was copied is not what was planned.
+    """
+    planned = layout.planned_texts
+    wanted = hash_of(layout.plan, planned.name)
+    if not locations.is_file(planned) or files.hash_file(planned) != wanted:
+        tell(f"{planned} is damaged: it is made again, of the store's texts and what was gathered")
+        write_planned_texts(layout, gathered)
+        wanted = files.hash_file(planned)
+    with integrity.replacing(layout.texts, layout.root) as temporary:
+        with planned.open("rb") as source, temporary.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        if files.hash_file(temporary) != wanted:
+            raise StoreError(
+                expected=f"a copy of {planned}",
+                got="other bytes: the disk or the memory of this machine loses some",
+                consequence=f"{layout.texts} is as it was",
+                remedy="run the same `rankdistill embed` again, on a machine that works",
+            )
 
 
 def _write_manifest(layout: Layout, unit_size: int, gathered: Gathered, command: str) -> None:
@@ -58,9 +83,9 @@ def _write_manifest(layout: Layout, unit_size: int, gathered: Gathered, command:
     fidelity = read_fidelity(layout)
     teacher = {name: value for name, value in read_teacher(layout).items() if name != REFERENCE}
     paths = [*_files(layout)]
-    for path in paths:
-        if path.suffix == ".parquet" and not (earlier and path.relative_to(layout.root).as_posix() in earlier.outputs):
-            tables.require_pages(path)  # of this run or a killed one, perhaps damaged since
+    named = earlier.outputs if earlier else {}
+    new = [path for path in paths if path.relative_to(layout.root).as_posix() not in named]
+    require_new(layout.root, new, {layout.vectors: layout.plan})
     outputs = integrity.hashes(layout.root, paths, earlier) | _lost(layout, paths, earlier)
     made = manifest.Manifest(
         artefact=ARTEFACT,
@@ -105,21 +130,19 @@ def _lost(layout: Layout, paths: Sequence[Path], earlier: manifest.Manifest | No
 def _has_all(layout: Layout) -> bool:
     """Whether every text of the store has a vector."""
     teacher_id = str(read_teacher(layout)["teacher_id"])
-    stored = frozenset(shards.keys(layout.shards()))
-    wanted = (identifier for chunk in stored_texts(layout) for identifier in chunk["text_id"].to_pylist())
-    return all(vector_key(identifier, teacher_id) in stored for identifier in wanted)
+    stored = shards.stored_keys(layout.shards())
+    return all(stored.holds(vector_keys(chunk["text_id"], teacher_id)).all() for chunk in stored_texts(layout))
 
 
 def _counts(layout: Layout) -> dict[str, dict[str, int]]:
     """How many texts of each kind there are, and of how many the teacher read only the beginning."""
-    cut = set(shards.truncated_ids(layout.shards()))
+    cut = shards.truncated_ids(layout.shards())
     texts: Counter[str] = Counter()
     truncated: Counter[str] = Counter()
     for chunk in stored_texts(layout):
-        kinds = chunk["kind"].to_pylist()
-        texts.update(kinds)
-        pairs = zip(kinds, chunk["text_id"].to_pylist(), strict=True)
-        truncated.update(kind for kind, identifier in pairs if identifier in cut)
+        kinds = chunk["kind"]
+        texts.update(kinds.to_pylist())
+        truncated.update(kinds.filter(pa.array(cut.holds(hashes_of_ids(chunk["text_id"])))).to_pylist())
     return {name: {kind: found[kind] for kind in KINDS} for name, found in (("texts", texts), ("truncated", truncated))}
 
 

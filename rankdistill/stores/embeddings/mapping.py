@@ -2,7 +2,7 @@
 
 Parquet is compressed and cannot be mapped; these copies can, so training reads single rows of a store that is larger
 than memory. They are named by the content of the store: one that has grown gets new ones, and the old ones go. Where
-the store cannot be written to, or lies in an object store, they lie in this user's cache.
+the store cannot be written to, or lies in an object store, they lie in this user's cache, in a folder for this store.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from rankdistill import files, integrity, locations
+from rankdistill import files, integrity, locations, manifest
 from rankdistill.errors import OutputError, StoreError
 from rankdistill.locations import cache_folder
 from rankdistill.notes import note
@@ -24,6 +25,11 @@ from rankdistill.stores.embeddings.planning import stored_texts
 
 LOCK_WAIT = 3600.0
 """Seconds to wait for another process that makes the same copy."""
+
+TRIES = 3
+"""Times that a copy is made again which another process removed before it was opened."""
+
+Opened = TypeVar("Opened")
 
 Ids = np.ndarray
 """S32[n]: text ids as bytes, which compare and sort as wholes."""
@@ -49,8 +55,9 @@ def mapped_texts(layout: Layout, identity: str) -> pa.Table:
             for chunk in stored_texts(layout):
                 writer.write_table(chunk)
 
-    path = _made(layout, f"{identity}.arrow", build)
-    return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    return _opened(
+        layout, f"{identity}.arrow", build, lambda path: pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    )
 
 
 def mapped_vectors(
@@ -90,7 +97,7 @@ def mapped_vectors(
                 remedy="run the same `rankdistill embed` again: it makes the missing ones",
             )
 
-    return np.load(_made(layout, f"{identity}.npy", build), mmap_mode="r")
+    return _opened(layout, f"{identity}.npy", build, lambda path: np.load(path, mmap_mode="r"))
 
 
 def rows_of(wanted: Ids, ids: Ids, order: np.ndarray) -> np.ndarray:
@@ -122,10 +129,26 @@ def _allocate(path: Path, shape: tuple[int, int], dtype: VectorType) -> int:
     return int(array.offset)
 
 
+def _opened(layout: Layout, name: str, build: Callable[[Path], None], open_copy: Callable[[Path], Opened]) -> Opened:
+    """The copy `name`, opened; one that is open stays readable when another process removes it."""
+    for _ in range(TRIES):
+        path = _made(layout, name, build)
+        try:
+            return open_copy(path)
+        except FileNotFoundError:  # removed in between, by a process that reads another state of the store
+            continue
+    return open_copy(_made(layout, name, build))
+
+
+def cached_copies(layout: Layout) -> Path:
+    """The folder in this user's cache for the copies of one store that cannot lie beside its shards."""
+    root = layout.root.absolute() if locations.is_local(layout.root) else layout.root
+    return cache_folder() / "embeddings" / manifest.digest(str(root))[:32]
+
+
 def _made(layout: Layout, name: str, build: Callable[[Path], None]) -> Path:
     """The file `name` beside the shards, or in the cache; made now if it is not there."""
-    path = layout.mapped / name
-    cached = cache_folder() / "embeddings" / name
+    path, cached = layout.mapped / name, cached_copies(layout) / name
     for known in (path, cached):
         if locations.is_local(known) and _is_whole(known):
             return known
@@ -138,8 +161,7 @@ def _made(layout: Layout, name: str, build: Callable[[Path], None]) -> Path:
             path = cached
             held.enter_context(files.exclusive(path.parent, LOCK_WAIT))
         if not _is_whole(path):
-            if path != cached:
-                _remove_old(path)
+            _remove_old(path)
             files.remove_temporaries(path.parent)
             with integrity.noting(path, path.parent) as temporary:
                 build(temporary)
@@ -158,7 +180,9 @@ def _is_whole(path: Path) -> bool:
 
 
 def _remove_old(path: Path) -> None:
-    """Remove the copies that an earlier state of the store left beside `path`."""
-    for other in locations.listing(path.parent, f"*{path.suffix}"):
+    """Remove the copies that an earlier state of the store left beside `path`, whose folder is locked."""
+    others = locations.listing(path.parent, f"*{path.suffix}")
+    for other in others:
         with files.output_errors(other):
             other.unlink(missing_ok=True)
+    integrity.forget(path.parent, [other.name for other in others])

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rankdistill import files, integrity, tables
+from rankdistill.data.digests import Digests
+from rankdistill.stores.broken import remove_broken, written_anew
 from rankdistill.stores.embeddings import shards
 from rankdistill.stores.embeddings.gathering import WRITTEN_AT_ONCE, Gathered
-from rankdistill.stores.embeddings.identity import alike_hash, vector_key
+from rankdistill.stores.embeddings.identity import alike_hash, hashes_of_ids, vector_keys
 from rankdistill.stores.embeddings.layout import HELD_OUT, TEXTS, UNITS, Layout
 from rankdistill.stores.plan import Plan, regroup, take_up, write_note, write_units
 
@@ -33,12 +34,13 @@ def make_plan(layout: Layout, gathered: Gathered, teacher_id: str, asked_size: i
         LockedError: another process works on a plan for other texts or units.
     """
     asked = asked_for(gathered, asked_size)
-    if (earlier := take_up(layout.plan, asked)) is not None:
+    if (earlier := take_up(layout.plan, asked, beside := [layout.planned_texts.name])) is not None:
         return earlier
+    remove_broken(layout.root, layout.shards(), layout.plan)
     write_planned_texts(layout, gathered)
     missing = _Missing(layout, gathered, teacher_id)
     sizes, digests = write_units(layout.plan, regroup(missing.chunks(), unit_size), UNITS)
-    return write_note(layout.plan, asked, missing.wanted, missing.missing, unit_size, sizes, digests)
+    return write_note(layout.plan, asked, missing.wanted, missing.missing, unit_size, sizes, digests, beside)
 
 
 def asked_for(gathered: Gathered, asked_size: int | None) -> dict[str, Any]:
@@ -69,10 +71,7 @@ def write_planned_texts(layout: Layout, gathered: Gathered) -> None:
 
     A text that has become a test query by what is gathered now goes; one that the store keeps out stays out.
     """
-    held_out = read_held_out(layout)
-    if gathered.held_out - held_out:
-        column = pa.array(sorted(gathered.held_out | held_out), pa.binary(16))
-        tables.write_parquet(layout.held_out, pa.table([column], schema=HELD_OUT), layout.root)
+    held_out = keep_held_out(layout, gathered)
     with (
         files.atomic_path(layout.planned_texts) as temporary,
         pq.ParquetWriter(temporary, TEXTS, **tables.WRITTEN) as writer,
@@ -81,17 +80,28 @@ def write_planned_texts(layout: Layout, gathered: Gathered) -> None:
             writer.write_table(block)
 
 
+def keep_held_out(layout: Layout, gathered: Gathered) -> frozenset[bytes]:
+    """Put what must not get in into the store; idempotent. What the store kept out until now."""
+    held_out = read_held_out(layout)
+    if gathered.held_out - held_out:
+        column = pa.array(sorted(gathered.held_out | held_out), pa.binary(16))
+        tables.write_parquet(layout.held_out, pa.table([column], schema=HELD_OUT), layout.root)
+    return held_out
+
+
 def _united(layout: Layout, gathered: Gathered, held_out: frozenset[bytes]) -> Iterator[pa.Table]:
     """The store's texts, then the gathered ones that it lacks; `held_out` is what the store kept out until now."""
-    known: set[bytes] = set()
-    for chunk in stored_texts(layout):
-        kept = without(chunk, gathered.held_out)
-        known.update(map(bytes.fromhex, kept["text_id"].to_pylist()))
-        yield kept
+
+    def kept() -> Iterator[pa.Table]:
+        return (without(chunk, gathered.held_out) for chunk in stored_texts(layout))
+
+    yield from kept()
+    there = [layout.texts] if integrity.is_there(layout.texts, layout.root) else []
+    count = sum(footer.num_rows for footer in tables.footers(there, checked=False))
+    known = Digests((hashes_of_ids(chunk["text_id"]) for chunk in kept()), count)
     for chunk in gathered.chunks():
         allowed = without(chunk, held_out - gathered.held_out)
-        new = [bytes.fromhex(identifier) not in known for identifier in allowed["text_id"].to_pylist()]
-        yield allowed.filter(pa.array(new, pa.bool_()))
+        yield allowed.filter(pa.array(~known.holds(hashes_of_ids(allowed["text_id"]))))
 
 
 def stored_texts(layout: Layout) -> Iterator[pa.Table]:
@@ -106,7 +116,7 @@ def read_held_out(layout: Layout) -> frozenset[bytes]:
     """The `alike_hash` of every text that must not get into the store."""
     if not integrity.is_there(layout.held_out, layout.root):
         return frozenset()
-    with tables.open_parquet(layout.held_out) as file:
+    with written_anew(layout.root, layout.held_out), tables.open_parquet(layout.held_out) as file:
         return frozenset(file.read().column("hash").to_pylist())
 
 
@@ -123,7 +133,7 @@ class _Missing:
     def __init__(self, layout: Layout, gathered: Gathered, teacher_id: str) -> None:
         self.gathered, self.teacher_id = gathered, teacher_id
         self.held_out = read_held_out(layout) - gathered.held_out
-        self.stored = frozenset(shards.keys(layout.shards()))
+        self.stored = shards.stored_keys(layout.shards())
         self.wanted = self.missing = 0
 
     def chunks(self) -> Iterator[pa.Table]:
@@ -131,10 +141,10 @@ class _Missing:
         for chunk in self.gathered.chunks():
             chunk = without(chunk, self.held_out)
             self.wanted += len(chunk)
-            keys = [vector_key(identifier, self.teacher_id) for identifier in chunk["text_id"].to_pylist()]
-            column = pa.array(keys, pa.binary(16))
+            keys = vector_keys(chunk["text_id"], self.teacher_id)
+            column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(keys), [None, pa.py_buffer(keys)])
             rows = chunk.append_column(UNITS.field("key"), column).cast(UNITS)
-            missing = rows.filter(pc.invert(pa.array([key in self.stored for key in keys], pa.bool_())))
+            missing = rows.filter(pa.array(~self.stored.holds(keys)))
             self.missing += len(missing)
             if len(missing):
                 yield missing

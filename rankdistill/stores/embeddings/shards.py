@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +10,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rankdistill import files, integrity, tables
+from rankdistill.data.digests import Digests, Hashes
 from rankdistill.errors import DataError, StoreError
+from rankdistill.stores.broken import written_anew
+from rankdistill.stores.embeddings.identity import hashes_of_ids, hashes_of_keys
 from rankdistill.stores.embeddings.layout import VectorType, vectors_schema
 
 READ_AT_ONCE = 8192
 """Rows of a shard held in memory together."""
 
 
-def write_shard(path: Path, unit: pa.Table, vectors: np.ndarray, truncated: np.ndarray, dtype: VectorType) -> None:
+def write_shard(
+    path: Path,
+    unit: pa.Table,
+    vectors: np.ndarray,
+    truncated: np.ndarray,
+    dtype: VectorType,
+    before: Callable[[Path], object] | None = None,
+) -> None:
     """Write the vectors of a work unit.
 
     Args:
@@ -26,12 +36,13 @@ def write_shard(path: Path, unit: pa.Table, vectors: np.ndarray, truncated: np.n
         vectors: `[n, dimension]` in the number format `dtype`; finite.
         truncated: bool[n].
         dtype: of the vectors.
+        before: called with what becomes the shard.
     """
     schema = vectors_schema(vectors.shape[1], dtype)
     flat = pa.array(np.ascontiguousarray(vectors).reshape(-1), schema.field("vector").type.value_type)
     column = pa.FixedSizeListArray.from_arrays(flat, type=schema.field("vector").type)
     table = pa.table([unit["text_id"], unit["key"], column, pa.array(truncated)], schema=schema)
-    with files.atomic_path(path) as temporary:
+    with files.atomic_path(path, before) as temporary:
         pq.write_table(table, temporary, use_dictionary=False, **tables.WRITTEN)
 
 
@@ -62,19 +73,28 @@ def require_whole(shards: Sequence[Path], dimension: int, dtype: VectorType) -> 
     return sum(footer.num_rows for footer in found)
 
 
-def keys(shards: Sequence[Path]) -> Iterator[bytes]:
+def stored_keys(shards: Sequence[Path]) -> Digests:
     """The keys of all vectors."""
-    for path in shards:
-        with tables.open_parquet(path) as file:
-            yield from file.read(columns=["key"]).column(0).to_pylist()
+    return Digests(_keys(shards), sum(footer.num_rows for footer in tables.footers(shards, checked=False)))
 
 
-def truncated_ids(shards: Sequence[Path]) -> Iterator[str]:
-    """The ids of the texts of which the teacher read only the beginning."""
+def _keys(shards: Sequence[Path]) -> Iterator[Hashes]:
+    for path in shards:
+        with written_anew(path.parent.parent, path), tables.open_parquet(path) as file:
+            for batch in file.iter_batches(READ_AT_ONCE, columns=["key"]):
+                yield hashes_of_keys(batch.column("key"))
+
+
+def truncated_ids(shards: Sequence[Path]) -> Digests:
+    """The ids, as `hashes_of_ids`, of the texts of which the teacher read only the beginning."""
+    return Digests(_truncated(shards))
+
+
+def _truncated(shards: Sequence[Path]) -> Iterator[Hashes]:
     for path in shards:
         with tables.open_parquet(path) as file:
-            rows = file.read(columns=["text_id", "truncated"])
-            yield from rows.filter(rows["truncated"]).column("text_id").to_pylist()
+            for rows in file.iter_batches(READ_AT_ONCE, columns=["text_id", "truncated"]):
+                yield hashes_of_ids(rows.filter(rows["truncated"]).column("text_id"))
 
 
 def vectors(shards: Sequence[Path]) -> Iterator[tuple[pa.Array, np.ndarray]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -49,8 +50,8 @@ class ShardWorker:
         unit = self.plan.unit(number)
         started = times.now()
         vectors, truncated = self._embed(unit, progress)
-        times.keep(self.layout.plan, shard, started)
-        write_shard(shard, unit, vectors, truncated, self.dtype)
+        keep = partial(times.keep, self.layout.plan, shard, times.now() - started)
+        write_shard(shard, unit, vectors, truncated, self.dtype, keep)
         return len(unit)
 
     def _embed(self, unit: pa.Table, progress: Progress) -> tuple[np.ndarray, np.ndarray]:

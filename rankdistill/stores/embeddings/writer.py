@@ -20,6 +20,7 @@ from rankdistill.errors import ConfigError
 from rankdistill.executors.base import Executor, MakeWorker
 from rankdistill.executors.local import LocalExecutor
 from rankdistill.progress import Progress
+from rankdistill.stores.broken import remove_all_broken, remove_broken_of
 from rankdistill.stores.embeddings.calibration import keep_calibration
 from rankdistill.stores.embeddings.fidelity import FidelityCheck, keep_fidelity
 from rankdistill.stores.embeddings.finishing import finish
@@ -174,6 +175,8 @@ class EmbeddingWriter:
         layout = self.layout
         self._require_same()
         fidelity = self.fidelity.run(layout, self.teacher, self.gathered)
+        if not is_begun(layout.plan, asked_for(self.gathered, self.unit_size)):
+            remove_all_broken(layout.root, layout.vectors, layout.plan, self.lock_wait)
         unit_size = self.unit_size or self._measured_size(remote)
         with ExitStack() as held:
             with files.exclusive(layout.root, self.lock_wait):
@@ -188,6 +191,7 @@ class EmbeddingWriter:
                     keep_fidelity(layout, fidelity)
                 plan = make_plan(layout, self.gathered, self.teacher.teacher_id, self.unit_size, unit_size)
                 held.enter_context(taken(layout.plan, share))
+            remove_broken_of(layout.root, plan, layout.vectors, share.of(plan.units))
             yield plan, renamed
 
     def _measured_size(self, remote: bool) -> int:

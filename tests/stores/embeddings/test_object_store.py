@@ -44,4 +44,4 @@ def test_a_store_in_a_bucket_is_the_local_one(
         store = EmbeddingStore(f"s3://{s3.BUCKET}/a/store")
         assert np.array_equal(store.vectors(), local.vectors())
         assert store.texts().equals(local.texts())
-    assert list((tmp_path / "cache" / "embeddings").glob("*.npy"))
+    assert list((tmp_path / "cache" / "embeddings").glob("*/*.npy"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -119,7 +120,53 @@ def test_a_store_that_cannot_be_written_to_is_mapped_from_the_cache(
     (tmp_path / "store" / "mapped").write_text("a file is in the way")
     assert np.array_equal(store.vectors(), wanted(store))
     assert export_cache.cache_folder() == tmp_path / "cache"
-    assert list((tmp_path / "cache" / "embeddings").glob("*.npy"))
+    assert list((tmp_path / "cache" / "embeddings").glob("*/*.npy"))
+
+
+def test_copies_in_the_cache_go_when_the_store_has_grown(
+    store: EmbeddingStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And those of another store stay; what is mapped is read on."""
+    monkeypatch.setenv("RANKDISTILL_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(store.path, tmp_path / "other")
+    for path in (store.path, tmp_path / "other"):
+        (path / "mapped").write_text("a file is in the way")
+    other, before = EmbeddingStore(tmp_path / "other"), EmbeddingStore(store.path)
+    for one in (other, before):
+        one.vectors()
+    copies, kept = mapping.cached_copies(before.layout), sorted(mapping.cached_copies(other.layout).iterdir())
+    for state in range(3):
+        grow(store.path, str(state))
+        grown = EmbeddingStore(store.path)
+        assert np.array_equal(grown.vectors(), wanted(grown))
+        names = {f"{grown.identity}.npy", f"{grown.identity}.arrow"}
+        assert {path.name for path in copies.iterdir() if path.suffix} == names
+        assert {*json.loads((copies / NOTED).read_text())} == names
+    assert sorted(mapping.cached_copies(other.layout).iterdir()) == kept
+    assert np.array_equal(before.vectors(), wanted(before))
+
+
+def grow(path: Path, state: str) -> None:
+    made = manifest.expect(path, "embeddings", "embed")
+    manifest.Manifest(made.artefact, made.inputs, made.parameters, outputs={**made.outputs, "x": state}).write(path)
+
+
+def test_a_copy_that_another_process_removed_before_it_was_opened_is_made_again(
+    store: EmbeddingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads another state of the store."""
+    made, removed = mapping._made, []
+
+    def then_removed(layout: object, name: str, build: object) -> Path:
+        path = made(layout, name, build)
+        if not removed:
+            removed.append(path)
+            path.unlink()
+        return path
+
+    monkeypatch.setattr(mapping, "_made", then_removed)
+    assert np.array_equal(store.vectors(), wanted(store))
+    assert removed[0].is_file()
 
 
 def test_a_shard_that_is_missing_or_cut_off_is_an_error(store: EmbeddingStore, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rankdistill import data, files, manifest
-from rankdistill.errors import ConfigError, DataError, LockedError, StaleOutputError, TeacherError
+from rankdistill.errors import ConfigError, DamagedError, DataError, LockedError, StaleOutputError, TeacherError
 from rankdistill.stores.embeddings import EmbeddingStore
 from rankdistill.stores.embeddings.gathering import Gathered, gather
 from rankdistill.stores.embeddings.layout import Layout
@@ -148,6 +148,23 @@ def test_a_test_query_of_an_earlier_run_stays_out_and_one_of_a_later_run_goes(
         assert found.find([test_query, "something else"], "query").tolist()[0] == -1
         assert len(found.vectors()) == len(found) == len(gathered) + 1
     assert writer(HashEmbedder(), store="one", texts=leaking).plan().wanted == 1
+
+
+def test_what_must_not_get_in_is_written_again_where_it_was_removed(
+    writer: MakeWriter, gathered: Gathered, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
+    assert gathered.held_out
+    with pytest.raises(KeyboardInterrupt):
+        writer(HashEmbedder(fail_after=40)).run()
+    path = tmp_path / "store" / "held_out.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(DamagedError, match="remove that file and run the same command again"):
+        writer(HashEmbedder()).run()
+    path.unlink()
+    writer(HashEmbedder()).run()
+    assert contents(tmp_path / "store") == whole
 
 
 def test_planning_writes_nothing(writer: MakeWriter, gathered: Gathered, tmp_path: Path) -> None:
