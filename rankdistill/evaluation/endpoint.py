@@ -153,7 +153,7 @@ class EndpointEncoder:
         for folder in self._written:
             files.remove_folder(folder)
         self._written.clear()
-        if self._kept.is_dir() and not [path for path in self._kept.iterdir() if path.is_dir()]:
+        if not [path for path in locations.listing(self._kept, "*") if path.is_dir()]:
             files.remove_folder(self._kept)
 
     def _encode(self, texts: Sequence[str], prefix: str, progress: Progress) -> np.ndarray:
