@@ -19,6 +19,7 @@ the set names, and the question. `--reads` names what students read of a convers
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,7 @@ def main() -> None:
         places = {name: place(given.data / name, given, model, start) for name in named}
         found = {name: {model: measure(name, places, given)} for name in given.sets.split(",")}
         content = {"asked": asked(given), "seeds": list(given.seeds), "sets": found}
-        print(write_results(f"conversation_{called(model)}", content, given.sets))
+        print(write_results(f"conversation_{word(model)}", content, given.sets))
 
 
 def asked(given: argparse.Namespace) -> dict[str, Any]:
@@ -172,6 +173,11 @@ def first(given: argparse.Namespace, model: str) -> str:
         **FIRST_SETTINGS,
     )
     return str(made.path)
+
+
+def word(model: str) -> str:
+    """The model, in names of results."""
+    return re.sub(r"\W", "_", called(model))
 
 
 def called(model: str) -> str:

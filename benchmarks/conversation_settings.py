@@ -29,13 +29,13 @@ from benchmarks.conversation import (
     Place,
     add_arguments,
     asked,
-    called,
     complete,
     first,
     place,
     rivals,
     settings_of,
     train,
+    word,
 )
 from benchmarks.provenance import parse, write_results
 from rankdistill.verbs.arguments import sessions_of
@@ -76,7 +76,7 @@ def main() -> None:
             found[name] = {model: measure(here, given)}
         content = {"asked": asked(given) | {"rate": given.rate}, "seeds": list(given.seeds), "sets": found}
         apart = "" if given.rewrites == TEACHER_REWRITES else f"_{given.rewrites}"
-        print(write_results(f"conversation_settings{apart}_{called(model)}", content, given.sets))
+        print(write_results(f"conversation_settings{apart}_{word(model)}", content, given.sets))
 
 
 def students(here: Place, rewrites: str) -> dict[str, tuple[Mapping[str, Any], list[str]]]:

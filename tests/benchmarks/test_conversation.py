@@ -98,7 +98,7 @@ def test_the_benchmark_ends_and_is_not_made_twice(
     words = ["--data", tmp_path / "data", "--work", tmp_path / "work", "--sets", "one,two", "--steps", 2]
     words += ["--seeds", "13", "--models", tiny_splade]
     monkeypatch.setattr(sys, "argv", ["conversation", *map(str, words)])
-    results = tmp_path / f"conversation_{conversation.called(tiny_splade)}.json"
+    results = tmp_path / f"conversation_{conversation.word(tiny_splade)}.json"
     conversation.main()
     found = json.loads(results.read_text())["sets"]
     assert set(found) == {"one", "two"}
@@ -135,7 +135,7 @@ def test_settings_are_compared_one_by_one(
     words += ["--models", tiny_splade, "--rate", "1e-3"]
     monkeypatch.setattr(sys, "argv", ["conversation_settings", *map(str, words)])
     conversation_settings.main()
-    name = f"conversation_settings_{conversation.called(tiny_splade)}.json"
+    name = f"conversation_settings_{conversation.word(tiny_splade)}.json"
     (result,) = json.loads((tmp_path / name).read_text())["sets"]["one"].values()
     compared = {one["system"] for one in result["against disco"]["comparisons"]}
     here = conversation_settings.place(
