@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-4, help="learning rate of all")
     parser.add_argument("--rewrites", default=TEACHER_REWRITES, help="that the teacher reads; topics: made here")
     parser.add_argument("--sample", type=int, help="of the candidates' ranks, for large collections")
-    parser.add_argument("--only", nargs="+", help="students whose names begin so, beside `disco`")
+    parser.add_argument("--only", nargs="+", help="students whose names begin so (=NAME: are so), beside `disco`")
     parser.add_argument("--choose", action="store_true", help="report dev, not test")
     given = parse(parser)
     given.settings = settings_of(given) | ({} if given.sample is None else {"sample": given.sample})
@@ -119,7 +119,7 @@ def measure(here: Place, given: argparse.Namespace) -> dict[str, Any]:
     tested = {} if given.choose else rivals(here)
     alone: dict[str, Any] = {}
     for title, (own, rewrites) in students(here, given.rewrites).items():
-        if title != BASE and given.only and not any(title.startswith(part) for part in given.only):
+        if title != BASE and given.only and not any(_says(part, title) for part in given.only):
             continue
         made = [train(here, title, {**own, **given.settings}, rewrites, seed, given.rate) for seed in given.seeds]
         of = [f"-{seed}" for seed in given.seeds]
@@ -144,6 +144,10 @@ def _trained(
     return seeds.trained(
         title, [here.measured(title, split, one, reads, one_of) for one, one_of in zip(made, of, strict=True)]
     )
+
+
+def _says(part: str, title: str) -> bool:
+    return part[1:] == title if part.startswith("=") else title.startswith(part)
 
 
 def _folders(system: Any) -> Sequence[Any]:
