@@ -266,8 +266,13 @@ def is_dead(temporary: Path) -> bool:
         return True
     if host == _host() and (int(process) == os.getpid() or not _is_running(int(process))):
         return True
+    return is_old(temporary)
+
+
+def is_old(path: Path) -> bool:
+    """Whether a file has not changed for `DEAD_AFTER` seconds, or is gone."""
     try:
-        return time.time() - temporary.stat().st_mtime > DEAD_AFTER
+        return time.time() - path.stat().st_mtime > DEAD_AFTER
     except FileNotFoundError:
         return True
 

@@ -57,13 +57,14 @@ def main() -> None:
     given = parse(parser)
     import torch
 
-    content: dict[str, Any] = {"turns": given.turns, "limit": LIMIT, "by_threads": {}}
+    content: dict[str, Any] = {"limit": LIMIT, "by_threads": {}}
     with tempfile.TemporaryDirectory() as folder:
         texts = asked(given.data, Path(folder), given.model, given.turns)
+        content["turns"] = turns = len(texts["rewrite"])
         ways = _ways(given.model, given.sizes, texts)
         for threads in map(int, given.threads.split(",")):
             torch.set_num_threads(threads)
-            rows = measured(ways, given.turns, given.rounds)
+            rows = measured(ways, turns, given.rounds)
             content["by_threads"][str(threads)] = rows
             print(f"{threads} threads; ratios to {BASE}")
             for row in rows:

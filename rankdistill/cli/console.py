@@ -30,6 +30,10 @@ _IN_ADDRESS = re.compile(r"(\w://)[^/?#\s]*@")
 """The border of an address' scheme, and who asks: `user:password@`."""
 
 
+_SECRET = re.compile(r"(\w://\S*?[?&](?:password|sslpassword|passfile|api_key|apikey|token)=)[^&#\s]*", re.IGNORECASE)
+"""A secret among the parameters of an address."""
+
+
 def command(leave_out: tuple[str, ...] = ()) -> str:
     """The command line as typed, for manifests; the value of `--out` reads `.`, the folder that the manifest is in.
 
@@ -50,7 +54,7 @@ def command(leave_out: tuple[str, ...] = ()) -> str:
             words[place + 1] = "."
         elif word.startswith("--out="):
             words[place] = "--out=."
-    return shlex.join(_IN_ADDRESS.sub(r"\1", word) for word in words)
+    return shlex.join(_SECRET.sub(r"\1***", _IN_ADDRESS.sub(r"\1", word)) for word in words)
 
 
 def write_any_character() -> None:

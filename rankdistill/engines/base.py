@@ -14,6 +14,9 @@ LegName = Literal["dense", "sparse"]
 ID, TEXT, POSITION = "doc_id", "text", "position"
 """What is kept beside the vectors and the document's own fields: its id, its text, its place in the source."""
 
+GRAPH: Mapping[str, int] = {"m": 16, "efConstruction": 200}
+"""Parameters of a graph that are not given."""
+
 RESERVED = (ID, TEXT, POSITION, "dense", "sparse")
 """Names that no field of a document may have."""
 
@@ -97,12 +100,12 @@ class Shape:
     @property
     def m(self) -> int:
         """Links a node."""
-        return int(self.graph.get("m", 16))
+        return int(self.graph.get("m", GRAPH["m"]))
 
     @property
     def ef_construction(self) -> int:
         """Candidates while the graph is built."""
-        return int(self.graph.get("efConstruction", 200))
+        return int(self.graph.get("efConstruction", GRAPH["efConstruction"]))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rankdistill import files, manifest, plain_json
-from rankdistill.engines.base import Engine, LegName, Shape
+from rankdistill.engines.base import GRAPH, Engine, LegName, Shape
 from rankdistill.engines.notes import Note, require_same_spaces
 from rankdistill.engines.registry import shown
 from rankdistill.engines.sources import Source, ids_hash
@@ -79,7 +79,8 @@ def push(
     _require_kinds(engine, source.legs)
     count, identity = len(source.ids), source.identity
     parameters = {name: int(one) for name, one in (graph or {}).items()}
-    wanted = Note(source.legs, identity, ids_hash(source.ids), count, exact, uuid.uuid4().hex, graph=parameters)
+    wanted = Note(source.legs, identity, ids_hash(source.ids), count, exact, uuid.uuid4().hex)
+    wanted = replace(wanted, graph={} if exact else {**GRAPH, **parameters})
     shape = Shape(source.legs, source.fields, source.texts, exact, parameters, count)
     folder = _folder(engine, url)
     with files.exclusive(folder):
@@ -168,7 +169,7 @@ def _found(engine: Engine, wanted: Note, replace_collection: bool) -> Note | Non
 
 
 def _parameters(graph: Mapping[str, int] | None) -> str:
-    return ", ".join(f"{name}={value}" for name, value in sorted((graph or {}).items())) or "the engine's parameters"
+    return ", ".join(f"{name}={value}" for name, value in sorted((graph or {}).items()))
 
 
 def _folder(engine: Engine, url: str) -> Path:

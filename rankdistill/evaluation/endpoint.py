@@ -149,11 +149,15 @@ class EndpointEncoder:
             answers.add([(key(PROBE), probe)])
 
     def forget(self) -> None:
-        """Remove what was kept for the case that this run is stopped: it has ended; others' stays."""
-        for folder in self._written:
-            files.remove_folder(folder)
+        """Remove what was kept for the case that this run is stopped: it has ended; what living ones keep stays."""
+        folders = [path for path in locations.listing(self._kept) if path.is_dir()]
+        for folder in folders:
+            for path in locations.listing(folder):
+                if files.is_dead(path) and (folder in self._written or files.is_old(path)):
+                    path.unlink(missing_ok=True)
+            files.remove_if_empty(folder)
         self._written.clear()
-        if not [path for path in locations.listing(self._kept, "*") if path.is_dir()]:
+        if not any(folder.is_dir() for folder in folders):
             files.remove_folder(self._kept)
 
     def _encode(self, texts: Sequence[str], prefix: str, progress: Progress) -> np.ndarray:
@@ -169,7 +173,7 @@ class EndpointEncoder:
             progress(len(texts) - len(said))
         keys = {place: key(self._cut(prefix + texts[place])) for place in said}
         folder = self._kept / manifest.digest([one.hex() for one in keys.values()])[:32]
-        answers = kept_vectors(folder, "vectors")
+        answers = kept_vectors(folder, files.of_this_process("vectors"))
         self._written.add(folder)
         known = answers.known() if len(texts) > 1 else {}
         if known:

@@ -220,10 +220,12 @@ class _Tracing:
         if known is None:
             self.parents[weights] = Parent(reference, weights, [told], made, reference)
         if ours is not None and made is not None:
-            before = self._below
+            before, texts, missing = self._below, len(self.texts), len(self.missing)
             self._below = before if role in OWN else told
             self._inputs(ours, made)
             self._below = before
+            if known is not None:  # the first time these were found already
+                del self.texts[texts:], self.missing[missing:]
 
     def _role(self, role: str) -> str:
         """What a model is to what is published that is `role` to the one that is looked at."""

@@ -13,10 +13,10 @@ from rankdistill._extras import require
 from rankdistill.errors import (
     ConfigError,
     ExecutorError,
-    MissingDependencyError,
     OutputError,
     RankdistillError,
     RemoteError,
+    StaleOutputError,
 )
 from rankdistill.notes import note, once
 from rankdistill.progress import ProgressLike, Reporter, reporter_of
@@ -40,7 +40,7 @@ SUFFIX = "-tuned"
 STUDY = "tuning"
 """In the folder of a search: the journal of its trials, and the report."""
 
-SURROUNDINGS = (OutputError, RemoteError, ExecutorError, MissingDependencyError)
+SURROUNDINGS = (OutputError, RemoteError, ExecutorError)
 """Errors that are not of a trial's settings: a disk that is full, a bucket that does not answer, another process."""
 
 GIVE_UP = 3
@@ -228,9 +228,9 @@ class _Worker:
             value = sum(_measure(step, self.metric) for step in judging) / len(judging)
         except TrialPruned:
             self.search.stopped(trial, now() - started)
-        except SURROUNDINGS:  # the trial stays unfinished, and is the next one of the same command
-            raise
         except RankdistillError as error:
+            if isinstance(error, SURROUNDINGS) and not isinstance(error, StaleOutputError):
+                raise  # the trial stays unfinished, and is the next one of the same command
             self.search.failed(trial, f"{type(error).__name__}: {error.got}", now() - started)
             ended = self.search.ended()
             if all(one.state == "failed" for one in ended) and len(ended) >= GIVE_UP:

@@ -44,7 +44,7 @@ def require_shard(path: Path, plan: Path | None = None) -> None:
     if written is None:
         found = _wrong_keys(path)
     else:
-        found = "" if files.hash_file(path) == written else "other bytes: it was damaged or changed"
+        found = "" if integrity.hash_of(path) == written else "other bytes: it was damaged or changed"
     if found:
         raise DamagedError(
             expected=f"a whole Parquet file at {path}",

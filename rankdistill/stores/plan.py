@@ -157,6 +157,9 @@ def is_begun(folder: Path, asked: Mapping[str, Any]) -> bool:
     return plan is not None and earlier == asked
 
 
+_WAIT = "wait for it to end, or give it the same inputs and unit size"
+
+
 def take_up(folder: Path, asked: Mapping[str, Any], beside: Sequence[str] = ()) -> Plan | None:
     """The unfinished plan in `folder` if it is for the same; any other one is discarded, and so is a damaged one.
 
@@ -177,9 +180,11 @@ def take_up(folder: Path, asked: Mapping[str, Any], beside: Sequence[str] = ()) 
     if living := living_shares(folder):
         raise LockedError(
             expected=f"to be the only one who works on the plan {folder}",
-            got=f"another process works on share {living[0]} of other candidates or texts, or with another unit size",
+            got=f"another process works on share {living[0]}, and the plan is damaged: it will be made good at its end"
+            if plan is not None and earlier == asked
+            else f"another process works on share {living[0]} of other candidates or texts, or with another unit size",
             consequence="nothing was written",
-            remedy="wait for it to end, or give it the same inputs and unit size"
+            remedy=("wait for it to end" if plan is not None and earlier == asked else _WAIT)
             + files.if_holder_is_dead(lock_folder(folder, living[0])),
         )
     if damaged:

@@ -30,10 +30,10 @@ def test_json_is_no_part_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("flag", [["--url"], []])
 def test_a_password_in_an_address_is_not_recorded(monkeypatch: pytest.MonkeyPatch, flag: list[str]) -> None:
-    address = "postgresql://me:SECRET@host:5432/db?a=b@c"
+    address = "postgresql://me:SECRET@host:5432/db?a=b@c&password=SECRET&b=c"
     given = [*flag, address] if flag else [f"--url={address}"]
     monkeypatch.setattr(sys, "argv", ["/bin/rankdistill", "push", *given, "http://host/a@b", "s3://bucket/x@y", "a@b"])
     found = console.command()
     assert "SECRET" not in found
     assert found.endswith("http://host/a@b s3://bucket/x@y a@b")
-    assert "postgresql://host:5432/db?a=b@c" in found
+    assert "postgresql://host:5432/db?a=b@c&password=***&b=c" in found

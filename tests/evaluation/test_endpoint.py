@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
@@ -287,3 +288,31 @@ def test_what_another_run_of_the_same_service_keeps_stays(asked: FakeServer) -> 
     assert len(asked.posts) == 1, "the probe alone"
     other.forget()
     assert not other._kept.exists()
+
+
+def test_two_runs_over_the_same_texts_keep_their_own_and_what_is_old_and_dead_goes(asked: FakeServer) -> None:
+    settings = Settings(url=asked.url, max_batch=4)
+    one = EndpointEncoder(settings)
+    one.encode_documents(["a river", "a harbour"])
+    (folder,) = [path for path in one._kept.iterdir() if path.is_dir()]
+    (own,) = folder.iterdir()
+    host = own.name.split("-")[0]
+    living, old = (
+        folder / f"{host}-{os.getppid()}-vectors.txt",
+        one._kept / "others" / f"{host}-{2**22 + 1}-vectors.txt",
+    )
+    living.write_bytes(own.read_bytes())
+    old.parent.mkdir()
+    old.touch()
+    os.utime(old, (0, 0))
+    one.forget()
+    assert living.is_file()
+    assert not own.exists()
+    assert not old.parent.exists()
+    again = EndpointEncoder(settings)
+    asked.asked.clear()
+    again.encode_documents(["a river", "a harbour"])
+    assert not asked.posts
+    living.unlink()
+    again.forget()
+    assert not again._kept.exists()

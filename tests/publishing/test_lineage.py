@@ -144,6 +144,7 @@ def test_what_stands_behind_a_model_counts_once_it_is_more_than_a_generator(
         tracing = _Tracing(around)
         for role in order:
             tracing._model(weights, role, "x")
+        assert len(tracing.texts) == 1, "what is scanned is scanned once"
         found[order[0]] = {Path(one.title).name: sorted(one.roles) for one in tracing.parents.values()}
     assert of_a(TEACHER, TEACHER) in found[GENERATOR][Path(tiny_cross_encoder).name]
     assert of_a(START, TEACHER) in found[GENERATOR][Path(stranger).name]

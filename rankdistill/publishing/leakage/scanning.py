@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from rankdistill.data import Dataset
+from rankdistill.data.digests import BYTES, Digests
 from rankdistill.progress import Progress, ignore
 from rankdistill.publishing.leakage import cleaning
 from rankdistill.publishing.leakage.matching import Matcher, shingles, words
@@ -94,18 +95,11 @@ def scan(dataset: Dataset, split: str, trained: Sequence[Texts], progress: Progr
 
 
 def _distinct(texts: Iterable[str]) -> Iterator[str]:
-    """Each text once; what is held is 8 bytes of each, not the texts."""
-    seen: set[int] = set()
+    """Each text once; what is held is a hash of each, not the texts."""
+    seen = Digests()
     for text in texts:
-        mark = hash_of(text)
-        if mark not in seen:
-            seen.add(mark)
+        if seen.add(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=BYTES).digest()):
             yield text
-
-
-def hash_of(text: str) -> int:
-    """64 bits: two of a billion different texts have the same by a chance of 3%, and one of them is then not read."""
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 @dataclass(frozen=True)
