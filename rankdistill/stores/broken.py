@@ -157,7 +157,10 @@ def require_new(root: Path, paths: Iterable[Path], plans: Mapping[Path, Path]) -
     """
     paths = [path for path in paths if path.suffix == ".parquet"]
     brought_back = [path for path in unnamed(root, paths) if path.parent in plans and locations.is_local(path)]
-    if wrong := [path for path in brought_back if remove_broken(root, [path], plans[path.parent])]:
+    wrong: list[Path] = []
+    for shards, plan in plans.items():  # the manifest is read once a teacher, not once a shard
+        wrong += remove_broken(root, [path for path in brought_back if path.parent == shards], plan)
+    if wrong:
         raise DamagedError(
             expected="every shard of this run and of those that it took up as it was written",
             got=f"{len(wrong)} that were damaged since, as {wrong[0]}",
