@@ -68,6 +68,7 @@ def compare(
         ConfigError: two systems are given one name, no such measure, a report of another suffix; with `data` no `out`,
             or what is no NAME=SYSTEM.
         StaleOutputError: `out` holds something else, as an evaluation.
+        LockedError: another process writes to `out`.
     """
     require_range(0, seed=seed, examples=examples)
     reports = [place_of(one) for one in listed(report)]
@@ -95,7 +96,10 @@ def compare(
     for one in reports:
         pages.written(found, one, measure)
     found = found.reported_in(reports)
-    return found if folder is None else write(found, folder, measure)
+    if folder is None:
+        return found
+    with files.exclusive(folder):
+        return write(found, folder, measure)
 
 
 def write(results: Results, folder: Path, measure: str = MAIN_MEASURE) -> Results:
@@ -103,7 +107,7 @@ def write(results: Results, folder: Path, measure: str = MAIN_MEASURE) -> Result
 
     Args:
         results: of `compare`, which may have got further figures since.
-        folder: is made where it is not there.
+        folder: is made where it is not there; the caller holds it.
         measure: what is plotted.
     """
     files.remove_temporaries(folder, keep_living=True)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from rankdistill import manifest
+from rankdistill import files, manifest
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.comparing import Trained
 from rankdistill.evaluation.results import Evaluation, Results
@@ -85,6 +85,7 @@ def verdict(
         ConfigError: settings that have no effect, or no student of that name.
         ModelReferenceError: the bundle is neither one nor a model.
         StaleOutputError: `out` holds something else, as an evaluation.
+        LockedError: another process writes to `out`.
         SpaceMismatchError: the bundle was edited, or does not belong to the index.
     """
     require_range(0, 1, keep=keep, level=level, least_cosine=least_cosine, most_loss=most_loss)
@@ -121,7 +122,10 @@ def verdict(
         report = report.judged(
             [_with_file(one, of_file, one.bounds.model_copy(update=drawn)) for one in report.verdicts]
         )
-    return report if folder is None else write(report, folder)
+    if folder is None:
+        return report
+    with files.exclusive(folder):
+        return write(report, folder)
 
 
 def _judged(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import rankdistill as rd
-from rankdistill import data
-from rankdistill.errors import ConfigError, DataError, OutputError, StaleOutputError
+from rankdistill import data, files
+from rankdistill.errors import ConfigError, DataError, LockedError, OutputError, StaleOutputError
 from rankdistill.evaluation.comparing import Trained
 from rankdistill.evaluation.evaluating import evaluate
 from rankdistill.evaluation.measures import MEASURES
@@ -121,3 +121,13 @@ def test_an_evaluation_is_not_written_over(evaluated: list[Path], tmp_path: Path
         rd.compare(evaluated, tmp_path / "file")
     with pytest.raises(ConfigError, match="seed of at least 0"):
         rd.compare(evaluated, seed=-1)
+
+
+def test_two_do_not_write_one_comparison(evaluated: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "compared"
+    rd.compare(evaluated[:2], out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with files.exclusive(out), pytest.raises(LockedError, match="the only process writing"):
+        rd.compare(evaluated, out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert len(rd.compare(evaluated, out).systems) == 3
