@@ -72,11 +72,17 @@ class Conversation:
                 a limit but no `length`.
         """
         if len(turns) % 2 == 0 or not all(turn.strip() for turn in turns[::2]):
+            got, remedy = "a question without a word", "give an answer that there was none of as an empty text"
+            if len(turns) % 2 == 0:
+                got = f"{len(turns)} turns"
+            elif len(turns) > 1 and not turns[0].strip():
+                got = "a conversation that begins with an answer, or with a question without a word"
+                remedy = "leave out what the assistant said before the first question"
             raise ConfigError(
                 expected="an odd number of turns: questions, with the answer between each two, the last to be answered",
-                got=f"{len(turns)} turns" if len(turns) % 2 == 0 else "a question without a word",
+                got=got,
                 consequence="an answer would be read as a question",
-                remedy="give an answer that there was none of as an empty text",
+                remedy=remedy,
             )
         near = turns if self.last is None else turns[-(2 * self.last - 1) :]
         read = [turn for place, turn in enumerate(near) if turn.strip() and (self.answers or place % 2 == 0)]

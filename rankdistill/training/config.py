@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, model_validator
 
 from rankdistill.names import ALIASES, LOSSES, REGULARISERS, STUDENTS, has_in_batch_form, listed
 from rankdistill.training import settings
@@ -271,13 +271,17 @@ class TrainConfig(RunSettings):
         "gradient, so that memory does not grow with the batch; None: keep them, which is faster.",
     )
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _settings_of_the_loss(cls, given: Any) -> Any:
-        """Those that the loss was published with, where they are not given."""
+    def _settings_of_the_loss(cls, given: Any, handler: ModelWrapValidatorHandler[TrainConfig]) -> TrainConfig:
+        """Those that the loss was published with, where they are not given; they go with it, so they count as unset."""
         loss = given.get("loss") if isinstance(given, dict) else None
         published = LOSSES.get(ALIASES.get(loss, loss)) if isinstance(loss, str) else None
-        return given if published is None else {**published.settings, **given}
+        if published is None or not published.settings:
+            return handler(given)
+        made = handler({**published.settings, **given})
+        made.__pydantic_fields_set__.difference_update(published.settings.keys() - given.keys())
+        return made
 
     @model_validator(mode="after")
     def _tower_can_be_used(self) -> TrainConfig:

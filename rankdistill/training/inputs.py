@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -14,6 +15,7 @@ from rankdistill.data import Dataset
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.data.identical_ids import without_own
 from rankdistill.ensembles import ranges
+from rankdistill.errors import DataError
 from rankdistill.sessions.reading import rewrites_of
 from rankdistill.stores.embeddings.identity import alike_hash
 from rankdistill.stores.reader import ScoreStore
@@ -174,7 +176,7 @@ def read(
         with_text: leave out queries that `texts` lacks too: of conversations it has those that may be read.
 
     Raises:
-        DataError: no such split.
+        DataError: no such split, or all of the store's queries are held out.
         StoreError: the teacher must be named, or is not in the store.
     """
     teacher, own = store.teacher(teacher_id), dataset.own_documents
@@ -186,7 +188,10 @@ def read(
         scores, candidates = store.scores(teacher).lazy(), store.candidates().lazy()
     given = set(candidates.select(pl.col("query_id").unique()).collect(engine="streaming")["query_id"])
     said = store.query_texts() if texts is None else texts
-    held_out = _held_out(dataset, split, given, said) | (given - said.keys() if with_text else set())
+    held_out = _held_out(dataset, split, given, said)
+    if given and given <= held_out:
+        raise _all_held_out(dataset, split, given)
+    held_out |= given - said.keys() if with_text else set()
     others = pl.Series("query_id", sorted(held_out & given), dtype=pl.String)
     kept = ~pl.col("query_id").is_in(others.implode()) if len(others) else pl.lit(True)
 
@@ -201,6 +206,17 @@ def read(
         len(given - held_out - dataset.query_texts.keys()),
         of_frame,
         spans,
+    )
+
+
+def _all_held_out(dataset: Dataset, split: str, given: AbstractSet[str]) -> DataError:
+    by = [other for other in dataset.splits if other != split and not given.isdisjoint(dataset.qrels(other))]
+    judges = f"{' and '.join(by)} judge{'s' if len(by) == 1 else ''}" if by else "other splits judge"
+    return DataError(
+        expected=f"queries in the store that the split {split!r} may train on",
+        got=f"all {len(given):,} are held out: {judges} them, or queries that say the same, and {split!r} does not",
+        consequence="nothing was trained",
+        remedy="name the split that they are of (split, --split), or score candidates of other queries",
     )
 
 

@@ -14,6 +14,7 @@ from rankdistill.errors import ConfigError
 from rankdistill.inference import conversation
 from rankdistill.inference.conversation import Conversation
 from rankdistill.inference.storage import Storage, compress, require_storable, shipped_bytes
+from rankdistill.notes import note
 from rankdistill.students import prune
 from rankdistill.students.inherit import keep
 from rankdistill.teachers.teaching import training_log
@@ -78,6 +79,7 @@ def train(
     reads: Conversation | None = None,
     tower: InBatchTeacher | None = None,
     sources: Mapping[str, str] | None = None,
+    vectors: Path | None = None,
     command: str = "",
 ) -> Path:
     """Train `student` on the store's scores and write it to `out`, a plain sentence-transformers folder.
@@ -107,6 +109,8 @@ def train(
         reads: how the queries' texts were made of conversations; written beside the student.
         tower: `config.document_tower` itself, where it is open already and has the documents' vectors.
         sources: name -> hash of what the queries' texts were made of, for the manifest.
+        vectors: keeps what teachers that are asked in the course of the training encode; a folder of the run's own,
+            which goes at its end, unless given.
         command: the command line, for the manifest.
 
     Raises:
@@ -130,6 +134,7 @@ def train(
     _require_whole_vocabulary(form, config, name)
     settings.require_patience_to_count(config, dev_split is not None)
     split = split or dataset.default_split
+    _note_without_effect(config, split, dev_split)
     beside, anchor = in_batch.of_config(config), in_batch.of_alignment(config)
     if config.aligns:
         in_batch.require_dense(name, "alignment_weight")
@@ -175,10 +180,11 @@ def train(
     with artefact.claimed(out, wanted, config.keep_checkpoints) as folder:
         if folder is None:
             return out
+        vectors = vectors or folder / IN_BATCH_FOLDER
         start = batch.Start(student, config, partial(_documents, dataset))
         model, sizes = kind.load(start), None
         if behind is not None:
-            tower = tower or behind.open(folder / IN_BATCH_FOLDER)
+            tower = tower or behind.open(vectors)
             document_tower.require_fitting(kind, model, document_tower.space_of(tower, behind.name))
             kind = document_tower.WithTower(kind, tower)
         query_length.require_effect(config.max_query_length, kind.cuts_queries(model))
@@ -187,7 +193,7 @@ def train(
         lengths.keep(model, config)
         if max_mb is not None:
             steps = _steps(config, _view(found, config, known).report.rows)
-            shorter = partial(_try, dataset, store, student, config, split, dev_split, found.teacher_id, reads)
+            shorter = partial(_try, dataset, store, student, config, split, dev_split, found.teacher_id, reads, vectors)
             form, sizes = sizing.choose(
                 model, form, _texts(dataset, texts, found), steps, sizing.sizes_folder(folder, wanted), shorter
             )
@@ -216,6 +222,7 @@ def train(
             anchor,
             dev_split,
             folder,
+            vectors,
             planned,
             progress,
         )
@@ -237,6 +244,15 @@ def train(
             artefact.describe(out, log, card.render(student, config.loss, log["steps"], kind.usage))
             teacher_cost.keep(out, _cost(store, found.teacher_id, config), student)
     return out
+
+
+def _note_without_effect(config: TrainConfig, split: str, dev_split: str | None) -> None:
+    """Note what is given and decides nothing, and what is decided by what is learnt."""
+    if config.in_batch_teacher is not None and not config.uses_in_batch_teacher:
+        why = "in_batch_weight is 0" if config.in_batch_weight == 0 else f"{config.loss} goes by labels"
+        note(f"in_batch_teacher {config.in_batch_teacher} is not asked: {why}, and nothing else goes by its scores")
+    if dev_split == split and config.select != "last":
+        note(f"the checkpoint that is kept is chosen on {split}, which is trained on: name another dev split")
 
 
 def _cost(store: ScoreSource, teacher_id: str, config: TrainConfig) -> TeacherCost:
@@ -297,11 +313,15 @@ def _try(
     dev_split: str | None,
     teacher_id: str,
     reads: Conversation | None,
+    vectors: Path,
     form: Form,
     steps: int,
     out: Path,
 ) -> Mapping[str, float]:
-    """Train a student of a form that is tried; returns its dev measures, as it is stored."""
+    """Train a student of a form that is tried; returns its dev measures, as it is stored.
+
+    What teachers encode for one form is in `vectors` for the others.
+    """
     changes: dict[str, Any] = {
         "steps": steps,
         "eval_steps": steps,
@@ -324,6 +344,7 @@ def _try(
         dev_split=dev_split,
         teacher_id=teacher_id,
         reads=reads,
+        vectors=vectors,
     )
     log = training_log.read(out)
     return dict(log.get("stored") or log["dev_ndcg_at_10"][-1])
@@ -401,6 +422,7 @@ def _train(
     anchor: Reference | None,
     dev_split: str | None,
     folder: Path,
+    vectors: Path,
     planned: Progress | None,
     progress: Progress | None,
 ) -> tuple[dict[str, Any], Space | SparseSpace | None]:
@@ -417,8 +439,7 @@ def _train(
     steps = _steps(config, view.report.rows)
     if planned is not None:
         planned(steps)
-    kept = folder / IN_BATCH_FOLDER
-    teacher = beside.open(kept) if beside is not None else None
+    teacher = beside.open(vectors) if beside is not None else None
     drawn = rows.draw(
         view,
         texts.queries,
@@ -427,10 +448,10 @@ def _train(
         config.negatives,
         config.sampling,
         config.seed,
-        _by_topic(teacher, view, texts.queries, config, kept),
+        _by_topic(teacher, view, texts.queries, config, vectors),
     )
     of_batches = teacher if config.scores_batches else None
-    target = anchor.open(kept) if anchor is not None else teacher if config.aligns else None
+    target = anchor.open(vectors) if anchor is not None else teacher if config.aligns else None
     for one in (of_batches, target):
         if one is not None:
             one.know(drawn.texts("query"), "query")

@@ -35,7 +35,7 @@ from rankdistill.teachers.rewritten import rewritten
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev
 from rankdistill.training.config import TrainConfig
-from rankdistill.training.settings import RunSettings, require_no_test
+from rankdistill.training.settings import RunSettings, require_no_test, require_patience_to_count
 from rankdistill.verbs import mine as mining
 from rankdistill.verbs import score as scoring
 from rankdistill.verbs.arguments import Place, place_of, require_range, settings_of
@@ -263,6 +263,12 @@ def require_judged(prepared: Prepared) -> None:
         )
 
 
+def require_dev(asked: Asked, prepared: Prepared) -> None:
+    """Raise DataError unless the dev split, if any, is one that judges something; before anything is encoded."""
+    if asked.dev_split is not None:
+        prepared.dataset.queries(asked.dev_split)
+
+
 def note_cut(asked: Sequence[Question], reader: TurnReader, student: str, texts: Mapping[str, str]) -> None:
     """Note how many conversations, which are joined as `texts`, are longer than the student reads."""
     if cut := count_cut(asked, reader, texts):
@@ -432,16 +438,19 @@ def train(
 def _distil(asked: Asked, student: str, out: Path, config: TrainConfig, progress: ProgressLike, command: str) -> None:
     from rankdistill.training import run
 
+    require_patience_to_count(config, asked.dev_split is not None)
     prepared = prepare(asked, student, config.max_query_length, config.unlabelled == "top", progress)
     require_judged(prepared)
+    require_dev(asked, prepared)
     for split in dict.fromkeys((prepared.split, asked.dev_split)):
         if split is not None and split in prepared.dataset.splits:
             note_judged(prepared.dataset, split)
     teacher = Teacher(asked.teacher, config.document_tower or student, asked.work / "vectors")
     if asked.index is not None and teacher.has_vectors:
         teacher.require_index(asked.index)
+    several = len(prepared.rewrites) > 1
+    chosen = _fitted(config, teacher, calibrated=several and asked.calibrate not in (None, "none"))
     scores = scores_of(asked, prepared, teacher, progress)
-    chosen = _fitted(config, teacher, calibrated=isinstance(scores, Ensemble) and scores.calibrate != "none")
     with quietly(), reporter_of(progress).stage("training", "steps") as stage:
         run.train(
             prepared.dataset,
@@ -484,6 +493,9 @@ def _fitted(config: TrainConfig, teacher: Teacher, calibrated: bool) -> TrainCon
     The student's scores begin in the teacher's unit, as it starts from the teacher's space: they are compared as they
     are. A softmax of cosines is flat at temperature 1. The student reads queries alone, so its length is theirs. Beside
     sparse documents it is sparse, also where a bare masked language model would count as dense.
+
+    Raises:
+        ConfigError: settings that cannot stand beside a document tower.
     """
     found: dict[str, Any] = {"document_tower": config.document_tower or teacher.reference}
     if config.type is None and isinstance(teacher.tower.tower, SparseSpace):
@@ -497,7 +509,7 @@ def _fitted(config: TrainConfig, teacher: Teacher, calibrated: bool) -> TrainCon
                 found[name] = COSINE_TEMPERATURE
     if config.max_document_length is None:
         found["max_document_length"] = config.max_query_length
-    return TrainConfig.model_validate(config.model_dump(exclude_unset=True) | found)
+    return settings_of(TrainConfig, config, found)
 
 
 def _align(
@@ -513,7 +525,9 @@ def _align(
     from rankdistill.training.alignment.rewritten import RewrittenEmbeddings
     from rankdistill.training.document_tower import space_of
 
+    require_patience_to_count(config, asked.dev_split is not None)
     prepared = prepare(asked, student, config.max_query_length, progress=progress)
+    require_dev(asked, prepared)
     teacher = Teacher(asked.teacher, asked.teacher, asked.work / "vectors")
     with quietly():
         vectors = RewrittenEmbeddings(

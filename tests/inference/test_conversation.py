@@ -26,6 +26,12 @@ def test_turns_that_do_not_end_with_a_question_are_refused(turns: list[str]) -> 
         Conversation().join(turns)
 
 
+def test_a_greeting_before_the_first_question_is_named() -> None:
+    with pytest.raises(ConfigError, match="begins with an answer") as told:
+        Conversation().join(["", "hello, how may I help", "who wrote it"])
+    assert "before the first question" in str(told.value)
+
+
 def test_it_is_kept_beside_the_model(tmp_path: Path) -> None:
     assert conversation.read(tmp_path) is None
     kept = Conversation(" </s> ", "oldest_first", False)

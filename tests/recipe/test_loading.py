@@ -14,8 +14,11 @@ from rankdistill.errors import ConfigError
 from rankdistill.recipe import loading
 from rankdistill.recipe.leaf.schema import LeafRecipe
 from rankdistill.recipe.loading import AnyRecipe
+from rankdistill.recipe.run import read
 from rankdistill.recipe.scores.schema import Recipe
 from rankdistill.recipe.staged.schema import StagedRecipe
+from rankdistill.recipe.tuning.subject import Subject
+from rankdistill.verbs.arguments import settings_of
 from rankdistill.verbs.settings import TrainConfig
 
 LEAF = "name: r\nkind: leaf\ndata:\n"
@@ -120,6 +123,28 @@ def test_a_variant_has_what_its_own_loss_was_published_with(tmp_path: Path) -> N
     plain, disco = recipe.train_config("a"), recipe.train_config("d")
     assert plain.decisive() == TrainConfig().decisive()
     assert disco.decisive() == TrainConfig(loss="disco").decisive()
+
+
+def test_what_a_loss_was_published_with_goes_with_it_and_what_is_given_stays(tmp_path: Path) -> None:
+    published = TrainConfig(loss="disco", negatives=16)
+    assert published.model_fields_set == {"loss", "negatives"}
+    other = settings_of(TrainConfig, published, {"loss": "margin_mse"}, [])
+    assert other.decisive() == TrainConfig(loss="margin_mse", negatives=16).decisive()
+    given = {"negatives": 16, "batch_size": 10, "epochs": 5, "learning_rate": 2e-5}
+    recipes = [
+        {"name": "r", "train": given | {"loss": "disco"}, "variants": {"a": {}, "b": {"loss": "margin_mse"}}},
+        {"name": "r", "train": given, "variants": {"a": {"loss": "disco"}, "b": {"loss": "margin_mse"}}},
+    ]
+    for recipe in (loading.parse(one, "here") for one in recipes):
+        assert recipe.train_config("a").decisive() == TrainConfig(loss="disco").decisive()
+        assert recipe.train_config("b").decisive() == TrainConfig(loss="margin_mse", **given).decisive()
+    recipe = loading.expect(loading.parse({"name": "r", "train": {"loss": "disco"}}, "here"), Recipe)
+    (name,) = recipe.variants
+    assert read(recipe, ["train.loss=margin_mse"]).train_config(name).decisive() == TrainConfig().decisive()
+    subject = Subject.of(recipe, None, tmp_path, watched=False)
+    for loss in ("margin_mse", "kl_div"):
+        changed = subject.changed({"train.loss": loss}).recipe
+        assert changed.train_config(name).decisive() == TrainConfig(loss=loss).decisive()
 
 
 def test_a_static_student_keeps_the_rates_of_static_students_unless_the_recipe_names_one(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from rankdistill import sessions
 from rankdistill.data import Dataset, load
+from rankdistill.errors import DataError
 from rankdistill.training import inputs
 from tests.conversations import write_tiny_sessions
 from tests.training.conftest import MemoryStore
@@ -46,3 +47,10 @@ def test_a_query_that_is_a_held_out_questions_rewrite_is_held_out(tiny_beir: Pat
 def test_where_no_text_stands_twice_nothing_else_is_held_out(tiny_data: Dataset, tiny_store: MemoryStore) -> None:
     others = {query for split in ("dev", "test") for query in tiny_data.qrels(split)} - tiny_data.qrels("train").keys()
     assert trained(tiny_data, tiny_store) == set(tiny_store.candidates()["query_id"]) - others
+
+
+def test_where_other_splits_judge_all_it_is_told_by_which(tiny_data: Dataset, tiny_store: MemoryStore) -> None:
+    count = tiny_store.candidate_frame["query_id"].n_unique()
+    with pytest.raises(DataError, match=f"all {count} are held out: train judges them") as told:
+        inputs.read(tiny_data, tiny_store, "test", None)
+    assert "--split" in str(told.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -259,3 +260,19 @@ def test_checkpoints_that_a_kill_behind_the_manifest_left_are_as_they_were_asked
     run(keep_checkpoints=keep, progress=lambda steps: pytest.fail("trained again"))
     assert (out / "checkpoints").is_dir() is keep
     assert making.is_cleared(out)
+
+
+def test_what_decides_nothing_and_what_is_chosen_on_what_is_learnt_is_noted(
+    run: Run, tiny_encoder: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        run("a", steps=1, loss="contrastive", in_batch_teacher=tiny_encoder)
+        run("b", steps=1, in_batch_weight=0, in_batch_teacher=tiny_encoder)
+        assert [one for one in caplog.messages if "is not asked" in one and "contrastive goes by labels" in one]
+        assert [one for one in caplog.messages if "is not asked" in one and "in_batch_weight is 0" in one]
+        caplog.clear()
+        run("c", steps=1, dev_split="dev", in_batch_teacher=tiny_encoder)
+        run("d", steps=1, dev_split="train", select="last")
+        assert not [one for one in caplog.messages if "is not asked" in one or "which is trained on" in one]
+        run("e", steps=1, dev_split="train")
+        assert [one for one in caplog.messages if "is chosen on train, which is trained on" in one]

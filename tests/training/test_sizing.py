@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, ModelReferenceError
 from rankdistill.inference.storage import shipped_bytes
 from rankdistill.students import shapes
+from rankdistill.teachers.base import Role
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.form import Form
+from rankdistill.training.in_batch.dense import DenseVectors
 from rankdistill.training.run import train
 from rankdistill.training.student import Student
 from tests.training.conftest import MemoryStore
@@ -55,6 +57,25 @@ def test_the_best_on_dev_of_the_shapes_that_fit(run: Run, monkeypatch: pytest.Mo
     assert 0 < told["stored"]["value"] <= 1
     assert "chosen" in str(Student(out))
     assert manifest.expect(out, "student", "train").parameters["max_mb"] == 0.0775
+
+
+def test_shapes_that_are_tried_share_what_a_teacher_encodes(
+    run: Run, six_layers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The texts of the trials are encoded once, those of the whole training once more: others are drawn."""
+    encoded: list[tuple[str, ...]] = []
+    encode = DenseVectors.encode
+
+    def counted(self: DenseVectors, model: Any, texts: Sequence[str], kind: Role) -> Any:
+        encoded.append(tuple(texts))
+        return encode(self, model, texts, kind)
+
+    monkeypatch.setattr(DenseVectors, "encode", counted)
+    monkeypatch.setattr(shapes, "COVERED", 0.0)
+    out = run(max_mb=0.0775, dev_split="dev", in_batch_teacher=six_layers)
+    assert len(log(out)["sizes"]) > 1
+    assert encoded
+    assert len(encoded) == len(set(encoded))
 
 
 def test_a_vocabulary_and_a_storage_that_are_said(run: Run) -> None:

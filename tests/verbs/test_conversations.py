@@ -19,6 +19,7 @@ from rankdistill.data import load
 from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
 from rankdistill.inference import conversation
 from rankdistill.stores.reader import ScoreStore
+from rankdistill.training.in_batch.encoded import EncodedTeacher
 from tests.conversations import write_tiny_sessions
 from tests.recipe.recorder import Recorder
 
@@ -706,6 +707,28 @@ def test_other_arguments_and_sessions_that_cannot_be_trained_on_are_refused(
     (alone / "sessions.jsonl").write_bytes((folder / "sessions.jsonl").read_bytes())
     with pytest.raises(ConfigError, match="the documents that the conversations ask for"):
         train("no", sessions=alone)
+
+
+def test_what_cannot_be_is_refused_before_anything_is_encoded(
+    train: Train, tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def encode(*given: object) -> None:
+        raise AssertionError("a text was encoded")
+
+    monkeypatch.setattr(EncodedTeacher, "know", encode)
+    for given, said in (
+        ({"type": "multi-vector"}, "document_tower: a student that is dense or splade can have one"),
+        ({"alignment_weight": 1.0, "alignment_teacher": tiny_encoder}, "compared with its documents only"),
+        ({"document_regulariser": "flops"}, "are not trained; leave it out"),
+        ({"patience": 3}, "a dev split .* beside patience"),
+        ({"loss": "leaf", "patience": 3}, "a dev split .* beside patience"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            train("refused", **given)
+    for loss in ("disco", "leaf"):
+        with pytest.raises(DataError, match="a split of"):
+            train("refused", loss=loss, dev_split="devv")
+    assert not list(tmp_path.glob("work/scores-*"))
 
 
 def test_the_students_queries_are_refused_by_another_models_index(

@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.locations import home
-from rankdistill.names import LOSSES
 from rankdistill.recipe.parts import (
     SEEDS,
     DevSplit,
@@ -322,9 +321,5 @@ class Recipe(Part):
         """The settings of one training, or of a variant with the seed of `train`."""
         found = self.trainings.get(training) or Training(training, None)
         own = self.variants[found.variant]
-        settings = self.train.model_dump(exclude_unset=True)
-        if "loss" in own and own["loss"] != self.train.loss:  # what that was published with is not for another loss
-            published = LOSSES[self.train.loss].settings
-            settings = {name: value for name, value in settings.items() if published.get(name, ...) != value}
-        settings |= own
+        settings = self.train.model_dump(exclude_unset=True) | own
         return TrainConfig.model_validate(settings if found.seed is None else settings | {"seed": found.seed})

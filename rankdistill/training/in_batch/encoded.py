@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -83,6 +84,11 @@ def open_encoded(spec: TeacherSpec, identity: str, folder: Path, model: Any = No
     return EncodedTeacher(form, model, identity, folder)
 
 
+def _key(text: str) -> bytes:
+    """What stands for a text: a collection's texts are not held."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 class EncodedTeacher(Generic[Block]):
     """Encodes texts when they are made known, in shards that are there already after an interruption.
 
@@ -97,7 +103,7 @@ class EncodedTeacher(Generic[Block]):
 
     def __init__(self, form: Form[Block], model: Any, identity: str, folder: Path) -> None:
         self._form, self._model, self._identity, self._folder = form, model, identity, folder
-        self._places: dict[Role, dict[str, tuple[int, int]]] = {"query": {}, "document": {}}
+        self._places: dict[Role, dict[bytes, tuple[int, int]]] = {"query": {}, "document": {}}
         self._blocks: list[Block] = []
 
     @property
@@ -118,7 +124,7 @@ class EncodedTeacher(Generic[Block]):
     def know(self, texts: Sequence[str], kind: Role) -> None:
         """Encode those of `texts` that are not known yet, or read what was made of them."""
         known = self._places[kind]
-        new = [text for text in distinct(texts)[0] if text not in known]
+        new = [text for text in distinct(texts)[0] if _key(text) not in known]
         shards = [new[start : start + SHARD] for start in range(0, len(new), SHARD)]
         paths = [self._folder / f"{kind}-{self._name(kind, shard)}" for shard in shards]
         if not all(integrity.is_kept(path) for path in paths):
@@ -137,7 +143,7 @@ class EncodedTeacher(Generic[Block]):
         for shard, path in zip(shards, paths, strict=True):
             number = len(self._blocks)
             self._blocks.append(self._form.load(path))
-            known |= {text: (number, row) for row, text in enumerate(shard)}
+            known |= {_key(text): (number, row) for row, text in enumerate(shard)}
 
     def let_go(self) -> None:
         """Free the model."""
@@ -170,7 +176,7 @@ class EncodedTeacher(Generic[Block]):
 
     def take(self, texts: Sequence[str], kind: Role) -> Block:
         """What the model made of each of `texts`, which are known."""
-        return self._form.take(self._blocks, [self._places[kind][text] for text in texts])
+        return self._form.take(self._blocks, [self._places[kind][_key(text)] for text in texts])
 
     def _name(self, kind: Role, shard: Sequence[str]) -> str:
         return digest({"teacher": self._identity, "kind": kind, "texts": list(shard)})[:16]

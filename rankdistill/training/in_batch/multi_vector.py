@@ -13,6 +13,7 @@ from rankdistill.inference.token_vectors import TokenVectors, max_sim, of_texts
 from rankdistill.space import Space, SparseSpace
 from rankdistill.teachers.base import Role
 from rankdistill.teachers.multi_vector import MultiVectorTeacher
+from rankdistill.training.in_batch import mapped
 
 _SHOWN = 60
 """Characters of a text in a message."""
@@ -49,19 +50,12 @@ class MultiVectors:
 
     def save(self, path: Path, block: TokenVectors) -> None:
         """Write a block: the vectors, and behind them where each text's begin."""
-        with path.open("wb") as file:
-            np.save(file, block.starts)
-            np.save(file, block.vectors)
+        mapped.save(path, block.starts, block.vectors)
 
     def load(self, path: Path) -> TokenVectors:
         """A block, the vectors mapped into memory."""
-        with path.open("rb") as file:
-            starts = np.load(file)
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(file)
-            vectors = np.memmap(path, dtype=dtype, mode="r", offset=file.tell(), shape=shape)
-        return TokenVectors(vectors, starts)
+        starts, vectors = mapped.load(path)
+        return TokenVectors(vectors, np.array(starts))
 
     def take(self, blocks: Sequence[TokenVectors], places: Sequence[tuple[int, int]]) -> TokenVectors:
         """The vectors of the texts at places (block, row)."""

@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from rankdistill.space import Space, SparseSpace
 from rankdistill.teachers.base import Role
 from rankdistill.teachers.sparse import SparseTeacher
+from rankdistill.training.in_batch import mapped
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+_ARCHIVE = b"PK"
+"""How the files begin that earlier versions wrote."""
 
 
 class SparseVectors:
@@ -35,16 +39,18 @@ class SparseVectors:
 
     def save(self, path: Path, block: csr_array) -> None:
         """Write a block."""
-        from scipy import sparse
-
-        with path.open("wb") as file:
-            sparse.save_npz(file, block, compressed=False)
+        mapped.save(path, np.array(block.shape), block.indptr, block.indices, block.data)
 
     def load(self, path: Path) -> csr_array:
-        """A block."""
+        """A block, mapped into memory."""
         from scipy import sparse
 
-        return sparse.csr_array(sparse.load_npz(path))
+        with path.open("rb") as file:
+            is_archive = file.read(len(_ARCHIVE)) == _ARCHIVE
+        if is_archive:
+            return sparse.csr_array(sparse.load_npz(path))
+        shape, starts, terms, weights = mapped.load(path)
+        return sparse.csr_array((weights, terms, starts), shape=tuple(shape.tolist()))
 
     def take(self, blocks: Sequence[csr_array], places: Sequence[tuple[int, int]]) -> csr_array:
         """The vectors at places (block, row)."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from scipy import sparse
 
 import rankdistill as rd
 from rankdistill import teachers
@@ -258,4 +259,38 @@ def test_what_was_damaged_since_is_encoded_again(
     again = opened(name, tmp_path, queries, documents).scores(queries, documents[:9])
     assert f"{path.name} is damaged: it is made again" in caplog.text
     assert path.read_bytes() == whole
+    np.testing.assert_array_equal(again, wanted)
+
+
+def test_no_text_and_no_vector_of_a_collection_is_held(
+    tiny_data: Dataset, tiny_splade: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoded, "SHARD", 7)
+    queries, documents = texts_of(tiny_data)
+    found = opened(tiny_splade, tmp_path / "kept", queries, documents)
+    assert {len(key) for places in found._places.values() for key in places} == {16}
+    assert all(isinstance(memory_of(block.data), np.memmap) for block in found._blocks)
+
+
+def memory_of(array: Any) -> Any:
+    """What has the array's memory, or maps it."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def test_sparse_vectors_that_an_earlier_version_kept_are_read(
+    tiny_data: Dataset, tiny_splade: str, tmp_path: Path
+) -> None:
+    queries, documents = texts_of(tiny_data)
+    wanted = opened(tiny_splade, tmp_path / "kept", queries, documents).scores(queries[:3], documents[:5])
+    form = refer(tiny_splade).open(tmp_path / "other")._form
+    for path in (tmp_path / "kept").glob("*-*"):
+        if path.suffix:
+            continue
+        block = form.load(path)
+        with (tmp_path / "old").open("wb") as file:
+            sparse.save_npz(file, block, compressed=False)
+        np.testing.assert_array_equal(form.load(tmp_path / "old").toarray(), block.toarray())
+    again = opened(tiny_splade, tmp_path / "kept", queries, documents).scores(queries[:3], documents[:5])
     np.testing.assert_array_equal(again, wanted)
