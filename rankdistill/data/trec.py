@@ -42,7 +42,7 @@ def read_qrels(path: Path, mode: Mode = "strict") -> tuple[Qrels, list[str]]:
 
 
 def write_run(path: Path, run: Mapping[str, Mapping[str, float]], tag: str) -> None:
-    """Write a run, each query's documents by falling score, equal scores by document id.
+    """Write a run, each query's documents by falling score, equal scores by falling document id, as trec_eval ranks.
 
     Scores are written so that reading gives the same float.
 
@@ -120,7 +120,7 @@ def parse_qrels_row(columns: list[str]) -> tuple[str, str, int]:
 
 def _run_lines(run: Mapping[str, Mapping[str, float]], tag: str) -> Iterator[str]:
     for query_id, scores in run.items():
-        ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+        ranked = sorted(scores.items(), key=lambda item: (item[1], item[0]), reverse=True)
         for rank, (doc_id, score) in enumerate(ranked, start=1):
             if not math.isfinite(score):
                 raise _unwritable(f"a finite score for query {query_id!r}, document {doc_id!r}", repr(score))

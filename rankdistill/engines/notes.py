@@ -28,6 +28,7 @@ class Note:
         token: tells this collection from an earlier one of its name.
         complete: whether all were written and counted.
         graph: parameters that were given for its graph; None: not known, in a note from before they were kept.
+        contents: hash of what its documents say, see `rankdistill.indexing.contents`; "": not known.
     """
 
     legs: Mapping[LegName, Leg]
@@ -38,6 +39,7 @@ class Note:
     token: str
     complete: bool = False
     graph: Mapping[str, int] | None = None
+    contents: str = ""
 
     @property
     def spaces(self) -> dict[str, str]:

@@ -80,7 +80,7 @@ def push(
     count, identity = len(source.ids), source.identity
     parameters = {name: int(one) for name, one in (graph or {}).items()}
     wanted = Note(source.legs, identity, ids_hash(source.ids), count, exact, uuid.uuid4().hex)
-    wanted = replace(wanted, graph={} if exact else {**GRAPH, **parameters})
+    wanted = replace(wanted, graph={} if exact else {**GRAPH, **parameters}, contents=source.contents)
     shape = Shape(source.legs, source.fields, source.texts, exact, parameters, count)
     folder = _folder(engine, url)
     with files.exclusive(folder):

@@ -20,7 +20,7 @@ from rankdistill.data import Dataset
 from rankdistill.data.packed import Strings
 from rankdistill.engines.base import RESERVED, Batch, Leg, LegName
 from rankdistill.errors import ConfigError, DataError
-from rankdistill.indexing import StoredIndex
+from rankdistill.indexing import StoredIndex, contents
 from rankdistill.indexing.documents import SNIPPETS_FILE
 from rankdistill.indexing.kinds import DENSE, SPARSE
 from rankdistill.indexing.reading import blocks
@@ -49,6 +49,11 @@ class Source(Protocol):
     @property
     def ids(self) -> Sequence[str]:
         """Its documents, in order."""
+        ...
+
+    @property
+    def contents(self) -> str:
+        """Hash of what these say, as `rankdistill.indexing.contents` makes it; "" where it is not known."""
         ...
 
     @property
@@ -101,8 +106,11 @@ class IndexSource:
         self.ids = self._first.ids
         for other in others:
             _require_same(self.ids, other.ids, f"{self._first.folder}", f"{other.folder}")
+            _require_same_contents(self._first, other)
         if dataset is not None:
             _require_same(self.ids, dataset.doc_ids, f"{self._first.folder}", f"{dataset.path}")
+            for index in self._indexes.values():
+                contents.require_of(index, dataset, "nothing was pushed: vectors would stand beside other texts")
         self._dataset = dataset
         self.fields: Mapping[str, str] = _schema(self._first)
 
@@ -116,6 +124,11 @@ class IndexSource:
         """See `Source.identity`."""
         data = {} if self._dataset is None else {"data": self._dataset.fingerprint}
         return manifest.digest({name: one.made.identity for name, one in self._indexes.items()} | data)
+
+    @property
+    def contents(self) -> str:
+        """See `Source.contents`."""
+        return contents.read(self._first.folder) or ""
 
     @property
     def texts(self) -> bool:
@@ -196,6 +209,13 @@ class StoreSource:
         """See `Source.identity`."""
         data = {} if self._dataset is None else {"data": self._dataset.fingerprint}
         return manifest.digest({"embeddings": self._store.identity} | data)
+
+    @property
+    def contents(self) -> str:
+        """See `Source.contents`."""
+        if self._dataset is None:
+            return ""
+        return contents.contents_of((one.doc_id, one.contents) for one in self._dataset.documents())
 
     def batches(self, start: int, size: int) -> Iterator[Batch]:
         """See `Source.batches`."""
@@ -284,6 +304,17 @@ def _require_same(ids: Sequence[str], others: Sequence[str], one: str, other: st
             expected=f"the same documents in the same order in {one} and in {other}",
             got=f"{len(ids):,} and {len(others):,} documents, {shared:,} in both",
             consequence="nothing was pushed: vectors and texts would get other documents' ids",
+            remedy="build both from the same collection",
+        )
+
+
+def _require_same_contents(one: StoredIndex, other: StoredIndex) -> None:
+    first, second = contents.read(one.folder), contents.read(other.folder)
+    if None not in (first, second) and first != second:
+        raise DataError(
+            expected=f"indexes of the same documents, {one.folder} and {other.folder}",
+            got="documents of the same ids and of other texts",
+            consequence="nothing was pushed: the two vectors of a document would be of two texts",
             remedy="build both from the same collection",
         )
 

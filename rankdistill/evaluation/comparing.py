@@ -384,6 +384,8 @@ def _require_same_queries(folders: Sequence[Path], evaluations: Sequence[Evaluat
             if found.signature.get(key) != first.get(key):
                 one, other = first.get(key), found.signature.get(key)
                 difference = f"{key}: {one!r} and {other!r}"
+                if key == "depth":
+                    difference += " documents a query (evaluations of --tasks keep more than others)"
                 if key == LEFT_OUT:
                     difference = f"documents left out for having a query's id ({key}): {one or 0} and {other or 0}"
                 raise _unlike(str(folders[0]), str(folder), difference)
@@ -447,5 +449,6 @@ def _unlike(first: str, second: str, difference: str) -> DataError:
         expected="evaluations of the same data, split and depth, by one rule on documents of the queries' own ids",
         got=f"{first} and {second}: {difference}",
         consequence="nothing was compared: the test pairs the values of each query",
-        remedy="evaluate both on the same --data and --split, and both with --ignore-identical-ids or neither",
+        remedy="evaluate both in the same way: both with --tasks or neither, on the same --data and --split, and both "
+        "with --ignore-identical-ids or neither",
     )

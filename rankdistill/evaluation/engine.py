@@ -14,6 +14,7 @@ from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.embedded import run_of
 from rankdistill.evaluation.measures import Run
 from rankdistill.evaluation.retrieve import search_others
+from rankdistill.indexing.contents import contents_of
 from rankdistill.indexing.kinds import DENSE, KINDS, SPARSE, Queries, of_model
 
 DEPTHS = ("efSearch",)
@@ -138,6 +139,13 @@ def _require_documents(note: Note, engine: Engine, dataset: Dataset) -> None:
             expected=f"a collection of the {len(dataset.doc_ids):,} documents of {dataset.path}",
             got=f"{engine.collection!r}: {other}; they are not the same",
             consequence="nothing was evaluated: documents would be missing or foreign",
+            remedy="push an index of this data, or give the data that was pushed",
+        )
+    if note.contents and note.contents != contents_of((one.doc_id, one.contents) for one in dataset.documents()):
+        raise DataError(
+            expected=f"a collection of the documents of {dataset.path}",
+            got=f"{engine.collection!r}, which has the same ids and was pushed with other texts",
+            consequence="nothing was evaluated: what is found says something else in the data",
             remedy="push an index of this data, or give the data that was pushed",
         )
 

@@ -15,6 +15,7 @@ from rankdistill.evaluation.measures import Run
 from rankdistill.evaluation.retrieve import search_others
 from rankdistill.indexing import Searcher, StoredIndex, registry
 from rankdistill.indexing.building import copies_in
+from rankdistill.indexing.contents import require_of
 from rankdistill.indexing.encoding import ENCODED_AT_ONCE, distinct
 from rankdistill.indexing.kinds import DENSE, Documents, Kind, Queries, of_space
 from rankdistill.indexing.unkept import shard_size_of, unkept
@@ -157,3 +158,4 @@ def _require_documents(index: StoredIndex, dataset: Dataset) -> None:
             consequence="nothing was evaluated: documents would be missing or foreign",
             remedy="build the index from this data, or give the data that it was built from",
         )
+    require_of(index, dataset, "nothing was evaluated: what is found says something else in the data")

@@ -11,7 +11,8 @@ from rankdistill.errors import ConfigError, DataError
 
 PERMUTATIONS = 100_000
 RESAMPLES = 10_000
-_AT_ONCE = 1000
+_AT_ONCE, _CELLS = 1000, 10_000_000
+"""Resamples that are drawn together, and their values: fewer than so many at once of more than 10,000 queries."""
 
 Values = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ def randomisation_test(a: Values, b: Values, permutations: int = PERMUTATIONS, s
     observed = abs(differences.sum())
     slack = 1e-12 * max(1.0, np.abs(differences).sum())  # equal sums in another order of addition count as equal
     extreme = 0
-    for size in _block_sizes(permutations):
+    for size in _block_sizes(permutations, differences.size):
         signs = rng.integers(0, 2, size=(size, differences.size), dtype=np.int8) * 2.0 - 1.0
         extreme += int((np.abs(signs @ differences) >= observed - slack).sum())
     return (1 + extreme) / (1 + permutations)
@@ -62,7 +63,7 @@ def bootstrap_interval(
     means = np.concatenate(
         [
             values[rng.integers(0, values.size, size=(size, values.size))].mean(axis=1)
-            for size in _block_sizes(resamples)
+            for size in _block_sizes(resamples, values.size)
         ]
     )
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
@@ -134,7 +135,7 @@ def _resampled_means(tables: Sequence[Values], confidence: float, resamples: int
     _require_confidence(confidence)
     rng = np.random.default_rng(seed)
     found: list[list[Values]] = [[] for _ in tables]
-    for size in _block_sizes(resamples):
+    for size in _block_sizes(resamples, means[0].size):
         queries = rng.integers(0, means[0].size, size=(size, means[0].size))
         counts = np.apply_along_axis(np.bincount, 1, queries, minlength=means[0].size) / means[0].size
         for table, side in zip(tables, found, strict=True):
@@ -186,9 +187,10 @@ def _require_confidence(confidence: float) -> None:
         raise ConfigError(expected="a confidence between 0 and 1", got=str(confidence), remedy="0.95 is usual")
 
 
-def _block_sizes(total: int) -> Iterator[int]:
-    for start in range(0, total, _AT_ONCE):
-        yield min(_AT_ONCE, total - start)
+def _block_sizes(total: int, queries: int) -> Iterator[int]:
+    most = min(_AT_ONCE, max(1, _CELLS // queries))
+    for start in range(0, total, most):
+        yield min(most, total - start)
 
 
 def _at_least_one(what: str, number: int) -> None:

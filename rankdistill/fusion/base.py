@@ -17,15 +17,28 @@ def best_first(scores: Mapping[str, float]) -> dict[str, float]:
 
 
 def check_weights(weights: Sequence[float], systems: int) -> None:
-    """Raise ConfigError unless there is one finite weight of at least 0 a system, and not all of them are 0."""
-    fit = len(weights) == systems and all(math.isfinite(one) and one >= 0 for one in weights)
+    """Raise ConfigError unless there is one weight of at least 0 a system, with a finite sum above 0."""
+    fit = len(weights) == systems and all(one >= 0 for one in weights) and math.isfinite(sum(weights))
     if not fit or not any(weights):
         raise ConfigError(
-            expected=f"{systems} weights of at least 0, one for each system, not all of them 0",
+            expected=f"{systems} weights of at least 0, one for each system, with a finite sum above 0",
             got=", ".join(f"{one:g}" for one in weights) or "none",
             consequence="nothing was fused",
             remedy="give as many weights as systems, in their order",
         )
+
+
+def counting(rankings: Sequence[Ranking], weights: Sequence[float] | None) -> tuple[Sequence[Ranking], Sequence[float]]:
+    """The rankings that count, and their weights: all 1 unless given. A weight of 0 leaves a ranking out altogether.
+
+    Raises:
+        ConfigError: weights that do not fit.
+    """
+    if weights is None:
+        return rankings, [1.0] * len(rankings)
+    check_weights(weights, len(rankings))
+    kept = [(ranking, weight) for ranking, weight in zip(rankings, weights, strict=True) if weight > 0]
+    return [ranking for ranking, _ in kept], [weight for _, weight in kept]
 
 
 def check_finite(rankings: Sequence[Ranking]) -> None:

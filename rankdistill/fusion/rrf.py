@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rankdistill.fusion.base import Ranking, best_first, check_weights
+from rankdistill.fusion.base import Ranking, best_first, counting
 
 CONSTANT = 60
 """The k of Cormack et al."""
@@ -18,14 +18,13 @@ def rrf(rankings: Sequence[Ranking], weights: Sequence[float] | None = None, k: 
 
     Args:
         rankings: of one query, one a system, best first.
-        weights: one a ranking; None: all 1.
+        weights: one a ranking; None: all 1. One of 0 leaves its ranking out.
         k: the larger, the less the first ranks stand out.
 
     Raises:
         ConfigError: weights that do not fit.
     """
-    weights = [1.0] * len(rankings) if weights is None else weights
-    check_weights(weights, len(rankings))
+    rankings, weights = counting(rankings, weights)
     fused: dict[str, float] = {}
     for ranking, weight in zip(rankings, weights, strict=True):
         for rank, doc_id in enumerate(ranking, start=1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rankdistill.fusion.base import Ranking, best_first, check_finite, check_weights
+from rankdistill.fusion.base import Ranking, best_first, check_finite, counting
 from rankdistill.fusion.scales import Scale
 
 
@@ -14,14 +14,13 @@ def weighted_sum(rankings: Sequence[Ranking], scale: Scale, weights: Sequence[fl
     Args:
         rankings: of one query, one a system.
         scale: of `rankdistill.fusion.scales`; it also says what a document gets from a ranking without it.
-        weights: one a ranking; None: all equal. They are divided by their sum.
+        weights: one a ranking; None: all equal. They are divided by their sum; one of 0 leaves its ranking out.
 
     Raises:
         ConfigError: weights that do not fit.
         DataError: a score is not finite.
     """
-    weights = [1.0] * len(rankings) if weights is None else weights
-    check_weights(weights, len(rankings))
+    rankings, weights = counting(rankings, weights)
     check_finite(rankings)
     total = sum(weights)
     fused = dict.fromkeys((doc_id for ranking in rankings for doc_id in ranking), 0.0)

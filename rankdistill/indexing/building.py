@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, repeat
 from pathlib import Path
@@ -17,6 +17,7 @@ from rankdistill.executors.base import Executor
 from rankdistill.indexing import registry
 from rankdistill.indexing.arrays import RowsFile
 from rankdistill.indexing.base import Vectors
+from rankdistill.indexing.contents import CONTENTS_FILE, Contents
 from rankdistill.indexing.documents import keeping_snippets, write_ids
 from rankdistill.indexing.elsewhere import Blocks, Elsewhere, EncoderSpec
 from rankdistill.indexing.encoding import ENCODED_AT_ONCE, Block, copies, distinct, distinct_texts, write
@@ -205,7 +206,8 @@ def build(
                 remedy="check corpus.jsonl",
             )
         files.remove_folder(out / ENCODING)
-        made.wrote(path for shard in _shard_folders(out) for path in visible_files(shard))
+        of_shards = [path for shard in _shard_folders(out) for path in visible_files(shard)]
+        made.wrote([*of_shards, out / CONTENTS_FILE])
     return True
 
 
@@ -390,15 +392,18 @@ class _Builder:
             )
             self.elsewhere.encode(missing, self.progress)
         # Not strict: where nothing is kept, there is no end of it.
-        shards = 0
-        for (shard, documents), kept in zip(self._read(dataset), self._fields(dataset), strict=False):
+        shards, contents = 0, Contents()
+        for (shard, documents), kept in zip(self._read(dataset, contents.passing), self._fields(dataset), strict=False):
             self._build_shard(shard, documents, kept)
             shards += 1
+        contents.write(self.out)
         return shards
 
-    def _read(self, dataset: Dataset) -> Iterator[tuple[_Shard, Iterator[Document]]]:
+    def _read(
+        self, dataset: Dataset, passing: Callable[[Iterable[Document]], Iterator[Document]] = iter
+    ) -> Iterator[tuple[_Shard, Iterator[Document]]]:
         """Each shard with its documents, of which those that are not read are passed over."""
-        remaining, ids = dataset.documents(), dataset.doc_ids
+        remaining, ids = passing(dataset.documents()), dataset.doc_ids
         size = self.settings.shard_size or max(1, len(ids))
         for number, start in enumerate(range(0, len(ids), size)):
             documents = islice(remaining, size)

@@ -13,6 +13,7 @@ from rankdistill import manifest
 from rankdistill.errors import DataError
 from rankdistill.indexing import registry
 from rankdistill.indexing.base import NOTHING, Ids, Scores
+from rankdistill.indexing.contents import require_texts
 from rankdistill.indexing.searching import load
 from rankdistill.mining import sources
 from rankdistill.mining.source import Hits
@@ -61,6 +62,7 @@ class IndexSource:
                 consequence="nothing was mined",
                 remedy="build the index from this data",
             )
+        require_texts(found, contents.items(), "the collection that is mined", "nothing was mined")
         progress(len(contents))
         encoder = found.open_query_encoder(max_length=self.max_length)
         hits = _hits(*found.search(encoder.encode_queries(list(queries)), depth))

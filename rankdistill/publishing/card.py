@@ -84,9 +84,13 @@ def render(evidence: Evidence, model: Path, findings: Mapping[str, Finding], rep
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{re.sub(chr(10) + '{3,}', chr(10) * 2, text)}"))
 
 
+_ADDRESS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)([^\s'\"/@]*@)?([^\s'\"]*)")
+
+
 def without_places(command: str) -> str:
-    """The command line with each path by its last part."""
-    return re.sub(r"(?<![\w/.])(?:~|\.{1,2})?/[^\s'\",=]+", lambda found: Path(found[0]).name, command)
+    """The command line with each path by its last part, and addresses without user, password and query."""
+    command = re.sub(_ADDRESS, lambda found: f"{found[1]}{found[3]}".partition("?")[0], command)
+    return re.sub(r"(?<![\w/.:])(?:~|\.{1,2})?/(?!/)[^\s'\",=]+", lambda found: Path(found[0]).name, command)
 
 
 def _summary(evidence: Evidence) -> str:

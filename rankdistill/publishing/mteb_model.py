@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,8 @@ def code_of(meta: Any, model: Path) -> str:
         DataError: what was written does not make the same; it is run to see.
     """
     variable = re.sub(r"\W+", "_", meta.name.partition("/")[2]).strip("_").lower()
-    variable = f"model_{variable}" if not variable or variable[0].isdigit() else variable
+    if not variable.isidentifier() or iskeyword(variable):
+        variable = f"model_{variable}"
     code = CODE.format(wrapper=wrapper_name(model), variable=variable, code=meta.to_python())
     made: dict[str, Any] = {}
     exec(compile(code, "model_meta.py", "exec"), made)

@@ -98,6 +98,9 @@ def prepare(asked: Asked, out: Path, command: str = "", progress: Progress = ign
                 for one in tasks
                 for subset, dataset in one.datasets.items()
             },
+            "qrels": {
+                one.name: {name: dict(part.qrels_hashes) for name, part in one.datasets.items()} for one in tasks
+            },
             "latency": asked.latency,
             "mock": asked.mock,
             "mteb": versions.get("mteb"),  # revisions, training data and mock tasks are those that it knows

@@ -9,7 +9,7 @@ from rankdistill.evaluation.ann_result import AnnRecall
 from rankdistill.evaluation.measuring import measure_ann_recall
 from rankdistill.progress import ProgressLike, reporter_of
 from rankdistill.verbs import towers
-from rankdistill.verbs.arguments import Data, Model, Place, place_of
+from rankdistill.verbs.arguments import Data, Model, Place, place_of, require_range
 from rankdistill.verbs.contract import verb
 
 
@@ -63,6 +63,7 @@ def ann_recall(
         StaleOutputError: `out` holds other curves.
         MissingDependencyError: FAISS is not installed.
     """
+    require_range(0, repeats=repeats)
     effort = effort_of(search)
     dataset, both = towers.opened(
         data,

@@ -75,8 +75,11 @@ def compare(
     for one in reports:
         pages.require_suffix(one)
     given: list[Any] = listed(systems)
+    folder = None if out is None else place_of(out)
+    if folder is not None:
+        require_no_artefact(folder)
     if data is not None:
-        folders = side_by_side.evaluated(evaluate, given, data, split, out, progress, command)
+        folders = side_by_side.evaluated(evaluate, given, data, split, out, baseline, measure, progress, command)
         given, baseline = list(folders.values()), side_by_side.named(baseline, folders)
     chosen = list(map(system_of, given))
     if not chosen and baseline is None:
@@ -86,9 +89,6 @@ def compare(
             consequence="nothing was compared",
             remedy="give what `evaluate` returned, or the folders that it wrote",
         )
-    folder = None if out is None else place_of(out)
-    if folder is not None:
-        require_no_artefact(folder)
     against = chosen[0] if baseline is None else system_of(baseline)
     found = comparing.compare(
         chosen, against, title=title, command=command, seed=seed, measure=measure, examples=examples

@@ -12,6 +12,7 @@ from rankdistill.evaluation.fused import Fitted, FusedRetriever, require_no_test
 from rankdistill.evaluation.retrieve import Retriever
 from rankdistill.evaluation.stored_run import StoredRun
 from rankdistill.fusion import Fusion
+from rankdistill.fusion.rrf import CONSTANT
 from rankdistill.progress import ProgressLike, Reporter, reporter_of
 from rankdistill.verbs.arguments import Data, Place, collection_of, listed, place_of, require_title
 from rankdistill.verbs.contract import verb
@@ -45,7 +46,7 @@ def fuse(
     split: str = "test",
     method: str = "rrf",
     weights: Sequence[float] | None = None,
-    rrf_k: float = 60,
+    rrf_k: float = CONSTANT,
     fit_on: str | None = None,
     fit_runs: Sequence[Place] = (),
     name: str | None = None,
@@ -82,6 +83,13 @@ def fuse(
     """
     require_title(name)
     dataset = collection_of(data, [split], lenient, ignore_identical_ids)
+    if method != "rrf" and rrf_k != CONSTANT:
+        raise ConfigError(
+            expected="the constant of rrf beside the method rrf alone",
+            got=f"rrf_k {rrf_k:g} beside {method}",
+            consequence="nothing was fused: it would have no effect",
+            remedy="leave it out, or fuse by rrf",
+        )
     fusion = Fusion(method, None if weights is None else tuple(weights), rrf_k)
     parts = _open(runs, dataset, split)
     fusion.require_systems(len(parts))

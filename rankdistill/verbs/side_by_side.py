@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.errors import ConfigError
+from rankdistill.evaluation.measures import MEASURES
+from rankdistill.evaluation.results import FILE_NAME, PAGE, require_measure
 from rankdistill.progress import ProgressLike
 from rankdistill.verbs.arguments import Data, Place, collection_of, place_of
 
@@ -22,6 +24,8 @@ def evaluated(
     data: Data,
     split: str,
     out: Place | None,
+    baseline: Any,
+    measure: str,
     progress: ProgressLike,
     command: str,
 ) -> dict[str, Path]:
@@ -33,19 +37,26 @@ def evaluated(
         data: the collection.
         split: of it.
         out: the folder that theirs lie in.
+        baseline: the system that the others are to be compared with, see `named`.
+        measure: that they are to be compared by.
         progress: see `rankdistill.compare`.
         command: for the manifests.
 
     Raises:
-        ConfigError: no folder, what is no NAME=SYSTEM, or two of one name.
+        ConfigError: no folder, what is no NAME=SYSTEM, two of one name, or one that a file has; no such baseline, or no
+            such measure. Nothing is evaluated then.
         RankdistillError: see `rankdistill.evaluate`.
     """
     if out is None:
         raise _unclear("a folder for the evaluations, beside a collection", "none", "give --out DIR")
     asked = [_named(one) for one in systems]
     names = [name for name, _ in asked]
+    if taken := sorted({FILE_NAME, PAGE} & {*names}):
+        raise _unclear("a name that is none of the comparison's own files", ", ".join(taken), "call it otherwise")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise _unclear("a name of its own for each system", f"two {', '.join(twice)}", "call one otherwise")
+    require_measure(measure, MEASURES)
+    named(baseline, dict.fromkeys(names, place_of(out)))
     dataset = collection_of(data, [split])
     folders = {name: place_of(out) / name for name in names}
     for name, system in asked:

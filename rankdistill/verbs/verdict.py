@@ -19,6 +19,9 @@ from rankdistill.verbs.arguments import Data, Model, Place, collection_of, place
 from rankdistill.verbs.compare import System, compare, require_no_artefact, system_of, write
 from rankdistill.verbs.contract import verb
 
+OF_INT8 = ("least_cosine", "most_loss")
+"""Bounds of a bundle's int8 file."""
+
 
 @verb
 def verdict(
@@ -94,7 +97,9 @@ def verdict(
     others = {
         role: one for role, one in {BM25: bm25, UNTRAINED: untrained, TEACHER: teacher}.items() if one is not None
     }
-    _require_effect(bundle, data=data, index=index, lenient=lenient, ignore_identical_ids=ignore_identical_ids)
+    of_data = {"index": index, "lenient": lenient, "ignore_identical_ids": ignore_identical_ids}
+    of_data["split"] = split if split != "test" else None
+    _require_effect(bundle, data, bounds, of_data)
     folder = None if out is None else place_of(out)
     if folder is not None:
         require_no_artefact(folder)
@@ -216,18 +221,21 @@ def _require_no_others(
     report: Results, others: Mapping[str, System], bounds: Bounds, no_file: bool, **given_too: bool
 ) -> None:
     drawn, usual = bounds.model_dump(), USUAL.model_dump()
-    of_file = ("least_cosine", "most_loss") if no_file else ()
+    of_file = OF_INT8 if no_file else ()
     given = [*others, *(one for one in ("keep", "level", "least_queries", *of_file) if drawn[one] != usual[one])]
     given += [name for name, is_given in given_too.items() if is_given]
     if given:
-        raise _without_effect(", ".join(given), f"the report {report.path or report!r}, which is judged already")
+        raise _without_effect(", ".join(given), f"the report {report.path or repr(report)}, which is judged already")
 
 
-def _require_effect(bundle: Model | None, **settings: object) -> None:
-    given = [name for name, value in settings.items() if value not in (None, False)]
-    if bundle is None and given:
-        raise _without_effect(", ".join(given), "a verdict without a bundle, whose int8 file they are for")
-    if bundle is not None and settings["data"] is None and len(given) > 0:
+def _require_effect(bundle: Model | None, data: Data | None, bounds: Bounds, of_data: Mapping[str, object]) -> None:
+    given = [name for name, value in of_data.items() if value not in (None, False)]
+    if bundle is None:
+        given += [] if data is None else ["data"]
+        given += [one for one in OF_INT8 if getattr(bounds, one) != getattr(USUAL, one)]
+        if given:
+            raise _without_effect(", ".join(given), "a verdict without a bundle, whose int8 file they are for")
+    elif data is None and given:
         raise _without_effect(", ".join(given), "a verdict without data")
 
 

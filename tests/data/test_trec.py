@@ -21,11 +21,12 @@ def test_a_run_comes_back_exactly(tmp_path: Path, name: str) -> None:
     assert trec.read_run(tmp_path / name) == (RUN, [])
 
 
-def test_run_lines_have_six_columns_ranked_by_score_then_id(tmp_path: Path) -> None:
+def test_run_lines_have_six_columns_ranked_as_trec_eval_ranks(tmp_path: Path) -> None:
+    """By score, and equal scores by falling id: what is measured, and what the table of hits shows."""
     trec.write_run(tmp_path / "run", RUN, "me")
     assert (tmp_path / "run").read_text().splitlines() == [
-        "q1 Q0 d1 1 7.0 me",
-        "q1 Q0 d3 2 7.0 me",
+        "q1 Q0 d3 1 7.0 me",
+        "q1 Q0 d1 2 7.0 me",
         "q1 Q0 d2 3 0.30000000000000004 me",
         "q2 Q0 d1 1 -1e-09 me",
     ]
@@ -50,7 +51,7 @@ def test_gzip_files_depend_on_content_only(tmp_path: Path) -> None:
     trec.write_run(tmp_path / "a.gz", RUN, "t")
     trec.write_run(tmp_path / "b.gz", RUN, "t")
     assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
-    assert gzip.decompress((tmp_path / "a.gz").read_bytes()).startswith(b"q1 Q0 d1")
+    assert gzip.decompress((tmp_path / "a.gz").read_bytes()).startswith(b"q1 Q0 d3")
 
 
 @pytest.mark.parametrize(

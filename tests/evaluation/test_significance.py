@@ -7,7 +7,14 @@ import pytest
 from scipy import stats
 
 from rankdistill.errors import ConfigError, DataError
-from rankdistill.evaluation.significance import Values, bootstrap_interval, holm, randomisation_test
+from rankdistill.evaluation import significance
+from rankdistill.evaluation.significance import (
+    Values,
+    bootstrap_interval,
+    holm,
+    randomisation_test,
+    trainings_interval,
+)
 
 Pair = tuple[Values, Values]
 
@@ -95,3 +102,23 @@ def test_senseless_settings_are_refused(pair: Pair) -> None:
         bootstrap_interval(pair[0], resamples=0)
     with pytest.raises(ConfigError, match="confidence"):
         bootstrap_interval(pair[0], confidence=95)
+
+
+@pytest.mark.parametrize("queries", [60, 10_000])
+def test_few_queries_are_drawn_in_blocks_of_a_thousand(queries: int) -> None:
+    """The draws, and so the figures, are those that they were."""
+    assert list(significance._block_sizes(2500, queries)) == [1000, 1000, 500]
+
+
+def test_memory_does_not_grow_with_the_queries(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = list(significance._block_sizes(100, 500_000))
+    assert sum(sizes) == 100
+    assert max(sizes) * 500_000 <= significance._CELLS
+    assert set(significance._block_sizes(3, 10**9)) == {1}
+    a, b = pair
+    wanted = trainings_interval(np.stack([a, a + 0.1]), np.stack([b, b]), resamples=4000)
+    monkeypatch.setattr(significance, "_CELLS", 7 * len(a))
+    assert trainings_interval(np.stack([a, a + 0.1]), np.stack([b, b]), resamples=4000) == pytest.approx(
+        wanted, abs=0.01
+    )
+    assert bootstrap_interval(a - b) == pytest.approx(bootstrap_interval(a - b, seed=1), abs=0.005)

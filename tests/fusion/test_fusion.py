@@ -45,9 +45,16 @@ def test_every_method_is_its_formula(method: str, weights: tuple[float, ...]) ->
     for seed in range(5):
         rankings: list[Ranking] = [random_ranking(seed * 3 + system) for system in range(3)]
         fused = Fusion(method, weights)(rankings)
-        expected = dense_reference(rankings, method, np.array(weights))
+        counted = [ranking for ranking, weight in zip(rankings, weights, strict=True) if weight]
+        expected = dense_reference(counted, method, np.array([weight for weight in weights if weight]))
         assert fused == pytest.approx(expected, abs=1e-12)
         assert list(fused.values()) == sorted(fused.values(), reverse=True)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_weight_of_0_leaves_its_system_out(method: str) -> None:
+    one, other = random_ranking(1), random_ranking(2)
+    assert list(Fusion(method, (0.0, 1.0))([one, other])) == list(other)
 
 
 def test_the_example_of_reciprocal_ranks() -> None:
@@ -99,7 +106,7 @@ def test_a_system_that_found_nothing_changes_no_order(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
-@pytest.mark.parametrize("weights", [(1.0,), (1.0, 1.0, 1.0), (0.0, 0.0), (-1.0, 2.0), (math.nan, 1.0)])
+@pytest.mark.parametrize("weights", [(1.0,), (1.0, 1.0, 1.0), (0.0, 0.0), (-1.0, 2.0), (math.nan, 1.0), (1e308, 1e308)])
 def test_weights_that_do_not_fit_are_refused(method: str, weights: tuple[float, ...]) -> None:
     with pytest.raises(ConfigError, match="weights"):
         Fusion(method, weights)([{"a": 1.0}, {"b": 1.0}])

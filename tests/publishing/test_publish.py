@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from mteb.models.model_meta import ModelMeta
+from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
 
 import rankdistill
 from benchmarks.publication import Edit, copied, edited
@@ -19,6 +21,8 @@ from rankdistill import files, manifest
 from rankdistill.errors import ConfigError, DataError, StaleOutputError
 from rankdistill.evaluation.verdict.records import Status
 from rankdistill.publishing import hub, preflight, writing
+from rankdistill.publishing.card import without_places
+from rankdistill.publishing.mteb_model import code_of
 from rankdistill.publishing.registry import CHECKS
 from rankdistill.publishing.result import Published
 from tests.guides import ROOT
@@ -166,6 +170,19 @@ def test_it_is_read_again_and_kept(published: Published, made: Made) -> None:
     again = publish(made, published.path, **WHOLE)
     assert again.findings == published.findings == rankdistill.open(published.path).findings
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_other_judgements_make_other_checks(made: Made, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(made.root, root)
+    judged = next(root.rglob("TinyClean/**/test.tsv"))
+    whole = judged.read_text()
+    assert publish(made, tmp_path / "a", data_root=root).finding("scores").status == Status.PASS
+    lines = whole.splitlines(keepends=True)
+    judged.write_text("".join([*lines[:-1], lines[-1].replace("\t1", "\t0")]))
+    with pytest.raises(StaleOutputError):
+        publish(made, tmp_path / "a", data_root=root)
+    assert publish(made, tmp_path / "b", data_root=root).finding("data").status == Status.REFUSE
 
 
 def block(content: Any) -> Any:
@@ -509,3 +526,21 @@ def test_a_config_that_says_something_else_is_told(made: Made, tmp_path: Path) -
 def test_every_check_has_a_row_in_the_guide() -> None:
     guide = (ROOT / "docs" / "publish.md").read_text()
     assert [name for name in CHECKS if f"| `{name}` |" not in guide] == []
+
+
+def test_a_command_is_published_without_places_and_without_secrets() -> None:
+    for given, told in (
+        ("rankdistill train --data /home/me/data --out ../runs/a", "rankdistill train --data data --out a"),
+        ("--store s3://bucket/a/store --out ~/b", "--store s3://bucket/a/store --out b"),
+        ("--teacher https://user:key@host/v1?token=x", "--teacher https://host/v1"),
+        ("--teacher=http://127.0.0.1:8000/v1 --data=/x/y", "--teacher=http://127.0.0.1:8000/v1 --data=y"),
+    ):
+        assert without_places(given) == told
+
+
+@pytest.mark.parametrize("name", ["class", "import", "3d-model", "bge-small", "\u4e2d"])
+def test_the_code_of_a_model_of_any_name_is_python(made: Made, tmp_path: Path, name: str) -> None:
+    meta = ModelMeta.create_empty(
+        {"name": f"org/{name}", "revision": "a" * 40, "loader": SentenceTransformerEncoderWrapper}
+    )
+    assert f"org/{name}" in code_of(meta, made.student)

@@ -131,3 +131,21 @@ def test_two_do_not_write_one_comparison(evaluated: list[Path], tmp_path: Path) 
         rd.compare(evaluated, out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert len(rd.compare(evaluated, out).systems) == 3
+
+
+def test_what_cannot_be_compared_is_told_before_anything_is_evaluated(tiny_beir: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for changed, said in (
+        ({"baseline": "typo"}, "the baseline typo"),
+        ({"measure": "foo"}, "a measure"),
+        ({"systems": ["results.json=bm25", "b=bm25"]}, "the comparison's own files"),
+        ({"systems": ["report.html=bm25", "b=bm25"]}, "the comparison's own files"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            rd.compare(**{"systems": ["a=bm25", "b=bm25:words"], "out": out, "data": tiny_beir} | changed)
+        assert not out.exists()
+    rd.evaluate(tiny_beir, "bm25", out)
+    before = sorted(path.name for path in out.iterdir())
+    with pytest.raises(StaleOutputError):
+        rd.compare(["a=bm25", "b=bm25:words"], out, data=tiny_beir)
+    assert sorted(path.name for path in out.iterdir()) == before

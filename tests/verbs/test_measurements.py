@@ -69,6 +69,8 @@ def test_the_recall_of_an_index(tiny_beir: Path, tiny_encoder: str, tmp_path: Pa
     for wrong in ({}, {"efSearch": [0]}, {"efSearch": [1], "nprobe": [1]}):
         with pytest.raises(ConfigError, match="one search parameter"):
             ann_recall(*towers, tmp_path / "c", search=wrong)
+    with pytest.raises(ConfigError, match="repeats of at least 0"):
+        ann_recall(*towers, tmp_path / "c", repeats=-3)
 
 
 def test_the_prunings_of_a_sparse_model(tiny_beir: Path, tiny_splade: str, tmp_path: Path, rankdistill: Run) -> None:

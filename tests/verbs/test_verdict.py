@@ -157,6 +157,11 @@ def test_settings_without_effect_and_reports_without_a_verdict_are_refused(
         rd.verdict(good, **against, data=collection)
     with pytest.raises(ConfigError, match="index"):
         rd.verdict(good, **against, bundle=tmp_path, index=tmp_path)
+    for given in ({"split": "dev"}, {"least_cosine": 0.1}, {"most_loss": 0.5}):
+        with pytest.raises(ConfigError, match=f"without a bundle.*\n.*{next(iter(given))}"):
+            rd.verdict(good, **against, **given)
+    with pytest.raises(ConfigError, match="split"):
+        rd.verdict(good, **against, bundle=tmp_path, split="dev")
     with pytest.raises(ConfigError, match="name"):
         rd.verdict(good, **against, name="good")
     with pytest.raises(ConfigError, match="keep from 0 to 1"):
@@ -168,6 +173,9 @@ def test_settings_without_effect_and_reports_without_a_verdict_are_refused(
         rd.verdict(tmp_path / "comparison")
     with pytest.raises(ConfigError, match="bm25, keep"):
         rd.verdict(report, bm25=against["bm25"], keep=0.5)
+    with pytest.raises(ConfigError) as told:
+        rd.verdict(str(rd.verdict(report, tmp_path / "judged").path), keep=0.5)
+    assert f"on the report {tmp_path / 'judged'}, which" in str(told.value)
     with pytest.raises(ConfigError, match="students of this report: good"):
         rd.verdict(report, name="bad")
     with pytest.raises(DataError, match="absent"):
