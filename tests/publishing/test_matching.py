@@ -87,3 +87,11 @@ def test_mteb_finds_what_stands_there_to_the_letter() -> None:
     trained, tested = ["a white owl", "b", "a white owl"], ["c", " a white owl", "A White Owl"]
     assert cleaning.found_by_mteb(trained, tested) == [1]
     assert cleaning.found_by_mteb([], tested) == []
+
+
+def test_a_text_that_one_query_is_and_another_nearly_is_tells_of_both(tmp_path: Path) -> None:
+    queries = {"t1": "how deep is the old river", "t2": "how deep is the old river bed"}
+    folder = tiny_task.write_collection(tmp_path / "task", queries | {"t3": "what else"})
+    found = scanning.scan(load(folder), "test", [Texts("store", lambda: ["How deep is the old river?"], lambda: [])])
+    assert {key: leak.kind for key, leak in found.queries.items()} == {"t1": "exact", "t2": "near"}
+    assert found.queries["t2"].similarity == pytest.approx(6 / 7)

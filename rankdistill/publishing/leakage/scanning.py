@@ -115,9 +115,9 @@ class _Finder:
 
     def of(self, text: str) -> Iterable[tuple[str, str, float]]:
         exact: Mapping[bytes, Sequence[str]] = self._exact  # type: ignore[attr-defined]
-        if keys := exact.get(alike_hash(text)):
-            return [(EXACT, key, 1.0) for key in keys]
-        return [(NEAR, key, similarity) for key, similarity in self.near.of(text)]
+        keys = exact.get(alike_hash(text), ())
+        near = ((NEAR, key, similarity) for key, similarity in self.near.of(text) if key not in keys)
+        return [*((EXACT, key, 1.0) for key in keys), *near]
 
 
 def _look(
