@@ -183,8 +183,10 @@ def _not_whole(path: Path, error: Exception) -> DataError:
     )
 
 
-def footers(paths: Sequence[Path], checked: bool = True) -> list[pq.FileMetaData]:
+def footers(paths: Sequence[Path], checked: bool = True) -> Iterator[pq.FileMetaData]:
     """The footer of each of the Parquet files: row counts and schema; those of an object store several at a time.
+
+    They are read as they are taken: a store may have thousands, of 13 KiB each.
 
     Args:
         paths: the files.
@@ -194,9 +196,15 @@ def footers(paths: Sequence[Path], checked: bool = True) -> list[pq.FileMetaData
         DataError: one is absent, cut off, or no Parquet file; or it is damaged.
     """
     if not paths or locations.is_local(paths[0]):
-        return [_footer(path, checked) for path in paths]
+        yield from (_footer(path, checked) for path in paths)
+        return
     with ThreadPoolExecutor(REQUESTS) as pool:
-        return list(pool.map(_footer, paths))
+        yield from pool.map(_footer, paths)
+
+
+def count_rows(paths: Sequence[Path]) -> int:
+    """How many rows the Parquet files have together, by their footers alone; raises as `footers` does."""
+    return sum(footer.num_rows for footer in footers(paths, checked=False))
 
 
 def _footer(path: Path, checked: bool = True) -> pq.FileMetaData:

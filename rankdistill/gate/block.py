@@ -116,7 +116,7 @@ def blocks(subject: Subject, found: Outline) -> Iterator[tuple[int, Mapping[str,
             rows,
             {
                 teacher.teacher_id: Block(
-                    teacher.rows.filter(inside).collect(), labels, sources, found.ranges[teacher.teacher_id]
+                    teacher.between(first, last), labels, sources, found.ranges[teacher.teacher_id]
                 )
                 for teacher in subject.teachers
             },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -11,6 +11,8 @@ from rankdistill.data import Dataset
 from rankdistill.errors import StoreError
 from rankdistill.stores.kinds import UNKNOWN
 from rankdistill.stores.reader import ScoreStore
+
+Near = Callable[[str, str], pl.LazyFrame]
 
 _OPTIONAL = {"source": pl.String, "rank": pl.Int32, "label": pl.Int32}
 
@@ -25,6 +27,8 @@ class Scores:
         score_kind: see `ScoreStore.score_kinds`.
         rows: query_id, doc_id, score, and `key` where there are content keys.
         own_names: the names under which its own ranking may stand among the candidates; see `stores.kinds.own_names`.
+        near: (first, last) -> those of `rows` that may be of the query ids from `first` to `last`, read from the files
+            that may hold some; None: all of `rows`.
     """
 
     teacher_id: str
@@ -32,6 +36,12 @@ class Scores:
     score_kind: str
     rows: pl.LazyFrame
     own_names: frozenset[str]
+    near: Near | None = None
+
+    def between(self, first: str, last: str) -> pl.DataFrame:
+        """The rows of the query ids from `first` to `last`."""
+        rows = self.rows if self.near is None else self.near(first, last)
+        return rows.filter(pl.col("query_id").is_between(pl.lit(first), pl.lit(last))).collect()
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,10 @@ def of_store(store: ScoreStore, teachers: Sequence[str] = (), dataset: Dataset |
     return Subject(
         title=str(store.path),
         candidates=_with_all_columns(store.scan_candidates()),
-        teachers=[Scores(one, names[one], kinds[one], store.scan(one), store.own_names(one)) for one in chosen],
+        teachers=[
+            Scores(one, names[one], kinds[one], store.scan(one), store.own_names(one), store.near(one))
+            for one in chosen
+        ],
         kinds=kinds,
         labels=_labels(dataset) if dataset is not None else None,
     )
@@ -91,6 +104,7 @@ def of_frames(
     kinds: Mapping[str, str],
     own_names: Collection[str] = (),
     name: str | None = None,
+    near: Near | None = None,
 ) -> Subject:
     """One teacher's scores as training reads them.
 
@@ -102,9 +116,10 @@ def of_frames(
         kinds: id or name of a teacher -> what it scores in.
         own_names: the names under which its own ranking may stand among the candidates, besides its id.
         name: what it is shown as; its id unless given.
+        near: see `Scores`.
     """
     kind = kinds.get(teacher_id, UNKNOWN)
-    teacher = Scores(teacher_id, name or teacher_id, kind, scores.lazy(), frozenset({teacher_id, *own_names}))
+    teacher = Scores(teacher_id, name or teacher_id, kind, scores.lazy(), frozenset({teacher_id, *own_names}), near)
     return Subject(title, _with_all_columns(candidates.lazy()), [teacher], kinds)
 
 

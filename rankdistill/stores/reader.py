@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -94,10 +94,10 @@ class ScoreStore(Shown):
         }
 
     def _rows(self, teacher_id: str) -> int:
-        return sum(footer.num_rows for footer in tables.footers(self.layout.shards(teacher_id), checked=False))
+        return tables.count_rows(self.layout.shards(teacher_id))
 
     def _texts(self, path: Path) -> int:
-        return int(tables.footers([path], checked=False)[0].num_rows)
+        return tables.count_rows([path])
 
     @property
     def identity(self) -> str:
@@ -131,9 +131,19 @@ class ScoreStore(Shown):
         found: dict[str, str] = {}
         for known in self.teacher_ids:
             fingerprint = self._read_fingerprint(known)
-            first = self.scan(known).select("query_id", "score").head(LOOKED_AT).collect()
+            first = tables.scan_parquet(self._first_shards(known)).select("query_id", "score").head(LOOKED_AT).collect()
             kind = shown_kind_of(fingerprint, first)
             found |= {known: kind, str(fingerprint.get("name") or known): kind}
+        return found
+
+    def _first_shards(self, teacher_id: str) -> list[Path]:
+        """Those of the teacher's shards that hold its first `LOOKED_AT` scores."""
+        found, rows = [], 0
+        for path in self.shards(teacher_id):
+            found.append(path)
+            rows += inspect([path])[0].rows
+            if rows >= LOOKED_AT:
+                break
         return found
 
     def own_names(self, teacher_id: str) -> frozenset[str]:
@@ -151,6 +161,19 @@ class ScoreStore(Shown):
             StoreError: no such teacher, several to choose from, or a shard is missing, cut off or foreign.
         """
         return tables.scan_parquet([shard.path for shard in inspect(self.shards(teacher_id))])
+
+    def near(self, teacher_id: str | None = None) -> Callable[[str, str], pl.LazyFrame]:
+        """(first, last) -> `scan` of the shards alone that may hold query ids from `first` to `last`; raises as `scan`.
+
+        A frame over thousands of files looks at each of them whenever it is collected.
+        """
+        shards = inspect(self.shards(teacher_id))
+
+        def scan(first: str, last: str) -> pl.LazyFrame:
+            found = [shard.path for shard in shards if shard.may_hold(first, last)]
+            return tables.scan_parquet(found or [shards[0].path])
+
+        return scan
 
     def shards(self, teacher_id: str | None = None) -> list[Path]:
         """One teacher's files, each sorted by query_id, doc_id; a query may lie in several of them.

@@ -32,11 +32,11 @@ def describe(folder: Path, shown: Path | None = None) -> Iterator[str]:
     yield f"{shown or folder}: score store, {state}"
     for path in (layout.queries, layout.documents):
         if locations.is_file(path):
-            yield f"  {path.stem}: {tables.footers([path], checked=False)[0].num_rows:,}"
+            yield f"  {path.stem}: {tables.count_rows([path]):,}"
     called = {one.teacher_id: beside(one.name, one.teacher_id) for one in teachers_of(layout)}
     for teacher_id, plan in plans.items():
-        shards = tables.footers(layout.shards(teacher_id), checked=False)
-        line = f"  {called[teacher_id]}: {sum(shard.num_rows for shard in shards):,} scores in {len(shards):,} shards"
+        shards = layout.shards(teacher_id)
+        line = f"  {called[teacher_id]}: {tables.count_rows(shards):,} scores in {len(shards):,} shards"
         if plan is not None:
             line += f", {plan.items(plan.left(layout.scores(teacher_id))):,} pairs to score"
         yield line

@@ -38,7 +38,9 @@ def check(
     """
     if config.check == "off" or config.learns_from_labels:
         return {"mode": "off"}
-    subject = of_frames("the store", found.scan_candidates, found.scan_scores, found.teacher_id, kinds, own_names, name)
+    subject = of_frames(
+        "the store", found.scan_candidates, found.scan_scores, found.teacher_id, kinds, own_names, name, found.near
+    )
     report = examine(subject, "cosine" if cosine else "dot", _loss(config))
     if config.check == "refuse":
         report.require(remedy=REMEDY)

@@ -85,6 +85,8 @@ class Inputs:
             its splits should hold them out cannot be told.
         kept: a table of pairs, which may have more -> without what is left out.
         spans: the row groups of the scores, where these lie in a store's files; None: both tables are in memory.
+        near: (first, last) -> scores that may be of the query ids from `first` to `last`, read from the files that may
+            hold some; None where `spans` is.
     """
 
     teacher_id: str
@@ -94,6 +96,7 @@ class Inputs:
     queries_not_in_data: int
     kept: Callable[[pl.DataFrame], pl.DataFrame]
     spans: Sequence[ranges.Span] | None = None
+    near: Callable[[str, str], pl.LazyFrame] | None = None
 
     @property
     def scores(self) -> pl.DataFrame:
@@ -181,9 +184,11 @@ def read(
     """
     teacher, own = store.teacher(teacher_id), dataset.own_documents
     spans: Sequence[ranges.Span] | None = None
+    near_in_files: Callable[[str, str], pl.LazyFrame] | None = None
     if isinstance(store, ScoreStore):
         scores = store.scan(teacher).select("query_id", "doc_id", "score")
         candidates, spans = store.scan_candidates(), ranges.spans(store.shards(teacher))
+        near_in_files = store.near(teacher)
     else:
         scores, candidates = store.scores(teacher).lazy(), store.candidates().lazy()
     given = set(candidates.select(pl.col("query_id").unique()).collect(engine="streaming")["query_id"])
@@ -198,6 +203,10 @@ def read(
     def of_frame(pairs: pl.DataFrame) -> pl.DataFrame:
         return without_own(pairs, own).filter(kept)
 
+    def near(first: str, last: str) -> pl.LazyFrame:
+        assert near_in_files is not None
+        return without_own(near_in_files(first, last).select("query_id", "doc_id", "score"), own).filter(kept)
+
     return Inputs(
         teacher,
         without_own(scores, own).filter(kept),
@@ -206,6 +215,7 @@ def read(
         len(given - held_out - dataset.query_texts.keys()),
         of_frame,
         spans,
+        None if near_in_files is None else near,
     )
 
 

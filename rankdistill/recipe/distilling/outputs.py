@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rankdistill import files, integrity, locations, manifest, models
 from rankdistill.errors import StaleOutputError
@@ -79,25 +79,18 @@ def copy_index(made: StagedRun, layout: Layout, placed: Placed) -> None:
 
 
 def judge(made: StagedRun, results: Results, layout: Layout, onnx: bool, placed: Placed, command: str) -> Results:
-    """Write the report with the verdict, also on the int8 file where there shall be one."""
+    """Write the report with the verdict, also on the int8 file where there shall be one; the folder is held."""
+    from rankdistill.verbs.compare import write
     from rankdistill.verbs.verdict import verdict
 
     recipe = made.recipe
     placed.begin("verdict")
     student = recipe.trainings[_training(made)].variant
-    if not onnx:
-        return verdict(results, layout.root, name=student, progress=placed, command=command)
-    return verdict(
-        results,
-        layout.root,
-        name=student,
-        bundle=layout.bundle,
-        data=made.experiment.scored.dataset,
-        split=recipe.data.test[0],
-        index=layout.index,
-        progress=placed,
-        command=command,
-    )
+    of_file: dict[str, Any] = {}
+    if onnx:
+        dataset, split = made.experiment.scored.dataset, recipe.data.test[0]
+        of_file = {"bundle": layout.bundle, "data": dataset, "split": split, "index": layout.index}
+    return write(verdict(results, name=student, **of_file, progress=placed, command=command), layout.root)
 
 
 def is_whole(layout: Layout) -> bool:

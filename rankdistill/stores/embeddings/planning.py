@@ -97,7 +97,7 @@ def _united(layout: Layout, gathered: Gathered, held_out: frozenset[bytes]) -> I
 
     yield from kept()
     there = [layout.texts] if integrity.is_there(layout.texts, layout.root) else []
-    count = sum(footer.num_rows for footer in tables.footers(there, checked=False))
+    count = tables.count_rows(there)
     known = Digests((hashes_of_ids(chunk["text_id"]) for chunk in kept()), count)
     for chunk in gathered.chunks():
         allowed = without(chunk, held_out - gathered.held_out)

@@ -54,9 +54,10 @@ def require_whole(shards: Sequence[Path], dimension: int, dtype: VectorType) -> 
     """
     wanted = vectors_schema(dimension, dtype)
     try:
-        found = tables.footers(shards, checked=False)
-        for path, footer in zip(shards, found, strict=True):
+        rows = 0
+        for path, footer in zip(shards, tables.footers(shards, checked=False), strict=True):
             tables.check_columns(path, footer.schema.to_arrow_schema(), wanted, exact=True)
+            rows += footer.num_rows
     except DataError as error:
         raise StoreError(
             expected=error.expected,
@@ -70,12 +71,12 @@ def require_whole(shards: Sequence[Path], dimension: int, dtype: VectorType) -> 
         raise
     for path in shards:
         integrity.require(path)
-    return sum(footer.num_rows for footer in found)
+    return rows
 
 
 def stored_keys(shards: Sequence[Path]) -> Digests:
     """The keys of all vectors."""
-    return Digests(_keys(shards), sum(footer.num_rows for footer in tables.footers(shards, checked=False)))
+    return Digests(_keys(shards), tables.count_rows(shards))
 
 
 def _keys(shards: Sequence[Path]) -> Iterator[Hashes]:

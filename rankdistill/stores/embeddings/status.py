@@ -42,8 +42,8 @@ def describe(folder: Path, shown: Path | None = None) -> Iterator[str]:
         yield from (f"  {line}" for line in truncation(folder))
         for source, tally in parameters["gathered"].items():
             yield f"  {source}: {describe_tally(tally)}"
-    shards = tables.footers(layout.shards(), checked=False)
-    line = f"  vectors: {sum(shard.num_rows for shard in shards):,} in {len(shards):,} shards"
+    shards = layout.shards()
+    line = f"  vectors: {tables.count_rows(shards):,} in {len(shards):,} shards"
     if plan is not None:
         line += f", {plan.items(plan.left(layout.vectors)):,} texts to embed"
     yield line
