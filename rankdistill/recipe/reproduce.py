@@ -21,7 +21,7 @@ from rankdistill.recipe.loading import AnyRecipe, parse
 from rankdistill.recipe.run import plan, run
 from rankdistill.verbs.arguments import Place, place_of, require_range
 from rankdistill.verbs.contract import verb
-from rankdistill.verbs.differing import TASKS, Compared, compare, compare_parts, versions_changed
+from rankdistill.verbs.differing import TASKS, Compared, compare, compare_parts, made_by, versions_changed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -243,8 +243,16 @@ def _recipe(before: Path, made: Manifest | None) -> Mapping[str, Any] | None:
 
 
 def _again(before: Path, made: Manifest, now: Path) -> None:
-    """Run the command of a manifest, with `now` for the folder that it made."""
-    words = [*_arguments(before, made), "--out", str(now)]
+    """Run the command of a manifest, with `now` for the folder that it made; of tasks those of all calls."""
+    calls = [tuple(_arguments(folder, one)) for folder, one in made_by(before, made).items()]
+    if made.artefact != TASKS:
+        _require_no_part(before, calls[0])
+    for words in dict.fromkeys(calls):
+        _call(words, made, now)
+
+
+def _call(arguments: Sequence[str], made: Manifest, now: Path) -> None:
+    words = [*arguments, "--out", str(now)]
     if words[0] in ("score", "embed") and "--unit-size" not in words:  # it was measured
         words += ["--unit-size", str(made.parameters["unit_size"])]
     done = subprocess.run([sys.executable, "-c", PROGRAM, *words], stdout=subprocess.DEVNULL, check=False)
@@ -283,14 +291,18 @@ def _arguments(before: Path, made: Manifest) -> Sequence[str]:
             if inside
             else "`rankdistill lineage` shows what it was made from; call the verb again by hand",
         )
-    if any(word.partition("=")[0] == "--tasks" for word in kept) and made.artefact != TASKS:
+    return kept
+
+
+def _require_no_part(before: Path, words: Sequence[str]) -> None:
+    """Raise DataError where a command made more than this folder."""
+    if any(word.partition("=")[0] == "--tasks" for word in words):
         raise DataError(
             expected="the folder of all tasks, which their command made",
             got=f"{before}: a part of it",
             consequence="nothing was run",
             remedy="reproduce the folder above; each of its evaluations is compared",
         )
-    return kept
 
 
 def _unknown(folder: Path, got: str) -> DataError:

@@ -15,11 +15,11 @@ from rankdistill.evaluation.per_query import read_per_query
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
 from rankdistill.evaluation.sparsity import FILE_NAME as SPARSITY
 from rankdistill.evaluation.tasks.results import ARTEFACT as TASKS
-from rankdistill.evaluation.tasks.results import SUBSET, WITHOUT, TaskEvaluations
+from rankdistill.evaluation.tasks.results import SUBSET, WITHOUT, TaskEvaluations, parts_of
 from rankdistill.making import visible_files
 from rankdistill.manifest import Manifest
 
-__all__ = ["TASKS", "Compared", "State", "compare", "compare_parts", "versions_changed"]
+__all__ = ["TASKS", "Compared", "State", "compare", "compare_parts", "made_by", "versions_changed"]
 
 State = Literal["same", "other numbers", "other bytes", "other inputs", "not there"]
 """Of an artefact that was made again: the same bytes or, of an evaluation, numbers; or what differs."""
@@ -117,6 +117,16 @@ def compare_parts(name: str, before: Path, now: Path, tolerance: float = 0.0) ->
             part = replace(part, state="other numbers", details=_cut([moved, *part.details]))
         found.append(replace(part, details=_cut([*said, *part.details])))
     return found or [Compared(name, TASKS, "other inputs" if said else "same", _cut(said))]
+
+
+def made_by(folder: Path, made: Manifest) -> Mapping[Path, Manifest]:
+    """Folder -> manifest of what has the commands that made an artefact: of tasks each, which may be of several calls.
+
+    Raises:
+        DataError: the manifest of a task is damaged.
+    """
+    parts = parts_of(folder) if made.artefact == TASKS else {}
+    return parts or {folder: made}
 
 
 class _Judged(NamedTuple):

@@ -17,11 +17,13 @@ import rankdistill as rd
 from rankdistill import manifest
 from rankdistill.cli.main import build_app
 from rankdistill.errors import ConfigError, DataError, StaleOutputError
+from rankdistill.provenance.found import at
+from rankdistill.provenance.named import named_folders
 from rankdistill.verbs.differing import compare, compare_parts
 from tests import tiny_task
 from tests.conftest import write_tiny_beir
 from tests.recipe.recorder import Recorder
-from tests.recorded import record_again
+from tests.recorded import change_manifest, record_again
 
 pytestmark = pytest.mark.usefixtures("torch_alone")
 
@@ -292,3 +294,24 @@ def test_evaluations_on_tasks_are_compared_measure_by_measure(on_tasks: Path) ->
 def test_a_part_of_evaluations_on_tasks_is_not_made_again_alone(on_tasks: Path, part: str) -> None:
     with pytest.raises(DataError, match="a part of it"):
         rd.reproduce(on_tasks / part)
+
+
+def test_tasks_of_several_calls_are_all_made_again(on_tasks: Path) -> None:
+    """Each task by the command that evaluated it, whatever the last call asked for."""
+    shutil.copytree("data", "other")
+    for task, root in (("TinyA", "data"), ("TinyB", "other"), ("TinyA", "data")):
+        system = ["--model", "bm25", "--name", "org/words", "--data-root", root]
+        run_here(["python", "-c", "", "evaluate", *system, "--tasks", task, "--out", "GROWN"])
+    made = manifest.read(Path("GROWN"))
+    assert made is not None
+    assert "--tasks TinyB" in made.command  # the last call found nothing to do
+    grown = at(Path("GROWN"))
+    assert grown is not None
+    assert {*named_folders(grown)} == {Path("data").resolve(), Path("other").resolve()}
+    again = rd.reproduce("GROWN")
+    assert states(again) == {"TinyA/test": "same", "TinyB/test": "same"}
+    assert again.same
+
+    change_manifest(Path("GROWN/TinyA"), command="")
+    with pytest.raises(DataError, match="GROWN/TinyA: no command: it was made from Python"):
+        rd.reproduce("GROWN", "OTHER")
