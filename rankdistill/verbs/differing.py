@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from rankdistill import files, locations, manifest, plain_json
+from rankdistill.evaluation.ann_result import FILE_NAME as ANN_RECALL
 from rankdistill.evaluation.fidelity.records import FILE_NAME as FIDELITY
 from rankdistill.evaluation.fidelity.records import PAGE
 from rankdistill.evaluation.per_query import read_per_query
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
+from rankdistill.evaluation.robustness_result import FILE_NAME as ROBUSTNESS
 from rankdistill.evaluation.sparsity import FILE_NAME as SPARSITY
 from rankdistill.evaluation.tasks.results import ARTEFACT as TASKS
 from rankdistill.evaluation.tasks.results import SUBSET, WITHOUT, TaskEvaluations, parts_of
@@ -30,8 +32,11 @@ MOST = 5
 _OF_PLACE = {manifest.FILE_NAME, RESULTS, PAGE, "README.md"}
 """Files that hold a command line, seconds, or where a model lay."""
 
-_SIGNED = {FIDELITY, SPARSITY}
+_SIGNED = {ANN_RECALL, FIDELITY, ROBUSTNESS, SPARSITY}
 """Files of figures whose signature holds the command line and the versions."""
+
+_TIMED = "milliseconds"
+"""The field of such a file, at any depth, that is another one each time."""
 
 _OF_OTHERS = ("input 'system' ", "input 'towers' ", "parameter 'costs' ")
 """Differences of an evaluation that stand for those of what was evaluated, which is a part of its own."""
@@ -233,12 +238,19 @@ def _contents(folder: Path, made: Manifest) -> Mapping[str, str]:
 
 
 def _unsigned(path: Path) -> str:
-    """Hash of figures without the command and the versions that their signature tells."""
+    """Hash of figures without milliseconds, and without the command and the versions that their signature tells."""
     if not path.is_file():
         return ""
-    content = plain_json.read(path)
+    content = _untimed(plain_json.read(path))
     signature = {name: one for name, one in content.get("signature", {}).items() if name not in ("command", "versions")}
     return manifest.digest({**content, "signature": signature})
+
+
+def _untimed(value: Any) -> Any:
+    """A nested value without what was timed."""
+    if isinstance(value, Mapping):
+        return {name: _untimed(one) for name, one in value.items() if name != _TIMED}
+    return [_untimed(one) for one in value] if isinstance(value, list) else value
 
 
 def _others(folder: Path) -> Iterator[Path]:

@@ -19,7 +19,9 @@ from rankdistill.cli.main import build_app
 from rankdistill.errors import ConfigError, DataError, StaleOutputError
 from rankdistill.provenance.found import at
 from rankdistill.provenance.named import named_folders
+from rankdistill.verbs.ann_recall import ann_recall
 from rankdistill.verbs.differing import compare, compare_parts
+from rankdistill.verbs.robustness import robustness
 from tests import tiny_task
 from tests.conftest import write_tiny_beir
 from tests.recipe.recorder import Recorder
@@ -220,6 +222,30 @@ def test_bytes_and_inputs_that_differ_are_told_apart(tmp_path: Path) -> None:
     assert (inputs.state, inputs.details) == ("other inputs", ("parameter 'a' was 1, is now 2",))
     gone = compare("it", first, tmp_path / "gone")
     assert (gone.state, gone.details) == ("not there", (str(tmp_path / "gone"),))
+
+
+@pytest.mark.parametrize("verb", ["ann-recall", "robustness"])
+def test_of_what_is_measured_neither_time_nor_command_is_a_difference(
+    tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_tiny_beir(Path("DATA"))
+    commands = [f"rankdistill {verb} --out . --data DATA", f"rankdistill {verb} --data DATA --out ."]
+    for out, command in zip(("FIRST", "SECOND"), commands, strict=True):
+        if verb == "robustness":
+            robustness("DATA", tiny_encoder, tiny_encoder, out, draws=0, command=command)
+        else:
+            ann_recall("DATA", tiny_encoder, tiny_encoder, out, search={"efSearch": [1, 4]}, command=command)
+    file = Path("SECOND") / {"ann-recall": "ann.json", "robustness": "robustness.json"}[verb]
+    assert file.read_bytes() != (Path("FIRST") / file.name).read_bytes()
+    found = compare(verb, Path("FIRST"), Path("SECOND"))
+    assert (found.state, found.details) == ("same", ())
+
+    content = json.loads(file.read_text())
+    content["documents"] += 1
+    file.write_text(json.dumps(content))
+    record_again(Path("SECOND"))
+    assert compare(verb, Path("FIRST"), Path("SECOND")).details == (f"{file.name} has other bytes",)
 
 
 def test_a_part_that_is_gone_is_not_the_same(recipe: dict[str, Any]) -> None:
