@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from rankdistill import files, locations, manifest, models, plain_json
+from rankdistill import files, integrity, locations, manifest, models, plain_json
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.errors import RankdistillError
 from rankdistill.evaluation.fidelity.records import FILE_NAME as FIDELITY
@@ -211,13 +211,13 @@ def _of_tasks(artefact: Artefact) -> Iterator[tuple[str, str]]:
 
 
 def _system(artefact: Artefact) -> Any:
-    """The fingerprint of what was measured; empty of anything else."""
+    """The fingerprint of what was measured; empty of anything else, and where the file is damaged."""
     if artefact.kind not in _SIGNED:
         return {}
     name, field = _SIGNED[artefact.kind]
     try:
-        return plain_json.loads((artefact.path / name).read_bytes())["signature"][field]
-    except (OSError, ValueError, KeyError, TypeError):
+        return plain_json.loads(integrity.read_bytes(artefact.path / name))["signature"][field]
+    except (RankdistillError, OSError, ValueError, KeyError, TypeError):
         return {}
 
 

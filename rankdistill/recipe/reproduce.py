@@ -21,7 +21,15 @@ from rankdistill.recipe.loading import AnyRecipe, parse
 from rankdistill.recipe.run import plan, run
 from rankdistill.verbs.arguments import Place, place_of, require_range
 from rankdistill.verbs.contract import verb
-from rankdistill.verbs.differing import TASKS, Compared, compare, compare_parts, made_by, versions_changed
+from rankdistill.verbs.differing import (
+    TASKS,
+    Compared,
+    compare,
+    compare_parts,
+    made_by,
+    require_figures,
+    versions_changed,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -143,6 +151,7 @@ def reproduce(
 
     Raises:
         DataError: nothing there says how it was made, or its command does not end well.
+        DamagedError: figures of the first time are not as they were written.
         ConfigError: `out` is the folder itself, or in it.
         StaleOutputError: `out` holds something else, or all of it already, made with other versions.
         RankdistillError: whatever a step raises.
@@ -201,6 +210,8 @@ def _run_again(
     """Every step of a run, beside the one that was done again."""
     command = "" if made is None else made.command
     first = _steps(before, made, recipe)
+    for folder in first.values():
+        require_figures(folder)
     chosen = parse({**_with_unit_size(recipe, first), "out": str(now)}, str(before), [])
     run(chosen, progress=progress, command=command)
     found = []
@@ -247,6 +258,7 @@ def _again(before: Path, made: Manifest, now: Path) -> None:
     calls = [tuple(_arguments(folder, one)) for folder, one in made_by(before, made).items()]
     if made.artefact != TASKS:
         _require_no_part(before, calls[0])
+    require_figures(before)
     for words in dict.fromkeys(calls):
         _call(words, made, now)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 import rankdistill as rd
 from rankdistill import manifest
 from rankdistill.cli.main import build_app
-from rankdistill.errors import ConfigError, DataError, StaleOutputError
+from rankdistill.errors import ConfigError, DamagedError, DataError, StaleOutputError
 from rankdistill.provenance.found import at
 from rankdistill.provenance.named import named_folders
 from rankdistill.verbs.ann_recall import ann_recall
@@ -314,6 +315,27 @@ def test_evaluations_on_tasks_are_compared_measure_by_measure(on_tasks: Path) ->
     shutil.rmtree(again.now / "TinyB")
     found = {one.name: one for one in compare_parts("RESULTS", on_tasks, again.now)}
     assert found["TinyB/test"].state == "not there"
+
+
+@pytest.mark.parametrize("file", ["TinyA/test/results.json", "TinyB/test/per_query.parquet", "TinyA/manifest.json"])
+def test_damaged_figures_are_no_first_time(on_tasks: Path, file: str) -> None:
+    """They would be compared with, and this machine be told to give other numbers."""
+    path = on_tasks / file
+    path.write_bytes(path.read_bytes().replace(b"0", b"1", 1))
+    with pytest.raises(DataError, match=re.escape(str(Path(file).name))):
+        rd.reproduce(on_tasks)
+    assert not Path("RESULTS-reproduced").exists()
+
+
+def test_a_run_with_damaged_figures_is_refused_before_anything_is_done(recipe: dict[str, Any]) -> None:
+    rd.run(recipe)
+    (folder,) = Path("RUN/steps").glob("evaluate-test-bm25-*")
+    (folder / "results.json").write_text((folder / "results.json").read_text().replace(".", ".1", 1))
+    with pytest.raises(DamagedError, match=rf"the file results\.json of the evaluation in {folder} as it was written"):
+        rd.reproduce("RUN")
+    assert not Path("RUN-reproduced").exists()
+    with pytest.raises(DamagedError, match=r"results\.json"):
+        compare("it", folder, folder)
 
 
 @pytest.mark.parametrize("part", ["TinyA", "TinyA/test"])
