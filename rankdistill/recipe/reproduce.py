@@ -294,14 +294,19 @@ def _arguments(before: Path, made: Manifest) -> Sequence[str]:
         del kept[place : place + 2]
     if not words or words[0] not in MADE_BY or len(kept) == len(words):
         how = f"`{made.command}`" if made.command else "no command: it was made from Python"
-        inside = before.parent.name == "steps"
+        if before.parent.name == "steps":
+            remedy = f"reproduce the run that it is a step of: {before.parent.parent}"
+        elif words[:1] == ["compare"]:
+            how += ", which made the other systems' evaluations too"
+            again = shlex.join(["rankdistill", "compare", str(before), f"OTHER/{before.resolve().name}"])
+            remedy = f"run it again with `--out OTHER`, then `{again}` tells the differences"
+        else:
+            remedy = "`rankdistill lineage` shows what it was made from; call the verb again by hand"
         raise DataError(
-            expected="a run, or a folder whose manifest has the command line that made it",
+            expected="a run, or a folder whose manifest has the command line that made it alone",
             got=f"{before}: {how}",
             consequence="nothing was run",
-            remedy=f"reproduce the run that it is a step of: {before.parent.parent}"
-            if inside
-            else "`rankdistill lineage` shows what it was made from; call the verb again by hand",
+            remedy=remedy,
         )
     return kept
 

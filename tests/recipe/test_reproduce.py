@@ -174,6 +174,16 @@ def test_only_a_command_of_ours_that_makes_a_folder_is_run(tmp_path: Path, comma
         rd.reproduce(tmp_path, tmp_path.with_name("elsewhere"))
 
 
+def test_an_evaluation_that_compare_made_beside_others_tells_how_to_go_on(tmp_path: Path) -> None:
+    folder = tmp_path / "SYSTEMS" / "a"
+    folder.mkdir(parents=True)
+    manifest.Manifest("evaluation", command="rankdistill compare a=bm25 b=bm25:words --data D --out .").write(folder)
+    with pytest.raises(DataError, match="nothing was run") as caught:
+        rd.reproduce(folder)
+    assert "which made the other systems' evaluations too" in caught.value.got
+    assert f"`rankdistill compare {folder} OTHER/a`" in caught.value.remedy
+
+
 @pytest.mark.parametrize("place", [".", "../here"])
 def test_a_folder_may_be_named_from_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     (tmp_path / "here").mkdir()
