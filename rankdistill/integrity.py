@@ -15,10 +15,12 @@ that a kill in between leaves a store that can be read.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +38,15 @@ FOR_PEOPLE = frozenset({".md", ".html"})
 
 DEEPEST = 8
 """Folders above a file that are asked for a manifest that names it."""
+
+_TASKS, _TASK = "task evaluations", "task evaluation"
+"""Artefacts whose parts may be of several calls, and such a part."""
+
+_STEPS = "steps"
+"""The folder, in that of a run, in which its steps lie."""
+
+_ABOVE = ("compare", "distill")
+"""Verbs whose artefacts lie in the folder that they wrote to."""
 
 State = Literal["whole", "damaged", "missing"]
 
@@ -92,21 +103,21 @@ class Recorded:
     def error(self, state: State) -> DamagedError:
         """The error of a file in this state, that was asked for."""
         kind = "artefact" if self.manifest is None else self.manifest.artefact
-        again = (self.manifest.command if self.manifest is not None else "") or "the call that made it"
+        whole, again = whole_of(self.folder), again_of(self.folder, self.manifest)
         shards = {
             "scores/": f"`rankdistill verify {self.folder} --repair` scores what is damaged again",
             "vectors/": "remove that file and run the same `rankdistill embed` again: it makes it anew, and tells "
             f"whether it has other bytes ({again})",
         }
         remedies = {
-            manifest.COLLECTION: f"remove the folder and make it again ({again}); if you changed that file on "
+            manifest.COLLECTION: f"remove the folder {whole} and make it again ({again}); if you changed that file on "
             f"purpose, remove {self.folder / FILE_NAME} alone: it is your collection then",
-            "evaluation": f"remove the folder and evaluate it again ({again})",
+            "evaluation": f"remove the folder {whole} and evaluate it again ({again})",
         }
         if self.manifest is None or self.name not in self.manifest.outputs:
             kind = ""
             remedies[""] = "remove that file: it is made again where it is needed, or can be done without"
-        default = f"copy it anew, or remove the folder and make it again ({again})"
+        default = f"copy it anew, or remove the folder {whole} and make it again ({again})"
         if kind in ("scores", "embeddings"):
             default = next((said for place, said in shards.items() if self.name.startswith(place)), default)
         what = "a whole Parquet file" if self.name.endswith(".parquet") else "the file"
@@ -121,6 +132,63 @@ class Recorded:
         """Raise DamagedError unless the file is what it was."""
         if (state := self.state(whole)) != "whole":
             raise self.error(state)
+
+
+def whole_of(folder: Path) -> Path:
+    """The folder of the artefact that the one in `folder` is a part of, as a shard is of an index; or itself."""
+    if not locations.is_local(folder):
+        return folder
+    place = found = folder.absolute()
+    for above in list(place.parents)[:DEEPEST]:
+        try:
+            made = read_manifest(above)
+        except DataError:
+            continue
+        if made is not None and (found / FILE_NAME).relative_to(above).as_posix() in made.outputs:
+            found = above
+    return folder if found == place else _as_given(folder, place, found)
+
+
+def again_of(folder: Path, made: Manifest | None) -> str:
+    """What makes an artefact, and all that it is a part of, again: command lines with the folder that they wrote to.
+
+    Args:
+        folder: of the artefact.
+        made: its manifest.
+    """
+    whole = whole_of(folder)
+    of_whole = made if whole == folder else read_manifest(whole)
+    commands = [of_whole.command if of_whole is not None else ""]
+    if of_whole is not None and of_whole.artefact == _TASKS:  # each may be of another call
+        commands = [one.command for name in sorted(of_whole.outputs) if (one := _part(whole, name)) is not None]
+    known = [_written_to(whole, one) for one in dict.fromkeys(commands) if one]
+    return "; ".join(known) or "the call that made it"
+
+
+def _part(whole: Path, name: str) -> Manifest | None:
+    """The manifest of a task, where the output of this name is one that can be read."""
+    if Path(name).name != FILE_NAME:
+        return None
+    try:
+        made = manifest.read((whole / name).parent)
+    except DataError:
+        return None
+    return made if made is not None and made.artefact == _TASK else None
+
+
+def _written_to(whole: Path, command: str) -> str:
+    """A command line with the folder that it wrote to, where manifests have `.`."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return command
+    place = whole.parent.parent if whole.parent.name == _STEPS else whole
+    out = str(place.parent if words[1:2] and words[1] in _ABOVE else place)
+    named = [f"--out={out}" if word == "--out=." else word for word in words]
+    for at, (word, after) in enumerate(pairwise(words), start=1):
+        if word == "--out" and after == ".":
+            named[at] = out
+    return command if named == words else shlex.join(named)
 
 
 def recorded(path: Path) -> Recorded | None:

@@ -384,3 +384,66 @@ def test_a_file_written_so_on_purpose_is_recorded_again(store: Path) -> None:
         rd.open(store).fingerprint(None)
     record_again(store)
     assert rd.open(store).fingerprint(None)["kind"] == "letters"
+
+
+def _made(folder: Path, kind: str, command: str, *parts: str) -> Path:
+    """An artefact with a file and parts that have manifests already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "it.json").write_text("1")
+    names = ["it.json", *(f"{part}/{name}" for part in parts for name in ("it.json", "manifest.json"))]
+    outputs = {name: files.hash_file(folder / name) for name in names}
+    manifest.Manifest(kind, command=command, outputs=outputs).write(folder)
+    return folder
+
+
+def _remedy(folder: Path) -> str:
+    (folder / "it.json").write_text("2")
+    with pytest.raises(DamagedError) as caught:
+        integrity.require(folder / "it.json")
+    told = rd.verify(folder).to_json()["artefacts"][0]["remedy"]
+    command = re.search(r"\((rankdistill .*)\)", caught.value.remedy)
+    assert command is not None
+    assert told.endswith(f"`{command[1]}`")
+    assert f"remove the folder {integrity.whole_of(folder)} and make it again" in told
+    return caught.value.remedy.partition(";")[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "command", "again"),
+    [
+        ("E", "rankdistill evaluate --data D --out .", "rankdistill evaluate --data D --out E"),
+        ("E", "rankdistill evaluate --out=. --data D", "rankdistill evaluate --out=E --data D"),
+        ("a b/E", "rankdistill evaluate --name 'x y' --out .", "rankdistill evaluate --name 'x y' --out 'a b/E'"),
+        ("S/one", "rankdistill compare one=bm25 --out .", "rankdistill compare one=bm25 --out S"),
+        ("R/run/steps/x-1", "rankdistill distill DOCS --out .", "rankdistill distill DOCS --out R"),
+        ("R/steps/x-1", "rankdistill run r.yaml", "rankdistill run r.yaml"),
+    ],
+)
+def test_the_remedy_of_damage_names_the_folder_that_was_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, command: str, again: str
+) -> None:
+    """Manifests have `.` for it, which is another folder where the command is typed."""
+    monkeypatch.chdir(tmp_path)
+    assert (
+        _remedy(_made(Path(place), "evaluation", command))
+        == f"remove the folder {place} and evaluate it again ({again})"
+    )
+
+
+def test_the_remedy_of_a_damaged_part_makes_all_that_it_is_a_part_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    build = "rankdistill index --data D --out ."
+    _made(Path("INDEX/shard-0"), "index shard", build)
+    _made(Path("INDEX"), "index", build, "shard-0")
+    again = "copy it anew, or remove the folder INDEX and make it again (rankdistill index --data D --out INDEX)"
+    assert _remedy(Path("INDEX/shard-0")) == again
+    for task in ("B", "A"):
+        one = f"rankdistill evaluate --tasks {task} --out ."
+        _made(Path("T") / task / "test", "evaluation", one)
+        _made(Path("T") / task, "task evaluation", one, "test")
+    _made(Path("T"), "task evaluations", one, "A", "A/test", "B", "B/test")
+    told = integrity.Recorded(Path("T/A/test"), "it.json", manifest.read(Path("T/A/test"))).error("damaged").remedy
+    both = "rankdistill evaluate --tasks A --out T; rankdistill evaluate --tasks B --out T"
+    assert told.startswith(f"remove the folder T and evaluate it again ({both});")

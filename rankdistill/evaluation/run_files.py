@@ -12,6 +12,8 @@ from rankdistill.data import score_tables, trec
 from rankdistill.evaluation.measures import Run, best_first
 
 TREC_FILE, PARQUET_FILE = "run.trec", "run.parquet"
+NAMES = (TREC_FILE, PARQUET_FILE)
+"""What the run of an evaluation may be called; it is in one of them."""
 
 _SCHEMA = pl.Schema({"query_id": pl.String, "doc_id": pl.String, "rank": pl.Int32, "score": pl.Float64})
 

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from rankdistill import files, locations, manifest, models, plain_json
+from rankdistill import files, integrity, locations, manifest, models, plain_json
 from rankdistill.data.beir import UNJUDGED
 from rankdistill.errors import RankdistillError
+from rankdistill.evaluation import run_files
+from rankdistill.evaluation.ann_result import FILE_NAME as ANN_RECALL
 from rankdistill.evaluation.fidelity.records import FILE_NAME as FIDELITY
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
+from rankdistill.evaluation.robustness_result import FILE_NAME as ROBUSTNESS
 from rankdistill.evaluation.sparsity import FILE_NAME as SPARSITY
 from rankdistill.evaluation.tasks.results import ARTEFACT as TASKS
 from rankdistill.evaluation.tasks.results import TASK
@@ -25,16 +28,17 @@ from rankdistill.teachers import names
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
-_TELLING = {"weights", "document_tower", "identity", "hash"}
+_TELLING = {"weights", "document_tower", "identity", "hash", "run"}
 """Fields of parameters and fingerprints that name what was read by a hash of it."""
 
 _CALLED = {
     "documents": "document model",
     "index": "index",
+    "run": "run",
     "teacher": "teacher",
     "teachers": "teacher",
 }
-"""Field of a fingerprint -> what the thing below it is for the artefact; of any other one it is its model."""
+"""Field of a fingerprint -> what the thing in or below it is for the artefact; of any other one it is its model."""
 
 _DIGESTS: Mapping[str, set[str]] = {
     "ann-recall": {"towers"},
@@ -48,8 +52,10 @@ _DIGESTS: Mapping[str, set[str]] = {
 """Kind of artefact -> its inputs that are hashes of a whole fingerprint or of settings, which no file has."""
 
 _SIGNED = {
+    "ann-recall": (ANN_RECALL, "towers"),
     "evaluation": (RESULTS, "system"),
     "fidelity": (FIDELITY, "student"),
+    "robustness": (ROBUSTNESS, "towers"),
     "sparsity": (SPARSITY, "model"),
 }
 """Kind of artefact -> the file whose signature has the fingerprint of what was measured, and the field of it."""
@@ -82,7 +88,7 @@ def scored_by(teacher_id: str) -> str:
 
 
 def cheap_keys(artefact: Artefact) -> set[str]:
-    """The keys that stand for an artefact and are known from its manifest alone."""
+    """The keys that stand for an artefact and are known from its manifest, and its figures, alone."""
     made = artefact.manifest
     if made is None:
         return set()
@@ -91,6 +97,9 @@ def cheap_keys(artefact: Artefact) -> set[str]:
         found.add(manifest.digest(made.outputs))  # how stores name themselves
     if CANDIDATES_FILE in made.outputs:
         found.add(made.outputs[CANDIDATES_FILE])
+    if made.artefact == "evaluation":
+        runs = {made.outputs[name] for name in run_files.NAMES if name in made.outputs}
+        found |= runs - {key for _, key in _told(_system(artefact))}  # who answers with a run did not make it
     if made.artefact == "scores":
         found |= {scored_by(teacher_id) for teacher_id in made.parameters.get("teachers", {})}
     if made.artefact == "bundle":
@@ -187,7 +196,7 @@ def _told(value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for field, one in value.items():
             if field in _TELLING and isinstance(one, str) and _HASH.fullmatch(one):
-                yield next((_CALLED[name] for name in reversed(above) if name in _CALLED), "model"), one
+                yield next((_CALLED[name] for name in (field, *reversed(above)) if name in _CALLED), "model"), one
             else:
                 yield from _told(one, (*above, str(field)))
     elif isinstance(value, list | tuple):
@@ -211,13 +220,13 @@ def _of_tasks(artefact: Artefact) -> Iterator[tuple[str, str]]:
 
 
 def _system(artefact: Artefact) -> Any:
-    """The fingerprint of what was measured; empty of anything else."""
+    """The fingerprint of what was measured; empty of anything else, and where the file is damaged."""
     if artefact.kind not in _SIGNED:
         return {}
     name, field = _SIGNED[artefact.kind]
     try:
-        return plain_json.loads((artefact.path / name).read_bytes())["signature"][field]
-    except (OSError, ValueError, KeyError, TypeError):
+        return plain_json.loads(integrity.read_bytes(artefact.path / name))["signature"][field]
+    except (RankdistillError, OSError, ValueError, KeyError, TypeError):
         return {}
 
 

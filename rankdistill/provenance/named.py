@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rankdistill.manifest import RUN
+from rankdistill.errors import RankdistillError
+from rankdistill.evaluation.tasks.results import ARTEFACT as TASKS
+from rankdistill.evaluation.tasks.results import parts_of
+from rankdistill.manifest import RUN, Manifest
 from rankdistill.provenance.found import Artefact
 
 _KINDS = ("dense:", "index:")
@@ -21,13 +24,22 @@ def named_folders(artefact: Artefact) -> Iterator[Path]:
     if made is None:
         return
     words = [
-        *words_of(made.command),
+        *(word for command in _commands(artefact, made) for word in words_of(command)),
         *_texts_in(made.parameters if artefact.kind == RUN else made.parameters.get("model")),
     ]
     for word in words:
         path = Path(word).expanduser()
         if str(path) not in ("", ".") and _is_folder(path):
             yield path.resolve()
+
+
+def _commands(artefact: Artefact, made: Manifest) -> list[str]:
+    """What made it; of a folder of tasks what made each of them, which may be of several calls."""
+    try:
+        parts = parts_of(artefact.path) if artefact.kind == TASKS else {}
+    except RankdistillError:
+        parts = {}
+    return list(dict.fromkeys([made.command, *(part.command for part in parts.values())]))
 
 
 def words_of(command: str) -> Iterator[str]:

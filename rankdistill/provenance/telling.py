@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rankdistill import plain_json
+from rankdistill import integrity, plain_json
+from rankdistill.errors import DamagedError, RankdistillError
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
 from rankdistill.evaluation.tasks.results import ARTEFACT as TASKS
 from rankdistill.evaluation.tasks.results import TASK, TaskEvaluations, mean_of
@@ -24,7 +25,10 @@ PREFLIGHT = "preflight.json"
 
 
 def tell(artefact: Artefact) -> str:
-    """As `margin_mse, dense, dev nDCG@10 0.512` of a student; "" where there is nothing to tell."""
+    """As `margin_mse, dense, dev nDCG@10 0.512` of a student; "" where there is nothing to tell.
+
+    What a damaged file says is not told: that it is damaged is.
+    """
     if artefact.kind in (UNFINISHED, DAMAGED):
         return {UNFINISHED: "the command that writes it goes on", DAMAGED: "its manifest cannot be read"}[artefact.kind]
     if artefact.kind == RUN and artefact.manifest is None:
@@ -35,8 +39,15 @@ def tell(artefact: Artefact) -> str:
         return ""
     try:
         return ", ".join(filter(None, teller(artefact, artefact.manifest.parameters)))
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):  # of another version, or by hand
-        return ""
+    except DamagedError:
+        return f"damaged: `rankdistill verify {artefact.path}` tells which files"
+    except (RankdistillError, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return ""  # of another version, or by hand
+
+
+def _content(artefact: Artefact, name: str) -> Any:
+    """What a JSON file of an artefact says; DamagedError where it is not as it was written."""
+    return plain_json.read(integrity.require(artefact.path / name))
 
 
 def _student(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
@@ -44,9 +55,8 @@ def _student(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
     layers = made.get("keep_layers") or made.get("preparation", {}).get("keep_layers")
     told = [loss or "inherited, not trained", made.get("type") or ("" if not loss else "dense")]
     told.append(f"layers {','.join(map(str, layers))}" if layers else "")
-    log = artefact.path / LOG_FILE
-    if log.is_file():
-        content = plain_json.read(log)
+    if integrity.is_there(artefact.path / LOG_FILE):
+        content = _content(artefact, LOG_FILE)
         told.append(f"{content['steps']:,} steps" if isinstance(content.get("steps"), int) else "")
         points = content.get("dev_ndcg_at_10") or []
         value = max((point["value"] for point in points if "value" in point), default=None)
@@ -86,7 +96,7 @@ def _bundle(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
 
 
 def _evaluation(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
-    system = plain_json.read(artefact.path / RESULTS)["system"]
+    system = _content(artefact, RESULTS)["system"]
     return [system["name"], made["split"], f"nDCG@10 {system['measures'][MEASURE]:.4f}"]
 
 
@@ -107,21 +117,21 @@ def _task_evaluation(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
 
 
 def _publication(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
-    findings = plain_json.read(artefact.path / PREFLIGHT)["findings"]
+    findings = _content(artefact, PREFLIGHT)["findings"]
     refusing = [one["check"] for one in findings if one["status"] == "refuse"]
     return [str(made["name"]), f"refused by {' and '.join(refusing)}" if refusing else "ready"]
 
 
 def _run(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
     recipe = made["recipe"]
-    results = plain_json.read(artefact.path / RESULTS)
+    results = _content(artefact, RESULTS)
     best = max(results["systems"], key=lambda one: one["measures"][MEASURE])
     shown = f"{results['split']}: {best['name']} nDCG@10 {best['measures'][MEASURE]:.4f} is the best"
     return [f"recipe {recipe['name']} of kind {recipe.get('kind', 'scores')}", shown]
 
 
 def _tuning(artefact: Artefact, made: Mapping[str, Any]) -> list[str]:
-    found = plain_json.read(artefact.path / "tuning.json")
+    found = _content(artefact, "tuning.json")
     best = "" if found["best"] is None else f"best {found['metric']} {found['best']['value']:.4f} on dev"
     return [f"search of {made['recipe']['name']}", f"{len(found['trials'])} trials", best]
 

@@ -46,7 +46,7 @@ class Wholeness:
         path: its folder.
         kind: as its manifest calls it; `unfinished` or `damaged` where there is no readable one.
         files: how each file is.
-        command: what made it; "" where nothing tells.
+        command: what makes it again, to the folder where it lies; "" where nothing tells.
         problem: why nothing could be compared; "" where it could.
     """
 
@@ -88,7 +88,11 @@ def look(artefact: Artefact, looked: Callable[[int], object] = lambda files: Non
         for stray in files.temporaries(folder)
         if _is_own(artefact, stray)
     ]
-    return Wholeness(folder, artefact.kind, tuple(found), "" if made is None else made.command)
+    return Wholeness(folder, artefact.kind, tuple(found), _command(folder, made))
+
+
+def _command(folder: Path, made: manifest.Manifest | None) -> str:
+    return integrity.again_of(folder, made) if made is not None and made.command else ""
 
 
 def _state(one: Recorded, looked: Callable[[int], object]) -> FileState:

@@ -21,7 +21,15 @@ from rankdistill.recipe.loading import AnyRecipe, parse
 from rankdistill.recipe.run import plan, run
 from rankdistill.verbs.arguments import Place, place_of, require_range
 from rankdistill.verbs.contract import verb
-from rankdistill.verbs.differing import TASKS, Compared, compare, compare_parts, versions_changed
+from rankdistill.verbs.differing import (
+    TASKS,
+    Compared,
+    compare,
+    compare_parts,
+    made_by,
+    require_figures,
+    versions_changed,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -143,6 +151,7 @@ def reproduce(
 
     Raises:
         DataError: nothing there says how it was made, or its command does not end well.
+        DamagedError: figures of the first time are not as they were written.
         ConfigError: `out` is the folder itself, or in it.
         StaleOutputError: `out` holds something else, or all of it already, made with other versions.
         RankdistillError: whatever a step raises.
@@ -201,6 +210,8 @@ def _run_again(
     """Every step of a run, beside the one that was done again."""
     command = "" if made is None else made.command
     first = _steps(before, made, recipe)
+    for folder in first.values():
+        require_figures(folder)
     chosen = parse({**_with_unit_size(recipe, first), "out": str(now)}, str(before), [])
     run(chosen, progress=progress, command=command)
     found = []
@@ -243,8 +254,17 @@ def _recipe(before: Path, made: Manifest | None) -> Mapping[str, Any] | None:
 
 
 def _again(before: Path, made: Manifest, now: Path) -> None:
-    """Run the command of a manifest, with `now` for the folder that it made."""
-    words = [*_arguments(before, made), "--out", str(now)]
+    """Run the command of a manifest, with `now` for the folder that it made; of tasks those of all calls."""
+    calls = [tuple(_arguments(folder, one)) for folder, one in made_by(before, made).items()]
+    if made.artefact != TASKS:
+        _require_no_part(before, calls[0])
+    require_figures(before)
+    for words in dict.fromkeys(calls):
+        _call(words, made, now)
+
+
+def _call(arguments: Sequence[str], made: Manifest, now: Path) -> None:
+    words = [*arguments, "--out", str(now)]
     if words[0] in ("score", "embed") and "--unit-size" not in words:  # it was measured
         words += ["--unit-size", str(made.parameters["unit_size"])]
     done = subprocess.run([sys.executable, "-c", PROGRAM, *words], stdout=subprocess.DEVNULL, check=False)
@@ -274,23 +294,32 @@ def _arguments(before: Path, made: Manifest) -> Sequence[str]:
         del kept[place : place + 2]
     if not words or words[0] not in MADE_BY or len(kept) == len(words):
         how = f"`{made.command}`" if made.command else "no command: it was made from Python"
-        inside = before.parent.name == "steps"
+        if before.parent.name == "steps":
+            remedy = f"reproduce the run that it is a step of: {before.parent.parent}"
+        elif words[:1] == ["compare"]:
+            how += ", which made the other systems' evaluations too"
+            again = shlex.join(["rankdistill", "compare", str(before), f"OTHER/{before.resolve().name}"])
+            remedy = f"run it again with `--out OTHER`, then `{again}` tells the differences"
+        else:
+            remedy = "`rankdistill lineage` shows what it was made from; call the verb again by hand"
         raise DataError(
-            expected="a run, or a folder whose manifest has the command line that made it",
+            expected="a run, or a folder whose manifest has the command line that made it alone",
             got=f"{before}: {how}",
             consequence="nothing was run",
-            remedy=f"reproduce the run that it is a step of: {before.parent.parent}"
-            if inside
-            else "`rankdistill lineage` shows what it was made from; call the verb again by hand",
+            remedy=remedy,
         )
-    if any(word.partition("=")[0] == "--tasks" for word in kept) and made.artefact != TASKS:
+    return kept
+
+
+def _require_no_part(before: Path, words: Sequence[str]) -> None:
+    """Raise DataError where a command made more than this folder."""
+    if any(word.partition("=")[0] == "--tasks" for word in words):
         raise DataError(
             expected="the folder of all tasks, which their command made",
             got=f"{before}: a part of it",
             consequence="nothing was run",
             remedy="reproduce the folder above; each of its evaluations is compared",
         )
-    return kept
 
 
 def _unknown(folder: Path, got: str) -> DataError:

@@ -186,7 +186,7 @@ def _repair(
             got=f"scores of the kind {fingerprint.get('kind')!r}, which came from elsewhere",
             consequence="nothing was repaired",
             remedy="run what made them again: `rankdistill import` writes what is damaged anew; a store of an ensemble "
-            f"is made again as a whole ({before.command or 'the call that made it'})",
+            f"is made again as a whole ({integrity.again_of(layout.root, before)})",
         )
     teacher = open_teacher(teacher_id, fingerprint)
     if teacher.teacher_id != teacher_id:

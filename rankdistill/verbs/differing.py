@@ -8,18 +8,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from rankdistill import files, locations, manifest, plain_json
+from rankdistill import files, integrity, locations, manifest, plain_json
+from rankdistill.evaluation.ann_result import FILE_NAME as ANN_RECALL
 from rankdistill.evaluation.fidelity.records import FILE_NAME as FIDELITY
 from rankdistill.evaluation.fidelity.records import PAGE
-from rankdistill.evaluation.per_query import read_per_query
+from rankdistill.evaluation.per_query import PER_QUERY_FILE, read_per_query
 from rankdistill.evaluation.results import FILE_NAME as RESULTS
+from rankdistill.evaluation.robustness_result import FILE_NAME as ROBUSTNESS
 from rankdistill.evaluation.sparsity import FILE_NAME as SPARSITY
 from rankdistill.evaluation.tasks.results import ARTEFACT as TASKS
-from rankdistill.evaluation.tasks.results import SUBSET, WITHOUT, TaskEvaluations
+from rankdistill.evaluation.tasks.results import SUBSET, WITHOUT, TaskEvaluations, parts_of
 from rankdistill.making import visible_files
 from rankdistill.manifest import Manifest
 
-__all__ = ["TASKS", "Compared", "State", "compare", "compare_parts", "versions_changed"]
+__all__ = ["TASKS", "Compared", "State", "compare", "compare_parts", "made_by", "require_figures", "versions_changed"]
 
 State = Literal["same", "other numbers", "other bytes", "other inputs", "not there"]
 """Of an artefact that was made again: the same bytes or, of an evaluation, numbers; or what differs."""
@@ -30,8 +32,14 @@ MOST = 5
 _OF_PLACE = {manifest.FILE_NAME, RESULTS, PAGE, "README.md"}
 """Files that hold a command line, seconds, or where a model lay."""
 
-_SIGNED = {FIDELITY, SPARSITY}
+_SIGNED = {ANN_RECALL, FIDELITY, ROBUSTNESS, SPARSITY}
 """Files of figures whose signature holds the command line and the versions."""
+
+_FIGURES = {*_SIGNED, RESULTS, PER_QUERY_FILE}
+"""Files that are read to be compared."""
+
+_TIMED = "milliseconds"
+"""The field of such a file, at any depth, that is another one each time."""
 
 _OF_OTHERS = ("input 'system' ", "input 'towers' ", "parameter 'costs' ")
 """Differences of an evaluation that stand for those of what was evaluated, which is a part of its own."""
@@ -81,6 +89,9 @@ def compare(
         now: one that was made in the same way.
         tolerance: of an evaluation, how far a mean may lie from the one before and still be the same.
         moved: the folders of all that was made before and now: where something lies in them is no difference.
+
+    Raises:
+        DamagedError: a file of figures is not as it was written.
     """
     old, new = (_manifest(folder) for folder in (before, now))
     if old is None or new is None:
@@ -117,6 +128,28 @@ def compare_parts(name: str, before: Path, now: Path, tolerance: float = 0.0) ->
             part = replace(part, state="other numbers", details=_cut([moved, *part.details]))
         found.append(replace(part, details=_cut([*said, *part.details])))
     return found or [Compared(name, TASKS, "other inputs" if said else "same", _cut(said))]
+
+
+def require_figures(folder: Path) -> None:
+    """Raise DamagedError where a file that `compare_parts` reads of an artefact is not as it was written.
+
+    Of all others it compares what the manifest has, which their damage does not change.
+    """
+    made = _manifest(folder)
+    for name in made.outputs if made is not None else ():
+        file = Path(name)
+        if file.name in _FIGURES or (made is not None and made.artefact == TASKS and file.suffix == ".json"):
+            integrity.Recorded(folder, name, made).require()
+
+
+def made_by(folder: Path, made: Manifest) -> Mapping[Path, Manifest]:
+    """Folder -> manifest of what has the commands that made an artefact: of tasks each, which may be of several calls.
+
+    Raises:
+        DataError: the manifest of a task is damaged.
+    """
+    parts = parts_of(folder) if made.artefact == TASKS else {}
+    return parts or {folder: made}
 
 
 class _Judged(NamedTuple):
@@ -187,7 +220,7 @@ def _relocated(value: Any, before: str, now: str) -> Any:
 
 
 def _evaluations(name: str, before: Path, now: Path, said: list[str], tolerance: float) -> Compared:
-    old, new = (plain_json.read(folder / RESULTS)["system"]["measures"] for folder in (before, now))
+    old, new = (_content(folder / RESULTS)["system"]["measures"] for folder in (before, now))
     measures = {measure: (old[measure], new.get(measure, float("nan"))) for measure in old}
     queries, differ = _queries(before, now)
     equal = all(abs(one - other) <= tolerance for one, other in measures.values())
@@ -223,12 +256,22 @@ def _contents(folder: Path, made: Manifest) -> Mapping[str, str]:
 
 
 def _unsigned(path: Path) -> str:
-    """Hash of figures without the command and the versions that their signature tells."""
-    if not path.is_file():
-        return ""
-    content = plain_json.read(path)
+    """Hash of figures without milliseconds, and without the command and the versions that their signature tells."""
+    content = _untimed(_content(path))
     signature = {name: one for name, one in content.get("signature", {}).items() if name not in ("command", "versions")}
     return manifest.digest({**content, "signature": signature})
+
+
+def _content(path: Path) -> Any:
+    """What a JSON file of an artefact says; DamagedError where it is not as it was written."""
+    return plain_json.read(integrity.require(path))
+
+
+def _untimed(value: Any) -> Any:
+    """A nested value without what was timed."""
+    if isinstance(value, Mapping):
+        return {name: _untimed(one) for name, one in value.items() if name != _TIMED}
+    return [_untimed(one) for one in value] if isinstance(value, list) else value
 
 
 def _others(folder: Path) -> Iterator[Path]:

@@ -322,4 +322,4 @@ def _remedy(one: Wholeness) -> str:
         return f"remove those files, then {again} embeds what they held"
     if one.kind in (UNFINISHED, COMPARISON):
         return "remove those files, then run the same command again"
-    return f"copy it anew, or remove the folder and make it again: {again}"
+    return f"copy it anew, or remove the folder {integrity.whole_of(one.path)} and make it again: {again}"

@@ -15,7 +15,9 @@ from rankdistill.models import resolve
 from rankdistill.provenance.found import at
 from rankdistill.provenance.keys import cheap_keys, costly_keys
 from rankdistill.provenance.lineage import Node
+from rankdistill.verbs.ann_recall import ann_recall
 from rankdistill.verbs.differing import compare
+from rankdistill.verbs.robustness import robustness
 from tests.recorded import record_again
 
 
@@ -56,6 +58,43 @@ def test_a_measured_fidelity_comes_from_the_student_the_scores_and_the_collectio
     assert all(node.is_known for node in root.walk())
     found = compare("fidelity", tmp_path / "one", tmp_path / "two")
     assert found.state == "same", "the command line is no figure"
+
+
+def test_runs_are_followed_to_what_answered_them(pipeline: Path, tmp_path: Path) -> None:
+    """A fusion of runs, a run evaluated as it is, and a fidelity beside one; who answers with one has its hash."""
+    for name in ("DATA", "MODEL", "INDEX", "STUDENT", "STORE", "EVALUATION"):
+        shutil.copytree(pipeline / name, tmp_path / name)
+    data, trained = tmp_path / "DATA", tmp_path / "STUDENT"
+    words = tmp_path / "WORDS"
+    rd.evaluate(data, "bm25", words, split="test")
+    rd.fuse(data, [words, tmp_path / "EVALUATION"], tmp_path / "FUSED", split="test")
+    rd.evaluate(data, tmp_path / "EVALUATION", tmp_path / "AGAIN", split="test")
+    rd.evaluate(data, tmp_path / "AGAIN", tmp_path / "AGAIN-AGAIN", split="test")
+    rd.evaluate(data, trained, tmp_path / "TRAIN", split="train", backend="torch")
+    rd.fidelity(
+        data, trained, tmp_path / "STORE", tmp_path / "FIDELITY", split="train", run=tmp_path / "TRAIN", backend="torch"
+    )
+    fused = rd.lineage(tmp_path / "FUSED").root
+    runs = [one.artefact.path.name for one in fused.sources if one.name == "run" and one.artefact is not None]
+    assert runs == ["WORDS", "EVALUATION"]
+    for name, run in (
+        ("FUSED", "EVALUATION"),
+        ("AGAIN", "EVALUATION"),
+        ("AGAIN-AGAIN", "EVALUATION"),
+        ("FIDELITY", "TRAIN"),
+    ):
+        root = rd.lineage(tmp_path / name).root
+        assert run in [one.artefact.path.name for one in root.sources if one.name == "run" and one.artefact is not None]
+        assert "STUDENT" in names(below(root, run)).values()
+    shutil.rmtree(words)
+    assert "run (not here)" in {row.path: row.sources for row in rd.artefacts(tmp_path)}["FUSED"]
+
+
+def test_what_is_measured_of_towers_comes_from_both(inside: Path, tmp_path: Path) -> None:
+    robustness("DATA", "STUDENT", "MODEL", tmp_path / "grid", draws=0, unaligned=True)
+    ann_recall("DATA", "STUDENT", "MODEL", tmp_path / "curves", search={"efSearch": [1]}, unaligned=True)
+    for name in ("grid", "curves"):
+        assert set(names(rd.lineage(tmp_path / name, within=["."]).root).values()) == {"STUDENT", "MODEL", "DATA"}
 
 
 def test_the_tree_tells_every_artefact_and_its_command_once(inside: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,20 @@ def test_every_artefact_has_a_row_with_what_it_is_and_what_it_was_made_from(insi
     assert rows["INDEX"].what == "dense, exact"
     measured = rd.open("EVALUATION").system.measures["ndcg_at_10"]
     assert rows["EVALUATION"].what.endswith(f"test, nDCG@10 {measured:.4f}")
+
+
+def test_figures_that_were_changed_are_not_told(pipeline: Path, tmp_path: Path) -> None:
+    for name, file in (("EVALUATION", "results.json"), ("STUDENT", "training_log.json"), ("GONE", "results.json")):
+        shutil.copytree(pipeline / ("EVALUATION" if name == "GONE" else name), tmp_path / name)
+        path = tmp_path / name / file
+        path.write_text(path.read_text().replace(": 0.", ": 0.9"))
+    (tmp_path / "GONE" / "results.json").unlink()
+    told = {row.path: row.what for row in rd.artefacts(tmp_path)}
+    assert told == {
+        name: f"damaged: `rankdistill verify {tmp_path / name}` tells which files"
+        for name in ("EVALUATION", "STUDENT", "GONE")
+    }
+    assert f"damaged: `rankdistill verify {tmp_path / 'EVALUATION'}`" in str(rd.lineage(tmp_path / "EVALUATION"))
 
 
 def test_a_list_prints_as_a_table_and_as_json(inside: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,12 +17,16 @@ from typer.testing import CliRunner
 import rankdistill as rd
 from rankdistill import manifest
 from rankdistill.cli.main import build_app
-from rankdistill.errors import ConfigError, DataError, StaleOutputError
+from rankdistill.errors import ConfigError, DamagedError, DataError, StaleOutputError
+from rankdistill.provenance.found import at
+from rankdistill.provenance.named import named_folders
+from rankdistill.verbs.ann_recall import ann_recall
 from rankdistill.verbs.differing import compare, compare_parts
+from rankdistill.verbs.robustness import robustness
 from tests import tiny_task
 from tests.conftest import write_tiny_beir
 from tests.recipe.recorder import Recorder
-from tests.recorded import record_again
+from tests.recorded import change_manifest, record_again
 
 pytestmark = pytest.mark.usefixtures("torch_alone")
 
@@ -169,6 +174,16 @@ def test_only_a_command_of_ours_that_makes_a_folder_is_run(tmp_path: Path, comma
         rd.reproduce(tmp_path, tmp_path.with_name("elsewhere"))
 
 
+def test_an_evaluation_that_compare_made_beside_others_tells_how_to_go_on(tmp_path: Path) -> None:
+    folder = tmp_path / "SYSTEMS" / "a"
+    folder.mkdir(parents=True)
+    manifest.Manifest("evaluation", command="rankdistill compare a=bm25 b=bm25:words --data D --out .").write(folder)
+    with pytest.raises(DataError, match="nothing was run") as caught:
+        rd.reproduce(folder)
+    assert "which made the other systems' evaluations too" in caught.value.got
+    assert f"`rankdistill compare {folder} OTHER/a`" in caught.value.remedy
+
+
 @pytest.mark.parametrize("place", [".", "../here"])
 def test_a_folder_may_be_named_from_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     (tmp_path / "here").mkdir()
@@ -218,6 +233,30 @@ def test_bytes_and_inputs_that_differ_are_told_apart(tmp_path: Path) -> None:
     assert (inputs.state, inputs.details) == ("other inputs", ("parameter 'a' was 1, is now 2",))
     gone = compare("it", first, tmp_path / "gone")
     assert (gone.state, gone.details) == ("not there", (str(tmp_path / "gone"),))
+
+
+@pytest.mark.parametrize("verb", ["ann-recall", "robustness"])
+def test_of_what_is_measured_neither_time_nor_command_is_a_difference(
+    tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_tiny_beir(Path("DATA"))
+    commands = [f"rankdistill {verb} --out . --data DATA", f"rankdistill {verb} --data DATA --out ."]
+    for out, command in zip(("FIRST", "SECOND"), commands, strict=True):
+        if verb == "robustness":
+            robustness("DATA", tiny_encoder, tiny_encoder, out, draws=0, command=command)
+        else:
+            ann_recall("DATA", tiny_encoder, tiny_encoder, out, search={"efSearch": [1, 4]}, command=command)
+    file = Path("SECOND") / {"ann-recall": "ann.json", "robustness": "robustness.json"}[verb]
+    assert file.read_bytes() != (Path("FIRST") / file.name).read_bytes()
+    found = compare(verb, Path("FIRST"), Path("SECOND"))
+    assert (found.state, found.details) == ("same", ())
+
+    content = json.loads(file.read_text())
+    content["documents"] += 1
+    file.write_text(json.dumps(content))
+    record_again(Path("SECOND"))
+    assert compare(verb, Path("FIRST"), Path("SECOND")).details == (f"{file.name} has other bytes",)
 
 
 def test_a_part_that_is_gone_is_not_the_same(recipe: dict[str, Any]) -> None:
@@ -288,7 +327,49 @@ def test_evaluations_on_tasks_are_compared_measure_by_measure(on_tasks: Path) ->
     assert found["TinyB/test"].state == "not there"
 
 
+@pytest.mark.parametrize("file", ["TinyA/test/results.json", "TinyB/test/per_query.parquet", "TinyA/manifest.json"])
+def test_damaged_figures_are_no_first_time(on_tasks: Path, file: str) -> None:
+    """They would be compared with, and this machine be told to give other numbers."""
+    path = on_tasks / file
+    path.write_bytes(path.read_bytes().replace(b"0", b"1", 1))
+    with pytest.raises(DataError, match=re.escape(str(Path(file).name))):
+        rd.reproduce(on_tasks)
+    assert not Path("RESULTS-reproduced").exists()
+
+
+def test_a_run_with_damaged_figures_is_refused_before_anything_is_done(recipe: dict[str, Any]) -> None:
+    rd.run(recipe)
+    (folder,) = Path("RUN/steps").glob("evaluate-test-bm25-*")
+    (folder / "results.json").write_text((folder / "results.json").read_text().replace(".", ".1", 1))
+    with pytest.raises(DamagedError, match=rf"the file results\.json of the evaluation in {folder} as it was written"):
+        rd.reproduce("RUN")
+    assert not Path("RUN-reproduced").exists()
+    with pytest.raises(DamagedError, match=r"results\.json"):
+        compare("it", folder, folder)
+
+
 @pytest.mark.parametrize("part", ["TinyA", "TinyA/test"])
 def test_a_part_of_evaluations_on_tasks_is_not_made_again_alone(on_tasks: Path, part: str) -> None:
     with pytest.raises(DataError, match="a part of it"):
         rd.reproduce(on_tasks / part)
+
+
+def test_tasks_of_several_calls_are_all_made_again(on_tasks: Path) -> None:
+    """Each task by the command that evaluated it, whatever the last call asked for."""
+    shutil.copytree("data", "other")
+    for task, root in (("TinyA", "data"), ("TinyB", "other"), ("TinyA", "data")):
+        system = ["--model", "bm25", "--name", "org/words", "--data-root", root]
+        run_here(["python", "-c", "", "evaluate", *system, "--tasks", task, "--out", "GROWN"])
+    made = manifest.read(Path("GROWN"))
+    assert made is not None
+    assert "--tasks TinyB" in made.command  # the last call found nothing to do
+    grown = at(Path("GROWN"))
+    assert grown is not None
+    assert {*named_folders(grown)} == {Path("data").resolve(), Path("other").resolve()}
+    again = rd.reproduce("GROWN")
+    assert states(again) == {"TinyA/test": "same", "TinyB/test": "same"}
+    assert again.same
+
+    change_manifest(Path("GROWN/TinyA"), command="")
+    with pytest.raises(DataError, match="GROWN/TinyA: no command: it was made from Python"):
+        rd.reproduce("GROWN", "OTHER")

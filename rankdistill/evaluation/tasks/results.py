@@ -13,6 +13,7 @@ from rankdistill.display import Shown, Table
 from rankdistill.errors import DataError
 from rankdistill.evaluation.measures import MEASURES, TITLES
 from rankdistill.evaluation.results import TOLERANCE, Evaluation
+from rankdistill.manifest import Manifest
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,6 +35,17 @@ SUBSET, WITHOUT = "hf_subset", "default"
 def folder_of_subset(task: Path, subset: str) -> Path:
     """Where, in the folder of a task, the evaluations of a subset lie, by split."""
     return task if subset == WITHOUT else task / subset
+
+
+def parts_of(folder: Path) -> dict[Path, Manifest]:
+    """The folders of the finished tasks in one of such, each with its manifest: each may be of another call.
+
+    Raises:
+        DataError: the manifest of a task is damaged.
+    """
+    places = (path.parent for path in locations.listing(folder, f"*/{manifest.FILE_NAME}"))
+    found = {place: manifest.read(place) for place in places}
+    return {place: made for place, made in found.items() if made is not None and made.artefact == TASK}
 
 
 @dataclass(frozen=True, repr=False)
