@@ -15,7 +15,8 @@ growth is divided by the documents, or scores, that came on top: bytes a documen
 
 What is measured is kept in `--work`, a file a verb and size: the same command goes on where it was interrupted, and
 `--again` measures anew. A verb that takes longer than `--minutes`, that would need more disk than is free, or that
-fails is told and skipped. Results go to `benchmarks/results/memory.json`.
+fails is told and skipped. Results go to `benchmarks/results/memory.json`, or `memory_scores.json` where `--only` names
+verbs on scores alone.
 """
 
 from __future__ import annotations
@@ -217,7 +218,9 @@ def main(words: Sequence[str] | None = None) -> None:
             found += [_measured(given, name, size) for name in CELLS if name in chosen and CELLS[name].unit == unit]
     rows = list(_table(found, [name for name in CELLS if name in chosen]))
     print("\n".join(_lines(rows)))
-    print(write_results("memory", {"documents": sizes["documents"], "scores": sizes["scores"], "verbs": rows}))
+    measured = {CELLS[name].unit for name in chosen}
+    name = "memory_scores" if measured == {"scores"} else "memory"
+    print(write_results(name, {unit: sizes[unit] for unit in sizes if unit in measured} | {"verbs": rows}))
 
 
 def _sizes(text: str) -> list[int]:

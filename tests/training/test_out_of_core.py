@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,9 @@ import pytest
 from rankdistill import tables
 from rankdistill.data import Dataset, spill
 from rankdistill.errors import StoreError
+from rankdistill.gate.outline import Outline
+from rankdistill.gate.run import examine
+from rankdistill.gate.subject import of_frames, of_store
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.stores.writer import ScoreWriter
 from rankdistill.training import inputs, known_positives, sampling, views
@@ -187,3 +192,40 @@ def test_no_filter_needs_no_scores_of_positives() -> None:
     assert not NO_FILTER.of_all_positives
     assert not FalseNegativeFilters(max_score=1, min_margin=1).of_all_positives
     assert FalseNegativeFilters(max_share=0.9).of_all_positives
+
+
+def test_the_gate_reads_of_many_shards_those_of_its_piece(
+    tiny_data: Dataset, stored: ScoreStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frame over all of them looks at each whenever it is collected: thousands of shards, hundreds of times."""
+    shards = stored.shards()
+    assert len(shards) > 5
+    whole = stored.scan().collect()
+    read: list[int] = []
+    scan = tables.scan_parquet
+
+    def counted(paths: Sequence[Path]) -> pl.LazyFrame:
+        read.append(len(paths))
+        return scan(paths)
+
+    monkeypatch.setattr(tables, "scan_parquet", counted)
+    near = stored.near()
+    ids = sorted(whole["query_id"].unique())
+    for first, last in ((ids[0], ids[0]), (ids[2], ids[5]), (ids[0], ids[-1]), ("a", "b")):
+        between = pl.col("query_id").is_between(pl.lit(first), pl.lit(last))
+        columns = ["query_id", "doc_id"]
+        found = near(first, last).filter(between).sort(columns).collect()
+        assert found.equals(whole.filter(between).sort(columns))
+    assert read[0] < len(shards) // 2
+    assert read[-1] == 1
+    monkeypatch.setattr(Outline.spans, "__defaults__", (40,))
+    of_inputs = inputs.read(tiny_data, stored, "train", None)
+    subjects = [
+        of_store(stored),
+        replace(of_store(stored), teachers=[replace(one, near=None) for one in of_store(stored).teachers]),
+        of_frames("s", of_inputs.scan_candidates, of_inputs.scan_scores, of_inputs.teacher_id, {}, near=of_inputs.near),
+        of_frames("s", of_inputs.scan_candidates, of_inputs.scores, of_inputs.teacher_id, {}),
+    ]
+    reports = [[one.verdicts for one in examine(subject, "cosine").teachers] for subject in subjects]
+    assert reports[0] == reports[1]
+    assert reports[2] == reports[3]
