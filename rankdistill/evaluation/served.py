@@ -98,7 +98,8 @@ class ServedRetriever:
         self._searched = {one: said for one, said in served.items() if index in (None, one)}
         for one, said in self._searched.items():
             if said.get("documents", len(dataset.doc_ids)) != len(dataset.doc_ids):
-                raise _foreign(dataset, f"the index {one!r} of {said['documents']:,} documents")
+                others = [name for name in served if name != one]
+                raise _foreign(dataset, f"the index {one!r} of {said['documents']:,} documents", others)
             if turns is not None and mode in (None, FUSED, said.get("mode")) and not said.get("conversations"):
                 raise _reads_none(f"{one!r}, which is searched by " + (said.get("model") or "words"))
         searched = index or " + ".join(self._searched)
@@ -247,12 +248,13 @@ def _of_model(model: Mapping[str, Any]) -> dict[str, Any]:
     return {field: model.get(field) for field in DECISIVE}
 
 
-def _foreign(dataset: Dataset, got: str) -> DataError:
+def _foreign(dataset: Dataset, got: str, others: Sequence[str] = ()) -> DataError:
+    named = f"name the index that is meant (--index NAME): {', '.join(others)} is served too; or " if others else ""
     return DataError(
         expected=f"a server with an index of the {len(dataset.doc_ids):,} documents of {dataset.path}",
         got=got,
         consequence="nothing was evaluated: documents would be missing or foreign",
-        remedy="serve an index of this data, or give the data that it was built from",
+        remedy=f"{named}serve an index of this data, or give the data that it was built from",
     )
 
 

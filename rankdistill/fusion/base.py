@@ -21,7 +21,7 @@ def check_weights(weights: Sequence[float], systems: int) -> None:
     fit = len(weights) == systems and all(one >= 0 for one in weights) and math.isfinite(sum(weights))
     if not fit or not any(weights):
         raise ConfigError(
-            expected=f"{systems} weights of at least 0, one for each system, with a finite sum above 0",
+            expected=f"{systems} weights of at least 0, one for each system, not all of them 0 and with a finite sum",
             got=", ".join(f"{one:g}" for one in weights) or "none",
             consequence="nothing was fused",
             remedy="give as many weights as systems, in their order",

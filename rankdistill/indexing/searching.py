@@ -16,6 +16,7 @@ from rankdistill.errors import ConfigError, DataError, ModelReferenceError
 from rankdistill.indexing import registry
 from rankdistill.indexing.arrays import damaged
 from rankdistill.indexing.base import NOTHING, Allowed, Ids, Scores, Searcher
+from rankdistill.indexing.contents import CONTENTS_FILE
 from rankdistill.indexing.documents import read_snippets
 from rankdistill.indexing.filters.fields import Fields, read_fields
 from rankdistill.indexing.filters.grouping import FilterLike, Masks, search_grouped
@@ -119,8 +120,9 @@ class StoredIndex(Shown):
 
     @property
     def size(self) -> int:
-        """Bytes on disk, without the snippets."""
-        return sum((self.folder / name).stat().st_size for name in self.made.outputs if "snippets" not in name)
+        """Bytes on disk of what is searched: without the snippets, and the hash of the texts."""
+        kept = (name for name in self.made.outputs if "snippets" not in name and name != CONTENTS_FILE)
+        return sum((self.folder / name).stat().st_size for name in kept)
 
     def open_query_encoder(
         self, model: str | None = None, backend: str = "auto", max_length: int | None = None

@@ -224,6 +224,7 @@ def _require_some(result: Generated, split: str) -> None:
         remedy=(
             "the generator repeats itself: take another model, or change its prompt or sampling"
             if collapsed
-            else "take another generator, or let more through (--round-trip, --shortest, --near-duplicate)"
+            else "take another generator, or let more through (--round-trip, --shortest, --near-duplicate; in a recipe "
+            "queries.round_trip, queries.shortest, queries.near_duplicate)"
         ),
     )

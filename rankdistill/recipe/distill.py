@@ -184,6 +184,12 @@ class _Job:
     def minutes(self) -> float:
         return float(self.settings["minutes"])
 
+    @property
+    def steps_given(self) -> bool:
+        """Whether `--set` says how much is trained: then nothing is too few, and the minutes are of other steps."""
+        names = {one.partition("=")[0].strip() for one in self.settings["overrides"]}
+        return not names.isdisjoint({"align.steps", "train.steps"})
+
     def planned(self) -> Planned:
         """What would be chosen, with a collection that is thrown away."""
         with files.temporary_folder() as folder:
@@ -192,7 +198,8 @@ class _Job:
         assert found.minutes is not None
         assert found.least is not None
         chosen = Chosen(self.layout.recipe, found.recipe, found.reasons)
-        return Planned(chosen, tuple(telling.lines(found)), found.minutes, found.least, self.minutes)
+        told = tuple(telling.lines(found))
+        return Planned(chosen, told, found.minutes, found.least, self.minutes, self.steps_given)
 
     def distilled(self) -> Distilled:
         """Do what is not done yet."""
@@ -230,7 +237,8 @@ class _Job:
         with placed.stage("recipe", "documents") as stage:
             found = self.choice(dataset)
             stage(len(dataset.document_lines))
-        _require_minutes(found, self.minutes)
+        if not self.steps_given:
+            _require_minutes(found, self.minutes)
         path = self.layout.recipe
         heading = f"Chosen by `rankdistill distill` for {self.source.place}. It is run with  rankdistill run {path}"
         content = recipe_text(found.recipe, found.reasons, heading)

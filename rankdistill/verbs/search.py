@@ -183,7 +183,8 @@ def search(
         One list a query, best first.
 
     Raises:
-        ConfigError: no query, or one beside a session; a session that ends with an answer, or a model that reads none;
+        ConfigError: no query, one that says nothing, or one beside a session; a session that ends with an answer, or a
+            model that reads none;
             `k` below 1, an unknown search parameter; several indexes without a fusion; a filter
             on a field that an index does not keep, or with a value of another type.
         DataError: there is no such index.
@@ -201,6 +202,7 @@ def search(
         opened(one if isinstance(one, StoredIndex) else place_of(one), found)
         for one, found in zip(places, parameters, strict=True)
     ]
+    _require_words(texts, indexes)
     encoders = [one.open_query_encoder(reference, backend) for one in indexes]
     if fused is None:
         found = indexes[0].search_texts(texts, k, encoders[0], filter=filter)
@@ -270,6 +272,18 @@ def _require(holds: bool, expected: str, got: str) -> None:
     if not holds:
         raise ConfigError(
             expected=f"{expected} at least", got=got, consequence="nothing was searched", remedy=f"give {expected}"
+        )
+
+
+def _require_words(texts: Sequence[str], indexes: Sequence[StoredIndex]) -> None:
+    """Raise ConfigError for a query of white space alone, where a model would read it; words are just not found."""
+    blank = next((number for number, text in enumerate(texts, start=1) if not text.strip()), None)
+    if blank is not None and any(one.model is not None for one in indexes):
+        raise ConfigError(
+            expected="a query that says something",
+            got=f"{texts[blank - 1]!r}" + (f", query {blank} of {len(texts)}" if len(texts) > 1 else ""),
+            consequence="nothing was searched: the vector of nothing is near to everything and means nothing",
+            remedy="give the text of a query",
         )
 
 

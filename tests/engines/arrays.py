@@ -48,6 +48,7 @@ class ArraySource:
     fields: Mapping[str, str] = field(default_factory=dict)
     texts: bool = True
     sent: list[int] = field(default_factory=list)
+    contents: str = ""
 
     def __post_init__(self) -> None:
         self.ids: Sequence[str] = [f"d{number}" for number in range(self.count)]

@@ -33,7 +33,7 @@ from rankdistill.training.speed import Speed
 from tests.beir_folder import beir_folder
 from tests.cli.conftest import rankdistill as rankdistill
 from tests.cli.verb import Run
-from tests.conftest import TOPICS
+from tests.conftest import TOPICS, write_tiny_beir
 from tests.conftest import WORDS as WORDS_OF_TEXTS
 from tests.forked import COMMAND, Forked
 from tests.processor import need_instructions
@@ -355,10 +355,17 @@ def test_judgements_that_are_too_few_to_train_on_are_for_the_verdict(
     assert isinstance(made, Planned)
     assert made.chosen.recipe.data.test == ["test"]
     (told,) = [line for line in made.told if line.startswith("judged on: ")]
+    assert not [line for line in made.told if "will refuse" in line]
     assert abs(int(told.split()[2]) - shares["test"]) < 20
     assert made.chosen.recipe.data.hold_out is None
     needs_dev = "dev" not in shares
     assert (made.chosen.recipe.queries is not None) == ("train" not in shares)
+    few = rd.distill(
+        write_tiny_beir(tmp_path / "few"), tmp_path / "o", teacher=tiny_encoder, plan=True, overrides=QUICK
+    )
+    assert [
+        line for line in str(few).splitlines() if line.startswith("the verdict will refuse: it has 6 judged queries")
+    ]
     assert bool(made.chosen.recipe.queries and made.chosen.recipe.queries.dev) == needs_dev
 
 
@@ -382,8 +389,12 @@ def test_a_plan_runs_nothing_and_leaves_nothing(
 
 def test_too_few_minutes_say_how_many_are_enough(folder: Path, tiny_encoder: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"expected: (\d+) minutes or more"):
-        distilled(folder, tmp_path / "out", tiny_encoder, minutes=0.1)
+        rd.distill(folder, tmp_path / "out", teacher=tiny_encoder, minutes=0.1)
     assert not (tmp_path / "out" / "recipe.yaml").exists()
+    by_hand = ["align.steps=4", "train.steps=4"]
+    planned = rd.distill(folder, tmp_path / "out", teacher=tiny_encoder, minutes=0.1, plan=True, overrides=by_hand)
+    assert "for the steps that would be chosen; --set has others" in str(planned)
+    assert "are the least" not in str(planned)
     planned = rd.distill(folder, tmp_path / "out", teacher=tiny_encoder, minutes=2, plan=True)
     assert isinstance(planned, Planned)
     again = rd.distill(folder, tmp_path / "out", teacher=tiny_encoder, minutes=planned.least, plan=True)

@@ -134,3 +134,13 @@ def test_several_indexes_are_fused_with_parameters_of_one(
         rd.search([graph, words], text, fusion="rrf", search_parameters={"efSearch": 64})
     with pytest.raises(ConfigError, match="--fusion rrf"):
         rd.search([graph, words], text)
+
+
+def test_a_query_that_says_nothing_is_refused_where_a_model_would_read_it(
+    words: StoredIndex, tiny_beir: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    dense = rd.index(tiny_beir, tiny_encoder, tmp_path / "dense")
+    for queries, said in (("", "got: ''"), (["an old river", " \n"], "query 2 of 2")):
+        with pytest.raises(ConfigError, match=said):
+            rd.search(dense, queries, k=1)
+    assert rd.search(words, "", k=1)[0] == []

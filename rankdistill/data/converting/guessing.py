@@ -134,7 +134,8 @@ def _undecided(place: str, columns: Sequence[Column], part: Part, fitting: Seque
         expected=f"one column of {place} that is {part.what}",
         got=f"{got}; the columns are {listed(columns)}",
         consequence="nothing was written: a wrong column would go unseen",
-        remedy=f"name it: {part.flag} COLUMN{part.instead}",
+        remedy=f"name it: {part.flag} COLUMN{part.instead}; where a table's first line is no header, put one there: it "
+        "would be lost",
     )
 
 

@@ -46,6 +46,8 @@ class JsonTable:
         Raises:
             DataError: none of them is an object.
         """
+        for path in self.paths:
+            _require_no_list(path)
         found: dict[str, bool] = {}
         bad = BadRows("lenient")
         for row in islice(self.rows((), bad), LOOKED_AT):
@@ -53,13 +55,7 @@ class JsonTable:
                 found[name] = found.get(name, False) or value is None or isinstance(value, str)
         if not found:
             first = bad.reports[0] if bad.reports else f"{self.paths[0]}: no line"
-            as_list = " (a list: `jq -c '.[]' FILE` writes one object a line)" if "JSON list" in first else ""
-            raise DataError(
-                expected=f"JSON lines, an object a line, in {self.paths[0]}",
-                got=f"{first}{as_list}",
-                consequence="nothing was written",
-                remedy="give the right file",
-            )
+            raise _no_lines(self.paths[0], first, "give the right file")
         return [Column(name, "" if texts else "no texts", texts) for name, texts in found.items()]
 
     def rows(self, wanted: Sequence[str], bad: BadRows) -> Iterator[Row]:
@@ -72,3 +68,20 @@ class JsonTable:
                     yield Row(path, number, parse_object(line))
                 except RowError as error:
                     bad.add(path, number, str(error))
+
+
+def _require_no_list(path: Path) -> None:
+    """Raise DataError where a file is one list, on one line or on many: most of its lines would be no objects."""
+    first = next(((number, line) for number, line in lines.numbered(path) if line.strip()), None)
+    if first is not None and first[1].lstrip().startswith(b"["):
+        got = f"{path}:{first[0]}: the beginning of a JSON list"
+        raise _no_lines(path, got, "`jq -c '.[]' FILE > FILE.jsonl` writes one object a line")
+
+
+def _no_lines(path: Path, got: str, remedy: str) -> DataError:
+    return DataError(
+        expected=f"JSON lines, an object a line, in {path}",
+        got=got,
+        consequence="nothing was written",
+        remedy=remedy,
+    )

@@ -77,7 +77,10 @@ def find(place: Path, most: int | None = None, beside: frozenset[Path] = frozens
         if kind is None and ending(place) in text_folder.READERS:
             return FILES
         if kind is None:
-            raise _unknown(f"{place}: a file of another kind", "give it a name that ends as these do, or --from KIND")
+            remedy = "give it a name that ends as these do, or --from KIND"
+            if ending(place) in _DOCUMENTS:
+                remedy = "write its text into a file first (pdftotext, pandoc, or the program that made it)"
+            raise _unknown(f"{place}: a file of another kind", remedy)
         return kind
     if not place.is_dir():
         raise _unknown(
@@ -164,6 +167,10 @@ def require_kind(kind: str | None) -> None:
             consequence="nothing was read",
             remedy="leave it out to have it found",
         )
+
+
+_DOCUMENTS = (".pdf", ".docx", ".doc", ".odt", ".rtf", ".epub", ".pptx", ".xlsx", ".xls", ".ods")
+"""Endings of files that hold texts among other things: another name makes none of them readable."""
 
 
 def _unknown(got: str, remedy: str) -> DataError:

@@ -51,12 +51,14 @@ class Choice:
         reasons: dotted setting -> why it has its value.
         minutes: that it takes by what was measured; None: nothing was.
         least: the fewest minutes that do for such a collection and teacher here; None likewise.
+        tested: queries that will be reported on, about.
     """
 
     recipe: StagedRecipe
     reasons: dict[str, str]
     minutes: float | None = None
     least: float | None = None
+    tested: int | None = None
 
 
 def choose(
@@ -128,7 +130,8 @@ def choice(dataset: Dataset, teacher: str = BASE, minutes: float | None = None, 
             "labels teach beside the teacher's margins: where it has not seen what they say, most of what can be "
             "learnt is theirs (docs/figures.md)"
         )
-    return Choice(expect(parse(content, "the recipe that was chosen"), StagedRecipe), reasons, amount.minutes, least)
+    recipe = expect(parse(content, "the recipe that was chosen"), StagedRecipe)
+    return Choice(recipe, reasons, amount.minutes, least, whose.tested)
 
 
 def _kept_layers(looked: Looked) -> list[int] | None:

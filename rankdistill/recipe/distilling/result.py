@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill.display import Shown, Table
+from rankdistill.recipe.choosing.sizes import OVERRUN
 from rankdistill.recipe.distilling.layout import Layout
 from rankdistill.recipe.init import Chosen
 
@@ -105,6 +106,7 @@ class Planned(Shown):
         minutes: that it would take by what was measured.
         least: the fewest that would do.
         asked: the minutes that there are.
+        steps_given: whether steps were set by hand: the minutes are those of the steps that would have been chosen.
     """
 
     chosen: Chosen
@@ -112,6 +114,7 @@ class Planned(Shown):
     minutes: float
     least: float
     asked: float
+    steps_given: bool = False
 
     def __repr__(self) -> str:
         return f"Planned({self.chosen.recipe.name!r}: {self.minutes:.0f} of {self.asked:g} minutes)"
@@ -122,7 +125,9 @@ class Planned(Shown):
 
     def lines(self) -> list[str]:
         """The choice in a few lines, and how long it takes."""
-        fits = "" if self.least <= self.asked else f", which is too few: {self.least:.1f} are the least"
+        fits = "" if self.minutes <= OVERRUN * self.asked else f", which is too few: {self.least:.1f} are the least"
+        if self.steps_given:
+            fits = " for the steps that would be chosen; --set has others"
         return [
             *self.told,
             f"about {self.minutes:.0f} of {self.asked:g} minutes by what was measured here{fits}; nothing was run",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rankdistill.evaluation.verdict.records import USUAL
 from rankdistill.recipe.choosing.choose import Choice
 from rankdistill.recipe.choosing.splits import MADE
 
@@ -26,6 +27,11 @@ def lines(choice: Choice) -> list[str]:
         if place in reasons and reasons[place] != MADE:
             value = values.get(place)
             found.append(f"{called}: {f'{value}: ' if value else ''}{reasons[place]}")
+    if choice.tested is not None and choice.tested < USUAL.least_queries:
+        found.append(
+            f"the verdict will refuse: it has {choice.tested:,} judged queries then, and {USUAL.least_queries} are asked "
+            "for; more of them (qrels/test.tsv, --queries and --qrels), or more documents to make some of, would do"
+        )
     return found
 
 

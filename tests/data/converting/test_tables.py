@@ -329,3 +329,24 @@ def test_metadata_are_json(tmp_path: Path, convert: Convert) -> None:
     pq.write_table(pa.Table.from_pylist([{"id": "1", "text": "x", "raw": b"\xff"}]), tmp_path / "b.parquet")
     with pytest.raises(DataError, match="'raw' is a bytes, which JSON cannot hold"):
         convert(tmp_path / "b.parquet", "b", keep="raw")
+
+
+@pytest.mark.parametrize("indent", [None, 1], ids=["on one line", "on many"])
+@pytest.mark.parametrize("lenient", [False, True])
+def test_one_list_is_no_lines_and_the_way_to_them_is_told(
+    tmp_path: Path, convert: Convert, indent: int | None, lenient: bool
+) -> None:
+    rows = [{"id": str(number), "text": f"text {number}"} for number in range(3)]
+    (tmp_path / "a.json").write_text(json.dumps(rows, indent=indent))
+    with pytest.raises(DataError, match=r"JSON list(.|\n)*jq -c"):
+        convert(tmp_path / "a.json", lenient=lenient)
+
+
+def test_another_name_makes_no_text_of_a_pdf(tmp_path: Path, convert: Convert) -> None:
+    for name, remedy in (
+        ("a.pdf", "write its text into a file first"),
+        ("a.foo", "give it a name that ends as these do"),
+    ):
+        (tmp_path / name).write_bytes(b"%PDF-1.4")
+        with pytest.raises(DataError, match=remedy):
+            convert(tmp_path / name)
