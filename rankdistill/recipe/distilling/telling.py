@@ -29,8 +29,8 @@ def lines(choice: Choice) -> list[str]:
             found.append(f"{called}: {f'{value}: ' if value else ''}{reasons[place]}")
     if choice.tested is not None and choice.tested < USUAL.least_queries:
         found.append(
-            f"the verdict will refuse: it has {choice.tested:,} judged queries then, and {USUAL.least_queries} are asked "
-            "for; more of them (qrels/test.tsv, --queries and --qrels), or more documents to make some of, would do"
+            f"the verdict will refuse: it has {choice.tested:,} judged queries then, of {USUAL.least_queries} asked for; "
+            "more of them (qrels/test.tsv, --queries and --qrels), or more documents to make some of, would do"
         )
     return found
 
