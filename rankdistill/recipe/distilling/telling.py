@@ -28,9 +28,10 @@ def lines(choice: Choice) -> list[str]:
             value = values.get(place)
             found.append(f"{called}: {f'{value}: ' if value else ''}{reasons[place]}")
     if choice.tested is not None and choice.tested < USUAL.least_queries:
+        judged = f"{choice.tested:,} judged queries, of {USUAL.least_queries} asked for"
         found.append(
-            f"the verdict will refuse: it has {choice.tested:,} judged queries then, of {USUAL.least_queries} asked for; "
-            "more of them (qrels/test.tsv, --queries and --qrels), or more documents to make some of, would do"
+            f"the verdict will refuse: it has {judged}; more of them (qrels/test.tsv, --queries and --qrels), or more "
+            "documents to make some of, would do"
         )
     return found
 
