@@ -50,6 +50,7 @@ __all__ = [
     "in_batch_identity",
     "is_static",
     "is_yaml",
+    "least_queries",
     "measures",
     "require_any_pair",
     "require_factory",
@@ -60,6 +61,13 @@ __all__ = [
     "tokenizer_of",
     "type_of",
 ]
+
+
+def least_queries() -> int:
+    """How many judged queries a verdict asks for."""
+    from rankdistill.evaluation.verdict.records import USUAL
+
+    return USUAL.least_queries
 
 
 def measures() -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rankdistill.evaluation.verdict.records import USUAL
 from rankdistill.recipe.choosing.choose import Choice
 from rankdistill.recipe.choosing.splits import MADE
+from rankdistill.verbs.settings import least_queries
 
 _PARTS = (
     ("data.source", "documents"),
@@ -27,8 +27,8 @@ def lines(choice: Choice) -> list[str]:
         if place in reasons and reasons[place] != MADE:
             value = values.get(place)
             found.append(f"{called}: {f'{value}: ' if value else ''}{reasons[place]}")
-    if choice.tested is not None and choice.tested < USUAL.least_queries:
-        judged = f"{choice.tested:,} judged queries, of {USUAL.least_queries} asked for"
+    if choice.tested is not None and choice.tested < least_queries():
+        judged = f"{choice.tested:,} judged queries, of {least_queries()} asked for"
         found.append(
             f"the verdict will refuse: it has {judged}; more of them (qrels/test.tsv, --queries and --qrels), or more "
             "documents to make some of, would do"
