@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rankdistill.gate.subject import Scores, Subject
 
-BLOCK_ROWS = 400_000
+BLOCK_ROWS = 200_000
 """Rows of scores and candidates that are held at a time (a query is never split)."""
 
 SAMPLED_QUERIES = 1000

@@ -17,8 +17,8 @@ from rankdistill.executors.base import Executor
 from rankdistill.indexing import registry
 from rankdistill.indexing.arrays import RowsFile
 from rankdistill.indexing.base import Vectors
-from rankdistill.indexing.contents import CONTENTS_FILE, Contents
-from rankdistill.indexing.documents import keeping_snippets, write_ids
+from rankdistill.indexing.contents import Contents
+from rankdistill.indexing.documents import CONTENTS_FILE, keeping_snippets, write_ids
 from rankdistill.indexing.elsewhere import Blocks, Elsewhere, EncoderSpec
 from rankdistill.indexing.encoding import ENCODED_AT_ONCE, Block, copies, distinct, distinct_texts, write
 from rankdistill.indexing.filters import fields, schema

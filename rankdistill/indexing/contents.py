@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 
 from rankdistill import files, integrity, locations, plain_json
 from rankdistill.errors import DataError
+from rankdistill.indexing.documents import CONTENTS_FILE
 from rankdistill.records import Document
 
 if TYPE_CHECKING:
     from rankdistill.data import Dataset
     from rankdistill.indexing.searching import StoredIndex
-
-CONTENTS_FILE = "contents.json"
-"""In the folder of an index; one that an earlier version built has none, and its texts are not compared."""
 
 _BYTES = 16
 

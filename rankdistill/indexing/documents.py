@@ -20,6 +20,9 @@ from rankdistill.records import Document
 IDS_FILE = "ids.parquet"
 SNIPPETS_FILE = "snippets.parquet"
 
+CONTENTS_FILE = "contents.json"
+"""The hash of what the documents say; an index that an earlier version built has none, and is compared by ids alone."""
+
 
 def write_ids(folder: Path, ids: Sequence[str]) -> None:
     """Write `ids` in order."""

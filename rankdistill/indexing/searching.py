@@ -16,8 +16,7 @@ from rankdistill.errors import ConfigError, DataError, ModelReferenceError
 from rankdistill.indexing import registry
 from rankdistill.indexing.arrays import damaged
 from rankdistill.indexing.base import NOTHING, Allowed, Ids, Scores, Searcher
-from rankdistill.indexing.contents import CONTENTS_FILE
-from rankdistill.indexing.documents import read_snippets
+from rankdistill.indexing.documents import CONTENTS_FILE, read_snippets
 from rankdistill.indexing.filters.fields import Fields, read_fields
 from rankdistill.indexing.filters.grouping import FilterLike, Masks, search_grouped
 from rankdistill.indexing.filters.language import Filter, parse

@@ -20,7 +20,7 @@ from rankdistill.sessions.reading import rewrites_of
 from rankdistill.stores.embeddings.identity import alike_hash
 from rankdistill.stores.reader import ScoreStore
 
-PART_ROWS = 250_000
+PART_ROWS = 100_000
 """Scores that are joined with their candidates together."""
 
 

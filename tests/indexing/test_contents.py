@@ -14,7 +14,8 @@ from rankdistill import manifest
 from rankdistill.data import load
 from rankdistill.engines.sources import IndexSource
 from rankdistill.errors import DataError
-from rankdistill.indexing.contents import CONTENTS_FILE, contents_of, read
+from rankdistill.indexing.contents import contents_of, read
+from rankdistill.indexing.documents import CONTENTS_FILE
 
 pytestmark = pytest.mark.usefixtures("torch_alone")
 
