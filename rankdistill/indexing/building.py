@@ -396,7 +396,8 @@ class _Builder:
         for (shard, documents), kept in zip(self._read(dataset, contents.passing), self._fields(dataset), strict=False):
             self._build_shard(shard, documents, kept)
             shards += 1
-        contents.write(self.out)
+        if shards:
+            contents.write(self.out)
         return shards
 
     def _read(

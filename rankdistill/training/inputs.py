@@ -184,11 +184,10 @@ def read(
     """
     teacher, own = store.teacher(teacher_id), dataset.own_documents
     spans: Sequence[ranges.Span] | None = None
-    near_in_files: Callable[[str, str], pl.LazyFrame] | None = None
     if isinstance(store, ScoreStore):
         scores = store.scan(teacher).select("query_id", "doc_id", "score")
         candidates, spans = store.scan_candidates(), ranges.spans(store.shards(teacher))
-        near_in_files = store.near(teacher)
+        in_files = store.near(teacher)
     else:
         scores, candidates = store.scores(teacher).lazy(), store.candidates().lazy()
     given = set(candidates.select(pl.col("query_id").unique()).collect(engine="streaming")["query_id"])
@@ -204,8 +203,7 @@ def read(
         return without_own(pairs, own).filter(kept)
 
     def near(first: str, last: str) -> pl.LazyFrame:
-        assert near_in_files is not None
-        return without_own(near_in_files(first, last).select("query_id", "doc_id", "score"), own).filter(kept)
+        return without_own(in_files(first, last).select("query_id", "doc_id", "score"), own).filter(kept)
 
     return Inputs(
         teacher,
@@ -215,7 +213,7 @@ def read(
         len(given - held_out - dataset.query_texts.keys()),
         of_frame,
         spans,
-        None if near_in_files is None else near,
+        None if spans is None else near,
     )
 
 

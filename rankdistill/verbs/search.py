@@ -184,8 +184,7 @@ def search(
 
     Raises:
         ConfigError: no query, one that says nothing, or one beside a session; a session that ends with an answer, or a
-            model that reads none;
-            `k` below 1, an unknown search parameter; several indexes without a fusion; a filter
+            model that reads none; `k` below 1, an unknown search parameter; several indexes without a fusion; a filter
             on a field that an index does not keep, or with a value of another type.
         DataError: there is no such index.
         SpaceMismatchError: the model embeds into another space than the index's.
