@@ -112,7 +112,7 @@ def main() -> None:
 
 def asked(given: argparse.Namespace) -> dict[str, Any]:
     """What was asked for, for the results."""
-    return {key: getattr(given, key) for key in ("steps", "reads", "first", "first_steps", "first_rate")}
+    return {key: getattr(given, key) for key in ("steps", "batch_size", "reads", "first", "first_steps", "first_rate")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -121,6 +121,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--steps", type=int, help="of each training, to try it; else as many as the passes take")
+    parser.add_argument("--batch-size", type=int, help="questions a step; else as many as `train` takes")
     parser.add_argument("--reads", help="what students read of a conversation; else what `train` lets them read")
     parser.add_argument("--first", help="another set of DATA, on whose topics students are aligned first")
     parser.add_argument("--first-steps", type=int, default=400)
@@ -130,7 +131,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def settings_of(given: argparse.Namespace) -> dict[str, Any]:
     """Settings of every training."""
-    asked_for = {"steps": given.steps, "reads": given.reads}
+    asked_for = {"steps": given.steps, "reads": given.reads, "batch_size": given.batch_size}
     return SETTINGS | {name: value for name, value in asked_for.items() if value is not None}
 
 

@@ -66,6 +66,8 @@ def main() -> None:
     parser.add_argument("--choose", action="store_true", help="report dev, not test")
     given = parse(parser)
     given.settings = settings_of(given) | ({} if given.sample is None else {"sample": given.sample})
+    if given.rewrites == "topics":
+        given.settings["missing_rewrites"] = "drop"
     for model in given.models.split(","):
         start = model if given.first is None else first(given, model)
         found = {}
