@@ -14,8 +14,7 @@ from rankdistill.data.bad_rows import BadRows
 from rankdistill.data.values import RowError
 from rankdistill.errors import DataError
 from rankdistill.formats import conversations, published_conversations
-from rankdistill.formats.conversations import Turn
-from rankdistill.formats.gathering import SESSION
+from rankdistill.formats.conversations import SESSION, Turn
 from rankdistill.formats.published_conversations import AUTOMATIC, HUMAN, LAYOUTS
 from rankdistill.sessions import stored_rewrites
 

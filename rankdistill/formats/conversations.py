@@ -9,6 +9,7 @@ the file names judged documents. Read as well: `utterance` for `text`; rewrites 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,11 @@ from rankdistill.errors import DataError
 from rankdistill.formats.rows import RowError, get, identifier, sequence, text
 
 ROLES = ("user", "system")
+
+SESSION = "session"
+"""Key of a turn's metadata that names its conversation, where its id does not."""
+
+_NUMBERED = re.compile(r"(.+)_[0-9]+(?:-[0-9]+)?", re.DOTALL)
 
 
 class Message(NamedTuple):
@@ -83,6 +89,19 @@ def read(path: Path, mode: Mode = "strict") -> tuple[list[Turn], list[str]]:
     if not turns and not bad.reports:
         raise nothing(found)
     return (turns if has_history else with_history(turns, found)), bad.reports
+
+
+def session_of(turn: Turn) -> str:
+    """The conversation of a turn: `metadata` names it, else its id up to `<::>` or the last `_` and a number.
+
+    A turn whose id says nothing is a conversation by itself.
+    """
+    if isinstance(named := turn.metadata.get(SESSION), str | int) and str(named).strip():
+        return str(named)
+    if "<::>" in turn.turn_id:
+        return turn.turn_id.rpartition("<::>")[0]
+    numbered = _NUMBERED.fullmatch(turn.turn_id)
+    return numbered[1] if numbered else turn.turn_id
 
 
 def nothing(path: Path) -> DataError:
@@ -156,7 +175,7 @@ def with_history(turns: list[Turn], path: Path) -> list[Turn]:
     conversations: dict[str, list[Turn]] = {}
     for turn in turns:
         if "turn" in turn.metadata:
-            conversations.setdefault(turn.turn_id.rpartition("_")[0], []).append(turn)
+            conversations.setdefault(session_of(turn), []).append(turn)
     history: dict[str, tuple[Message, ...]] = {}
     for name, conversation in conversations.items():
         said: list[Message] = []
@@ -167,7 +186,7 @@ def with_history(turns: list[Turn], path: Path) -> list[Turn]:
             said.append(Message("user", turn.utterance))
             if answer := turn.metadata.get("answer"):
                 said.append(Message("system", str(answer)))
-    return [replace(turn, history=history.get(turn.turn_id, ())) for turn in turns]
+    return [replace(turn, history=history.get(turn.turn_id, turn.history)) for turn in turns]
 
 
 def _require_all(name: str, numbers: list[int], path: Path) -> None:
@@ -176,7 +195,7 @@ def _require_all(name: str, numbers: list[int], path: Path) -> None:
         place = next(place for place, number in enumerate(numbers) if number != wanted[place])
         raise DataError(
             expected=f"each turn of a conversation once in {path}, since its history lies in those before it",
-            got=f"conversation {name}: turn {numbers[place]} where {wanted[place]} should be",
+            got=f"conversation {name!r}: turn {numbers[place]} where {wanted[place]} should be",
             consequence="nothing was used: turns would be read without a part of their history",
             remedy="give the whole file, or turns that have a `history` of their own",
         )

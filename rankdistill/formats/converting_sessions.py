@@ -27,8 +27,8 @@ from rankdistill.data.writer import Judged, write_lines
 from rankdistill.errors import DataError
 from rankdistill.formats import conversation_files, conversations
 from rankdistill.formats.conversation_files import Found, split_named
-from rankdistill.formats.conversations import Turn
-from rankdistill.formats.gathering import gather, session_of
+from rankdistill.formats.conversations import SESSION, Turn, session_of
+from rankdistill.formats.gathering import gather
 from rankdistill.making import making
 from rankdistill.notes import tell
 from rankdistill.progress import Reporter
@@ -126,7 +126,7 @@ def of_collection(
             return _one_split(conversation, splits, JUDGED) if judged else _hashed(conversation, dev, test)
 
         source = {"from": layout, "collection": folder.resolve().name}
-        sessions = gather(turns, gold, split_for, lambda turn: source, bad)
+        sessions = gather(turns, gold, split_for, lambda turn: source, bad, apart=True)
         _tell(sessions, turns, note)
         return map(writing.line, sessions)
 
@@ -209,7 +209,7 @@ def copy(out: Path, sessions: Sessions, reporter: Reporter, command: str = "") -
         wanted = manifest.Manifest(ARTEFACT, {"sessions": sessions.fingerprint}, {"from": "copy"}, {}, command)
         with making(out, wanted, again=False) as made:
             if not made.current:
-                path = out / source.name
+                path = out / (f"{writing.FILE_NAME}.gz" if compress else writing.FILE_NAME)
                 write_lines(path, rows)
                 made.wrote([path])
     for name in rewrites.finished(sessions.path):
@@ -256,7 +256,7 @@ def _sessions(
     def source(turn: Turn) -> Mapping[str, Any]:
         return {"from": request.layout, "file": found.files[turn.turn_id].name}
 
-    sessions = gather(found.turns.values(), gold, split_for, source, bad)
+    sessions = gather(found.turns.values(), gold, split_for, source, bad, apart=request.layout == "beir")
     if count := sum(one.session_id in hashed for one in sessions):
         note(
             f"{count:,} sessions are in a split by a hash of their first question ({request.test:.0%} test, "
@@ -281,7 +281,8 @@ def _one_split(conversation: Sequence[Session], splits: Mapping[str, Collection[
     if len(own) > 1:
         raise RowError(
             f"conversation {conversation[0].session_id!r} has {what} {' and '.join(own)}: it must be in "
-            "one split, since what is learnt from one of its turns tells of the next"
+            f"one split, since what is learnt from one of its turns tells of the next. Where these turns are no one "
+            f"conversation, name the conversation of each: {SESSION!r} in its `metadata`"
         )
     return own[0] if own else None
 

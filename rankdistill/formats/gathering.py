@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from rankdistill.data.bad_rows import BadRows
 from rankdistill.data.values import RowError
+from rankdistill.formats.conversations import SESSION, session_of
 from rankdistill.formats.conversations import Turn as Flat
 from rankdistill.sessions.schema import AUTOMATIC, HUMAN, SYSTEM, USER, Session, Turn, check
 
-SESSION = "session"
-"""Key of a turn's metadata that names its conversation, where its id does not."""
-
-_NUMBERED = re.compile(r"(.+)_[0-9]+(?:-[0-9]+)?", re.DOTALL)
 _NAMES = {"rewrite": HUMAN, "auto_rewrite": AUTOMATIC}
 _SUFFIX = "_rewrite"
 
@@ -29,25 +25,13 @@ class _Said:
     flat: Flat | None = None
 
 
-def session_of(turn: Flat) -> str:
-    """The conversation of a turn: `metadata` names it, else its id up to `<::>` or the last `_` and a number.
-
-    A turn whose id says nothing is a conversation by itself.
-    """
-    if isinstance(named := turn.metadata.get(SESSION), str | int) and str(named).strip():
-        return str(named)
-    if "<::>" in turn.turn_id:
-        return turn.turn_id.rpartition("<::>")[0]
-    numbered = _NUMBERED.fullmatch(turn.turn_id)
-    return numbered[1] if numbered else turn.turn_id
-
-
 def gather(
     turns: Iterable[Flat],
     gold: Mapping[str, Mapping[str, int]],
     split_of: Callable[[Sequence[Session]], str | None],
     source_of: Callable[[Flat], Mapping[str, Any]],
     bad: BadRows,
+    apart: bool = False,
 ) -> list[Session]:
     """The sessions that hold every turn, each with the history that it had; in the order of their first turns.
 
@@ -61,10 +45,14 @@ def gather(
         split_of: the split of all sessions of a conversation; may raise RowError.
         source_of: where a turn comes from.
         bad: takes the sessions that nothing can be made of.
+        apart: whether numbers in ids may count a file's rows: turns with histories, of which no two say the same, are
+            then conversations of their own, each named as its first turn.
     """
     conversations: dict[str, list[Flat]] = {}
     for turn in turns:
         conversations.setdefault(session_of(turn), []).append(turn)
+    if apart:
+        conversations = dict(_apart(conversations))
     found = []
     for name, members in conversations.items():
         own = list(_sessions(name, members, gold, source_of))
@@ -81,6 +69,31 @@ def gather(
             else:
                 found.append(replace(session, split=split))
     return found
+
+
+def _apart(conversations: Mapping[str, Sequence[Flat]]) -> Iterator[tuple[str, list[Flat]]]:
+    """The conversations, those of numbered ids by what their turns share of what users say."""
+    for name, members in conversations.items():
+        if len(members) == 1 or SESSION in members[0].metadata or not any(one.history for one in members):
+            yield name, list(members)
+            continue
+        same: dict[str, str] = {}
+
+        def root(text: str, same: dict[str, str] = same) -> str:
+            while same[text] != text:
+                same[text] = text = same[same[text]]
+            return text
+
+        for turn in members:
+            for text in (turn.utterance, *(one.text for one in turn.history if one.role == USER)):
+                same.setdefault(text, text)
+                same[root(text)] = root(turn.utterance)
+        groups: dict[str, list[Flat]] = {}
+        for turn in members:
+            groups.setdefault(root(turn.utterance), []).append(turn)
+        for group in groups.values():
+            own = group[0].turn_id
+            yield name if len(groups) == 1 else own if own not in conversations else f"{own}#own", group
 
 
 def _sessions(
@@ -101,11 +114,12 @@ def _sessions(
 
 def _paths(members: Sequence[Flat]) -> Iterator[list[_Said]]:
     """Runs of turns in which each member's history and words stand at the beginning of one."""
-    paths: list[list[_Said]] = []
+    begun: dict[tuple[str, str], list[list[_Said]]] = {}
     for turn in sorted(members, key=lambda one: len(one.history)):
         said = [_Said(one.role, one.text) for one in turn.history if one.text.strip()]
         said.append(_Said(USER, turn.utterance, turn))
-        for path in paths:
+        same_start = begun.setdefault((said[0].role, said[0].text), [])
+        for path in same_start:
             shared = min(len(path), len(said))
             if any(
                 (path[place].role, path[place].text) != (said[place].role, said[place].text) for place in range(shared)
@@ -118,8 +132,9 @@ def _paths(members: Sequence[Flat]) -> Iterator[list[_Said]]:
                 path[len(said) - 1].flat = turn
                 break
         else:
-            paths.append(said)
+            same_start.append(said)
     order = {turn.turn_id: place for place, turn in enumerate(members)}
+    paths = [path for several in begun.values() for path in several]
     yield from sorted(paths, key=lambda path: min(order[one.flat.turn_id] for one in path if one.flat is not None))
 
 

@@ -22,6 +22,9 @@ from rankdistill.sessions.stored_rewrites import SPEAKER
 HUMAN, AUTOMATIC = "rewrite", "auto_rewrite"
 """Kinds of rewrites."""
 
+BEFORE = ("topiocqa", "qrecc")
+"""Layouts in which the history of a turn may lie in the turns before it alone."""
+
 Layout = Callable[[Any], Iterator[Turn]]
 
 
@@ -58,7 +61,14 @@ def read(path: Path, layout: str, mode: Mode = "strict") -> tuple[list[Turn], li
     if not found and not bad.reports:
         raise nothing(path)
     alone = [turn for turn in found if "turn" in turn.metadata and not turn.history]
-    return (with_history(found, path) if layout == "topiocqa" and len(alone) == len(found) else found), bad.reports
+    if alone and len(alone) < len(found) and layout == "qrecc":
+        raise DataError(
+            expected=f"a 'Context' in all entries of {path}, or in none, as in the questions of SCAI-QReCC",
+            got=f"none in {len(alone):,} of {len(found):,}, as of {alone[0].turn_id}",
+            consequence="nothing was used: these questions would be read without what was said before",
+            remedy="give the whole file as it was published",
+        )
+    return (with_history(found, path) if layout in BEFORE and len(alone) == len(found) else found), bad.reports
 
 
 def _entries(path: Path) -> Iterator[tuple[int, Any]]:
@@ -87,7 +97,10 @@ def _add(turns: dict[str, Turn], turn: Turn) -> None:
 
 
 def _qrecc(entry: Any) -> Iterator[Turn]:
-    """As first published, or as for SCAI-QReCC, where names begin with `Truth_` and passages are named."""
+    """As first published, or as for SCAI-QReCC, where names begin with `Truth_` and passages are named.
+
+    SCAI's test questions have no `Context`: the history lies in the turns before.
+    """
     numbers = [identifier(get(entry, name)) for name in ("Conversation_no", "Turn_no")]
     passages = sequence(entry.get("Truth_passages") or [], "'Truth_passages'")
     yield Turn(
@@ -96,7 +109,8 @@ def _qrecc(entry: Any) -> Iterator[Turn]:
         _in_turns(sequence(entry.get("Context") or [], "'Context'")),
         _rewrites({HUMAN: entry.get("Rewrite") or entry.get("Truth_rewrite")}),
         _kept(entry, answer="Truth_answer")
-        | _kept(entry, answer="Answer", answer_url="Answer_URL", source="Conversation_source"),
+        | _kept(entry, answer="Answer", answer_url="Answer_URL", source="Conversation_source")
+        | ({} if "Context" in entry else {"turn": whole(numbers[1], "'Turn_no'")}),
         {identifier(one, "passage"): 1 for one in passages},
     )
 

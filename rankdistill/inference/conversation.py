@@ -140,9 +140,11 @@ def named(name: str, **settings: Any) -> Conversation:
         ConfigError: no such format or setting, or values that cannot be.
     """
     known, colon, last = name.partition(":")
-    if known not in FORMATS or (colon and not (last.isascii() and last.isdecimal())):
+    some = last.isascii() and last.isdecimal() and len(last) < 9 and int(last) >= 1 and known != "last_turn"
+    if known not in FORMATS or (colon and not some):
         raise ConfigError(
-            expected=f"a format of conversations: {', '.join(FORMATS)}; with :K for the last K of the user's turns",
+            expected=f"a format of conversations: {', '.join(FORMATS)}; with :K, 1 or more, for the last K of the "
+            "user's turns (last_turn is one already)",
             got=repr(name),
             consequence="nothing was run",
             remedy="name one of those, as newest_first or newest_first:3",

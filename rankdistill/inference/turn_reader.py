@@ -49,8 +49,11 @@ class TurnReader:
         if self.most is None:
             return False
         text = self.join(turns) if joined is None else joined
-        if self.conversation.cut == "turns":
-            return text != self.conversation.whole(turns)
+        if self.conversation.cut == "turns":  # which leaves too much where the question alone is read
+            if text != self.conversation.whole(turns):
+                return True
+            if text != turns[-1]:
+                return False
         return self.length(text) > self.most
 
 

@@ -150,4 +150,7 @@ def _tell(asked: Sequence[Asked], found: Mapping[str, str], rewriter: Rewriter) 
             "who uses these rewrites is told, and decides what becomes of such questions"
         )
     if rewriter.shortened:
-        note(f"{rewriter.shortened:,} conversations are longer than {kind} reads: their oldest turns were left out")
+        note(
+            f"{rewriter.shortened:,} conversations are longer than {kind} reads: their oldest turns, or the end "
+            "of such a question, were left out"
+        )

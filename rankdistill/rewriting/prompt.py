@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, Field, field_validator
 
-from rankdistill.querying.prompt import LETTERS_A_WORD, read_reply
+from rankdistill.querying.prompt import LETTERS_A_WORD, read_reply, unquoted
 from rankdistill.teachers.local_chat import Messages
+from rankdistill.teachers.replies import is_cut
 
 SYSTEM = "You make questions out of conversations understandable on their own, for a search engine."
 
@@ -22,9 +23,10 @@ SPEAKERS = ("User", "Assistant")
 
 _PLACE = re.compile(r"\{(conversation|question)\}")
 _LABEL = re.compile(
-    r"^\s*(?:re-?writ(?:e|ten)|stand-?alone|rephrased)(?: (?:question|query|version))?\s*:\s*", re.IGNORECASE
+    r"^\s*(?:(?:re-?writ(?:e|ten)|stand-?alone|rephrased)(?: (?:question|query|version))?|user|assistant|answer)"
+    r"\s*:\s*",
+    re.IGNORECASE,
 )
-_AROUND = "\"'`“”„«»*_ \t"
 
 
 class Prompt(BaseModel):
@@ -70,9 +72,12 @@ def messages(prompt: Prompt, said: Sequence[str], most: int | None = None) -> tu
 
 
 def read_rewrite(reply: str) -> str:
-    """The rewrite in a reply: its first line with words, without thinking aloud, marks, quotes and labels."""
-    found = read_reply(reply, 1)
-    return _LABEL.sub("", found[0]).strip(_AROUND) if found else ""
+    """The rewrite in a reply: its first line with words, without thinking aloud, marks, quotes and labels.
+
+    Of a reply that was cut there is none: it is a piece of a question, or of thoughts.
+    """
+    found = [] if is_cut(reply) else read_reply(reply, 1)
+    return unquoted(_LABEL.sub("", found[0])) if found else ""
 
 
 def _words(text: str) -> int:

@@ -16,7 +16,7 @@ from rankdistill.inference.loading import kind_of, writes_of_texts
 from rankdistill.models import resolve
 from rankdistill.rewriting import openai
 from rankdistill.rewriting.rewriter import Rewriter
-from rankdistill.sessions.stored_rewrites import is_stored
+from rankdistill.sessions.stored_rewrites import ENDINGS, is_stored
 
 KINDS = {
     "stored": "rankdistill.rewriting.stored",
@@ -74,6 +74,8 @@ def read(given: Given) -> tuple[str, dict[str, Any]]:
     kind, colon, model = given.partition(":")
     if colon and model and kind in ("seq2seq", "causal"):
         return kind, {"model": model}
+    if given.lower().endswith(ENDINGS):
+        raise _unusable(f"{given}: there is no such file")
     path = resolve(given).path
     if writes_of_texts(path):
         return "seq2seq", {"model": given}

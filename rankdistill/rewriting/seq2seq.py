@@ -69,9 +69,12 @@ class Seq2Seq:
         """See `Rewriter.rewrite`."""
         settings = self._settings
         most = min(settings.max_length, self._lm.tokenizer.model_max_length)
-        texts = [f"{settings.prefix}{self._format.join(one.said, self._length, most)}" for one in asked]
+        joined = [self._format.join(one.said, self._length, most) for one in asked]
+        texts = [f"{settings.prefix}{text}" for text in joined]
         whole = [f"{settings.prefix}{self._format.join(one.said)}" for one in asked]
-        self.shortened += sum(one != other for one, other in zip(texts, whole, strict=True))
+        self.shortened += sum(
+            one != other or self._length(text) > most for one, other, text in zip(texts, whole, joined, strict=True)
+        )
         sampling = Sampling(1, 1.0, settings.max_new_tokens)  # the likeliest token: nothing is drawn
         seeds = [[0]] * len(texts)
         for place, (written,) in self._lm.draw(texts, seeds, sampling, settings.max_length, settings.token_budget):

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_THOUGHTS = re.compile(r"<think>.*?(</think>|$)", re.DOTALL)
+from rankdistill.teachers.replies import is_cut, without_thoughts
+
 _BRACKETED, _BARE = re.compile(r"\[\s*([0-9]+)\s*\]"), re.compile(r"[0-9]+")
+
+_LIST = re.compile(r"[\s\[\]0-9>,.]*")
 
 _MOST_DIGITS = 9
 
@@ -40,9 +43,12 @@ def read_answer(text: str, count: int) -> Answer:
     """The ranking of `count` passages in a text such as `[2] > [1] > [3]`.
 
     Identifiers stand in brackets; only where there is none at all are bare numbers taken for them. What a reasoning
-    model writes between <think> and </think> is no answer. The repairs are those of RankGPT (Sun et al. 2023).
+    model thinks aloud is no answer; nor are words that were cut before their end, which may be thoughts: of a cut reply
+    a list of identifiers alone counts. The repairs are those of RankGPT (Sun et al. 2023).
     """
-    said = _THOUGHTS.sub("", text)
+    said = without_thoughts(text)
+    if is_cut(text) and not _LIST.fullmatch(said):
+        said = ""
     numbers = [_place(number) for number in _BRACKETED.findall(said) or _BARE.findall(said)]
     valid = [number for number in numbers if 0 <= number < count]
     given = list(dict.fromkeys(valid))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rankdistill.errors import ConfigError
 from rankdistill.formats import converting_sessions
 from rankdistill.notes import tell
 from rankdistill.progress import ProgressLike, reporter_of
@@ -14,6 +15,7 @@ from rankdistill.rewriting import registry
 from rankdistill.rewriting.building import build
 from rankdistill.rewriting.result import Rewritten
 from rankdistill.sessions import rewrites
+from rankdistill.sessions.writing import FILE_NAME
 from rankdistill.verbs.arguments import Conversations, Place, listed, place_of, require_range, sessions_of
 from rankdistill.verbs.contract import verb
 from rankdistill.verbs.data import local
@@ -65,6 +67,13 @@ def rewrite(
     given = rewriter if isinstance(rewriter, Mapping) else str(rewriter)
     for split in listed(splits):
         found.asked(split)
+    if _same(folder, found.path) and found.path.is_file():
+        raise ConfigError(
+            expected=f"sessions in a file {FILE_NAME}, beside which rewrites can lie",
+            got=str(found.path),
+            consequence="nothing was rewritten: the rewrites would be found by nobody",
+            remedy=f"rename it to {FILE_NAME}, or give another --out, which becomes a copy with the rewrites",
+        )
     loaded = registry.named(given)
     if not _same(folder, found.path):
         converting_sessions.copy(folder, found, reporter_of(progress), command)

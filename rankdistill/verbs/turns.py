@@ -73,7 +73,7 @@ def texts_of(
         by_turns = reader.conversation.cut == "turns"
         note(
             f"{cut:,} of {len(asked):,} conversations are longer than the {reader.most} tokens that {model} reads: "
-            + ("their oldest turns are left out" if by_turns else "what is behind is not read")
+            + ("their oldest turns are left out, and the end of such questions" if by_turns else "the end is not read")
         )
     return texts, reads or conversation.name_of(reader.conversation)
 

@@ -110,3 +110,15 @@ def test_metadata_that_say_no_turn_are_refused(metadata: Any, tmp_path: Path) ->
     path = write(tmp_path / "a.jsonl", {"_id": "1_1", "text": "t", "metadata": metadata})
     with pytest.raises(DataError, match=r"a\.jsonl:1: .*metadata"):
         conversations.read(path)
+
+
+def test_metadata_may_name_the_conversation_of_numbered_turns(tmp_path: Path) -> None:
+    records = [
+        {"_id": f"{name}-{turn}", "text": f"{name} {turn}", "metadata": {"session": name, "turn": turn, "answer": "a"}}
+        for name in "xy"
+        for turn in (1, 2)
+    ]
+    turns, _ = conversations.read(write(tmp_path / "a.jsonl", *records))
+    assert [[one.text for one in turn.history] for turn in turns] == [[], ["x 1", "a"], [], ["y 1", "a"]]
+    with pytest.raises(DataError, match="conversation 'y': turn 2 where 1 should be"):
+        conversations.read(write(tmp_path / "b.jsonl", *records[:2], records[3]))

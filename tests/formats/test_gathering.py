@@ -95,3 +95,28 @@ def test_a_history_that_begins_with_an_answer_is_bad() -> None:
     turn = Turn("c_1", "a", (Message("system", "hello"),))
     assert gather([turn], {}, lambda session: None, lambda turn: {}, bad) == []
     assert "turns out of order" in bad.reports[0]
+
+
+def test_numbered_rows_that_share_nothing_are_conversations_of_their_own() -> None:
+    """`q_1`, `q_2`, ... may count the rows of a file; what turns of one conversation say is said in others too."""
+    rows = [Turn(f"q_{n}", f"why {n}?", told(f"what is {n}?", "a number")) for n in range(4)]
+    rows += [Turn("q_7", "and then?", told("what is 1?", "a number", "why 1?", ""))]
+    assert [one.session_id for one in gathered(rows)] == ["q", "q#2", "q#3", "q#4"]
+    bad = BadRows()
+    found = gather(rows, {}, lambda several: several[0].session_id, lambda turn: {}, bad, apart=True)
+    assert [(one.session_id, [turn.turn_id for turn in one.asked]) for one in found] == [
+        ("q_0", ["q_0"]),
+        ("q_1", ["q_1", "q_7"]),
+        ("q_2", ["q_2"]),
+        ("q_3", ["q_3"]),
+    ]
+    assert [one.split for one in found] == ["q_0", "q_1", "q_2", "q_3"]
+
+
+@pytest.mark.parametrize("metadata", [{"session": "s"}, {}])
+def test_turns_of_one_conversation_stay_one(metadata: dict[str, str]) -> None:
+    windows = [Turn(f"c_{n}", f"{n}?", told(f"{n - 1}?", "yes") if n else (), metadata=metadata) for n in range(3)]
+    without = [Turn(f"c_{n}", f"{n}?", metadata=metadata) for n in range(3)]
+    for turns in (windows, without):
+        found = gather(turns, {}, lambda several: "train", lambda turn: {}, BadRows(), apart=True)
+        assert {one.session_id.partition("#")[0] for one in found} == {metadata.get("session", "c")}

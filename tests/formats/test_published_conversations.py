@@ -189,6 +189,21 @@ def test_scai_qrecc_names_its_passages(tmp_path: Path) -> None:
     assert conversations.read(tmp_path / "own.jsonl")[0] == [turn]
 
 
+def test_questions_of_scai_qrecc_have_their_history_in_the_turns_before(tmp_path: Path) -> None:
+    """Its test questions come without `Context`."""
+    said = [{"Conversation_no": 1, "Turn_no": n, "Question": q} for n, q in enumerate([Q1, Q2, "why?"], 1)]
+    path = tmp_path / "questions.json"
+    path.write_text(json.dumps(said), encoding="utf-8")
+    turns, _ = read(path, "qrecc")
+    assert [turn.history for turn in turns] == [(), (Message("user", Q1),), (Message("user", Q1), Message("user", Q2))]
+    path.write_text(json.dumps([said[0], said[2]]), encoding="utf-8")
+    with pytest.raises(DataError, match="turn 3 where 2 should be"):
+        read(path, "qrecc")
+    path.write_text(json.dumps([{**QRECC[0], "Conversation_no": 9}, *said]), encoding="utf-8")
+    with pytest.raises(DataError, match="'Context' in all entries"):
+        read(path, "qrecc")
+
+
 def test_topiocqa_may_name_its_passage(tmp_path: Path) -> None:
     entries = [TOPIOCQA[0] | {"Gold_passage": {"id": "wiki:7", "title": "a", "text": "b"}}, TOPIOCQA[1]]
     turns, _ = read(write(tmp_path / "a.json", entries), "topiocqa")

@@ -79,7 +79,17 @@ def test_formats_by_name_take_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "newest", "newest_first:", "newest_first:two", "newest_first:-1", "newest_first:²"]
+    "name",
+    [
+        "",
+        "newest",
+        "newest_first:",
+        "newest_first:two",
+        "newest_first:-1",
+        "newest_first:²",
+        "newest_first:0",
+        "last_turn:3",
+    ],
 )
 def test_other_formats_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="newest_first"):

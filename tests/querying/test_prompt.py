@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from rankdistill.querying.prompt import Prompt, messages, read_reply, shown
 from rankdistill.records import Document
+from rankdistill.teachers.replies import Reply
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,10 @@ from rankdistill.records import Document
         ("Here are three queries:\n1. what is asthma", ["what is asthma"]),
         ("<think>1. let me see\n2. hm</think>\nwhat is asthma", ["what is asthma"]),
         ("<think>1. let me see", []),
+        ("They want queries.\nLet me see.\n</think>\n\nharbour depth\ncranes", ["harbour depth", "cranes"]),
+        ("12: The Musical\n2. asthma", ["12: The Musical", "asthma"]),
+        (Reply.of("what is asthma\nasthma cau", True), ["what is asthma"]),
+        ('{"queries": ["what is asthma", "asthma causes"]}', ["what is asthma", "asthma causes"]),
         ('["what is asthma", "asthma causes", 3]', ["what is asthma", "asthma causes"]),
         ("[what is asthma", ["[what is asthma"]),
         ("same\nsame\nother", ["same", "other"]),

@@ -7,6 +7,7 @@ import pytest
 from rankdistill.errors import ConfigError
 from rankdistill.rewriting.prompt import Prompt, messages, read_rewrite
 from rankdistill.rewriting.registry import named
+from rankdistill.teachers.replies import Reply
 
 SAID = ["what is a harbour?", "a place {question} for ships", "who digs it?", "", "is it deep?"]
 PLAIN = Prompt(system="", template="{conversation}|{question}")
@@ -54,6 +55,18 @@ def test_the_oldest_turns_are_left_out_whole() -> None:
         ("Written by whom: the sea or the river?", "Written by whom: the sea or the river?"),
         ("", ""),
         ("<think>I never stop", ""),
+        ("Okay, the user asks how deep.\nLet me think.\n</think>\n\nis a harbour deep?", "is a harbour deep?"),
+        ("<thinking>hm</thinking>is a harbour deep?", "is a harbour deep?"),
+        ("24: Live Another Day cast", "24: Live Another Day cast"),
+        ("12: The Musical, who wrote it?", "12: The Musical, who wrote it?"),
+        ('Who wrote "Emma"', 'Who wrote "Emma"'),
+        ('"Emma" or "Persuasion"', '"Emma" or "Persuasion"'),
+        ("What does __init__", "What does __init__"),
+        ("***Is a harbour deep?***", "Is a harbour deep?"),
+        ("Assistant: is a harbour deep?", "is a harbour deep?"),
+        ("Sure, here you go.\nIs a harbour deep?", "Is a harbour deep?"),
+        ('{"question": "is a harbour deep?"}', "is a harbour deep?"),
+        (Reply.of("is a harbour de", True), ""),
     ],
 )
 def test_a_reply_is_read(reply: str, rewrite: str) -> None:

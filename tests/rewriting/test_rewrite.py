@@ -363,6 +363,34 @@ def test_replies_without_words_leave_no_rewrite_and_are_told(
         sessions.read(chats).rewrites("llm")
 
 
+def test_a_reply_that_was_cut_is_no_rewrite_and_is_told(
+    server: FakeServer, chats: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def cut(path: str, body: Any) -> Reply:
+        said = answer(path, body)
+        if "why?" in body["messages"][-1]["content"]:
+            said.content["choices"][0]["finish_reason"] = "length"
+        return said
+
+    server.answer = cut
+    caplog.set_level("INFO", logger="rankdistill")
+    assert rd.rewrite(chats, settings(server), chats, name="llm").rewritten == 16
+    assert "no rewrite of 8 of 24 questions, as of 0_3" in caplog.text
+    assert "7 replies were cut at 512 tokens: raise `max_tokens`" in caplog.text
+
+
+def test_sessions_in_a_file_of_another_name_get_rewrites_in_a_copy(
+    server: FakeServer, chats: Path, tmp_path: Path
+) -> None:
+    """Beside such a file nobody would look for them, so nothing is asked."""
+    other = (chats / "sessions.jsonl").rename(chats / "chats.jsonl")
+    with pytest.raises(ConfigError, match=r"rename it to sessions\.jsonl"):
+        rd.rewrite(other, settings(server), chats, name="llm")
+    assert not server.posts
+    rd.rewrite(other, settings(server), tmp_path / "copy", name="llm")
+    assert sessions.read(tmp_path / "copy").rewriters["llm"] == 24
+
+
 def test_a_rewriter_that_says_one_thing_is_stopped(server: FakeServer, tmp_path: Path) -> None:
     turns = [(Turn("user", f"a {n}"), Turn("user", "why?", f"{n}_2")) for n in range(60)]
     writing.write(tmp_path / "S" / "sessions.jsonl", [Session(str(n), one, "train") for n, one in enumerate(turns)])
@@ -398,6 +426,9 @@ def test_a_sequence_to_sequence_model_rewrites_the_same_in_any_batch(
     assert "longer than" not in caplog.text
     rd.rewrite(chats, given | {"max_length": 12}, chats, name="short")
     assert "longer than seq2seq reads" in caplog.text
+    caplog.clear()
+    rd.rewrite(chats, given | {"max_length": 8, "format": "last_turn", "prefix": "a b c d e f"}, chats, name="cut")
+    assert "14 conversations are longer than seq2seq reads" in caplog.text, "the question itself is cut"
 
 
 def test_a_chat_model_on_this_machine(tiny_causal_lm: str, chats: Path) -> None:
@@ -468,6 +499,7 @@ def test_stored_rewrites_are_a_rewriter(chats: Path, tmp_path: Path, caplog: pyt
         ({"kind": "seq2seq", "model": "m", "beams": 4}, "n", "beams"),
         ({"kind": "stored", "path": "x"}, "a/b", "letters"),
         ("rewriter.yaml", "n", "rewriter.yaml"),
+        ("missing.tsv", "n", "there is no such file"),
     ],
 )
 def test_what_cannot_be_is_refused(given: Any, name: str, said: str, chats: Path) -> None:

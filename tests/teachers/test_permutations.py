@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rankdistill.teachers.permutations import Answer, permutation_to_scores, read_answer, windows
+from rankdistill.teachers.replies import Reply
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,20 @@ def test_windows_go_from_the_back_to_the_very_front(count: int, expected: list[t
 def test_ranks_become_scores_in_the_order_of_the_items() -> None:
     np.testing.assert_array_equal(permutation_to_scores([2, 0, 1]), np.array([-1, -2, 0], dtype=np.float32))
     assert permutation_to_scores([]).shape == (0,)
+
+
+def test_what_a_template_let_the_model_think_first_is_no_ranking() -> None:
+    """Chat templates of reasoning models end in <think>, so that a reply has the closing tag alone."""
+    assert read_answer("Okay, [3], then [2]; [1] is best.\n</think>\n\n[1] > [2] > [3]", 3) == Answer([0, 1, 2])
+    assert read_answer("<thinking>[3] > [2]</thinking>[2] > [1] > [3]", 3) == Answer([1, 0, 2])
+
+
+def test_of_a_reply_that_was_cut_a_list_alone_counts() -> None:
+    assert read_answer(Reply.of("Okay, [3] and [2] seem", True), 3) == Answer([0, 1, 2], missing=3)
+    assert read_answer(Reply.of("[3] > [2] > [", True), 3) == Answer([2, 1, 0], missing=1)
+    assert read_answer("Okay: [3] > [2] > [1]", 3) == Answer([2, 1, 0])
+
+
+def test_long_replies_are_read_in_a_time_that_grows_with_their_length() -> None:
+    for text in ("<think>" * 20_000, "x" * 400_000, "</think>" * 20_000 + "[2] > [1]"):
+        assert sorted(read_answer(text, 2).order) == [0, 1]

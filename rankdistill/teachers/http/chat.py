@@ -17,6 +17,7 @@ from rankdistill.teachers.http.pacing import Clock
 from rankdistill.teachers.http.refusals import UnansweredError, too_many
 from rankdistill.teachers.http.settings import Connection
 from rankdistill.teachers.http.usage import Usage
+from rankdistill.teachers.replies import Reply
 
 Messages = Sequence[Mapping[str, str]]
 """Messages with `role` and `content`, the oldest first."""
@@ -50,6 +51,7 @@ class Chat:
 
     def __init__(self, settings: ChatSettings, clock: Clock = Clock()) -> None:  # noqa: B008 - immutable
         self.settings, self._client = settings, Client(settings, clock)
+        self._cut: list[None] = []  # an element a reply that was cut: threads append without a lock
 
     @property
     def usage(self) -> Usage:
@@ -57,23 +59,25 @@ class Chat:
         return self._client.meter.usage
 
     def spent(self) -> str:
-        """The usage so far, and its cost where the settings give prices, in words."""
-        return self._client.spent()
+        """The usage so far, its cost where the settings give prices, and how many replies were cut, in words."""
+        most = self._fixed.get("max_tokens", "its most")
+        cut = f"; {len(self._cut):,} replies were cut at {most} tokens: raise `max_tokens`" if self._cut else ""
+        return f"{self._client.spent()}{cut}"
 
     @property
     def fingerprint(self) -> Mapping[str, Any]:
         """What a reply depends on besides the messages: address, model, fixed fields of the requests."""
         return {"endpoint": self.settings.endpoint, "request": self._fixed}
 
-    def complete(self, messages: Messages) -> str:
-        """The reply to `messages`.
+    def complete(self, messages: Messages) -> Reply:
+        """The reply to `messages`; cut where the server says so (`finish_reason` is `length`).
 
         Raises:
             TeacherError: the server refuses, keeps failing, or gives no text.
         """
         return self._ask(messages, Event())
 
-    def complete_all(self, conversations: Sequence[Messages]) -> Iterator[tuple[int, str]]:
+    def complete_all(self, conversations: Sequence[Messages]) -> Iterator[tuple[int, Reply]]:
         """(number of the conversation, reply), `settings.concurrency` at once, in the order in which replies come.
 
         A conversation that the server refuses, or gives no text for, keeps no other from being asked about.
@@ -95,7 +99,7 @@ class Chat:
         if refused:
             raise UnansweredError(dict(sorted(refused.items())), len(conversations))
 
-    def _attempt(self, messages: Messages, stop: Event) -> str | TeacherError:
+    def _attempt(self, messages: Messages, stop: Event) -> Reply | TeacherError:
         """The reply, or the error about what was asked; errors about the server are raised."""
         try:
             return self._ask(messages, stop)
@@ -107,16 +111,19 @@ class Chat:
         settings = self.settings
         return {"model": settings.model, "max_tokens": settings.max_tokens, "temperature": 0} | dict(settings.extra)
 
-    def _ask(self, messages: Messages, stop: Event) -> str:
+    def _ask(self, messages: Messages, stop: Event) -> Reply:
         answer = self._client.post({"messages": [dict(message) for message in messages]} | self._fixed, stop)
         self._client.meter.add(Usage(tokens=count_in(answer, "usage", "total_tokens")))
         try:
-            text = answer["choices"][0]["message"]["content"]
+            choice = answer["choices"][0]
+            text, is_cut = choice["message"]["content"], choice.get("finish_reason") == "length"
         except (KeyError, IndexError, TypeError) as error:
             raise _no_reply("`choices[0].message.content`", f"none ({error!r})", answer) from error
         if not isinstance(text, str):
             raise _no_reply("a text as `choices[0].message.content`", repr(text), answer)
-        return without_halves(text)  # a reply that is cut at its most tokens may end within an emoji
+        if is_cut:
+            self._cut.append(None)
+        return Reply.of(without_halves(text), is_cut)  # a reply that is cut may end within an emoji
 
 
 def _no_reply(expected: str, got: str, answer: Any) -> RefusedError:
