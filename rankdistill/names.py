@@ -79,7 +79,10 @@ LOSSES: Mapping[str, Loss] = {
     ),
     "pld": Loss(_PLD, {"positive_first": False}),
     "pld_positive": Loss(_PLD, {"positive_first": True}),
-    "sinkhorn": Loss("rankdistill.losses.sinkhorn:sinkhorn"),
+    "sinkhorn": Loss(
+        "rankdistill.losses.sinkhorn:sinkhorn",
+        settings={"student_temperature": 2.0, "teacher_temperature": 2.0},
+    ),
     "sinkd": Loss("rankdistill.losses.sinkd:sinkd", parts={"kl_div": "kl_weight", "sinkhorn": "sinkhorn_weight"}),
     "tgeo": Loss("rankdistill.losses.tgeo:tgeo"),
     "contrastive": Loss("rankdistill.losses.contrastive:contrastive", labels=True, flops=(0.0003, 0.0001)),

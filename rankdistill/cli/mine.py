@@ -42,6 +42,15 @@ def mine(
         list[str], typer.Option(help="Draw N from the ranks, uniformly, or of one source SOURCE=N.")
     ] = [],  # noqa: B006
     seed: Annotated[int, typer.Option(help="Seed of the draw.", rich_help_panel=MORE)] = 0,
+    keep_top: Annotated[
+        bool,
+        typer.Option(
+            "--keep-top",
+            help="Of queries without a relevant document keep the first of each list too, whatever --ranks and "
+            "--sample say: `train --unlabelled top` declares it their positive.",
+            rich_help_panel=MORE,
+        ),
+    ] = False,
     fusion: Annotated[
         str | None, typer.Option(help="rrf, min_max or z_score: let the fused list of the sources choose.")
     ] = None,
@@ -68,6 +77,7 @@ def mine(
             ranks=ranks,
             sample=sample,
             seed=seed,
+            keep_top=keep_top,
             fusion=fusion,
             weights=parsing.numbers(weights, "weight"),
             limit_queries=limit_queries,

@@ -57,6 +57,8 @@ class Choice:
     def parameters(self, depth: int) -> dict[str, Any]:
         """What decides the choice, as JSON values."""
         found: dict[str, Any] = _parameters(self.window, depth) | {"seed": self.window.seed}
+        if self.window.top:
+            found["top"] = True
         if self.windows:
             found["windows"] = {name: _parameters(window, depth) for name, window in sorted(self.windows.items())}
         if self.fusion is not None:
@@ -72,7 +74,8 @@ class Choice:
 
     def _inside(self, query_id: str, source: str, hits: Ranked, relevant: set[str]) -> set[str]:
         ranks = [rank for rank, (doc_id, _) in enumerate(hits, start=1) if doc_id not in relevant]
-        chosen = self.windows.get(source, self.window).choose(ranks, query_id, source)
+        window = self.windows.get(source, self.window)
+        chosen = window.choose(ranks, query_id, source) | ({1} if window.top and hits and not relevant else set())
         return {hits[rank - 1][0] for rank in chosen}
 
 

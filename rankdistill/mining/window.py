@@ -20,6 +20,7 @@ class Window:
         last: worst rank taken; None: as deep as the source was asked.
         sample: number drawn uniformly, without replacement, among the ranks in the window; None: all.
         seed: of the draw.
+        top: keep the first of a list too where its query has no relevant document, to be declared its positive.
 
     Raises:
         ConfigError: an empty window or sample.
@@ -29,6 +30,7 @@ class Window:
     last: int | None = None
     sample: int | None = None
     seed: int = 0
+    top: bool = False
 
     def __post_init__(self) -> None:
         if self.first < 1 or (self.last is not None and self.last < self.first):
@@ -60,13 +62,16 @@ ALL_RANKS = Window()
 """The whole list that a source returns."""
 
 
-def parse_windows(ranks: Sequence[str], samples: Sequence[str], seed: int) -> tuple[Window, dict[str, Window]]:
+def parse_windows(
+    ranks: Sequence[str], samples: Sequence[str], seed: int, top: bool = False
+) -> tuple[Window, dict[str, Window]]:
     """The window of every source, and those that sources have for themselves.
 
     Args:
         ranks: `FIRST:LAST` for all sources, `SOURCE=FIRST:LAST` for one.
         samples: `N` for all, `SOURCE=N` for one; a source with its own ranks or sample takes the other from all.
         seed: of the draws.
+        top: of every window.
 
     Raises:
         ConfigError: another shape, or one source twice.
@@ -77,6 +82,7 @@ def parse_windows(ranks: Sequence[str], samples: Sequence[str], seed: int) -> tu
             *_parse_ranks(ranks_of.get(source, ranks_of.get(_ALL))),
             _parse_sample(sample_of.get(source, sample_of.get(_ALL))),
             seed,
+            top,
         )
         for source in dict.fromkeys([_ALL, *ranks_of, *sample_of])
     }

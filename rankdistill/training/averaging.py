@@ -140,8 +140,9 @@ class MeanOfLast(Average):
 class MovingAverage(Average):
     """The exponential moving average of the weights after each step; it is what evaluations measure.
 
-    After step `n` (from 0) it keeps `min(decay, (1 + n) / (10 + n))` of what it was: without that rise the start would
-    outweigh the rest of a short run. It lies in each checkpoint.
+    The first step's weights are taken whole; after step `n` (from 0, the second is 1) it keeps
+    `min(decay, (1 + n) / (10 + n))` of what it was: without that rise the start would outweigh the rest of a short run.
+    It lies in each checkpoint.
 
     Source: Polyak and Juditsky 1992; the rise is that of TensorFlow's `ExponentialMovingAverage`.
 

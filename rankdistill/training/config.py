@@ -284,6 +284,16 @@ class TrainConfig(RunSettings):
         return made
 
     @model_validator(mode="after")
+    def _loss_has_weight(self) -> TrainConfig:
+        weights = set(LOSSES[self.loss].parts.values()) | ({"kl_weight"} & LOSSES[self.loss].settings.keys())
+        if weights and not any(getattr(self, name) for name in weights):
+            raise ValueError(
+                f"{listed(sorted(weights))}: with 0 the loss {self.loss} learns nothing of the teacher; raise one, or "
+                "set loss to contrastive, which learns from labels alone"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _tower_can_be_used(self) -> TrainConfig:
         if self.document_tower is None:
             return self

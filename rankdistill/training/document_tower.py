@@ -218,7 +218,7 @@ class WithTower(StudentType):
 
 
 class TowerEvaluator(SentenceEvaluator):
-    """nDCG@10 of the student's queries in a sample of documents as the tower embeds them.
+    """nDCG@10 of the student's queries in a sample of documents as the tower embeds them, with the judged gains.
 
     Args:
         sample: queries, documents, judgements.
@@ -243,8 +243,7 @@ class TowerEvaluator(SentenceEvaluator):
             for row, query_id in enumerate(self.sample.queries)
         }
         measure = nDCG @ 10
-        gains = {query: {doc: int(label > 0) for doc, label in one.items()} for query, one in self.sample.qrels.items()}
-        value = float(calc_aggregate([measure], gains, run)[measure])
+        value = float(calc_aggregate([measure], self.sample.qrels, run)[measure])
         told = {self.primary_metric: value}
         if isinstance(found, Tensor):
             told[f"{dev.NAME}_query_active_dims"] = float((queries != 0).sum(axis=1).mean())

@@ -57,6 +57,16 @@ def distillation_of(config: TrainConfig) -> Distillation | None:
     return partial(loss, **{name: getattr(config, name) for name in taken})
 
 
+def without_effect(config: TrainConfig) -> set[str]:
+    """Settings of losses that decide nothing with the loss that `config` names."""
+    loss, named = LOSSES[config.loss], names.LOSSES[config.loss]
+    of_losses = {"kl_weight", "margin_weight", "sinkhorn_weight", "student_temperature", "teacher_temperature"}
+    read = set() if named.labels else set(signature(loss).parameters) - set(named.options)
+    if config.has_two_heads:
+        read |= {"student_temperature", "teacher_temperature"}
+    return (of_losses - read) | (set() if config.contrasts else {"contrastive_scale"})
+
+
 class Objective(nn.Module):
     """A module that sentence-transformers' trainer calls with the token columns and labels of a batch.
 

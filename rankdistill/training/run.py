@@ -248,9 +248,13 @@ def train(
 
 def _note_without_effect(config: TrainConfig, split: str, dev_split: str | None) -> None:
     """Note what is given and decides nothing, and what is decided by what is learnt."""
+    from rankdistill.training import objectives
+
     if config.in_batch_teacher is not None and not config.uses_in_batch_teacher:
         why = "in_batch_weight is 0" if config.in_batch_weight == 0 else f"{config.loss} goes by labels"
         note(f"in_batch_teacher {config.in_batch_teacher} is not asked: {why}, and nothing else goes by its scores")
+    if idle := sorted(config.model_fields_set & objectives.without_effect(config)):
+        note(f"{', '.join(idle)}: the loss {config.loss} does not read {'it' if len(idle) == 1 else 'them'}")
     if dev_split == split and config.select != "last":
         note(f"the checkpoint that is kept is chosen on {split}, which is trained on: name another dev split")
 

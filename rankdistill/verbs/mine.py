@@ -31,6 +31,7 @@ def mine(
     ranks: str | Sequence[str] | None = None,
     sample: int | str | Sequence[int | str] | None = None,
     seed: int = 0,
+    keep_top: bool = False,
     fusion: str | Fusion | None = None,
     weights: Sequence[float] | None = None,
     limit_queries: int | None = None,
@@ -54,6 +55,8 @@ def mine(
         ranks: keep ranks `FIRST:LAST` only, or of one source `SOURCE=FIRST:LAST`.
         sample: draw so many from the ranks, uniformly, or of one source `SOURCE=N`.
         seed: of the draw.
+        keep_top: keep the first of each list too, whatever `ranks` and `sample` say, of queries without a relevant
+            document: training with `unlabelled` `top` declares it their positive.
         fusion: `rrf`, `min_max` or `z_score`: let the fused list of the sources choose.
         weights: of the fusion, one a source.
         limit_queries: mine so many queries only, chosen by hash.
@@ -73,7 +76,7 @@ def mine(
     """
     require_length(max_length=max_length)
     found = sources_of(sources, model, max_length)
-    choice = choice_of(ranks, sample, seed, fusion, weights)
+    choice = choice_of(ranks, sample, seed, fusion, weights, keep_top)
     for one in dict.fromkeys(getattr(source, "model", None) for source in found):
         note_longer(one, max_length)
     dataset = collection_of(data, [], lenient, ignore_identical_ids)

@@ -94,13 +94,14 @@ def choice_of(
     seed: int = 0,
     fusion: str | Fusion | None = None,
     weights: Sequence[float] | None = None,
+    keep_top: bool = False,
 ) -> Choice:
     """Which of the sources' documents become candidates; see `rankdistill.mine` for the arguments.
 
     Raises:
         ConfigError: ranks or a sample that cannot be read, weights without a fusion, or no such method.
     """
-    window, windows = parse_windows(listed(ranks), list(map(str, listed(sample))), seed)
+    window, windows = parse_windows(listed(ranks), list(map(str, listed(sample))), seed, keep_top)
     return Choice(window, windows, fusion_of(fusion, weights))
 
 

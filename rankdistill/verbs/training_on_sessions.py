@@ -32,7 +32,7 @@ from rankdistill.stores.embeddings.identity import alike_hash
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.registry import TeacherSpec, identity_of, specify
 from rankdistill.teachers.rewritten import rewritten
-from rankdistill.training.alignment.config import AlignConfig
+from rankdistill.training.alignment.config import STATIC_DEFAULTS, AlignConfig
 from rankdistill.training.alignment.dev_sets import Dev
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.settings import RunSettings, require_no_test, require_patience_to_count
@@ -348,9 +348,12 @@ class Teacher:
         return TowerSource(self.tower, identity_of(self.reference))
 
 
-def scores_of(asked: Asked, prepared: Prepared, teacher: Teacher, progress: ProgressLike) -> ScoreStore | Ensemble:
+def scores_of(
+    asked: Asked, prepared: Prepared, teacher: Teacher, progress: ProgressLike, unlabelled: bool = False
+) -> ScoreStore | Ensemble:
     """The teacher's scores of the candidates, through each rewriter; several are read as one teacher.
 
+    With `unlabelled` the first of the run is a candidate of each question that nobody judged, as its positive.
     Candidates and scores lie in `asked.work` by what they were made of: another student of the same texts finds them.
     """
     ranks = asked.ranks or f"{FIRST_RANK}:{LAST_RANK}"
@@ -371,6 +374,7 @@ def scores_of(asked: Asked, prepared: Prepared, teacher: Teacher, progress: Prog
             "sources": [dict(one.inputs) for one in sources],
             "ranks": ranks,
             "sample": asked.sample,
+            **({"top": True} if unlabelled else {}),
         }
     )[:12]
     mined = mining.mine(
@@ -381,6 +385,7 @@ def scores_of(asked: Asked, prepared: Prepared, teacher: Teacher, progress: Prog
         depth=int(ranks.rpartition(":")[2]) if ranks.rpartition(":")[2].isdecimal() else 1,
         ranks=ranks,
         sample=asked.sample,
+        keep_top=unlabelled,
         progress=progress,
     )
     if asked.index is not None and teacher.has_vectors:  # each document once, whatever the shards of scores
@@ -450,7 +455,7 @@ def _distil(asked: Asked, student: str, out: Path, config: TrainConfig, progress
         teacher.require_index(asked.index)
     several = len(prepared.rewrites) > 1
     chosen = _fitted(config, teacher, calibrated=several and asked.calibrate not in (None, "none"))
-    scores = scores_of(asked, prepared, teacher, progress)
+    scores = scores_of(asked, prepared, teacher, progress, config.unlabelled == "top")
     with quietly(), reporter_of(progress).stage("training", "steps") as stage:
         run.train(
             prepared.dataset,
@@ -490,18 +495,21 @@ def _tower_of(config: TrainConfig, teacher: Teacher) -> InBatchTeacher | None:
 def _fitted(config: TrainConfig, teacher: Teacher, calibrated: bool) -> TrainConfig:
     """The settings with what follows from the teacher, where they are not given.
 
-    The student's scores begin in the teacher's unit, as it starts from the teacher's space: they are compared as they
-    are. A softmax of cosines is flat at temperature 1. The student reads queries alone, so its length is theirs. Beside
-    sparse documents it is sparse, also where a bare masked language model would count as dense.
+    Where the documents are the teacher's the student's scores begin in the teacher's unit, as it starts from the
+    teacher's space: they are compared as they are. A softmax of cosines is flat at temperature 1. The student reads
+    queries alone, so its length is theirs. Beside sparse documents it is sparse, also where a bare masked language
+    model would count as dense.
 
     Raises:
         ConfigError: settings that cannot stand beside a document tower.
     """
     found: dict[str, Any] = {"document_tower": config.document_tower or teacher.reference}
-    if config.type is None and isinstance(teacher.tower.tower, SparseSpace):
+    own = _tower_of(config, teacher)
+    sparse = specify(found["document_tower"]).kind == "sparse" if own is None else isinstance(own.tower, SparseSpace)
+    if config.type is None and sparse:
         found["type"] = "splade"
     in_unit = teacher.has_vectors and not calibrated
-    if in_unit and "scale" not in config.model_fields_set:
+    if in_unit and own is not None and "scale" not in config.model_fields_set:
         found["scale"] = 1.0
     if in_unit and teacher.pairs.score_kind == "cosine":
         for name in ("student_temperature", "teacher_temperature"):
@@ -537,7 +545,8 @@ def _align(
             prepared.trained,
             prepared.standalone() if asked.share > 0 else (),
         )
-    given = LIKE_DISCO | config.model_dump(exclude_unset=True)
+    usual = LIKE_DISCO | ({"learning_rate": STATIC_DEFAULTS["learning_rate"]} if run.is_static(student) else {})
+    given = usual | config.model_dump(exclude_unset=True)
     if config.max_document_length is None and config.max_query_length is not None:
         given["max_document_length"] = config.max_query_length
     if asked.share > 0 and not config.source_weights:

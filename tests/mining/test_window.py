@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from rankdistill.errors import ConfigError
+from rankdistill.mining.choosing import Choice
 from rankdistill.mining.window import ALL_RANKS, Window, parse_ranks, parse_windows
 
 
@@ -59,6 +60,16 @@ def test_ranks_are_parsed() -> None:
     for text in ("10", "a:b", "1-50", ":5", "5:", "-1:5"):
         with pytest.raises(ConfigError, match="FIRST:LAST"):
             parse_ranks(text)
+
+
+def test_the_top_is_kept_of_queries_without_a_relevant_document() -> None:
+    choice = Choice(Window(3, 4, top=True))
+    lists = {"s": [(doc, 1.0) for doc in "abcde"], "none": []}
+    assert choice.choose("q", lists, {}) == {"s": {"a", "c", "d"}, "none": set()}
+    assert choice.choose("q", lists, {"b": 0}) == {"s": {"a", "c", "d"}, "none": set()}
+    assert choice.choose("q", lists, {"b": 1}) == {"s": {"b", "c", "d"}, "none": {"b"}}
+    assert Choice(Window(1, 4)).parameters(9) == {"ranks": [1, 4], "sample": None, "seed": 0}
+    assert Choice(Window(1, 4, top=True)).parameters(9)["top"] is True
 
 
 def test_windows_by_source_take_what_they_lack_from_all() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from rankdistill.errors import ConfigError
 from rankdistill.training import settings
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.config import TrainConfig, read
+from rankdistill.training.objectives import without_effect
 from rankdistill.training.settings import RunSettings, steps_of
 
 
@@ -87,3 +89,38 @@ def test_more_rows_than_can_be_drawn_are_refused() -> None:
     for given, rows in (({}, 1e300), ({}, float("inf")), ({"steps": 10**18}, 1.0), ({"steps": 2}, 1.0)):
         with pytest.raises(ConfigError, match="4,294,967,296 rows"):
             steps_of(TrainConfig(**given), rows, 10**13)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"loss": "disco", "kl_weight": 0},
+        {"loss": "splade_v3", "kl_weight": 0, "margin_weight": 0},
+        {"loss": "sinkd", "kl_weight": 0, "sinkhorn_weight": 0},
+    ],
+)
+def test_a_loss_without_weight_is_refused_before_anything_runs(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="learns nothing of the teacher"):
+        read(None, **given)
+    assert read(None, loss="splade_v3", kl_weight=0).terms["margin_mse"] > 0
+
+
+def test_sinkhorn_has_its_sources_temperature_where_none_is_given() -> None:
+    assert read(None, loss="sinkhorn").teacher_temperature == 2.0
+    assert read(None, loss="sinkhorn", teacher_temperature=3).student_temperature == 2.0
+    assert read(None, loss="sinkd").teacher_temperature == 1.0
+
+
+def test_what_a_loss_does_not_read_is_known() -> None:
+    wanted_of = {
+        "pld": {"teacher_temperature"},
+        "kl_div": {"student_temperature", "teacher_temperature"},
+        "disco": {"kl_weight", "student_temperature", "teacher_temperature", "contrastive_scale"},
+        "splade_v3": {"kl_weight", "margin_weight", "student_temperature", "teacher_temperature"},
+        "contrastive": {"contrastive_scale"},
+    }
+    of_losses = {"kl_weight", "margin_weight", "sinkhorn_weight", "student_temperature", "teacher_temperature"}
+    for loss, wanted in wanted_of.items():
+        assert without_effect(read(None, loss=loss)) == (of_losses | {"contrastive_scale"}) - wanted, loss
+    both = read(None, loss="contrastive", auxiliary_head_weight=1.0)
+    assert not without_effect(both) & {"student_temperature", "teacher_temperature"}

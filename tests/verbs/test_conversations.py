@@ -22,6 +22,9 @@ from rankdistill.stores.reader import ScoreStore
 from rankdistill.training.in_batch.encoded import EncodedTeacher
 from tests.conversations import write_tiny_sessions
 from tests.recipe.recorder import Recorder
+from tests.towers import static_student
+
+__all__ = ["static_student"]  # a fixture
 
 pytestmark = pytest.mark.usefixtures("torch_alone")
 
@@ -338,6 +341,54 @@ def test_questions_that_nobody_judged_are_told_and_can_be_trained_on(
     assert log(every)["view"]["rows"] == log(skipped)["view"]["rows"] + 4
     labels = store.candidates().filter(pl.col("query_id").is_in(asked["train"][:4]))["label"]
     assert labels.null_count() == len(labels) > 0
+
+
+@pytest.mark.parametrize("given", [{"ranks": "5:12"}, {"ranks": "4:12", "sample": 3}])
+def test_the_positive_of_an_unjudged_question_is_the_first_of_the_teachers_run(
+    train: Train, folder: Path, tiny_encoder: str, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    """It was the best within the window, at DiSCo's ranks the eleventh, or of what was drawn."""
+    asked = [one.turn_id for one in sessions.read(folder).asked("train")]
+    unjudged(folder, *asked[:5])
+    train(steps=1, unlabelled="top", **given)
+    data, rewrites = load(folder), sessions.read(folder).rewrites("human", "train")
+    encoder, store = teachers.load(tiny_encoder), scores_in(tmp_path / "work")
+    found = store.candidates().join(store.scores("human"), on=["query_id", "doc_id"])
+    for query in asked:
+        scores = encoder.score([(rewrites[query], text) for text in data.contents.values()])
+        first = list(data.contents)[int(np.argmax(scores))]
+        of_query = found.filter(pl.col("query_id") == query).sort("score", descending=True)
+        if query in asked[:5]:
+            assert of_query["doc_id"][0] == first
+        else:
+            assert first not in set(of_query.filter(pl.col("label").is_null())["doc_id"])
+
+
+def test_the_unit_of_scores_is_the_teachers_where_its_documents_are_searched(
+    train: Train, tiny_encoder: str, tiny_splade: str
+) -> None:
+    """Beside another model's documents the student starts in another space: its factor is found, not taken for 1."""
+
+    def settings(out: Path) -> dict[str, Any]:
+        return manifest.expect(out, "student", "train").parameters
+
+    own = settings(train("own"))
+    assert (own["scale"], own["teacher_temperature"], own["type"]) == (1.0, 0.05, "dense")
+    other = settings(train("other", model=tiny_encoder, teacher=tiny_splade, document_tower=tiny_encoder))
+    assert (other["scale"], other["teacher_temperature"], other["type"]) == ("auto", 1.0, "dense")
+    sparse = settings(train("sparse", model=tiny_splade, teacher=tiny_encoder, document_tower=tiny_splade))
+    assert (sparse["scale"], sparse["teacher_temperature"], sparse["type"]) == ("auto", 0.05, "splade")
+
+
+def test_matryoshka_is_of_dense_students(train: Train, tiny_splade: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the terms of a vocabulary"):
+        train("no", model=tiny_splade, loss="leaf", matryoshka=(8,))
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_static_student_of_vectors_has_its_own_rate(train: Train, tiny_encoder: str, static_student: str) -> None:
+    out = train("static", teacher=tiny_encoder, model=static_student, loss="leaf")
+    assert manifest.expect(out, "student", "train").parameters["learning_rate"] == 1e-3
 
 
 def test_a_split_that_nobody_judged_has_scores_of_its_best_documents_alone(

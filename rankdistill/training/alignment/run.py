@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankdistill import manifest, models, plain_json, space
+from rankdistill.errors import ConfigError
 from rankdistill.inference import conversation, trained_dimensions
 from rankdistill.inference.conversation import Conversation
 from rankdistill.inference.storage import require_storable, shipped_bytes
@@ -88,6 +89,8 @@ def align(
     require_usable(dev, allow_test)
     chosen = _resolve(config or settings.read(None), student, keep_layers)
     run_settings.require_patience_to_count(chosen, bool(dev))
+    if isinstance(embeddings.space, SparseSpace):
+        _require_dense(chosen)
     wanted = manifest.Manifest(
         artefact="student",
         inputs=inputs.hashes(embeddings, student, dev) | dict(sources or {}),
@@ -139,6 +142,17 @@ def align(
             )
             teacher_cost.keep(out, teacher_cost.of_vectors(embeddings, embeddings.teacher_id), student)
     return out
+
+
+def _require_dense(config: AlignConfig) -> None:
+    """Raise ConfigError for settings that vectors over a vocabulary have no use for."""
+    if config.matryoshka:
+        raise ConfigError(
+            expected="a dense student for matryoshka, whose first dimensions are to stand alone",
+            got="a sparse one, whose dimensions are the terms of a vocabulary",
+            consequence="nothing was trained",
+            remedy="leave matryoshka out; a query_regulariser_weight makes sparse queries cheaper",
+        )
 
 
 def _resolve(config: AlignConfig, student: str, keep_layers: Sequence[int] | None) -> AlignConfig:
