@@ -92,7 +92,10 @@ class Place:
 
 
 def main() -> None:
-    """Train, evaluate, compare; write benchmarks/results/conversation_MODEL.json of each model."""
+    """Train, evaluate, compare; write benchmarks/results/conversation_MODEL.json of each model.
+
+    Without the first of `SETS` the file is called after those it has.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
     parser.add_argument("--sets", default=",".join(SETS))
@@ -107,7 +110,8 @@ def main() -> None:
         places = {name: place(given.data / name, given, model, start) for name in named}
         found = {name: {model: measure(name, places, given)} for name in given.sets.split(",")}
         content = {"asked": asked(given), "seeds": list(given.seeds), "sets": found}
-        print(write_results(f"conversation_{word(model)}", content, given.sets))
+        apart = "" if SETS[0] in given.sets.split(",") else f"_of_{given.sets.replace(',', '_')}"
+        print(write_results(f"conversation_{word(model)}{apart}", content, given.sets))
 
 
 def asked(given: argparse.Namespace) -> dict[str, Any]:
