@@ -19,7 +19,7 @@ from rankdistill.sessions import read as read_sessions
 from rankdistill.sessions.reading import is_sessions
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.reader import ScoreStore
-from rankdistill.teachers.registry import YAML_SUFFIXES
+from rankdistill.teachers.registry import YAML_SUFFIXES, is_yaml
 from rankdistill.training import settings
 from rankdistill.training.settings import Settings
 
@@ -87,6 +87,17 @@ def scorer_of(model: Teacher | PairScorer, kind: str, backend: str, max_length: 
         return str(model.get("kind")), teachers.specify(model).load()
     note_without_effect(kind, backend, max_length)
     return type(model).__name__, model
+
+
+def reranking_model(teacher: Teacher | PairScorer | None) -> str | None:
+    """The model that re-ranks, or the address of the service that does; None of an object that scores pairs."""
+    if isinstance(teacher, str | os.PathLike):
+        reference = reference_of(teacher)
+        if not is_yaml(reference):
+            return reference
+        teacher = teachers.specify(reference).settings
+    found = (teacher.get("url") or teacher.get("model")) if isinstance(teacher, Mapping) else None
+    return None if found is None else str(found)
 
 
 def note_without_effect(kind: str, backend: str, max_length: int | None) -> None:

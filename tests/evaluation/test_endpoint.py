@@ -66,6 +66,8 @@ def test_a_service_has_the_values_of_its_model(
     assert {one.body["model"] for one in asked.posts} == {"tiny"}
     assert found["signature"]["system"]["encoder"]["endpoint"]["model"] == "tiny"
     assert found["system"]["name"].startswith("tiny at 127.0.0.1:")
+    assert found["system"]["teacher_unknown"], "what a service learned from nobody knows"
+    assert not local["system"]["teacher_unknown"]
 
 
 def test_queries_and_documents_have_prefixes_of_their_own(asked: FakeServer, tiny_beir: Path, tmp_path: Path) -> None:
@@ -225,6 +227,9 @@ def test_tasks_of_mteb_are_asked_of_a_service_as_of_its_model(
         assert other["ndcg_at_10"] == pytest.approx(one["ndcg_at_10"], abs=1e-5), name
         assert again.results[name]["scores"] == served.results[name]["scores"]
     assert served.name.startswith("rankdistill/")
+    told = {one.name: [rankdistill.open(one.path / name / "test").system for name in tasks] for one in (local, served)}
+    assert [one.teacher_unknown for one in told[served.name]] == [True, True]
+    assert [one.teacher_unknown for one in told[local.name]] == [False, False]
     meta = json.loads((served.files / "model_meta.json").read_text())
     assert meta["revision"] == served.revision != local.revision
 
