@@ -31,7 +31,7 @@ def service(tiny_encoder: str) -> Iterator[FakeServer]:
     model = SentenceTransformer(tiny_encoder, device="cpu")
 
     def answer(path: str, body: Any) -> Reply:
-        if path != "/v1/embeddings":
+        if path.partition("?")[0] != "/v1/embeddings":
             return Reply({"error": "no such page"}, 404)
         rows = 3 * model.encode(body["input"])
         data = [{"index": place, "embedding": row.tolist()} for place, row in enumerate(rows)]
@@ -205,6 +205,21 @@ def test_a_file_with_an_unknown_setting_names_it(tiny_beir: Path, tmp_path: Path
 )
 def test_an_address_without_a_path_gets_the_usual_one(given: str, asked_at: str) -> None:
     assert Settings(url=given).url == asked_at
+
+
+def test_what_is_asked_by_parameters_is_another_system(asked: FakeServer, tiny_beir: Path, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"split": "test", "name": "service"}
+    address = f"{asked.url}/v1/embeddings"
+    for part in ("", "?api-key=sk-1"):
+        found = rankdistill.evaluate(tiny_beir, address + part, tmp_path / "out", **given)
+        assert found.signature["system"]["encoder"]["endpoint"]["address"] == address.removeprefix("http://")
+    with pytest.raises(StaleOutputError):
+        rankdistill.evaluate(tiny_beir, f"{address}?deployment=A", tmp_path / "out", **given)
+    rankdistill.evaluate(tiny_beir, f"{address}?deployment=A&api-key=sk-1", tmp_path / "a", **given)
+    rankdistill.evaluate(tiny_beir, f"{address}?api-key=sk-2&deployment=A", tmp_path / "a", **given)
+    with pytest.raises(StaleOutputError):
+        rankdistill.evaluate(tiny_beir, f"{address}?deployment=B", tmp_path / "a", **given)
+    assert "sk-" not in "".join(path.read_text() for path in (tmp_path / "a").glob("*.json"))
 
 
 def test_tasks_of_mteb_are_asked_of_a_service_as_of_its_model(
