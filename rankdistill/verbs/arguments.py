@@ -20,7 +20,7 @@ from rankdistill.sessions.reading import is_sessions
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.reader import ScoreStore
 from rankdistill.teachers.registry import YAML_SUFFIXES, is_yaml
-from rankdistill.training import settings
+from rankdistill.training import settings, tracking
 from rankdistill.training.settings import Settings
 
 One = TypeVar("One")
@@ -213,8 +213,17 @@ def settings_of(
 
     Raises:
         ConfigError: settings of another kind, no such setting, an invalid value, or no such file.
+        MissingDependencyError: a tracker that they report to is not installed.
     """
     plain_yaml.require_known(given, kind.model_fields, besides)
+    found = _settings(kind, config, given)
+    tracking.require_installed(found.report_to)
+    return found
+
+
+def _settings(
+    kind: type[Settings], config: Place | settings.RunSettings | None, given: Mapping[str, object]
+) -> Settings:
     if isinstance(config, settings.RunSettings):
         if not isinstance(config, kind):
             raise ConfigError(
