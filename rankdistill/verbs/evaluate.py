@@ -15,12 +15,14 @@ from rankdistill.evaluation.costs import costs_of, model_of, of_run, with_teache
 from rankdistill.evaluation.endpoint import connected, open_endpoint
 from rankdistill.evaluation.evaluating import Costs
 from rankdistill.evaluation.fused import FusedRetriever
+from rankdistill.evaluation.indexed import IndexedRetriever
 from rankdistill.evaluation.opening import open_retriever
 from rankdistill.evaluation.rerank import PairScorer, Reranker
 from rankdistill.evaluation.results import Evaluation
 from rankdistill.evaluation.retrieve import Bm25Retriever, Retriever
 from rankdistill.evaluation.tasks.results import TaskEvaluations
 from rankdistill.fusion import Fusion
+from rankdistill.indexing.kinds import TEXT
 from rankdistill.mining.tokenisers import script_note
 from rankdistill.notes import note
 from rankdistill.progress import Progress, ProgressLike, reporter_of
@@ -400,6 +402,7 @@ def evaluate(
             )
         else:
             first = fused or _opened(parts, dataset, split, name, stage, of_indexes[0] if of_indexes else settings)
+        _require_a_model(first, max_length=max_length is not None, backend=backend != "auto")
         measured = parts.query_model if size_of is None else reference_of(size_of)
         ranker: Retriever = first
         if rerank is not None:
@@ -465,6 +468,12 @@ def _require_no_reranking(depth: int, kind: str, backend: str, max_length: int |
     said = {"depth": depth != 100, "kind": kind != "auto", "backend": backend != "auto", "max_length": max_length}
     if given := [f"rerank_{name}" for name, value in said.items() if value]:
         raise without_effect(", ".join(given), "a system that nothing re-ranks (rerank)")
+
+
+def _require_a_model(first: Retriever, **given: bool) -> None:
+    """Raise ConfigError for settings of a model where an index of texts, which has none, is searched."""
+    if isinstance(first, IndexedRetriever) and first.index.kind is TEXT and any(given.values()):
+        raise without_effect(", ".join(name for name, said in given.items() if said), "an index of texts")
 
 
 def _trained(first: Retriever, parts: Parts, rerank: Teacher | PairScorer | None) -> str | None:

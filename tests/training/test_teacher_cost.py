@@ -208,6 +208,9 @@ def test_an_engines_collection_costs_what_its_own_model_does(
         assert (found.model_bytes, found.parameters) == (of_index.system.model_bytes, of_index.system.parameters)
         assert found.model_bytes
         assert (out / curves.CURVES_FILE).read_text() == (tmp_path / "of-index" / curves.CURVES_FILE).read_text()
+    graph = rankdistill.index(tiny_beir, student, tmp_path / "graph", factory="HNSW8")
+    rankdistill.evaluate(tiny_beir, [index, graph], tmp_path / "fused", split="train", fusion="rrf")
+    assert curves.read(tmp_path / "fused") == curves.read(tmp_path / "of-index"), "both have that model"
     other = rankdistill.evaluate(
         tiny_beir, tiny_encoder, tmp_path / "other", split="train", engine="qdrant", unaligned=True, **place
     ).system

@@ -173,6 +173,7 @@ def test_systems_that_are_not_clear_are_refused(
     for system, settings in unclear:
         with pytest.raises(ConfigError, match="not clear"):
             rd.evaluate(tiny_beir, system, out, **settings)
+    words = rd.index(tiny_beir, None, tmp_path / "words", factory="bm25")
     ineffective: list[tuple[Any, dict[str, Any]]] = [
         ("bm25", {"factory": "HNSW32"}),
         ("bm25", {"index": index}),
@@ -185,6 +186,8 @@ def test_systems_that_are_not_clear_are_refused(
         (first, {"backend": "torch"}),
         (tiny_encoder, {"unaligned": True}),
         (index, {"unaligned": True}),
+        (words, {"max_length": 16}),
+        (words, {"backend": "torch"}),
         *(
             ("bm25", {"tasks": "SciFact", **one})
             for one in ({"embeddings": tmp_path}, {"unaligned": True}, {"max_length": 16}, {"backend": "torch"})
