@@ -99,14 +99,14 @@ class Table:
     def latex(self) -> str:
         """As a LaTeX table with a caption, for the package booktabs."""
         columns = "".join("l" if place < self.texts else "r" for place in range(len(self.header)))
-        rows = [" & ".join(map(_latex, row)) + r" \\" for row in self.rows]
+        header, *rows = [_latex_row(row) for row in (self.header, *self.rows)]
         lines = [
             r"\begin{table}",
             r"\centering",
             *([rf"\caption{{{_latex(self.title)}}}"] if self.title else []),
             rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule",
-            " & ".join(map(_latex, self.header)) + r" \\",
+            header,
             r"\midrule",
             *rows,
             r"\bottomrule",
@@ -132,6 +132,12 @@ _IN_LATEX = {
 
 def _markdown(text: str) -> str:
     return " ".join(_IN_MARKDOWN.sub(r"\\\1", text).split())
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    r"""A row; the rule or the `\\` before it takes a `[` or `*` at its beginning for an argument of its own."""
+    row = " & ".join(map(_latex, cells)) + r" \\"
+    return "{}" + row if row.lstrip().startswith(("[", "*")) else row
 
 
 def _latex(text: str) -> str:

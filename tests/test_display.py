@@ -71,4 +71,12 @@ def test_tables_in_markdown_and_latex_escape_what_means_something_there() -> Non
     assert r"\textless{}c\textgreater{} & $-0.5$ \\" in lines
     assert r"d\textbackslash{}e & $+1.25$ .. $+2.5$ \\" in lines
     assert r"$\pm$ & a-1 \\" in lines
+    begun = Table("", ["[a]", "[b]"], [["[c]", "*"], ["*d", "1"], [" [e", "2"], ["f", "[3]"]]).latex().splitlines()
+    assert [line for line in begun if line.endswith(r"\\")] == [
+        r"{}[a] & [b] \\",
+        r"{}[c] & * \\",
+        r"{}*d & 1 \\",
+        r"{} [e & 2 \\",
+        r"f & [3] \\",
+    ], "an argument of the rule or the row before"
     assert Table("", ["a"], [["b"]]).markdown() == "| a |\n| :--- |\n| b |\n"

@@ -25,7 +25,7 @@ def compare(
         Path | None,
         typer.Option(help="Collection on which NAME=SYSTEM are evaluated: a model, an index, bm25, a service's YAML."),
     ] = None,
-    split: Annotated[str, typer.Option(help="Of --data.")] = "test",
+    split: Annotated[str | None, typer.Option(help="Of --data; test unless given.")] = None,
     baseline: Annotated[
         str | None,
         typer.Option(help="The one that the others are tested against, in the same form; the first unless given."),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from rankdistill.addresses import without_secrets
 from rankdistill.notes import LOGGER
 
 if TYPE_CHECKING:
@@ -28,10 +29,6 @@ err = Console(stderr=True)
 
 _IN_ADDRESS = re.compile(r"(\w://)[^/?#\s]*@")
 """The border of an address' scheme, and who asks: `user:password@`."""
-
-
-_SECRET = re.compile(r"(\w://\S*?[?&](?:password|sslpassword|passfile|api_key|apikey|token)=)[^&#\s]*", re.IGNORECASE)
-"""A secret among the parameters of an address."""
 
 
 def command(leave_out: tuple[str, ...] = ()) -> str:
@@ -54,7 +51,7 @@ def command(leave_out: tuple[str, ...] = ()) -> str:
             words[place + 1] = "."
         elif word.startswith("--out="):
             words[place] = "--out=."
-    return shlex.join(_SECRET.sub(r"\1***", _IN_ADDRESS.sub(r"\1", word)) for word in words)
+    return shlex.join(without_secrets(_IN_ADDRESS.sub(r"\1", word)) for word in words)
 
 
 def write_any_character() -> None:

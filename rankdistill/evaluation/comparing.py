@@ -44,10 +44,23 @@ class Trained:
     Args:
         name: what the tables call it.
         folders: what `rankdistill evaluate` wrote for each training.
+
+    Raises:
+        ConfigError: one of them twice, also by another path.
     """
 
     name: str
     folders: tuple[Path, ...]
+
+    def __post_init__(self) -> None:
+        count = Counter(folder.resolve() for folder in self.folders)
+        if twice := [str(folder) for folder, times in count.items() if times > 1]:
+            raise ConfigError(
+                expected=f"each evaluation of {self.name!r} once (NAME=FOLDER,FOLDER,...)",
+                got=f"{', '.join(map(str, self.folders))}, where {twice[0]} stands twice",
+                consequence="nothing was compared: one training would count as two",
+                remedy="leave one out",
+            )
 
 
 def parse_system(words: str) -> Path | Trained:
@@ -59,7 +72,7 @@ def parse_system(words: str) -> Path | Trained:
     if not given or Path(words).is_dir():
         return Path(words)
     paths = tuple(Path(folder) for folder in folders.split(",") if folder)
-    if not name or not paths or len({*paths}) < len(paths):
+    if not name or not paths:
         raise ConfigError(
             expected="NAME=FOLDER,FOLDER,...: a name, and the evaluation of each training, each once",
             got=repr(words),
@@ -178,9 +191,9 @@ def nested_values(
 
 def _distinct(systems: Sequence[Path | Trained]) -> list[Path | Trained]:
     """Each once; a note on one that stands for the evaluations of another, under a name of its own."""
-    found: dict[tuple[Path, ...], Path | Trained] = {}
+    found: dict[frozenset[Path], Path | Trained] = {}
     for one in systems:
-        first = found.setdefault(tuple(folder.resolve() for folder in _folders(one)), one)
+        first = found.setdefault(frozenset(folder.resolve() for folder in _folders(one)), one)
         named = isinstance(first, Trained) or isinstance(one, Trained)
         if named and _called(first) != _called(one):
             note(f"{_called(one)} is left out: its evaluations are those of {_called(first)}, under another name")
@@ -378,17 +391,25 @@ def _signature(evaluations: Sequence[Evaluation]) -> Any:
 
 
 def _require_same_queries(folders: Sequence[Path], evaluations: Sequence[Evaluation]) -> None:
-    first = evaluations[0].signature
+    against, first = evaluations[0], evaluations[0].signature
     for folder, found in zip(folders[1:], evaluations[1:], strict=True):
         for key in MUST_AGREE:
             if found.signature.get(key) != first.get(key):
                 one, other = first.get(key), found.signature.get(key)
+                if key == "qrels_hash" and against.queries != found.queries:
+                    counts = f"{against.queries:,} and {found.queries:,} judged queries (qrels_hash)"
+                    raise _unlike(str(folders[0]), str(folder), counts, _read_rewrites(against, found))
                 difference = f"{key}: {one!r} and {other!r}"
                 if key == "depth":
                     difference += " documents a query (evaluations of --tasks keep more than others)"
                 if key == LEFT_OUT:
                     difference = f"documents left out for having a query's id ({key}): {one or 0} and {other or 0}"
                 raise _unlike(str(folders[0]), str(folder), difference)
+
+
+def _read_rewrites(*evaluations: Evaluation) -> bool:
+    """Whether a system reads rewrites, which questions may lack."""
+    return any(one.turns is not None and one.turns.reads.startswith("rewrite:") for one in evaluations)
 
 
 def _shared(per_query: Mapping[str, PerQuery]) -> list[str]:
@@ -444,11 +465,14 @@ def _unique_names(systems: Sequence[Path | Trained], evaluations: Mapping[Path, 
     )
 
 
-def _unlike(first: str, second: str, difference: str) -> DataError:
+def _unlike(first: str, second: str, difference: str, rewrites: bool = False) -> DataError:
     return DataError(
         expected="evaluations of the same data, split and depth, by one rule on documents of the queries' own ids",
         got=f"{first} and {second}: {difference}",
         consequence="nothing was compared: the test pairs the values of each query",
-        remedy="evaluate both in the same way: both with --tasks or neither, on the same --data and --split, and both "
+        remedy="evaluate the rewrites again without --missing-rewrites drop, which leaves questions out: "
+        "--missing-rewrites question takes their own words"
+        if rewrites
+        else "evaluate both in the same way: both with --tasks or neither, on the same --data and --split, and both "
         "with --ignore-identical-ids or neither",
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rankdistill.bundles import Bundle, is_bundle
+from rankdistill.evaluation.engine import EngineRetriever
 from rankdistill.evaluation.evaluating import Costs
 from rankdistill.evaluation.footprint import Footprint, footprint
 from rankdistill.evaluation.fused import FusedRetriever
@@ -15,7 +16,7 @@ from rankdistill.evaluation.results import FILE_NAME, Evaluation
 from rankdistill.evaluation.retrieve import Retriever
 from rankdistill.indexing import StoredIndex
 from rankdistill.training import teacher_cost
-from rankdistill.training.teacher_cost import TeacherCost
+from rankdistill.training.teacher_cost import UNKNOWN, TeacherCost
 
 
 def costs_of(retriever: Retriever, model: str | None = None) -> Costs:
@@ -23,7 +24,8 @@ def costs_of(retriever: Retriever, model: str | None = None) -> Costs:
 
     Args:
         retriever: the system; one that re-ranks is taken apart by the caller.
-        model: the model that is measured; a built index's own unless given. A fused system's are those of its indexes.
+        model: the model that is measured; a built index's own, or an engine's, unless given. A fused system's are
+            those of its indexes.
 
     Raises:
         ModelReferenceError: there is no such model.
@@ -33,10 +35,24 @@ def costs_of(retriever: Retriever, model: str | None = None) -> Costs:
     index_bytes = None
     if isinstance(retriever, IndexedRetriever):
         index_bytes = retriever.index_bytes
-        if model is None and isinstance(retriever.index, StoredIndex):
-            model = retriever.index.model
+    if model is None:
+        model = model_of(retriever)
     size = Footprint(None, None) if model is None else footprint(model)
     return Costs(model_bytes=size.model_bytes, index_bytes=index_bytes, parameters=size.parameters)
+
+
+def model_of(retriever: Retriever) -> str | None:
+    """The query model of what a built index or an engine's collection answers; None of another system.
+
+    Of a fused one, that which all its parts have.
+    """
+    if isinstance(retriever, FusedRetriever):
+        found = {model_of(part) for part in retriever.parts}
+        return found.pop() if len(found) == 1 else None
+    if isinstance(retriever, EngineRetriever):
+        return retriever.model
+    stored = retriever.index if isinstance(retriever, IndexedRetriever) else None
+    return stored.model if isinstance(stored, StoredIndex) else None
 
 
 def _of_parts(retriever: FusedRetriever) -> Costs:
@@ -57,10 +73,13 @@ def with_teachers(costs: Costs, retriever: Retriever, models: Iterable[str | Non
 
     Args:
         costs: its sizes, and what the teachers cost of what no reference of a model stands for.
-        retriever: the system; the models of built indexes are its too. One that re-ranks is taken apart by the caller.
+        retriever: the system; the models of built indexes and of an engine's collection are its too. One that re-ranks
+            is taken apart by the caller.
         models: references of what else is run; None: nothing.
     """
     found = TeacherCost()
+    if isinstance(retriever, EngineRetriever) and retriever.document_model is None:
+        found = TeacherCost({"the collection": UNKNOWN})
     for model in dict.fromkeys([*models, *_indexed(retriever)]):
         if model is not None:
             found |= _of_model(model)
@@ -91,6 +110,8 @@ def of_run(costs: Costs, run: Path) -> Costs:
 
 
 def _indexed(retriever: Retriever) -> list[str | None]:
+    if isinstance(retriever, EngineRetriever):
+        return [retriever.model, retriever.document_model]
     parts = retriever.parts if isinstance(retriever, FusedRetriever) else [retriever]
     indexes = [part.index for part in parts if isinstance(part, IndexedRetriever)]
     return [index.model for index in indexes if isinstance(index, StoredIndex)]

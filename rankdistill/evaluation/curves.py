@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from rankdistill import files, integrity
+from rankdistill.bundles.layout import query_model
 from rankdistill.errors import DataError
 from rankdistill.evaluation.systems import Record
 from rankdistill.teachers.teaching import training_log
@@ -53,11 +54,12 @@ class Training(Record):
 
 
 def of_model(model: str | Path | None) -> Curves | None:
-    """The curves that a model of ours tells; None for another model, and for one whose log is damaged."""
-    if model is None or not (Path(model) / training_log.LOG_FILE).is_file():
+    """The curves that a model of ours tells, or a bundle's query model; None for another, or with a damaged log."""
+    folder = None if model is None else Path(query_model(str(model)))
+    if folder is None or not (folder / training_log.LOG_FILE).is_file():
         return None
     try:
-        return of_log(training_log.read(Path(model)))
+        return of_log(training_log.read(folder))
     except (DataError, KeyError, TypeError, ValueError):  # what it was is not needed to measure what it does
         return None
 

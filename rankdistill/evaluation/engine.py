@@ -70,6 +70,11 @@ class EngineRetriever:
         self.model = reference
 
     @property
+    def document_model(self) -> str | None:
+        """Reference of the model that the documents' vectors are of; None where the collection does not say."""
+        return self._leg.model
+
+    @property
     def fingerprint(self) -> Mapping[str, Any]:
         """The encoder's, which engine of which version, what the collection holds, and how it is searched."""
         look = {"exact": self._look.exact} | ({} if self._look.exact else {"efSearch": self._look.ef})

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rankdistill.data.sources import SOURCES
 from rankdistill.evaluation.measures import MEASURES
 from rankdistill.evaluation.results import Results
 from rankdistill.evaluation.verdict.records import Finding, Status
 from rankdistill.inference.loading import kind_of
 from rankdistill.publishing.checks.data import kept
+from rankdistill.publishing.disclosure import names_of
 from rankdistill.publishing.evidence import Evidence
 from rankdistill.publishing.lineage import Parent
 
@@ -64,7 +67,7 @@ def render(evidence: Evidence, model: Path, findings: Mapping[str, Finding], rep
             for name in SETTINGS
             if made is not None and made.parameters.get(name) is not None
         ],
-        command=without_places(made.command) if made is not None else "",
+        command=without_places(made.command, _references(evidence)) if made is not None else "",
         figures=_figures(evidence),
         comparisons=[_comparison(one) for one in reports],
         recomputed=findings["scores"].status == Status.PASS,
@@ -84,13 +87,53 @@ def render(evidence: Evidence, model: Path, findings: Mapping[str, Finding], rep
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{re.sub(chr(10) + '{3,}', chr(10) * 2, text)}"))
 
 
-_ADDRESS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)([^\s'\"/@]*@)?([^\s'\"]*)")
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*://)([^/?#]*@)?([^?#]*)", re.IGNORECASE)
+
+_HUB = re.compile(r"[\w.-]+/[\w.-]+")
+"""A name of the hub, which a path may look like as well."""
+
+_FETCHED = ("pypi:", *(f"{name}:" for name in SOURCES))
+"""What a reference begins with that is no path: `pypi:NAME`, `mteb:TASK/SUBSET`."""
 
 
-def without_places(command: str) -> str:
-    """The command line with each path by its last part, and addresses without user, password and query."""
-    command = re.sub(_ADDRESS, lambda found: f"{found[1]}{found[3]}".partition("?")[0], command)
-    return re.sub(r"(?<![\w/.:])(?:~|\.{1,2})?/(?!/)[^\s'\",=]+", lambda found: Path(found[0]).name, command)
+def without_places(command: str, references: Collection[str] = ()) -> str:
+    """The command line with each path by its last part, and addresses without user, password and query.
+
+    Args:
+        command: as a shell takes it.
+        references: names `org/name` that are of the hub, and stay.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError:  # no shell wrote it
+        words = command.split()
+    return shlex.join(_without_place(word, references) for word in words)
+
+
+def _without_place(word: str, references: Collection[str]) -> str:
+    if word in references:
+        return word
+    if named := re.match(r"-{0,2}[\w.-]+=", word):
+        return named[0] + _without_place(word[named.end() :], references)
+    if word.startswith(("{", "[")):  # settings as JSON
+        return re.sub(r"[^\"'\[\]{},]+", lambda found: _without_place(found[0], references), word)
+    if re.search(r",(?! )", word) and "://" not in word:
+        return ",".join(_without_place(one, references) for one in re.split(r",(?! )", word))
+    if word.lower().startswith("file:"):
+        return Path(word[len("file:") :]).name
+    if address := _ADDRESS.match(word):
+        return f"{address[1]}{address[3]}"
+    if "/" not in word or word.startswith(_FETCHED):
+        return word
+    if kind := re.match(r"[\w-]+:", word):  # as a source of candidates is named
+        return kind[0] + _without_place(word[kind.end() :], references)
+    return Path(word).name
+
+
+def _references(evidence: Evidence) -> set[str]:
+    """What is published, and the models of others that it comes from, as the hub calls them."""
+    names = {evidence.name, *(name for one in evidence.lineage.leaves for name in names_of(one))}
+    return {name for name in names if _HUB.fullmatch(name) and not Path(name).is_dir()}
 
 
 def _summary(evidence: Evidence) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rankdistill._extras import require
+from rankdistill.errors import ConfigError
 from rankdistill.publishing.lineage import GENERATOR, START, Lineage, Parent, Source
 from rankdistill.publishing.settings import Details, KnownModel
 
@@ -81,6 +82,25 @@ def disclose(lineage: Lineage, details: Details) -> Disclosure:
     return Disclosure(dict(sorted(found.items())), unknown, details.adapted_from or adapted)
 
 
+def require_used(lineage: Lineage, details: Details) -> None:
+    """Raise ConfigError where something is said of what the lineage, if all of it was found, does not have."""
+    if lineage.missing:
+        return  # the check of the lineage tells that; what was not found has no name
+    models = [name for name in details.models if not any(_means(name, one) for one in lineage.leaves)]
+    sources = [one.called for one in lineage.sources.values()]
+    collections = [name for name in details.collections if name not in sources]
+    if models or collections:
+        leaves = [f"{one.title} (weights {one.weights[:8]})" if one.weights else one.title for one in lineage.leaves]
+        raise ConfigError(
+            expected=f"under `models` models of others in the lineage ({', '.join(leaves) or 'none'}), by reference, "
+            "last part, or 8 digits or more of the weights' hash; under `collections` collections of it "
+            f"({', '.join(sources) or 'none'})",
+            got=", ".join([*(f"the model {one}" for one in models), *(f"the collection {one}" for one in collections)]),
+            consequence="nothing was published: what is said of these would be left out",
+            remedy="correct the names in --config, or leave them out",
+        )
+
+
 def training_data_of(name: str) -> set[str] | None:
     """What mteb says that its model `name` was trained on, its parents' included; None where it does not say.
 
@@ -105,20 +125,26 @@ def _registry() -> Mapping[str, Any]:
 
 
 def _known(parent: Parent, details: Details) -> KnownModel | None:
-    """What is said of a model: by the user, else by its name."""
-    names = list(_names(parent))
-    for said, known in details.models.items():
-        is_hash = re.fullmatch(r"[0-9a-f]{8,64}", said) and (parent.weights or "").startswith(said)
-        if said in names or is_hash:
-            return known
-    for name in names:
-        title = KNOWN_TO_MTEB.get(name) or name
-        if title in _registry():
-            return KnownModel(mteb=title)
-    return None
+    """What is known of a model: what mteb has of its name, and what the user says besides or corrects."""
+    said = [known for name, known in details.models.items() if _means(name, parent)]
+    titles = (KNOWN_TO_MTEB.get(name) or name for name in names_of(parent))
+    by_name = [KnownModel(mteb=title) for title in titles if title in _registry()]
+    if not (every := [*said, *by_name]):
+        return None
+    data = [one.training_datasets for one in every if one.training_datasets is not None]
+    return KnownModel(
+        mteb=next((one.mteb for one in every if one.mteb is not None), None),
+        training_datasets=[name for names in data for name in names] if data else None,
+    )
 
 
-def _names(parent: Parent) -> Iterator[str]:
+def _means(said: str, parent: Parent) -> bool:
+    """Whether what the user calls a model is this one: a name of it, or the start of its weights' hash."""
+    is_hash = re.fullmatch(r"[0-9a-f]{8,64}", said) is not None
+    return said in names_of(parent) or (is_hash and (parent.weights or "").startswith(said))
+
+
+def names_of(parent: Parent) -> Iterator[str]:
     """What a model may be called: its reference, the hub's name in the path of a snapshot, the last part of a path."""
     yield parent.called
     if hub := re.search(r"models--([^/]+)--([^/]+)/snapshots", parent.called):
@@ -141,16 +167,18 @@ def _of_model(known: KnownModel | None) -> set[str] | None:
 
 
 def _of_collection(source: Source, details: Details) -> Sequence[str] | None:
-    if source.called in details.collections:
-        return details.collections[source.called]
+    """The tasks that it is: what was fetched as a task is that and what the user says; a name alone is a guess."""
     kind, _, name = source.called.partition(":")
+    said = details.collections.get(source.called)
+    if said is not None and kind != "mteb":
+        return said
     if kind in OWN_COLLECTIONS:
         return []
     from mteb.get_tasks import _TASKS_REGISTRY as TASKS
 
     wanted = name.partition("/")[0] if kind == "mteb" else source.called
     plain = {_plain(one): one for one in TASKS}
-    return [plain[_plain(wanted)]] if _plain(wanted) in plain else None
+    return [*dict.fromkeys([plain[_plain(wanted)], *(said or ())])] if _plain(wanted) in plain else said
 
 
 def _plain(name: str) -> str:

@@ -73,6 +73,7 @@ def prepare(asked: Asked, out: Path, command: str = "", progress: Progress = ign
 
     Raises:
         DataError: no student, no results, a report without the student, or `out` was edited.
+        ConfigError: the details say something of what is not in the lineage.
         StaleOutputError, OutputError: `out` holds something else.
         MissingDependencyError: mteb is not installed.
     """
@@ -83,6 +84,7 @@ def prepare(asked: Asked, out: Path, command: str = "", progress: Progress = ign
     tasks, metas = task_files(asked.results, data_root)
     name = asked.name or asked.details.name or str(_told(metas).get("name"))
     lineage = trace(asked.student, _atlas(asked))
+    disclosure.require_used(lineage, asked.details)
     versions = manifest.versions_of("mteb", "huggingface_hub", "sentence-transformers")
     wanted = manifest.Manifest(
         artefact=result.ARTEFACT,

@@ -40,10 +40,10 @@ class Details(BaseModel):
         contacts: GitHub handles.
         adapted_from: what mteb calls the model that training started from; found in the lineage unless given.
         training_datasets: all that was trained on, the teachers' too; it may not name less than the lineage does.
-        models: reference of a model of the lineage (as it was given, or the start of the hash of its weights) -> what
-            it was trained on.
+        models: reference of a model of the lineage (as it was given, or 8 digits or more of the hash of its weights)
+            -> what it was trained on, besides what mteb has of its name.
         collections: name of a collection of the lineage, or of a file of texts -> mteb's names of it; an empty list
-            for one that mteb does not have.
+            for one that mteb does not have. One that was fetched as `mteb:TASK` is that task all the same.
         limits: sentences for the card.
     """
 

@@ -20,7 +20,7 @@ from rankdistill.recipe.staged.schema import StagedRecipe
 from rankdistill.recipe.steps import Step, execute
 from rankdistill.verbs.arguments import Place, place_of
 from rankdistill.verbs.contract import verb
-from rankdistill.verbs.settings import require_factory
+from rankdistill.verbs.settings import require_factory, require_trackers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -131,12 +131,15 @@ def run(
 
     Raises:
         ConfigError: an invalid recipe; an index factory that nothing understands, before anything is done.
+        MissingDependencyError: a tracker of its trainings is not installed, before anything is done.
         LockedError: another process runs in the same folder.
         RankdistillError: whatever a step raises.
     """
     chosen = read(recipe, overrides)
     require_factory(chosen.index.factory, chosen.index.search_parameters, chosen.index.build_parameters)
     planned = plan(chosen, command)
+    if not all(step.done for step in planned.steps()):
+        require_trackers(trackers(chosen))
     with files.exclusive(chosen.folder):
         _forget(chosen)
         execute(planned.steps(), reporter_of(progress))
@@ -162,6 +165,16 @@ def _describe(chosen: AnyRecipe, planned: Run, command: str) -> None:
         versions=manifest.versions_of(*LIBRARIES),
         command=command,
     ).write(chosen.folder)
+
+
+def trackers(recipe: AnyRecipe) -> set[str]:
+    """The experiment trackers that any of its trainings report to."""
+
+    def named(part: Any) -> Iterator[str]:
+        for name, value in part.items() if isinstance(part, Mapping) else ():
+            yield from value if name == "report_to" and value else named(value)
+
+    return set(named(recipe.model_dump()))
 
 
 def as_given(recipe: AnyRecipe) -> dict[str, Any]:

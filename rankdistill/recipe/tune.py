@@ -23,7 +23,7 @@ from rankdistill.progress import ProgressLike, Reporter, reporter_of
 from rankdistill.recipe.choosing import writing
 from rankdistill.recipe.leaf.schema import STATIC, LeafRecipe
 from rankdistill.recipe.loading import AnyRecipe
-from rankdistill.recipe.run import read
+from rankdistill.recipe.run import read, trackers
 from rankdistill.recipe.steps import Step, execute
 from rankdistill.recipe.tuning import space as spaces
 from rankdistill.recipe.tuning.report import BEST, Tuned
@@ -33,7 +33,7 @@ from rankdistill.recipe.tuning.subject import Subject
 from rankdistill.recipe.tuning.watching import Watching
 from rankdistill.verbs.arguments import Place, place_of, require_range
 from rankdistill.verbs.contract import verb
-from rankdistill.verbs.settings import measures
+from rankdistill.verbs.settings import measures, require_trackers
 
 ARTEFACT = "tuning"
 SUFFIX = "-tuned"
@@ -47,6 +47,9 @@ GIVE_UP = 3
 """Trials that fail before any is judged: then the recipe, not its settings, is wrong."""
 
 SECONDS_A_MINUTE = 60
+
+WITHIN = 0.4142
+"""The part of a range at which a number is tried that is neither an end nor a whole one."""
 
 
 @verb
@@ -96,7 +99,7 @@ def tune(
 
     Raises:
         ConfigError: an invalid recipe, space or metric, no such student, no dev split, or nothing to search.
-        MissingDependencyError: optuna is not installed.
+        MissingDependencyError: optuna, or a tracker of the trainings, is not installed.
         StaleOutputError: `out` holds a search of something else.
         LockedError: another process works in `out`.
         RankdistillError: what the trials raise, where the first three fail.
@@ -113,6 +116,7 @@ def tune(
         said = ", ".join(f"{name} ({own[name]!r})" if name in own else name for name in lacking)
         note(f"no trial can have what the recipe has of {said}: none is the recipe as it is")
     require("optuna", "searching settings")
+    require_trackers(trackers(given))
     study = files.make_folder(folder / STUDY)
     asked = {
         "recipe": {name: value for name, value in subject.content.items() if name != "out"},
@@ -153,10 +157,12 @@ def _space(subject: Subject, given: Place | Mapping[str, Any] | None) -> Space:
         found = spaces.parse(given, "the space given") if isinstance(given, Mapping) else spaces.read(place_of(given))
     found = spaces.with_own(found, subject.own(found))
     for name, part in found.items():
+        fitting = {other: _fitting(found[other], allowed) for other, allowed in part.when.items()}
         values = part.choices if isinstance(part, spaces.Choice) else [_end(part, part.low), _end(part, part.high)]
         for value in values:
-            fitting = {other: _fitting(found[other], allowed) for other, allowed in part.when.items()}
             subject.changed({**fitting, name: value}).recipe  # noqa: B018 - reading it checks it
+        if isinstance(part, spaces.Range) and not part.whole:
+            _require_any_number(subject, fitting, name, part)
     if all(isinstance(part, spaces.Choice) and len(part.choices) == 1 for part in found.values()):
         raise ConfigError(
             expected="a space with something to choose",
@@ -165,6 +171,21 @@ def _space(subject: Subject, given: Place | Mapping[str, Any] | None) -> Space:
             remedy="give two values or more, or a range",
         )
     return found
+
+
+def _require_any_number(subject: Subject, fitting: Mapping[str, Any], name: str, part: spaces.Range) -> None:
+    """Raise ConfigError where a setting takes the ends of a range, and no broken number between them."""
+    within = part.low + (part.high - part.low) * WITHIN
+    try:
+        subject.changed({**fitting, name: within}).recipe  # noqa: B018 - reading it checks it
+    except ConfigError as error:
+        raise ConfigError(
+            expected=f"a range of {name} of which the recipe takes every number",
+            got=f"{part.low:g} to {part.high:g}, where {within:g} is refused: {error.got}",
+            consequence="nothing was run: most trials would fail",
+            remedy=f"for a setting of whole numbers add whole: true, as {{low: {part.low:g}, high: {part.high:g}, "
+            "whole: true}; else give a list of values",
+        ) from error
 
 
 def _end(part: spaces.Range, value: float) -> float:

@@ -157,21 +157,24 @@ class Sessions(Shown):
         )
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Split (`unjudged`: of none) -> how many sessions, questions, judged questions and rewrites by name it has."""
+        """Split (`unjudged`: of none) -> how many sessions and questions it has, and of these how many are judged, have
+        a relevant document, and have a rewrite by name.
+        """
         found = {}
         for split in [*self.splits, *([UNJUDGED] if any(one.split is None for one in self.sessions) else [])]:
             asked = self.asked(split)
             found[split] = {
                 "sessions": sum((one.split or UNJUDGED) == split for one in self.sessions),
                 "questions": len(asked),
-                "judged": len(self.asked(split, judged=True)),
+                "judged": sum(bool(one.turn.gold) for one in asked),
+                "relevant": len(self.asked(split, judged=True)),
                 **{name: sum(name in one.turn.rewrites for one in asked) for name in self.rewriters},
             }
         return found
 
     def tables(self) -> list[Table]:
         """A split a row."""
-        header = ["split", "sessions", "questions", "judged", *self.rewriters]
+        header = ["split", "sessions", "questions", "judged", "relevant", *self.rewriters]
         rows = [[split, *(f"{count:,}" for count in counts.values())] for split, counts in self.counts().items()]
         return [Table(f"{self.path}: {len(self.sessions):,} sessions", header, rows)]
 

@@ -126,12 +126,13 @@ def of_live(teacher: str | None) -> TeacherCost:
 def of_student(reference: str) -> TeacherCost:
     """What was written down of the model `reference`: nothing of one that is no trained student of ours.
 
-    A student that was trained before it was written down has unknown teachers.
+    A student that was trained before it was written down has unknown teachers, and so has a model that is not here:
+    that of an index or a collection, or one behind a service.
     """
     try:
         folder = models.resolve(reference).path
     except ModelReferenceError:
-        return TeacherCost()
+        return TeacherCost({reference: UNKNOWN})
     written = _read(folder / FILE_NAME)
     if written is not None:
         return written

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,12 @@ class Tracking:
     callbacks: Sequence[TrainerCallback] = ()
 
 
+def require_installed(names: Iterable[str]) -> None:
+    """Raise MissingDependencyError where a tracker called so is not installed."""
+    for name in names:
+        require(TRACKERS[name], f"report_to {name}")
+
+
 def of_run(names: Sequence[str], out: Path) -> Tracking:
     """The trackers called `names` of the run that makes the student in `out`.
 
@@ -43,8 +49,7 @@ def of_run(names: Sequence[str], out: Path) -> Tracking:
     Raises:
         MissingDependencyError: a tracker is not installed.
     """
-    for name in names:
-        require(TRACKERS[name], f"report_to {name}")
+    require_installed(names)
     if TENSORBOARD not in names:
         return Tracking(tuple(names))
     from transformers.integrations import TensorBoardCallback

@@ -19,8 +19,8 @@ from rankdistill.sessions import read as read_sessions
 from rankdistill.sessions.reading import is_sessions
 from rankdistill.stores.embeddings.reader import EmbeddingStore
 from rankdistill.stores.reader import ScoreStore
-from rankdistill.teachers.registry import YAML_SUFFIXES
-from rankdistill.training import settings
+from rankdistill.teachers.registry import YAML_SUFFIXES, is_yaml
+from rankdistill.training import settings, tracking
 from rankdistill.training.settings import Settings
 
 One = TypeVar("One")
@@ -87,6 +87,17 @@ def scorer_of(model: Teacher | PairScorer, kind: str, backend: str, max_length: 
         return str(model.get("kind")), teachers.specify(model).load()
     note_without_effect(kind, backend, max_length)
     return type(model).__name__, model
+
+
+def reranking_model(teacher: Teacher | PairScorer | None) -> str | None:
+    """The model that re-ranks, or the address of the service that does; None of an object that scores pairs."""
+    if isinstance(teacher, str | os.PathLike):
+        reference = reference_of(teacher)
+        if not is_yaml(reference):
+            return reference
+        teacher = teachers.specify(reference).settings
+    found = (teacher.get("url") or teacher.get("model")) if isinstance(teacher, Mapping) else None
+    return None if found is None else str(found)
 
 
 def note_without_effect(kind: str, backend: str, max_length: int | None) -> None:
@@ -202,8 +213,17 @@ def settings_of(
 
     Raises:
         ConfigError: settings of another kind, no such setting, an invalid value, or no such file.
+        MissingDependencyError: a tracker that they report to is not installed.
     """
     plain_yaml.require_known(given, kind.model_fields, besides)
+    found = _settings(kind, config, given)
+    tracking.require_installed(found.report_to)
+    return found
+
+
+def _settings(
+    kind: type[Settings], config: Place | settings.RunSettings | None, given: Mapping[str, object]
+) -> Settings:
     if isinstance(config, settings.RunSettings):
         if not isinstance(config, kind):
             raise ConfigError(

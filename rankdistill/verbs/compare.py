@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill import files, manifest
-from rankdistill.errors import DataError, StaleOutputError
+from rankdistill.errors import ConfigError, DataError, StaleOutputError
 from rankdistill.evaluation import comparing, conclusion
 from rankdistill.evaluation import report as pages
 from rankdistill.evaluation.comparing import Trained
@@ -19,7 +19,7 @@ from rankdistill.progress import ProgressLike
 from rankdistill.verbs import side_by_side
 from rankdistill.verbs.arguments import Data, Place, listed, place_of, require_range
 from rankdistill.verbs.contract import verb
-from rankdistill.verbs.evaluate import evaluate
+from rankdistill.verbs.evaluate import TEST, evaluate
 
 System = str | os.PathLike[str] | Trained
 """An evaluation or its folder; `NAME=FOLDER,FOLDER,...` or a `Trained` for a system that was trained several times."""
@@ -31,7 +31,7 @@ def compare(
     out: Place | None = None,
     *,
     data: Data | None = None,
-    split: str = "test",
+    split: str | None = None,
     baseline: System | None = None,
     title: str = "Comparison",
     measure: str = MAIN_MEASURE,
@@ -50,7 +50,7 @@ def compare(
         data: a collection: then `systems` are evaluated first, side by side, each into a folder of its name in `out`:
             `NAME=SYSTEM`, where SYSTEM is what `evaluate` takes by itself, as a model, an index, `bm25`, or a YAML
             file with an embedding service's address and prefixes. What was evaluated before is not evaluated again.
-        split: of `data`.
+        split: of `data`; `test` unless given.
         baseline: the one that the others are tested against, in the same form; the first of `systems` unless given.
         title: heading of the report.
         measure: which differences are shown, and what is plotted.
@@ -65,12 +65,19 @@ def compare(
 
     Raises:
         DataError: fewer than two systems, a folder holds no whole evaluation, or they are of different data.
-        ConfigError: two systems are given one name, no such measure, a report of another suffix; with `data` no `out`,
-            or what is no NAME=SYSTEM.
+        ConfigError: two systems are given one name, an evaluation twice in one, no such measure, a report of another
+            suffix; with `data` no `out`, or what is no NAME=SYSTEM; a split without `data`.
         StaleOutputError: `out` holds something else, as an evaluation.
         LockedError: another process writes to `out`.
     """
     require_range(0, seed=seed, examples=examples)
+    if split is not None and data is None:
+        raise ConfigError(
+            expected="a split (--split) beside the collection that systems are evaluated on first (--data)",
+            got=f"the split {split!r} without one",
+            consequence="nothing was compared: evaluations are compared on the split that they are of",
+            remedy="leave the split out and give evaluations of it, or give --data DIR and NAME=SYSTEM",
+        )
     reports = [place_of(one) for one in listed(report)]
     for one in reports:
         pages.require_suffix(one)
@@ -79,7 +86,9 @@ def compare(
     if folder is not None:
         require_no_artefact(folder)
     if data is not None:
-        folders = side_by_side.evaluated(evaluate, given, data, split, out, baseline, measure, progress, command)
+        folders = side_by_side.evaluated(
+            evaluate, given, data, split or TEST, out, baseline, measure, progress, command
+        )
         given, baseline = list(folders.values()), side_by_side.named(baseline, folders)
     chosen = list(map(system_of, given))
     if not chosen and baseline is None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from os import PathLike, fspath
+from os import fspath
 from typing import Any, Literal, overload
 
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError
 from rankdistill.evaluation import evaluating
-from rankdistill.evaluation.costs import costs_of, of_run, with_teachers
+from rankdistill.evaluation.costs import costs_of, model_of, of_run, with_teachers
 from rankdistill.evaluation.endpoint import connected, open_endpoint
 from rankdistill.evaluation.evaluating import Costs
 from rankdistill.evaluation.fused import FusedRetriever
@@ -22,7 +22,7 @@ from rankdistill.evaluation.results import Evaluation
 from rankdistill.evaluation.retrieve import Bm25Retriever, Retriever
 from rankdistill.evaluation.tasks.results import TaskEvaluations
 from rankdistill.fusion import Fusion
-from rankdistill.indexing import StoredIndex
+from rankdistill.indexing.kinds import TEXT
 from rankdistill.mining.tokenisers import script_note
 from rankdistill.notes import note
 from rankdistill.progress import Progress, ProgressLike, reporter_of
@@ -40,6 +40,7 @@ from rankdistill.verbs.arguments import (
     require_length,
     require_range,
     require_title,
+    reranking_model,
     scorer_of,
     sessions_of,
 )
@@ -51,7 +52,7 @@ from rankdistill.verbs.parameters import SearchParameters, parameters_of, search
 from rankdistill.verbs.reading_turns import questions_for
 from rankdistill.verbs.runs import open_run
 from rankdistill.verbs.server_systems import opened_server, require_effect_on_server, server_of
-from rankdistill.verbs.systems import Parts, System, bm25_of, parts_of
+from rankdistill.verbs.systems import Parts, System, bm25_of, parts_of, require_effect, without_effect
 from rankdistill.verbs.turns import documents_of
 from rankdistill.verbs.weighing import fit, require_fusable
 
@@ -256,7 +257,7 @@ def evaluate(
     if rerank is None:
         _require_no_reranking(rerank_depth, rerank_kind, rerank_backend, rerank_max_length)
     if api_key_env is not None and endpoint is None and server is None and engine is None:
-        raise _without_effect("api_key_env", "a system that is no service, server or engine")
+        raise without_effect("api_key_env", "a system that is no service, server or engine")
     if tasks is not None or data_root is not None:
         besides: dict[str, object] = {
             "data": data, "index": index, "fusion": fusion, "weights": weights, "fit_on": fit_on,
@@ -335,11 +336,18 @@ def evaluate(
     ]
     elsewhere = served or endpoint
     if asked is None and elsewhere is None:
-        _require_effect(parts, embeddings=embeddings, unaligned=unaligned, factory=factory != "exact")
+        require_effect(
+            parts,
+            embeddings=embeddings,
+            unaligned=unaligned,
+            factory=factory != "exact",
+            max_length=max_length,
+            backend=backend != "auto",
+        )
     elif asked is not None:
         require_effect_on_engine(embeddings=embeddings, factory=factory != "exact", fusion=method)
     if parts.run is not None and rerank is None and latency:
-        raise _without_effect("latency", "a run, which was answered before")
+        raise without_effect("latency", "a run, which was answered before")
     turns, sent = None, None
     if sessions is None:
         _require_sessions(reads, missing_rewrites)
@@ -394,6 +402,7 @@ def evaluate(
             )
         else:
             first = fused or _opened(parts, dataset, split, name, stage, of_indexes[0] if of_indexes else settings)
+        _require_a_model(first, max_length=max_length is not None, backend=backend != "auto")
         measured = parts.query_model if size_of is None else reference_of(size_of)
         ranker: Retriever = first
         if rerank is not None:
@@ -407,7 +416,7 @@ def evaluate(
             through=[tool for tool in evaluating.TOOLS if through in (tool, "all")],
             latency_queries=min(latency, len(queries)),
             costs=_costs(
-                first, parts, rerank, None if parts.words and size_of is None else measured, served is not None
+                first, parts, rerank, None if parts.words and size_of is None else measured, elsewhere is not None
             ),
             turns=turns,
             trained=_trained(first, parts, rerank),
@@ -458,35 +467,35 @@ def _require_no_reranking(depth: int, kind: str, backend: str, max_length: int |
     """Raise ConfigError for settings of a re-ranker where there is none."""
     said = {"depth": depth != 100, "kind": kind != "auto", "backend": backend != "auto", "max_length": max_length}
     if given := [f"rerank_{name}" for name, value in said.items() if value]:
-        raise _without_effect(", ".join(given), "a system that nothing re-ranks (rerank)")
+        raise without_effect(", ".join(given), "a system that nothing re-ranks (rerank)")
+
+
+def _require_a_model(first: Retriever, **given: bool) -> None:
+    """Raise ConfigError for settings of a model where an index of texts, which has none, is searched."""
+    if isinstance(first, IndexedRetriever) and first.index.kind is TEXT and any(given.values()):
+        raise without_effect(", ".join(name for name, said in given.items() if said), "an index of texts")
 
 
 def _trained(first: Retriever, parts: Parts, rerank: Teacher | PairScorer | None) -> str | None:
-    """The model whose training a report shows: what re-ranks, or else the query model, or an index's own."""
+    """The model whose training a report shows: what re-ranks, or the query model, or that of an index or an engine."""
     if rerank is not None:
-        return _reranking(rerank)
+        return reranking_model(rerank)
     if parts.query_model is not None:
         return None if parts.words else parts.query_model
-    stored = first.index if isinstance(first, IndexedRetriever) else None
-    return stored.model if isinstance(stored, StoredIndex) else None
+    return model_of(first)
 
 
 def _costs(
-    first: Retriever, parts: Parts, rerank: Teacher | PairScorer | None, measured: str | None, served: bool
+    first: Retriever, parts: Parts, rerank: Teacher | PairScorer | None, measured: str | None, elsewhere: bool
 ) -> Costs:
-    """Sizes of what finds documents, and what the teachers cost of all that is run; a server tells nothing of these."""
+    """Sizes of what finds documents, and what the teachers cost of all that is run; what runs elsewhere tells none."""
     sizes = costs_of(first, measured)
-    if served:
+    if elsewhere:
         sizes = replace(sizes, teacher_unknown=True)
     elif parts.run is not None:
         sizes = of_run(sizes, parts.run)
     models = [] if parts.words else [parts.query_model, parts.document_model]
-    return with_teachers(sizes, first, [*models, _reranking(rerank)])
-
-
-def _reranking(rerank: Teacher | PairScorer | None) -> str | None:
-    """The model that re-ranks, where it is named by itself."""
-    return reference_of(rerank) if isinstance(rerank, str | PathLike) else None
+    return with_teachers(sizes, first, [*models, reranking_model(rerank)])
 
 
 def _opened(
@@ -497,23 +506,6 @@ def _opened(
     if parts.words:
         return bm25_of(parts.query_model or "", dataset, name)
     return open_retriever(dataset, parts.query_model, name=name, progress=progress, **settings)
-
-
-def _require_effect(parts: Parts, **settings: Any) -> None:
-    """Raise ConfigError if something is set that BM25 or a run does not read."""
-    if parts.run is not None or parts.words:
-        given = [name for name, value in {**settings, "index": parts.indexes}.items() if value]
-        if given:
-            raise _without_effect(", ".join(given), "a run" if parts.run is not None else f"{parts.query_model!r}")
-
-
-def _without_effect(settings: str, system: str) -> ConfigError:
-    return ConfigError(
-        expected=f"settings that {system} reads",
-        got=settings,
-        consequence="nothing was evaluated: they would have no effect",
-        remedy="leave them out",
-    )
 
 
 def _note_words(system: Retriever, dataset: Dataset, queries: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +33,14 @@ from rankdistill.verbs.arguments import (
     Teacher,
     listed,
     place_of,
-    reference_of,
     require_length,
     require_range,
+    reranking_model,
     scorer_of,
 )
 from rankdistill.verbs.lengths import note_longer
 from rankdistill.verbs.server_systems import Server
-from rankdistill.verbs.systems import Parts, bm25_of
+from rankdistill.verbs.systems import Parts, bm25_of, require_effect
 
 EXACT = "exact"
 """The index in memory that compares every vector."""
@@ -165,16 +164,17 @@ def _of_parts(parts: Parts, settings: dict[str, Any], embeddings: str | None, st
         note_longer(None if parts.words else one, settings["max_length"])
     if parts.words:
         tokenisers.named((parts.query_model or "").partition(":")[2] or tokenisers.DEFAULT)
-    if parts.words and settings["factory"] != EXACT:
-        raise ConfigError(
-            expected=f"settings that {parts.query_model!r} reads",
-            got="factory",
-            consequence="nothing was evaluated: it would have no effect",
-            remedy="leave it out",
-        )
     length, backend = settings["max_length"], settings["backend"]
+    require_effect(
+        parts,
+        embeddings=embeddings,
+        unaligned=settings["unaligned"],
+        factory=settings["factory"] != EXACT,
+        max_length=length,
+        backend=backend != "auto",
+    )
     vectors = None
-    if embeddings is not None and not parts.words:
+    if embeddings is not None:
         vectors = other_vectors(parts.query_model, parts.document_model, embeddings, length, backend)
     revision = _revision(parts, length, backend, settings["factory"], vectors)
     called = " on ".join(name_of(one) for one in (parts.query_model, parts.document_model) if one is not None)
@@ -191,7 +191,7 @@ def _of_endpoint(system: Endpoint, service: EndpointEncoder, factory: str, stage
 
     def opened(dataset: Dataset, title: str) -> Opened:
         found = open_endpoint(dataset, service, factory=factory, name=title, progress=stage)
-        return Opened(found, costs_of(found), _meta_of(found, None))
+        return Opened(found, replace(costs_of(found), teacher_unknown=True), _meta_of(found, None))
 
     identity = system.identity if factory == EXACT else {"service": system.identity, "factory": factory}
     return _System(system.model or system.title, digest(identity)[:40], opened)
@@ -227,7 +227,7 @@ def _of_server(asked: Server, client: Client, factory: str, stage: Stage) -> _Sy
 def _reranked(first: _System, asked: Reranking, stage: Stage) -> _System:
     """A system whose best documents a teacher orders anew."""
     called, scorer = scorer_of(asked.teacher, asked.kind, asked.backend, asked.max_length)
-    reference = reference_of(asked.teacher) if isinstance(asked.teacher, str | PathLike) else None
+    reference = reranking_model(asked.teacher)
     identity = {"first": first.revision, "teacher": dict(scorer.fingerprint), "depth": asked.depth}
 
     def opened(dataset: Dataset, title: str) -> Opened:

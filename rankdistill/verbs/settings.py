@@ -24,6 +24,7 @@ from rankdistill.teachers.registry import specify as teacher_spec
 from rankdistill.teachers.teaching.config import TeachConfig
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.config import SCORE_PAIRS, SPARSE_TYPES, TrainConfig, TypeName
+from rankdistill.training.tracking import require_installed as require_trackers
 from rankdistill.verbs.arguments import fusion_of, listed
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ __all__ = [
     "measures",
     "require_any_pair",
     "require_factory",
+    "require_trackers",
     "sources_of",
     "teacher_identity",
     "teacher_spec",

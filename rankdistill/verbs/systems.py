@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from rankdistill import manifest
+from rankdistill.bundles import is_bundle
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, DataError
 from rankdistill.evaluation.results import FILE_NAME
@@ -43,6 +45,33 @@ class Parts:
     def words(self) -> bool:
         """Whether BM25 ranks."""
         return self.query_model is not None and self.query_model.partition(":")[0] == BM25
+
+
+def require_effect(parts: Parts, **settings: Any) -> None:
+    """Raise ConfigError if something is set that the system does not read: BM25, a run, or one tower that is aligned.
+
+    Args:
+        parts: the system, of what lies here.
+        settings: name -> value, that is something where it was given.
+    """
+    given = [name for name, value in settings.items() if value]
+    if parts.run is not None or parts.words:
+        if unread := [*given, *(["index"] if parts.indexes else [])]:
+            raise without_effect(", ".join(unread), "a run" if parts.run is not None else f"{parts.query_model!r}")
+        return
+    alone = parts.query_model is None or (not parts.indexes and not is_bundle(parts.query_model))
+    if "unaligned" in given and parts.document_model is None and alone:
+        raise without_effect("unaligned", "a system of one model")
+
+
+def without_effect(settings: str, system: str) -> ConfigError:
+    """Of settings that a system under evaluation does not read."""
+    return ConfigError(
+        expected=f"settings that {system} reads",
+        got=settings,
+        consequence="nothing was evaluated: they would have no effect",
+        remedy="leave them out",
+    )
 
 
 def parts_of(

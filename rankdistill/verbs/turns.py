@@ -255,6 +255,9 @@ def questions_of(
         note(f"{len(known) - len(asked):,} of {len(known):,} questions of {split!r} have no such rewrite: left out")
     dataset = documents.asking(texts, called=f"sessions {sessions.fingerprint}")
     note_judged(dataset, split)
+    without = sum(all(label <= 0 for label in judged[one.turn_id].values()) for one in asked)
+    if without:
+        note(f"{without:,} of {len(asked):,} judged questions of {split!r} have no relevant document: each counts as 0")
     return dataset, Turns(
         reads=said,
         texts=digest(texts),

@@ -55,8 +55,8 @@ def test_a_collection_of_turns_gets_sessions(chats: Path, tmp_path: Path, from_:
     found = rd.convert(chats, tmp_path / "out", from_=from_)
     assert isinstance(found, Sessions)
     assert found.counts() == {
-        "test": {"sessions": 1, "questions": 3, "judged": 2, "human": 0, "llm": 1},
-        "train": {"sessions": 1, "questions": 2, "judged": 2, "human": 2, "llm": 0},
+        "test": {"sessions": 1, "questions": 3, "judged": 2, "relevant": 2, "human": 0, "llm": 1},
+        "train": {"sessions": 1, "questions": 2, "judged": 2, "relevant": 2, "human": 2, "llm": 0},
     }
     assert found.has_documents
     assert found.qrels("test") == {"b_1": {"d2": 1}, "b_3": {"d3": 1, "d0": 1}}

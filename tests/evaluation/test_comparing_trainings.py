@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -81,8 +82,9 @@ def test_a_query_has_the_mean_over_the_trainings_and_that_is_tested(trained: Tra
     assert len(results.signature["systems"]["student"]) == 3
 
 
-def test_trainings_of_both_sides_are_set_side_by_side_by_their_place(trained: Trained, dataset: Dataset) -> None:
-    swapped = Trained("other", (trained.folders[1], trained.folders[2], trained.folders[0]))
+def test_trainings_of_both_sides_are_set_side_by_side_by_their_place(trained: Trained, tmp_path: Path) -> None:
+    order = (trained.folders[1], trained.folders[2], trained.folders[0])
+    swapped = Trained("other", tuple(shutil.copytree(one, tmp_path / "other" / one.name) for one in order))
     for found in compare([swapped], trained).comparisons:
         first, second = (
             np.array([values(folder, found.measure).mean() for folder in one.folders]) for one in (trained, swapped)

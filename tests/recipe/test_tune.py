@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 
 import rankdistill as rd
 from rankdistill import manifest
-from rankdistill.errors import ConfigError, OutputError, StaleOutputError
+from rankdistill.errors import ConfigError, MissingDependencyError, OutputError, StaleOutputError
 from rankdistill.notes import note, once
 from rankdistill.recipe import tune
 from rankdistill.recipe.loading import parse
@@ -158,6 +159,12 @@ def test_trials_that_fail_are_told_and_a_recipe_that_cannot_run_is_an_error(reci
         ({"space": {"train.learning_rate": {"low": 1, "high": 0}}}, "below high"),
         ({"space": {"train.learning_rate": {"low": -1, "high": 1, "log": True}}}, "above 0"),
         ({"space": {"train.steps": {"low": 1, "high": 9, "when": {"train.loss": ["pld"]}}}}, "does not stand before"),
+        (
+            {"space": {"train.negatives": {"low": 2, "high": 8}}},
+            r"2 to 8, where 4\.48\d* is refused.*\n.*\n.*add whole: true",
+        ),
+        ({"space": {"train.steps": {"low": 4, "high": 64, "log": True}}}, "add whole: true"),
+        ({"space": {"train.negatives": {"low": 2.5, "high": 8, "whole": True}}}, "must be whole numbers"),
         ({"trials": 0}, "trials"),
         ({"overrides": ["data.dev=null"]}, "dev split"),
     ],
@@ -167,6 +174,21 @@ def test_what_cannot_be_searched_is_refused_before_anything_runs(
 ) -> None:
     with pytest.raises(ConfigError, match=match):
         rd.tune(recipe, **arguments)
+    assert not Path("RUN-tuned").exists()
+
+
+def test_a_range_of_whole_numbers_is_searched(recipe: dict[str, Any]) -> None:
+    found = {"train.negatives": {"low": 2, "high": 4, "whole": True}}
+    tuned = rd.tune(recipe, trials=2, space=found, variant="wanted")
+    assert [one.state for one in tuned.trials] == ["done", "done"]
+
+
+def test_a_tracker_that_is_not_installed_is_told_before_anything_runs(recipe: dict[str, Any]) -> None:
+    recipe["variants"]["other"]["report_to"] = ["swanlab"]
+    for verb in (rd.run, partial(rd.tune, variant="other", trials=1, space=SPACE)):
+        with pytest.raises(MissingDependencyError, match="pip install swanlab"):
+            verb(recipe)
+    assert not Path("RUN").exists()
     assert not Path("RUN-tuned").exists()
 
 

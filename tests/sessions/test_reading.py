@@ -103,8 +103,8 @@ def test_the_split_unjudged_is_none(folder: Path) -> None:
 def test_they_show_their_counts(folder: Path) -> None:
     found = sessions.read(folder)
     assert found.counts() == {
-        "train": {"sessions": 1, "questions": 3, "judged": 2, "human": 2},
-        "unjudged": {"sessions": 1, "questions": 1, "judged": 0, "human": 1},
+        "train": {"sessions": 1, "questions": 3, "judged": 2, "relevant": 2, "human": 2},
+        "unjudged": {"sessions": 1, "questions": 1, "judged": 0, "relevant": 0, "human": 1},
     }
     assert "2 sessions" in str(found)
     assert "rewrites human" in repr(found)
@@ -112,6 +112,17 @@ def test_they_show_their_counts(folder: Path) -> None:
     frame = found.to_polars()
     assert frame["depth"].to_list() == [1, 2, 3, 2]
     assert frame["human"].to_list() == ["what is a harbour?", "is a harbour deep?", None, "rye bread?"]
+
+
+def test_judged_is_what_is_evaluated_and_relevant_what_can_be_found(tmp_path: Path) -> None:
+    path = tmp_path / "S" / "sessions.jsonl"
+    turns = (Turn("user", "is it deep?", "t1", gold={"d1": 0}), Turn("user", "who digs it?", "t2", gold={"d1": 1}))
+    writing.write(path, [Session("c1", turns, "dev")])
+    found = sessions.read(path)
+    assert found.counts() == {"dev": {"sessions": 1, "questions": 2, "judged": 2, "relevant": 1}}
+    assert found.counts()["dev"]["judged"] == len(found.qrels("dev"))
+    assert [one.turn_id for one in found.asked("dev", judged=True)] == ["t2"]
+    assert "relevant" in str(found)
 
 
 def test_texts_are_the_conversations_in_a_format(folder: Path) -> None:

@@ -165,9 +165,12 @@ def test_the_key_goes_to_the_server_and_nowhere_else(server: FakeServer, monkeyp
         {"extra": {"max_tokens_per_doc": 100}},
         {"revision": "v7"},
         {"url": "http://127.0.0.1:1/v1/rerank"},
+        {"url": "{server}/v1/rerank?deployment=B"},
     ],
 )
 def test_whatever_changes_scores_changes_the_teacher_id(server: FakeServer, more: dict[str, Any]) -> None:
+    if "{server}" in more.get("url", ""):
+        more = {"url": more["url"].format(server=server.url)}
     assert teacher(server, "jina", **more).teacher_id != teacher(server, "jina").teacher_id
 
 

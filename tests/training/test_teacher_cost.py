@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import rankdistill
 from rankdistill import manifest
-from rankdistill.evaluation import pareto
+from rankdistill.evaluation import curves, pareto
 from rankdistill.evaluation.results import Evaluation
 from rankdistill.stores import times
 from rankdistill.stores.reader import ScoreStore
@@ -166,7 +168,7 @@ def test_an_evaluation_and_a_comparison_tell_it(
     assert made.parameters["costs"]["teacher_seconds"] is None, "a time decides nothing"
 
     results = rankdistill.compare(list(found.values()), tmp_path / "compared")
-    costs = {one.name: pareto.costs_of(one, results.systems)["teacher s"] for one in results.systems}
+    costs = {one.name: pareto.costs_of(one)["teacher s"] for one in results.systems}
     assert costs == {"bm25": 0.0, "start": 0.0, "known": expected, "indexed": expected, "unknown": None}
     header, rows = pareto.rows(results.systems, "ndcg_at_10", "nDCG@10")
     assert [row[header.index("teacher s")] for row in rows] == ["0", "0", f"{expected:g}", f"{expected:g}", "-"]
@@ -191,12 +193,56 @@ def test_a_reranking_students_teacher_counts_beside_the_first_systems(
     assert (found.teacher_seconds, found.teacher_pairs, found.teacher_texts) == (expected, store.count(), len(vectors))
 
 
+def test_an_engines_collection_costs_what_its_own_model_does(
+    tiny_beir: Path, store: ScoreStore, tiny_encoder: str, tmp_path: Path
+) -> None:
+    student = rankdistill.train(tiny_beir, store, tiny_encoder, tmp_path / "student", **SHORT)
+    index = rankdistill.index(tiny_beir, student, tmp_path / "index")
+    place: dict[str, Any] = {"url": str(tmp_path / "qdrant"), "collection": "c"}
+    rankdistill.push(index, to="qdrant", **place)
+    of_index = rankdistill.evaluate(tiny_beir, index, tmp_path / "of-index", split="train")
+    for name, model in (("own", None), ("given", student)):
+        out = tmp_path / f"of-{name}"
+        found = rankdistill.evaluate(tiny_beir, model, out, split="train", engine="qdrant", **place).system
+        assert (found.teacher_seconds, found.teacher_unknown) == (SECONDS * len(store.shards()), False)
+        assert (found.model_bytes, found.parameters) == (of_index.system.model_bytes, of_index.system.parameters)
+        assert found.model_bytes
+        assert (out / curves.CURVES_FILE).read_text() == (tmp_path / "of-index" / curves.CURVES_FILE).read_text()
+    graph = rankdistill.index(tiny_beir, student, tmp_path / "graph", factory="HNSW8")
+    rankdistill.evaluate(tiny_beir, [index, graph], tmp_path / "fused", split="train", fusion="rrf")
+    assert curves.read(tmp_path / "fused") == curves.read(tmp_path / "of-index"), "both have that model"
+    other = rankdistill.evaluate(
+        tiny_beir, tiny_encoder, tmp_path / "other", split="train", engine="qdrant", unaligned=True, **place
+    ).system
+    assert other.teacher_seconds == SECONDS * len(store.shards()), "of the documents' model"
+    shutil.move(student.path, tmp_path / "elsewhere")
+    gone = rankdistill.evaluate(
+        tiny_beir, tiny_encoder, tmp_path / "gone", split="train", engine="qdrant", unaligned=True, **place
+    ).system
+    assert gone.teacher_unknown
+
+
+def test_what_re_ranks_by_settings_counts_as_by_name(
+    tiny_beir: Path, store: ScoreStore, tiny_cross_encoder: str, tmp_path: Path
+) -> None:
+    ranker = rankdistill.train(tiny_beir, store, tiny_cross_encoder, tmp_path / "ranker", **SHORT)
+    settings = {"kind": "cross_encoder", "model": str(ranker.path)}
+    (tmp_path / "ranker.yaml").write_text(yaml.safe_dump(settings))
+    for place, teacher in enumerate((settings, str(tmp_path / "ranker.yaml"), str(ranker.path))):
+        found = rankdistill.evaluate(
+            tiny_beir, "bm25", tmp_path / f"{place}", split="train", rerank=teacher, rerank_depth=3
+        ).system
+        assert found.teacher_seconds == SECONDS * len(store.shards())
+
+
 def test_a_bundle_carries_what_its_towers_cost(tiny_beir: Path, tiny_encoder: str, tmp_path: Path) -> None:
     vectors = rankdistill.embed(tiny_beir, tiny_encoder, tmp_path / "vectors")
     student = rankdistill.train(None, vectors, tiny_encoder, tmp_path / "student", steps=2, batch_size=2)
     bundle = rankdistill.bundle(student, tiny_encoder, tmp_path / "bundle", onnx=False, router=False)
     found = rankdistill.evaluate(tiny_beir, bundle, tmp_path / "out", split="train").system
     assert (found.teacher_seconds, found.teacher_texts) == (SECONDS * len(vectors.shards()), len(vectors))
+    assert curves.read(tmp_path / "out") == curves.of_model(student.path)
+    assert curves.read(tmp_path / "out") is not None
     made = manifest.read(tmp_path / "bundle")
     assert made is not None
     assert not [name for name in made.outputs if teacher_cost.FILE_NAME in name]

@@ -13,6 +13,7 @@ import transformers.integrations
 from transformers import TrainerCallback
 from transformers.integrations import integration_utils
 
+import rankdistill
 from rankdistill.data import Dataset
 from rankdistill.errors import ConfigError, MissingDependencyError
 from rankdistill.names import TRACKERS
@@ -20,6 +21,7 @@ from rankdistill.training import config, tracking
 from rankdistill.training.alignment.config import AlignConfig
 from rankdistill.training.config import TrainConfig
 from rankdistill.training.run import train
+from tests.conversations import write_tiny_sessions
 from tests.training.conftest import MemoryStore
 from tests.training.test_run import SMALL
 
@@ -82,6 +84,25 @@ def test_tensorboard_writes_beside_the_student_or_where_its_variable_says(
 def test_one_that_is_not_installed_is_named_with_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(MissingDependencyError, match="pip install swanlab"):
         tracking.of_run(["swanlab"], tmp_path / "student")
+
+
+def test_one_that_is_not_installed_is_told_when_settings_are_read(
+    tiny_beir: Path, tiny_cross_encoder: str, tiny_encoder: str, tmp_path: Path
+) -> None:
+    candidates = rankdistill.mine(tiny_beir, tmp_path / "candidates", depth=5)
+    store = rankdistill.score(tiny_beir, tiny_cross_encoder, candidates, tmp_path / "store")
+    vectors = rankdistill.embed(tiny_beir, tiny_encoder, tmp_path / "vectors")
+    sessions = write_tiny_sessions(tiny_beir)
+    of_turns = {"sessions": sessions, "teacher": tiny_encoder, "rewrites": "human"}
+    for data, read, given in (
+        (tiny_beir, store, {}),
+        (None, vectors, {}),
+        (None, None, {**of_turns, "loss": "leaf"}),
+        (None, None, of_turns),
+    ):
+        with pytest.raises(MissingDependencyError, match="pip install swanlab"):
+            rankdistill.train(data, read, "NO MODEL", tmp_path / "out", report_to="swanlab", **given)
+    assert not list(tmp_path.glob("out*"))
 
 
 def test_trackers_decide_nothing_and_are_those_that_the_trainer_knows() -> None:

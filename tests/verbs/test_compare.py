@@ -94,7 +94,29 @@ def test_one_evaluation_under_two_names_is_left_out_and_said(
     with pytest.raises(DataError, match="at least two"):
         rd.compare([first, Trained("again", (first,))])
     swapped = rd.compare([Trained("ab", (first, second)), Trained("ba", (second, first)), third])
-    assert [system.name for system in swapped.systems] == ["ab", "ba", "third"]
+    assert [system.name for system in swapped.systems] == ["ab", "third"], (
+        "the order of trainings makes no other system"
+    )
+    assert caplog.records[-1].getMessage().startswith("ba is left out")
+
+
+def test_a_training_counts_once_by_whatever_path(evaluated: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, _ = evaluated
+    monkeypatch.chdir(first.parent)
+    Path("link").symlink_to(first)
+    for other in (str(first), "link", "second/../first"):
+        with pytest.raises(
+            ConfigError, match=r"each evaluation of 'a' once .*\s+got: first, .*, where .* stands twice"
+        ):
+            rd.compare([f"a=first,{other}", second])
+
+
+def test_a_split_says_nothing_of_evaluations(evaluated: list[Path], rankdistill: Run, tmp_path: Path) -> None:
+    for split in ("dev", "test"):
+        with pytest.raises(ConfigError, match=rf"got: the split '{split}' without one"):
+            rd.compare(evaluated[:2], split=split)
+        assert rankdistill("compare", *evaluated[:2], "--split", split, "--out", tmp_path / "out")[0] == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_wrong_words_are_errors_of_ours(evaluated: list[Path], tmp_path: Path) -> None:

@@ -789,3 +789,36 @@ def test_the_students_queries_are_refused_by_another_models_index(
     trained = rd.index(folder, student, tmp_path / "own")
     with pytest.raises(SpaceMismatchError):
         rd.search(trained, "a", model=tiny_splade)
+
+
+def test_questions_left_out_are_counted_where_evaluations_do_not_compare(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [json.loads(line) for line in (folder / "sessions.jsonl").read_text().splitlines()]
+    row = next(row for row in rows if row["split"] == "test")
+    asked = next(turn for turn in row["turns"] if turn.get("turn_id"))
+    asked["rewrites"] = {}
+    asked["gold"] = dict.fromkeys(asked["gold"], 0)
+    (folder / "sessions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    qrels = folder / "qrels" / "test.tsv"
+    lines = [line.split("\t") for line in qrels.read_text().splitlines()]
+    changed = [[*line[:-1], "0"] if line[0] == asked["turn_id"] else line for line in lines]
+    qrels.write_text("".join("\t".join(line) + "\n" for line in changed))
+    given: dict[str, Any] = {"sessions": folder, "split": "test"}
+    whole = rd.evaluate(None, "bm25", tmp_path / "whole", **given)
+    count = whole.queries
+    assert f"1 of {count} judged questions of 'test' have no relevant document: each counts as 0" in caplog.text
+    given["reads"] = "rewrite:human"
+    caplog.clear()
+    few = rd.evaluate(None, "bm25", tmp_path / "few", missing_rewrites="drop", **given)
+    assert "no relevant document" not in caplog.text
+    for systems in ([whole, few], [few, whole]):
+        with pytest.raises(
+            DataError, match=r"judged queries \(qrels_hash\)\n[^$]*--missing-rewrites question"
+        ) as caught:
+            rd.compare(systems)
+        assert {f"{count} and {count - 1} judged", f"{count - 1} and {count} judged"} & {
+            caught.value.got.rpartition(": ")[2].removesuffix(" queries (qrels_hash)")
+        }
+    own = rd.evaluate(None, "bm25", tmp_path / "own", missing_rewrites="question", **given)
+    assert len(rd.compare([whole, own]).systems) == 2

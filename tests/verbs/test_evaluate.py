@@ -173,16 +173,30 @@ def test_systems_that_are_not_clear_are_refused(
     for system, settings in unclear:
         with pytest.raises(ConfigError, match="not clear"):
             rd.evaluate(tiny_beir, system, out, **settings)
+    words = rd.index(tiny_beir, None, tmp_path / "words", factory="bm25")
     ineffective: list[tuple[Any, dict[str, Any]]] = [
         ("bm25", {"factory": "HNSW32"}),
         ("bm25", {"index": index}),
         ("bm25:words", {"unaligned": True}),
+        ("bm25", {"max_length": 16}),
+        ("bm25", {"backend": "torch"}),
         (first, {"embeddings": tmp_path}),
         (first, {"latency": 3}),
+        (first, {"max_length": 16, "rerank": tiny_encoder}),
+        (first, {"backend": "torch"}),
+        (tiny_encoder, {"unaligned": True}),
+        (index, {"unaligned": True}),
+        (words, {"max_length": 16}),
+        (words, {"backend": "torch"}),
+        *(
+            ("bm25", {"tasks": "SciFact", **one})
+            for one in ({"embeddings": tmp_path}, {"unaligned": True}, {"max_length": 16}, {"backend": "torch"})
+        ),
+        (tiny_encoder, {"tasks": "SciFact", "unaligned": True}),
     ]
     for system, settings in ineffective:
         with pytest.raises(ConfigError, match="no effect"):
-            rd.evaluate(tiny_beir, system, out, **settings)
+            rd.evaluate(None if "tasks" in settings else tiny_beir, system, out, **settings)
     with pytest.raises(ConfigError, match="through of evaluate"):
         rd.evaluate(tiny_beir, "bm25", out, through="trec")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="rerank_depth is meant"):

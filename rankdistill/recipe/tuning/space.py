@@ -59,6 +59,8 @@ class Range(Part):
             raise ValueError("low must be a number below high")
         if self.log and self.low <= 0:
             raise ValueError("log: low must be above 0")
+        if self.whole and not (self.low.is_integer() and self.high.is_integer()):
+            raise ValueError("whole: low and high must be whole numbers")
         return self
 
 

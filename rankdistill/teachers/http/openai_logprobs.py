@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from rankdistill.teachers.base import ScoreKind
 from rankdistill.teachers.http.answers import Answer, count_in, is_number, name_in, unreadable
@@ -32,7 +33,7 @@ class OpenAiLogprobsApi:
     def __init__(self, settings: Settings) -> None:
         self._model, self._prompt = settings.model, settings.prompt
         self.characters_around = len(settings.prompt.template) + len(settings.prompt.system)
-        self._chat = settings.endpoint.rstrip("/").endswith("/chat/completions")
+        self._chat = urlsplit(settings.url).path.rstrip("/").endswith("/chat/completions")
 
     def fixed(self) -> Mapping[str, Any]:
         """Model, one token, no sampling, and how many alternatives."""

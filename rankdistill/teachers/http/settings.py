@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from rankdistill import addresses
 from rankdistill.errors import ConfigError
 from rankdistill.teachers.base import ScoreKind
 from rankdistill.teachers.http.apis import APIS
@@ -71,9 +72,8 @@ class Connection(BaseSettings):
 
     @property
     def endpoint(self) -> str:
-        """Host, port and path: the part of the address that may be written down."""
-        parts = urlsplit(self.url)
-        return f"{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        """The part of the address that may be written down, which says what is asked: see `rankdistill.addresses`."""
+        return addresses.told(self.url)
 
     def api_key(self) -> str | None:
         """The key; None where the settings name no variable.

@@ -46,7 +46,7 @@ class _Request:
 class HttpTeacher:
     """Scores pairs through an HTTP API.
 
-    The fingerprint holds the API, the address without its query part, every fixed field of the requests, and what the
+    The fingerprint holds the API, the address without secrets, every fixed field of the requests, and what the
     server reports about its model; never a key. A server that names another model in the midst of a run is refused.
 
     Args:
