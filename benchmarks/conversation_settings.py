@@ -38,6 +38,7 @@ from benchmarks.conversation import (
     word,
 )
 from benchmarks.provenance import parse, write_results
+from rankdistill.names import LOSSES
 from rankdistill.verbs.arguments import sessions_of
 from rankdistill.verbs.training_on_sessions import COSINE_TEMPERATURE
 
@@ -52,6 +53,13 @@ NEGATIVES = (1, 4, 32)
 """A question, 16 in the paper."""
 
 FLOPS = (1e-3, 1e-2)
+
+EQUAL: Mapping[str, Any] = {
+    name: value
+    for name, value in LOSSES[BASE].settings.items()
+    if name not in ("kl_weight", "contrastive_weight", "epochs", "learning_rate")
+}
+"""What DiSCo was published with that another loss has otherwise: batch, negatives and how they are drawn, warm-up, decay."""
 
 
 def main() -> None:
@@ -89,7 +97,7 @@ def students(here: Place, rewrites: str) -> dict[str, tuple[Mapping[str, Any], l
     found: dict[str, tuple[Mapping[str, Any], list[str]]] = {
         BASE: (common, [rewrites]),
         "aligned": (STUDENTS["aligned"], [rewrites]),
-        "contrastive": ({**common, "loss": "contrastive"}, [rewrites]),
+        "contrastive": ({**common, **EQUAL, "loss": "contrastive"}, [rewrites]),
     }
 
     def vary(title: str, **settings: Any) -> None:
