@@ -59,7 +59,7 @@ EQUAL: Mapping[str, Any] = {
     for name, value in LOSSES[BASE].settings.items()
     if name not in ("kl_weight", "contrastive_weight", "epochs", "learning_rate")
 }
-"""What DiSCo was published with that another loss has otherwise: batch, negatives and how they are drawn, warm-up, decay."""
+"""What DiSCo was published with and another loss has otherwise: batch, negatives and their draw, warm-up, decay."""
 
 
 def main() -> None:
