@@ -11,9 +11,10 @@ last turn, and DiSCo against alignment. Beside that: what standalone queries los
 student), the other sets' conversations without training on them, FLOPS of sparse queries, and several rewriters where a
 set has them. Interrupted, the same command goes on.
 
-With `--first SET` students do not start from the encoder itself but from one that was aligned, with the first seed, on
-the training questions of another set of DATA, as topiocqa, which nobody rewrote: what it is drawn to is the topic that
-the set names, and the question. `--reads` names what students read of a conversation.
+With `--first SET` students do not start from the encoder itself but from one that was trained, with the first seed, on
+the training questions of another set of DATA, as topiocqa, which nobody rewrote: what its teacher reads is the topic
+that the set names, and the question. It learns by vectors, or by scores (`--first-loss disco`). `--reads` names what
+students read of a conversation.
 """
 
 from __future__ import annotations
@@ -56,12 +57,13 @@ SEVERAL: Mapping[str, Mapping[str, Any]] = {
 RIVALS = ("disco", "aligned")
 
 LAST, HISTORY, QUESTIONS = "last turn", "history", "history, questions alone"
-FIRST = "aligned on topics"
+FIRST = "trained on topics"
 ALONE = ", standalone"
 """What follows a student's name where it reads the human rewrites."""
 
 TOPICS: Mapping[str, Any] = {"kind": "template", "template": "{topic}: {question}"}
 FIRST_SETTINGS: Mapping[str, Any] = {"loss": "leaf", "batch_size": 32, "log_steps": 10, "max_query_length": 64}
+FIRST_SCORES: Mapping[str, Any] = {"loss": "disco", "batch_size": 32, "sample": 64, "check": "warn", **SETTINGS}
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,10 @@ def main() -> None:
 
 def asked(given: argparse.Namespace) -> dict[str, Any]:
     """What was asked for, for the results."""
-    return {key: getattr(given, key) for key in ("steps", "batch_size", "reads", "first", "first_steps", "first_rate")}
+    return {
+        key: getattr(given, key)
+        for key in ("steps", "batch_size", "reads", "first", "first_loss", "first_steps", "first_rate")
+    }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -128,6 +133,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, help="questions a step; else as many as `train` takes")
     parser.add_argument("--reads", help="what students read of a conversation; else what `train` lets them read")
     parser.add_argument("--first", help="another set of DATA, on whose topics students are aligned first")
+    parser.add_argument("--first-loss", choices=["leaf", "disco"], default="leaf", help="that they learn there by")
     parser.add_argument("--first-steps", type=int, default=400)
     parser.add_argument("--first-rate", type=float, default=1e-4)
     seeds.add_argument(parser)
@@ -156,26 +162,32 @@ def place(data: Path, given: argparse.Namespace, model: str, start: str) -> Plac
 
 
 def first(given: argparse.Namespace, model: str) -> str:
-    """The folder of the encoder that was aligned with its own vectors of another set's topics and questions."""
+    """The folder of the encoder that learnt from itself of another set's topics and questions."""
     sessions = converted(given.data / given.first, given.work)
     rankdistill.rewrite(sessions, TOPICS, sessions, name="topics", splits="train")
-    name = f"on-{given.first}-{given.first_steps}-{given.first_rate:g}-{(given.reads or 'default').replace(':', '-')}"
+    own, reads = sessions.parent / called(model), (given.reads or "default").replace(":", "-")
+    name = f"on-{given.first}-{given.first_steps}-{given.first_rate:g}-{reads}"
+    settings, work, index = FIRST_SETTINGS, own / "work", None
+    if given.first_loss != "leaf":
+        name, settings, work, index = f"{name}-{given.first_loss}", FIRST_SCORES, own / reads / "work", own / "index"
+        rankdistill.index(sessions, model, index)
     made = rankdistill.train(
         None,
         None,
         model,
-        sessions.parent / called(model) / "first" / name,
+        own / "first" / name,
         sessions=sessions,
         teacher=model,
         rewrites=["topics"],
         missing_rewrites="drop",
-        work=sessions.parent / called(model) / "work",
+        work=work,
+        index=index,
         seed=given.seeds[0],
         steps=given.first_steps,
         learning_rate=given.first_rate,
         reads=given.reads,
         progress=True,
-        **FIRST_SETTINGS,
+        **settings,
     )
     return str(made.path)
 
