@@ -33,6 +33,11 @@ class MinePart(Part):
         None, description="Draw this many from the ranks, uniformly; or a list of such, and of NAME=N for one source."
     )
     seed: int = Field(0, ge=0, description="Seed of the draw.")
+    keep_top: bool = Field(
+        False,
+        description="Of queries without a relevant document keep the first of each list too, whatever ranks and sample "
+        "say: training with `unlabelled: top` declares it their positive.",
+    )
     fusion: str | None = Field(None, description="rrf, min_max or z_score: let the fused list of the sources choose.")
     weights: list[float] | None = Field(None, description="Of the fusion, one a source.")
     limit_queries: int | None = Field(None, ge=1, description="Mine this many queries, chosen by hash.")
@@ -60,7 +65,7 @@ class MinePart(Part):
 
     def for_judging(self, depth: int, queries: int | None) -> MinePart:
         """The same sources, all that they find to this depth, for so many queries."""
-        whole = {"depth": depth, "ranks": None, "sample": None, "fusion": None, "weights": None}
+        whole = {"depth": depth, "ranks": None, "sample": None, "fusion": None, "weights": None, "keep_top": False}
         return self.model_copy(update=whole | {"limit_queries": queries})
 
     @property
@@ -70,7 +75,7 @@ class MinePart(Part):
 
     def choice(self) -> Choice:
         """Which of the sources' documents become candidates."""
-        return choice_of(self.ranks, self.sample, self.seed, self.fusion, self.weights)
+        return choice_of(self.ranks, self.sample, self.seed, self.fusion, self.weights, self.keep_top)
 
     def decisive(self) -> dict[str, Any]:
         """Everything that decides the candidates besides the data, as JSON values.
@@ -78,7 +83,7 @@ class MinePart(Part):
         Raises:
             DataError, ModelReferenceError: there is no such index or model.
         """
-        found = {name: value for name, value in self.model_dump().items() if name not in _LATER or value is not None}
+        found = {name: value for name, value in self.model_dump().items() if name not in _LATER or value}
         if self.model:
             found["model_hash"] = models.resolve(self.model).weights_hash
         inputs = self._inputs()
@@ -90,7 +95,7 @@ class MinePart(Part):
         return {f"{source.name}.{name}": content for source in self.opened() for name, content in source.inputs.items()}
 
 
-_LATER = ("max_length", "fusion", "weights")
+_LATER = ("max_length", "fusion", "weights", "keep_top")
 """Settings that recipes did not always have: those that are not set leave the identity of a run as it was."""
 
 
