@@ -7,8 +7,8 @@ import re
 from urllib.parse import parse_qsl, quote, urlsplit
 
 _SECRET = re.compile(
-    r"(?:key|token|secret|signature|password|passwd|passfile|credentials?|authorization)$"
-    r"|(?:^|[-_.])(?:sig|auth|pwd|pass|sas)$|^code$",
+    r"(?:(?<!partition[-_])key|(?<!max[-_])token|secret|signature|password|passwd|passfile|credential|authorization)s?"
+    r"(?:[-_]?(?:value|\d+))?(?:\[\])?$|(?:^|[-_.])(?:sig|auth|pwd|pw|pass|sas|jwt|bearer)(?:\[\])?$|^code$",
     re.IGNORECASE,
 )
 """The end of a parameter's name, whose value is a secret."""

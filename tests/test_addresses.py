@@ -23,6 +23,8 @@ from rankdistill.addresses import told, without_secrets
             "host/v1?a=1",
         ),
         ("https://host/v1?api_key=s#part", "host/v1"),
+        ("https://host/v1?jwt=s&pw=s&bearer=s&keys=s&apikey[]=s&subscription-key1=s&client_secret_value=s", "host/v1"),
+        ("https://host/v1?partition_key=EU&max_token=5", "host/v1?max_token=5&partition_key=EU"),
     ],
 )
 def test_parameters_are_told_and_secrets_are_not(url: str, expected: str) -> None:

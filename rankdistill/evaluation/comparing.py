@@ -24,7 +24,7 @@ from rankdistill.evaluation.significance import PERMUTATIONS, holm, randomisatio
 from rankdistill.evaluation.systems import Change, Changed, Hit
 from rankdistill.notes import note
 
-MUST_AGREE = ("data_hash", "qrels_hash", "split", "depth", LEFT_OUT, DANGLING)
+MUST_AGREE = ("split", "data_hash", "qrels_hash", "depth", LEFT_OUT, DANGLING)
 """The parts of the signature without which a paired comparison means nothing."""
 
 EXAMPLES = 5

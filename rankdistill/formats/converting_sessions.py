@@ -27,7 +27,7 @@ from rankdistill.data.writer import Judged, write_lines
 from rankdistill.errors import DataError
 from rankdistill.formats import conversation_files, conversations
 from rankdistill.formats.conversation_files import Found, split_named
-from rankdistill.formats.conversations import SESSION, Turn, session_of
+from rankdistill.formats.conversations import SESSION, Turn
 from rankdistill.formats.gathering import gather
 from rankdistill.making import making
 from rankdistill.notes import tell
@@ -127,7 +127,7 @@ def of_collection(
 
         source = {"from": layout, "collection": folder.resolve().name}
         sessions = gather(turns, gold, split_for, lambda turn: source, bad, apart=True)
-        _tell(sessions, turns, note)
+        _tell(sessions, note)
         return map(writing.line, sessions)
 
     return rows
@@ -264,7 +264,7 @@ def _sessions(
         )
     if found.left:
         note(f"left out {len(found.left):,} files without conversations of this layout")
-    _tell(sessions, list(found.turns.values()), note)
+    _tell(sessions, note)
     return sessions
 
 
@@ -291,8 +291,9 @@ def _hashed(conversation: Sequence[Session], dev: float, test: float) -> str:
     return split_of(conversation[0].turns[0].text, dev, test)
 
 
-def _tell(sessions: Sequence[Session], turns: Sequence[Turn], note: Note) -> None:
-    several = len(sessions) - len({session_of(turn) for turn in turns})
+def _tell(sessions: Sequence[Session], note: Note) -> None:
+    names = {one.session_id for one in sessions}
+    several = sum(one.session_id.rpartition("#")[0] in names for one in sessions)
     if several > 0:
         note(
             f"{several:,} sessions more than conversations: where the history of a turn does not go on from the turns "

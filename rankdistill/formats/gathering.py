@@ -45,13 +45,13 @@ def gather(
         split_of: the split of all sessions of a conversation; may raise RowError.
         source_of: where a turn comes from.
         bad: takes the sessions that nothing can be made of.
-        apart: whether numbers in ids may count a file's rows: turns with histories, of which no two say the same, are
-            then conversations of their own, each named as its first turn.
+        apart: whether numbers in ids may count a file's rows, as where all have one word before their number: turns
+            with histories that share nothing that users say are then conversations of their own.
     """
     conversations: dict[str, list[Flat]] = {}
     for turn in turns:
         conversations.setdefault(session_of(turn), []).append(turn)
-    if apart:
+    if apart and len(conversations) == 1:
         conversations = dict(_apart(conversations))
     found = []
     for name, members in conversations.items():

@@ -61,10 +61,11 @@ def read(path: Path, layout: str, mode: Mode = "strict") -> tuple[list[Turn], li
     if not found and not bad.reports:
         raise nothing(path)
     alone = [turn for turn in found if "turn" in turn.metadata and not turn.history]
-    if alone and len(alone) < len(found) and layout == "qrecc":
+    late = [turn for turn in alone if int(turn.metadata["turn"]) > 1]
+    if late and len(alone) < len(found) and layout == "qrecc":
         raise DataError(
-            expected=f"a 'Context' in all entries of {path}, or in none, as in the questions of SCAI-QReCC",
-            got=f"none in {len(alone):,} of {len(found):,}, as of {alone[0].turn_id}",
+            expected=f"a 'Context' in all entries of {path} behind the first turns, or in none, as in SCAI-QReCC's",
+            got=f"none in {len(late):,} of {len(found):,}, as of {late[0].turn_id}",
             consequence="nothing was used: these questions would be read without what was said before",
             remedy="give the whole file as it was published",
         )

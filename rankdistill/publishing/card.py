@@ -117,7 +117,7 @@ def _without_place(word: str, references: Collection[str]) -> str:
         return named[0] + _without_place(word[named.end() :], references)
     if word.startswith(("{", "[")):  # settings as JSON
         return re.sub(r"[^\"'\[\]{},]+", lambda found: _without_place(found[0], references), word)
-    if re.search(r",(?! )", word) and "://" not in word:
+    if re.search(r",(?! )", word) and ("://" not in word or re.search(r",[\w.-]+=", word)):
         return ",".join(_without_place(one, references) for one in re.split(r",(?! )", word))
     if word.lower().startswith("file:"):
         return Path(word[len("file:") :]).name

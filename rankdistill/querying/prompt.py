@@ -28,10 +28,20 @@ _MARK = re.compile(
 )
 """Of a list: no minus of `-40 celsius`, and no digits of `2.4 GHz`, `10:30` or `911: who calls`."""
 
-_AROUND = [(one[0], one[1]) for one in ('""', "''", "``", "“”", "„“", "„”", "‘’", "«»", "»«", "**", "__")]
+_AROUND = [
+    ("``", "''"),
+    *((one[0], one[1]) for one in ('""', "''", "``", "“”", "„“", "„”", "‘’", "«»", "»«", "**")),
+]
 """Quotes and emphasis, opening and closing."""
 
-_PLEASANTRY = re.compile(r"(?:sure|certainly|of course|okay|ok|here)\b.*[.:!]|.*:", re.IGNORECASE)
+_EMPHASISED = re.compile(r"^\s*(\*{1,3})(?=\S)(.+?)(?<=\S)\1(?!\w)")
+_FENCED = re.compile(r"```[^\n`]*\n(.*?)(?:\n\s*```|\Z)", re.DOTALL)
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"(?=\s*[,\]])')
+_ASKED_FOR = re.compile(r"quer(?:y|ies)|questions?|re-?writ(?:e|es|ten)", re.IGNORECASE)
+
+_PLEASANTRY = re.compile(
+    r"(?:(?:sure|certainly|of course|okay|ok)\b[,.!:].*|here(?:'s| is| are| you go)\b.*[.:!]|.*:)", re.IGNORECASE
+)
 """A line before others that is none of them."""
 
 
@@ -82,47 +92,67 @@ def read_reply(reply: str, count: int) -> list[str]:
     was cut are none. A number counts as a list's where it is about that of its line: `24: Live Another Day` keeps its.
     """
     text = without_thoughts(reply).strip()
-    listed = _as_json(text)
-    lines = [line for line in text.splitlines() if line.strip()] if listed is None else listed
-    if listed is None and is_cut(reply):
+    text = found[1].strip() if (found := _FENCED.search(text)) else text
+    listed = _as_json(text, is_cut(reply))
+    if listed is not None:
+        return list(dict.fromkeys(plain for one in listed if (plain := unquoted(one))))[:count]
+    lines = [line for line in text.splitlines() if any(letter.isalnum() for letter in line)]
+    if is_cut(reply):
         lines = lines[:-1]
-    found = [cleaned for place, line in enumerate(lines, start=1) if (cleaned := _plain(line, place))]
-    if len(found) > 1 and _PLEASANTRY.fullmatch(found[0]):
-        found = found[1:]
-    return list(dict.fromkeys(found))[:count]
+    bare = [_EMPHASISED.sub(r"\2", line) for line in lines]
+    marks = [_MARK.match(line) for line in map(unquoted, bare)]
+    counts = [int(mark["number"]) for mark in marks if mark is not None and mark["number"]]
+    in_order = len(counts) > 1 and counts == list(range(counts[0], counts[0] + len(counts)))
+    if len(lines) > 1 and marks[0] is None and _PLEASANTRY.fullmatch(unquoted(bare[0])):
+        bare, marks = bare[1:], marks[1:]
+    queries = []
+    for place, (line, mark) in enumerate(zip(map(unquoted, bare), marks, strict=True), start=1):
+        is_mark = mark is not None and (mark["number"] is None or in_order or int(mark["number"]) <= place + 1)
+        queries.append(unquoted(line[mark.end() :] if mark is not None and is_mark else line))
+    return list(dict.fromkeys(query for query in queries if query))[:count]
 
 
 def unquoted(text: str) -> str:
-    """A text without the quotes and the emphasis around the whole of it; a pair of which one stands within stays."""
+    """A text without the quotes and the emphasis around the whole of it; those of its first and last words stay."""
     text = text.strip()
     for opening, closing in _AROUND:
-        if len(text) > 1 and text.startswith(opening) and text.endswith(closing):
-            inner = text.removeprefix(opening).removesuffix(closing)
-            bare = inner.strip(opening) if opening == closing else inner
-            if opening not in bare and closing not in bare:
-                return unquoted(inner)
+        if not text.startswith(opening):
+            continue
+        ending = text.rstrip(".,;") if text.rstrip(".,;").endswith(closing) else text
+        inner = ending[len(opening) : len(ending) - len(closing)] if ending.endswith(closing) else None
+        if inner and not _ends_within(inner, opening, closing):
+            return unquoted(inner)
+        if closing not in text[len(opening) :]:
+            return unquoted(text[len(opening) :])
     return text
 
 
-def _plain(line: str, place: int) -> str:
-    """A line, the `place`-th from 1, without what a list has around it."""
-    bare = unquoted(line)
-    mark = _MARK.match(bare)
-    if mark is not None and (mark["number"] is None or int(mark["number"]) <= place + 1):
-        bare = bare[mark.end() :]
-    return unquoted(bare)
+def _ends_within(inner: str, opening: str, closing: str) -> bool:
+    """Whether what a mark before `inner` opens is closed in it already, as in `Emma" or "Persuasion`."""
+    for found in re.finditer(re.escape(closing), inner):
+        before, after = inner[: found.start()], inner[found.end() :]
+        if before and not before[-1].isspace() and not (after and after[0].isalnum()):
+            return True
+        if opening == closing:  # the first opens a pair of its own
+            return False
+    return False
 
 
-def _as_json(text: str) -> list[str] | None:
-    """The texts of a JSON list, or the only text of an object; None where the reply is neither."""
+def _as_json(text: str, cut: bool = False) -> list[str] | None:
+    """The texts of a JSON list, or of the key of an object that holds what was asked for; None where there are none.
+
+    Of a list that was cut those that are whole.
+    """
     if not text.startswith(("[", "{")):
         return None
     try:
         found = plain_json.loads(text)
     except ValueError:
-        return None
+        whole = _STRING.findall(text) if cut and text.startswith("[") else []
+        return [without_halves(plain_json.loads(one)) for one in whole] or None
     if isinstance(found, dict):
-        texts = [one for one in found.values() if isinstance(one, str)]
-        lists = [one for one in found.values() if isinstance(one, list)]
-        found = texts if len(texts) == 1 and not lists else lists[0] if len(lists) == 1 and not texts else None
-    return [without_halves(one) for one in found if isinstance(one, str)] if isinstance(found, list) else None
+        named = [one for key, one in found.items() if _ASKED_FOR.search(str(key))] or list(found.values())
+        found = named[0] if len(named) == 1 else None
+    several = found if isinstance(found, list) else [found]
+    texts = [next(iter(one.values())) if isinstance(one, dict) and len(one) == 1 else one for one in several]
+    return [without_halves(one) for one in texts if isinstance(one, str)] or None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urldefrag
+from urllib.parse import urldefrag, urlsplit
 
 from rankdistill.errors import ConfigError
 from rankdistill.rewriting.prompt import Prompt, messages, read_rewrite
@@ -73,10 +73,12 @@ def of_address(given: str, clock: Clock = Clock()) -> dict[str, Any]:  # noqa: B
         TeacherError: it cannot be reached, or refuses.
     """
     address, model = urldefrag(given)
-    url = address if address.endswith(PATH) else address.rstrip("/") + PATH
+    parts = urlsplit(address)
+    base = parts.path.removesuffix(PATH).rstrip("/")
+    url = parts._replace(path=base + PATH).geturl()
     if model:
         return {"url": url, "model": model}
-    answer = Client(Connection(url=url), clock).get(f"{url.removesuffix(PATH)}/models")
+    answer = Client(Connection(url=url), clock).get(parts._replace(path=f"{base}/models").geturl())
     rows = answer.get("data") if isinstance(answer, dict) else None
     names = [row["id"] for row in rows or () if isinstance(row, dict) and isinstance(row.get("id"), str)]
     if len(names) != 1:

@@ -17,7 +17,7 @@ from rankdistill.teachers.first_stage import bm25_order, teacher_order
 from rankdistill.teachers.http.chat import Chat, ChatSettings
 from rankdistill.teachers.listwise import QueryList, RankedPairs
 from rankdistill.teachers.local_chat import LocalChat, Messages
-from rankdistill.teachers.permutations import Answer, read_answer, windows
+from rankdistill.teachers.permutations import Answer, read_answer, usable, windows
 from rankdistill.teachers.registry import TeacherSpec
 from rankdistill.teachers.settings import TorchModelSettings
 
@@ -216,8 +216,8 @@ class ListwiseLlm:
         yield from ((place, reply) for place, reply in enumerate(known) if reply is not None)
         asked = [place for place, reply in enumerate(known) if reply is None]
         for number, reply in self._chat.complete_all([prompts[place] for place in asked]):
-            replies[keys[asked[number]]] = reply
-            yield asked[number], reply
+            replies[keys[asked[number]]] = kept = usable(reply)
+            yield asked[number], kept
 
     def estimate(self, pairs: int, queries: int, sample: Sequence[tuple[str, str]]) -> Mapping[str, str]:
         """How many prompts such pairs take, and how much text they hold; nothing is asked."""

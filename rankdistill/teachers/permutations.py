@@ -46,14 +46,17 @@ def read_answer(text: str, count: int) -> Answer:
     model thinks aloud is no answer; nor are words that were cut before their end, which may be thoughts: of a cut reply
     a list of identifiers alone counts. The repairs are those of RankGPT (Sun et al. 2023).
     """
-    said = without_thoughts(text)
-    if is_cut(text) and not _LIST.fullmatch(said):
-        said = ""
+    said = without_thoughts(usable(text))
     numbers = [_place(number) for number in _BRACKETED.findall(said) or _BARE.findall(said)]
     valid = [number for number in numbers if 0 <= number < count]
     given = list(dict.fromkeys(valid))
     absent = [number for number in range(count) if number not in set(given)]
     return Answer([*given, *absent], len(absent), len(valid) - len(given), len(numbers) - len(valid))
+
+
+def usable(text: str) -> str:
+    """A reply as it may be kept: nothing where it was cut and is more than a list of identifiers."""
+    return "" if is_cut(text) and not _LIST.fullmatch(without_thoughts(text)) else text
 
 
 def _place(digits: str) -> int:

@@ -96,7 +96,10 @@ def reranking_model(teacher: Teacher | PairScorer | None) -> str | None:
         if not is_yaml(reference):
             return reference
         teacher = teachers.specify(reference).settings
-    found = (teacher.get("url") or teacher.get("model")) if isinstance(teacher, Mapping) else None
+    if not isinstance(teacher, Mapping):
+        return None
+    chat = teacher.get("chat")
+    found = (chat.get("url") if isinstance(chat, Mapping) else None) or teacher.get("url") or teacher.get("model")
     return None if found is None else str(found)
 
 

@@ -113,6 +113,14 @@ def test_numbered_rows_that_share_nothing_are_conversations_of_their_own() -> No
     assert [one.split for one in found] == ["q_0", "q_1", "q_2", "q_3"]
 
 
+def test_conversations_with_windows_of_their_history_stay_whole() -> None:
+    """Turns of one conversation may share no words; words before the number that differ name conversations."""
+    turns = [Turn(f"{c}_{n}", f"{c}{n}?", told(f"{c}{n - 1}?", "a")) for c in "AB" for n in (2, 5, 8)]
+    found = gather(turns, {}, lambda several: several[0].session_id[0], lambda turn: {}, BadRows(), apart=True)
+    assert [one.session_id for one in found] == ["A", "A#2", "A#3", "B", "B#2", "B#3"]
+    assert [one.split for one in found] == ["A"] * 3 + ["B"] * 3
+
+
 @pytest.mark.parametrize("metadata", [{"session": "s"}, {}])
 def test_turns_of_one_conversation_stay_one(metadata: dict[str, str]) -> None:
     windows = [Turn(f"c_{n}", f"{n}?", told(f"{n - 1}?", "yes") if n else (), metadata=metadata) for n in range(3)]

@@ -202,6 +202,8 @@ def test_questions_of_scai_qrecc_have_their_history_in_the_turns_before(tmp_path
     path.write_text(json.dumps([{**QRECC[0], "Conversation_no": 9}, *said]), encoding="utf-8")
     with pytest.raises(DataError, match="'Context' in all entries"):
         read(path, "qrecc")
+    path.write_text(json.dumps([{**said[0], "Conversation_no": 74}, *QRECC]), encoding="utf-8")
+    assert [turn.history for turn in read(path, "qrecc")[0]] == [(), BEFORE], "first turns have no history to name"
 
 
 def test_topiocqa_may_name_its_passage(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from rankdistill.teachers.permutations import Answer, permutation_to_scores, read_answer, windows
+from rankdistill.teachers.permutations import Answer, permutation_to_scores, read_answer, usable, windows
 from rankdistill.teachers.replies import Reply
 
 
@@ -81,6 +81,14 @@ def test_of_a_reply_that_was_cut_a_list_alone_counts() -> None:
     assert read_answer(Reply.of("Okay, [3] and [2] seem", True), 3) == Answer([0, 1, 2], missing=3)
     assert read_answer(Reply.of("[3] > [2] > [", True), 3) == Answer([2, 1, 0], missing=1)
     assert read_answer("Okay: [3] > [2] > [1]", 3) == Answer([2, 1, 0])
+
+
+def test_what_is_kept_of_a_reply_gives_the_same_ranking() -> None:
+    """Kept replies are plain texts, that do not say whether they were cut."""
+    for text in ("Okay, [3] and [2] seem", "[3] > [2] > [", "<think>[3]</think>[2] > [1]"):
+        for is_cut in (True, False):
+            reply = Reply.of(text, is_cut)
+            assert read_answer(str.__str__(usable(reply)), 3) == read_answer(reply, 3)
 
 
 def test_long_replies_are_read_in_a_time_that_grows_with_their_length() -> None:
