@@ -251,14 +251,18 @@ def measure(name: str, places: Mapping[str, Place], given: argparse.Namespace) -
         "learning_rates": rates,
         "against the last turn": seeds.compared(tested, LAST),
         "against the history": seeds.compared(tested, HISTORY),
+        "against the questions alone": seeds.compared(tested, QUESTIONS),
         "against the human rewrite": seeds.compared(tested, human),
         "disco against alignment": seeds.compared({one: tested[one] for one in RIVALS}, RIVALS[1])
         if {*RIVALS} <= {*students}
         else {},
         "standalone queries": seeds.compared({human: tested[human]} | alone, human),
         "by turn": {title: by_turn(one) for title, one in tested.items()},
-        "zero-shot": {
-            other: seeds.compared(rivals(places[other]) | systems, HISTORY) for other, systems in elsewhere.items()
+        **{
+            f"zero-shot, against {what}": {
+                other: seeds.compared(rivals(places[other]) | systems, baseline) for other, systems in elsewhere.items()
+            }
+            for what, baseline in (("the history", HISTORY), ("the questions alone", QUESTIONS))
         },
     }
 

@@ -65,10 +65,10 @@ class Table:
         from rich.console import Console
 
         table = replace(self, title="").rich(unicode)
-        wide = Console(color_system=None, force_jupyter=False, force_terminal=False, width=10_000)
+        wide = Console(color_system=None, force_jupyter=False, force_terminal=False, width=10_000, emoji=False)
         needed = wide.measure(table)
         width = max(min(needed.maximum, WIDTH), needed.minimum)
-        console = Console(color_system=None, force_jupyter=False, force_terminal=False, width=width)
+        console = Console(color_system=None, force_jupyter=False, force_terminal=False, width=width, emoji=False)
         with console.capture() as captured:
             console.print(table)
         lines = [line.rstrip() for line in captured.get().splitlines()]

@@ -236,7 +236,7 @@ class Bars:
             TextColumn("{task.fields[counted]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=self._console or Console(stderr=True),
+            console=self._console or Console(stderr=True, emoji=False),
         )
         with bar:
             task = bar.add_task(name, total=total or None, counted="")

@@ -20,10 +20,10 @@ from rankdistill.notes import LOGGER
 if TYPE_CHECKING:
     from rankdistill.display import Shown
 
-out = Console()
+out = Console(emoji=False)
 """Results go to standard output."""
 
-err = Console(stderr=True)
+err = Console(stderr=True, emoji=False)
 """Progress, notes and errors go to standard error."""
 
 

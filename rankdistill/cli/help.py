@@ -53,7 +53,9 @@ class VerbCommand(TyperCommand):
 
         shows_all = _ALL in ctx.meta
         params = [one for one in self.get_params(ctx) if shows_all or not _further(one)]
-        console = Console(width=min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns), highlight=False)
+        console = Console(
+            width=min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns), highlight=False, emoji=False
+        )
         console.print(self.get_usage(ctx), style="bold", markup=False)
         console.print()
         console.print(_unwrapped(self.help or ""), markup=False)

@@ -112,13 +112,18 @@ def main() -> None:
             if isinstance(stop, SystemExit) and stop.code != EXIT_INTERRUPTED:
                 raise
             again = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+            kept = f": what was finished is kept; the same command takes up from there:\n  {again}"
             err.print(
-                f"interrupted: what was finished is kept; the same command takes up from there:\n  {again}",
+                f"interrupted{'' if len(sys.argv) > 1 and sys.argv[1] in READ_ONLY else kept}",
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
             )
             sys.exit(EXIT_TERMINATED if _signal_of(stop) == signal.SIGTERM else EXIT_INTERRUPTED)
+
+
+READ_ONLY = ("doctor", "explain", "lineage", "list", "search", "status", "verify")
+"""Verbs of which an interrupted one leaves nothing to take up."""
 
 
 def _asked(words: Sequence[str]) -> Collection[str]:

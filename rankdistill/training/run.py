@@ -124,7 +124,7 @@ def train(
 
     name = config.type or types.of_model(student)
     kind = types.get(name)
-    behind = in_batch.of_tower(config)
+    behind, encoded = in_batch.of_tower(config), tower is not None
     if behind is not None:
         document_tower.require_type(name)
     sides = {side: one for side, one in kind.penalties.items() if side == "query" or behind is None}
@@ -242,7 +242,7 @@ def train(
             if reads is not None:
                 conversation.write(out, reads)
             artefact.describe(out, log, card.render(student, config.loss, log["steps"], kind.usage))
-            teacher_cost.keep(out, _cost(store, found.teacher_id, config), student)
+            teacher_cost.keep(out, _cost(store, found.teacher_id, config, encoded), student)
     return out
 
 
@@ -259,9 +259,11 @@ def _note_without_effect(config: TrainConfig, split: str, dev_split: str | None)
         note(f"the checkpoint that is kept is chosen on {split}, which is trained on: name another dev split")
 
 
-def _cost(store: ScoreSource, teacher_id: str, config: TrainConfig) -> TeacherCost:
-    """What the teachers cost: those of the scores, and those that were asked besides."""
+def _cost(store: ScoreSource, teacher_id: str, config: TrainConfig, encoded: bool) -> TeacherCost:
+    """What the teachers cost: those of the scores, those that were asked besides, and what encoded texts beforehand."""
     found = teacher_cost.of_scores(store, teacher_id)
+    if encoded:  # the scores are products of vectors, whose seconds nobody counted
+        found |= TeacherCost({"vectors": teacher_cost.UNKNOWN})
     live = (
         config.in_batch_teacher if config.uses_in_batch_teacher else None,
         config.alignment_teacher if config.aligns else None,

@@ -107,7 +107,10 @@ def test_the_benchmark_ends_and_is_not_made_twice(
         assert {"last turn", "history", "human rewrite", "auto rewrite", *conversation.STUDENTS} <= systems
         assert set(conversation.SEVERAL) <= systems
         assert {one["system"] for one in result["disco against alignment"]["comparisons"]} == {"disco"}
-        assert set(result["zero-shot"]) == {"two"}
+        assert all(set(result[f"zero-shot, against the {what}"]) == {"two"} for what in ("history", "questions alone"))
+        assert {one["baseline"] for one in result["against the questions alone"]["comparisons"]} == {
+            conversation.QUESTIONS
+        }
         assert result["by turn"]["disco"]["query_terms"] > 0
     words += ["--first", "two", "--first-steps", 2, "--reads", "newest_first_questions"]
     monkeypatch.setattr(sys, "argv", ["conversation", *map(str, words), "--only", "aligned"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from rich.console import Console
 
 from rankdistill.cli import console
 
@@ -37,3 +38,11 @@ def test_a_password_in_an_address_is_not_recorded(monkeypatch: pytest.MonkeyPatc
     assert "SECRET" not in found
     assert found.endswith("http://host/a@b s3://bucket/x@y a@b")
     assert "postgresql://host:5432/db?a=b@c&password=***&b=c" in found
+
+
+@pytest.mark.parametrize("stream", [console.out, console.err])
+def test_words_between_colons_are_no_pictures(stream: Console) -> None:
+    """Ids, paths and names hold such words, and are copied from what is shown."""
+    with stream.capture() as shown:
+        stream.print("doc:key:1 of rewrites:train:human", markup=False)
+    assert shown.get().strip() == "doc:key:1 of rewrites:train:human"

@@ -19,6 +19,7 @@ from rankdistill.data import load
 from rankdistill.errors import ConfigError, DataError, SpaceMismatchError
 from rankdistill.inference import conversation
 from rankdistill.stores.reader import ScoreStore
+from rankdistill.training import teacher_cost
 from rankdistill.training.in_batch.encoded import EncodedTeacher
 from tests.conversations import write_tiny_sessions
 from tests.recipe.recorder import Recorder
@@ -384,6 +385,13 @@ def test_matryoshka_is_of_dense_students(train: Train, tiny_splade: str, tmp_pat
     with pytest.raises(ConfigError, match="the terms of a vocabulary"):
         train("no", model=tiny_splade, loss="leaf", matryoshka=(8,))
     assert not (tmp_path / "no").exists()
+
+
+def test_what_the_teacher_took_is_unknown_where_its_vectors_were_made_beforehand(train: Train) -> None:
+    """The scores alone are products of vectors, and take next to no time."""
+    cost = teacher_cost.of_student(str(train("costs", steps=1)))
+    assert cost.seconds is None
+    assert cost.pairs > 0
 
 
 def test_a_static_student_of_vectors_has_its_own_rate(train: Train, tiny_encoder: str, static_student: str) -> None:
