@@ -96,7 +96,7 @@ class Place:
 def main() -> None:
     """Train, evaluate, compare; write benchmarks/results/conversation_MODEL.json of each model.
 
-    Without the first of `SETS` the file is called after those it has.
+    Without the first of `SETS` the file is called after those it has; with `--first-loss` after that, too.
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
@@ -113,7 +113,8 @@ def main() -> None:
         found = {name: {model: measure(name, places, given)} for name in given.sets.split(",")}
         content = {"asked": asked(given), "seeds": list(given.seeds), "sets": found}
         apart = "" if SETS[0] in given.sets.split(",") else f"_of_{given.sets.replace(',', '_')}"
-        print(write_results(f"conversation_{word(model)}{apart}", content, given.sets))
+        how = "" if given.first_loss == "leaf" else f"first_{given.first_loss}_"
+        print(write_results(f"conversation_{how}{word(model)}{apart}", content, given.sets))
 
 
 def asked(given: argparse.Namespace) -> dict[str, Any]:
