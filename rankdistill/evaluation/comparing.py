@@ -24,7 +24,7 @@ from rankdistill.evaluation.significance import PERMUTATIONS, holm, randomisatio
 from rankdistill.evaluation.systems import Change, Changed, Hit
 from rankdistill.notes import note
 
-MUST_AGREE = ("split", "data_hash", "qrels_hash", "depth", LEFT_OUT, DANGLING)
+MUST_AGREE = ("data_hash", "qrels_hash", "split", "depth", LEFT_OUT, DANGLING)
 """The parts of the signature without which a paired comparison means nothing."""
 
 EXAMPLES = 5
@@ -398,7 +398,11 @@ def _require_same_queries(folders: Sequence[Path], evaluations: Sequence[Evaluat
                 one, other = first.get(key), found.signature.get(key)
                 if key == "qrels_hash" and against.queries != found.queries:
                     counts = f"{against.queries:,} and {found.queries:,} judged queries (qrels_hash)"
-                    raise _unlike(str(folders[0]), str(folder), counts, _read_rewrites(against, found))
+                    same_split = found.signature.get("split") == first.get("split")
+                    if not same_split:
+                        counts += f", of {first.get('split')} and {found.signature.get('split')}"
+                    dropped = same_split and _read_rewrites(against, found)
+                    raise _unlike(str(folders[0]), str(folder), counts, dropped)
                 difference = f"{key}: {one!r} and {other!r}"
                 if key == "depth":
                     difference += " documents a query (evaluations of --tasks keep more than others)"
