@@ -517,7 +517,9 @@ def _fitted(config: TrainConfig, teacher: Teacher, calibrated: bool) -> TrainCon
                 found[name] = COSINE_TEMPERATURE
     if config.max_document_length is None:
         found["max_document_length"] = config.max_query_length
-    return settings_of(TrainConfig, config, found)
+    made = settings_of(TrainConfig, config, found)
+    made.__pydantic_fields_set__.difference_update(found.keys() & {"student_temperature", "teacher_temperature"})
+    return made  # nobody gave them, so nobody is told where a loss does not read them
 
 
 def _align(

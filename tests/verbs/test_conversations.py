@@ -381,6 +381,13 @@ def test_the_unit_of_scores_is_the_teachers_where_its_documents_are_searched(
     assert (sparse["scale"], sparse["teacher_temperature"], sparse["type"]) == ("auto", 0.05, "splade")
 
 
+def test_what_nobody_gave_is_not_told_to_be_without_effect(train: Train, caplog: pytest.LogCaptureFixture) -> None:
+    train("labels", loss="contrastive", steps=1)
+    assert "does not read" not in caplog.text
+    train("given", loss="contrastive", steps=1, student_temperature=0.1)
+    assert "student_temperature: the loss contrastive does not read it" in caplog.text
+
+
 def test_matryoshka_is_of_dense_students(train: Train, tiny_splade: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="the terms of a vocabulary"):
         train("no", model=tiny_splade, loss="leaf", matryoshka=(8,))
